@@ -1,0 +1,173 @@
+"""Image datasets of the TensorFlow Datasets catalogue, read without TensorFlow."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pathlib
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from jaxgan.data import cache
+from jaxgan.data.pixels import from_array, to_pixels
+from jaxgan.data.source import Images
+from jaxgan.errors import InputError, unknown
+
+
+def data_dir() -> pathlib.Path:
+    """Where TFDS keeps prepared datasets: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
+    return pathlib.Path(os.environ.get("TFDS_DATA_DIR") or pathlib.Path.home() / "tensorflow_datasets").expanduser()
+
+
+@contextlib.contextmanager
+def _tfds() -> Iterator[Any]:
+    """TFDS, imported where it is needed: it takes seconds, and most runs do without."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside TFDS and what it imports
+        level = logging.getLogger("absl").level
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        try:
+            import tensorflow_datasets as tfds
+
+            yield tfds
+        finally:
+            logging.getLogger("absl").setLevel(level)
+
+
+def prepared_version(name: str) -> str | None:
+    """Newest version of `name` (or of "name/config") that lies ready under `data_dir()`."""
+    folder = data_dir() / name
+    if not folder.is_dir():
+        return None
+    ready = [
+        tuple(map(int, entry.name.split(".")))
+        for entry in folder.iterdir()
+        if re.fullmatch(r"\d+\.\d+\.\d+", entry.name) and (entry / "dataset_info.json").exists()
+    ]
+    return ".".join(map(str, max(ready))) if ready else None
+
+
+def load_tfds(
+    name: str, split: str = "train", *, resolution: int | None = None, channels: int | None = None
+) -> Images:
+    """An image dataset of the catalogue: feature "image", and "label" if there is one.
+
+    Decoded once into the cache (keyed by name, version, split and preprocessing); from then on
+    neither TFDS nor TensorFlow is imported.
+
+    Args:
+      name: of the dataset, or "name/config".
+      split: such as "train", "test" or "train[:5000]".
+      resolution: side of the square images; None keeps their size, which must then be the same.
+      channels: 1 or 3; None keeps those of the dataset.
+
+    Raises:
+      InputError: if there is no such dataset, it is not prepared (the message says what to run),
+        the split is unknown, or it has no images.
+    """
+    version = prepared_version(name)
+    if version is None:
+        raise _not_prepared(name)
+    key = {
+        "kind": "tfds",
+        "name": name,
+        "version": version,
+        "folder": str(data_dir().resolve()),
+        "split": split,
+        "resolution": resolution,
+        "channels": channels,
+    }
+    decoded = cache.cached(key, lambda folder: _decode(name, version, split, folder, resolution, channels))
+    return Images(
+        f"tfds:{name}:{split}", decoded.images, decoded.labels, decoded.class_names, decoded.fingerprint
+    )
+
+
+def _not_prepared(name: str) -> InputError:
+    with _tfds() as tfds:
+        known = tfds.list_builders(with_community_datasets=False)
+    base = name.split("/")[0].split(":")[0]
+    if base not in known and not (data_dir() / base).is_dir():
+        return unknown("dataset of the TFDS catalogue", name, known, list_all=False)
+    return InputError(
+        f"data.source: dataset {name!r} is not prepared in {str(data_dir())!r}; run: jaxgan data prepare {name}"
+    )
+
+
+def _decode(
+    name: str, version: str, split: str, folder: pathlib.Path, resolution: int | None, channels: int | None
+) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...], int]:
+    with _tfds() as tfds:
+        try:
+            builder = tfds.builder(f"{name}:{version}", data_dir=str(data_dir()))
+            source = builder.as_data_source(split=split)
+        except NotImplementedError as error:
+            raise InputError(
+                f"data.source: dataset {name!r} was prepared in a form that needs TensorFlow to read; "
+                f"run: jaxgan data prepare {name}"
+            ) from error
+        except (ValueError, KeyError, AssertionError) as error:
+            raise InputError(f"data.split: cannot read split {split!r} of {name!r}: {_first_line(error)}") from error
+        features = builder.info.features
+        if "image" not in features:
+            raise InputError(f"data.source: dataset {name!r} has no feature 'image', only {sorted(features)}")
+        if not len(source):
+            raise InputError(f"data.split: split {split!r} of {name!r} is empty")
+        names = getattr(features["label"], "names", None) if "label" in features else None
+        labels = np.empty(len(source), np.int32) if names else None
+        images: np.ndarray | None = None
+        for i, example in enumerate(source):
+            pixels = np.asarray(example["image"])
+            pixels = to_pixels(from_array(pixels), resolution, channels or min(pixels.shape[2], 3))
+            if images is None:
+                images = np.lib.format.open_memmap(
+                    folder / "images.npy", "w+", np.uint8, (len(source), *pixels.shape)
+                )
+            if pixels.shape != images.shape[1:]:
+                raise InputError(
+                    f"data.resolution: expected a size, as images of {name!r} differ: "
+                    f"{images.shape[1]}x{images.shape[2]} and {pixels.shape[0]}x{pixels.shape[1]} pixels"
+                )
+            images[i] = pixels
+            if labels is not None:
+                labels[i] = example["label"]
+    assert images is not None
+    return images, labels, tuple(names or ()), 0
+
+
+def prepare(name: str) -> str:
+    """Downloads and prepares a dataset in the form that is read without TensorFlow.
+
+    Returns:
+      The folder of the prepared dataset.
+
+    Raises:
+      InputError: if TensorFlow is missing (the `prepare` extra), there is no such dataset, or the
+        download fails.
+    """
+    try:
+        import tensorflow  # noqa: F401  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise InputError(
+            "preparing a dataset needs TensorFlow (reading it does not); run: pip install 'jaxgan[prepare]'"
+        ) from error
+    with _tfds() as tfds:
+        known = tfds.list_builders(with_community_datasets=False)
+        if name.split("/")[0] not in known:
+            raise unknown("dataset of the TFDS catalogue", name, known, list_all=False)
+        try:
+            builder = tfds.builder(name, data_dir=str(data_dir()), file_format="array_record")
+            builder.download_and_prepare()
+        except Exception as error:
+            raise InputError(f"preparing {name!r} failed: {_first_line(error)}") from error
+        return str(builder.data_dir)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,205 @@
+"""Images from a folder, a zip archive, or an npz file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from jaxgan.data import cache
+from jaxgan.data.pixels import BrokenImage, check_images, is_grey, open_image, resized, to_pixels
+from jaxgan.data.source import Images, fingerprint
+from jaxgan.errors import InputError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True)
+class _Listing:
+    names: list[str]  # relative, with "/", sorted
+    identity: str  # changes when a file does
+    read: Callable[[str], bytes]
+
+
+@contextmanager
+def _listing(path: pathlib.Path) -> Iterator[_Listing]:
+    def wanted(name: str) -> bool:
+        parts = name.split("/")
+        hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
+        return parts[-1].lower().endswith(SUFFIXES) and not hidden
+
+    digest = hashlib.sha256()
+    if path.is_dir():
+        files = [
+            pathlib.Path(root, name)
+            for root, _, names in os.walk(path, followlinks=True)
+            for name in names
+        ]
+        names = sorted(name for f in files if wanted(name := f.relative_to(path).as_posix()))
+        for name in names:
+            stat = (path / name).stat()
+            digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+        yield _Listing(names, digest.hexdigest(), lambda name: (path / name).read_bytes())
+    else:
+        try:
+            archive = zipfile.ZipFile(path)
+        except zipfile.BadZipFile as error:
+            raise InputError(f"data.source: expected a folder or a zip archive, got {str(path)!r} ({error})") from error
+        with archive:
+            entries = sorted((e for e in archive.infolist() if wanted(e.filename)), key=lambda e: e.filename)
+            for entry in entries:
+                digest.update(f"{entry.filename}\0{entry.file_size}\0{entry.CRC}\0".encode())
+            yield _Listing([entry.filename for entry in entries], digest.hexdigest(), archive.read)
+
+
+def load_folder(
+    path: str, *, resolution: int | None = None, channels: int | None = None, skip_broken: bool = False
+) -> Images:
+    """PNG, JPEG and WebP images below a folder or inside a zip archive (read in place, never unpacked).
+
+    If every image lies in a first-level sub-folder, these are the classes, in alphabetical order.
+    Decoded once into the cache, which is renewed when a file's name, size, time or checksum changes.
+
+    Args:
+      path: of the folder or archive.
+      resolution: side of the square images; None keeps their size, which must then be the same.
+      channels: 1 or 3; None gives 1 if the first image is grey, else 3.
+      skip_broken: leave broken files out, and count them.
+
+    Raises:
+      InputError: if there is nothing at `path`, no image in it, a broken image (named), or images
+        of several sizes and no `resolution`.
+    """
+    root = pathlib.Path(path).expanduser()
+    if not root.exists():
+        raise InputError(f"data.source: expected a folder or a zip archive, got {str(root)!r}, which does not exist")
+    with _listing(root) as files:
+        if not files.names:
+            raise InputError(f"data.source: expected PNG, JPEG or WebP images in {str(root)!r}, found none")
+        key = {
+            "kind": "folder",
+            "files": files.identity,
+            "resolution": resolution,
+            "channels": channels,
+            "skip_broken": skip_broken,
+        }
+        decoded = cache.cached(
+            key, lambda folder: _decode(root, files, folder, resolution, channels, skip_broken)
+        )
+    return Images(
+        f"folder:{path}",
+        decoded.images,
+        decoded.labels,
+        decoded.class_names,
+        decoded.fingerprint,
+        decoded.skipped,
+    )
+
+
+def _decode(
+    root: pathlib.Path,
+    files: _Listing,
+    folder: pathlib.Path,
+    resolution: int | None,
+    channels: int | None,
+    skip_broken: bool,
+) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...], int]:
+    def image_of(name: str) -> np.ndarray | BrokenImage:
+        try:
+            image = open_image(files.read(name))
+        except (BrokenImage, zipfile.BadZipFile, OSError, RuntimeError) as error:
+            return error if isinstance(error, BrokenImage) else BrokenImage(str(error))
+        return to_pixels(image, resolution, depth)
+
+    depth = channels or _channels_of_first(files)
+    good: list[str] = []
+    images: np.ndarray | None = None
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        names = iter(files.names)
+        while chunk := list(islice(names, 256)):  # bounds the decoded images in flight
+            for name, pixels in zip(chunk, pool.map(image_of, chunk), strict=True):
+                if isinstance(pixels, BrokenImage):
+                    if skip_broken:
+                        continue
+                    raise InputError(
+                        f"data.source: broken image {str(root / name)!r} ({pixels}); "
+                        "--data.skip-broken leaves such files out"
+                    )
+                if images is None:
+                    shape = (len(files.names), *pixels.shape)
+                    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
+                if pixels.shape != images.shape[1:]:
+                    raise InputError(
+                        f"data.resolution: expected a size, as images differ: {good[0]!r} has "
+                        f"{images.shape[1]}x{images.shape[2]} pixels, {name!r} {pixels.shape[0]}x{pixels.shape[1]}"
+                    )
+                images[len(good)] = pixels
+                good.append(name)
+    if images is None:
+        raise InputError(f"data.source: all {len(files.names)} images in {str(root)!r} are broken")
+    skipped = len(files.names) - len(good)
+    if skipped:  # a file that is shorter than planned: written again
+        kept = np.array(images[: len(good)])
+        del images
+        np.save(folder / "images.npy", kept)
+        images = kept
+    labels, class_names = _classes(good)
+    return images, labels, class_names, skipped
+
+
+def _channels_of_first(files: _Listing) -> int:
+    for name in files.names:
+        try:
+            return 1 if is_grey(open_image(files.read(name))) else 3
+        except (BrokenImage, zipfile.BadZipFile, OSError, RuntimeError):
+            continue
+    return 3
+
+
+def _classes(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    if not all("/" in name for name in names):
+        return None, ()
+    folders = [name.split("/")[0] for name in names]
+    class_names = sorted(set(folders))
+    if len(class_names) == 1 and any(name.count("/") > 1 for name in names):  # one top folder in a zip
+        return _classes([name.split("/", 1)[1] for name in names])
+    index = {name: i for i, name in enumerate(class_names)}
+    return np.asarray([index[folder] for folder in folders], np.int32), tuple(class_names)
+
+
+def load_npz(path: str, *, resolution: int | None = None, channels: int | None = None) -> Images:
+    """Arrays "images" (uint8 [n, h, w(, c)]) and, optionally, "labels" (integers [n]) of an npz file.
+
+    Raises:
+      InputError: if the file is missing or no npz, or an array is missing or of the wrong shape.
+    """
+    try:
+        with np.load(pathlib.Path(path).expanduser(), allow_pickle=False) as archive:
+            if "images" not in archive:
+                raise InputError(f"data.source: expected an array 'images' in {path!r}, found {sorted(archive)}")
+            images, labels = archive["images"], archive["labels"] if "labels" in archive else None
+    except FileNotFoundError as error:
+        raise InputError(f"data.source: expected an npz file, got {path!r}, which does not exist") from error
+    except (zipfile.BadZipFile, OSError, ValueError, AttributeError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"data.source: expected an npz file of plain arrays, got {path!r} ({error})") from error
+    images = resized(check_images(f"data.source: 'images' of {path!r}", images), resolution, channels)
+    class_names: tuple[str, ...] = ()
+    if labels is not None:
+        if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+            raise InputError(
+                f"data.source: 'labels' of {path!r}: expected {len(images)} integers >= 0, "
+                f"got {labels.dtype} of shape {labels.shape}"
+            )
+        labels = labels.astype(np.int32)
+        class_names = tuple(str(i) for i in range(int(labels.max()) + 1))
+    return Images(f"npz:{path}", images, labels, class_names, fingerprint(images, labels))

@@ -1,0 +1,77 @@
+"""Priors p(z) that the generator starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan import keys
+from jaxgan.errors import InputError, lookup
+
+Array = jax.Array
+
+
+class Latent(NamedTuple):
+    """A prior over vectors of `dim` coordinates, each with mean 0.
+
+    Attributes:
+      dim: number of coordinates.
+      draw: one key -> one vector [dim], float32.
+    """
+
+    dim: int
+    draw: Callable[[Array], Array]
+
+    def sample(self, key: Array, n: int) -> Array:
+        """Draws [n, dim]; row i depends on its own key (`keys.per_example`) only."""
+        return jax.vmap(self.draw)(keys.per_example(key, n))
+
+
+def _check_dim(dim: int) -> None:
+    if dim < 1:
+        raise InputError(f"dim: expected at least 1 latent coordinate, got {dim}")
+
+
+def normal(dim: int) -> Latent:
+    """Independent standard normal coordinates. Raises ValueError if `dim` is less than 1."""
+    _check_dim(dim)
+    return Latent(dim, lambda key: jax.random.normal(key, (dim,)))
+
+
+def uniform(dim: int) -> Latent:
+    """Independent coordinates, uniform on [-1, 1). Raises ValueError if `dim` is less than 1.
+
+    References:
+      Radford, Metz, Chintala (2016), Unsupervised representation learning with DCGANs, section 4.
+    """
+    _check_dim(dim)
+    return Latent(dim, lambda key: jax.random.uniform(key, (dim,), minval=-1.0, maxval=1.0))
+
+
+def sphere(dim: int) -> Latent:
+    """Uniform on the sphere of radius sqrt(dim). Raises ValueError if `dim` is less than 1.
+
+    With that radius each coordinate has variance 1, as with `normal`; ProGAN and StyleGAN scale
+    their latents in the same way.
+
+    References:
+      White (2016), Sampling generative networks; Karras et al. (2018), Progressive growing of GANs.
+    """
+    _check_dim(dim)
+
+    def draw(key: Array) -> Array:
+        z = jax.random.normal(key, (dim,))
+        return z * jax.lax.rsqrt(jnp.mean(jnp.square(z)) + 1e-12)
+
+    return Latent(dim, draw)
+
+
+LATENTS: dict[str, Callable[[int], Latent]] = {"normal": normal, "uniform": uniform, "sphere": sphere}
+
+
+def get_latent(name: str, dim: int) -> Latent:
+    """The prior called `name`. Raises ValueError if there is no such prior or `dim` is below 1."""
+    return lookup("latent", name, LATENTS)(dim)

@@ -1,0 +1,161 @@
+"""Deep convolutional GAN (Radford, Metz, Chintala 2016), for images of any size.
+
+An image is halved, rounding up, until its shorter side is at most 7 pixels; the generator
+doubles its way back through the same sizes. 28 pixels go 28-14-7, 32 go 32-16-8-4, and 100x60
+go 100-50-25-13-7 by 60-30-15-8-4, so data of any size is used as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgan.errors import InputError
+from jaxgan.models.layers import BatchNorm, DownConv, UpConv, dcgan_init, dtype_of, scale_init
+
+Array = jax.Array
+
+
+def stage_sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """Sizes from the image down to the smallest feature map, each half of the one before."""
+    sizes = [(height, width)]
+    while min(sizes[-1]) > 7:
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    if len(sizes) == 1:  # an image of at most 7 pixels: one stage all the same
+        sizes.append((-(-height // 2), -(-width // 2)))
+    return sizes
+
+
+def stage_widths(stages: int, width: int) -> list[int]:
+    """Channels after each halving: doubled every time, up to 8 times the first."""
+    return [width * min(2**i, 8) for i in range(stages)]
+
+
+class Generator(nn.Module):
+    """Latents to images through transposed 4x4 convolutions with batch normalisation and ReLU.
+
+    Attributes:
+      shape: (height, width, channels) of the images.
+      width: channels at half resolution; doubled at every halving, up to 8 times.
+      n_classes: 0, or the number of classes, whose embedding is appended to the latent.
+      embedding: size of that embedding.
+      dtype: type of the computation; parameters and images are float32.
+      axis_name: mapped axis that batch normalisation averages over.
+    """
+
+    shape: tuple[int, int, int]
+    width: int = 64
+    n_classes: int = 0
+    embedding: int = 32
+    dtype: Any = jnp.float32
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, z: Array, label: Array | None = None, *, train: bool = False) -> Array:
+        """[batch, latent] (and labels [batch]) -> images [batch, h, w, c] in [-1, 1].
+
+        Raises:
+          ValueError: if the generator is conditional and there is no label.
+        """
+        sizes = stage_sizes(*self.shape[:2])
+        widths = stage_widths(len(sizes) - 1, self.width)
+        if self.n_classes:
+            z = jnp.concatenate([z, _embed(self.n_classes, self.embedding, 1.0, label)], axis=1)
+        p, q = sizes[-1]
+        x = nn.Dense(p * q * widths[-1], use_bias=False, kernel_init=dcgan_init, dtype=self.dtype)(z)
+        x = x.reshape(-1, p, q, widths[-1])
+        outputs = [self.shape[2], *widths[:-1]]
+        for stage in reversed(range(len(widths))):
+            x = BatchNorm(axis_name=self.axis_name, scale_init=scale_init)(x, train)
+            x = UpConv(outputs[stage], sizes[stage], use_bias=stage == 0)(nn.relu(x))
+        return jnp.tanh(x.astype(jnp.float32))
+
+
+class Discriminator(nn.Module):
+    """Images to one logit through strided 4x4 convolutions with leaky ReLU.
+
+    With classes, the logit gains the inner product of the features with the label's embedding
+    (Miyato, Koyama 2018, cGANs with projection discriminator, eq. 3).
+
+    Attributes:
+      width: channels at half resolution; doubled at every halving, up to 8 times.
+      batch_norm: batch normalisation after every convolution but the first.
+      n_classes: 0, or the number of classes.
+      dtype: type of the computation; parameters and logits are float32.
+      axis_name: mapped axis that batch normalisation averages over.
+    """
+
+    width: int = 64
+    batch_norm: bool = True
+    n_classes: int = 0
+    dtype: Any = jnp.float32
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x: Array, label: Array | None = None, *, train: bool = False) -> Array:
+        """Images [batch, h, w, c] (and labels [batch]) -> logits [batch].
+
+        Raises:
+          ValueError: if the discriminator is conditional and there is no label.
+        """
+        stages = len(stage_sizes(*x.shape[1:3])) - 1
+        x = x.astype(self.dtype)
+        for stage, width in enumerate(stage_widths(stages, self.width)):
+            normalised = self.batch_norm and stage > 0
+            x = DownConv(width, use_bias=not normalised)(x)
+            if normalised:
+                x = BatchNorm(axis_name=self.axis_name, scale_init=scale_init)(x, train)
+            x = nn.leaky_relu(x, 0.2)
+        features = x.reshape(x.shape[0], -1)
+        logits = nn.Dense(1, kernel_init=dcgan_init, dtype=self.dtype)(features).astype(jnp.float32)[:, 0]
+        if self.n_classes:
+            embedded = _embed(self.n_classes, features.shape[1], 0.02, label)
+            logits += jnp.sum(embedded * features.astype(jnp.float32), axis=1)
+        return logits
+
+
+def _embed(n_classes: int, size: int, scale: float, label: Array | None) -> Array:
+    if label is None:
+        raise InputError(f"label: expected class indices below {n_classes} of shape [batch], got None")
+    return nn.Embed(n_classes, size, embedding_init=nn.initializers.normal(scale))(label)
+
+
+@dataclass(frozen=True)
+class DCGANConfig:
+    """Convolutional generator and discriminator (DCGAN)."""
+
+    width: int = 64
+    """Channels of the generator at half resolution, doubled at every halving (up to 8 times)."""
+    d_width: int = 0
+    """The same for the discriminator; 0: as the generator."""
+    d_batch_norm: bool = True
+    """Batch normalisation in the discriminator, but for its first layer."""
+    conditional: bool = False
+    """Condition on class labels: embedding in the generator, projection in the discriminator."""
+    dtype: str = "float32"
+    """What the networks compute in: float32 or bfloat16. Parameters stay float32."""
+
+    convolutional = True
+
+    def build(self, shape: tuple[int, ...], n_classes: int) -> tuple[Generator, Discriminator]:
+        """The two networks for images of `shape` (height, width, channels).
+
+        Raises:
+          ValueError: if `shape` is not that of an image, a width is below 1, the dtype is
+            unknown, or the networks are conditional and the data has no classes.
+        """
+        if len(shape) != 3:
+            raise InputError(f"model: a dcgan needs images (height, width, channels), got examples of shape {shape}")
+        if self.width < 1 or self.d_width < 0:
+            raise InputError(f"width: expected at least 1 channel, got {self.width} and {self.d_width}")
+        if self.conditional and not n_classes:
+            raise InputError("conditional: expected data with class labels, got data without")
+        classes = n_classes if self.conditional else 0
+        dtype = dtype_of(self.dtype)
+        height, width, channels = shape
+        generator = Generator((height, width, channels), self.width, classes, dtype=dtype)
+        return generator, Discriminator(self.d_width or self.width, self.d_batch_norm, classes, dtype)
