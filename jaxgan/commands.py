@@ -1,0 +1,348 @@
+"""The verbs of the command line, each a function of its arguments."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import pathlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+import jax
+import numpy as np
+import tyro
+
+from jaxgan import environment, pictures
+from jaxgan.config import DEFAULT_PRESET, PRESETS, Config, get_preset
+from jaxgan.data import Images, Source, open_source
+from jaxgan.errors import InputError
+from jaxgan.files import write_atomically
+
+Arguments = TypeVar("Arguments")
+Positional = tyro.conf.Positional
+
+
+def parse(kind: type[Arguments], args: Sequence[str], verb: str, default: Any = None) -> Arguments:
+    """Arguments of a verb. Raises InputError, in one line, for those that do not parse."""
+    options: dict[str, Any] = {} if default is None else {"default": default}
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(kind, args=list(args), prog=f"jaxgan {verb}", **options)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+    raise InputError(_one_line(complaint.getvalue(), verb))
+
+
+def _one_line(box: str, verb: str) -> str:
+    """What a parser's framed message says: its first paragraph, and the nearest option."""
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│ ").strip() for line in box.splitlines()]
+    lines = [line for line in lines if line and not line.startswith(("╭", "╰"))]
+    ends = [i for i, line in enumerate(lines) if set(line) <= {"─"}] or [len(lines)]
+    text = " ".join(lines[: ends[0]]) or "cannot parse the arguments"
+    near = [lines[i + 1] for i, line in enumerate(lines[:-1]) if line.startswith("Perhaps you meant")]
+    hint = f"; did you mean {near[0].split(' ')[0]}?" if near else ""
+    return f"{text}{hint} (see jaxgan {verb} --help)"
+
+
+# --- train, resume -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Train:
+    config: Annotated[Config, tyro.conf.arg(name="")]
+    dry_run: bool = False
+    """Print the resolved configuration, parameters, memory and FLOPs of a step, and train nothing."""
+
+
+def train(args: list[str]) -> None:
+    """Trains a preset, changed by flags, in a new folder."""
+    from jaxgan.dry_run import dry_run
+    from jaxgan.train import train as run
+
+    name = args[0] if args and not args[0].startswith("-") else DEFAULT_PRESET
+    rest = args[1:] if args and not args[0].startswith("-") else args
+    parsed = parse(_Train, rest, f"train {name}", _Train(get_preset(name)))
+    environment.start()
+    if parsed.dry_run:
+        dry_run(parsed.config)
+        return
+    folder = run(parsed.config, ["jaxgan", "train", name, *rest])
+    print(f"report: {folder.report}")
+
+
+@dataclass(frozen=True)
+class _Resume:
+    """Go on with a run from its newest good checkpoint, exactly as if it had never stopped."""
+
+    run: Positional[pathlib.Path]
+    """Folder of the run."""
+    steps: int | None = None
+    """Train up to this step instead of the configured one."""
+
+
+def resume(args: list[str]) -> None:
+    """Goes on with a run."""
+    from jaxgan.run import RunFolder
+    from jaxgan.train import resume as run
+
+    parsed = parse(_Resume, args, "resume")
+    environment.start()
+    print(f"report: {run(RunFolder(parsed.run), steps=parsed.steps).report}")
+
+
+# --- sample --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Images from the averaged generator of a run, by seed: a seed always gives the same image."""
+
+    run: Positional[pathlib.Path]
+    """Folder of the run."""
+    seeds: str = "0-63"
+    """Seeds, such as: 0-63, or 3,7,20-29. For a grid of classes: the columns."""
+    classes: str | None = None
+    """Classes of a conditional run, such as 0-9: one row each."""
+    out: pathlib.Path = pathlib.Path("samples.png")
+    """A .png (grid), .npz (arrays), .webp or .gif (interpolation), or a folder (one PNG each)."""
+    checkpoint: str = "last"
+    """last, best, or a step."""
+    columns: int | None = None
+    """Images in a row of the grid."""
+    frames: int = 16
+    """Frames between two seeds of an interpolation."""
+
+
+def parse_integers(text: str, name: str) -> list[int]:
+    """"0-3,7" -> [0, 1, 2, 3, 7]. Raises InputError for anything else."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        if not match or (match[2] and int(match[2]) < int(match[1])):
+            raise InputError(f"{name}: expected integers such as 0-63 or 3,7,20-29, got {text!r}")
+        numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
+        if len(numbers) > 1_000_000:
+            raise InputError(f"{name}: expected at most a million, got {text!r}")
+    return numbers
+
+
+def sample(args: list[str]) -> None:
+    """Writes images of a run."""
+    from jaxgan.run import load
+
+    parsed = parse(_Sample, args, "sample")
+    seeds = parse_integers(parsed.seeds, "seeds")
+    environment.start()
+    run = load(parsed.run, _checkpoint(parsed.checkpoint))
+    labels, columns = None, parsed.columns
+    if parsed.classes is not None:
+        classes = parse_integers(parsed.classes, "classes")
+        if parsed.seeds == _Sample.seeds:
+            seeds = list(range(8))
+        columns = columns or len(seeds)
+        labels = [c for c in classes for _ in seeds]
+        seeds = seeds * len(classes)
+    out = parsed.out
+    if out.suffix.lower() in (".webp", ".gif"):
+        _interpolate(run, seeds, labels, out, parsed.frames)
+    else:
+        examples = run.sample(seeds=seeds, classes=labels)
+        if out.suffix.lower() == ".npz":
+            buffer = io.BytesIO()
+            arrays = {"images": examples, "seeds": np.asarray(seeds)}
+            np.savez_compressed(buffer, **(arrays | ({} if labels is None else {"labels": np.asarray(labels)})))
+            write_atomically(out, buffer.getvalue())
+        elif out.suffix.lower() == ".png":
+            write_atomically(out, pictures.picture(examples, columns))
+        elif out.suffix:
+            raise InputError(f"out: expected a .png, .npz, .webp or .gif file or a folder, got {str(out)!r}")
+        else:
+            _write_files(out, examples, seeds, labels)
+    print(f"wrote {out} (step {run.step:,})")
+
+
+def _write_files(folder: pathlib.Path, examples: np.ndarray, seeds: list[int], labels: list[int] | None) -> None:
+    if examples.ndim != 4:
+        raise InputError("out: points have no image files; write a .png or an .npz")
+    for i, (image, seed) in enumerate(zip(examples, seeds, strict=True)):
+        name = f"seed{seed:05d}.png" if labels is None else f"class{labels[i]}-seed{seed:05d}.png"
+        write_atomically(folder / name, pictures.png(image))
+
+
+def _interpolate(run: Any, seeds: list[int], labels: list[int] | None, out: pathlib.Path, frames: int) -> None:
+    if frames < 1:
+        raise InputError(f"frames: expected at least 1, got {frames}")
+    if len(run.data["shape"]) != 3 or len(seeds) < 2:
+        raise InputError("out: an animation needs a run of images and at least two seeds")
+    z = run.sampler.latents(seeds)
+    ends = np.roll(z, -1, axis=0)
+    shares = np.arange(frames)[:, None] / frames
+    path = np.concatenate([_between(a, b, shares) for a, b in zip(z, ends, strict=True)])
+    classes = None
+    if run.sampler.n_classes:
+        classes = np.repeat(np.asarray(labels if labels is not None else [0] * len(seeds), np.int32), frames)
+    images = run.sampler.decode(run.variables, path.astype(np.float32), classes)
+    pictures.save_animation(out, [pictures.enlarged(image, 256) for image in images])
+
+
+def _between(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Along the great circle from a to b, as high-dimensional Gaussian latents lie near a sphere."""
+    cosine = np.clip(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-12), -1, 1)
+    angle = np.arccos(cosine)
+    if np.sin(angle) < 1e-4:
+        return (1 - share) * a + share * b
+    return (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
+
+
+def _checkpoint(text: str) -> str | int:
+    if text in ("last", "best"):
+        return text
+    if text.isdigit():
+        return int(text)
+    raise InputError(f"checkpoint: expected 'last', 'best' or a step, got {text!r}")
+
+
+# --- evaluate ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Evaluate:
+    """Score the averaged generator of a run against the data it was trained on."""
+
+    run: Positional[pathlib.Path]
+    """Folder of the run."""
+    checkpoint: str = "last"
+    """last, best, or a step."""
+    n: int = 10000
+    """Generated images."""
+    json: pathlib.Path | None = None
+    """Also write the scores, with their protocol, to this file."""
+
+
+def evaluate(args: list[str]) -> None:
+    """Prints the scores of a run."""
+    from jaxgan.evaluation import evaluate_run
+    from jaxgan.progress import Progress
+
+    parsed = parse(_Evaluate, args, "evaluate")
+    if parsed.n < 2:
+        raise InputError(f"n: expected at least 2 images, got {parsed.n}")
+    environment.start()
+    scores = evaluate_run(parsed.run, _checkpoint(parsed.checkpoint), parsed.n)
+    Progress(0, parsed.run).scores(scores)
+    if parsed.json is not None:
+        import json
+
+        write_atomically(parsed.json, json.dumps(scores, indent=1) + "\n")
+        print(f"wrote {parsed.json}")
+
+
+# --- presets, data, doctor -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Nothing:
+    """This command takes no arguments."""
+
+
+def presets(args: list[str]) -> None:
+    """Lists the presets."""
+    parse(_Nothing, args, "presets")
+    width = max(map(len, PRESETS))
+    for name, preset in PRESETS.items():
+        summary = (preset.__doc__ or "").strip().splitlines()[0]
+        print(f"{name:{width}}  {summary}{' (default)' if name == DEFAULT_PRESET else ''}")
+
+
+@dataclass(frozen=True)
+class _Show:
+    """A grid of real examples of a source, and what is in it."""
+
+    source: Positional[str]
+    """mnist, tfds:NAME, folder:PATH, npz:PATH, ring, grid or swissroll."""
+    split: str = "train"
+    """Split of mnist and tfds sources."""
+    resolution: int | None = None
+    """Scale and centre-crop images to this many pixels a side."""
+    channels: int | None = None
+    """1 (grey) or 3 (RGB)."""
+    skip_broken: bool = False
+    """Leave broken image files out, and count them."""
+    seed: int = 0
+    """Of the choice of examples."""
+    out: pathlib.Path = pathlib.Path("data.png")
+    """File to write."""
+
+
+@dataclass(frozen=True)
+class _Prepare:
+    """Download a dataset of the TFDS catalogue, in the form that is read without TensorFlow."""
+
+    name: Positional[str]
+    """Name in the catalogue, such as cifar10."""
+
+
+def data(args: list[str]) -> None:
+    """Looks at a source, or prepares a TFDS dataset."""
+    if args and args[0] == "prepare":
+        from jaxgan.data.catalogue import prepare
+
+        print(f"prepared: {prepare(parse(_Prepare, args[1:], 'data prepare').name)}")
+    elif args and args[0] == "show":
+        parsed = parse(_Show, args[1:], "data show")
+        options = {f.name: getattr(parsed, f.name) for f in dataclasses.fields(parsed)}
+        for name in ("source", "seed", "out"):
+            options.pop(name)
+        _show(open_source(parsed.source, **options), parsed.seed, parsed.out)
+    elif args and args[0] in ("-h", "--help"):
+        print("jaxgan data show SOURCE [--out FILE] | jaxgan data prepare NAME; each has --help")
+    else:
+        raise InputError(f"data: expected 'show' or 'prepare', got {args[0] if args else 'nothing'!r}")
+
+
+def _show(source: Source, seed: int, out: pathlib.Path) -> None:
+    if isinstance(source, Images):
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(source))[:64])
+        write_atomically(out, pictures.picture(np.asarray(source.images[chosen])))
+        height, width, channels = source.shape
+        rows = {
+            "examples": f"{len(source):,}" + (f" ({source.skipped} broken files left out)" if source.skipped else ""),
+            "shape": f"{height}x{width}, {channels} channel{'s' * (channels > 1)}, uint8",
+            "values": f"{source.images.min()} to {source.images.max()}, mean {source.images.mean():.1f}",
+        }
+        if source.labels is not None:
+            counts = np.bincount(source.labels, minlength=source.n_classes)
+            named = (f"{name} {count:,}" for name, count in zip(source.class_names, counts, strict=True))
+            rows["classes"] = f"{source.n_classes}: {', '.join(named)}"
+        else:
+            rows["classes"] = "no labels"
+    else:
+        points = np.asarray(source.sample(jax.random.key(seed), 2500)[0])
+        write_atomically(out, pictures.scatter(points))
+        rows = {
+            "examples": "sampled without end",
+            "shape": "points in the plane, float32",
+            "values": f"{points.min():.3f} to {points.max():.3f}",
+            "modes": f"{len(source.modes)}, standard deviation {source.std:g}" if len(source.modes) else "none",
+        }
+    rows = {"source": source.name, **rows, "fingerprint": source.fingerprint, "picture": str(out)}
+    for name, text in rows.items():
+        print(f"{name:12} {text}")
+
+
+def doctor(args: list[str]) -> None:
+    """Prints versions, devices, memory and folders."""
+    parse(_Nothing, args, "doctor")
+    environment.start()
+    rows = environment.doctor()
+    width = max(map(len, rows))
+    for name, text in rows.items():
+        print(f"{name:{width}}  {text}")
+
+
+__all__ = ["data", "doctor", "evaluate", "presets", "resume", "sample", "train"]

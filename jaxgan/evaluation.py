@@ -1,0 +1,38 @@
+"""Scoring a run after the fact."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+from jaxgan.data import open_source
+from jaxgan.metrics import Evaluator, make_evaluator
+from jaxgan.run import load
+from jaxgan.sampling import Sampler
+
+FIRST_SEED = 1_000_000  # of scored fakes; those of grids start at 0
+
+
+def score(evaluator: Evaluator, sampler: Sampler, variables: Any, n: int) -> dict[str, Any]:
+    """All scores of a generator on the fakes of `n` fixed seeds, as scores.json keeps them."""
+    evaluation = evaluator(sampler.stream(variables, FIRST_SEED), n)
+    return {
+        "scores": {name: score.to_json() for name, score in evaluation.scores.items()},
+        "class_histogram": evaluation.class_histogram,
+    }
+
+
+def evaluate_run(path: pathlib.Path, checkpoint: str | int, n: int) -> dict[str, Any]:
+    """The scores of one checkpoint of a run, in the form of scores.json.
+
+    Raises:
+      InputError: if the run, the checkpoint or the data cannot be opened.
+    """
+    run = load(path, checkpoint)
+    data = run.config.data
+    source = open_source(
+        data.source, data.split, resolution=data.resolution, channels=data.channels, skip_broken=data.skip_broken
+    )
+    evaluator = make_evaluator(source)
+    scored = score(evaluator, run.sampler, run.variables, n)
+    return {"main": evaluator.main, "class_names": run.data["class_names"], "final": {"step": run.step, **scored}}

@@ -1,0 +1,83 @@
+"""Examples from an averaged generator, by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.data import to_uint8
+from jaxgan.errors import InputError
+from jaxgan.state import GAN
+
+Array = jax.Array
+_BATCH = 100
+
+
+class Sampler:
+    """Generates in batches of one size, so that one program serves any number of examples."""
+
+    def __init__(self, gan: GAN, n_classes: int, points: bool) -> None:
+        """Compiles nothing yet.
+
+        Args:
+          gan: whose generator and latent are used.
+          n_classes: of a conditional generator; 0 if labels do not matter.
+          points: whether examples are points (float32) and not images (uint8).
+        """
+        self.n_classes = n_classes
+        self._gan = gan
+
+        def generate(variables: Any, z: Array, labels: Array | None) -> Array:
+            x = gan.generator.apply(variables, z, labels, train=False)
+            return x if points else to_uint8(x)
+
+        self._generate = jax.jit(generate)
+        self._latents = jax.jit(jax.vmap(gan.latent.draw))
+        self._keys = jax.jit(jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), 0)))
+
+    def latents(self, seeds: Sequence[int]) -> np.ndarray:
+        """The latent vector of each seed, [n, dim]."""
+        return np.asarray(self._latents(self._keys(jnp.asarray(seeds, jnp.uint32))))
+
+    def decode(self, variables: Any, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """Examples of latents [n, dim]: uint8 images [n, h, w, c], or float32 points [n, 2].
+
+        Raises:
+          InputError: if a conditional generator gets no labels, or labels out of range.
+        """
+        if self.n_classes:
+            if labels is None:
+                labels = np.arange(len(z)) % self.n_classes
+            elif len(labels) and not 0 <= labels.min() <= labels.max() < self.n_classes:
+                raise InputError(f"classes: expected integers from 0 to {self.n_classes - 1}, got {labels.tolist()}")
+        elif labels is not None:
+            raise InputError("classes: expected none, as this generator is not conditional")
+        parts = []
+        for start in range(0, len(z), _BATCH):
+            part = z[start : start + _BATCH]
+            pad = _BATCH - len(part)
+            rows = jnp.asarray(np.concatenate([part, np.zeros((pad, z.shape[1]), z.dtype)]))
+            classes = None
+            if labels is not None:
+                classes = jnp.asarray(np.pad(labels[start : start + _BATCH], (0, pad)), jnp.int32)
+            parts.append(np.asarray(self._generate(variables, rows, classes))[: len(part)])
+        return np.concatenate(parts)
+
+    def by_seed(self, variables: Any, seeds: Sequence[int], labels: np.ndarray | None = None) -> np.ndarray:
+        """The example of each seed; a conditional generator runs through the classes if none are given."""
+        return self.decode(variables, self.latents(seeds), labels)
+
+    def stream(self, variables: Any, first_seed: int) -> Callable[[int], np.ndarray]:
+        """n -> the examples of n consecutive seeds: the same ones at every call."""
+        return lambda n: self.by_seed(variables, range(first_seed, first_seed + n))
+
+
+def grid_labels(n_classes: int, columns: int, classes: Sequence[int] | None = None) -> np.ndarray | None:
+    """Labels for a grid of one row a class; None where labels do not matter."""
+    if not n_classes:
+        return None
+    return np.repeat(np.asarray(classes if classes is not None else range(n_classes)), columns)

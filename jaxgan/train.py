@@ -1,0 +1,473 @@
+"""The training loop: everything that touches files, signals, clocks and terminals."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import shlex
+import signal
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgan import evaluation, pictures
+from jaxgan.checkpoint import Checkpoints, abstract
+from jaxgan.config import Config, differences, to_json
+from jaxgan.data import Images, Pipeline, Source, make_pipeline, open_source
+from jaxgan.environment import choose_devices, environment
+from jaxgan.errors import InputError
+from jaxgan.files import write_atomically
+from jaxgan.metrics import Evaluator, make_evaluator
+from jaxgan.progress import Progress
+from jaxgan.report import write_report
+from jaxgan.run import RunFolder, batch_like, create
+from jaxgan.sampling import Sampler, grid_labels
+from jaxgan.sharding import compile_step, make_mesh, replicated
+from jaxgan.state import GAN, GANState, init
+from jaxgan.step import Metrics, make_step
+
+GRID_COLUMNS = 8
+_FIRST_GRID = 16
+
+
+class Diverged(Exception):
+    """A loss or another metric is not finite; says where, which, and what is left."""
+
+
+class Stopped(Exception):
+    """The run was asked to stop, and saved.
+
+    Attributes:
+      signum: the signal.
+      step: that was saved.
+      folder: of the run.
+    """
+
+    def __init__(self, signum: int, step: int, folder: RunFolder) -> None:
+        """Keeps what the command line tells its user."""
+        super().__init__(f"stopped at step {step}")
+        self.signum, self.step, self.folder = signum, step, folder
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A configuration brought to life: data, networks, devices and the compiled program."""
+
+    config: Config
+    source: Source
+    gan: GAN
+    mesh: Any
+    pipeline: Pipeline
+    program: Any
+    steps_per_dispatch: int
+    sampler: Sampler
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What run.json says of the data."""
+        source = self.source
+        return {
+            "name": source.name,
+            "n": len(source) if isinstance(source, Images) else 0,
+            "shape": list(source.shape),
+            "n_classes": source.n_classes,
+            "class_names": list(source.class_names),
+            "fingerprint": source.fingerprint,
+            "skipped": source.skipped,
+        }
+
+    def init(self) -> GANState:
+        """A fresh state on the devices."""
+        return init(self.gan, jax.random.key(self.config.seed), batch_like(self.data), self.mesh)
+
+
+def set_up(config: Config) -> Setup:
+    """Opens the data, builds the networks and the program; trains nothing.
+
+    Raises:
+      InputError: for anything in the configuration or the data that cannot be.
+    """
+    config.check()
+    if not config.data.source:
+        raise InputError(f"data.source: preset {config.preset!r} needs one: --data.source folder:PATH or tfds:NAME")
+    source = open_source(
+        config.data.source,
+        config.data.split,
+        resolution=config.data.resolution,
+        channels=config.data.channels,
+        skip_broken=config.data.skip_broken,
+    )
+    gan = config.build(source.shape, source.n_classes)
+    devices = choose_devices(config.compute.devices)
+    mesh = make_mesh(devices) if len(devices) > 1 else None
+    pipeline = make_pipeline(
+        source,
+        batch_size=config.batch_size,
+        d_steps=config.d_steps,
+        seed=config.seed,
+        flip=config.data.flip,
+        placement=config.data.placement,
+        mesh=mesh,
+    )
+    repeat = steps_per_dispatch(config, pipeline, jax.default_backend())
+    program = compile_program(gan, pipeline, mesh, config.compute.how, repeat)
+    conditional = config.model.conditional
+    sampler = Sampler(gan, source.n_classes if conditional else 0, points=len(source.shape) == 1)
+    return Setup(config, source, gan, mesh, pipeline, program, repeat, sampler)
+
+
+def steps_per_dispatch(config: Config, pipeline: Pipeline, backend: str) -> int:
+    """How many steps one program makes: a divisor of every interval, so that each ends with a program.
+
+    Raises:
+      InputError: if the configuration asks for a number that cannot be.
+    """
+    intervals = (config.steps, config.log_every, config.sample_every, config.checkpoint_every, config.evaluate_every)
+    common = math.gcd(*intervals)
+    asked = config.compute.steps_per_dispatch
+    if pipeline.streams or config.compute.how == "pmap":
+        if asked not in (None, 1):
+            raise InputError(f"compute.steps_per_dispatch: expected 1 with pmap or streamed data, got {asked}")
+        return 1
+    if asked is not None:
+        if common % asked:
+            raise InputError(
+                f"compute.steps_per_dispatch: expected a divisor of all intervals and of steps ({common}), got {asked}"
+            )
+        return asked
+    most = 1 if backend == "cpu" and config.model.convolutional else 16
+    return max(k for k in range(1, most + 1) if common % k == 0)
+
+
+def compile_program(gan: GAN, pipeline: Pipeline, mesh: Any, how: str, repeat: int) -> Any:
+    """(state, inputs of the pipeline) -> (state, metrics of shape [repeat]): data and steps in one program."""
+    step = make_step(gan)
+    if how == "pmap":
+        prepare, mapped = jax.jit(pipeline.prepare), compile_step(step, mesh, how="pmap")
+
+        def run_mapped(state: GANState, inputs: Any) -> tuple[GANState, Metrics]:
+            state, metrics = mapped(state, prepare(inputs, state.step))
+            return state, jax.tree.map(lambda x: x[None], metrics)
+
+        return run_mapped
+
+    def one(state: GANState, inputs: Any) -> tuple[GANState, Metrics]:
+        return step(state, pipeline.prepare(inputs, state.step))
+
+    def several(state: GANState, inputs: Any) -> tuple[GANState, Metrics]:
+        if repeat == 1:
+            state, metrics = one(state, inputs)
+            return state, jax.tree.map(lambda x: x[None], metrics)
+        return jax.lax.scan(lambda state, _: one(state, inputs), state, length=repeat)
+
+    out = None if mesh is None else (replicated(mesh), replicated(mesh))
+    return jax.jit(several, donate_argnums=0, out_shardings=out)
+
+
+def grid_steps(config: Config, repeat: int) -> set[int]:
+    """Steps below `sample_every` with a grid: doubling up to it."""
+    steps, step = set(), -(-_FIRST_GRID // repeat) * repeat
+    while step < config.sample_every:
+        steps.add(step)
+        step *= 2
+    return steps
+
+
+@dataclass
+class _Signals:
+    """SIGINT and SIGTERM ask the loop to stop after the step; a second one ends the process at once."""
+
+    received: int | None = None
+    _before: dict[int, Any] = field(default_factory=dict)
+
+    def __enter__(self) -> _Signals:
+        with contextlib.suppress(ValueError):  # not in the main thread: whoever runs us handles signals
+            for signum in (signal.SIGINT, signal.SIGTERM):
+                self._before[signum] = signal.signal(signum, self._handle)
+        return self
+
+    def _handle(self, signum: int, frame: Any) -> None:
+        if self.received is not None:
+            signal.signal(signum, self._before[signum])
+            os.kill(os.getpid(), signum)
+        self.received = signum
+
+    def __exit__(self, *_: object) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+
+
+def train(config: Config, command: Sequence[str] | None = None) -> RunFolder:
+    """Trains from the beginning, in a new folder.
+
+    Args:
+      config: what to do.
+      command: the command line, for the report.
+
+    Returns:
+      The run's folder, with report.html.
+
+    Raises:
+      InputError: for a configuration or data that cannot be trained.
+      Diverged: if a metric is not finite.
+      Stopped: after SIGINT or SIGTERM; the run can be resumed.
+      SaveError: if a checkpoint cannot be written.
+    """
+    setup = set_up(config)
+    text = shlex.join(command) if command else f"jaxgan train {config.preset}"
+    folder = create(config, setup.data, environment(), text)
+    _write_reals(setup, folder)
+    return _Loop(setup, folder).run()
+
+
+def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
+    """Goes on with a run from its newest good checkpoint, exactly as if it had never stopped.
+
+    Args:
+      folder: of the run.
+      steps: train up to this step instead; only where no schedule depends on the number of steps.
+
+    Raises:
+      InputError: if there is nothing to resume, or the configuration or the data have changed (the
+        message names the fields).
+      Diverged, Stopped, SaveError: as `train`.
+    """
+    config = folder.config()
+    saved = _saved_config(folder)
+    if steps is not None:
+        if steps < 1:
+            raise InputError(f"steps: expected at least 1, got {steps}")
+        if {config.g_optimizer.schedule, config.d_optimizer.schedule} != {"constant"}:
+            raise InputError("steps: cannot change, as the learning rate follows a schedule over the run")
+    if saved is not None and (changed := differences(saved, to_json(config))):
+        raise InputError(
+            f"config.json of {str(folder.path)!r} has changed since the checkpoint: {'; '.join(changed)}; "
+            "put it back, or start a new run"
+        )
+    if steps is not None:
+        config = dataclasses.replace(config, steps=steps)
+    setup = set_up(config)
+    recorded = folder.read("run.json")["data"]
+    if changed := differences(recorded, setup.data):
+        raise InputError(f"data.source: the data have changed since the run began: {'; '.join(changed)}")
+    if steps is not None:
+        folder.write("config.json", to_json(config))
+    return _Loop(setup, folder).run(resumed=True)
+
+
+def _saved_config(folder: RunFolder) -> dict[str, Any] | None:
+    checkpoints = Checkpoints(folder.path, read_only=True)
+    try:
+        for step in reversed(checkpoints.steps()):
+            with contextlib.suppress(Exception):  # a broken checkpoint; restoring deals with it
+                return checkpoints.meta(step)["config"]
+    finally:
+        checkpoints.close()
+    return None
+
+
+def _write_reals(setup: Setup, folder: RunFolder) -> None:
+    source = setup.source
+    if isinstance(source, Images):
+        order = np.random.default_rng(0).permutation(len(source))
+        n = min(GRID_COLUMNS**2, len(source))
+        if setup.sampler.n_classes and source.labels is not None:  # one row a class, as in the grids
+            rows = [order[source.labels[order] == c][:GRID_COLUMNS] for c in range(source.n_classes)]
+            chosen = np.concatenate([row for row in rows if len(row) == GRID_COLUMNS] or [order[:n]])
+        else:
+            chosen = order[:n]
+        reals = source.images[np.sort(chosen)] if not setup.sampler.n_classes else source.images[chosen]
+    else:
+        reals = np.asarray(source.sample(jax.random.key(0), 2500)[0])
+    write_atomically(folder.samples / "reals.png", pictures.picture(np.asarray(reals), GRID_COLUMNS))
+
+
+class _Loop:
+    """One run of the loop; its attributes are the loop's own state, none of which affects results."""
+
+    def __init__(self, setup: Setup, folder: RunFolder) -> None:
+        self.setup, self.folder, self.config = setup, folder, setup.config
+        self.checkpoints = Checkpoints(folder.path)
+        self.evaluator: Evaluator = make_evaluator(setup.source)
+        self.progress = Progress(self.config.steps, folder.path)
+        self.best: dict[str, Any] | None = None
+        self.seconds = 0.0
+        self.pending: list[tuple[int, Metrics]] = []
+        self.writer: Any = None
+
+    def run(self, resumed: bool = False) -> RunFolder:
+        try:
+            state, step = self._start(resumed)
+            state = self._train(state, step)
+            self._finish(state)
+        except Stopped:
+            self._close("stopped")
+            raise
+        except Diverged as error:
+            self._close("diverged", str(error))
+            raise
+        except BaseException as error:
+            with contextlib.suppress(Exception):
+                self._close("failed", f"{type(error).__name__}: {error}")
+            raise
+        return self.folder
+
+    # --- beginning and end ---
+
+    def _start(self, resumed: bool) -> tuple[GANState, int]:
+        step = 0
+        if resumed:
+            placement = None if self.setup.mesh is None else replicated(self.setup.mesh)
+            like = abstract(jax.eval_shape(self.setup.init), placement)
+            state, broken = self.checkpoints.restore_newest(like)
+            step = int(state.step)
+            meta = self.checkpoints.meta(step)
+            self.best, self.seconds = meta["best"], meta["train_seconds"]
+            self.folder.rewind(step)
+            for bad in broken:
+                self.progress.note(f"checkpoint {bad} cannot be read; it was moved to checkpoints-broken")
+            self.progress.note(f"resumed at step {step:,}")
+        else:
+            state = self.setup.init()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from tensorboardX import SummaryWriter
+
+            self.writer = SummaryWriter(str(self.folder.path / "tensorboard"), purge_step=step if resumed else None)
+        self.folder.update(status="running", error=None)
+        if not resumed:
+            self._write_grid(state, 0)
+        return state, step
+
+    def _finish(self, state: GANState) -> None:
+        """Scores the last and the best checkpoint in full, and writes the report."""
+        step = int(state.step)
+        self.progress.note(f"scoring {self.config.final_n:,} fakes")
+        scores: dict[str, Any] = {"main": self.evaluator.main, "class_names": list(self.setup.source.class_names)}
+        scores["final"] = {"step": step, **self._score(state.ema)}
+        if self.best is not None:
+            best = scores["final"]
+            if self.best["step"] != step:
+                self.checkpoints.wait()
+                like = abstract(jax.eval_shape(self.setup.init))
+                best = {
+                    "step": self.best["step"],
+                    **self._score(self.checkpoints.restore(self.best["step"], like).ema),
+                }
+            scores["best"] = best
+        self.folder.write("scores.json", scores)
+        self._close("finished")
+        self.progress.scores(scores)
+
+    def _close(self, status: str, error: str | None = None) -> None:
+        self.progress.stop()
+        try:
+            self.checkpoints.close()
+        finally:
+            if self.writer is not None:
+                self.writer.close()
+            self.folder.update(status=status, error=error, train_seconds=round(self.seconds, 1))
+            write_report(self.folder)
+
+    # --- the loop ---
+
+    def _train(self, state: GANState, step: int) -> GANState:
+        config, repeat = self.config, self.setup.steps_per_dispatch
+        grids = grid_steps(config, repeat)
+        inputs: Iterator[Any] = self.setup.pipeline.inputs(step)
+        self.progress.start(step)
+        since, clock = step, time.monotonic()
+        with _Signals() as signals:
+            while step < config.steps:
+                batch = next(inputs)
+                with jax.transfer_guard("disallow"):
+                    state, metrics = self.setup.program(state, batch)
+                step += repeat
+                self.pending.append((step, metrics))
+                last = step >= config.steps or signals.received is not None
+                evaluate = step % config.evaluate_every == 0 or step >= config.steps
+                save = last or evaluate or step % config.checkpoint_every == 0
+                sample = step in grids or step % config.sample_every == 0 or step >= config.steps
+                if not (save or sample or step % config.log_every == 0):
+                    continue
+                record = self._read_metrics(step, state)  # waits for the device, once an interval
+                now = time.monotonic()
+                self.seconds += now - clock
+                record["images_per_second"] = (step - since) * config.batch_size * config.d_steps / max(now - clock, 1e-9)
+                score = self._evaluate(state, record) if evaluate else None
+                self._write_record(record)
+                if sample:
+                    self._write_grid(state, step)
+                if save:
+                    self.checkpoints.save(step, state, self._meta(), score)
+                self.progress.update(record, self.best)
+                if signals.received is not None:
+                    raise Stopped(signals.received, step, self.folder)
+                since, clock = step, time.monotonic()
+        return state
+
+    def _meta(self) -> dict[str, Any]:
+        return {"config": to_json(self.config), "best": self.best, "train_seconds": round(self.seconds, 1)}
+
+    def _read_metrics(self, step: int, state: GANState) -> dict[str, Any]:
+        """Means over the interval; raises Diverged at the first step with a number that is not finite."""
+        pending = [(last, jax.device_get(metrics)) for last, metrics in self.pending]
+        self.pending.clear()
+        series = {name: np.concatenate([m[name] for _, m in pending]) for name in pending[0][1]}
+        first = pending[0][0] - len(pending[0][1]["d/loss"]) + 1
+        bad = {name: int(np.argmin(np.isfinite(values))) for name, values in series.items() if not np.isfinite(values).all()}
+        if bad:
+            at = min(bad.values())
+            terms = ", ".join(f"{name} = {series[name][at]}" for name in sorted(bad) if bad[name] == at)
+            saved = self.checkpoints.steps()
+            left = (
+                f"the last good checkpoint is step {saved[-1]}" if saved else "there is no checkpoint before it"
+            )
+            raise Diverged(f"step {first + at}: not finite: {terms}; {left}")
+        record: dict[str, Any] = {"step": step, "images": step * self.config.batch_size * self.config.d_steps}
+        return record | {name: float(values.mean()) for name, values in series.items()}
+
+    def _evaluate(self, state: GANState, record: dict[str, Any]) -> float:
+        generate = self.setup.sampler.stream(state.ema, evaluation.FIRST_SEED)
+        score = self.evaluator.quick(generate, self.config.quick_n)
+        record |= {"score": score, "score_name": self.evaluator.main}
+        if self.best is None or score < self.best["score"]:
+            self.best = {"step": record["step"], "score": score}
+        return score
+
+    def _score(self, variables: Any) -> dict[str, Any]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            scored = evaluation.score(self.evaluator, self.setup.sampler, variables, self.config.final_n)
+        for warning in caught:
+            if issubclass(warning.category, UserWarning):
+                self.progress.note(f"warning: {warning.message}")
+        return scored
+
+    def _write_record(self, record: dict[str, Any]) -> None:
+        with self.folder.metrics.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        for name, value in record.items():
+            if isinstance(value, float):
+                tag = f"score/{self.evaluator.main}" if name == "score" else name
+                self.writer.add_scalar(tag, value, record["step"])
+
+    def _write_grid(self, state: GANState, step: int) -> None:
+        sampler = self.setup.sampler
+        if isinstance(self.setup.source, Images):
+            labels = grid_labels(sampler.n_classes, GRID_COLUMNS)
+            n = GRID_COLUMNS**2 if labels is None else len(labels)
+            png = pictures.picture(sampler.by_seed(state.ema, range(n), labels), GRID_COLUMNS)
+        else:
+            reals = np.asarray(self.setup.source.sample(jax.random.key(0), 2500)[0])
+            png = pictures.picture(sampler.by_seed(state.ema, range(2500)), reference=reals)
+        write_atomically(self.folder.samples / f"step-{step:07d}.png", png)
+        self.writer.add_image("samples", pictures.pixels_of(png), step, dataformats="HWC")
