@@ -4,6 +4,8 @@ A `GAN` is what never changes (networks, loss, optimisers), a `GANState` is arra
 `make_step(gan)` is the training step, a pure function of (state, batch).
 """
 
+from typing import TYPE_CHECKING
+
 from jaxgan.errors import InputError
 from jaxgan.latents import LATENTS, Latent
 from jaxgan.losses import LOSSES, Loss
@@ -11,6 +13,9 @@ from jaxgan.penalties import PENALTIES, Penalty
 from jaxgan.sharding import compile_step, make_mesh
 from jaxgan.state import GAN, GANState, Player, ema_schedule, init
 from jaxgan.step import make_step
+
+if TYPE_CHECKING:
+    from jaxgan.run import load
 
 __version__ = "0.1.0"
 

@@ -111,9 +111,13 @@ class Checkpoints:
             yield
         except Exception as error:  # whatever Orbax, TensorStore or the system raise
             what = "a checkpoint" if step is None else f"checkpoint {step}"
+            with contextlib.suppress(Exception):  # the save before may still be under way
+                self._manager.wait_until_finished()
             kept = [s for s in self._finished_steps() if s != step]
             last = f"the last good one is step {kept[-1]}" if kept else "there is none before it"
-            raise SaveError(f"could not write {what} in {str(self._folder)!r} ({_line(error)}); {last}") from error
+            raise SaveError(
+                f"could not write {what} in {str(self._folder)!r} ({_line(error)}); {last}"
+            ) from error
 
     def _finished_steps(self) -> list[int]:
         names = (entry.name for entry in self._folder.iterdir()) if self._folder.exists() else ()

@@ -25,10 +25,14 @@ Arguments = TypeVar("Arguments")
 Positional = tyro.conf.Positional
 
 
+class _Capture(io.StringIO):
+    encoding = "utf-8"  # what the parser draws its frames with; it looks
+
+
 def parse(kind: type[Arguments], args: Sequence[str], verb: str, default: Any = None) -> Arguments:
     """Arguments of a verb. Raises InputError, in one line, for those that do not parse."""
     options: dict[str, Any] = {} if default is None else {"default": default}
-    complaint = io.StringIO()
+    complaint = _Capture()
     try:
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(kind, args=list(args), prog=f"jaxgan {verb}", **options)
@@ -44,7 +48,8 @@ def _one_line(box: str, verb: str) -> str:
     lines = [line for line in lines if line and not line.startswith(("╭", "╰"))]
     ends = [i for i, line in enumerate(lines) if set(line) <= {"─"}] or [len(lines)]
     text = " ".join(lines[: ends[0]]) or "cannot parse the arguments"
-    near = [lines[i + 1] for i, line in enumerate(lines[:-1]) if line.startswith("Perhaps you meant")]
+    hints = ("Perhaps you meant", "Arguments similar to")
+    near = [lines[i + 1] for i, line in enumerate(lines[:-1]) if line.startswith(hints)]
     hint = f"; did you mean {near[0].split(' ')[0]}?" if near else ""
     return f"{text}{hint} (see jaxgan {verb} --help)"
 
@@ -119,7 +124,7 @@ class _Sample:
 
 
 def parse_integers(text: str, name: str) -> list[int]:
-    """"0-3,7" -> [0, 1, 2, 3, 7]. Raises InputError for anything else."""
+    """ "0-3,7" -> [0, 1, 2, 3, 7]. Raises InputError for anything else."""
     numbers: list[int] = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
@@ -154,8 +159,8 @@ def sample(args: list[str]) -> None:
         examples = run.sample(seeds=seeds, classes=labels)
         if out.suffix.lower() == ".npz":
             buffer = io.BytesIO()
-            arrays = {"images": examples, "seeds": np.asarray(seeds)}
-            np.savez_compressed(buffer, **(arrays | ({} if labels is None else {"labels": np.asarray(labels)})))
+            extra: dict[str, Any] = {} if labels is None else {"labels": np.asarray(labels)}
+            np.savez_compressed(buffer, images=examples, seeds=np.asarray(seeds), **extra)  # pyright: ignore
             write_atomically(out, buffer.getvalue())
         elif out.suffix.lower() == ".png":
             write_atomically(out, pictures.picture(examples, columns))
@@ -166,7 +171,9 @@ def sample(args: list[str]) -> None:
     print(f"wrote {out} (step {run.step:,})")
 
 
-def _write_files(folder: pathlib.Path, examples: np.ndarray, seeds: list[int], labels: list[int] | None) -> None:
+def _write_files(
+    folder: pathlib.Path, examples: np.ndarray, seeds: list[int], labels: list[int] | None
+) -> None:
     if examples.ndim != 4:
         raise InputError("out: points have no image files; write a .png or an .npz")
     for i, (image, seed) in enumerate(zip(examples, seeds, strict=True)):
@@ -174,7 +181,9 @@ def _write_files(folder: pathlib.Path, examples: np.ndarray, seeds: list[int], l
         write_atomically(folder / name, pictures.png(image))
 
 
-def _interpolate(run: Any, seeds: list[int], labels: list[int] | None, out: pathlib.Path, frames: int) -> None:
+def _interpolate(
+    run: Any, seeds: list[int], labels: list[int] | None, out: pathlib.Path, frames: int
+) -> None:
     if frames < 1:
         raise InputError(f"frames: expected at least 1, got {frames}")
     if len(run.data["shape"]) != 3 or len(seeds) < 2:
@@ -311,7 +320,8 @@ def _show(source: Source, seed: int, out: pathlib.Path) -> None:
         write_atomically(out, pictures.picture(np.asarray(source.images[chosen])))
         height, width, channels = source.shape
         rows = {
-            "examples": f"{len(source):,}" + (f" ({source.skipped} broken files left out)" if source.skipped else ""),
+            "examples": f"{len(source):,}"
+            + (f" ({source.skipped} broken files left out)" if source.skipped else ""),
             "shape": f"{height}x{width}, {channels} channel{'s' * (channels > 1)}, uint8",
             "values": f"{source.images.min()} to {source.images.max()}, mean {source.images.mean():.1f}",
         }
@@ -328,7 +338,9 @@ def _show(source: Source, seed: int, out: pathlib.Path) -> None:
             "examples": "sampled without end",
             "shape": "points in the plane, float32",
             "values": f"{points.min():.3f} to {points.max():.3f}",
-            "modes": f"{len(source.modes)}, standard deviation {source.std:g}" if len(source.modes) else "none",
+            "modes": f"{len(source.modes)}, standard deviation {source.std:g}"
+            if len(source.modes)
+            else "none",
         }
     rows = {"source": source.name, **rows, "fingerprint": source.fingerprint, "picture": str(out)}
     for name, text in rows.items():

@@ -86,7 +86,9 @@ class AdamConfig:
           InputError: for a learning rate or moment decay out of range.
         """
         if not self.learning_rate > 0 or not 0 <= self.b1 < 1 or not 0 <= self.b2 < 1 or not self.eps > 0:
-            raise InputError(f"optimizer: expected learning_rate > 0, eps > 0 and 0 <= b1, b2 < 1, got {self}")
+            raise InputError(
+                f"optimizer: expected learning_rate > 0, eps > 0 and 0 <= b1, b2 < 1, got {self}"
+            )
         rate: Any = self.learning_rate
         if self.schedule == "linear":
             rate = optax.linear_schedule(self.learning_rate, 0.0, updates)

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxgan.config import Config, to_json
-from jaxgan.train import set_up
+from jaxgan.train import compile_program, set_up
 
 
 def dry_run(config: Config) -> None:
@@ -22,20 +22,23 @@ def dry_run(config: Config) -> None:
     state = jax.eval_shape(setup.init)
     inputs = next(setup.pipeline.inputs(0))
     print(json.dumps(to_json(config), indent=1))
-    print(f"data           {setup.data['name']}: {setup.data['n'] or 'sampled'} of {tuple(setup.data['shape'])}")
+    print(
+        f"data           {setup.data['name']}: {setup.data['n'] or 'sampled'} of {tuple(setup.data['shape'])}"
+    )
     print(f"generator      {_count(state.generator.params):,} parameters")
     print(f"discriminator  {_count(state.discriminator.params):,} parameters")
     print(f"state          {_mebibytes(state):.1f} MiB (parameters, optimisers, average)")
     print(f"data on device {_mebibytes(inputs):.1f} MiB")
-    print(f"dispatch       {setup.steps_per_dispatch} step(s) a program, on {setup.mesh.size if setup.mesh else 1} device(s)")
-    if config.compute.how == "jit":
-        compiled = setup.program.lower(state, inputs).compile()
-        memory = compiled.memory_analysis()
-        if memory is not None:
-            peak = memory.temp_size_in_bytes + memory.argument_size_in_bytes
-            print(f"memory         {peak / 2**20:.0f} MiB a device (arguments and temporaries of a step)")
-        flops = (compiled.cost_analysis() or {}).get("flops", 0.0) / setup.steps_per_dispatch
-        print(f"FLOPs          {flops / 1e9:.2f} GFLOP a step, by the compiler's count")
+    devices = setup.mesh.size if setup.mesh else 1
+    print(f"dispatch       {setup.steps_per_dispatch} step(s) a program, on {devices} device(s)")
+    one = compile_program(setup.gan, setup.pipeline, setup.mesh, "jit", 1)
+    compiled = one.lower(state, inputs).compile()
+    memory = compiled.memory_analysis()
+    if memory is not None:
+        peak = memory.temp_size_in_bytes + memory.argument_size_in_bytes
+        print(f"memory         {peak / 2**20:.0f} MiB a device (arguments and temporaries of a step)")
+    flops = (compiled.cost_analysis() or {}).get("flops", 0.0)
+    print(f"FLOPs          {flops / 1e9:.2f} GFLOP a step, by the compiler's count")
 
 
 def _count(tree: Any) -> int:
@@ -43,5 +46,8 @@ def _count(tree: Any) -> int:
 
 
 def _mebibytes(tree: Any) -> float:
-    size = lambda leaf: int(np.prod(leaf.shape)) * (8 if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf.dtype.itemsize)
-    return sum(size(leaf) for leaf in jax.tree.leaves(tree)) / 2**20
+    return sum(getattr(leaf, "nbytes", 0) or _nbytes(leaf) for leaf in jax.tree.leaves(tree)) / 2**20
+
+
+def _nbytes(leaf: Any) -> int:
+    return int(np.prod(leaf.shape)) * leaf.dtype.itemsize

@@ -18,7 +18,18 @@ from jaxgan.data.catalogue import data_dir
 from jaxgan.errors import InputError
 from jaxgan.models import fastconv
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "chex", "tensorflow-datasets", "grain", "numpy", "scipy")
+PACKAGES = (
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "chex",
+    "tensorflow-datasets",
+    "grain",
+    "numpy",
+    "scipy",
+)
 
 
 def start() -> None:
@@ -32,7 +43,7 @@ def start() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
-def choose_devices(n: int | None) -> list[jax.Device]:
+def choose_devices(n: int | None) -> list[Any]:
     """The first `n` local devices, or all. Raises InputError if there are fewer."""
     devices = jax.local_devices()
     if n is not None and n > len(devices):
@@ -82,7 +93,7 @@ def doctor() -> dict[str, str]:
         "CPU fast convolutions": ("on" if env["fast_conv"] else "off")
         + ("" if env["backend"] == "cpu" else " (not a CPU: XLA's own are used)"),
         "cache": _folder(cache_dir()),
-        "compilation cache": str(jax.config.jax_compilation_cache_dir or "off"),
+        "compilation cache": str(jax.config.values.get("jax_compilation_cache_dir") or "off"),
         "TFDS data": _folder(data_dir()),
     }
     for device in jax.local_devices():

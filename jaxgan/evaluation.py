@@ -31,8 +31,16 @@ def evaluate_run(path: pathlib.Path, checkpoint: str | int, n: int) -> dict[str,
     run = load(path, checkpoint)
     data = run.config.data
     source = open_source(
-        data.source, data.split, resolution=data.resolution, channels=data.channels, skip_broken=data.skip_broken
+        data.source,
+        data.split,
+        resolution=data.resolution,
+        channels=data.channels,
+        skip_broken=data.skip_broken,
     )
     evaluator = make_evaluator(source)
     scored = score(evaluator, run.sampler, run.variables, n)
-    return {"main": evaluator.main, "class_names": run.data["class_names"], "final": {"step": run.step, **scored}}
+    return {
+        "main": evaluator.main,
+        "class_names": run.data["class_names"],
+        "final": {"step": run.step, **scored},
+    }

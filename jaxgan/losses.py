@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import InputError, lookup
+from jaxgan.precision import at_least_float32
 
 Array = jax.Array
 Criterion = Callable[[Array, Array], Array]
@@ -48,16 +49,14 @@ def _criterion(elementwise: Criterion) -> Criterion:
                 "real_logits and fake_logits: expected one shape for both, "
                 f"got {real_logits.shape} and {fake_logits.shape}"
             )
-        value = elementwise(real_logits.astype(jnp.float32), fake_logits.astype(jnp.float32))
+        value = elementwise(at_least_float32(real_logits), at_least_float32(fake_logits))
         return value.reshape(value.shape[0], -1).mean(1)
 
     return criterion
 
 
 def _loss(discriminator: Criterion, generator: Criterion, accuracy: Criterion | None = None) -> Loss:
-    return Loss(
-        _criterion(discriminator), _criterion(generator), _criterion(accuracy) if accuracy else None
-    )
+    return Loss(_criterion(discriminator), _criterion(generator), _criterion(accuracy) if accuracy else None)
 
 
 def _threshold_accuracy(threshold: float) -> Criterion:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from jaxgan import keys
 from jaxgan.errors import InputError, lookup
+from jaxgan.precision import at_least_float32
 
 Array = jax.Array
 Critic = Callable[[Array], Array]
@@ -38,8 +39,8 @@ def _stateless(values: Callable[[Critic, Array, Array, Array], Array]) -> Penalt
 
 def _squared_gradient_norm(critic: Critic, x: Array) -> Array:
     """||d critic(x_i) / d x_i||^2 for every example i: [batch]; k logits of one example are summed."""
-    gradient = jax.grad(lambda inputs: critic(inputs).astype(jnp.float32).sum())(x)
-    return jnp.square(gradient.astype(jnp.float32).reshape(x.shape[0], -1)).sum(1)
+    gradient = jax.grad(lambda inputs: at_least_float32(critic(inputs)).sum())(x)
+    return jnp.square(at_least_float32(gradient).reshape(x.shape[0], -1)).sum(1)
 
 
 def _safe_sqrt(x: Array) -> Array:
@@ -130,8 +131,9 @@ def lazy(penalty: Penalty, every: int) -> Penalty:
             return every * values, inner
 
         def skipped(inner: Any) -> tuple[Array, Any]:
-            return jnp.zeros(real.shape[0], jnp.float32), inner
+            return jnp.zeros_like(due_shape[0]), inner
 
+        due_shape = jax.eval_shape(due, state["inner"])
         values, inner = jax.lax.cond(state["count"] % every == 0, due, skipped, state["inner"])
         return values, {"count": state["count"] + 1, "inner": inner}
 

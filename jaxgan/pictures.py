@@ -71,7 +71,9 @@ def scatter(points: np.ndarray, reference: np.ndarray | None = None) -> bytes:
         axes.scatter(*reference.T, s=4, c="#b9bec6", linewidths=0)
     axes.scatter(*points.T, s=4, c="#c2410c" if reference is not None else "#475569", linewidths=0)
     centre, half = (frame.max(0) + frame.min(0)) / 2, 0.62 * float(np.ptp(frame, axis=0).max()) + 1e-6
-    axes.set(xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - half, centre[1] + half), aspect="equal")
+    axes.set(
+        xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - half, centre[1] + half), aspect="equal"
+    )
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -44,7 +44,9 @@ class Progress:
 
     def update(self, record: dict[str, Any], best: dict[str, Any] | None) -> None:
         """Shows one record of the metrics."""
-        text = f"{record['images_per_second']:,.0f} images/s  D {record['d/loss']:.3f}  G {record['g/loss']:.3f}"
+        text = (
+            f"{record['images_per_second']:,.0f} images/s  D {record['d/loss']:.3f}  G {record['g/loss']:.3f}"
+        )
         if best is not None:
             text += f"  best score {format_number(best['score'])}"
         if self._bar is not None and self._task is not None:
@@ -72,13 +74,12 @@ class Progress:
     def scores(self, scores: dict[str, Any]) -> None:
         """The final table."""
         best = scores.get("best")
+        title = f"scores of the averaged generator; final: step {scores['final']['step']:,}"
+        self.console.print(title + (f"; best: step {best['step']:,}" if best else ""))
         table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("score")
-        table.add_column(f"final (step {scores['final']['step']:,})", justify="right")
-        table.add_column(f"best (step {best['step']:,})" if best else "best", justify="right")
-        table.add_column("floor", justify="right")
-        table.add_column("better")
-        table.add_column("meaning")
+        for name in ("score", "final", "best", "floor", "better", "meaning"):
+            number = name in ("final", "best", "floor")
+            table.add_column(name, justify="right" if number else "left", no_wrap=name != "meaning")
         for name, final, top, floor, better, meaning, _ in score_rows(scores):
             table.add_row(name, final, top, floor, better, meaning)
         self.console.print(table)

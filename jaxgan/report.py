@@ -36,10 +36,10 @@ color:#1e293b;background:#fff}h1{font-size:1.6rem;margin:0}h2{font-size:1.15rem;
 border-bottom:1px solid #e2e8f0}p.lead{color:#475569;margin:.3rem 0 1rem}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.3rem .7rem .3rem 0;border-bottom:1px solid #eef2f6;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}small,td.s{color:#64748b;font-size:.86em}
-.pair{display:flex;gap:1.2rem;flex-wrap:wrap}.pair figure{margin:0;flex:1 1 320px}img{width:100%;image-rendering:pixelated;
-border-radius:4px}figcaption{color:#64748b;font-size:.86em}pre,code{background:#f1f5f9;border-radius:4px}
+.pair{display:flex;gap:1.2rem;flex-wrap:wrap}.pair figure{margin:0;flex:1 1 320px}
+img{width:100%;image-rendering:pixelated;border-radius:4px}figcaption{color:#64748b;font-size:.86em}pre,code{background:#f1f5f9;border-radius:4px}
 pre{padding:.7rem;overflow:auto}code{padding:.1em .3em}input[type=range]{width:100%}svg{width:100%;height:auto}
-.bad{color:#b91c1c}details{margin:.4rem 0}
+.film{max-width:660px;margin:auto}.bad{color:#b91c1c}details{margin:.4rem 0}
 """
 
 
@@ -70,7 +70,11 @@ def _header(folder: RunFolder, run: Mapping[str, Any], config: Mapping[str, Any]
     data = run["data"]
     last = records[-1] if records else {"step": 0, "images": 0}
     seconds = run.get("train_seconds")
-    size = f"{data['n']:,} examples of shape {'x'.join(map(str, data['shape']))}" if data["n"] else "sampled points"
+    size = (
+        f"{data['n']:,} examples of shape {'x'.join(map(str, data['shape']))}"
+        if data["n"]
+        else "sampled points"
+    )
     skipped = f", {data['skipped']} broken files left out" if data.get("skipped") else ""
     facts = [
         f"{last['step']:,} generator steps, {last['images']:,} images shown to the discriminator",
@@ -103,9 +107,13 @@ def _pictures(folder: RunFolder) -> str:
     figures = []
     if grids:
         caption = f"generated, step {_step(grids[-1]):,} (averaged generator, fixed latents)"
-        figures.append(f'<figure><img alt="generated" src="{_image(grids[-1])}"><figcaption>{caption}</figcaption></figure>')
+        figures.append(
+            f'<figure><img alt="generated" src="{_image(grids[-1])}"><figcaption>{caption}</figcaption></figure>'
+        )
     if reals.exists():
-        figures.append(f'<figure><img alt="real" src="{_image(reals)}"><figcaption>real</figcaption></figure>')
+        figures.append(
+            f'<figure><img alt="real" src="{_image(reals)}"><figcaption>real</figcaption></figure>'
+        )
     return f'<h2>Samples</h2><div class="pair">{"".join(figures)}</div>' if figures else ""
 
 
@@ -179,7 +187,7 @@ def _film(folder: RunFolder) -> str:
     return (
         "<h2>Samples over time</h2>"
         f'<input type="range" id="t" min="0" max="{len(grids) - 1}" value="{len(grids) - 1}" aria-label="time">'
-        '<figure style="max-width:660px;margin:auto"><img id="f" alt="samples over time"><figcaption id="c"></figcaption></figure>'
+        '<figure class="film"><img id="f" alt="samples over time"><figcaption id="c"></figcaption></figure>'
         f"<script>const F={frames},t=document.getElementById('t');"
         "function show(){const [c,s]=F[t.value];document.getElementById('f').src=s;"
         "document.getElementById('c').textContent=c}t.oninput=show;show()</script>"

@@ -52,7 +52,9 @@ class RunFolder:
         try:
             return json.loads(path.read_text())
         except FileNotFoundError as error:
-            raise InputError(f"run: expected the folder of a run, got {str(self.path)!r}, which has no {name}") from error
+            raise InputError(
+                f"run: expected the folder of a run, got {str(self.path)!r}, which has no {name}"
+            ) from error
         except (OSError, ValueError) as error:
             raise InputError(f"run: cannot read {str(path)!r}: {error}") from error
 
@@ -89,7 +91,9 @@ class RunFolder:
                 grid.unlink()
 
 
-def create(config: Config, data: Mapping[str, Any], environment: Mapping[str, Any], command: str) -> RunFolder:
+def create(
+    config: Config, data: Mapping[str, Any], environment: Mapping[str, Any], command: str
+) -> RunFolder:
     """Makes the next free folder OUT/00000-PRESET of a new run.
 
     Raises:
@@ -109,7 +113,9 @@ def create(config: Config, data: Mapping[str, Any], environment: Mapping[str, An
     folder = RunFolder(path)
     folder.samples.mkdir()
     folder.write("config.json", to_json(config))
-    folder.write("run.json", {"status": "running", "command": command, "data": data, "environment": environment})
+    folder.write(
+        "run.json", {"status": "running", "command": command, "data": data, "environment": environment}
+    )
     return folder
 
 
@@ -136,12 +142,19 @@ class Run:
         self.data = folder.read("run.json")["data"]
         self.gan = self.config.build(tuple(self.data["shape"]), self.data["n_classes"])
         points = len(self.data["shape"]) == 1
-        self.sampler = Sampler(self.gan, self.data["n_classes"] if self.config.model.conditional else 0, points)
+        self.sampler = Sampler(
+            self.gan, self.data["n_classes"] if self.config.model.conditional else 0, points
+        )
         state, self.step = _restore(folder, self.gan, self.data, checkpoint)
         self.variables = state.ema
 
     def sample(
-        self, seed: int = 0, n: int = 64, *, seeds: Sequence[int] | None = None, classes: Sequence[int] | None = None
+        self,
+        seed: int = 0,
+        n: int = 64,
+        *,
+        seeds: Sequence[int] | None = None,
+        classes: Sequence[int] | None = None,
     ) -> np.ndarray:
         """Images uint8 [n, h, w, c] (or points float32 [n, 2]) of consecutive seeds, or of `seeds`.
 

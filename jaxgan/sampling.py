@@ -32,7 +32,7 @@ class Sampler:
         self._gan = gan
 
         def generate(variables: Any, z: Array, labels: Array | None) -> Array:
-            x = gan.generator.apply(variables, z, labels, train=False)
+            x: Any = gan.generator.apply(variables, z, labels, train=False)
             return x if points else to_uint8(x)
 
         self._generate = jax.jit(generate)
@@ -53,7 +53,9 @@ class Sampler:
             if labels is None:
                 labels = np.arange(len(z)) % self.n_classes
             elif len(labels) and not 0 <= labels.min() <= labels.max() < self.n_classes:
-                raise InputError(f"classes: expected integers from 0 to {self.n_classes - 1}, got {labels.tolist()}")
+                raise InputError(
+                    f"classes: expected integers from 0 to {self.n_classes - 1}, got {labels.tolist()}"
+                )
         elif labels is not None:
             raise InputError("classes: expected none, as this generator is not conditional")
         parts = []

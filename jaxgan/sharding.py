@@ -17,7 +17,7 @@ AXIS = "data"
 HOW = ("jit", "pmap")
 
 
-def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+def make_mesh(devices: Sequence[Any] | None = None) -> Mesh:
     """A one-dimensional mesh ("data") over `devices`, by default all local ones."""
     devices = list(devices) if devices is not None else jax.local_devices()
     return Mesh(np.asarray(devices), (AXIS,), axis_types=(AxisType.Auto,))

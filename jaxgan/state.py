@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import flax
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from flax import struct
 from flax.core import FrozenDict
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -84,7 +84,7 @@ class GAN:
         object.__setattr__(self, "penalties", FrozenDict(self.penalties))
 
 
-@flax.struct.dataclass
+@struct.dataclass
 class Player:
     """One network and its optimiser.
 
@@ -99,7 +99,7 @@ class Player:
     opt_state: PyTree
 
 
-@flax.struct.dataclass
+@struct.dataclass
 class GANState:
     """Everything that a step changes; arrays only.
 

@@ -56,9 +56,13 @@ def make_step(gan: GAN) -> Step:
 
         def generate(stream: int, label: Array | None) -> tuple[Array, Callable[[Array], Any], Any]:
             z = gan.latent.sample(examples_keys(stream), n)
-            return jax.vjp(lambda params: apply(gan.generator, params, g.stats, z, label), g.params, has_aux=True)
+            return jax.vjp(
+                lambda params: apply(gan.generator, params, g.stats, z, label), g.params, has_aux=True
+            )
 
-        def discriminator_loss(params: Any, real: Array, fake: Array, label: Any, aux: Any, key: Array) -> Any:
+        def discriminator_loss(
+            params: Any, real: Array, fake: Array, label: Any, aux: Any, key: Array
+        ) -> Any:
             real_logits, stats = apply(gan.discriminator, params, d.stats, real, label)
             fake_logits, stats = apply(gan.discriminator, params, stats, fake, label)
             terms = {"adversarial": gan.loss.discriminator(real_logits, fake_logits).mean()}
@@ -87,7 +91,7 @@ def make_step(gan: GAN) -> Step:
             )
             grads, d_stats, aux = _mean_over((grads, d_stats, aux), axis_name)
             d = _updated(d, grads, d_stats, gan.d_optimizer)
-            d_metrics.append(metrics | {"loss": loss, "grad_norm": optax.global_norm(grads)})
+            d_metrics.append(metrics | {"loss": loss, "grad_norm": optax.tree.norm(grads)})
 
         if not gan.reuse_fakes:
             fake, pull_back, g_stats = generate(2 * gan.d_steps, label)
@@ -98,7 +102,7 @@ def make_step(gan: GAN) -> Step:
         decay = gan.ema_decay(state.step)
         ema = optax.incremental_update({"params": g.params, **g.stats}, state.ema, 1 - decay)
         metrics = {f"d/{name}": jnp.stack([m[name] for m in d_metrics]).mean() for name in d_metrics[0]}
-        metrics |= {"g/loss": g_loss, "g/grad_norm": optax.global_norm(grads)}
+        metrics |= {"g/loss": g_loss, "g/grad_norm": optax.tree.norm(grads)}
         metrics = _mean_over(metrics, axis_name)
         return GANState(state.step + 1, state.key, g, d, ema, {"penalties": aux}), metrics
 

@@ -19,7 +19,7 @@ import jax
 import numpy as np
 
 from jaxgan import evaluation, pictures
-from jaxgan.checkpoint import Checkpoints, abstract
+from jaxgan.checkpoint import Checkpoints, SaveError, abstract
 from jaxgan.config import Config, differences, to_json
 from jaxgan.data import Images, Pipeline, Source, make_pipeline, open_source
 from jaxgan.environment import choose_devices, environment
@@ -97,7 +97,9 @@ def set_up(config: Config) -> Setup:
     """
     config.check()
     if not config.data.source:
-        raise InputError(f"data.source: preset {config.preset!r} needs one: --data.source folder:PATH or tfds:NAME")
+        raise InputError(
+            f"data.source: preset {config.preset!r} needs one: --data.source folder:PATH or tfds:NAME"
+        )
     source = open_source(
         config.data.source,
         config.data.split,
@@ -130,12 +132,20 @@ def steps_per_dispatch(config: Config, pipeline: Pipeline, backend: str) -> int:
     Raises:
       InputError: if the configuration asks for a number that cannot be.
     """
-    intervals = (config.steps, config.log_every, config.sample_every, config.checkpoint_every, config.evaluate_every)
+    intervals = (
+        config.steps,
+        config.log_every,
+        config.sample_every,
+        config.checkpoint_every,
+        config.evaluate_every,
+    )
     common = math.gcd(*intervals)
     asked = config.compute.steps_per_dispatch
     if pipeline.streams or config.compute.how == "pmap":
         if asked not in (None, 1):
-            raise InputError(f"compute.steps_per_dispatch: expected 1 with pmap or streamed data, got {asked}")
+            raise InputError(
+                f"compute.steps_per_dispatch: expected 1 with pmap or streamed data, got {asked}"
+            )
         return 1
     if asked is not None:
         if common % asked:
@@ -242,11 +252,15 @@ def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
     """
     config = folder.config()
     saved = _saved_config(folder)
+    constant = {config.g_optimizer.schedule, config.d_optimizer.schedule} == {"constant"}
     if steps is not None:
-        if steps < 1:
-            raise InputError(f"steps: expected at least 1, got {steps}")
-        if {config.g_optimizer.schedule, config.d_optimizer.schedule} != {"constant"}:
+        reached = max(_steps(folder), default=0)
+        if steps < max(reached, 1):
+            raise InputError(f"steps: expected at least {max(reached, 1)}, which the run has reached, got {steps}")
+        if not constant:
             raise InputError("steps: cannot change, as the learning rate follows a schedule over the run")
+    if saved is not None and constant:  # then the number of steps changes nothing before its end
+        saved["steps"] = config.steps
     if saved is not None and (changed := differences(saved, to_json(config))):
         raise InputError(
             f"config.json of {str(folder.path)!r} has changed since the checkpoint: {'; '.join(changed)}; "
@@ -261,6 +275,14 @@ def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
     if steps is not None:
         folder.write("config.json", to_json(config))
     return _Loop(setup, folder).run(resumed=True)
+
+
+def _steps(folder: RunFolder) -> list[int]:
+    checkpoints = Checkpoints(folder.path, read_only=True)
+    try:
+        return checkpoints.steps()
+    finally:
+        checkpoints.close()
 
 
 def _saved_config(folder: RunFolder) -> dict[str, Any] | None:
@@ -317,6 +339,10 @@ class _Loop:
         except BaseException as error:
             with contextlib.suppress(Exception):
                 self._close("failed", f"{type(error).__name__}: {error}")
+            if isinstance(error, OSError) and not isinstance(error, SaveError):
+                saved = self.checkpoints.steps()
+                left = f"the last good checkpoint is step {saved[-1]}" if saved else "there is no checkpoint yet"
+                raise SaveError(f"could not write in {str(self.folder.path)!r} ({error}); {left}") from error
             raise
         return self.folder
 
@@ -324,6 +350,10 @@ class _Loop:
 
     def _start(self, resumed: bool) -> tuple[GANState, int]:
         step = 0
+        if resumed and not self.checkpoints.steps():
+            self.progress.note("there is no checkpoint yet; starting from the beginning")
+            self.folder.rewind(-1)
+            resumed = False
         if resumed:
             placement = None if self.setup.mesh is None else replicated(self.setup.mesh)
             like = abstract(jax.eval_shape(self.setup.init), placement)
@@ -341,7 +371,9 @@ class _Loop:
             warnings.simplefilter("ignore")
             from tensorboardX import SummaryWriter
 
-            self.writer = SummaryWriter(str(self.folder.path / "tensorboard"), purge_step=step if resumed else None)
+            self.writer = SummaryWriter(
+                str(self.folder.path / "tensorboard"), purge_step=step if resumed else None
+            )
         self.folder.update(status="running", error=None)
         if not resumed:
             self._write_grid(state, 0)
@@ -351,7 +383,10 @@ class _Loop:
         """Scores the last and the best checkpoint in full, and writes the report."""
         step = int(state.step)
         self.progress.note(f"scoring {self.config.final_n:,} fakes")
-        scores: dict[str, Any] = {"main": self.evaluator.main, "class_names": list(self.setup.source.class_names)}
+        scores: dict[str, Any] = {
+            "main": self.evaluator.main,
+            "class_names": list(self.setup.source.class_names),
+        }
         scores["final"] = {"step": step, **self._score(state.ema)}
         if self.best is not None:
             best = scores["final"]
@@ -392,7 +427,8 @@ class _Loop:
                     state, metrics = self.setup.program(state, batch)
                 step += repeat
                 self.pending.append((step, metrics))
-                last = step >= config.steps or signals.received is not None
+                stop = signals.received
+                last = step >= config.steps or stop is not None
                 evaluate = step % config.evaluate_every == 0 or step >= config.steps
                 save = last or evaluate or step % config.checkpoint_every == 0
                 sample = step in grids or step % config.sample_every == 0 or step >= config.steps
@@ -401,7 +437,9 @@ class _Loop:
                 record = self._read_metrics(step, state)  # waits for the device, once an interval
                 now = time.monotonic()
                 self.seconds += now - clock
-                record["images_per_second"] = (step - since) * config.batch_size * config.d_steps / max(now - clock, 1e-9)
+                record["images_per_second"] = (
+                    (step - since) * config.batch_size * config.d_steps / max(now - clock, 1e-9)
+                )
                 score = self._evaluate(state, record) if evaluate else None
                 self._write_record(record)
                 if sample:
@@ -409,8 +447,8 @@ class _Loop:
                 if save:
                     self.checkpoints.save(step, state, self._meta(), score)
                 self.progress.update(record, self.best)
-                if signals.received is not None:
-                    raise Stopped(signals.received, step, self.folder)
+                if stop is not None:
+                    raise Stopped(stop, step, self.folder)
                 since, clock = step, time.monotonic()
         return state
 
@@ -423,13 +461,19 @@ class _Loop:
         self.pending.clear()
         series = {name: np.concatenate([m[name] for _, m in pending]) for name in pending[0][1]}
         first = pending[0][0] - len(pending[0][1]["d/loss"]) + 1
-        bad = {name: int(np.argmin(np.isfinite(values))) for name, values in series.items() if not np.isfinite(values).all()}
+        bad = {
+            name: int(np.argmin(np.isfinite(values)))
+            for name, values in series.items()
+            if not np.isfinite(values).all()
+        }
         if bad:
             at = min(bad.values())
             terms = ", ".join(f"{name} = {series[name][at]}" for name in sorted(bad) if bad[name] == at)
             saved = self.checkpoints.steps()
             left = (
-                f"the last good checkpoint is step {saved[-1]}" if saved else "there is no checkpoint before it"
+                f"the last good checkpoint is step {saved[-1]}"
+                if saved
+                else "there is no checkpoint before it"
             )
             raise Diverged(f"step {first + at}: not finite: {terms}; {left}")
         record: dict[str, Any] = {"step": step, "images": step * self.config.batch_size * self.config.d_steps}

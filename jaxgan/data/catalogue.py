@@ -21,7 +21,9 @@ from jaxgan.errors import InputError, unknown
 
 def data_dir() -> pathlib.Path:
     """Where TFDS keeps prepared datasets: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
-    return pathlib.Path(os.environ.get("TFDS_DATA_DIR") or pathlib.Path.home() / "tensorflow_datasets").expanduser()
+    return pathlib.Path(
+        os.environ.get("TFDS_DATA_DIR") or pathlib.Path.home() / "tensorflow_datasets"
+    ).expanduser()
 
 
 @contextlib.contextmanager
@@ -112,7 +114,9 @@ def _decode(
                 f"run: jaxgan data prepare {name}"
             ) from error
         except (ValueError, KeyError, AssertionError) as error:
-            raise InputError(f"data.split: cannot read split {split!r} of {name!r}: {_first_line(error)}") from error
+            raise InputError(
+                f"data.split: cannot read split {split!r} of {name!r}: {_first_line(error)}"
+            ) from error
         features = builder.info.features
         if "image" not in features:
             raise InputError(f"data.source: dataset {name!r} has no feature 'image', only {sorted(features)}")

@@ -39,9 +39,7 @@ def _listing(path: pathlib.Path) -> Iterator[_Listing]:
     digest = hashlib.sha256()
     if path.is_dir():
         files = [
-            pathlib.Path(root, name)
-            for root, _, names in os.walk(path, followlinks=True)
-            for name in names
+            pathlib.Path(root, name) for root, _, names in os.walk(path, followlinks=True) for name in names
         ]
         names = sorted(name for f in files if wanted(name := f.relative_to(path).as_posix()))
         for name in names:
@@ -52,7 +50,9 @@ def _listing(path: pathlib.Path) -> Iterator[_Listing]:
         try:
             archive = zipfile.ZipFile(path)
         except zipfile.BadZipFile as error:
-            raise InputError(f"data.source: expected a folder or a zip archive, got {str(path)!r} ({error})") from error
+            raise InputError(
+                f"data.source: expected a folder or a zip archive, got {str(path)!r} ({error})"
+            ) from error
         with archive:
             entries = sorted((e for e in archive.infolist() if wanted(e.filename)), key=lambda e: e.filename)
             for entry in entries:
@@ -80,7 +80,9 @@ def load_folder(
     """
     root = pathlib.Path(path).expanduser()
     if not root.exists():
-        raise InputError(f"data.source: expected a folder or a zip archive, got {str(root)!r}, which does not exist")
+        raise InputError(
+            f"data.source: expected a folder or a zip archive, got {str(root)!r}, which does not exist"
+        )
     with _listing(root) as files:
         if not files.names:
             raise InputError(f"data.source: expected PNG, JPEG or WebP images in {str(root)!r}, found none")
@@ -184,14 +186,18 @@ def load_npz(path: str, *, resolution: int | None = None, channels: int | None =
     try:
         with np.load(pathlib.Path(path).expanduser(), allow_pickle=False) as archive:
             if "images" not in archive:
-                raise InputError(f"data.source: expected an array 'images' in {path!r}, found {sorted(archive)}")
-            images, labels = archive["images"], archive["labels"] if "labels" in archive else None
+                raise InputError(
+                    f"data.source: expected an array 'images' in {path!r}, found {sorted(archive)}"
+                )
+            images, labels = archive["images"], archive.get("labels")
     except FileNotFoundError as error:
         raise InputError(f"data.source: expected an npz file, got {path!r}, which does not exist") from error
     except (zipfile.BadZipFile, OSError, ValueError, AttributeError, TypeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"data.source: expected an npz file of plain arrays, got {path!r} ({error})") from error
+        raise InputError(
+            f"data.source: expected an npz file of plain arrays, got {path!r} ({error})"
+        ) from error
     images = resized(check_images(f"data.source: 'images' of {path!r}", images), resolution, channels)
     class_names: tuple[str, ...] = ()
     if labels is not None:

@@ -30,9 +30,7 @@ def _arrays(split: str) -> tuple[np.ndarray, np.ndarray]:
         return archive[f"{split}_images"].reshape(-1, 28, 28, 1), archive[f"{split}_labels"].astype(np.int32)
 
 
-def load_mnist(
-    split: str = "train", *, resolution: int | None = None, channels: int | None = None
-) -> Images:
+def load_mnist(split: str = "train", *, resolution: int | None = None, channels: int | None = None) -> Images:
     """The digits of a split, "train" or "test".
 
     Raises:

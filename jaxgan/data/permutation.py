@@ -1,6 +1,6 @@
 """Shuffling without a table: position in an epoch -> index of an example, computed on the spot.
 
-A keyed permutation of 0 ... n - 1: a Feistel network over the smallest power of two that holds n,
+A keyed permutation of 0 ... n - 1: a Feistel network over a power of two that holds n,
 walked on until it lands below n (Black, Rogaway 2002, Ciphers with arbitrary finite domains).
 Every position costs a few integer operations, on the host with NumPy and inside a compiled
 step with JAX alike, and nothing needs storing to resume.
@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxgan.errors import InputError
 
-_ROUNDS = 8
+_ROUNDS = 16
 MAX_POSITIONS = 2**32  # positions of one period of steps must fit a uint32
 
 
@@ -33,7 +33,7 @@ def shuffled_index(position: Any, n: int, *, seed: int, epoch: Any) -> Any:
       uint32 indices in [0, n), distinct for distinct positions, of the kind of `position`.
     """
     xp: Any = jnp if isinstance(position, jax.Array) or isinstance(epoch, jax.Array) else np
-    bits = max(2, (n - 1).bit_length())
+    bits = max(6, (n - 1).bit_length())  # small halves mix badly; walking is cheap
     low_bits = bits // 2
     low_mask, high_mask = np.uint32((1 << low_bits) - 1), np.uint32((1 << (bits - low_bits)) - 1)
     position = xp.asarray(position).astype(np.uint32)

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import struct
 from jax.sharding import Mesh
 
 from jaxgan import keys
@@ -72,7 +72,7 @@ def _split(batch: dict[str, Array], mesh: Mesh | None) -> dict[str, Array]:
     return batch if mesh is None else jax.lax.with_sharding_constraint(batch, batch_sharded(mesh))
 
 
-@flax.struct.dataclass
+@struct.dataclass
 class _Arrays:
     images: Array
     labels: Array | None

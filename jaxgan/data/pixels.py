@@ -82,17 +82,19 @@ def check_images(what: str, images: Any) -> np.ndarray:
     if images.ndim != 4 or images.shape[3] not in (1, 3):
         raise InputError(f"{what}: expected images of shape [n, height, width, 1 or 3], got {images.shape}")
     if 0 in images.shape:
-        raise InputError(f"{what}: expected at least one image of at least one pixel, got shape {images.shape}")
+        raise InputError(
+            f"{what}: expected at least one image of at least one pixel, got shape {images.shape}"
+        )
     return images
 
 
 def resized(images: np.ndarray, resolution: int | None, channels: int | None) -> np.ndarray:
     """Every image through `to_pixels`; the array itself where that would change nothing."""
     same_size = resolution is None or images.shape[1:3] == (resolution, resolution)
-    channels = channels or images.shape[3]
-    if same_size and channels == images.shape[3]:
+    depth = channels or images.shape[3]
+    if same_size and depth == images.shape[3]:
         return images
-    return np.stack([to_pixels(from_array(image), resolution, channels) for image in images])
+    return np.stack([to_pixels(from_array(image), resolution, depth) for image in images])
 
 
 def from_array(image: np.ndarray) -> Image.Image:

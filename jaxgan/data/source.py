@@ -46,6 +46,7 @@ class Images:
         return len(self.class_names)
 
     def __len__(self) -> int:
+        """Number of images."""
         return len(self.images)
 
 

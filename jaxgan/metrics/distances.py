@@ -71,7 +71,9 @@ def inception_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, flo
     """
     logits = np.asarray(logits, np.float64)
     if len(logits) < splits:
-        raise InputError(f"logits: expected at least {splits} examples for {splits} splits, got {len(logits)}")
+        raise InputError(
+            f"logits: expected at least {splits} examples for {splits} splits, got {len(logits)}"
+        )
     log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
     scores = []
     for part in np.array_split(log_p, splits):
@@ -161,7 +163,9 @@ def sliced_wasserstein(x: np.ndarray, y: np.ndarray, *, projections: int = 128, 
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if x.shape != y.shape or x.ndim != 2:
-        raise InputError(f"sliced_wasserstein: expected two sets of one shape [n, d], got {x.shape} and {y.shape}")
+        raise InputError(
+            f"sliced_wasserstein: expected two sets of one shape [n, d], got {x.shape} and {y.shape}"
+        )
     directions = np.random.default_rng(seed).normal(size=(x.shape[1], projections))
     directions /= np.linalg.norm(directions, axis=0)
     gaps = np.sort(x @ directions, axis=0) - np.sort(y @ directions, axis=0)

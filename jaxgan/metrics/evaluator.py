@@ -145,7 +145,9 @@ class ImageEvaluator:
 
     def quick(self, generate: Generate, n: int) -> float:
         """The Fréchet distance of `n` fakes to `n` reals."""
-        return distances.frechet_distance(*distances.moments(self._network(generate(n))[0]), *self._real(n).moments)
+        return distances.frechet_distance(
+            *distances.moments(self._network(generate(n))[0]), *self._real(n).moments
+        )
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
         """All scores on up to `n` fakes and `n` reals."""
@@ -153,7 +155,7 @@ class ImageEvaluator:
         features, logits = self._network(generate(n))
         values = self._scores(features, logits, real)
         floors, floor_split = self._floors(n, real)
-        better = {"precision", "recall", "density", "coverage", "inception_score"}
+        better = {"precision", "recall", "density", "coverage", "inception_score", "classes_present"}
         used = {"inception_score": 0, "precision": PRDC_EXAMPLES, "recall": PRDC_EXAMPLES}
         used |= {"density": PRDC_EXAMPLES, "coverage": PRDC_EXAMPLES}
         scores = {
@@ -213,7 +215,10 @@ class ImageEvaluator:
                 continue
             try:
                 other = open_source(
-                    ":".join(parts[:-1]), split, resolution=self._source.shape[0], channels=self._source.shape[2]
+                    ":".join(parts[:-1]),
+                    split,
+                    resolution=self._source.shape[0],
+                    channels=self._source.shape[2],
                 )
             except InputError:
                 continue

@@ -33,7 +33,9 @@ def mode_coverage(points: np.ndarray, modes: np.ndarray, std: float) -> dict[str
     """
     points, modes = np.asarray(points, np.float64), np.asarray(modes, np.float64)
     if points.ndim != 2 or len(modes) == 0 or points.shape[1] != modes.shape[1]:
-        raise InputError(f"mode_coverage: expected points [n, 2] and modes [k, 2], got {points.shape}, {modes.shape}")
+        raise InputError(
+            f"mode_coverage: expected points [n, 2] and modes [k, 2], got {points.shape}, {modes.shape}"
+        )
     distances = np.linalg.norm(points[:, None] - modes[None], axis=2)
     good = distances.min(1) <= 3 * std
     counts = np.bincount(distances.argmin(1)[good], minlength=len(modes))

@@ -149,7 +149,9 @@ class DCGANConfig:
             unknown, or the networks are conditional and the data has no classes.
         """
         if len(shape) != 3:
-            raise InputError(f"model: a dcgan needs images (height, width, channels), got examples of shape {shape}")
+            raise InputError(
+                f"model: a dcgan needs images (height, width, channels), got examples of shape {shape}"
+            )
         if self.width < 1 or self.d_width < 0:
             raise InputError(f"width: expected at least 1 channel, got {self.width} and {self.d_width}")
         if self.conditional and not n_classes:

@@ -126,7 +126,10 @@ def down_winograd(x: Array, kernel: Array) -> Array:
     n, h, w, _ = x.shape
     tile = _input_tiles(x)
     taps = _kernel_tiles(kernel)
-    m = [[_dot(tile[i][j], taps[i][j], 1, 1).reshape(n, h // 4, w // 4, -1) for j in range(3)] for i in range(3)]
+    m = [
+        [_dot(tile[i][j], taps[i][j], 1, 1).reshape(n, h // 4, w // 4, -1) for j in range(3)]
+        for i in range(3)
+    ]
     rows = [[m[i][j] + m[i + 1][j] for j in range(3)] for i in range(2)]
     out = [_stack([row[j] + row[j + 1] for j in range(2)], 3) for row in rows]
     return _stack(out, 2).reshape(n, h // 2, w // 2, -1)

@@ -10,8 +10,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgan.models.layers import ACTIVATIONS, BatchNorm, dtype_of
 from jaxgan.errors import InputError, lookup
+from jaxgan.models.layers import ACTIVATIONS, BatchNorm, dtype_of
 
 Array = jax.Array
 

@@ -1,0 +1,76 @@
+"""Small runs and what the tests ask of them."""
+
+import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
+
+import jax
+import numpy as np
+
+from jaxgan.checkpoint import Checkpoints, abstract
+from jaxgan.config import AdamConfig, ComputeConfig, Config, DataConfig, get_preset
+from jaxgan.models import DCGANConfig, MLPConfig
+from jaxgan.run import RunFolder, batch_like
+from jaxgan.state import init
+
+
+def small(tmp_path, preset="mlp-mnist", **changes) -> Config:
+    """A run of seconds on one device."""
+    base = {
+        "out": str(tmp_path / "runs"),
+        "steps": 40,
+        "batch_size": 8,
+        "log_every": 10,
+        "sample_every": 20,
+        "checkpoint_every": 10,
+        "evaluate_every": 20,
+        "quick_n": 150,
+        "final_n": 150,
+        "data": DataConfig("mnist", "test"),
+        "model": MLPConfig(g_widths=(16,), d_widths=(16,)),
+        "compute": ComputeConfig(devices=1),
+    }
+    return dataclasses.replace(get_preset(preset), **(base | changes))
+
+
+def small_dcgan(tmp_path, **changes) -> Config:
+    adam = AdamConfig(1e-3, schedule="linear")
+    return small(
+        tmp_path, "dcgan-mnist", model=DCGANConfig(width=2), g_optimizer=adam, d_optimizer=adam, **changes
+    )
+
+
+def arrays(folder: RunFolder, step: int) -> dict[str, np.ndarray]:
+    """Every array of a checkpoint, by its path in the state."""
+    config, data = folder.config(), folder.read("run.json")["data"]
+    gan = config.build(tuple(data["shape"]), data["n_classes"])
+    like = abstract(jax.eval_shape(lambda: init(gan, jax.random.key(0), batch_like(data))))
+    checkpoints = Checkpoints(folder.path, read_only=True)
+    try:
+        state = checkpoints.restore(step, like)
+    finally:
+        checkpoints.close()
+    plain = lambda x: jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    return {jax.tree_util.keystr(path): np.asarray(plain(leaf)) for path, leaf in leaves}
+
+
+def same_arrays(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:
+    assert a.keys() == b.keys()
+    for name in a:
+        assert a[name].tobytes() == b[name].tobytes(), name
+
+
+def command(*args: object, **environment: str) -> subprocess.Popen:
+    """`jaxgan ARGS` as a process of its own, with one device."""
+    env = {**os.environ, "JAX_NUM_CPU_DEVICES": "1", "PYTHONUNBUFFERED": "1", **environment}
+    return subprocess.Popen(
+        [sys.executable, "-m", "jaxgan", *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,
+        cwd=pathlib.Path(__file__).parent.parent,
+    )

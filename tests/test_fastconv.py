@@ -1,0 +1,112 @@
+"""The fast forms of the convolutions equal the definition, with every derivative."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan import InputError
+from jaxgan.models import fastconv
+
+ODD = [(7, 9, 3, 4), (8, 12, 2, 3), (28, 28, 1, 4), (1, 5, 2, 2)]
+EVEN = [(8, 12, 3, 4), (4, 4, 2, 5)]
+DOWN = [("patches", s) for s in ODD + EVEN] + [("winograd", s) for s in EVEN]
+
+
+def case(size, dtype=jnp.float32):
+    h, w, c, o = size
+    keys = jax.random.split(jax.random.key(0), 3)
+    draw = lambda key, shape: jax.random.normal(key, shape, dtype)
+    return (
+        draw(keys[0], (2, h, w, c)),
+        draw(keys[1], (o, 4, 4, c)),
+        draw(keys[2], (2, -(-h // 2), -(-w // 2), o)),
+    )
+
+
+def close(got, expected, tolerance=1e-9):
+    for g, e in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(g, e, rtol=tolerance, atol=tolerance * float(jnp.abs(e).max() + 1))
+
+
+def pairs(kind, size):
+    """(fast function, plain function, arguments) of both directions."""
+    x, kernel, y = case(size, jnp.float64)
+    down, up = getattr(fastconv, f"down_{kind}"), getattr(fastconv, f"up_{kind}")
+    hw = x.shape[1:3]
+    return (
+        (down, fastconv.down_plain, (x, kernel)),
+        (lambda y, k: up(y, k, hw), lambda y, k: fastconv.up_plain(y, k, hw), (y, kernel)),
+    )
+
+
+@pytest.mark.parametrize(("kind", "size"), DOWN, ids=str)
+def test_values_and_first_and_second_derivatives(kind, size):
+    with jax.enable_x64(True):
+        for fast, plain, arguments in pairs(kind, size):
+            close(fast(*arguments), plain(*arguments))
+            # a nonlinear function, so that second derivatives mix input and kernel
+            first = lambda f: jax.grad(lambda x, k: jnp.sum(jnp.sin(f(x, k))), argnums=(0, 1))
+            close(jax.jit(first(fast))(*arguments), jax.jit(first(plain))(*arguments))
+            norm = lambda f: lambda x, k: sum(jnp.sum(jnp.square(g)) for g in first(f)(x, k))
+            second = lambda f: jax.jit(jax.grad(norm(f), argnums=(0, 1)))
+            close(second(fast)(*arguments), second(plain)(*arguments))
+
+
+@pytest.mark.parametrize(("kind", "size"), [("patches", (8, 12, 2, 3)), ("winograd", (8, 12, 2, 3))], ids=str)
+def test_forward_mode_and_vmap(kind, size):
+    with jax.enable_x64(True):
+        for fast, plain, arguments in pairs(kind, size):
+            close(jax.jvp(fast, arguments, arguments), jax.jvp(plain, arguments, arguments))
+            several = tuple(jnp.stack([a, -2 * a]) for a in arguments)
+            close(jax.vmap(fast)(*several), jax.vmap(plain)(*several))
+
+
+@pytest.mark.parametrize("size", ODD + EVEN, ids=str)
+def test_up_is_the_transpose_of_down(size):
+    with jax.enable_x64(True):
+        x, kernel, y = case(size, jnp.float64)
+        left = jnp.vdot(fastconv.down_plain(x, kernel), y)
+        right = jnp.vdot(x, fastconv.up_plain(y, kernel, x.shape[1:3]))
+        np.testing.assert_allclose(left, right, rtol=1e-10)
+
+
+def test_up_is_the_transposed_convolution_of_the_library():
+    """Against `lax.conv_transpose`: for even sizes ours is its SAME padding with the flipped kernel."""
+    x, kernel, y = case((8, 12, 3, 4))
+    flipped = jnp.transpose(kernel[:, ::-1, ::-1], (1, 2, 0, 3))  # HWIO
+    library = jax.lax.conv_transpose(y, flipped, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    close(fastconv.up(y, kernel, (8, 12)), library, 1e-5)
+
+
+@pytest.mark.parametrize("size", [(8, 8, 64, 64), (14, 14, 64, 64), (7, 7, 8, 16), (8, 8, 3, 64)], ids=str)
+def test_what_is_chosen_equals_the_definition_in_float32(size, monkeypatch):
+    x, kernel, y = case(size)
+    close(fastconv.down(x, kernel), fastconv.down_plain(x, kernel), 2e-5)
+    close(fastconv.up(y, kernel, x.shape[1:3]), fastconv.up_plain(y, kernel, x.shape[1:3]), 2e-5)
+
+
+def test_fast_forms_are_used_on_a_cpu_and_can_be_turned_off(monkeypatch):
+    x, kernel, y = case((8, 8, 2, 3))
+
+    def uses_convolution():
+        fresh = lambda x, kernel: fastconv.down(x, kernel)  # a new function is traced anew
+        return "conv_general_dilated" in str(jax.make_jaxpr(fresh)(x, kernel))
+
+    assert fastconv.enabled()
+    assert not uses_convolution()
+    monkeypatch.setenv("JAXGAN_FAST_CONV", "0")
+    assert not fastconv.enabled()
+    assert uses_convolution()
+
+
+def test_other_types_take_the_librarys_convolution():
+    x, kernel, y = (a.astype(jnp.bfloat16) for a in case((8, 8, 2, 3)))
+    assert "conv_general_dilated" in str(jax.make_jaxpr(fastconv.down)(x, kernel))
+    assert fastconv.up(y, kernel, (8, 8)).dtype == jnp.bfloat16
+
+
+def test_bad_size_is_named():
+    _, kernel, y = case((8, 8, 2, 3))
+    with pytest.raises(InputError, match=r"size: expected one that halves to \(4, 4\), got \(9, 8\)"):
+        fastconv.up(y, kernel, (9, 8))
