@@ -25,14 +25,10 @@ Arguments = TypeVar("Arguments")
 Positional = tyro.conf.Positional
 
 
-class _Capture(io.StringIO):
-    encoding = "utf-8"  # what the parser draws its frames with; it looks
-
-
 def parse(kind: type[Arguments], args: Sequence[str], verb: str, default: Any = None) -> Arguments:
     """Arguments of a verb. Raises InputError, in one line, for those that do not parse."""
     options: dict[str, Any] = {} if default is None else {"default": default}
-    complaint = _Capture()
+    complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(kind, args=list(args), prog=f"jaxgan {verb}", **options)
@@ -44,10 +40,12 @@ def parse(kind: type[Arguments], args: Sequence[str], verb: str, default: Any = 
 
 def _one_line(box: str, verb: str) -> str:
     """What a parser's framed message says: its first paragraph, and the nearest option."""
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│ ").strip() for line in box.splitlines()]
-    lines = [line for line in lines if line and not line.startswith(("╭", "╰"))]
-    ends = [i for i, line in enumerate(lines) if set(line) <= {"─"}] or [len(lines)]
-    text = " ".join(lines[: ends[0]]) or "cannot parse the arguments"
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│| ") for line in box.splitlines()]
+    lines = [line for line in lines if line and not re.match(r"[╭╰+].*[╮╯+]$", line)]
+    rules = [i for i, line in enumerate(lines) if set(line) <= {"─", "-"}]
+    if rules and set(lines[rules[0]]) == {"-"}:  # without Unicode the title is a paragraph of its own
+        lines, rules = lines[rules[0] + 1 :], [i - rules[0] - 1 for i in rules[1:]]
+    text = " ".join(lines[: (rules or [len(lines)])[0]]) or "cannot parse the arguments"
     hints = ("Perhaps you meant", "Arguments similar to")
     near = [lines[i + 1] for i, line in enumerate(lines[:-1]) if line.startswith(hints)]
     hint = f"; did you mean {near[0].split(' ')[0]}?" if near else ""

@@ -20,10 +20,11 @@ from jaxgan.losses import Loss
 from jaxgan.penalties import Penalty
 
 Array = jax.Array
+ArrayLike = jax.typing.ArrayLike
 PyTree = Any
 
 
-def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True) -> Callable[[Array], Array]:
+def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True) -> Callable[[ArrayLike], Array]:
     """Decay of the generator's average as a function of the step.
 
     Args:
@@ -37,7 +38,7 @@ def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True) -> Callable[[Arr
     if not 0 <= decay < 1:
         raise InputError(f"decay: expected 0 <= decay < 1, got {decay}")
 
-    def schedule(step: Array) -> Array:
+    def schedule(step: ArrayLike) -> Array:
         step = jnp.asarray(step, jnp.float32)
         return jnp.minimum(decay, (1 + step) / (10 + step)) if ramp_up else jnp.full((), decay)
 
@@ -75,7 +76,7 @@ class GAN:
     penalties: Mapping[str, tuple[float, Penalty]] = FrozenDict()
     d_steps: int = 1
     reuse_fakes: bool = False
-    ema_decay: Callable[[Array], Array] = _default_ema
+    ema_decay: Callable[[ArrayLike], Array] = _default_ema
 
     def __post_init__(self) -> None:
         """Freezes the penalties; raises ValueError if `d_steps` is below 1."""

@@ -256,7 +256,9 @@ def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
     if steps is not None:
         reached = max(_steps(folder), default=0)
         if steps < max(reached, 1):
-            raise InputError(f"steps: expected at least {max(reached, 1)}, which the run has reached, got {steps}")
+            raise InputError(
+                f"steps: expected at least {max(reached, 1)}, which the run has reached, got {steps}"
+            )
         if not constant:
             raise InputError("steps: cannot change, as the learning rate follows a schedule over the run")
     if saved is not None and constant:  # then the number of steps changes nothing before its end
@@ -341,7 +343,9 @@ class _Loop:
                 self._close("failed", f"{type(error).__name__}: {error}")
             if isinstance(error, OSError) and not isinstance(error, SaveError):
                 saved = self.checkpoints.steps()
-                left = f"the last good checkpoint is step {saved[-1]}" if saved else "there is no checkpoint yet"
+                left = (
+                    f"the last good checkpoint is step {saved[-1]}" if saved else "there is no checkpoint yet"
+                )
                 raise SaveError(f"could not write in {str(self.folder.path)!r} ({error}); {left}") from error
             raise
         return self.folder

@@ -1,5 +1,6 @@
 """Every verb of the command line in a temporary folder, and every kind of bad input in one line."""
 
+import itertools
 import json
 import subprocess
 
@@ -14,10 +15,11 @@ from jaxgan.commands import parse_integers
 from jaxgan.config import PRESETS, get_preset
 from jaxgan.train import train
 
-TINY = (
-    "--steps 20 --batch-size 8 --log-every 10 --sample-every 10 --checkpoint-every 10 --evaluate-every 10 "
-    "--quick-n 150 --final-n 150 --data.split test --compute.devices 1"
-).split()
+_TINY = """
+    --steps 20 --batch-size 8 --log-every 10 --sample-every 10 --checkpoint-every 10 --evaluate-every 10
+    --quick-n 150 --final-n 150 --data.split test --compute.devices 1
+"""
+TINY = _TINY.split()
 
 
 def picture(path):
@@ -78,7 +80,15 @@ def test_help_and_version(capsys):
     with pytest.raises(SystemExit):
         main(["train", "toy-ring", "--help"])
     text = capsys.readouterr().out
-    for flag in ("--out", "--steps", "--batch-size", "--seed", "--checkpoint-every", "--sample-every", "--data.source"):
+    for flag in (
+        "--out",
+        "--steps",
+        "--batch-size",
+        "--seed",
+        "--checkpoint-every",
+        "--sample-every",
+        "--data.source",
+    ):
         assert flag in text
     assert "data options" in text
 
@@ -89,7 +99,7 @@ def test_help_needs_nothing_heavy():
         "import sys; from jaxgan.__main__ import main\n"
         "try: main(['train', '--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'tensorflow_datasets', 'grain', 'matplotlib', 'tensorboardX', 'orbax', 'orbax.checkpoint', 'tensorflow'}\n"
+        "heavy = {'tensorflow_datasets', 'grain', 'matplotlib', 'tensorboardX', 'orbax.checkpoint', 'tensorflow'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     import sys
@@ -105,7 +115,15 @@ def test_presets_are_listed(capsys):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_builds(name):
-    shape = (2,) if name.startswith("toy") else (32, 32, 3) if "cifar" in name else (64, 64, 3) if "64" in name else (28, 28, 1)
+    shape = (
+        (2,)
+        if name.startswith("toy")
+        else (32, 32, 3)
+        if "cifar" in name
+        else (64, 64, 3)
+        if "64" in name
+        else (28, 28, 1)
+    )
     gan = get_preset(name).build(shape, 0 if name.startswith("toy") else 10)
     assert gan.d_steps >= 1
 
@@ -126,10 +144,10 @@ def test_dry_run_trains_nothing(tmp_path, capsys):
     assert config["model"]["name"] == "mlp"
     # 64-256-512-1024-784 with biases at latent size 100
     widths = [100, 256, 512, 1024, 784]
-    parameters = sum(a * b + b for a, b in zip(widths, widths[1:], strict=False))
+    parameters = sum(a * b + b for a, b in itertools.pairwise(widths))
     assert f"generator      {parameters:,} parameters" in out
     flops = float(out.split("FLOPs")[1].split()[0])
-    forward_g = 2 * 8 * sum(a * b for a, b in zip(widths, widths[1:], strict=False)) / 1e9
+    forward_g = 2 * 8 * sum(a * b for a, b in itertools.pairwise(widths)) / 1e9
     assert 3 * forward_g < flops < 12 * forward_g
     assert "memory " in out
     assert not (tmp_path / "none").exists()
@@ -144,7 +162,10 @@ def test_resume_of_a_finished_run_scores_it_again(unconditional, capsys):
 
 
 def test_sample_writes_grids_files_arrays_and_animations(conditional, unconditional, tmp_path, capsys):
-    assert run(capsys, "sample", unconditional, "--seeds", "0-5", "--out", tmp_path / "g.png", "--columns", 3)[0] == 0
+    assert (
+        run(capsys, "sample", unconditional, "--seeds", "0-5", "--out", tmp_path / "g.png", "--columns", 3)[0]
+        == 0
+    )
     grid = picture(tmp_path / "g.png")
     assert grid.width > grid.height
     assert run(capsys, "sample", unconditional, "--seeds", "3,5-6", "--out", tmp_path / "each")[0] == 0
@@ -157,7 +178,10 @@ def test_sample_writes_grids_files_arrays_and_animations(conditional, unconditio
     np.testing.assert_array_equal(arrays["seeds"], [3, 5, 6])
     np.testing.assert_array_equal(arrays["images"][0, :, :, 0], picture(tmp_path / "each" / "seed00003.png"))
     for name in ("walk.webp", "walk.gif"):
-        assert run(capsys, "sample", unconditional, "--seeds", "0-2", "--frames", 4, "--out", tmp_path / name)[0] == 0
+        assert (
+            run(capsys, "sample", unconditional, "--seeds", "0-2", "--frames", 4, "--out", tmp_path / name)[0]
+            == 0
+        )
         assert frames(tmp_path / name) == 12
 
 
@@ -204,20 +228,41 @@ def test_data_show(tmp_path, capsys):
 
 def test_doctor(capsys):
     _, out, _ = run(capsys, "doctor")
-    for word in ("jaxgan", "jax ", "devices", "memory", "CPU fast convolutions", "cache", "TFDS data", "compilation cache"):
+    for word in (
+        "jaxgan",
+        "jax ",
+        "devices",
+        "memory",
+        "CPU fast convolutions",
+        "cache",
+        "TFDS data",
+        "compilation cache",
+    ):
         assert word in out
     rows = dict(line.split("  ", 1) for line in out.splitlines())
     assert rows["CPU fast convolutions"].strip() == "on"
 
 
 def test_a_run_on_points(tmp_path, capsys):
-    flags = [*TINY[:-4], "--compute.devices", "1", "--model.g-widths", "8", "--model.d-widths", "8", "--out", tmp_path]
+    flags = [
+        *TINY[:-4],
+        "--compute.devices",
+        "1",
+        "--model.g-widths",
+        "8",
+        "--model.d-widths",
+        "8",
+        "--out",
+        tmp_path,
+    ]
     assert run(capsys, "train", "toy-grid", *flags)[0] == 0
     folder = tmp_path / "00000-toy-grid"
     assert jaxgan.load(folder).sample(n=7).shape == (7, 2)
     assert run(capsys, "sample", folder, "--out", tmp_path / "p.png")[0] == 0
     assert "points have no image files" in fails(capsys, "sample", folder, "--out", tmp_path / "p")
-    assert "an animation needs a run of images" in fails(capsys, "sample", folder, "--out", tmp_path / "p.gif")
+    assert "an animation needs a run of images" in fails(
+        capsys, "sample", folder, "--out", tmp_path / "p.gif"
+    )
 
 
 # --- bad input: one line, status 2, no traceback ---------------------------------------------------
@@ -289,7 +334,15 @@ def test_a_damaged_configuration(unconditional, tmp_path, capsys):
 
 
 def test_divergence_is_status_one(tmp_path, capsys):
-    flags = [*TINY, "--g-optimizer.learning-rate", "1e30", "--d-optimizer.learning-rate", "1e30", "--out", tmp_path]
+    flags = [
+        *TINY,
+        "--g-optimizer.learning-rate",
+        "1e30",
+        "--d-optimizer.learning-rate",
+        "1e30",
+        "--out",
+        tmp_path,
+    ]
     status, _, err = run(capsys, "train", "mlp-mnist", *flags)
     assert status == 1
     assert "not finite" in err

@@ -21,7 +21,9 @@ def test_presets_survive_json(name):
 
 def test_differences_are_named():
     config = get_preset("toy-ring")
-    other = dataclasses.replace(config, steps=1, g_optimizer=AdamConfig(0.5), penalty=PenaltyConfig((("r1", 2.0),)))
+    other = dataclasses.replace(
+        config, steps=1, g_optimizer=AdamConfig(0.5), penalty=PenaltyConfig((("r1", 2.0),))
+    )
     stored = json.loads(json.dumps(to_json(config)))
     assert differences(stored, to_json(config)) == []
     names = [text.split(" ")[0] for text in differences(stored, to_json(other))]

@@ -12,9 +12,19 @@ import pytest
 from PIL import Image
 
 from jaxgan import InputError, make_mesh
-from jaxgan.data import Images, Points, cache, catalogue, fingerprint, make_pipeline, open_source, to_float, to_uint8
+from jaxgan.data import (
+    Images,
+    Points,
+    catalogue,
+    fingerprint,
+    make_pipeline,
+    open_source,
+    to_float,
+    to_uint8,
+)
 from jaxgan.data import mnist as mnist_module
 from jaxgan.data import pixels as pixels_module
+from jaxgan.data.cache import cached
 from jaxgan.data.source import Source
 
 
@@ -177,8 +187,7 @@ def test_a_killed_decoding_leaves_nothing(tmp_path, cache):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cache_module = __import__("jaxgan.data.cache", fromlist=["cached"])
-        cache_module.cached({"a": 1}, dies)
+        cached({"a": 1}, dies)
     assert list((cache / "data").iterdir()) == []
 
 
@@ -228,7 +237,9 @@ def test_bad_folders_are_named(tmp_path, cache):
         open_source(f"folder:{tmp_path / 'only'}", skip_broken=True)
     save(picture(5, 5), tmp_path / "mixed" / "a.png")
     save(picture(6, 5), tmp_path / "mixed" / "b.png")
-    with pytest.raises(InputError, match="data.resolution: expected a size, as images differ: 'a.png' has 5x5"):
+    with pytest.raises(
+        InputError, match="data.resolution: expected a size, as images differ: 'a.png' has 5x5"
+    ):
         open_source(f"folder:{tmp_path / 'mixed'}")
 
 
@@ -287,7 +298,10 @@ def write_array_record_dataset(root: pathlib.Path) -> np.ndarray:
         from tensorflow_datasets.core.proto import dataset_info_pb2  # noqa: F401
 
         features = tfds.features.FeaturesDict(
-            {"image": tfds.features.Image(shape=(6, 8, 3)), "label": tfds.features.ClassLabel(names=["cat", "dog"])}
+            {
+                "image": tfds.features.Image(shape=(6, 8, 3)),
+                "label": tfds.features.ClassLabel(names=["cat", "dog"]),
+            }
         )
     folder = root / "tiny" / "1.2.0"
     folder.mkdir(parents=True)
@@ -367,7 +381,9 @@ def test_tfds_splits_and_preprocessing_have_entries_of_their_own(prepared):
 def test_tfds_says_what_to_run(prepared):
     with pytest.raises(InputError, match="'mnist' is not prepared in .*; run: jaxgan data prepare mnist"):
         open_source("tfds:mnist")
-    with pytest.raises(InputError, match="unknown dataset of the TFDS catalogue 'cifar11'; did you mean 'cifar10"):
+    with pytest.raises(
+        InputError, match="unknown dataset of the TFDS catalogue 'cifar11'; did you mean 'cifar10"
+    ):
         open_source("tfds:cifar11")
 
 
@@ -465,7 +481,9 @@ def test_points_are_drawn_anew_in_every_step():
 
 def test_bad_batches_are_named():
     source = numbered()
-    with pytest.raises(InputError, match="batch_size: expected at most the 10 examples of 'numbered', got 11"):
+    with pytest.raises(
+        InputError, match="batch_size: expected at most the 10 examples of 'numbered', got 11"
+    ):
         make_pipeline(source, batch_size=11)
     with pytest.raises(InputError, match="batch_size: expected at least 1"):
         make_pipeline(source, batch_size=0)

@@ -40,17 +40,23 @@ def pairs(kind, size):
     )
 
 
+def gradient(f):
+    """Of a nonlinear function of `f`, so that second derivatives mix input and kernel."""
+    return jax.grad(lambda x, k: jnp.sum(jnp.sin(f(x, k))), argnums=(0, 1))
+
+
+def second_gradient(f):
+    norm = lambda x, k: sum(jnp.sum(jnp.square(g)) for g in gradient(f)(x, k))
+    return jax.grad(norm, argnums=(0, 1))
+
+
 @pytest.mark.parametrize(("kind", "size"), DOWN, ids=str)
 def test_values_and_first_and_second_derivatives(kind, size):
     with jax.enable_x64(True):
         for fast, plain, arguments in pairs(kind, size):
             close(fast(*arguments), plain(*arguments))
-            # a nonlinear function, so that second derivatives mix input and kernel
-            first = lambda f: jax.grad(lambda x, k: jnp.sum(jnp.sin(f(x, k))), argnums=(0, 1))
-            close(jax.jit(first(fast))(*arguments), jax.jit(first(plain))(*arguments))
-            norm = lambda f: lambda x, k: sum(jnp.sum(jnp.square(g)) for g in first(f)(x, k))
-            second = lambda f: jax.jit(jax.grad(norm(f), argnums=(0, 1)))
-            close(second(fast)(*arguments), second(plain)(*arguments))
+            close(jax.jit(gradient(fast))(*arguments), jax.jit(gradient(plain))(*arguments))
+            close(jax.jit(second_gradient(fast))(*arguments), jax.jit(second_gradient(plain))(*arguments))
 
 
 @pytest.mark.parametrize(("kind", "size"), [("patches", (8, 12, 2, 3)), ("winograd", (8, 12, 2, 3))], ids=str)
@@ -73,7 +79,7 @@ def test_up_is_the_transpose_of_down(size):
 
 def test_up_is_the_transposed_convolution_of_the_library():
     """Against `lax.conv_transpose`: for even sizes ours is its SAME padding with the flipped kernel."""
-    x, kernel, y = case((8, 12, 3, 4))
+    _, kernel, y = case((8, 12, 3, 4))
     flipped = jnp.transpose(kernel[:, ::-1, ::-1], (1, 2, 0, 3))  # HWIO
     library = jax.lax.conv_transpose(y, flipped, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
     close(fastconv.up(y, kernel, (8, 12)), library, 1e-5)
@@ -87,7 +93,7 @@ def test_what_is_chosen_equals_the_definition_in_float32(size, monkeypatch):
 
 
 def test_fast_forms_are_used_on_a_cpu_and_can_be_turned_off(monkeypatch):
-    x, kernel, y = case((8, 8, 2, 3))
+    x, kernel, _ = case((8, 8, 2, 3))
 
     def uses_convolution():
         fresh = lambda x, kernel: fastconv.down(x, kernel)  # a new function is traced anew

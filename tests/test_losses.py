@@ -80,7 +80,10 @@ def test_gradients_are_those_of_finite_differences(name, options, player):
 @pytest.mark.parametrize("player", [0, 1], ids=PLAYERS)
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_extreme_logits_stay_finite_with_exact_gradients(name, options, player):
-    r, f = (jnp.asarray(x, jnp.float32) for x in zip(*[(a, b) for a in (-1e4, 0, 1e4) for b in (-1e4, 0, 1e4)], strict=True))
+    r, f = (
+        jnp.asarray(x, jnp.float32)
+        for x in zip(*[(a, b) for a in (-1e4, 0, 1e4) for b in (-1e4, 0, 1e4)], strict=True)
+    )
     values = LOSSES[name](**dict(options))[player]
     expected = np.broadcast_to(REFERENCE[name, options][player](np.float64(r), np.float64(f)), r.shape)
     np.testing.assert_allclose(values(r, f), expected, rtol=1e-6)

@@ -12,18 +12,18 @@ import scipy.stats
 
 from jaxgan import InputError
 from jaxgan.data import Images, fingerprint, open_source
+from jaxgan.metrics import evaluator as evaluator_module
 from jaxgan.metrics import (
     frechet_distance,
     histogram_kl,
     inception_score,
     make_evaluator,
+    mnist_cnn,
     mode_coverage,
     moments,
     prdc,
     sliced_wasserstein,
 )
-from jaxgan.metrics import evaluator as evaluator_module
-from jaxgan.metrics import mnist_cnn
 from jaxgan.metrics.features import features_for
 
 
@@ -94,7 +94,9 @@ def test_inception_score_by_hand():
     for part in np.split(logits, 3):
         p = scipy.special.softmax(part, axis=1)
         scores.append(np.exp(np.mean([scipy.stats.entropy(row, p.mean(0)) for row in p])))
-    np.testing.assert_allclose(inception_score(logits, splits=3), (np.mean(scores), np.std(scores)), rtol=1e-9)
+    np.testing.assert_allclose(
+        inception_score(logits, splits=3), (np.mean(scores), np.std(scores)), rtol=1e-9
+    )
     with pytest.raises(InputError, match="expected at least 10 examples for 10 splits, got 4"):
         inception_score(np.zeros((4, 2)))
 
@@ -202,7 +204,7 @@ def test_scores_of_reals_are_at_their_floor_and_of_noise_are_not(cache):
     assert evaluate.main == "fd_mnist_cnn"
     good = evaluate(lambda n: test.images[:n], 500).scores
     bad = evaluate(lambda n: np.random.default_rng(0).integers(0, 256, (n, 28, 28, 1), np.uint8), 500).scores
-    assert list(good)[0] == evaluate.main
+    assert next(iter(good)) == evaluate.main
     for name, score in good.items():
         worse = bad[name]
         assert score.floor == worse.floor

@@ -31,7 +31,9 @@ def test_every_architecture_makes_and_judges_images_of_any_size(name, shape):
     fake = jax.eval_shape(lambda z: generator.init_with_output(key, z, train=True)[0], jnp.ones((3, 4)))
     assert fake.shape == (3, *shape)
     assert fake.dtype == jnp.float32
-    logits = jax.eval_shape(lambda x: discriminator.init_with_output(key, x, train=True)[0], jnp.ones((3, *shape)))
+    logits = jax.eval_shape(
+        lambda x: discriminator.init_with_output(key, x, train=True)[0], jnp.ones((3, *shape))
+    )
     assert logits.shape == (3,)
     assert logits.dtype == jnp.float32
 
@@ -116,7 +118,9 @@ def test_batch_norm_against_its_definition():
     np.testing.assert_allclose(new["batch_stats"]["var"], 0.9 + 0.1 * var, rtol=1e-4)
     evaluated = layer.apply({**variables, **new}, x, False)
     stats = new["batch_stats"]
-    np.testing.assert_allclose(evaluated, (x - stats["mean"]) / np.sqrt(stats["var"] + 1e-5), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        evaluated, (x - stats["mean"]) / np.sqrt(stats["var"] + 1e-5), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_bad_input_is_named():

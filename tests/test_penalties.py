@@ -96,7 +96,9 @@ def test_flat_critics_give_finite_gradients(name):
 def test_gradient_penalty_of_a_linear_critic():
     real, fake = data()
     slope = jnp.asarray([3.0, 0, 4, 0, 0, 0])  # norm 5 everywhere
-    of = lambda **options: PENALTIES["gradient_penalty"](**options).apply((), linear(slope), real, fake, KEY)[0]
+    of = lambda **options: PENALTIES["gradient_penalty"](**options).apply((), linear(slope), real, fake, KEY)[
+        0
+    ]
     np.testing.assert_allclose(of(), 16.0, rtol=1e-6)
     np.testing.assert_allclose(of(target=5.0), 0.0, atol=1e-6)
     np.testing.assert_allclose(of(one_sided=True), 16.0, rtol=1e-6)
@@ -145,7 +147,8 @@ def test_lazy_applies_one_update_in_k_with_k_times_the_weight():
 
 def test_lazy_keeps_the_state_of_what_it_skips():
     counting = Penalty(
-        lambda: jnp.zeros((), jnp.int32), lambda state, critic, real, fake, key: (jnp.zeros(real.shape[0]), state + 1)
+        lambda: jnp.zeros((), jnp.int32),
+        lambda state, critic, real, fake, key: (jnp.zeros(real.shape[0]), state + 1),
     )
     penalty = lazy(counting, 2)
     state = penalty.init()

@@ -29,7 +29,8 @@ def test_epochs_and_seeds_have_orders_of_their_own():
     n = 20000
     orders = [
         shuffled_index(np.arange(n), n, seed=seed, epoch=epoch).astype(float)
-        for seed in (0, 1, 2**40) for epoch in (0, 1)
+        for seed in (0, 1, 2**40)
+        for epoch in (0, 1)
     ]
     identity = np.arange(n, dtype=float)
     for a, b in itertools.combinations([*orders, identity], 2):

@@ -16,7 +16,9 @@ from jaxgan.train import train
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> RunFolder:
-    return train(small(tmp_path_factory.mktemp("report")), ["jaxgan", "train", "mlp-mnist", "--steps", "<40>"])
+    return train(
+        small(tmp_path_factory.mktemp("report")), ["jaxgan", "train", "mlp-mnist", "--steps", "<40>"]
+    )
 
 
 def test_the_report_needs_nothing_from_elsewhere(folder):
@@ -29,7 +31,15 @@ def test_the_report_needs_nothing_from_elsewhere(folder):
 
 def test_the_report_shows_the_run(folder):
     page = folder.report.read_text()
-    for words in ("Samples over time", "Scores", "Curves", "Reproduce", "configuration", "environment", "floor"):
+    for words in (
+        "Samples over time",
+        "Scores",
+        "Curves",
+        "Reproduce",
+        "configuration",
+        "environment",
+        "floor",
+    ):
         assert words in page
     assert "jaxgan train mlp-mnist --steps &#x27;&lt;40&gt;&#x27;" in page
     scores = folder.read("scores.json")
@@ -50,7 +60,9 @@ def test_a_report_of_nothing_yet(tmp_path):
     (tmp_path / "samples").mkdir()
     folder.write("config.json", {})
     data = {"name": "x", "n": 0, "shape": [2]}
-    folder.write("run.json", {"status": "running", "command": "c", "data": data, "environment": {"devices": ["cpu"]}})
+    folder.write(
+        "run.json", {"status": "running", "command": "c", "data": data, "environment": {"devices": ["cpu"]}}
+    )
     assert "(running)" in write_report(folder).read_text()
 
 

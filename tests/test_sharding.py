@@ -1,5 +1,7 @@
 """The same trajectory on one device, on four, and by pmap on four."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,15 +32,22 @@ GAMES = {
 
 def trajectory(game, devices, how, steps=3):
     """Parameters, statistics and metrics after some steps; plain descent, as Adam amplifies rounding."""
-    config = DCGANConfig(4, d_batch_norm=game.get("batch_norm", True), conditional=game.get("conditional", False))
+    config = DCGANConfig(
+        4, d_batch_norm=game.get("batch_norm", True), conditional=game.get("conditional", False)
+    )
     generator, discriminator = config.build(SHAPE, 10)
     options = {"loss": LOSSES["relativistic_paired"](), **game["options"]}
     sgd = optax.sgd(0.05)
-    gan = GAN(generator, discriminator, g_optimizer=sgd, d_optimizer=sgd, latent=get_latent("normal", 5), **options)
+    gan = GAN(
+        generator, discriminator, g_optimizer=sgd, d_optimizer=sgd, latent=get_latent("normal", 5), **options
+    )
     n = 8 * gan.d_steps
     rng = np.random.default_rng(0)
     batches = [
-        {"image": rng.normal(size=(n, *SHAPE)).astype(np.float32), "label": rng.integers(0, 10, n).astype(np.int32)}
+        {
+            "image": rng.normal(size=(n, *SHAPE)).astype(np.float32),
+            "label": rng.integers(0, 10, n).astype(np.int32),
+        }
         for _ in range(steps)
     ]
     mesh = make_mesh(jax.devices()[:devices]) if devices > 1 else None
@@ -60,13 +69,15 @@ def test_devices_do_not_change_the_trajectory(game):
             np.testing.assert_allclose(g, e, rtol=2e-4, atol=2e-6)
         for e, g in zip(metrics, got_metrics, strict=True):
             assert g == pytest.approx(e, rel=2e-4, abs=2e-6)
-    for before, after in zip(metrics, metrics[1:], strict=False):
+    for before, after in itertools.pairwise(metrics):
         assert before != after  # it moves at all
 
 
 def test_state_is_built_where_it_lives():
     generator, discriminator = DCGANConfig(2).build(SHAPE, 0)
-    gan = GAN(generator, discriminator, LOSSES["hinge"](), optax.sgd(0.1), optax.sgd(0.1), get_latent("normal", 3))
+    gan = GAN(
+        generator, discriminator, LOSSES["hinge"](), optax.sgd(0.1), optax.sgd(0.1), get_latent("normal", 3)
+    )
     mesh = make_mesh()
     state = init(gan, jax.random.key(0), {"image": jax.ShapeDtypeStruct((8, *SHAPE), jnp.float32)}, mesh)
     assert all(len(leaf.sharding.device_set) == 4 for leaf in jax.tree.leaves(state))
@@ -79,7 +90,9 @@ def test_the_batch_is_split_and_not_copied():
     shapes = []
 
     def step(state, batch):
-        jax.debug.inspect_array_sharding(batch["image"], callback=lambda s: shapes.append(s.shard_shape((8, 2))))
+        jax.debug.inspect_array_sharding(
+            batch["image"], callback=lambda s: shapes.append(s.shard_shape((8, 2)))
+        )
         return state, batch["image"].sum()
 
     compile_step(step, mesh)(jnp.zeros(3), {"image": np.ones((8, 2), np.float32)})

@@ -81,7 +81,9 @@ def test_reused_fakes_are_those_of_the_last_discriminator_update():
     state = init(gan, jax.random.key(0), real)
     new, _ = make_step(gan)(state, real)
     b = float(new.discriminator.params["b"])
-    np.testing.assert_allclose(new.generator.params["a"], 2.0 + 0.1 * b * latents(state, 0, 4).mean(), rtol=1e-5)
+    np.testing.assert_allclose(
+        new.generator.params["a"], 2.0 + 0.1 * b * latents(state, 0, 4).mean(), rtol=1e-5
+    )
 
 
 def test_every_discriminator_update_takes_its_own_examples():
@@ -134,7 +136,15 @@ def test_the_generator_of_a_relativistic_game_sees_the_reals():
 
 def test_average_follows_its_schedule_and_holds_the_statistics():
     generator, discriminator = DCGANConfig(width=2).build((8, 8, 1), 0)
-    gan = GAN(generator, discriminator, LOSSES["hinge"](), SGD, SGD, get_latent("normal", 3), ema_decay=ema_schedule(0.75))
+    gan = GAN(
+        generator,
+        discriminator,
+        LOSSES["hinge"](),
+        SGD,
+        SGD,
+        get_latent("normal", 3),
+        ema_decay=ema_schedule(0.75),
+    )
     real = {"image": jnp.zeros((4, 8, 8, 1))}
     state = init(gan, jax.random.key(0), real)
     new, _ = make_step(gan)(state, real)
@@ -165,7 +175,9 @@ def test_batch_statistics_are_updated_by_reals_then_fakes_once_a_step():
         mutable=["batch_stats"],
     )[0]
     _, stats = d.apply({**variables, **stats}, fake, train=True, mutable=["batch_stats"])
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), new.discriminator.stats, stats)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), new.discriminator.stats, stats
+    )
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -185,7 +197,9 @@ def test_every_loss_trains_with_one_trace(name):
         after = (state.generator.params, state.discriminator.params)
         assert all(np.isfinite(value) for value in metrics.values())
         for old, new in zip(before, after, strict=True):
-            assert any((a != b).any() for a, b in zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True))
+            assert any(
+                (a != b).any() for a, b in zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True)
+            )
     assert len(traces) == 1
 
 

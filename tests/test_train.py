@@ -54,7 +54,8 @@ def test_stopping_and_resuming_changes_no_bit(tmp_path, monkeypatch, make):
     same_arrays(arrays(whole, 40), arrays(part, 40))
     timeless = lambda folder: [
         {k: v for k, v in record.items() if k != "images_per_second"}
-        for record in folder.records() if record["step"] % 10 == 0
+        for record in folder.records()
+        if record["step"] % 10 == 0
     ]
     kept = [r for r in timeless(part) if r["step"] != stopped.value.step or stopped.value.step == 30]
     assert [r["step"] for r in kept] == [10, 20, 30, 40]
@@ -72,8 +73,28 @@ def test_sigkill_at_random_moments_changes_no_bit(tmp_path):
     config = small(tmp_path, steps=400, checkpoint_every=20, evaluate_every=200, sample_every=200)
     whole = train(config)
     flags = ["--steps", 400, "--checkpoint-every", 20, "--evaluate-every", 200, "--sample-every", 200]
-    flags += ["--batch-size", 8, "--log-every", 10, "--quick-n", 150, "--final-n", 150, "--data.split", "test"]
-    flags += ["--model.g-widths", 16, "--model.d-widths", 16, "--compute.devices", 1, "--out", tmp_path / "killed"]
+    flags += [
+        "--batch-size",
+        8,
+        "--log-every",
+        10,
+        "--quick-n",
+        150,
+        "--final-n",
+        150,
+        "--data.split",
+        "test",
+    ]
+    flags += [
+        "--model.g-widths",
+        16,
+        "--model.d-widths",
+        16,
+        "--compute.devices",
+        1,
+        "--out",
+        tmp_path / "killed",
+    ]
     folder = RunFolder(tmp_path / "killed" / "00000-mlp-mnist")
     process = command("train", "mlp-mnist", *flags)
     rng = np.random.default_rng()
@@ -86,7 +107,7 @@ def test_sigkill_at_random_moments_changes_no_bit(tmp_path):
         process.kill()
         process.communicate()
         process = command("resume", folder.path)
-    out, err = process.communicate(timeout=240)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     same_arrays(arrays(whole, 400), arrays(folder, 400))
     assert [r["step"] for r in folder.records() if "score" in r] == [200, 400]
@@ -179,7 +200,13 @@ def test_a_run_leaves_everything(tmp_path):
     assert scores["best"]["step"] in (20, 40)
     assert list((folder.path / "tensorboard").glob("events*"))
     names = sorted(p.name for p in folder.samples.iterdir())
-    assert names == ["reals.png", "step-0000000.png", "step-0000016.png", "step-0000020.png", "step-0000040.png"]
+    assert names == [
+        "reals.png",
+        "step-0000000.png",
+        "step-0000016.png",
+        "step-0000020.png",
+        "step-0000040.png",
+    ]
 
 
 def test_the_newest_two_and_the_best_checkpoint_are_kept(tmp_path, monkeypatch):
@@ -188,7 +215,11 @@ def test_the_newest_two_and_the_best_checkpoint_are_kept(tmp_path, monkeypatch):
     falling = iter([5.0, 1.0, 3.0, 4.0])
     monkeypatch.setattr(ImageEvaluator, "quick", lambda self, generate, n: next(falling))
     folder = train(small(tmp_path, steps=80))
-    assert sorted(int(p.name) for p in (folder.path / "checkpoints").iterdir() if p.name.isdigit()) == [40, 70, 80]
+    assert sorted(int(p.name) for p in (folder.path / "checkpoints").iterdir() if p.name.isdigit()) == [
+        40,
+        70,
+        80,
+    ]
     assert load(folder.path, "best").step == 40
     assert load(folder.path).step == 80
     assert folder.read("scores.json")["best"]["step"] == 40
@@ -221,7 +252,11 @@ def test_divergence_names_the_first_step_and_the_last_good_checkpoint(tmp_path, 
             step = int(jax.device_get(state.step))
             if step == 17:
                 metrics = jax.device_get(metrics)
-                metrics = {**metrics, "d/loss": metrics["d/loss"] * np.nan, "g/loss": metrics["g/loss"] + np.inf}
+                metrics = {
+                    **metrics,
+                    "d/loss": metrics["d/loss"] * np.nan,
+                    "g/loss": metrics["g/loss"] + np.inf,
+                }
             return state, metrics
 
         return run
@@ -285,7 +320,9 @@ def test_no_readable_checkpoint_loses_nothing(tmp_path):
     for file in (folder.path / "checkpoints").rglob("state/**/*"):
         if file.is_file():
             file.write_bytes(b"garbage")
-    with pytest.raises(InputError, match=r"no checkpoint to go on from .* none of \[\d+(, \d+)+\] can be read"):
+    with pytest.raises(
+        InputError, match=r"no checkpoint to go on from .* none of \[\d+(, \d+)+\] can be read"
+    ):
         resume(folder)
     assert not (folder.path / "checkpoints-broken").exists()
     with pytest.raises(InputError, match="no checkpoint that can be read"):
@@ -315,7 +352,9 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_there(tmp_path, monkeypatch):
         write(path, content)
 
     monkeypatch.setattr(module, "write_atomically", full)
-    with pytest.raises(SaveError, match=r"could not write in .*No space left.*the last good checkpoint is step 30"):
+    with pytest.raises(
+        SaveError, match=r"could not write in .*No space left.*the last good checkpoint is step 30"
+    ):
         train(small(tmp_path))
     monkeypatch.undo()
     folder = RunFolder(tmp_path / "runs" / "00000-mlp-mnist")
@@ -352,13 +391,22 @@ def test_bad_configurations_are_named(tmp_path):
         ({"steps": 0}, "steps: expected at least 1, got 0"),
         ({"batch_size": 20000}, "batch_size: expected at most the 10000 examples"),
         ({"loss": "hing"}, "unknown loss 'hing'; did you mean 'hinge'"),
-        ({"loss": "wasserstein", "label_smoothing": 0.1}, "label_smoothing: loss 'wasserstein' has none, got 0.1"),
+        (
+            {"loss": "wasserstein", "label_smoothing": 0.1},
+            "label_smoothing: loss 'wasserstein' has none, got 0.1",
+        ),
         ({"penalty": PenaltyConfig((("r3", 1.0),))}, "unknown penalty 'r3'"),
         ({"g_optimizer": AdamConfig(-1)}, "optimizer: expected learning_rate > 0"),
-        ({"data": DataConfig("mnist", "test", resolution=0)}, "data.resolution: expected a size of at least 1"),
+        (
+            {"data": DataConfig("mnist", "test", resolution=0)},
+            "data.resolution: expected a size of at least 1",
+        ),
         ({"data": DataConfig("")}, "data.source: preset 'mlp-mnist' needs one"),
         ({"compute": ComputeConfig(9)}, "compute.devices: expected at most 4 local devices, got 9"),
-        ({"compute": ComputeConfig(4), "batch_size": 6}, "batch: expected a multiple of 4 devices, got 6 examples"),
+        (
+            {"compute": ComputeConfig(4), "batch_size": 6},
+            "batch: expected a multiple of 4 devices, got 6 examples",
+        ),
         ({"final_n": 1}, "final_n: expected at least 2 fakes"),
         ({"seed": -1}, "seed: expected an integer >= 0"),
         ({"model": MLPConfig(dtype="int8")}, "dtype: expected 'float32' or 'bfloat16'"),
@@ -375,7 +423,11 @@ def test_bad_configurations_are_named(tmp_path):
 def test_the_ring_is_learned(tmp_path):
     """All 8 modes from a shortened run of the preset (at its full length: README.md)."""
     config = dataclasses.replace(
-        get_preset("toy-ring"), out=str(tmp_path), steps=1500, evaluate_every=1500, compute=ComputeConfig(devices=1)
+        get_preset("toy-ring"),
+        out=str(tmp_path),
+        steps=1500,
+        evaluate_every=1500,
+        compute=ComputeConfig(devices=1),
     )
     scores = train(config).read("scores.json")["final"]["scores"]
     assert scores["modes"]["value"] == 8

@@ -6,6 +6,7 @@ Statistics are computed in float64 on the host, whatever the features' type.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxgan.errors import InputError
 
@@ -172,7 +173,7 @@ def sliced_wasserstein(x: np.ndarray, y: np.ndarray, *, projections: int = 128, 
     return float(np.sqrt(np.square(gaps).mean()))
 
 
-def histogram_kl(counts: np.ndarray, reference: np.ndarray) -> float:
+def histogram_kl(counts: ArrayLike, reference: ArrayLike) -> float:
     """KL(p || q) in nats of two histograms; an empty bin of p adds nothing, one of q only makes it infinite."""
     p = np.asarray(counts, np.float64) / np.sum(counts)
     q = np.asarray(reference, np.float64) / np.sum(reference)

@@ -1,0 +1,267 @@
+"""Times our compiled training step, side by side with the same step in PyTorch.
+
+    python experiments/bench_step.py [--peer torch] [--cases mlp dcgan-mnist dcgan-32] [--json FILE]
+
+Hardware: as measured on, printed with the result; the goals below are for two CPU cores. Time:
+about two minutes. Expected on two cores: the MLP at least 2.5 times, both DCGANs at least 1.2
+times as fast as PyTorch eager (experiments/results/bench_step.json has a run).
+
+A step is one discriminator and one generator update on a batch of 64 with Adam, on reused fakes,
+and the generator's moving average. PyTorch runs eagerly on the same networks and sizes, once as
+most code has it and once tuned by its documentation (channels_last, fused Adam). The programs take
+turns, so that a change of the machine's speed meets them all; figures are medians of single steps,
+each waited for. The floor is the operations of the step, counted on the plain program, at the rate
+of a large matrix product measured in the same run.
+
+PyTorch is no dependency: pip install torch (CPU build).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pathlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+
+from jaxgan import GAN, compile_step, init, make_step
+from jaxgan.config import AdamConfig
+from jaxgan.environment import environment
+from jaxgan.files import write_atomically
+from jaxgan.latents import get_latent
+from jaxgan.losses import get_loss
+from jaxgan.models import DCGANConfig, MLPConfig
+from jaxgan.models.dcgan import stage_sizes, stage_widths
+
+LATENT = 100
+LEARNING_RATE, B1, B2 = 2e-4, 0.5, 0.999
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison: networks, the shape of examples, and the ratio that is aimed at."""
+
+    model: Any
+    shape: tuple[int, int, int]
+    goal: float
+
+
+CASES = {
+    "mlp": Case(MLPConfig(), (28, 28, 1), 2.5),
+    "dcgan-mnist": Case(DCGANConfig(width=32), (28, 28, 1), 1.2),
+    "dcgan-32": Case(DCGANConfig(width=64), (32, 32, 3), 1.2),
+}
+
+
+@dataclass(frozen=True)
+class Args:
+    """What to time."""
+
+    cases: tuple[Literal["mlp", "dcgan-mnist", "dcgan-32"], ...] = ("mlp", "dcgan-mnist", "dcgan-32")
+    """Which networks."""
+    peer: Literal["torch"] | None = None
+    """Compare with PyTorch."""
+    batch_size: int = 64
+    """Examples of a step."""
+    rounds: int = 12
+    """Turns of each program."""
+    steps: int = 8
+    """Timed steps in a turn, after one that is not."""
+    json: pathlib.Path | None = None
+    """Write every figure to this file."""
+
+
+def ours(case: Case, batch_size: int) -> tuple[Callable[[], None], dict[str, float]]:
+    """A function that makes one step, and its counts."""
+    generator, discriminator = case.model.build(case.shape, 0)
+    gan = GAN(
+        generator,
+        discriminator,
+        get_loss("non_saturating"),
+        AdamConfig(LEARNING_RATE, B1, B2).build(1),
+        AdamConfig(LEARNING_RATE, B1, B2).build(1),
+        get_latent("normal", LATENT),
+        reuse_fakes=True,
+    )
+    images = np.random.default_rng(0).uniform(-1, 1, (batch_size, *case.shape)).astype(np.float32)
+    batch = {"image": jax.device_put(images)}
+    holder = [init(gan, jax.random.key(0), batch)]
+    sizes = [
+        sum(x.size for x in jax.tree.leaves(p.params)) for p in (holder[0].generator, holder[0].discriminator)
+    ]
+    fast = os.environ.get("JAXGAN_FAST_CONV")
+    os.environ["JAXGAN_FAST_CONV"] = "0"
+    cost = jax.jit(make_step(gan)).lower(holder[0], batch).cost_analysis() or {}
+    if fast is None:
+        del os.environ["JAXGAN_FAST_CONV"]
+    else:
+        os.environ["JAXGAN_FAST_CONV"] = fast
+    compiled = compile_step(make_step(gan))
+
+    def step() -> None:
+        holder[0], metrics = compiled(holder[0], batch)
+        jax.block_until_ready((holder[0], metrics))
+
+    start = time.perf_counter()
+    step()
+    counts = {
+        "compile_s": time.perf_counter() - start,
+        "gflop": float(cost.get("flops", math.nan)) / 1e9,
+        "parameters": float(sum(sizes)),
+    }
+    return step, counts
+
+
+def dense(widths: Sequence[int]) -> list[Any]:
+    """Hidden layers of PyTorch through `widths`."""
+    from torch import nn  # pyright: ignore[reportMissingImports]
+
+    return [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2, True))]
+
+
+def torch_peer(case: Case, batch_size: int, tuned: bool) -> tuple[Callable[[], None], dict[str, float]]:
+    """The same step in PyTorch, eager."""
+    import torch  # pyright: ignore[reportMissingImports]
+    from torch import nn  # pyright: ignore[reportMissingImports]
+
+    torch.manual_seed(0)
+    height, width, channels = case.shape
+    pixels = math.prod(case.shape)
+    g: list[Any]
+    d: list[Any]
+    if isinstance(case.model, MLPConfig):
+        g = dense((LATENT, *case.model.g_widths))
+        g += [
+            nn.Linear(case.model.g_widths[-1], pixels),
+            nn.Tanh(),
+            nn.Unflatten(1, (channels, height, width)),
+        ]
+        d = [nn.Flatten(), *dense((pixels, *case.model.d_widths)), nn.Linear(case.model.d_widths[-1], 1)]
+    else:
+        sizes = stage_sizes(height, width)
+        widths = stage_widths(len(sizes) - 1, case.model.width)
+        (p, q), outputs = sizes[-1], [channels, *widths[:-1]]
+        g = [nn.Linear(LATENT, p * q * widths[-1], bias=False), nn.Unflatten(1, (widths[-1], p, q))]
+        d = []
+        for stage in range(len(widths)):
+            convolution = nn.Conv2d(outputs[stage], widths[stage], 4, 2, 1, bias=stage == 0)
+            norm = [nn.BatchNorm2d(widths[stage])] if stage else []
+            d += [convolution, *norm, nn.LeakyReLU(0.2, True)]
+        for stage in reversed(range(len(widths))):
+            up = nn.ConvTranspose2d(widths[stage], outputs[stage], 4, 2, 1, bias=stage == 0)
+            g += [nn.BatchNorm2d(widths[stage]), nn.ReLU(True), up]
+        g += [nn.Tanh()]
+        d += [nn.Flatten(), nn.Linear(p * q * widths[-1], 1)]
+    generator, discriminator = nn.Sequential(*g), nn.Sequential(*d)
+    real = torch.rand(batch_size, channels, height, width) * 2 - 1
+    if tuned:
+        last: Any = {"memory_format": torch.channels_last}
+        generator, discriminator, real = generator.to(**last), discriminator.to(**last), real.to(**last)
+    adam = lambda m: torch.optim.Adam(m.parameters(), lr=LEARNING_RATE, betas=(B1, B2), fused=tuned or None)
+    g_optimizer, d_optimizer = adam(generator), adam(discriminator)
+    weights = list(generator.parameters())
+    average = [w.detach().clone() for w in weights]
+    softplus = nn.functional.softplus
+
+    def step() -> None:
+        fake = generator(torch.randn(batch_size, LATENT))
+        d_loss = softplus(-discriminator(real)).mean() + softplus(discriminator(fake.detach())).mean()
+        d_optimizer.zero_grad(set_to_none=True)
+        d_loss.backward()
+        d_optimizer.step()
+        discriminator.requires_grad_(False)
+        g_loss = softplus(-discriminator(fake)).mean()
+        g_optimizer.zero_grad(set_to_none=True)
+        g_loss.backward()
+        g_optimizer.step()
+        discriminator.requires_grad_(True)
+        with torch.no_grad():
+            torch._foreach_lerp_(average, weights, 0.001)  # pyright: ignore
+
+    step()
+    return step, {
+        "parameters": float(sum(w.numel() for m in (generator, discriminator) for w in m.parameters()))
+    }
+
+
+def matrix_rate() -> float:
+    """GFLOP/s of a large float32 matrix product."""
+    n = 2048
+    a = jnp.ones((n, n))
+    product = jax.jit(lambda a: a @ a)
+    product(a).block_until_ready()
+    times = []
+    for _ in range(7):
+        start = time.perf_counter()
+        product(a).block_until_ready()
+        times.append(time.perf_counter() - start)
+    return 2 * n**3 / float(np.median(times)) / 1e9
+
+
+def measure(programs: dict[str, Callable[[], None]], rounds: int, steps: int) -> dict[str, list[float]]:
+    """Milliseconds of every timed step of every program, taking turns."""
+    times: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in range(rounds):
+        for name, step in programs.items():
+            step()
+            for _ in range(steps):
+                start = time.perf_counter()
+                step()
+                times[name].append(1e3 * (time.perf_counter() - start))
+    return times
+
+
+def main(args: Args) -> None:
+    env = environment()
+    peers = {"PyTorch eager": False, "PyTorch eager, tuned": True} if args.peer == "torch" else {}
+    if peers:
+        import torch  # pyright: ignore[reportMissingImports]
+
+        torch.set_num_threads(os.cpu_count() or 1)
+        env["packages"]["torch"] = torch.__version__
+    rate = matrix_rate()
+    print(
+        f"{env['processor']}, {env['cores']} cores; jax {env['packages']['jax']}; matrix product {rate:.0f} GFLOP/s"
+    )
+    results: dict[str, Any] = {}
+    for name in args.cases:
+        case = CASES[name]
+        step, counts = ours(case, args.batch_size)
+        programs = {"jaxgan": step}
+        for label, tuned in peers.items():
+            programs[label], peer_counts = torch_peer(case, args.batch_size, tuned)
+            assert peer_counts["parameters"] == counts["parameters"], "the networks differ"
+        times = measure(programs, args.rounds, args.steps)
+        medians = {label: float(np.median(values)) for label, values in times.items()}
+        floor = 1e3 * counts["gflop"] / rate
+        parts = [f"{label} {medians[label]:.1f} ms" for label in programs]
+        parts.append(f"floor {floor:.1f} ms ({counts['gflop']:.2f} GFLOP)")
+        print(f"{name}: {', '.join(parts)}; compiled in {counts['compile_s']:.1f} s")
+        ratios = {label: medians[label] / medians["jaxgan"] for label in peers}
+        for label, ratio in ratios.items():
+            goal = f" (goal {case.goal})" if label == "PyTorch eager" else ""
+            print(f"  {ratio:.2f} times as fast as {label}{goal}")
+        results[name] = {"median_ms": medians, "ratios": ratios, "floor_ms": floor, **counts, "all_ms": times}
+    if args.json is not None:
+        record = {
+            "date": time.strftime("%Y-%m-%d"),
+            "args": {"batch_size": args.batch_size, "rounds": args.rounds, "steps": args.steps},
+            "environment": env,
+            "matrix_gflops": rate,
+            "results": results,
+        }
+        write_atomically(args.json, json.dumps(record, indent=1) + "\n")
+        print(f"wrote {args.json}")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Args, description=__doc__))
