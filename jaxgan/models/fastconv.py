@@ -1,8 +1,8 @@
 """The two convolutions of a DCGAN, in a form that is fast on a CPU.
 
-`down` is a 4x4 convolution of stride 2, `up` is its transpose. XLA's CPU backend is slow at the
-weight gradient of a transposed convolution (tens of times the work it does) and middling at
-small strided convolutions, but good at matrix products. So on a CPU both are written as matrix
+`down` is a 4x4 convolution of stride 2, `up` is its transpose. XLA's CPU backend is very slow at
+the weight gradient of a transposed convolution, which is also part of every gradient penalty, and
+middling at small strided convolutions, but good at matrix products. So on a CPU both are written as matrix
 products over rearranged inputs: with patches ("im2col"), or, between wide layers, with
 Winograd's F(2x2, 2x2), which needs 9 products where the definition takes 16 and whose
 transforms only add. Everything is ordinary `lax`, so the result can be differentiated in any
@@ -30,7 +30,7 @@ from jaxgan.errors import InputError
 Array = jax.Array
 Rows = list[Array]
 
-_NARROW, _WIDE = 32, 64  # channels; measured on a two-core CPU at batch 64
+_WIDE = 64  # channels on both sides; measured on a two-core CPU at batch 64
 
 
 def enabled() -> bool:
@@ -43,8 +43,7 @@ def down(x: Array, kernel: Array) -> Array:
     if enabled() and x.dtype == jnp.float32:
         if _is_wide(kernel) and x.shape[1] % 4 == x.shape[2] % 4 == 0:
             return down_winograd(x, kernel)
-        if x.shape[3] <= _NARROW:
-            return down_patches(x, kernel)
+        return down_patches(x, kernel)
     return down_plain(x, kernel)
 
 
