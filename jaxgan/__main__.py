@@ -21,11 +21,11 @@ jaxgan: generative adversarial networks in JAX
 `jaxgan VERB --help` says more. A run is a folder such as runs/00000-dcgan-mnist.
 """
 
-_VERBS = ("train", "resume", "sample", "evaluate", "presets", "data", "doctor")
+VERBS = ("train", "resume", "sample", "evaluate", "presets", "data", "doctor")
 
 
 def _verb(name: str) -> Callable[[list[str]], None]:
-    lookup("command", name, dict.fromkeys(_VERBS))
+    lookup("command", name, dict.fromkeys(VERBS))
     from jaxgan import commands
 
     return getattr(commands, name)

@@ -1,0 +1,57 @@
+"""README.md: its Python runs, its commands exist, its table knows every preset."""
+
+import pathlib
+import re
+
+import jax
+import numpy as np
+import pytest
+
+from jaxgan import __main__, compile_step, init, losses, make_step
+from jaxgan.config import PRESETS
+
+README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.S | re.M)
+
+
+@pytest.fixture(scope="module")
+def names():
+    """What is defined after the Python blocks have run, from the first to the last."""
+    defined = {}
+    for block in blocks("python"):
+        exec(block, defined)
+    return defined
+
+
+def test_the_ten_lines_train_a_step(names):
+    assert int(names["state"].step) == 1
+    assert all(np.isfinite(value) for value in names["metrics"].values())
+
+
+def test_a_loss_of_ones_own_trains_as_the_shipped_one_does(names):
+    import dataclasses
+
+    r, f = jax.random.normal(jax.random.key(3), (2, 7))
+    for ours, theirs in zip(losses.non_saturating()[:2], names["bce"][:2], strict=True):
+        np.testing.assert_allclose(ours(r, f), theirs(r, f), rtol=1e-6)
+    batch = {"image": jax.random.normal(jax.random.key(4), (8, 28, 28, 1))}
+    gan = dataclasses.replace(names["gan"], loss=names["bce"])
+    state, metrics = compile_step(make_step(gan))(init(gan, jax.random.key(0), batch), batch)
+    assert int(state.step) == 1
+    assert np.isfinite(metrics["g/loss"])
+
+
+def test_the_quickstart_is_two_commands():
+    section = re.search(r"^## Quickstart\b(.*?)(?=^## )", README, re.S | re.M).group(1)
+    commands = re.findall(r"^```\w*\n(.*?)^```", section, re.S | re.M)
+    assert [command.strip().count("\n") for command in commands] == [0, 0]
+    assert commands[0].strip().endswith("jaxgan train")
+    assert "pytest" in commands[1]
+
+
+def test_every_verb_and_preset_is_named():
+    assert all(f"jaxgan {verb}" in README for verb in __main__.VERBS)
+    assert all(f"| `{preset}` |" in README for preset in PRESETS)
