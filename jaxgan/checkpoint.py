@@ -54,14 +54,16 @@ class Checkpoints:
             self._ocp = ocp
             self._folder = (run / "checkpoints").resolve()
             self._set_aside = run / "checkpoints-broken"
+            score = lambda metrics: metrics[_SCORE]
             best = policies.BestN(
-                get_metric_fn=lambda metrics: metrics[_SCORE],
+                get_metric_fn=score,
                 n=1,
                 reverse=True,
                 keep_checkpoints_without_metrics=False,
             )
             options = ocp.CheckpointManagerOptions(
                 preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(2), best]),
+                best_fn=score,  # without it scores are not saved, and the best is lost on resuming
                 create=not read_only,
                 read_only=read_only,
             )

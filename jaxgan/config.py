@@ -300,7 +300,6 @@ def _dcgan(*, conditional: bool = False, source: str = "mnist") -> Config:
         model=DCGANConfig(width=32, d_batch_norm=False, conditional=conditional),
         data=DataConfig(source),
         penalty=PenaltyConfig((("r1", 1.0),), every=4),
-        steps=6000,
         g_optimizer=adam,
         d_optimizer=adam,
     )
@@ -341,10 +340,7 @@ def dcgan_cifar10() -> Config:
         model=DCGANConfig(width=64),
         data=DataConfig("tfds:cifar10", flip=True),
         latent=LatentConfig(dim=128),
-        steps=20000,
-        sample_every=2000,
-        checkpoint_every=2000,
-        evaluate_every=2000,
+        steps=10000,
     )
 
 
@@ -354,10 +350,7 @@ def dcgan_64() -> Config:
         model=DCGANConfig(width=64),
         data=DataConfig("", resolution=64, flip=True),
         latent=LatentConfig(dim=128),
-        steps=20000,
-        sample_every=2000,
-        checkpoint_every=2000,
-        evaluate_every=2000,
+        steps=10000,
     )
 
 

@@ -395,16 +395,20 @@ class _Loop:
         if self.best is not None:
             best = scores["final"]
             if self.best["step"] != step:
-                self.checkpoints.wait()
-                like = abstract(jax.eval_shape(self.setup.init))
-                best = {
-                    "step": self.best["step"],
-                    **self._score(self.checkpoints.restore(self.best["step"], like).ema),
-                }
+                best = self._score_best(self.best["step"])
             scores["best"] = best
         self.folder.write("scores.json", scores)
         self._close("finished")
         self.progress.scores(scores)
+
+    def _score_best(self, step: int) -> dict[str, Any] | None:
+        self.checkpoints.wait()
+        try:
+            state = self.checkpoints.restore(step, abstract(jax.eval_shape(self.setup.init)))
+        except InputError as error:  # damaged since it was saved; the last one's scores are not lost
+            self.progress.note(f"warning: no scores of the best checkpoint: {error}")
+            return None
+        return {"step": step, **self._score(state.ema)}
 
     def _close(self, status: str, error: str | None = None) -> None:
         self.progress.stop()
