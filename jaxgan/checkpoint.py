@@ -126,10 +126,8 @@ class Checkpoints:
         return sorted(int(name) for name in names if name.isdigit())
 
     def meta(self, step: int) -> dict[str, Any]:
-        """The meta dict of a checkpoint. Raises whatever Orbax does if it cannot be read."""
-        with _quiet():
-            args = self._ocp.args.Composite(**{_META: self._ocp.args.JsonRestore()})
-            return self._manager.restore(step, args=args)[_META]
+        """The meta dict of a checkpoint. Raises InputError if it cannot be read."""
+        return self._read(step, _META, self._ocp.args.JsonRestore())
 
     def restore(self, step: int, like: GANState) -> GANState:
         """The state of a checkpoint.
@@ -141,22 +139,24 @@ class Checkpoints:
         Raises:
           InputError: if it cannot be read.
         """
+        return self._read(step, _STATE, self._ocp.args.StandardRestore(like))
+
+    def _read(self, step: int, item: str, args: Any) -> Any:
         with _quiet():
-            args = self._ocp.args.Composite(**{_STATE: self._ocp.args.StandardRestore(like)})
             try:
-                return self._manager.restore(step, args=args)[_STATE]
+                return self._manager.restore(step, args=self._ocp.args.Composite(**{item: args}))[item]
             except Exception as error:  # damaged files surface as many types
                 reason = _line(error)
             _collect_quietly()
             raise InputError(f"checkpoint {step} in {str(self._folder)!r} cannot be read ({reason})")
 
-    def restore_newest(self, like: GANState) -> tuple[GANState, list[int]]:
-        """The state of the newest checkpoint that can be read.
+    def restore_newest(self, like: GANState) -> tuple[GANState, dict[str, Any], list[int]]:
+        """The state and the meta dict of the newest checkpoint that can be read.
 
         Newer ones that cannot are moved to `checkpoints-broken`, once an older one has been read.
 
         Returns:
-          The state, and the steps that were set aside.
+          The state, its meta dict, and the steps that were set aside.
 
         Raises:
           InputError: if there is none that can be read.
@@ -164,13 +164,13 @@ class Checkpoints:
         broken: list[int] = []
         for step in reversed(self.steps()):
             try:
-                state = self.restore(step, like)
+                state, meta = self.restore(step, like), self.meta(step)
             except InputError:
                 broken.append(step)
                 continue
             for bad in broken:
                 self._move_away(bad)
-            return state, broken
+            return state, meta, broken
         found = f"none of {sorted(broken)} can be read" if broken else "there is none"
         raise InputError(f"no checkpoint to go on from in {str(self._folder)!r}: {found}")
 

@@ -128,9 +128,10 @@ def parse_integers(text: str, name: str) -> list[int]:
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
         if not match or (match[2] and int(match[2]) < int(match[1])):
             raise InputError(f"{name}: expected integers such as 0-63 or 3,7,20-29, got {text!r}")
-        numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
-        if len(numbers) > 1_000_000:
+        first, last = int(match[1]), int(match[2] or match[1])
+        if len(numbers) + last - first >= 1_000_000:
             raise InputError(f"{name}: expected at most a million, got {text!r}")
+        numbers += range(first, last + 1)
     return numbers
 
 
@@ -140,6 +141,8 @@ def sample(args: list[str]) -> None:
 
     parsed = parse(_Sample, args, "sample")
     seeds = parse_integers(parsed.seeds, "seeds")
+    if parsed.columns is not None and parsed.columns < 1:
+        raise InputError(f"columns: expected at least 1, got {parsed.columns}")
     environment.start()
     run = load(parsed.run, _checkpoint(parsed.checkpoint))
     labels, columns = None, parsed.columns
@@ -191,6 +194,8 @@ def _interpolate(
     shares = np.arange(frames)[:, None] / frames
     path = np.concatenate([_between(a, b, shares) for a, b in zip(z, ends, strict=True)])
     classes = None
+    if labels is not None and not run.sampler.n_classes:
+        raise InputError("classes: expected none, as this generator is not conditional")
     if run.sampler.n_classes:
         classes = np.repeat(np.asarray(labels if labels is not None else [0] * len(seeds), np.int32), frames)
     images = run.sampler.decode(run.variables, path.astype(np.float32), classes)
@@ -305,6 +310,8 @@ def data(args: list[str]) -> None:
         options = {f.name: getattr(parsed, f.name) for f in dataclasses.fields(parsed)}
         for name in ("source", "seed", "out"):
             options.pop(name)
+        if parsed.seed < 0:
+            raise InputError(f"seed: expected an integer >= 0, got {parsed.seed}")
         _show(open_source(parsed.source, **options), parsed.seed, parsed.out)
     elif args and args[0] in ("-h", "--help"):
         print("jaxgan data show SOURCE [--out FILE] | jaxgan data prepare NAME; each has --help")

@@ -181,8 +181,8 @@ class Config:
         for name in ("quick_n", "final_n"):
             if getattr(self, name) < 2:
                 raise InputError(f"{name}: expected at least 2 fakes, got {getattr(self, name)}")
-        if self.seed < 0:
-            raise InputError(f"seed: expected an integer >= 0, got {self.seed}")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed: expected an integer from 0 to {2**32 - 1}, got {self.seed}")
         for name in ("devices", "steps_per_dispatch"):
             value = getattr(self.compute, name)
             if value is not None and value < 1:
@@ -252,6 +252,10 @@ def _from_plain(kind: Any, plain: Mapping[str, Any], prefix: str = "") -> Any:
     for name, value in plain.items():
         if name not in fields:
             raise unknown("field of config.json", prefix + name, [prefix + f for f in fields])
+        if hints[name] in (int, float, str, bool):
+            number = hints[name] is float and type(value) is int
+            if type(value) is not hints[name] and not number:
+                raise InputError(f"{prefix}{name}: expected {hints[name].__name__}, got {value!r}")
         if dataclasses.is_dataclass(hints[name]) and isinstance(value, Mapping):
             value = _from_plain(hints[name], value, f"{prefix}{name}.")
         values[name] = _frozen(value)
@@ -348,7 +352,7 @@ def dcgan_64() -> Config:
     """DCGAN at 64x64 on images of your own: needs --data.source folder:PATH or tfds:NAME."""
     return Config(
         model=DCGANConfig(width=64),
-        data=DataConfig("", resolution=64, flip=True),
+        data=DataConfig("", resolution=64, channels=3, flip=True),
         latent=LatentConfig(dim=128),
         steps=10000,
     )

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxgan.config import Config, to_json
-from jaxgan.train import compile_program, set_up
+from jaxgan.setup import compile_program, set_up
 
 
 def dry_run(config: Config) -> None:

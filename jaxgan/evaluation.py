@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from jaxgan.data import open_source
+from jaxgan.errors import InputError
 from jaxgan.metrics import Evaluator, make_evaluator
 from jaxgan.run import load
 from jaxgan.sampling import Sampler
@@ -17,6 +18,7 @@ def score(evaluator: Evaluator, sampler: Sampler, variables: Any, n: int) -> dic
     """All scores of a generator on the fakes of `n` fixed seeds, as scores.json keeps them."""
     evaluation = evaluator(sampler.stream(variables, FIRST_SEED), n)
     return {
+        "generator": "averaged (EMA)",
         "scores": {name: score.to_json() for name, score in evaluation.scores.items()},
         "class_histogram": evaluation.class_histogram,
     }
@@ -37,6 +39,11 @@ def evaluate_run(path: pathlib.Path, checkpoint: str | int, n: int) -> dict[str,
         channels=data.channels,
         skip_broken=data.skip_broken,
     )
+    if source.fingerprint != run.data["fingerprint"]:
+        raise InputError(
+            f"data.source: {source.name!r} has changed since the run began: expected the fingerprint "
+            f"{run.data['fingerprint']}, got {source.fingerprint}"
+        )
     evaluator = make_evaluator(source)
     scored = score(evaluator, run.sampler, run.variables, n)
     return {

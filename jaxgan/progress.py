@@ -21,7 +21,7 @@ class Progress:
 
     def __init__(self, steps: int, folder: pathlib.Path) -> None:
         """Says where the run is."""
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.console = Console(highlight=False, soft_wrap=True, markup=False)
         self._steps, self._bar, self._task, self._printed, self._begun = steps, None, None, 0.0, (0, 0.0)
         self.console.print(f"run: {folder}")
 
@@ -34,7 +34,7 @@ class Progress:
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[text]}"),
+                TextColumn("{task.fields[text]}", markup=False),
                 console=self.console,
             )
             self._task = self._bar.add_task("training", total=self._steps, completed=step, text="compiling")

@@ -40,7 +40,11 @@ class Sampler:
         self._keys = jax.jit(jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), 0)))
 
     def latents(self, seeds: Sequence[int]) -> np.ndarray:
-        """The latent vector of each seed, [n, dim]."""
+        """The latent vector of each seed, [n, dim]. Raises InputError for a seed out of range."""
+        if len(seeds) and not 0 <= min(seeds) <= max(seeds) < 2**32:
+            raise InputError(
+                f"seeds: expected integers from 0 to {2**32 - 1}, got {min(seeds)} to {max(seeds)}"
+            )
         return np.asarray(self._latents(self._keys(jnp.asarray(seeds, jnp.uint32))))
 
     def decode(self, variables: Any, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
@@ -51,8 +55,8 @@ class Sampler:
         """
         if self.n_classes:
             if labels is None:
-                labels = np.arange(len(z)) % self.n_classes
-            elif len(labels) and not 0 <= labels.min() <= labels.max() < self.n_classes:
+                raise InputError("classes: expected one for each example, as this generator is conditional")
+            if len(labels) and not 0 <= labels.min() <= labels.max() < self.n_classes:
                 raise InputError(
                     f"classes: expected integers from 0 to {self.n_classes - 1}, got {labels.tolist()}"
                 )
@@ -70,7 +74,9 @@ class Sampler:
         return np.concatenate(parts)
 
     def by_seed(self, variables: Any, seeds: Sequence[int], labels: np.ndarray | None = None) -> np.ndarray:
-        """The example of each seed; a conditional generator runs through the classes if none are given."""
+        """The example of each seed; without labels a conditional generator takes class seed % n_classes."""
+        if labels is None and self.n_classes:
+            labels = np.asarray(seeds, np.int64) % self.n_classes
         return self.decode(variables, self.latents(seeds), labels)
 
     def stream(self, variables: Any, first_seed: int) -> Callable[[int], np.ndarray]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import math
 import os
 import shlex
 import signal
@@ -21,18 +20,20 @@ import numpy as np
 from jaxgan import evaluation, pictures
 from jaxgan.checkpoint import Checkpoints, SaveError, abstract
 from jaxgan.config import Config, differences, to_json
-from jaxgan.data import Images, Pipeline, Source, make_pipeline, open_source
-from jaxgan.environment import choose_devices, environment
+from jaxgan.data import Images
+from jaxgan.environment import environment
 from jaxgan.errors import InputError
 from jaxgan.files import write_atomically
 from jaxgan.metrics import Evaluator, make_evaluator
 from jaxgan.progress import Progress
 from jaxgan.report import write_report
-from jaxgan.run import RunFolder, batch_like, create
-from jaxgan.sampling import Sampler, grid_labels
-from jaxgan.sharding import compile_step, make_mesh, replicated
-from jaxgan.state import GAN, GANState, init
-from jaxgan.step import Metrics, make_step
+from jaxgan.run import RunFolder, create
+from jaxgan.sampling import grid_labels
+from jaxgan.setup import Setup, set_up
+from jaxgan.sharding import replicated
+from jaxgan.state import GANState
+from jaxgan.step import Metrics
+from jaxgan.tensorboard import TensorBoard
 
 GRID_COLUMNS = 8
 _FIRST_GRID = 16
@@ -55,131 +56,6 @@ class Stopped(Exception):
         """Keeps what the command line tells its user."""
         super().__init__(f"stopped at step {step}")
         self.signum, self.step, self.folder = signum, step, folder
-
-
-@dataclass(frozen=True, eq=False)
-class Setup:
-    """A configuration brought to life: data, networks, devices and the compiled program."""
-
-    config: Config
-    source: Source
-    gan: GAN
-    mesh: Any
-    pipeline: Pipeline
-    program: Any
-    steps_per_dispatch: int
-    sampler: Sampler
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """What run.json says of the data."""
-        source = self.source
-        return {
-            "name": source.name,
-            "n": len(source) if isinstance(source, Images) else 0,
-            "shape": list(source.shape),
-            "n_classes": source.n_classes,
-            "class_names": list(source.class_names),
-            "fingerprint": source.fingerprint,
-            "skipped": source.skipped,
-        }
-
-    def init(self) -> GANState:
-        """A fresh state on the devices."""
-        return init(self.gan, jax.random.key(self.config.seed), batch_like(self.data), self.mesh)
-
-
-def set_up(config: Config) -> Setup:
-    """Opens the data, builds the networks and the program; trains nothing.
-
-    Raises:
-      InputError: for anything in the configuration or the data that cannot be.
-    """
-    config.check()
-    if not config.data.source:
-        raise InputError(
-            f"data.source: preset {config.preset!r} needs one: --data.source folder:PATH or tfds:NAME"
-        )
-    source = open_source(
-        config.data.source,
-        config.data.split,
-        resolution=config.data.resolution,
-        channels=config.data.channels,
-        skip_broken=config.data.skip_broken,
-    )
-    gan = config.build(source.shape, source.n_classes)
-    devices = choose_devices(config.compute.devices)
-    mesh = make_mesh(devices) if len(devices) > 1 else None
-    pipeline = make_pipeline(
-        source,
-        batch_size=config.batch_size,
-        d_steps=config.d_steps,
-        seed=config.seed,
-        flip=config.data.flip,
-        placement=config.data.placement,
-        mesh=mesh,
-    )
-    repeat = steps_per_dispatch(config, pipeline, jax.default_backend())
-    program = compile_program(gan, pipeline, mesh, config.compute.how, repeat)
-    conditional = config.model.conditional
-    sampler = Sampler(gan, source.n_classes if conditional else 0, points=len(source.shape) == 1)
-    return Setup(config, source, gan, mesh, pipeline, program, repeat, sampler)
-
-
-def steps_per_dispatch(config: Config, pipeline: Pipeline, backend: str) -> int:
-    """How many steps one program makes: a divisor of every interval, so that each ends with a program.
-
-    Raises:
-      InputError: if the configuration asks for a number that cannot be.
-    """
-    intervals = (
-        config.steps,
-        config.log_every,
-        config.sample_every,
-        config.checkpoint_every,
-        config.evaluate_every,
-    )
-    common = math.gcd(*intervals)
-    asked = config.compute.steps_per_dispatch
-    if pipeline.streams or config.compute.how == "pmap":
-        if asked not in (None, 1):
-            raise InputError(
-                f"compute.steps_per_dispatch: expected 1 with pmap or streamed data, got {asked}"
-            )
-        return 1
-    if asked is not None:
-        if common % asked:
-            raise InputError(
-                f"compute.steps_per_dispatch: expected a divisor of all intervals and of steps ({common}), got {asked}"
-            )
-        return asked
-    most = 1 if backend == "cpu" and config.model.convolutional else 16
-    return max(k for k in range(1, most + 1) if common % k == 0)
-
-
-def compile_program(gan: GAN, pipeline: Pipeline, mesh: Any, how: str, repeat: int) -> Any:
-    """(state, inputs of the pipeline) -> (state, metrics of shape [repeat]): data and steps in one program."""
-    step = make_step(gan)
-    if how == "pmap":
-        prepare, mapped = jax.jit(pipeline.prepare), compile_step(step, mesh, how="pmap")
-
-        def run_mapped(state: GANState, inputs: Any) -> tuple[GANState, Metrics]:
-            state, metrics = mapped(state, prepare(inputs, state.step))
-            return state, jax.tree.map(lambda x: x[None], metrics)
-
-        return run_mapped
-
-    def one(state: GANState, inputs: Any) -> tuple[GANState, Metrics]:
-        return step(state, pipeline.prepare(inputs, state.step))
-
-    def several(state: GANState, inputs: Any) -> tuple[GANState, Metrics]:
-        if repeat == 1:
-            state, metrics = one(state, inputs)
-            return state, jax.tree.map(lambda x: x[None], metrics)
-        return jax.lax.scan(lambda state, _: one(state, inputs), state, length=repeat)
-
-    out = None if mesh is None else (replicated(mesh), replicated(mesh))
-    return jax.jit(several, donate_argnums=0, out_shardings=out)
 
 
 def grid_steps(config: Config, repeat: int) -> set[int]:
@@ -270,7 +146,7 @@ def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
         )
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
-    setup = set_up(config)
+    setup = set_up(config, starts=_steps(folder))
     recorded = folder.read("run.json")["data"]
     if changed := differences(recorded, setup.data):
         raise InputError(f"data.source: the data have changed since the run began: {'; '.join(changed)}")
@@ -325,9 +201,14 @@ class _Loop:
         self.best: dict[str, Any] | None = None
         self.seconds = 0.0
         self.pending: list[tuple[int, Metrics]] = []
-        self.writer: Any = None
+        self.tensorboard: TensorBoard | None = None
+        self.signals = _Signals()
 
     def run(self, resumed: bool = False) -> RunFolder:
+        with self.signals:
+            return self._run(resumed)
+
+    def _run(self, resumed: bool) -> RunFolder:
         try:
             state, step = self._start(resumed)
             state = self._train(state, step)
@@ -361,9 +242,8 @@ class _Loop:
         if resumed:
             placement = None if self.setup.mesh is None else replicated(self.setup.mesh)
             like = abstract(jax.eval_shape(self.setup.init), placement)
-            state, broken = self.checkpoints.restore_newest(like)
+            state, meta, broken = self.checkpoints.restore_newest(like)
             step = int(state.step)
-            meta = self.checkpoints.meta(step)
             self.best, self.seconds = meta["best"], meta["train_seconds"]
             self.folder.rewind(step)
             for bad in broken:
@@ -371,32 +251,35 @@ class _Loop:
             self.progress.note(f"resumed at step {step:,}")
         else:
             state = self.setup.init()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from tensorboardX import SummaryWriter
-
-            self.writer = SummaryWriter(
-                str(self.folder.path / "tensorboard"), purge_step=step if resumed else None
-            )
+        after = step if resumed else None
+        self.tensorboard = TensorBoard(self.folder.path / "tensorboard", resumed_after=after)
         self.folder.update(status="running", error=None)
         if not resumed:
             self._write_grid(state, 0)
         return state, step
 
+    def _stop_if_asked(self, step: int) -> None:
+        """Raises Stopped after a signal; `step` has been saved."""
+        if self.signals.received is not None:
+            raise Stopped(self.signals.received, step, self.folder)
+
     def _finish(self, state: GANState) -> None:
         """Scores the last and the best checkpoint in full, and writes the report."""
         step = int(state.step)
+        self._stop_if_asked(step)
         self.progress.note(f"scoring {self.config.final_n:,} fakes")
         scores: dict[str, Any] = {
             "main": self.evaluator.main,
             "class_names": list(self.setup.source.class_names),
         }
         scores["final"] = {"step": step, **self._score(state.ema)}
+        self._stop_if_asked(step)
         if self.best is not None:
             best = scores["final"]
             if self.best["step"] != step:
                 best = self._score_best(self.best["step"])
             scores["best"] = best
+        self._stop_if_asked(step)
         self.folder.write("scores.json", scores)
         self._close("finished")
         self.progress.scores(scores)
@@ -415,8 +298,8 @@ class _Loop:
         try:
             self.checkpoints.close()
         finally:
-            if self.writer is not None:
-                self.writer.close()
+            if self.tensorboard is not None:
+                self.tensorboard.close()
             self.folder.update(status=status, error=error, train_seconds=round(self.seconds, 1))
             write_report(self.folder)
 
@@ -428,36 +311,35 @@ class _Loop:
         inputs: Iterator[Any] = self.setup.pipeline.inputs(step)
         self.progress.start(step)
         since, clock = step, time.monotonic()
-        with _Signals() as signals:
-            while step < config.steps:
-                batch = next(inputs)
-                with jax.transfer_guard("disallow"):
-                    state, metrics = self.setup.program(state, batch)
-                step += repeat
-                self.pending.append((step, metrics))
-                stop = signals.received
-                last = step >= config.steps or stop is not None
-                evaluate = step % config.evaluate_every == 0 or step >= config.steps
-                save = last or evaluate or step % config.checkpoint_every == 0
-                sample = step in grids or step % config.sample_every == 0 or step >= config.steps
-                if not (save or sample or step % config.log_every == 0):
-                    continue
-                record = self._read_metrics(step, state)  # waits for the device, once an interval
-                now = time.monotonic()
-                self.seconds += now - clock
-                record["images_per_second"] = (
-                    (step - since) * config.batch_size * config.d_steps / max(now - clock, 1e-9)
-                )
-                score = self._evaluate(state, record) if evaluate else None
-                self._write_record(record)
-                if sample:
-                    self._write_grid(state, step)
-                if save:
-                    self.checkpoints.save(step, state, self._meta(), score)
-                self.progress.update(record, self.best)
-                if stop is not None:
-                    raise Stopped(stop, step, self.folder)
-                since, clock = step, time.monotonic()
+        while step < config.steps:
+            batch = next(inputs)
+            with jax.transfer_guard("disallow"):
+                state, metrics = self.setup.program(state, batch)
+            step += repeat
+            self.pending.append((step, metrics))
+            stop = self.signals.received is not None
+            last = step >= config.steps or stop
+            evaluate = step % config.evaluate_every == 0 or step >= config.steps
+            save = last or evaluate or step % config.checkpoint_every == 0
+            sample = step in grids or step % config.sample_every == 0 or step >= config.steps
+            if not (save or sample or step % config.log_every == 0):
+                continue
+            record = self._read_metrics(step, state)  # waits for the device, once an interval
+            now = time.monotonic()
+            self.seconds += now - clock
+            record["images_per_second"] = (
+                (step - since) * config.batch_size * config.d_steps / max(now - clock, 1e-9)
+            )
+            score = self._evaluate(state, record) if evaluate else None
+            self._write_record(record)
+            if sample:
+                self._write_grid(state, step)
+            if save:
+                self.checkpoints.save(step, state, self._meta(), score)
+            self.progress.update(record, self.best)
+            if stop:
+                self._stop_if_asked(step)
+            since, clock = step, time.monotonic()
         return state
 
     def _meta(self) -> dict[str, Any]:
@@ -507,10 +389,11 @@ class _Loop:
     def _write_record(self, record: dict[str, Any]) -> None:
         with self.folder.metrics.open("a") as file:
             file.write(json.dumps(record) + "\n")
-        for name, value in record.items():
-            if isinstance(value, float):
-                tag = f"score/{self.evaluator.main}" if name == "score" else name
-                self.writer.add_scalar(tag, value, record["step"])
+        scalars = {name: value for name, value in record.items() if isinstance(value, float)}
+        if "score" in scalars:
+            scalars[f"score/{self.evaluator.main}"] = scalars.pop("score")
+        if self.tensorboard is not None:
+            self.tensorboard.scalars(scalars, record["step"])
 
     def _write_grid(self, state: GANState, step: int) -> None:
         sampler = self.setup.sampler
@@ -522,4 +405,5 @@ class _Loop:
             reals = np.asarray(self.setup.source.sample(jax.random.key(0), 2500)[0])
             png = pictures.picture(sampler.by_seed(state.ema, range(2500)), reference=reals)
         write_atomically(self.folder.samples / f"step-{step:07d}.png", png)
-        self.writer.add_image("samples", pictures.pixels_of(png), step, dataformats="HWC")
+        if self.tensorboard is not None:
+            self.tensorboard.image("samples", pictures.pixels_of(png), step)

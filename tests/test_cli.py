@@ -292,6 +292,10 @@ def test_a_run_on_points(tmp_path, capsys):
         ("resume /nowhere", "expected the folder of a run, got '/nowhere'"),
         ("resume", "run"),
         ("sample /nowhere", "expected the folder of a run"),
+        ("sample /nowhere --seeds 0-9999999999", "seeds: expected at most a million"),
+        ("train --seed 4294967296", "seed: expected an integer from 0 to 4294967295"),
+        ("data show mnist --seed -1", "seed: expected an integer >= 0, got -1"),
+        ("sample /nowhere --columns -3", "columns: expected at least 1, got -3"),
         ("sample /nowhere --seeds 3-1", "seeds: expected integers such as 0-63"),
         ("evaluate /nowhere --checkpoint middling", "checkpoint: expected 'last', 'best' or a step"),
         ("evaluate /nowhere --n 1", "n: expected at least 2"),
@@ -311,6 +315,13 @@ def test_bad_input(args, message, capsys):
 def test_bad_requests_of_a_good_run(conditional, unconditional, tmp_path, capsys):
     assert "classes: expected none" in fails(capsys, "sample", unconditional, "--classes", "0-3")
     assert "classes: expected integers from 0 to 9" in fails(capsys, "sample", conditional, "--classes", "10")
+    gif = tmp_path / "a.gif"
+    assert "classes: expected none" in fails(
+        capsys, "sample", unconditional, "--classes", "0-3", "--out", gif
+    )
+    assert "seeds: expected integers from 0" in fails(
+        capsys, "sample", unconditional, "--seeds", "5000000000"
+    )
     assert "expected a .png, .npz" in fails(capsys, "sample", unconditional, "--out", tmp_path / "x.bmp")
     assert "checkpoint: expected one of [" in fails(capsys, "sample", unconditional, "--checkpoint", "7")
 
@@ -329,6 +340,8 @@ def test_a_damaged_configuration(unconditional, tmp_path, capsys):
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "stpes": 3}))
     assert "unknown field of config.json 'stpes'; did you mean 'steps'?" in fails(capsys, "resume", copy)
+    (copy / "config.json").write_text(json.dumps({**config, "steps": "100"}))
+    assert "steps: expected int, got '100'" in fails(capsys, "resume", copy)
     (copy / "config.json").write_text("{")
     assert "cannot read" in fails(capsys, "resume", copy)
 

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import pathlib
+import shutil
 import zipfile
 
 import jax
@@ -216,6 +218,51 @@ def test_broken_images_are_skipped_and_counted(broken_folder):
     np.testing.assert_array_equal(source.images, good)
 
 
+def test_a_damaged_archive_entry_is_a_broken_image(tmp_path, cache):
+    """A deflate stream that does not inflate raises an error of zlib, not of zipfile."""
+    path, data = tmp_path / "images.zip", b"\x89PNG" + bytes(5000)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bad.png", data)
+        archive.writestr("good.png", (lambda b: (picture().save(b, "PNG"), b.getvalue())[1])(io.BytesIO()))
+    raw = bytearray(path.read_bytes())
+    start = raw.index(b"bad.png") + len("bad.png")
+    raw[start : start + 8] = b"\xff" * 8
+    path.write_bytes(raw)
+    with pytest.raises(InputError, match=r"broken image '.*bad.png'"):
+        open_source(f"folder:{path}")
+    source = images_of(open_source(f"folder:{path}", skip_broken=True))
+    assert (len(source), source.skipped) == (1, 1)
+
+
+def test_one_colour_image_makes_a_folder_coloured(tmp_path, cache):
+    save(picture().convert("L"), tmp_path / "a.png")
+    save(picture(), tmp_path / "b.png")
+    assert images_of(open_source(f"folder:{tmp_path}")).shape[2] == 3
+
+
+def test_long_images_are_cut_before_they_are_scaled():
+    """Scaled first, this one would have 64 x 6,400,000 pixels."""
+    line = Image.fromarray(np.arange(100_000, dtype=np.uint32).astype(np.uint8)[None])
+    assert pixels_module.to_pixels(line, 64, 1).shape == (64, 64, 1)
+
+
+def test_dark_16_bit_images_stay_dark():
+    dark = Image.fromarray(np.full((4, 4), 200, np.uint16))
+    np.testing.assert_array_equal(pixels_module.to_pixels(dark, None, 1), np.full((4, 4, 1), 1))
+
+
+def test_room_on_the_disk_is_taken_before_pixels_are_mapped(tmp_path, cache, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    save(picture(), tmp_path / "a.png")
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        open_source(f"folder:{tmp_path}")
+    assert not list((cache / "data").glob("*"))
+    assert not list((cache / "data").glob(".*"))
+
+
 def test_decompression_bombs_are_refused(tmp_path, cache, monkeypatch):
     monkeypatch.setattr(pixels_module, "MAX_PIXELS", 100)
     save(picture(20, 20), tmp_path / "bomb.png")
@@ -266,14 +313,19 @@ def test_bad_npz_files_are_named(tmp_path):
         ({"images": good[0, 0]}, r"expected images of shape \[n, height, width, 1 or 3\], got \(5, 3\)"),
         ({"images": good[..., :2]}, r"got \(4, 5, 5, 2\)"),
         ({"images": good[:0]}, "expected at least one image"),
-        ({"images": good, "labels": np.zeros(3, int)}, r"'labels'.*expected 4 integers >= 0"),
+        ({"images": good, "labels": np.zeros(3, int)}, r"'labels'.*expected 4 integers, got int64 of shape"),
         ({"images": good, "labels": np.zeros(4)}, "got float64"),
+        ({"images": good, "labels": np.full(4, -1)}, "expected integers from 0 to 65535, got -1 to -1"),
+        ({"images": good, "labels": np.full(4, 2_000_000_000)}, "expected integers from 0 to 65535"),
         ({"images": np.array([None])}, "plain arrays"),
     ]
     for arrays, message in cases:
         np.savez(path, **arrays)
         with pytest.raises(InputError, match=message):
             open_source(f"npz:{path}")
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="expected an npz file of plain arrays"):
+        open_source(f"npz:{path}")
     path.write_text("no npz")
     with pytest.raises(InputError, match="expected an npz file of plain arrays"):
         open_source(f"npz:{path}")
@@ -385,6 +437,26 @@ def test_tfds_says_what_to_run(prepared):
         InputError, match="unknown dataset of the TFDS catalogue 'cifar11'; did you mean 'cifar10"
     ):
         open_source("tfds:cifar11")
+
+
+def test_tfds_configurations_are_found(prepared, tmp_path):
+    root = catalogue.data_dir()
+    os.rename(root / "tiny", root / "red")
+    (root / "tiny").mkdir()
+    os.rename(root / "red", root / "tiny" / "red")
+    assert catalogue.prepared("tiny") == ("tiny/red", "1.2.0")
+    shutil.copytree(root / "tiny" / "red", root / "tiny" / "blue")
+    with pytest.raises(InputError, match="expected one of tfds:tiny/blue, tfds:tiny/red, got 'tfds:tiny'"):
+        open_source("tfds:tiny")
+
+
+def test_tfds_in_another_form_says_what_to_move_away(prepared):
+    info = catalogue.data_dir() / "tiny" / "1.2.0" / "dataset_info.json"
+    info.write_text(info.read_text().replace("array_record", "tfrecord"))
+    with pytest.raises(
+        InputError, match=r"needs TensorFlow to read; move '.*1.2.0' away and run: jaxgan data"
+    ):
+        open_source("tfds:tiny")
 
 
 def test_preparing_without_tensorflow_names_the_extra(prepared, monkeypatch):

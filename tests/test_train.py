@@ -17,7 +17,8 @@ from jaxgan.checkpoint import SaveError
 from jaxgan.config import AdamConfig, ComputeConfig, DataConfig, PenaltyConfig, get_preset, to_json
 from jaxgan.models import MLPConfig
 from jaxgan.run import RunFolder, load
-from jaxgan.train import Diverged, Stopped, grid_steps, resume, set_up, steps_per_dispatch, train
+from jaxgan.setup import set_up, steps_per_dispatch
+from jaxgan.train import Diverged, Stopped, grid_steps, resume, train
 
 
 def numbers(record):
@@ -227,6 +228,71 @@ def test_the_newest_two_and_the_best_checkpoint_are_kept(tmp_path, monkeypatch):
         load(folder.path, 30)
 
 
+def test_resuming_from_an_odd_step_keeps_to_the_intervals(tmp_path):
+    """A run of 25 steps, one at a time, and then to 40 with the program of 10 steps that fits all intervals."""
+    folder = train(small(tmp_path, steps=25))
+    resume(folder, steps=40)
+    whole = train(small(tmp_path / "whole"))
+    assert set_up(folder.config()).steps_per_dispatch == 10
+    assert [r["step"] for r in folder.records()] == [10, 20, 25, 30, 40]
+    same_arrays(arrays(folder, 40), arrays(whole, 40))
+
+
+def test_a_signal_while_scoring_stops_and_resuming_scores(tmp_path, monkeypatch):
+    from jaxgan import train as module
+
+    def interrupted(self, variables):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+        return {}
+
+    monkeypatch.setattr(module._Loop, "_score", interrupted)
+    with pytest.raises(Stopped) as stopped:
+        train(small(tmp_path))
+    monkeypatch.undo()
+    folder = stopped.value.folder
+    assert (stopped.value.signum, stopped.value.step) == (signal.SIGTERM, 40)
+    assert folder.read("run.json")["status"] == "stopped"
+    assert not (folder.path / "scores.json").exists()
+    resume(folder)
+    assert folder.read("scores.json")["final"]["step"] == 40
+    assert folder.read("run.json")["status"] == "finished"
+
+
+def test_a_damaged_meta_is_a_damaged_checkpoint(tmp_path):
+    folder = train(small(tmp_path))
+    expected = arrays(folder, 40)
+    meta = folder.path / "checkpoints" / "40" / "meta"
+    for file in meta.rglob("*"):
+        if file.is_file():
+            file.write_text("{")
+    resume(folder)
+    assert (folder.path / "checkpoints-broken" / "40").is_dir()
+    same_arrays(arrays(folder, 40), expected)
+
+
+def test_an_unwritable_cache_loses_no_scores(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("JAXGAN_CACHE", str(tmp_path / "file" / "cache"))
+    folder = train(small(tmp_path, steps=10))
+    assert folder.read("scores.json")["final"]["scores"]["fd_mnist_cnn"]["floor"] > 0
+
+
+def test_pmap_takes_the_devices_it_is_given(tmp_path):
+    setup = set_up(small(tmp_path, compute=ComputeConfig(1, "pmap")))
+    assert setup.mesh.size == 1
+
+
+def test_other_data_are_not_scored(tmp_path):
+    from jaxgan.evaluation import evaluate_run
+
+    folder = train(small(tmp_path, steps=10))
+    run = folder.read("run.json")
+    folder.write("run.json", {**run, "data": {**run["data"], "fingerprint": "0" * 64}})
+    with pytest.raises(InputError, match="data.source: 'mnist:test' has changed since the run began"):
+        evaluate_run(folder.path, "last", 100)
+
+
 # --- how it ends badly --------------------------------------------------------------------------
 
 
@@ -240,7 +306,7 @@ def test_a_number_that_is_not_finite_stops_the_run(tmp_path, capsys):
 
 
 def test_divergence_names_the_first_step_and_the_last_good_checkpoint(tmp_path, monkeypatch):
-    import jaxgan.train as module
+    import jaxgan.setup as module
 
     real = module.compile_program
 
@@ -408,7 +474,7 @@ def test_bad_configurations_are_named(tmp_path):
             "batch: expected a multiple of 4 devices, got 6 examples",
         ),
         ({"final_n": 1}, "final_n: expected at least 2 fakes"),
-        ({"seed": -1}, "seed: expected an integer >= 0"),
+        ({"seed": -1}, "seed: expected an integer from 0 to 4294967295, got -1"),
         ({"model": MLPConfig(dtype="int8")}, "dtype: expected 'float32' or 'bfloat16'"),
     ]
     for changes, message in cases:

@@ -44,6 +44,19 @@ class Decoded:
     skipped: int
 
 
+def new_images(path: pathlib.Path, shape: tuple[int, ...]) -> np.memmap:
+    """A new uint8 .npy file, memory-mapped for writing, with all its room on the disk taken.
+
+    Raises:
+      OSError: if the disk is full; without room, a write to the map would end the process.
+    """
+    images = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return images
+
+
 Decode = Callable[[pathlib.Path], tuple[np.ndarray, np.ndarray | None, tuple[str, ...], int]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import pathlib
@@ -41,8 +42,14 @@ def _tfds() -> Iterator[Any]:
             logging.getLogger("absl").setLevel(level)
 
 
-def prepared_version(name: str) -> str | None:
-    """Newest version of `name` (or of "name/config") that lies ready under `data_dir()`."""
+def prepared(name: str) -> tuple[str, str] | None:
+    """Full name ("name" or "name/config") and newest version of a dataset that lies ready under `data_dir()`.
+
+    A dataset that has configurations may be called by its name alone if one of them is ready.
+
+    Raises:
+      InputError: if several are.
+    """
     folder = data_dir() / name
     if not folder.is_dir():
         return None
@@ -51,7 +58,21 @@ def prepared_version(name: str) -> str | None:
         for entry in folder.iterdir()
         if re.fullmatch(r"\d+\.\d+\.\d+", entry.name) and (entry / "dataset_info.json").exists()
     ]
-    return ".".join(map(str, max(ready))) if ready else None
+    if ready:
+        return name, ".".join(map(str, max(ready)))
+    below = (f"{name}/{entry.name}" for entry in sorted(folder.iterdir()) if entry.is_dir())
+    configs = [found for config in below if "/" not in name and (found := prepared(config))]
+    if len(configs) > 1:
+        raise InputError(
+            f"data.source: expected one of {', '.join('tfds:' + full for full, _ in configs)}, got 'tfds:{name}'"
+        )
+    return configs[0] if configs else None
+
+
+def _readable(name: str, version: str) -> bool:
+    """Whether a prepared dataset is in the form that is read without TensorFlow."""
+    info = json.loads((data_dir() / name / version / "dataset_info.json").read_text())
+    return info.get("fileFormat") == "array_record"
 
 
 def load_tfds(
@@ -72,9 +93,10 @@ def load_tfds(
       InputError: if there is no such dataset, it is not prepared (the message says what to run),
         the split is unknown, or it has no images.
     """
-    version = prepared_version(name)
-    if version is None:
+    found = prepared(name)
+    if found is None:
         raise _not_prepared(name)
+    name, version = found
     key = {
         "kind": "tfds",
         "name": name,
@@ -101,18 +123,22 @@ def _not_prepared(name: str) -> InputError:
     )
 
 
+def _unreadable(name: str, version: str) -> InputError:
+    return InputError(
+        f"data.source: dataset {name!r} was prepared in a form that needs TensorFlow to read; move "
+        f"{str(data_dir() / name / version)!r} away and run: jaxgan data prepare {name}"
+    )
+
+
 def _decode(
     name: str, version: str, split: str, folder: pathlib.Path, resolution: int | None, channels: int | None
 ) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...], int]:
+    if not _readable(name, version):
+        raise _unreadable(name, version)
     with _tfds() as tfds:
         try:
             builder = tfds.builder(f"{name}:{version}", data_dir=str(data_dir()))
             source = builder.as_data_source(split=split)
-        except NotImplementedError as error:
-            raise InputError(
-                f"data.source: dataset {name!r} was prepared in a form that needs TensorFlow to read; "
-                f"run: jaxgan data prepare {name}"
-            ) from error
         except (ValueError, KeyError, AssertionError) as error:
             raise InputError(
                 f"data.split: cannot read split {split!r} of {name!r}: {_first_line(error)}"
@@ -129,9 +155,7 @@ def _decode(
             pixels = np.asarray(example["image"])
             pixels = to_pixels(from_array(pixels), resolution, channels or min(pixels.shape[2], 3))
             if images is None:
-                images = np.lib.format.open_memmap(
-                    folder / "images.npy", "w+", np.uint8, (len(source), *pixels.shape)
-                )
+                images = cache.new_images(folder / "images.npy", (len(source), *pixels.shape))
             if pixels.shape != images.shape[1:]:
                 raise InputError(
                     f"data.resolution: expected a size, as images of {name!r} differ: "
@@ -141,6 +165,8 @@ def _decode(
             if labels is not None:
                 labels[i] = example["label"]
     assert images is not None
+    if labels is not None and labels.min() < 0:  # a split without labels has -1 in their place
+        labels, names = None, ()
     return images, labels, tuple(names or ()), 0
 
 
@@ -164,6 +190,8 @@ def prepare(name: str) -> str:
         known = tfds.list_builders(with_community_datasets=False)
         if name.split("/")[0] not in known:
             raise unknown("dataset of the TFDS catalogue", name, known, list_all=False)
+        if (found := prepared(name)) is not None and not _readable(*found):
+            raise _unreadable(*found)
         try:
             builder = tfds.builder(name, data_dir=str(data_dir()), file_format="array_record")
             builder.download_and_prepare()

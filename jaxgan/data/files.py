@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import os
 import pathlib
 import zipfile
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from PIL import Image
 
 from jaxgan.data import cache
 from jaxgan.data.pixels import BrokenImage, check_images, is_grey, open_image, resized, to_pixels
@@ -71,7 +74,7 @@ def load_folder(
     Args:
       path: of the folder or archive.
       resolution: side of the square images; None keeps their size, which must then be the same.
-      channels: 1 or 3; None gives 1 if the first image is grey, else 3.
+      channels: 1 or 3; None gives 1 if all images are grey, else 3.
       skip_broken: leave broken files out, and count them.
 
     Raises:
@@ -116,14 +119,13 @@ def _decode(
 ) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...], int]:
     def image_of(name: str) -> np.ndarray | BrokenImage:
         try:
-            image = open_image(files.read(name))
-        except (BrokenImage, zipfile.BadZipFile, OSError, RuntimeError) as error:
+            return to_pixels(open_image(files.read(name)), resolution, depth)
+        except Exception as error:  # damaged images and archives surface as many types
             return error if isinstance(error, BrokenImage) else BrokenImage(str(error))
-        return to_pixels(image, resolution, depth)
 
-    depth = channels or _channels_of_first(files)
+    depth = channels or (1 if _all_grey(files) else 3)
     good: list[str] = []
-    images: np.ndarray | None = None
+    images: np.memmap | None = None
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         names = iter(files.names)
         while chunk := list(islice(names, 256)):  # bounds the decoded images in flight
@@ -137,7 +139,7 @@ def _decode(
                     )
                 if images is None:
                     shape = (len(files.names), *pixels.shape)
-                    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
+                    images = cache.new_images(folder / "images.npy", shape)
                 if pixels.shape != images.shape[1:]:
                     raise InputError(
                         f"data.resolution: expected a size, as images differ: {good[0]!r} has "
@@ -148,22 +150,24 @@ def _decode(
     if images is None:
         raise InputError(f"data.source: all {len(files.names)} images in {str(root)!r} are broken")
     skipped = len(files.names) - len(good)
-    if skipped:  # a file that is shorter than planned: written again
-        kept = np.array(images[: len(good)])
-        del images
-        np.save(folder / "images.npy", kept)
-        images = kept
+    if skipped:  # the file is longer than needed: written again
+        kept = cache.new_images(folder / "kept.npy", (len(good), *images.shape[1:]))
+        for start in range(0, len(good), 256):
+            kept[start : start + 256] = images[start : min(start + 256, len(good))]
+        kept.flush()
+        os.replace(folder / "kept.npy", folder / "images.npy")
+        images = np.lib.format.open_memmap(folder / "images.npy", "r+")
     labels, class_names = _classes(good)
     return images, labels, class_names, skipped
 
 
-def _channels_of_first(files: _Listing) -> int:
+def _all_grey(files: _Listing) -> bool:
+    """Whether no image has colour; mostly the first one tells, and headers are enough."""
     for name in files.names:
-        try:
-            return 1 if is_grey(open_image(files.read(name))) else 3
-        except (BrokenImage, zipfile.BadZipFile, OSError, RuntimeError):
-            continue
-    return 3
+        with contextlib.suppress(Exception):  # broken ones are dealt with when they are decoded
+            if not is_grey(Image.open(io.BytesIO(files.read(name)))):
+                return False
+    return True
 
 
 def _classes(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -192,19 +196,24 @@ def load_npz(path: str, *, resolution: int | None = None, channels: int | None =
             images, labels = archive["images"], archive.get("labels")
     except FileNotFoundError as error:
         raise InputError(f"data.source: expected an npz file, got {path!r}, which does not exist") from error
-    except (zipfile.BadZipFile, OSError, ValueError, AttributeError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except Exception as error:  # damaged archives surface as many types
         raise InputError(
             f"data.source: expected an npz file of plain arrays, got {path!r} ({error})"
         ) from error
     images = resized(check_images(f"data.source: 'images' of {path!r}", images), resolution, channels)
     class_names: tuple[str, ...] = ()
     if labels is not None:
-        if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
             raise InputError(
-                f"data.source: 'labels' of {path!r}: expected {len(images)} integers >= 0, "
+                f"data.source: 'labels' of {path!r}: expected {len(images)} integers, "
                 f"got {labels.dtype} of shape {labels.shape}"
+            )
+        if not 0 <= labels.min() <= labels.max() < 2**16:
+            raise InputError(
+                f"data.source: 'labels' of {path!r}: expected integers from 0 to {2**16 - 1}, "
+                f"got {labels.min()} to {labels.max()}"
             )
         labels = labels.astype(np.int32)
         class_names = tuple(str(i) for i in range(int(labels.max()) + 1))

@@ -59,13 +59,18 @@ class _Order:
 
     def normalised(self, images: Array, labels: Array | None, step: Array) -> dict[str, Array]:
         if self.flip:
-            key = jax.random.fold_in(jax.random.key(self.seed), step)
+            key = jax.random.fold_in(_data_key(self.seed), step)
             flipped = jax.vmap(jax.random.bernoulli)(keys.per_example(key, self.per_step))
             images = jnp.where(flipped[:, None, None, None], images[:, :, ::-1], images)
         batch = {"image": to_float(images)}
         if labels is not None:
             batch["label"] = labels
         return _split(batch, self.mesh)
+
+
+def _data_key(seed: int) -> Array:
+    """The data's own key, apart from those of weights and noise."""
+    return jax.random.fold_in(jax.random.key(seed), 0x64617461)
 
 
 def _split(batch: dict[str, Array], mesh: Mesh | None) -> dict[str, Array]:
@@ -153,7 +158,7 @@ class Sampled:
 
     def prepare(self, inputs: tuple[()], step: Array) -> dict[str, Array]:
         """Draws the points of `step`."""
-        key = jax.random.fold_in(jax.random.key(self._seed), step)
+        key = jax.random.fold_in(_data_key(self._seed), step)
         points, _ = self._source.sample(key, self._per_step)
         return _split({"image": points}, self._mesh)
 

@@ -36,32 +36,29 @@ def open_image(data: bytes) -> Image.Image:
 
 
 def is_grey(image: Image.Image) -> bool:
-    """Whether an image has no colour by its mode: 1, L, LA, 16 or 32 bit."""
-    return image.mode in ("1", "L", "LA") or image.mode.startswith(("I", "F"))
+    """Whether an image has no colour by its mode: 1, L, LA or 16 bit."""
+    return image.mode in ("1", "L", "LA") or image.mode.startswith("I")
 
 
 def to_pixels(image: Image.Image, resolution: int | None, channels: int) -> np.ndarray:
-    """uint8 [h, w, channels]: converted, the shorter side scaled to `resolution`, the centre cut out.
+    """uint8 [h, w, channels]: converted, the central square scaled to `resolution`.
 
     Transparent pixels are laid over white; 16-bit grey is scaled to 8 bits; CMYK, palettes and
     other modes are converted to RGB. With `resolution` None the size is left as it is.
     """
     image = _opaque(image).convert("L" if channels == 1 else "RGB")
     if resolution is not None and image.size != (resolution, resolution):
-        scale = resolution / min(image.size)
-        size = [max(resolution, round(side * scale)) for side in image.size]
-        image = image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
-        left, top = (size[0] - resolution) // 2, (size[1] - resolution) // 2
-        image = image.crop((left, top, left + resolution, top + resolution))
+        side = min(image.size)
+        left, top = (image.width - side) / 2, (image.height - side) / 2
+        square = (left, top, left + side, top + side)
+        image = image.resize((resolution, resolution), Image.Resampling.LANCZOS, box=square)
     pixels = np.asarray(image, np.uint8)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):  # 16 or 32 bit grey, whose conversion would clip at 255
-        values = np.asarray(image, np.float64)
-        top = 255.0 if values.max(initial=0) <= 255 else 65535.0
-        return Image.fromarray(np.uint8(np.clip(values / top, 0, 1) * 255 + 0.5))
+    if image.mode.startswith("I"):  # 16-bit grey, which a conversion by Pillow would clip at 255
+        return Image.fromarray(np.uint8(np.clip(np.asarray(image, np.float64) / 257, 0, 255) + 0.5))
     if "A" in image.mode or "transparency" in image.info:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import warnings
@@ -210,6 +211,7 @@ class ImageEvaluator:
 
     def _held_out(self) -> tuple[Images, str] | None:
         parts = self._source.name.split(":")
+        height, width, channels = self._source.shape
         for split in ("test", "train"):
             if parts[0] not in ("mnist", "tfds") or parts[-1] == split:
                 continue
@@ -217,8 +219,8 @@ class ImageEvaluator:
                 other = open_source(
                     ":".join(parts[:-1]),
                     split,
-                    resolution=self._source.shape[0],
-                    channels=self._source.shape[2],
+                    resolution=height if height == width else None,
+                    channels=channels,
                 )
             except InputError:
                 continue
@@ -228,9 +230,9 @@ class ImageEvaluator:
 
     def _floors(self, n: int, real: _Reals) -> tuple[dict[str, float], str]:
         """The scores of held-out reals, cached by content: they are the same for every run."""
-        key = f"{self._source.fingerprint[:16]}-{self._network.name}-{self._network.identity}-{n}-v1"
+        key = f"{self._source.fingerprint[:16]}-{self._network.name}-{self._network.identity}-{n}-v2"
         path = cache_dir() / "floors" / f"{key}.json"
-        if path.exists():
+        with contextlib.suppress(OSError, ValueError, KeyError):  # missing or damaged: computed again
             stored = json.loads(path.read_text())
             return stored["floors"], stored["split"]
         held_out = self._held_out()
@@ -245,5 +247,7 @@ class ImageEvaluator:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said of the generator's own score
             floors = self._scores(*self._network(self._pick(images, n)), real)
-        write_atomically(path, json.dumps({"floors": floors, "split": split}))
+        split += f", {min(n, len(images)):,} images"
+        with contextlib.suppress(OSError):  # no room for a cache is no reason to lose scores
+            write_atomically(path, json.dumps({"floors": floors, "split": split}))
         return floors, split

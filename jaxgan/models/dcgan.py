@@ -136,6 +136,8 @@ class DCGANConfig:
     """Batch normalisation in the discriminator, but for its first layer."""
     conditional: bool = False
     """Condition on class labels: embedding in the generator, projection in the discriminator."""
+    embedding: int = 32
+    """Size of the generator's class embedding."""
     dtype: str = "float32"
     """What the networks compute in: float32 or bfloat16. Parameters stay float32."""
 
@@ -154,10 +156,12 @@ class DCGANConfig:
             )
         if self.width < 1 or self.d_width < 0:
             raise InputError(f"width: expected at least 1 channel, got {self.width} and {self.d_width}")
+        if self.embedding < 1:
+            raise InputError(f"embedding: expected a size of at least 1, got {self.embedding}")
         if self.conditional and not n_classes:
             raise InputError("conditional: expected data with class labels, got data without")
         classes = n_classes if self.conditional else 0
         dtype = dtype_of(self.dtype)
         height, width, channels = shape
-        generator = Generator((height, width, channels), self.width, classes, dtype=dtype)
+        generator = Generator((height, width, channels), self.width, classes, self.embedding, dtype)
         return generator, Discriminator(self.d_width or self.width, self.d_batch_norm, classes, dtype)
