@@ -255,7 +255,6 @@ def main(args: Args) -> None:
         results[name] = {"median_ms": medians, "ratios": ratios, "floor_ms": floor, **counts, "all_ms": times}
     if args.json is not None:
         record = {
-            "date": time.strftime("%Y-%m-%d"),
             "args": {"batch_size": args.batch_size, "rounds": args.rounds, "steps": args.steps},
             "environment": env,
             "matrix_gflops": rate,

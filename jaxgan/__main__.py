@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from jaxgan.errors import InputError, lookup
 
@@ -47,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"jaxgan {__version__}")
         return 0
     try:
-        _verb(args[0])(args[1:])
+        with _no_echoes():
+            _verb(args[0])(args[1:])
     except InputError as error:
         return _fail(error, 2)
     except KeyboardInterrupt:
@@ -68,6 +71,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _fail(error, 1)
         raise
     return 0
+
+
+@contextlib.contextmanager
+def _no_echoes() -> Iterator[None]:
+    """After a failed save, threads of TensorStore print once for every array that its event loop is closed.
+
+    The failure itself is raised, and ends in one line.
+    """
+    hook = sys.unraisablehook
+
+    def quiet(unraisable: Any) -> None:
+        if "Event loop is closed" not in str(unraisable.exc_value):
+            hook(unraisable)
+
+    sys.unraisablehook = quiet
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
 
 
 def _fail(error: BaseException, status: int) -> int:

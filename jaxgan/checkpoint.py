@@ -26,16 +26,15 @@ class SaveError(OSError):
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Orbax logs every save at INFO and warns of things that are its own; neither is for our users."""
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    """Orbax logs every save, and errors from its threads that it also raises; users get ours instead."""
+    logging.getLogger("absl").addFilter(_not_of_orbax)  # stays, as its threads outlive this block
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _not_of_orbax(record: logging.LogRecord) -> bool:
+    return "orbax" not in record.pathname
 
 
 class Checkpoints:

@@ -286,7 +286,10 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") ->
 
 
 def mlp_mnist() -> Config:
-    """The classic fully connected GAN on MNIST."""
+    """The classic fully connected GAN on MNIST.
+
+    jaxgan train mlp-mnist: 2:59 on two CPU cores; fd_mnist_cnn 0.563 (floor 0.017).
+    """
     adam = AdamConfig(2e-4, 0.5)
     return Config(
         model=MLPConfig(), latent=LatentConfig(dim=100), steps=20000, g_optimizer=adam, d_optimizer=adam
@@ -310,17 +313,26 @@ def _dcgan(*, conditional: bool = False, source: str = "mnist") -> Config:
 
 
 def dcgan_mnist() -> Config:
-    """DCGAN on MNIST: the default."""
+    """DCGAN on MNIST: the default.
+
+    jaxgan train: 3:01 on two CPU cores; fd_mnist_cnn 0.150 (floor 0.017), all ten classes.
+    """
     return _dcgan()
 
 
 def cdcgan_mnist() -> Config:
-    """Class-conditional DCGAN on MNIST."""
+    """Class-conditional DCGAN on MNIST.
+
+    jaxgan train cdcgan-mnist: 3:39 on two CPU cores; fd_mnist_cnn 0.070 (floor 0.017).
+    """
     return _dcgan(conditional=True)
 
 
 def wgan_gp_mnist() -> Config:
-    """WGAN with gradient penalty on MNIST: critic without batch norm, 5 critic updates a step."""
+    """WGAN with gradient penalty on MNIST: critic without batch norm, 5 critic updates a step.
+
+    jaxgan train wgan-gp-mnist: 6:07 on two CPU cores; fd_mnist_cnn 0.884 (floor 0.017), still falling.
+    """
     adam = AdamConfig(2e-4, 0.5, 0.9)
     return Config(
         model=DCGANConfig(width=32, d_batch_norm=False),
@@ -334,12 +346,18 @@ def wgan_gp_mnist() -> Config:
 
 
 def dcgan_fashion() -> Config:
-    """DCGAN on Fashion-MNIST (tfds:fashion_mnist)."""
+    """DCGAN on Fashion-MNIST (tfds:fashion_mnist).
+
+    jaxgan train dcgan-fashion: @@FASHION@@ on two CPU cores; fd_random_cnn 0.0207 (floor 0.0039).
+    """
     return _dcgan(source="tfds:fashion_mnist")
 
 
 def dcgan_cifar10() -> Config:
-    """DCGAN on CIFAR-10 (tfds:cifar10)."""
+    """DCGAN on CIFAR-10 (tfds:cifar10).
+
+    jaxgan train dcgan-cifar10: @@CIFAR@@
+    """
     return Config(
         model=DCGANConfig(width=64),
         data=DataConfig("tfds:cifar10", flip=True),
@@ -349,7 +367,10 @@ def dcgan_cifar10() -> Config:
 
 
 def dcgan_64() -> Config:
-    """DCGAN at 64x64 on images of your own: needs --data.source folder:PATH or tfds:NAME."""
+    """DCGAN at 64x64 on images of your own: needs --data.source folder:PATH or tfds:NAME.
+
+    jaxgan train dcgan-64 --data.source folder:PATH: @@64@@
+    """
     return Config(
         model=DCGANConfig(width=64),
         data=DataConfig("", resolution=64, channels=3, flip=True),
@@ -375,12 +396,18 @@ def _toy(source: str, steps: int) -> Config:
 
 
 def toy_ring() -> Config:
-    """8 Gaussians on a ring: relativistic loss with R1 and R2."""
+    """8 Gaussians on a ring: relativistic loss with R1 and R2.
+
+    jaxgan train toy-ring: 0:51 on two CPU cores; 8 of 8 modes, 80 % high quality (floor 99 %).
+    """
     return _toy("ring", 4000)
 
 
 def toy_grid() -> Config:
-    """25 Gaussians on a grid: relativistic loss with R1 and R2."""
+    """25 Gaussians on a grid: relativistic loss with R1 and R2.
+
+    jaxgan train toy-grid: 1:35 on two CPU cores; 25 of 25 modes, 69 % high quality (floor 99 %).
+    """
     return _toy("grid", 8000)
 
 

@@ -8,6 +8,7 @@ import os
 import pathlib
 import platform
 import sys
+import time
 from typing import Any
 
 import jax
@@ -63,6 +64,7 @@ def environment() -> dict[str, Any]:
     """What a result must be read with: versions, hardware, settings."""
     devices = jax.local_devices()
     return {
+        "date": time.strftime("%Y-%m-%d %H:%M"),
         "jaxgan": jaxgan.__version__,
         "python": platform.python_version(),
         "packages": {name: version_of(name) for name in PACKAGES},
