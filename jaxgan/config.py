@@ -348,7 +348,7 @@ def wgan_gp_mnist() -> Config:
 def dcgan_fashion() -> Config:
     """DCGAN on Fashion-MNIST (tfds:fashion_mnist).
 
-    jaxgan train dcgan-fashion: @@FASHION@@ on two CPU cores; fd_random_cnn 0.0207 (floor 0.0039).
+    jaxgan train dcgan-fashion: 3:02 on two CPU cores; fd_random_cnn 0.0207 (floor 0.0039).
     """
     return _dcgan(source="tfds:fashion_mnist")
 
@@ -356,7 +356,7 @@ def dcgan_fashion() -> Config:
 def dcgan_cifar10() -> Config:
     """DCGAN on CIFAR-10 (tfds:cifar10).
 
-    jaxgan train dcgan-cifar10: @@CIFAR@@
+    jaxgan train dcgan-cifar10: 22 minutes on two shared CPU cores; fd_random_cnn 0.046 (floor 0.0086).
     """
     return Config(
         model=DCGANConfig(width=64),
@@ -369,7 +369,8 @@ def dcgan_cifar10() -> Config:
 def dcgan_64() -> Config:
     """DCGAN at 64x64 on images of your own: needs --data.source folder:PATH or tfds:NAME.
 
-    jaxgan train dcgan-64 --data.source folder:PATH: @@64@@
+    jaxgan train dcgan-64 --data.source folder:PATH: 0.6 s a step on two CPU cores, so better on a GPU; not
+    yet scored.
     """
     return Config(
         model=DCGANConfig(width=64),
