@@ -299,8 +299,9 @@ def mlp_mnist() -> Config:
 def _dcgan(*, conditional: bool = False, source: str = "mnist") -> Config:
     """Non-saturating loss and a lazy R1 in place of the discriminator's batch norm.
 
-    Mescheder et al. 2018 (gamma 1, no momentum in Adam); of the recipes tried on MNIST over equal
-    steps this had the lowest Frechet distance by a third.
+    Mescheder et al. 2018 (gamma 1, no momentum in Adam). Of some fifteen recipes tried on MNIST for
+    3,000 steps, one seed each and with networks down to 7x7 pixels, it had the lowest Frechet
+    distance: 0.78, where the best with batch norm had 1.15.
     """
     adam = AdamConfig(1e-3, 0.0)
     return Config(
