@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
@@ -222,6 +222,25 @@ class Config:
         given = {"target": self.penalty.target, "one_sided": self.penalty.one_sided}
         penalty = get_penalty(name, **{key: value for key, value in given.items() if key in options})
         return lazy(penalty, self.penalty.every)
+
+
+def with_fields(config: Config, **fields: Any) -> Config:
+    """A copy with fields changed; a dot leads into a group: with_fields(c, **{"penalty.every": 4}).
+
+    Raises:
+      InputError: for a field that does not exist.
+    """
+    for name, value in fields.items():
+        config = _with_field(config, name, name.split("."), value)
+    return config
+
+
+def _with_field(group: Any, full_name: str, path: Sequence[str], value: Any) -> Any:
+    known = [f.name for f in dataclasses.fields(group)]
+    if path[0] not in known:
+        raise unknown("field", full_name, [".".join([*full_name.split(".")[: -len(path)], f]) for f in known])
+    inner = value if len(path) == 1 else _with_field(getattr(group, path[0]), full_name, path[1:], value)
+    return dataclasses.replace(group, **{path[0]: inner})
 
 
 # --- JSON ----------------------------------------------------------------------------------------
