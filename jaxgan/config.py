@@ -9,14 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
+import jax.numpy as jnp
 import optax
 import tyro
 
+from jaxgan.dynamics import Dynamics
 from jaxgan.errors import InputError, lookup, unknown
 from jaxgan.latents import get_latent
-from jaxgan.losses import LOSSES, get_loss
+from jaxgan.losses import Loss, find_loss
 from jaxgan.models import MODELS, DCGANConfig, MLPConfig
-from jaxgan.penalties import PENALTIES, Penalty, get_penalty, lazy
+from jaxgan.optimizers import OPTIMIZERS, clip_weights, orthogonal_regularisation
+from jaxgan.penalties import PENALTIES, Penalty, get_penalty, lazy, scheduled, weight_schedule
+from jaxgan.precision import is_number
 from jaxgan.state import GAN, ema_schedule
 
 
@@ -62,11 +66,79 @@ class PenaltyConfig:
     """Gradient norm that gradient_penalty aims at."""
     one_sided: bool = False
     """Whether gradient_penalty leaves smaller norms alone."""
+    options: tuple[tuple[str, float], ...] = ()
+    """More hyper-parameters, given to those penalties that have them, such as: order 1 decay 0.9."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How the weights change with the images seen, over the run."""
+    end: float = 0.0
+    """What the weights are multiplied with at the end of that schedule."""
+
+
+@dataclass(frozen=True)
+class DynamicsConfig:
+    """How the two players move."""
+
+    updates: Literal["alternating", "simultaneous", "extragradient"] = "alternating"
+    """Whether G answers the updated D, both move at once, or both make a trial step first."""
+    unroll: int = 0
+    """Discriminator updates that the generator looks ahead (unrolled GAN)."""
+    consensus: float = 0.0
+    """Weight of the consensus term."""
+    top_k: float = 1.0
+    """Share of the fakes, those with the highest logits, that G learns from at the end of the run."""
+    top_k_start: float = 0.0
+    """Part of the run after which that share begins to fall from 1."""
+    instance_noise: float = 0.0
+    """Standard deviation, at the start, of noise on all that D sees."""
+    instance_noise_end: float = 0.5
+    """Part of the run over which that noise falls to 0."""
+    label_flip: float = 0.0
+    """Probability with which a real and a fake change places for D."""
+    pack: int = 1
+    """Examples that D judges together (PacGAN)."""
+    lookahead: int = 0
+    """Interval in steps of lookahead on both players; 0: none."""
+    lookahead_alpha: float = 0.5
+    """How much of the way since the last time lookahead keeps."""
+
+    def build(self, steps: int) -> Dynamics:
+        """The dynamics of a run of so many steps.
+
+        Raises:
+          InputError: for numbers out of range.
+        """
+        for name in ("top_k", "top_k_start", "instance_noise_end"):
+            value, positive = getattr(self, name), name != "top_k_start"
+            if is_number(value) and (not 0 <= value <= 1 or (positive and value == 0)):
+                raise InputError(f"dynamics.{name}: expected a part of 1, got {value}")
+        if is_number(self.instance_noise) and self.instance_noise < 0:
+            raise InputError(f"dynamics.instance_noise: expected at least 0, got {self.instance_noise}")
+        if self.lookahead < 0:
+            raise InputError(f"dynamics.lookahead: expected an interval >= 0, got {self.lookahead}")
+
+        def share(step: Any) -> Any:
+            done = (step / steps - self.top_k_start) / max(1 - self.top_k_start, 1e-9)
+            return 1 - (1 - self.top_k) * jnp.clip(done, 0, 1)
+
+        def sigma(step: Any) -> Any:
+            return self.instance_noise * jnp.clip(1 - step / (steps * self.instance_noise_end), 0, 1)
+
+        off = lambda value, neutral: is_number(value) and value == neutral
+        return Dynamics(
+            updates=self.updates,
+            unroll=self.unroll,
+            consensus=self.consensus,
+            top_k=None if off(self.top_k, 1) else share,
+            instance_noise=None if off(self.instance_noise, 0) else sigma,
+            label_flip=self.label_flip,
+            pack=self.pack,
+            lookahead=(self.lookahead, self.lookahead_alpha) if self.lookahead else None,
+        )
 
 
 @dataclass(frozen=True)
 class AdamConfig:
-    """Adam, with a schedule over the run."""
+    """An optimiser (Adam, unless another kind is asked for), with a schedule over the run."""
 
     learning_rate: float = 2e-4
     """At the start."""
@@ -78,6 +150,12 @@ class AdamConfig:
     """Added to the root of the second moment."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     """How the learning rate goes to 0 over the run, if it does."""
+    kind: Literal["adam", "optimistic_adam", "sgd", "rmsprop"] = "adam"
+    """adam, optimistic_adam, sgd (b1 is its momentum) or rmsprop (b2 is its decay)."""
+    clip_weights: float = 0.0
+    """Keep all weights within this of 0 (the first WGAN); 0: do not."""
+    orthogonal: float = 0.0
+    """Weight of orthogonal regularisation of the kernels; 0: none."""
 
     def build(self, updates: int) -> optax.GradientTransformation:
         """The optimiser for a run of so many updates.
@@ -85,16 +163,31 @@ class AdamConfig:
         Raises:
           InputError: for a learning rate or moment decay out of range.
         """
-        if not self.learning_rate > 0 or not 0 <= self.b1 < 1 or not 0 <= self.b2 < 1 or not self.eps > 0:
-            raise InputError(
-                f"optimizer: expected learning_rate > 0, eps > 0 and 0 <= b1, b2 < 1, got {self}"
-            )
+        in_range = {
+            "learning_rate > 0": lambda: self.learning_rate > 0,
+            "0 <= b1 < 1": lambda: 0 <= self.b1 < 1,
+            "0 <= b2 < 1": lambda: 0 <= self.b2 < 1,
+            "eps > 0": lambda: self.eps > 0,
+            "clip_weights >= 0": lambda: self.clip_weights >= 0,
+            "orthogonal >= 0": lambda: self.orthogonal >= 0,
+        }
+        for expected, holds in in_range.items():
+            name = next(word for word in expected.split() if word.isidentifier())
+            value = getattr(self, name)
+            if is_number(value) and not holds():
+                raise InputError(f"optimizer: expected {expected}, got {name} = {value}")
         rate: Any = self.learning_rate
         if self.schedule == "linear":
             rate = optax.linear_schedule(self.learning_rate, 0.0, updates)
         elif self.schedule == "cosine":
             rate = optax.cosine_decay_schedule(self.learning_rate, updates)
-        return optax.adam(rate, self.b1, self.b2, self.eps)
+        kind = lookup("optimizer kind", self.kind, OPTIMIZERS)(rate, self.b1, self.b2, self.eps)
+        around = [kind]
+        if self.orthogonal:
+            around.insert(0, orthogonal_regularisation(self.orthogonal))
+        if self.clip_weights:
+            around.append(clip_weights(self.clip_weights))
+        return kind if len(around) == 1 else optax.chain(*around)
 
 
 @dataclass(frozen=True)
@@ -153,13 +246,16 @@ class Config:
     reuse_fakes: bool = True
     """Use the discriminator's last fakes again for the generator, as most code does; else draw afresh."""
     loss: str = "non_saturating"
-    """minimax, non_saturating, least_squares, wasserstein, hinge or relativistic_paired."""
+    """A name that `jaxgan losses` lists, or a loss of your own: FILE.py:NAME."""
+    loss_options: tuple[tuple[str, float], ...] = ()
+    """Hyper-parameters of the loss, such as: alpha 0.3."""
     label_smoothing: float = 0.0
     """One-sided: the real target is 1 minus this."""
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=DCGANConfig)
     latent: LatentConfig = field(default_factory=LatentConfig)
     penalty: PenaltyConfig = field(default_factory=PenaltyConfig)
+    dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
     g_optimizer: AdamConfig = field(default_factory=AdamConfig)
     d_optimizer: AdamConfig = field(default_factory=AdamConfig)
     ema: EMAConfig = field(default_factory=EMAConfig)
@@ -187,6 +283,10 @@ class Config:
             value = getattr(self.compute, name)
             if value is not None and value < 1:
                 raise InputError(f"compute.{name}: expected at least 1, got {value}")
+        if self.dynamics.pack < 1 or self.batch_size % self.dynamics.pack:
+            raise InputError(
+                f"dynamics.pack: expected a divisor of batch_size = {self.batch_size}, got {self.dynamics.pack}"
+            )
 
     def build(self, shape: tuple[int, ...], n_classes: int) -> GAN:
         """The GAN of this configuration for examples of `shape`.
@@ -195,6 +295,12 @@ class Config:
           InputError: for unknown names and numbers out of range.
         """
         self.check()
+        self._check_penalty_options()
+        if self.dynamics.pack > 1 and self.model.conditional:
+            raise InputError(
+                f"dynamics.pack: expected 1 with a conditional model, as a pack has no one class, "
+                f"got {self.dynamics.pack}"
+            )
         generator, discriminator = self.model.build(shape, n_classes)
         return GAN(
             generator=generator,
@@ -207,25 +313,47 @@ class Config:
             d_steps=self.d_steps,
             reuse_fakes=self.reuse_fakes,
             ema_decay=ema_schedule(self.ema.decay, ramp_up=self.ema.ramp_up),
+            dynamics=self.dynamics.build(self.steps),
         )
 
-    def _loss(self) -> Any:
-        smoothable = "label_smoothing" in inspect.signature(lookup("loss", self.loss, LOSSES)).parameters
-        if smoothable:
-            return get_loss(self.loss, label_smoothing=self.label_smoothing)
-        if self.label_smoothing:
+    def _loss(self) -> Loss:
+        build, options = find_loss(self.loss), dict(self.loss_options)
+        known = inspect.signature(build).parameters
+        for name in options:
+            if name not in known:
+                raise unknown(f"option of loss {self.loss!r}", name, known)
+        if "label_smoothing" in known:
+            options.setdefault("label_smoothing", self.label_smoothing)
+        elif not is_number(self.label_smoothing) or self.label_smoothing:
             raise InputError(f"label_smoothing: loss {self.loss!r} has none, got {self.label_smoothing}")
-        return get_loss(self.loss)
+        return build(**options)
 
     def _penalty(self, name: str) -> Penalty:
-        options = inspect.signature(lookup("penalty", name, PENALTIES)).parameters
         given = {"target": self.penalty.target, "one_sided": self.penalty.one_sided}
+        given |= dict(self.penalty.options)
+        options = inspect.signature(lookup("penalty", name, PENALTIES)).parameters
         penalty = get_penalty(name, **{key: value for key, value in given.items() if key in options})
+        if self.penalty.schedule != "constant":
+            images = self.steps * self.d_steps * self.batch_size
+            factor = weight_schedule(self.penalty.schedule, 1.0, self.penalty.end, images)
+            penalty = scheduled(penalty, factor, self.batch_size * self.penalty.every)
         return lazy(penalty, self.penalty.every)
+
+    def _check_penalty_options(self) -> None:
+        takes = {
+            option
+            for name, _ in self.penalty.weights
+            for option in inspect.signature(lookup("penalty", name, PENALTIES)).parameters
+        }
+        for name, _ in self.penalty.options:
+            if name not in takes:
+                raise unknown("option of the penalties", name, takes)
 
 
 def with_fields(config: Config, **fields: Any) -> Config:
     """A copy with fields changed; a dot leads into a group: with_fields(c, **{"penalty.every": 4}).
+
+    Weights and options are reached by name: "penalty.weights.r1", "loss_options.alpha".
 
     Raises:
       InputError: for a field that does not exist.
@@ -236,6 +364,10 @@ def with_fields(config: Config, **fields: Any) -> Config:
 
 
 def _with_field(group: Any, full_name: str, path: Sequence[str], value: Any) -> Any:
+    if isinstance(group, tuple):  # pairs of names and numbers, such as penalty.weights.r1
+        if path[0] not in dict(group):
+            raise unknown("field", full_name, [full_name.removesuffix(path[0]) + name for name, _ in group])
+        return tuple((name, value if name == path[0] else old) for name, old in group)
     known = [f.name for f in dataclasses.fields(group)]
     if path[0] not in known:
         raise unknown("field", full_name, [".".join([*full_name.split(".")[: -len(path)], f]) for f in known])

@@ -14,10 +14,12 @@ from flax import struct
 from flax.core import FrozenDict
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxgan.dynamics import Dynamics, packed
 from jaxgan.errors import InputError
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
 from jaxgan.penalties import Penalty
+from jaxgan.precision import is_number
 
 Array = jax.Array
 ArrayLike = jax.typing.ArrayLike
@@ -35,7 +37,7 @@ def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True) -> Callable[[Arr
     Raises:
       ValueError: if `decay` is not in [0, 1).
     """
-    if not 0 <= decay < 1:
+    if is_number(decay) and not 0 <= decay < 1:
         raise InputError(f"decay: expected 0 <= decay < 1, got {decay}")
 
     def schedule(step: ArrayLike) -> Array:
@@ -65,6 +67,7 @@ class GAN:
         (as in most published code; one generator pass less) and not from fresh ones (as in
         algorithm 1 of Goodfellow et al.).
       ema_decay: step -> decay of the averaged generator.
+      dynamics: how the two move; the default is plain alternating descent.
     """
 
     generator: nn.Module
@@ -77,11 +80,18 @@ class GAN:
     d_steps: int = 1
     reuse_fakes: bool = False
     ema_decay: Callable[[ArrayLike], Array] = _default_ema
+    dynamics: Dynamics = Dynamics()  # noqa: RUF009  (frozen)
 
     def __post_init__(self) -> None:
         """Freezes the penalties; raises ValueError if `d_steps` is below 1."""
         if self.d_steps < 1:
             raise InputError(f"d_steps: expected at least 1 discriminator update a step, got {self.d_steps}")
+        if self.d_steps > 1 and self.dynamics.updates != "alternating":
+            raise InputError(f"d_steps: expected 1 with {self.dynamics.updates} updates, got {self.d_steps}")
+        if self.dynamics.pack > 1 and any(penalty.needs_latents for _, penalty in self.penalties.values()):
+            raise InputError(
+                f"penalties: none that needs latents goes with pack, got pack = {self.dynamics.pack}"
+            )
         object.__setattr__(self, "penalties", FrozenDict(self.penalties))
 
 
@@ -110,7 +120,7 @@ class GANState:
       generator: network that is trained.
       discriminator: its opponent.
       ema: averaged variables of the generator (parameters and statistics): what is sampled and scored.
-      aux: states of the penalties, by name.
+      aux: "penalties": their states, by name; "lookahead": the slow parameters of both, where it is on.
     """
 
     step: Array
@@ -131,7 +141,8 @@ def init(gan: GAN, key: Array, batch: Mapping[str, Any], mesh: Mesh | None = Non
         labels. Only shapes and types are used: arrays or `jax.ShapeDtypeStruct`s.
       mesh: devices to copy the state to; None leaves it on the default device.
     """
-    image = jnp.zeros((2, *batch["image"].shape[1:]), jnp.float32)
+    pack = gan.dynamics.pack
+    image = packed(jnp.zeros((2 * pack, *batch["image"].shape[1:]), jnp.float32), pack)
     label = jnp.zeros((2,), jnp.int32) if batch.get("label") is not None else None
 
     def build(key: Array) -> GANState:
@@ -139,13 +150,18 @@ def init(gan: GAN, key: Array, batch: Mapping[str, Any], mesh: Mesh | None = Non
         z = jnp.zeros((2, gan.latent.dim))
         generator = _player(gan.generator.init(g_key, z, label, train=True), gan.g_optimizer)
         discriminator = _player(gan.discriminator.init(d_key, image, label, train=True), gan.d_optimizer)
+        aux: dict[str, PyTree] = {
+            "penalties": {name: penalty.init() for name, (_, penalty) in gan.penalties.items()}
+        }
+        if gan.dynamics.lookahead is not None:
+            aux["lookahead"] = (generator.params, discriminator.params)
         return GANState(
             step=jnp.zeros((), jnp.int32),
             key=run_key,
             generator=generator,
             discriminator=discriminator,
             ema={"params": generator.params, **generator.stats},
-            aux={"penalties": {name: penalty.init() for name, (_, penalty) in gan.penalties.items()}},
+            aux=aux,
         )
 
     placement = None if mesh is None else NamedSharding(mesh, PartitionSpec())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan import keys
+from jaxgan import dynamics, keys
 from jaxgan.errors import InputError
 from jaxgan.state import GAN, GANState, Player
 
@@ -17,6 +18,8 @@ Array = jax.Array
 Batch = Mapping[str, Array]
 Metrics = dict[str, Array]
 Step = Callable[..., tuple[GANState, Metrics]]
+
+_NOISE = 1 << 16  # streams of random numbers that only some dynamics draw from: apart from all others
 
 
 def make_step(gan: GAN) -> Step:
@@ -26,109 +29,260 @@ def make_step(gan: GAN) -> Step:
     dict of "image", float32 [d_steps * n, ...] (in [-1, 1] for images), and, where there are labels,
     "label", int32 [d_steps * n]: all examples shown to the discriminator, of which update j takes
     number j, j + d_steps, j + 2 d_steps, ... Fakes get the labels of the reals beside them.
+    `gan.dynamics` changes how the two move.
 
     Metrics are float32 scalars, averaged over the step's discriminator updates: "d/loss" and its
     terms "d/adversarial" and "d/<penalty>" (not yet weighted), "d/real_logits", "d/fake_logits",
     "d/grad_norm", "d/accuracy" (where the loss defines it), "g/loss", "g/grad_norm".
 
-    The returned function takes `axis_name` to run under a mapped axis (pmap, shard_map): gradients,
-    statistics and metrics are then averaged over it, and every device draws its own share of the
-    batch's random numbers.
+    The returned function takes `axis_name` to run under a mapped axis (pmap, shard_map): logits are
+    then gathered over it, gradients, statistics and metrics averaged, and every device draws its own
+    share of the batch's random numbers.
 
     Raises:
-      ValueError: when traced, if the examples are not float32 or do not divide by `gan.d_steps`.
+      ValueError: when traced, if the examples are not float32, or do not divide by `gan.d_steps` and
+        by the packing degree.
     """
 
     def step(state: GANState, batch: Batch, *, axis_name: str | None = None) -> tuple[GANState, Metrics]:
-        n = _examples_per_update(batch, gan.d_steps)
-        reals = [jax.tree.map(lambda x, j=j: x[j :: gan.d_steps], dict(batch)) for j in range(gan.d_steps)]
-        step_key = jax.random.fold_in(state.key, state.step)
-        first = 0 if axis_name is None else jax.lax.axis_index(axis_name) * n
+        game = _Game.of(gan, state, batch, axis_name)
         g, d, aux = state.generator, state.discriminator, state.aux["penalties"]
-
-        def examples_keys(stream: int) -> Array:
-            return keys.per_example(jax.random.fold_in(step_key, stream), n, first=first)
-
-        def apply(module: Any, params: Any, stats: Any, x: Array, label: Array | None) -> tuple[Array, Any]:
-            if axis_name is not None and hasattr(module, "axis_name"):
-                module = module.clone(axis_name=axis_name)
-            return module.apply({"params": params, **stats}, x, label, train=True, mutable=list(stats))
-
-        def generate(stream: int, label: Array | None) -> tuple[Array, Callable[[Array], Any], Any]:
-            z = gan.latent.sample(examples_keys(stream), n)
-            return jax.vjp(
-                lambda params: apply(gan.generator, params, g.stats, z, label), g.params, has_aux=True
-            )
-
-        def discriminator_loss(
-            params: Any, real: Array, fake: Array, label: Any, aux: Any, key: Array
-        ) -> Any:
-            real_logits, stats = apply(gan.discriminator, params, d.stats, real, label)
-            fake_logits, stats = apply(gan.discriminator, params, stats, fake, label)
-            terms = {"adversarial": gan.loss.discriminator(real_logits, fake_logits).mean()}
-            loss, new_aux = terms["adversarial"], {}
-            for name, (weight, penalty) in gan.penalties.items():
-                critic = lambda x: apply(gan.discriminator, params, d.stats, x, label)[0]
-                values, new_aux[name] = penalty.apply(aux[name], critic, real, fake, key)
-                terms[name] = values.mean()
-                loss += weight * terms[name]
-            metrics = terms | {"real_logits": real_logits.mean(), "fake_logits": fake_logits.mean()}
-            if gan.loss.accuracy is not None:
-                metrics["accuracy"] = gan.loss.accuracy(real_logits, fake_logits).mean()
-            return loss, (stats, new_aux, metrics)
-
-        def generator_loss(fake: Array, real: Array, label: Array | None) -> Array:
-            fake_logits, _ = apply(gan.discriminator, d.params, d.stats, fake, label)
-            real_logits, _ = apply(gan.discriminator, d.params, d.stats, real, label)
-            return gan.loss.generator(real_logits, fake_logits).mean()
-
-        d_metrics = []
+        before, d_metrics = d, []
         for j in range(gan.d_steps):
-            real, label = reals[j]["image"], reals[j].get("label")
-            fake, pull_back, g_stats = generate(2 * j, label)
-            (loss, (d_stats, aux, metrics)), grads = jax.value_and_grad(discriminator_loss, has_aux=True)(
-                d.params, real, fake, label, aux, examples_keys(2 * j + 1)
-            )
-            grads, d_stats, aux = _mean_over((grads, d_stats, aux), axis_name)
-            d = _updated(d, grads, d_stats, gan.d_optimizer)
-            d_metrics.append(metrics | {"loss": loss, "grad_norm": optax.tree.norm(grads)})
-
+            fakes = game.generate(g, 2 * j, j)
+            d_grads, d_stats, aux, metrics = game.discriminator_gradients(g, d, fakes, aux, j)
+            d = _updated(d, d_grads, d_stats, gan.d_optimizer)
+            d_metrics.append(metrics)
         if not gan.reuse_fakes:
-            fake, pull_back, g_stats = generate(2 * gan.d_steps, label)
-        g_loss, fake_grads = jax.value_and_grad(generator_loss)(fake, real, label)
-        grads, g_stats = _mean_over((pull_back(fake_grads)[0], g_stats), axis_name)
-        g = _updated(g, grads, g_stats, gan.g_optimizer)
+            fakes = game.generate(g, 2 * gan.d_steps, gan.d_steps - 1)
+        opponent = d if gan.dynamics.updates == "alternating" else replace(d, params=before.params)
+        g_grads, metrics = game.generator_gradients(g, opponent, fakes, aux)
+        g = _updated(g, g_grads, fakes.stats, gan.g_optimizer)
 
+        if gan.dynamics.updates == "extragradient":  # so far this was the trial step
+            fakes = game.generate(g, 0 if gan.reuse_fakes else 2, 0)
+            d_grads, d_stats, _, d_metrics[0] = game.discriminator_gradients(g, d, fakes, aux, 0)
+            g_grads, metrics = game.generator_gradients(g, d, fakes, aux)
+            d = _updated(replace(d, params=before.params), d_grads, d_stats, gan.d_optimizer)
+            g = _updated(replace(g, params=state.generator.params), g_grads, fakes.stats, gan.g_optimizer)
+
+        aux = {**state.aux, "penalties": aux}
+        if gan.dynamics.lookahead is not None:
+            aux["lookahead"], (g_params, d_params) = dynamics.looked_ahead(
+                aux["lookahead"], (g.params, d.params), state.step, gan.dynamics.lookahead
+            )
+            g, d = replace(g, params=g_params), replace(d, params=d_params)
         decay = gan.ema_decay(state.step)
         ema = optax.incremental_update({"params": g.params, **g.stats}, state.ema, 1 - decay)
-        metrics = {f"d/{name}": jnp.stack([m[name] for m in d_metrics]).mean() for name in d_metrics[0]}
-        metrics |= {"g/loss": g_loss, "g/grad_norm": optax.tree.norm(grads)}
-        metrics = _mean_over(metrics, axis_name)
-        return GANState(state.step + 1, state.key, g, d, ema, {"penalties": aux}), metrics
+        metrics |= {f"d/{name}": jnp.stack([m[name] for m in d_metrics]).mean() for name in d_metrics[0]}
+        return GANState(state.step + 1, state.key, g, d, ema, aux), game.mean(metrics)
 
     return step
 
 
-def _examples_per_update(batch: Batch, d_steps: int) -> int:
+@dataclass(frozen=True)
+class _Fakes:
+    """A generator's answer to one draw of latents.
+
+    Attributes:
+      x: the fakes.
+      pull_back: gradients in x -> gradients in the generator's parameters.
+      stats: of the generator after it.
+      latents: that they were made of.
+      of: (parameters, latents) -> fakes, with the labels that belong to them.
+    """
+
+    x: Array
+    pull_back: Callable[[Array], Any]
+    stats: Any
+    latents: Array
+    of: Callable[[Any, Array], Array]
+
+
+@dataclass(frozen=True)
+class _Game:
+    """The two losses of one step, and their gradients, on this device's share of the batch."""
+
+    gan: GAN
+    step: Array
+    key: Array
+    reals: list[dict[str, Array]]
+    axis_name: str | None
+
+    @staticmethod
+    def of(gan: GAN, state: GANState, batch: Batch, axis_name: str | None) -> _Game:
+        _check(batch, gan)
+        reals = [jax.tree.map(lambda x, j=j: x[j :: gan.d_steps], dict(batch)) for j in range(gan.d_steps)]
+        return _Game(gan, state.step, jax.random.fold_in(state.key, state.step), reals, axis_name)
+
+    def example_keys(self, stream: int) -> Array:
+        n = self.reals[0]["image"].shape[0]
+        first = 0 if self.axis_name is None else jax.lax.axis_index(self.axis_name) * n
+        return keys.per_example(jax.random.fold_in(self.key, stream), n, first=first)
+
+    def pack_keys(self, stream: int) -> Array:
+        return self.example_keys(stream)[:: self.gan.dynamics.pack]
+
+    def mean(self, tree: Any) -> Any:
+        """The mean over a mapped axis; counters are the same everywhere and stay integers."""
+        if self.axis_name is None:
+            return tree
+        mean = lambda x: jax.lax.pmean(x, self.axis_name) if jnp.issubdtype(x.dtype, jnp.floating) else x
+        return jax.tree.map(mean, tree)
+
+    def gathered(self, logits: Array) -> Array:
+        """All devices' logits, for losses that compare examples with each other."""
+        if self.axis_name is None:
+            return logits
+        return jax.lax.all_gather(logits, self.axis_name, tiled=True)
+
+    def apply(self, module: Any, params: Any, stats: Any, x: Array, label: Any) -> tuple[Array, Any]:
+        if self.axis_name is not None and hasattr(module, "axis_name"):
+            module = module.clone(axis_name=self.axis_name)
+        return module.apply({"params": params, **stats}, x, label, train=True, mutable=list(stats))
+
+    def generate(self, g: Player, stream: int, j: int) -> _Fakes:
+        label, n = self.reals[j].get("label"), self.reals[j]["image"].shape[0]
+        z = self.gan.latent.sample(self.example_keys(stream), n)
+        of = lambda params, z: self.apply(self.gan.generator, params, g.stats, z, label)
+        x, pull_back, stats = jax.vjp(lambda params: of(params, z), g.params, has_aux=True)
+        return _Fakes(x, lambda grads: pull_back(grads)[0], stats, z, lambda params, z: of(params, z)[0])
+
+    def seen(self, x: Array, stream: int) -> Array:
+        """What the discriminator sees of examples: with noise, in packs."""
+        rules = self.gan.dynamics
+        if rules.instance_noise is not None:
+            x = dynamics.noisy(x, rules.instance_noise(self.step), self.example_keys(_NOISE + stream))
+        return dynamics.packed(x, rules.pack)
+
+    def seen_reals(self, j: int) -> tuple[Array, Array | None]:
+        label = self.reals[j].get("label")
+        return self.seen(self.reals[j]["image"], 4 * j), None if label is None else label[
+            :: self.gan.dynamics.pack
+        ]
+
+    # --- the discriminator ---
+
+    def discriminator_loss(
+        self, params: Any, stats: Any, fake: Array, j: int, aux: Any, regenerate: Callable[[Array], Array]
+    ) -> tuple[Array, Any]:
+        gan, (real, label) = self.gan, self.seen_reals(j)
+        fake = self.seen(fake, 4 * j + 1)
+        critic = lambda x: self.apply(gan.discriminator, params, stats, x, label)[0]
+        real_logits, new_stats = self.apply(gan.discriminator, params, stats, real, label)
+        fake_logits, new_stats = self.apply(gan.discriminator, params, new_stats, fake, label)
+        sides = (real_logits, fake_logits)
+        if gan.dynamics.flips:
+            sides = dynamics.flipped(*sides, gan.dynamics.label_flip, self.pack_keys(_NOISE + 4 * j + 2))
+        sides = tuple(map(self.gathered, sides))
+        terms = {"adversarial": gan.loss.discriminator(*sides).mean()}
+        loss, new_aux = terms["adversarial"], {}
+        for name, (weight, penalty) in gan.penalties.items():
+            context = {}
+            if penalty.needs_latents:
+                again = lambda noise: self.seen(regenerate(noise), 4 * j + 1)
+                context = {"regenerate": again, "latent_dim": gan.latent.dim}
+            values, new_aux[name] = penalty.apply(
+                aux[name], critic, real, fake, self.pack_keys(2 * j + 1), **context
+            )
+            terms[name] = values.mean()
+            loss += weight * terms[name]
+        metrics = terms | {"real_logits": real_logits.mean(), "fake_logits": fake_logits.mean()}
+        if gan.loss.accuracy is not None:
+            metrics["accuracy"] = gan.loss.accuracy(real_logits, fake_logits).mean()
+        return loss, (new_stats, new_aux, metrics)
+
+    def discriminator_gradients(
+        self, g: Player, d: Player, fakes: _Fakes, aux: Any, j: int
+    ) -> tuple[Any, Any, Any, Metrics]:
+        regenerate = lambda noise: fakes.of(g.params, fakes.latents + noise)
+        (loss, (stats, new_aux, metrics)), grads = jax.value_and_grad(self.discriminator_loss, has_aux=True)(
+            d.params, d.stats, fakes.x, j, aux, regenerate
+        )
+        if self.gan.dynamics.consensual:
+            extra = jax.grad(self.disagreement, argnums=1)(g.params, d.params, g, d, fakes, aux, j)
+            grads = optax.tree.add(grads, extra)
+        grads, stats, new_aux = self.mean((grads, stats, new_aux))
+        return grads, stats, new_aux, metrics | {"loss": loss, "grad_norm": optax.tree.norm(grads)}
+
+    # --- the generator ---
+
+    def generator_loss(self, fake: Array, d_params: Any, d: Player, aux: Any, j: int) -> Array:
+        gan, (real, label) = self.gan, self.seen_reals(j)
+        opponent = Player(d_params, d.stats, d.opt_state)
+        for _ in range(gan.dynamics.unroll):
+            look = lambda params: self.discriminator_loss(params, d.stats, fake, j, aux, lambda noise: fake)[
+                0
+            ]
+            opponent = _updated(
+                opponent, self.mean(jax.grad(look)(opponent.params)), d.stats, gan.d_optimizer
+            )
+        judge = lambda x: self.gathered(self.apply(gan.discriminator, opponent.params, d.stats, x, label)[0])
+        fake_logits = judge(self.seen(fake, 4 * j + 3))
+        values = gan.loss.generator(judge(real), fake_logits)
+        if gan.dynamics.top_k is None:
+            return values.mean()
+        return dynamics.mean_of_best(values, fake_logits, gan.dynamics.top_k(self.step))
+
+    def generator_gradients(self, g: Player, d: Player, fakes: _Fakes, aux: Any) -> tuple[Any, Metrics]:
+        j = self.gan.d_steps - 1
+        loss, fake_grads = jax.value_and_grad(self.generator_loss)(fakes.x, d.params, d, aux, j)
+        grads = fakes.pull_back(fake_grads)
+        if any(penalty.generator for _, penalty in self.gan.penalties.values()):
+            term, extra = jax.value_and_grad(self.generator_penalties)(g.params, d, fakes, j)
+            loss, grads = loss + term, optax.tree.add(grads, extra)
+        if self.gan.dynamics.consensual:
+            extra = jax.grad(self.disagreement)(g.params, d.params, g, d, fakes, aux, j)
+            grads = optax.tree.add(grads, extra)
+        grads = self.mean(grads)
+        return grads, {"g/loss": loss, "g/grad_norm": optax.tree.norm(grads)}
+
+    def generator_penalties(self, g_params: Any, d: Player, fakes: _Fakes, j: int) -> Array:
+        """Terms of penalties that also ask something of the generator, weighted and added up."""
+        label, loss = self.seen_reals(j)[1], jnp.zeros(())
+        critic = lambda x: self.apply(self.gan.discriminator, d.params, d.stats, x, label)[0]
+        regenerate = lambda noise: fakes.of(g_params, fakes.latents + noise)
+        for weight, penalty in self.gan.penalties.values():
+            if penalty.generator:
+                fake, example_keys = regenerate(jnp.zeros_like(fakes.latents)), self.example_keys(2 * j + 1)
+                values = penalty.generator(critic, fake, regenerate, self.gan.latent.dim, example_keys)
+                loss += weight * values.mean()
+        return loss
+
+    # --- both ---
+
+    def disagreement(
+        self, g_params: Any, d_params: Any, g: Player, d: Player, fakes: _Fakes, aux: Any, j: int
+    ) -> Array:
+        """consensus / 2 times the squared norm of both players' gradients."""
+
+        def losses(g_params: Any, d_params: Any) -> tuple[Array, Array]:
+            fake = fakes.of(g_params, fakes.latents)
+            d_loss = self.discriminator_loss(d_params, d.stats, fake, j, aux, lambda noise: fake)[0]
+            return self.generator_loss(fake, d_params, d, aux, j), d_loss
+
+        g_grads = self.mean(jax.grad(lambda g_params: losses(g_params, d_params)[0])(g_params))
+        d_grads = self.mean(jax.grad(lambda d_params: losses(g_params, d_params)[1])(d_params))
+        squares = [jnp.square(leaf).sum() for leaf in jax.tree.leaves((g_grads, d_grads))]
+        return 0.5 * self.gan.dynamics.consensus * sum(squares)
+
+
+def _check(batch: Batch, gan: GAN) -> None:
     examples, dtype = batch["image"].shape[0], batch["image"].dtype
     if dtype != jnp.float32:
         raise InputError(f"batch: expected float32 examples (images in [-1, 1]), got {dtype}")
-    if examples % d_steps:
+    if examples % gan.d_steps:
         raise InputError(
-            f"batch: expected a multiple of d_steps={d_steps} examples (each discriminator update "
+            f"batch: expected a multiple of d_steps={gan.d_steps} examples (each discriminator update "
             f"takes its own), got {examples}"
         )
-    return examples // d_steps
+    if examples // gan.d_steps % gan.dynamics.pack:
+        raise InputError(
+            f"batch: expected a multiple of pack={gan.dynamics.pack} examples for each discriminator update, "
+            f"got {examples // gan.d_steps}"
+        )
 
 
 def _updated(player: Player, grads: Any, stats: Any, optimizer: optax.GradientTransformation) -> Player:
     updates, opt_state = optimizer.update(grads, player.opt_state, player.params)
     return Player(optax.apply_updates(player.params, updates), stats, opt_state)
-
-
-def _mean_over(tree: Any, axis_name: str | None) -> Any:
-    """The mean over a mapped axis; counters are the same everywhere and stay integers."""
-    if axis_name is None:
-        return tree
-    mean = lambda x: jax.lax.pmean(x, axis_name) if jnp.issubdtype(x.dtype, jnp.floating) else x
-    return jax.tree.map(mean, tree)

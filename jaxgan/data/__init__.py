@@ -8,10 +8,11 @@ from jaxgan.data.files import load_folder, load_npz
 from jaxgan.data.mnist import load_mnist
 from jaxgan.data.pipeline import Pipeline, make_pipeline
 from jaxgan.data.source import Images, Points, Source, fingerprint, to_float, to_uint8
+from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 from jaxgan.errors import InputError, unknown
 
-SOURCES = ("mnist", "tfds:NAME", "folder:PATH", "npz:PATH", *TOYS)
+SOURCES = ("mnist", "stacked_mnist", "tfds:NAME", "folder:PATH", "npz:PATH", *TOYS)
 
 __all__ = [
     "SOURCES",
@@ -39,9 +40,9 @@ def open_source(
     """The source called `spec`.
 
     Args:
-      spec: "mnist", "tfds:NAME" or "tfds:NAME:SPLIT", "folder:PATH" (a directory or zip archive),
-        "npz:PATH", "ring", "grid" or "swissroll".
-      split: of mnist and tfds sources; the others have one only, "train".
+      spec: "mnist", "stacked_mnist", "tfds:NAME" or "tfds:NAME:SPLIT", "folder:PATH" (a directory or
+        zip archive), "npz:PATH", "ring", "grid" or "swissroll".
+      split: of mnist, stacked_mnist and tfds sources; the others have one only, "train".
       resolution: side of square images: scaled and cut to it. None keeps the size.
       channels: 1 (grey) or 3 (RGB). None keeps them.
       skip_broken: leave broken image files of a folder out, and count them.
@@ -56,6 +57,8 @@ def open_source(
     kind, _, rest = spec.partition(":")
     if kind == "mnist" and not rest:
         return load_mnist(split, resolution=resolution, channels=channels)
+    if kind == "stacked_mnist" and not rest:
+        return load_stacked_mnist(split, resolution=resolution, channels=channels)
     if kind == "tfds" and rest:
         name, _, own_split = rest.partition(":")
         return load_tfds(name, own_split or split, resolution=resolution, channels=channels)

@@ -9,7 +9,7 @@ from jaxgan.metrics.distances import (
     sliced_wasserstein,
 )
 from jaxgan.metrics.evaluator import Evaluation, Evaluator, Score, make_evaluator
-from jaxgan.metrics.mixtures import mode_coverage
+from jaxgan.metrics.mixtures import mode_coverage, stacked_modes
 
 __all__ = [
     "Evaluation",
@@ -23,4 +23,5 @@ __all__ = [
     "moments",
     "prdc",
     "sliced_wasserstein",
+    "stacked_modes",
 ]

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from jaxgan.data import Images, Points, cache_dir, open_source
+from jaxgan.data import Images, Points, cache_dir, open_source, stacked
+from jaxgan.data.mnist import load_mnist
 from jaxgan.errors import InputError
 from jaxgan.files import write_atomically
 from jaxgan.metrics import distances
 from jaxgan.metrics.features import FeatureNetwork, features_for
-from jaxgan.metrics.mixtures import mode_coverage
+from jaxgan.metrics.mixtures import mode_coverage, stacked_modes
 
 PRDC_EXAMPLES = 5000  # at most: the cost grows with the square
 MIXTURE_POINTS = 2500  # the published protocol
@@ -84,7 +85,10 @@ class Evaluator(Protocol):
 
 def make_evaluator(source: Images | Points) -> Evaluator:
     """The evaluator that fits the data."""
-    return MixtureEvaluator(source) if isinstance(source, Points) else ImageEvaluator(source)
+    if isinstance(source, Points):
+        return MixtureEvaluator(source)
+    is_stacked = source.name.split(":")[0] == stacked.NAME and source.shape == (28, 28, 3)
+    return StackedEvaluator(source) if is_stacked else ImageEvaluator(source)
 
 
 class MixtureEvaluator:
@@ -125,6 +129,61 @@ class MixtureEvaluator:
             for name, value in values.items()
         }
         return Evaluation(scores)
+
+
+class StackedEvaluator:
+    """Stacked MNIST: modes found and reverse KL, by the digit classifier on each channel."""
+
+    main = "reverse_kl"
+
+    def __init__(self, source: Images) -> None:
+        """Loads the classifier; nothing is computed yet."""
+        self._source = source
+        self._split = "train" if source.name.endswith(":test") else "test"
+        self._network = features_for(load_mnist(self._split))
+
+    def quick(self, generate: Generate, n: int) -> float:
+        """The reverse KL of `n` fakes, at least about 999 / 2n: compare scores of as many fakes only."""
+        return stacked_modes(self._digits(generate(n)))["reverse_kl"]
+
+    def __call__(self, generate: Generate, n: int) -> Evaluation:
+        """Both scores on `n` fakes; the published protocol has 26,000."""
+        values = stacked_modes(self._digits(generate(n)))
+        floors, floor_split = self._floors(n)
+        scores = {
+            name: Score(
+                values[name],
+                floors[name],
+                better,
+                0,  # the reference is uniform, not a sample
+                n,
+                f"{self._source.name}, uniform over {stacked.N_MODES:,} modes; floor: {floor_split}",
+                f"{self._network.name}@{self._network.identity}",
+            )
+            for name, better in (("reverse_kl", "lower"), ("modes", "higher"))
+        }
+        return Evaluation(scores)
+
+    def _digits(self, images: np.ndarray) -> np.ndarray:
+        """The class of each channel of uint8 images [n, 28, 28, 3]: int64 [n, 3]."""
+        return self._classes(np.moveaxis(images, 3, 1).reshape(-1, 28, 28, 1)).reshape(-1, 3)
+
+    def _classes(self, digits: np.ndarray) -> np.ndarray:
+        logits = self._network(digits)[1]
+        assert logits is not None  # a classifier has them
+        return logits.argmax(1)
+
+    def _floors(self, n: int) -> tuple[dict[str, float], str]:
+        """The scores of `n` stacks of held-out digits, as the classifier sees them."""
+
+        def compute() -> tuple[dict[str, float], str]:
+            digits = load_mnist(self._split)
+            chosen = stacked.stack_indices(len(digits), n, _EVALUATION_SEED)
+            used, positions = np.unique(chosen, return_inverse=True)  # each is classified once
+            classes = self._classes(digits.images[used])[positions.reshape(chosen.shape)]
+            return stacked_modes(classes), f"{stacked.NAME}:{self._split}, {n:,} other stacks"
+
+        return _cached_floors(f"{stacked.NAME}-{self._split}-{self._network.identity}-{n}-v1", compute)
 
 
 @dataclass(frozen=True)
@@ -213,7 +272,7 @@ class ImageEvaluator:
         parts = self._source.name.split(":")
         height, width, channels = self._source.shape
         for split in ("test", "train"):
-            if parts[0] not in ("mnist", "tfds") or parts[-1] == split:
+            if parts[0] not in ("mnist", stacked.NAME, "tfds") or parts[-1] == split:
                 continue
             try:
                 other = open_source(
@@ -229,25 +288,37 @@ class ImageEvaluator:
         return None
 
     def _floors(self, n: int, real: _Reals) -> tuple[dict[str, float], str]:
-        """The scores of held-out reals, cached by content: they are the same for every run."""
-        key = f"{self._source.fingerprint[:16]}-{self._network.name}-{self._network.identity}-{n}-v2"
-        path = cache_dir() / "floors" / f"{key}.json"
-        with contextlib.suppress(OSError, ValueError, KeyError):  # missing or damaged: computed again
-            stored = json.loads(path.read_text())
-            return stored["floors"], stored["split"]
-        held_out = self._held_out()
-        if held_out is not None:
-            images, split = held_out[0].images, held_out[1]
-        else:  # no other split: the half that the reals were not picked from
-            order = np.random.default_rng(_EVALUATION_SEED).permutation(len(self._source))
-            rest = np.sort(order[n:])
-            if len(rest) < max(2, len(self._source) // 4):
-                return {}, "none (no held-out images)"
-            images, split = self._source.images[rest[:n]], "other images of the same source"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # said of the generator's own score
-            floors = self._scores(*self._network(self._pick(images, n)), real)
-        split += f", {min(n, len(images)):,} images"
+        """The scores of held-out reals; none where there are too few of them."""
+
+        def compute() -> tuple[dict[str, float], str]:
+            held_out = self._held_out()
+            if held_out is not None:
+                images, split = held_out[0].images, held_out[1]
+            else:  # no other split: the half that the reals were not picked from
+                order = np.random.default_rng(_EVALUATION_SEED).permutation(len(self._source))
+                rest = np.sort(order[n:])
+                if len(rest) < max(2, len(self._source) // 4):
+                    return {}, "none (no held-out images)"
+                images, split = self._source.images[rest[:n]], "other images of the same source"
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # said of the generator's own score
+                floors = self._scores(*self._network(self._pick(images, n)), real)
+            return floors, f"{split}, {min(n, len(images)):,} images"
+
+        network = f"{self._network.name}-{self._network.identity}"
+        return _cached_floors(f"{self._source.fingerprint[:16]}-{network}-{n}-v2", compute)
+
+
+def _cached_floors(
+    key: str, compute: Callable[[], tuple[dict[str, float], str]]
+) -> tuple[dict[str, float], str]:
+    """Floors and what they are of, cached by content: they are the same for every run."""
+    path = cache_dir() / "floors" / f"{key}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError):  # missing or damaged: computed again
+        stored = json.loads(path.read_text())
+        return stored["floors"], stored["split"]
+    floors, split = compute()
+    if floors:
         with contextlib.suppress(OSError):  # no room for a cache is no reason to lose scores
             write_atomically(path, json.dumps({"floors": floors, "split": split}))
-        return floors, split
+    return floors, split

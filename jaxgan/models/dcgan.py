@@ -15,7 +15,16 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import InputError
-from jaxgan.models.layers import BatchNorm, DownConv, UpConv, dcgan_init, dtype_of, scale_init
+from jaxgan.models.layers import (
+    BatchNorm,
+    DownConv,
+    UpConv,
+    check_logits,
+    dcgan_init,
+    dtype_of,
+    maybe_spectral,
+    scale_init,
+)
 
 Array = jax.Array
 
@@ -76,9 +85,9 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images to one logit through strided 4x4 convolutions with leaky ReLU.
+    """Images to logits through strided 4x4 convolutions with leaky ReLU.
 
-    With classes, the logit gains the inner product of the features with the label's embedding
+    With classes, every logit gains the inner product of the features with the label's embedding
     (Miyato, Koyama 2018, cGANs with projection discriminator, eq. 3).
 
     Attributes:
@@ -87,6 +96,8 @@ class Discriminator(nn.Module):
       n_classes: 0, or the number of classes.
       dtype: type of the computation; parameters and logits are float32.
       axis_name: mapped axis that batch normalisation averages over.
+      spectral_norm: whether every layer, the labels' embedding included, is spectrally normalised.
+      logits: number of logits an example.
     """
 
     width: int = 64
@@ -94,10 +105,12 @@ class Discriminator(nn.Module):
     n_classes: int = 0
     dtype: Any = jnp.float32
     axis_name: str | None = None
+    spectral_norm: bool = False
+    logits: int = 1
 
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, *, train: bool = False) -> Array:
-        """Images [batch, h, w, c] (and labels [batch]) -> logits [batch].
+        """Images [batch, h, w, c] (and labels [batch]) -> logits [batch], or [batch, logits] if several.
 
         Raises:
           ValueError: if the discriminator is conditional and there is no label.
@@ -106,22 +119,31 @@ class Discriminator(nn.Module):
         x = x.astype(self.dtype)
         for stage, width in enumerate(stage_widths(stages, self.width)):
             normalised = self.batch_norm and stage > 0
-            x = DownConv(width, use_bias=not normalised)(x)
+            x = maybe_spectral(DownConv(width, use_bias=not normalised), self.spectral_norm, x, train)
             if normalised:
                 x = BatchNorm(axis_name=self.axis_name, scale_init=scale_init)(x, train)
             x = nn.leaky_relu(x, 0.2)
         features = x.reshape(x.shape[0], -1)
-        logits = nn.Dense(1, kernel_init=dcgan_init, dtype=self.dtype)(features).astype(jnp.float32)[:, 0]
+        out = nn.Dense(self.logits, kernel_init=dcgan_init, dtype=self.dtype)
+        logits = maybe_spectral(out, self.spectral_norm, features, train).astype(jnp.float32)
         if self.n_classes:
-            embedded = _embed(self.n_classes, features.shape[1], 0.02, label)
-            logits += jnp.sum(embedded * features.astype(jnp.float32), axis=1)
-        return logits
+            embedded = _embed(self.n_classes, features.shape[1], 0.02, label, self.spectral_norm, train)
+            logits += jnp.sum(embedded * features.astype(jnp.float32), axis=1, keepdims=True)
+        return logits[:, 0] if self.logits == 1 else logits
 
 
-def _embed(n_classes: int, size: int, scale: float, label: Array | None) -> Array:
+def _embed(
+    n_classes: int,
+    size: int,
+    scale: float,
+    label: Array | None,
+    spectral_norm: bool = False,
+    train: bool = False,
+) -> Array:
     if label is None:
         raise InputError(f"label: expected class indices below {n_classes} of shape [batch], got None")
-    return nn.Embed(n_classes, size, embedding_init=nn.initializers.normal(scale))(label)
+    embed = nn.Embed(n_classes, size, embedding_init=nn.initializers.normal(scale))
+    return maybe_spectral(embed, spectral_norm, label, train)
 
 
 @dataclass(frozen=True)
@@ -134,6 +156,10 @@ class DCGANConfig:
     """The same for the discriminator; 0: as the generator."""
     d_batch_norm: bool = True
     """Batch normalisation in the discriminator, but for its first layer."""
+    d_spectral_norm: bool = False
+    """Spectral normalisation of the discriminator's layers."""
+    d_logits: int = 1
+    """Logits that the discriminator gives an example; more than 1 for networks without classes only."""
     conditional: bool = False
     """Condition on class labels: embedding in the generator, projection in the discriminator."""
     embedding: int = 32
@@ -148,7 +174,8 @@ class DCGANConfig:
 
         Raises:
           ValueError: if `shape` is not that of an image, a width is below 1, the dtype is
-            unknown, or the networks are conditional and the data has no classes.
+            unknown, or the networks are conditional and the data has no classes or there are
+            several logits.
         """
         if len(shape) != 3:
             raise InputError(
@@ -160,8 +187,22 @@ class DCGANConfig:
             raise InputError(f"embedding: expected a size of at least 1, got {self.embedding}")
         if self.conditional and not n_classes:
             raise InputError("conditional: expected data with class labels, got data without")
+        check_logits(self.d_logits)
+        if self.conditional and self.d_logits > 1:
+            raise InputError(
+                f"d_logits: expected 1 for a conditional dcgan, whose labels are projected on one logit, "
+                f"got {self.d_logits}"
+            )
         classes = n_classes if self.conditional else 0
         dtype = dtype_of(self.dtype)
         height, width, channels = shape
         generator = Generator((height, width, channels), self.width, classes, self.embedding, dtype)
-        return generator, Discriminator(self.d_width or self.width, self.d_batch_norm, classes, dtype)
+        discriminator = Discriminator(
+            self.d_width or self.width,
+            self.d_batch_norm,
+            classes,
+            dtype,
+            spectral_norm=self.d_spectral_norm,
+            logits=self.d_logits,
+        )
+        return generator, discriminator

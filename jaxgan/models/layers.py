@@ -86,6 +86,8 @@ class BatchNorm(nn.Module):
 class DownConv(nn.Module):
     """4x4 convolution of stride 2: [n, h, w, c] -> [n, ceil(h/2), ceil(w/2), features]."""
 
+    output_axis = 0  # of the kernel; Linen's layers and UpConv have it last
+
     features: int
     use_bias: bool = True
     kernel_init: Initializer = dcgan_init
@@ -118,3 +120,78 @@ class UpConv(nn.Module):
             bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
             x = x + bias.astype(x.dtype)
         return x
+
+
+class SpectralNorm(nn.Module):
+    """A layer whose kernel is divided by (an estimate of) its largest singular value.
+
+    The kernel counts as a matrix W [outputs, everything else]: for a convolution this bounds W, not the
+    convolution, which may lengthen an image more than W a patch. Each call in training makes one
+    power iteration, v = W^T u / |W^T u|, u = W v / |W v|, from the u that is kept in collection
+    "spectral"; sigma = u^T W v, through which gradients flow into W but not into u and v. Where
+    `train` is false, sigma is taken with the u at hand, which stays. u starts at random, so the
+    estimate starts below the truth. A kernel of zeros stays as it is.
+
+    Parameters keep the names that they have without: `SpectralNorm(nn.Dense(3))(x, train)`.
+
+    Attributes:
+      layer: nn.Dense, nn.Conv, nn.Embed (whose embedding is its kernel), DownConv or UpConv, made in
+        the same module.
+      output_axis: axis of the kernel that counts outputs; None: the layer's own `output_axis`, else
+        the last.
+
+    References:
+      Miyato et al. (2018), Spectral normalization for generative adversarial networks, algorithm 1.
+    """
+
+    layer: nn.Module
+    output_axis: int | None = None
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool) -> Array:
+        """What the layer returns for `x`."""
+        apply: Callable[..., Any] = lambda layer, x: layer(x)
+        if self.is_initializing():
+            apply(self.layer, x)  # makes the parameters, which `map_variables` would make normalised
+        mapped = nn.map_variables(apply, "params", lambda variables: self._normalised(variables, train))
+        return mapped(self.layer, x)
+
+    def _normalised(self, variables: Any, train: bool) -> Any:
+        params = variables["params"]
+        name = "embedding" if "embedding" in params else "kernel"
+        axis = getattr(self.layer, "output_axis", -1) if self.output_axis is None else self.output_axis
+        w = jnp.moveaxis(params[name], axis, 0)
+        w = w.reshape(w.shape[0], -1)
+        u = self.variable("spectral", "u", lambda: _random_direction(self.make_rng("params"), w.shape[0]))
+        fixed = jax.lax.stop_gradient(w)
+        v = _direction(jnp.matmul(u.value, fixed, precision="highest"))
+        left = u.value
+        if train:
+            left = _direction(jnp.matmul(fixed, v, precision="highest"))
+            if not self.is_initializing():
+                u.value = left
+        sigma = left @ jnp.matmul(w, v, precision="highest")
+        kernel = params[name] / jnp.where(sigma > 0, sigma, 1.0)
+        return {"params": {**params, name: kernel}}
+
+
+def _direction(x: Array) -> Array:
+    """x / |x|, and 0 for 0."""
+    length = jnp.linalg.norm(x)
+    return x / jnp.where(length > 0, length, 1.0)
+
+
+def _random_direction(key: Array, size: int) -> Array:
+    return _direction(jax.random.normal(key, (size,)))
+
+
+def maybe_spectral(layer: nn.Module, spectral_norm: bool, x: Array, train: bool) -> Array:
+    """`layer` of `x`, with or without spectral normalisation; to be called in a compact method."""
+    apply: Any = layer
+    return SpectralNorm(layer)(x, train) if spectral_norm else apply(x)
+
+
+def check_logits(d_logits: int) -> None:
+    """Raises ValueError unless `d_logits` is a number of logits that an example can have."""
+    if d_logits < 1:
+        raise InputError(f"d_logits: expected at least 1 logit an example, got {d_logits}")

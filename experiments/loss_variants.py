@@ -1,0 +1,76 @@
+"""Losses x penalties x dynamics on a toy mixture, five seeds each, with intervals and tests.
+
+    python experiments/loss_variants.py [--seeds 10] [--losses hinge wasserstein] [--out DIR] [--list]
+    python experiments/loss_variants.py --losses hinge my_losses.py:my_loss --penalties none r1=0.1+r2=0.1
+    python experiments/loss_variants.py --all                      # more penalties, dynamics and data
+    python experiments/loss_variants.py --launcher ray --ray-address auto
+
+Hardware: TODO. Time: TODO. Expected result: TODO (experiments/results/loss_variants.md).
+
+Every cell is kept in DIR/cells as soon as it is done: stopped or killed, the same command goes on.
+It ends in DIR/summary.md, results.csv, results.jsonl, comparisons.csv, plots/ and report.html.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import sys
+from dataclasses import dataclass, field
+
+import tyro
+
+from jaxgan.losses import LOSSES
+from jaxgan.study import Spec, StudyArgs, run_command
+
+VECTOR_CRITICS = (
+    "energy",
+    "mmd_rbf",
+    "mmd_rq",
+    "mmd_repulsive",
+    "sinkhorn",
+)  # compare whole batches of features
+DYNAMICS_FOR = tuple(name for name in ("non_saturating", "hinge", "relativistic_paired") if name in LOSSES)
+
+DEFAULT = Spec(
+    datasets=("toy-ring",),
+    penalties=("none", "r1=0.01+r2=0.01"),
+    dynamics=("default", "updates=simultaneous", "updates=extragradient"),
+    dynamics_for=DYNAMICS_FOR,
+    seeds=5,
+    fields={
+        "steps": 1500,
+        "batch_size": 256,
+        "evaluate_every": 250,
+        "model.g_widths": (128, 128),
+        "model.d_widths": (128, 128),
+    },
+    loss_fields={name: {"model.d_logits": 8} for name in VECTOR_CRITICS},
+)
+ALL = dataclasses.replace(
+    DEFAULT,
+    datasets=("toy-ring", "toy-grid"),
+    penalties=("none", "r1=0.01", "r1=0.01+r2=0.01", "gradient_penalty=1"),
+    seeds=10,
+    fields={**DEFAULT.fields, "steps": 4000, "evaluate_every": 500},
+)
+
+
+@dataclass(frozen=True)
+class Args(StudyArgs):
+    """What is trained, and how."""
+
+    spec: tyro.conf.OmitArgPrefixes[Spec] = field(default_factory=lambda: DEFAULT)
+    out: pathlib.Path = pathlib.Path("runs/loss_variants")
+    """Folder of the study; started again with it, a study goes on where it stopped."""
+    all: bool = False
+    """A longer study; the other options change its fields as they do the default's."""
+
+
+def main() -> int:
+    base = ALL if "--all" in sys.argv else DEFAULT
+    return run_command(tyro.cli(Args, default=Args(spec=base), description=__doc__), title="Loss variants")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""A loss from a file of the user's own: FILE.py:NAME."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from jaxgan.errors import InputError, unknown
+from jaxgan.losses.base import Loss
+
+
+def is_file(name: str) -> bool:
+    """Whether a loss is named as FILE.py:NAME."""
+    return ".py:" in name
+
+
+def split(name: str) -> tuple[pathlib.Path, str]:
+    """FILE.py:NAME -> its two parts."""
+    path, _, attribute = name.rpartition(":")
+    return pathlib.Path(path), attribute
+
+
+def load_loss(name: str) -> Callable[..., Loss]:
+    """The loss FILE.py:NAME, as a function of its options.
+
+    Args:
+      name: the file, which is run, and the name in it of a `Loss`, of a pair (discriminator,
+        generator), or of a function (with defaults for all its options) that returns one.
+
+    Returns:
+      A function like those in LOSSES.
+
+    Raises:
+      InputError: if there is no such file or name, if running the file fails, or for another kind.
+    """
+    path, attribute = split(name)
+    if not path.is_file():
+        raise InputError(f"loss: expected a Python file in {name!r}, got no file {str(path)!r}")
+    module_name = f"jaxgan_user_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    sys.path.insert(0, str(path.resolve().parent))  # for what stands beside it
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's file raises
+        raise InputError(f"loss: running {str(path)!r} raised {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.resolve().parent))
+    if not hasattr(module, attribute):
+        raise unknown(f"name in {str(path)}", attribute, [n for n in vars(module) if not n.startswith("_")])
+    found = getattr(module, attribute)
+    if _as_loss(found) is not None:
+        return lambda: _as_loss(found)  # pyright: ignore[reportReturnType]
+    if not callable(found):
+        raise InputError(
+            f"loss: expected {name!r} to be a jaxgan.Loss or a function that returns one, got {found!r}"
+        )
+
+    def build(**options: Any) -> Loss:
+        try:
+            made = _as_loss(value := found(**options))
+        except TypeError as error:
+            raise InputError(
+                f"loss: {name!r} cannot be called with {options or 'no options'}: {error}"
+            ) from error
+        if made is None:
+            raise InputError(f"loss: expected {name!r} to return a jaxgan.Loss, got {type(value).__name__}")
+        return made
+
+    build.__signature__ = inspect.signature(found)  # pyright: ignore
+    return build
+
+
+def _as_loss(value: Any) -> Loss | None:
+    if isinstance(value, Loss):
+        return value
+    if isinstance(value, tuple) and len(value) == 2 and all(map(callable, value)):
+        return Loss(*value)
+    return None

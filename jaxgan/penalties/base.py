@@ -1,0 +1,59 @@
+"""What a penalty is, and the pieces that several of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxgan import keys
+
+Array = jax.Array
+Critic = Callable[[Array], Array]
+Regenerate = Callable[[Array], Array]
+
+
+class Penalty(NamedTuple):
+    """A regulariser: a term of the discriminator's loss, and of the generator's where it has one.
+
+    All terms are one value an example, [batch], in at least float32; the caller takes their mean and
+    multiplies it by the penalty's weight. `critic` maps a batch of inputs to logits, [batch] or
+    [batch, k]; `key` is one key or a key for each example.
+
+    Attributes:
+      init: () -> state, arrays only; () if nothing is remembered.
+      apply: (state, critic, real, fake, key) -> (values, state), the discriminator's term. If
+        `needs_latents`, it is called with two keywords more:
+        `regenerate`, noise [batch, latent_dim] -> G(z + noise) for the very z (and labels, and
+        weights) that `fake` came from; and `latent_dim`, the size of z. What `regenerate` returns
+        is a constant here: nothing is learned by the generator.
+      generator: None, or (critic, fake, regenerate, latent_dim, key) -> values, added with the same
+        weight to the generator's loss. It must be differentiated in the generator's parameters
+        through both `fake` and `regenerate`; it has no state.
+      needs_latents: whether `apply` takes `regenerate` and `latent_dim`.
+    """
+
+    init: Callable[[], Any]
+    apply: Callable[..., tuple[Array, Any]]
+    generator: Callable[[Critic, Array, Regenerate, int, Array], Array] | None = None
+    needs_latents: bool = False
+
+
+def stateless(values: Callable[[Critic, Array, Array, Array], Array]) -> Penalty:
+    """The penalty of a function (critic, real, fake, key) -> values."""
+
+    def apply(state: Any, critic: Critic, real: Array, fake: Array, key: Array) -> tuple[Array, Any]:
+        return values(critic, real, fake, key), state
+
+    return Penalty(lambda: (), apply)
+
+
+def example_keys(key: Array, n: int, stream: int) -> Array:
+    """A key for each of `n` examples, [n], independent between streams."""
+    return jax.vmap(jax.random.fold_in, (0, None))(keys.per_example(key, n), stream)
+
+
+def is_number(value: Any) -> bool:
+    """Whether `value` is a number that can be checked now, and not traced or scheduled."""
+    return isinstance(value, float | int)

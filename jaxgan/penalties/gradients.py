@@ -1,0 +1,200 @@
+"""Penalties on the critic's gradient in its inputs.
+
+They differ in two things only: the points at which the gradient is taken, and what a gradient costs.
+A gradient belongs to one example, which a critic with batch normalisation breaks; k logits of one
+example are summed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan import keys
+from jaxgan.errors import InputError
+from jaxgan.penalties.base import Critic, Penalty, example_keys, is_number, stateless
+from jaxgan.precision import at_least_float32
+
+Array = jax.Array
+Points = Callable[[Array, Array, Array], Array]
+Cost = Callable[[Array], Array]
+
+
+def _penalty(points: Points, cost: Cost) -> Penalty:
+    """`cost` (of gradients [batch, size], one value each) at `points` (of real, fake and key)."""
+
+    def values(critic: Critic, real: Array, fake: Array, key: Array) -> Array:
+        x = points(real, fake, key)
+        gradient = jax.grad(lambda inputs: at_least_float32(critic(inputs)).sum())(x)
+        return cost(at_least_float32(gradient).reshape(x.shape[0], -1))
+
+    return stateless(values)
+
+
+def _real(real: Array, fake: Array, key: Array) -> Array:
+    return real
+
+
+def _fake(real: Array, fake: Array, key: Array) -> Array:
+    return fake
+
+
+def _interpolates(real: Array, fake: Array, key: Array) -> Array:
+    """e x + (1 - e) G(z), with one e ~ U[0, 1] an example."""
+    return fake + _share(keys.per_example(key, real.shape[0]), real) * (real - fake)
+
+
+def _share(example_keys: Array, x: Array) -> Array:
+    """U[0, 1], one number an example of `x`, broadcastable to it."""
+    share = jax.vmap(jax.random.uniform)(example_keys)
+    return share.reshape((x.shape[0],) + (1,) * (x.ndim - 1))
+
+
+def _squared(gradient: Array) -> Array:
+    return jnp.square(gradient).sum(1)
+
+
+def _half_squared(gradient: Array) -> Array:
+    return 0.5 * _squared(gradient)
+
+
+def _distance_to(target: float, one_sided: bool, order: float) -> Cost:
+    if is_number(target) and target < 0:
+        raise InputError(f"target: expected a gradient norm >= 0, got {target}")
+    if not order >= 1:
+        raise InputError(f"order: expected the p >= 1 of a norm (math.inf included), got {order}")
+
+    def cost(gradient: Array) -> Array:
+        excess = _norm(gradient, order) - target
+        return jnp.square(jax.nn.relu(excess) if one_sided else excess)
+
+    return cost
+
+
+def _norm(x: Array, order: float) -> Array:
+    """The p-norm of each row. Its gradient is 0 at 0, and shared by entries that tie for the largest."""
+    if order == 2:
+        return _safe_root(_squared(x), 2)
+    size = jnp.abs(x)
+    if order == 1:
+        return size.sum(1)
+    if order == math.inf:
+        return size.max(1)
+    # Divided by the largest entry, so that no power overflows; as a constant, for it cancels.
+    largest = jax.lax.stop_gradient(size.max(1))
+    scale = jnp.where(largest > 0, largest, 1.0)
+    return scale * _safe_root(jnp.power(size / scale[:, None], order).sum(1), order)
+
+
+def _safe_root(x: Array, order: float) -> Array:
+    """x^(1/p) with gradient 0 at 0, where it is infinite otherwise and poisons whole batches."""
+    positive = x > 0
+    safe = jnp.where(positive, x, 1.0)
+    return jnp.where(positive, jnp.sqrt(safe) if order == 2 else jnp.power(safe, 1 / order), 0.0)
+
+
+def gradient_penalty(*, target: float = 1.0, one_sided: bool = False, order: float = 2.0) -> Penalty:
+    """WGAN-GP: (||grad D(x')|| - target)^2 at random points between reals and fakes.
+
+    x' = e x + (1 - e) G(z) with one e ~ U[0, 1] an example. The paper's weight is 10.
+
+    Args:
+      target: the norm that costs nothing; 0 gives the zero-centred penalty on interpolates.
+      one_sided: only norms above `target` cost (WGAN-LP).
+      order: p of the norm in which the *gradient* is measured, any p >= 1 or `math.inf`. It is the
+        dual of the norm that measures distances of inputs: a critic whose gradients have p-norm at
+        most 1 is 1-Lipschitz for the q-norm with 1/p + 1/q = 1. So a Banach Wasserstein GAN on
+        L^q takes order = q / (q - 1): inf for L^1, 1 for L^inf. Norms are plain sums over
+        coordinates, not averages.
+
+    Raises:
+      ValueError: if `target` is negative or `order` below 1.
+
+    References:
+      Gulrajani et al. (2017), Improved training of Wasserstein GANs, eq. 3.
+      Petzka, Fischer, Lukovnikov (2018), On the regularization of Wasserstein GANs (one-sided).
+      Adler, Lunz (2018), Banach Wasserstein GAN, section 3 (dual norms).
+    """
+    return _penalty(_interpolates, _distance_to(target, one_sided, order))
+
+
+def lipschitz_penalty(*, target: float = 1.0, order: float = 2.0) -> Penalty:
+    """WGAN-LP: max(0, ||grad D(x')|| - target)^2, that is `gradient_penalty(one_sided=True)`.
+
+    A 1-Lipschitz critic may have smaller gradients anywhere; only larger ones cost.
+
+    Args:
+      target: the largest norm that costs nothing.
+      order: of the norm, as in `gradient_penalty`.
+
+    Raises:
+      ValueError: if `target` is negative or `order` below 1.
+
+    References:
+      Petzka, Fischer, Lukovnikov (2018), On the regularization of Wasserstein GANs.
+    """
+    return gradient_penalty(target=target, one_sided=True, order=order)
+
+
+def zero_centered() -> Penalty:
+    """0-GP: ||grad D(x')||^2 at random points between reals and fakes; no factor 1/2.
+
+    The points are those of `gradient_penalty`; the gradient is that of the logit.
+
+    References:
+      Thanh-Tung, Tran, Venkatesh (2019), Improving generalization and stability of GANs.
+    """
+    return _penalty(_interpolates, _squared)
+
+
+def dragan(*, target: float = 1.0, scale: float = 0.5) -> Penalty:
+    """DRAGAN: (||grad D(x')|| - target)^2 at random points around reals.
+
+    As in the authors' code, x' = x + e scale s u: u ~ U[0, 1) is drawn for every coordinate, so noise
+    is never negative; e ~ U[0, 1) is one number an example; and s is the standard deviation (biased) of
+    all numbers in the batch of reals, one for the whole batch. (The paper writes Gaussian noise. Under
+    `pmap` the batch is a device's share of it.) The paper's weight is 10.
+
+    Args:
+      target: the norm that costs nothing.
+      scale: size of the perturbation, in standard deviations.
+
+    Raises:
+      ValueError: if `target` or `scale` is negative.
+
+    References:
+      Kodali, Abernethy, Hays, Kira (2017), On convergence and stability of GANs.
+    """
+    if is_number(scale) and scale < 0:
+        raise InputError(f"scale: expected a perturbation >= 0, got {scale}")
+
+    def around_reals(real: Array, fake: Array, key: Array) -> Array:
+        n, draw = real.shape[0], jax.random.uniform
+        noise = jax.vmap(lambda k: draw(k, real.shape[1:], real.dtype))(example_keys(key, n, 0))
+        return real + _share(example_keys(key, n, 1), real) * scale * real.std() * noise
+
+    return _penalty(around_reals, _distance_to(target, one_sided=False, order=2.0))
+
+
+def r1() -> Penalty:
+    """1/2 ||grad D(x)||^2 on reals: with weight gamma, the gamma/2 of the papers.
+
+    StyleGAN2, R3GAN and Mescheder et al. write gamma/2; where a library leaves the 1/2 out, its
+    weight is half of ours.
+
+    References:
+      Mescheder, Geiger, Nowozin (2018), Which training methods for GANs do actually converge?, eq. 9.
+    """
+    return _penalty(_real, _half_squared)
+
+
+def r2() -> Penalty:
+    """1/2 ||grad D(G(z))||^2 on fakes: with weight gamma, the gamma/2 of the papers, as `r1`.
+
+    References:
+      Mescheder, Geiger, Nowozin (2018), Which training methods for GANs do actually converge?, eq. 10.
+    """
+    return _penalty(_fake, _half_squared)

@@ -1,0 +1,276 @@
+"""From results to conclusions: scores by variant with intervals, collapse, and comparisons."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from jaxgan.errors import InputError
+from jaxgan.study import statistics
+from jaxgan.study.results import CellResult, Outcome
+from jaxgan.study.statistics import Interval
+
+# The best value possible is not needed; the worst is what a diverged seed counts as.
+_HIGHER_IS_BETTER = {
+    "high_quality": 0.0,
+    "modes": 0.0,
+    "precision": 0.0,
+    "recall": 0.0,
+    "density": 0.0,
+    "coverage": 0.0,
+    "classes_present": 0.0,
+    "inception_score": 1.0,
+}
+_SHOWN = ("modes", "precision", "recall", "coverage", "classes_present", "sliced_wasserstein", "reverse_kl")
+TESTS = ("auto", "welch", "mann_whitney")
+
+
+class Metric(NamedTuple):
+    """A score, and how it is read.
+
+    Attributes:
+      name: of the score.
+      higher: whether higher is better.
+      worst: what a diverged seed counts as: the end of the scale, or infinity where there is none.
+    """
+
+    name: str
+    higher: bool
+    worst: float
+
+
+def metric(name: str) -> Metric:
+    """How the score called `name` is read; what is not known to be better when higher is so when lower."""
+    higher = name in _HIGHER_IS_BETTER
+    return Metric(name, higher, _HIGHER_IS_BETTER.get(name, math.inf))
+
+
+def headline(results: Sequence[CellResult]) -> Metric:
+    """The score by which a dataset's variants are compared.
+
+    For mixtures the share of points of high quality; for images the Frechet distance; else the
+    first score there is.
+    """
+    names = _score_names(results)
+    frechet = [name for name in names if name == "fid" or name.startswith("fd_")]
+    if "high_quality" in names:
+        return metric("high_quality")
+    return metric([*frechet, *names, "score"][0])
+
+
+def _score_names(results: Sequence[CellResult]) -> list[str]:
+    found = (
+        name
+        for result in results
+        for outcome in result.outcomes
+        for name in {**outcome.final, **(outcome.best or {})}
+        if name != "step"
+    )
+    return list(dict.fromkeys(found))
+
+
+def shown_metrics(results: Sequence[CellResult]) -> list[Metric]:
+    """The headline and what else belongs in a table."""
+    first, names = headline(results), _score_names(results)
+    return [first, *(metric(name) for name in _SHOWN if name in names and name != first.name)]
+
+
+def final_values(result: CellResult, score: Metric) -> np.ndarray:
+    """The score of each seed at the end; of those that diverged or have none, the worst."""
+    return _values(result, score, lambda outcome: None if outcome.diverged else outcome.final.get(score.name))
+
+
+def best_values(result: CellResult, score: Metric) -> np.ndarray:
+    """The score of each seed at its best step; a seed that diverged before the first has the worst."""
+    return _values(result, score, lambda outcome: (outcome.best or {}).get(score.name))
+
+
+def _values(result: CellResult, score: Metric, value: Callable[[Outcome], float | None]) -> np.ndarray:
+    found = (value(outcome) for outcome in result.outcomes)
+    return np.array([score.worst if v is None or not math.isfinite(v) else v for v in found], np.float64)
+
+
+def collapsed(result: CellResult, outcome: Outcome) -> bool | None:
+    """Whether a seed ended with fewer than half of the modes, or of the classes.
+
+    None where it diverged, or the scores cannot tell.
+    """
+    if outcome.diverged:
+        return None
+    # a set of images whose modes are counted (stacked digits) has a class for each
+    for name, there in (
+        ("modes", result.data.get("modes") or result.data.get("classes")),
+        ("classes_present", result.data.get("classes")),
+    ):
+        found = outcome.final.get(name)
+        if found is not None and there:
+            return found < there / 2
+    return None
+
+
+# --- by variant ----------------------------------------------------------------------------------
+
+
+class Summary(NamedTuple):
+    """One variant on one dataset.
+
+    Attributes:
+      result: what it is computed from.
+      final: interval of each shown score at the end, over the seeds that have a value.
+      best: the same at each seed's best step.
+      n: seeds.
+      diverged: seeds that did.
+      collapsed: seeds that did; None where the scores cannot tell.
+      values: of the headline at the end, the worst for a diverged seed.
+    """
+
+    result: CellResult
+    final: Mapping[str, Interval | None]
+    best: Mapping[str, Interval | None]
+    n: int
+    diverged: int
+    collapsed: int | None
+    values: np.ndarray
+
+
+class Comparison(NamedTuple):
+    """Two variants on one dataset, by the headline at the end.
+
+    Attributes:
+      a: index of the variant that stands higher in the table.
+      b: index of the other.
+      difference: mean of a minus mean of b; None where a seed has no value.
+      delta: Cliff's delta, positive where a is better.
+      p: of the test; None with a single seed.
+      adjusted: p by Holm's method over all pairs of the dataset.
+      mann_whitney: p of that test, as a check that assumes less.
+    """
+
+    a: int
+    b: int
+    difference: float | None
+    delta: float
+    p: float | None
+    adjusted: float | None
+    mann_whitney: float | None
+
+
+class DatasetAnalysis(NamedTuple):
+    """All variants of one dataset.
+
+    Attributes:
+      dataset: name of the preset.
+      metrics: shown scores, the headline first.
+      variants: best first.
+      failed: cells without scores.
+      comparisons: of all pairs of variants.
+      test: "welch" or "mann_whitney".
+      ordered_by: "mean" or "mean rank".
+    """
+
+    dataset: str
+    metrics: Sequence[Metric]
+    variants: Sequence[Summary]
+    failed: Sequence[CellResult]
+    comparisons: Sequence[Comparison]
+    test: str
+    ordered_by: str
+
+
+def analyse(results: Sequence[CellResult], test: str = "auto") -> list[DatasetAnalysis]:
+    """One analysis a dataset, in the order in which they first appear.
+
+    Args:
+      results: of all cells.
+      test: "welch"; "mann_whitney"; or "auto": the former where every seed has a value (a diverged
+        seed has the worst of a bounded scale), and the latter, which needs ranks only, where not.
+
+    Raises:
+      InputError: for a test that does not exist.
+    """
+    if test not in TESTS:
+        raise InputError(f"test: expected one of {', '.join(TESTS)}, got {test!r}")
+    datasets = dict.fromkeys(result.cell.dataset for result in results)
+    return [_analyse(name, [r for r in results if r.cell.dataset == name], test) for name in datasets]
+
+
+def _analyse(dataset: str, results: Sequence[CellResult], test: str) -> DatasetAnalysis:
+    failed = [result for result in results if result.failed or not result.outcomes]
+    good = [result for result in results if result not in failed]
+    if not good:
+        return DatasetAnalysis(dataset, [], [], failed, [], "welch" if test == "auto" else test, "mean")
+    metrics = shown_metrics(good)
+    variants = [_summary(result, metrics) for result in good]
+    sign = -1 if metrics[0].higher else 1
+    pooled = np.concatenate([v.values for v in variants])
+    finite = bool(np.isfinite(pooled).all())
+    ranks = np.split(stats.rankdata(sign * pooled), np.cumsum([v.n for v in variants])[:-1])
+    place = [sign * v.values.mean() if finite else r.mean() for v, r in zip(variants, ranks, strict=True)]
+    variants = [variants[i] for i in np.argsort(place, kind="stable")]
+    test = ("welch" if finite else "mann_whitney") if test == "auto" else test
+    comparisons = _compare([v.values for v in variants], metrics[0], test)
+    ordered_by = "mean" if finite else "mean rank"
+    return DatasetAnalysis(dataset, metrics, variants, failed, comparisons, test, ordered_by)
+
+
+def _summary(result: CellResult, metrics: Sequence[Metric]) -> Summary:
+    final = {score.name: final_values(result, score) for score in metrics}
+    best = {score.name: best_values(result, score) for score in metrics}
+    judged = [collapsed(result, outcome) for outcome in result.outcomes]
+    diverged = sum(outcome.diverged for outcome in result.outcomes)
+    known = any(j is not None for j in judged) or diverged == len(judged)
+    return Summary(
+        result,
+        {name: _interval(values) for name, values in final.items()},
+        {name: _interval(values) for name, values in best.items()},
+        n=len(result.outcomes),
+        diverged=diverged,
+        collapsed=sum(j is True for j in judged) if known else None,
+        values=final[metrics[0].name],
+    )
+
+
+def _interval(values: np.ndarray) -> Interval | None:
+    values = values[np.isfinite(values)]
+    return statistics.bootstrap_mean(values) if len(values) else None
+
+
+def _compare(samples: Sequence[np.ndarray], score: Metric, test: str) -> list[Comparison]:
+    chosen = statistics.welch if test == "welch" else statistics.mann_whitney
+    sign = 1 if score.higher else -1
+    pairs = list(itertools.combinations(range(len(samples)), 2))
+    tested = [i for i, (a, b) in enumerate(pairs) if min(len(samples[a]), len(samples[b])) > 1]
+    p: dict[int, float | None] = {i: chosen(*(samples[k] for k in pairs[i])) for i in tested}
+    known = {i: value for i, value in p.items() if value is not None}
+    adjusted = dict(zip(known, statistics.holm(list(known.values())), strict=True))
+    found = []
+    for i, (a, b) in enumerate(pairs):
+        x, y = samples[a], samples[b]
+        finite = np.isfinite(x).all() and np.isfinite(y).all()
+        found.append(
+            Comparison(
+                a,
+                b,
+                float(x.mean() - y.mean()) if finite else None,
+                sign * statistics.cliffs_delta(x, y),
+                p.get(i),
+                adjusted.get(i),
+                statistics.mann_whitney(x, y) if i in p else None,
+            )
+        )
+    return found
+
+
+def summary_line(result: CellResult, score: Metric) -> str:
+    """What the progress says of a cell."""
+    values = final_values(result, score)
+    values = values[np.isfinite(values)]
+    diverged = sum(outcome.diverged for outcome in result.outcomes)
+    mean = f"{values.mean():.4g}" if len(values) else "–"
+    gone = f", {diverged} diverged" if diverged else ""
+    return f"{score.name} {mean} ({len(result.outcomes)} seeds{gone})"

@@ -1,0 +1,93 @@
+"""The command line of a study: a spec that its options override, and how it is run."""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import tyro
+
+from jaxgan.errors import InputError
+from jaxgan.study.launchers import LaunchOptions
+from jaxgan.study.report import write_outputs
+from jaxgan.study.results import CellResult
+from jaxgan.study.runner import Train, run_study
+from jaxgan.study.spec import Cell, Spec
+
+
+@dataclass(frozen=True)
+class StudyArgs:
+    """What is trained, and how."""
+
+    spec: tyro.conf.OmitArgPrefixes[Spec] = field(default_factory=Spec)
+    launch: tyro.conf.OmitArgPrefixes[LaunchOptions] = field(default_factory=LaunchOptions)
+    out: pathlib.Path = pathlib.Path("runs/study")
+    """Folder of the study; started again with it, a study goes on where it stopped."""
+    only: str = ""
+    """Train and report only the cells whose name contains this."""
+    list: bool = False
+    """Print the cells and end."""
+    report_only: bool = False
+    """Report the cells that are there, train none."""
+    test: Literal["auto", "welch", "mann_whitney"] = "auto"
+    """Test of pairs; auto: welch where every seed has a value, else mann_whitney."""
+
+
+def run_command(args: StudyArgs, *, title: str, train: Train | None = None) -> int:
+    """Runs a study as asked on the command line and returns the exit status.
+
+    0: done, whatever became of the cells. 2: bad input, one line says which. 130: stopped; the same
+    command goes on.
+    """
+    try:
+        return _run(args, title, train)
+    except InputError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; finished cells are kept, and the same command goes on", file=sys.stderr)
+        return 130
+
+
+def _run(args: StudyArgs, title: str, train: Train | None) -> int:
+    cells = [cell for cell in args.spec.cells() if args.only in f"{cell.label} {cell.variant}"]
+    if not cells:
+        raise InputError(f"only: expected a part of a cell's name, got {args.only!r}; --list prints them")
+    if args.list:
+        for cell in cells:
+            print(f"{cell.key}  {cell.label}  ({len(cell.seeds)} seeds)")
+        print(f"{len(cells)} cells, {sum(len(cell.seeds) for cell in cells)} runs")
+        return 0
+    results = (
+        _kept(cells, args.out) if args.report_only else run_study(cells, args.out, args.launch, train=train)
+    )
+    written = write_outputs(results, args.out, title=title, command=_command(), test=args.test)
+    print((args.out / "summary.md").read_text())
+    failed = sum(result.failed for result in results)
+    if failed:
+        print(f"{failed} cells failed; --retry-failed trains them again")
+    print("wrote " + ", ".join(str(path) for path in written if path.parent == args.out))
+    return 0
+
+
+def _kept(cells: Sequence[Cell], out: pathlib.Path) -> list[CellResult]:
+    from jaxgan.study.results import Store
+
+    found = [Store(out / "cells").load(cell, cell.key) for cell in cells]
+    kept = [result for result in found if result is not None]
+    if not kept:
+        raise InputError(
+            f"out: expected the folder of a study of these cells, got {str(out)!r}, which has none"
+        )
+    return kept
+
+
+def _command() -> str:
+    return shlex.join(["python", *sys.argv])

@@ -1,0 +1,231 @@
+"""Plots of a study, each a PNG file in bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxgan import pictures
+from jaxgan.data import Points, open_source
+from jaxgan.study import statistics
+from jaxgan.study.analysis import DatasetAnalysis, Metric, Summary
+from jaxgan.study.results import CellResult, Store
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLOURS = ("#2563eb", "#c2410c", "#059669", "#7c3aed", "#b45309", "#0891b2", "#be185d", "#64748b")
+
+
+def _treatment(result: CellResult) -> str:
+    """All of a variant but its loss."""
+    cell = result.cell
+    parts = [x for x in (cell.penalty, cell.dynamics) if x not in ("none", "default")]
+    return ", ".join(parts) or ("no penalty" if cell.penalty == "none" else "as in the preset")
+
+
+def _colours(variants: Sequence[Summary]) -> dict[str, str]:
+    names = dict.fromkeys(_treatment(variant.result) for variant in variants)
+    return {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(sorted(names))}
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _figure(width: float, height: float, dpi: int = 110) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=dpi, layout="constrained")
+
+
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    axes.tick_params(labelsize=8)
+
+
+def scores(analysis: DatasetAnalysis) -> bytes:
+    """The headline of each variant: its seeds, mean and interval at the end, and the mean of the best."""
+    variants, score = analysis.variants, analysis.metrics[0]
+    colours = _colours(variants)
+    figure = _figure(9.0, 1.1 + 0.24 * len(variants))
+    axes = figure.add_subplot()
+    for y, variant in enumerate(variants):
+        colour = colours[_treatment(variant.result)]
+        finite = variant.values[np.isfinite(variant.values)]
+        axes.scatter(finite, np.full(len(finite), y), s=9, color=colour, alpha=0.35, linewidths=0)
+        final, best = variant.final[score.name], variant.best[score.name]
+        if final is not None:
+            axes.plot(final.mean, y, "o", color=colour, markersize=5)
+            if final.low is not None and final.high is not None:
+                axes.plot([final.low, final.high], [y, y], color=colour, linewidth=1.8)
+        if best is not None:
+            axes.plot(best.mean, y, "D", markerfacecolor="none", markeredgecolor=colour, markersize=5)
+    axes.set_yticks(range(len(variants)), [_short(variant) for variant in variants])
+    axes.set_ylim(len(variants) - 0.4, -0.6)
+    axes.set_xlabel(f"{score.name} ({'higher' if score.higher else 'lower'} is better)", fontsize=9)
+    if not score.higher and np.isfinite(pooled := np.concatenate([v.values for v in variants])).any():
+        pooled = pooled[np.isfinite(pooled)]
+        if pooled.min() > 0 and pooled.max() > 30 * pooled.min():
+            axes.set_xscale("log")
+    _tidy(axes)
+    handles = [axes.plot([], [], "o", color=colour, markersize=5)[0] for colour in colours.values()]
+    handles.append(axes.plot([], [], "D", markerfacecolor="none", markeredgecolor="#475569", markersize=5)[0])
+    figure.legend(
+        handles,
+        [*colours, "mean of the best step"],
+        loc="outside upper center",
+        ncols=4,
+        fontsize=8,
+        frameon=False,
+    )
+    return _png(figure)
+
+
+def _short(variant: Summary) -> str:
+    name = variant.result.cell.variant
+    lost = f" ({variant.diverged}/{variant.n} diverged)" if variant.diverged else ""
+    return name + lost
+
+
+def curves(analysis: DatasetAnalysis) -> bytes:
+    """The headline on the way, a panel a loss: means over the seeds, with 95 % bootstrap bands."""
+    losses: dict[str, list[Summary]] = {}
+    for variant in sorted(analysis.variants, key=lambda v: v.result.cell.variant):
+        losses.setdefault(variant.result.cell.loss, []).append(variant)
+    score, colours = analysis.metrics[0], _colours(analysis.variants)
+    columns = min(4, len(losses))
+    rows = -(-len(losses) // columns)
+    figure = _figure(3.0 * columns + 0.4, 2.2 * rows + 0.5, dpi=100)
+    shared: Any = None
+    for i, (loss, variants) in enumerate(losses.items()):
+        shared = axes = figure.add_subplot(rows, columns, i + 1, sharex=shared, sharey=shared)
+        for variant in variants:
+            steps, means, lows, highs = band(variant.result, score)
+            if len(steps):
+                colour = colours[_treatment(variant.result)]
+                axes.plot(steps, means, color=colour, linewidth=1.2)
+                axes.fill_between(steps, lows, highs, color=colour, alpha=0.18, linewidth=0)
+        axes.set_title(loss.rpartition("/")[2], fontsize=9, loc="left")
+        _tidy(axes)
+        if i % columns == 0:
+            axes.set_ylabel(score.name, fontsize=8)
+        if i >= len(losses) - columns:
+            axes.set_xlabel("generator steps", fontsize=8)
+    lines = [figure.axes[0].plot([], [], color=colour)[0] for colour in colours.values()]
+    figure.legend(lines, list(colours), loc="outside upper center", ncols=4, fontsize=8, frameon=False)
+    return _png(figure)
+
+
+def band(result: CellResult, score: Metric) -> tuple[np.ndarray, ...]:
+    """(steps, means, lows, highs) of a cell's curve.
+
+    A seed that has diverged counts as the worst from then on where the scale has one, and is left
+    out otherwise. Without the score on the way, the main score is taken ("score").
+    """
+    records = [record for outcome in result.outcomes for record in outcome.curve]
+    name = score.name if any(score.name in record for record in records) else "score"
+    rows = []
+    for step in sorted({record["step"] for record in records}):
+        values = [_at(outcome.curve, step, name) for outcome in result.outcomes]
+        lost = score.worst if name == score.name else np.inf
+        values = [lost if value is None else value for value in values]
+        finite = [value for value in values if np.isfinite(value)]
+        if finite:
+            mean, low, high, _ = statistics.bootstrap_mean(finite)
+            rows.append((step, mean, mean if low is None else low, mean if high is None else high))
+    return tuple(np.array(rows, np.float64).reshape(-1, 4).T)
+
+
+def _at(curve: Sequence[Mapping[str, Any]], step: int, name: str) -> float | None:
+    return next((record.get(name) for record in curve if record["step"] == step), None)
+
+
+def panels(analysis: DatasetAnalysis, store: Store) -> bytes | None:
+    """What each variant draws at the end: the seed of the median score. None if no samples were kept."""
+    chosen = [(variant, *_median_samples(variant, store)) for variant in analysis.variants]
+    shown = [samples for _, _, samples in chosen if samples is not None]
+    if not shown:
+        return None
+    reference = _reference(chosen[0][0].result) if shown[0].ndim == 2 else None
+    columns = min(6, len(chosen))
+    rows = -(-len(chosen) // columns)
+    figure = _figure(1.75 * columns, 1.95 * rows, dpi=100)
+    for i, (variant, seed, samples) in enumerate(chosen):
+        axes = figure.add_subplot(rows, columns, i + 1)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for spine in axes.spines.values():
+            spine.set_color("#cbd5e1")
+        name = variant.result.cell.variant.replace(", ", "\n", 1)
+        axes.set_title(name if len(name) < 48 else name[:46] + "…", fontsize=6.5, loc="left")
+        mean = variant.final[analysis.metrics[0].name]
+        axes.set_xlabel(f"seed {seed}" + (f"; mean {mean.mean:.3g}" if mean else ""), fontsize=6.5)
+        if samples is None or not np.isfinite(samples).all():
+            axes.text(
+                0.5, 0.5, "diverged", ha="center", va="center", transform=axes.transAxes, color="#b91c1c"
+            )
+        elif samples.ndim == 4:
+            tiles = pictures.grid(samples[:36], columns=6)
+            axes.imshow(
+                tiles if tiles.shape[-1] == 3 else tiles[..., 0], cmap="gray", interpolation="nearest"
+            )
+        else:
+            _scatter(axes, samples, reference)
+    return _png(figure)
+
+
+def _scatter(axes: Axes, points: np.ndarray, reference: np.ndarray | None) -> None:
+    frame = points if reference is None else reference
+    if reference is not None:
+        axes.scatter(*reference.T, s=2, c="#cbd5e1", linewidths=0)
+    axes.scatter(*points.T, s=1.2, c="#c2410c", linewidths=0, alpha=0.7)
+    centre, half = (frame.max(0) + frame.min(0)) / 2, 0.65 * float(np.ptp(frame, axis=0).max()) + 1e-6
+    axes.set(
+        xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - half, centre[1] + half), aspect="equal"
+    )
+
+
+def _median_samples(variant: Summary, store: Store) -> tuple[int, np.ndarray | None]:
+    order = np.argsort(variant.values, kind="stable")
+    seed = variant.result.outcomes[order[(len(order) - 1) // 2]].seed
+    return seed, store.with_samples(variant.result).samples.get(seed)
+
+
+def _reference(result: CellResult) -> np.ndarray | None:
+    import jax
+
+    data = result.cell.config().data
+    source = open_source(data.source, data.split, resolution=data.resolution, channels=data.channels)
+    return np.asarray(source.sample(jax.random.key(0), 1000)[0]) if isinstance(source, Points) else None
+
+
+def pairs(analysis: DatasetAnalysis) -> bytes:
+    """Cliff's delta of every pair, rows against columns; a dot where the adjusted p is at most 0.05."""
+    n = len(analysis.variants)
+    matrix = np.full((n, n), np.nan)
+    sure = []
+    for c in analysis.comparisons:
+        matrix[c.a, c.b], matrix[c.b, c.a] = c.delta, -c.delta
+        if c.adjusted is not None and c.adjusted <= 0.05:
+            sure += [(c.b, c.a), (c.a, c.b)]
+    size = 2.6 + 0.2 * n
+    figure = _figure(size + 0.9, size, dpi=100)
+    axes = figure.add_subplot()
+    image = axes.imshow(matrix, cmap="RdBu", vmin=-1, vmax=1)
+    if sure:
+        axes.scatter(*np.array(sure).T, s=5, c="white", edgecolors="#334155", linewidths=0.5)
+    names = [variant.result.cell.variant for variant in analysis.variants]
+    axes.set_xticks(range(n), names, rotation=90, fontsize=6.5)
+    axes.set_yticks(range(n), names, fontsize=6.5)
+    bar = figure.colorbar(image, ax=axes, shrink=0.6)
+    bar.set_label("row against column: blue, the row is better", fontsize=7)
+    bar.ax.tick_params(labelsize=7)
+    return _png(figure)

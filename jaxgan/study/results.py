@@ -1,0 +1,164 @@
+"""What a cell came to, and the folder in which finished cells are kept."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from jaxgan.errors import InputError
+from jaxgan.files import write_atomically
+from jaxgan.study.spec import Cell
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One seed of a cell.
+
+    Attributes:
+      seed: of weights, data order and noise.
+      status: "finished" or "diverged" (a loss was no longer finite).
+      diverged_at: the step at which it was.
+      curve: records of the quick scores on the way, with "step".
+      final: scores of the last step by name; an undefined one is None.
+      best: the same at the step with the lowest main score, with "step"; None if there was none.
+    """
+
+    seed: int
+    status: str
+    diverged_at: int | None
+    curve: Sequence[Mapping[str, Any]]
+    final: Mapping[str, float | None]
+    best: Mapping[str, float | None] | None
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it did not reach the end."""
+        return self.status != "finished"
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What a cell came to.
+
+    Attributes:
+      cell: what was trained.
+      key: its hash, as computed where it was trained.
+      status: "finished", whatever became of its seeds, or "failed": the program raised or died.
+      outcomes: one a seed; none if it failed.
+      data: "modes" of the mixture and "classes" of the images; 0 where there are none.
+      seconds: of wall clock.
+      environment: of the process that trained it (jaxgan.environment).
+      error: one line.
+      traceback: of the error.
+      samples: examples of each seed at the end, by seed.
+    """
+
+    cell: Cell
+    key: str
+    status: str
+    outcomes: tuple[Outcome, ...] = ()
+    data: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    traceback: str | None = None
+    samples: Mapping[int, np.ndarray] = field(default_factory=dict, compare=False)
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is nothing but an error."""
+        return self.status == "failed"
+
+    @classmethod
+    def failure(
+        cls, cell: Cell, key: str, error: str, traceback: str = "", seconds: float = 0.0
+    ) -> CellResult:
+        """The result of a cell that raised, or whose process died."""
+        return cls(
+            cell, key, "failed", seconds=seconds, error=" ".join(error.split()), traceback=traceback or None
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict without the samples; numbers that are not finite become None."""
+        return {
+            "format": _FORMAT,
+            "key": self.key,
+            "status": self.status,
+            "error": self.error,
+            "traceback": self.traceback,
+            "seconds": round(self.seconds, 3),
+            "cell": self.cell.to_json(),
+            "data": dict(self.data),
+            "environment": dict(self.environment),
+            "outcomes": [plain(vars(outcome)) for outcome in self.outcomes],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> CellResult:
+        """The result of a dict made by `to_json`. Raises ValueError, KeyError or TypeError for another."""
+        if content["format"] != _FORMAT:
+            raise ValueError(f"expected format {_FORMAT}, got {content['format']}")
+        kept = {name: value for name, value in content.items() if name not in ("format", "cell", "outcomes")}
+        outcomes = tuple(Outcome(**outcome) for outcome in content["outcomes"])
+        return cls(cell=Cell.from_json(content["cell"]), outcomes=outcomes, **kept)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: numbers that are not finite become None, NumPy scalars Python's."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@dataclass(frozen=True)
+class Store:
+    """The cells/ folder of a study: a JSON file a cell, whole or absent, and its samples beside it."""
+
+    path: pathlib.Path
+
+    def save(self, result: CellResult) -> None:
+        """Writes samples, then the result, whose presence says that both are there."""
+        if result.samples:
+            buffer = io.BytesIO()
+            # no compression: noise does not shrink, and savez_compressed stamps nothing either
+            np.savez(buffer, **{str(seed): samples for seed, samples in result.samples.items()})  # type: ignore[arg-type]
+            write_atomically(self._file(result.cell, result.key, "npz"), buffer.getvalue())
+        text = json.dumps(result.to_json(), indent=1, allow_nan=False) + "\n"
+        write_atomically(self._file(result.cell, result.key, "json"), text)
+
+    def load(self, cell: Cell, key: str) -> CellResult | None:
+        """The result of a cell; None if there is none, or its file is damaged."""
+        try:
+            result = CellResult.from_json(json.loads(self._file(cell, key, "json").read_text()))
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            return None
+        except OSError as error:
+            raise InputError(f"out: cannot read {str(self.path)!r}: {error.strerror}") from error
+        return result if result.key == key else None
+
+    def with_samples(self, result: CellResult) -> CellResult:
+        """The result with the samples of its file, if there is one that can be read."""
+        try:
+            with np.load(self._file(result.cell, result.key, "npz")) as file:
+                return replace(result, samples={int(seed): file[seed] for seed in file.files})
+        except (OSError, ValueError, EOFError):
+            return result
+
+    def _file(self, cell: Cell, key: str, suffix: str) -> pathlib.Path:
+        name = cell.name.rpartition("-")[0]
+        return self.path / f"{name}-{key}.{suffix}"
