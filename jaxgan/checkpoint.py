@@ -173,6 +173,12 @@ class Checkpoints:
         found = f"none of {sorted(broken)} can be read" if broken else "there is none"
         raise InputError(f"no checkpoint to go on from in {str(self._folder)!r}: {found}")
 
+    def forget_after(self, step: int) -> None:
+        """Deletes the checkpoints after `step`, which will be made again."""
+        for later in [s for s in self.steps() if s > step]:
+            shutil.rmtree(self._folder / str(later), ignore_errors=True)
+        self._manager.reload()
+
     def _move_away(self, step: int) -> None:
         self._set_aside.mkdir(exist_ok=True)
         target = self._set_aside / str(step)

@@ -60,6 +60,8 @@ class _Train:
     config: Annotated[Config, tyro.conf.arg(name="")]
     dry_run: bool = False
     """Print the resolved configuration, parameters, memory and FLOPs of a step, and train nothing."""
+    seeds: int | None = None
+    """Train so many seeds side by side, from --seed on, and report means with intervals."""
 
 
 def train(args: list[str]) -> None:
@@ -74,7 +76,13 @@ def train(args: list[str]) -> None:
     if parsed.dry_run:
         dry_run(parsed.config)
         return
-    folder = run(parsed.config, ["jaxgan", "train", name, *rest])
+    command = ["jaxgan", "train", name, *rest]
+    if parsed.seeds is not None:
+        from jaxgan.seeds import train_seeds
+
+        folder = train_seeds(parsed.config, parsed.seeds, command)
+    else:
+        folder = run(parsed.config, command)
     print(f"report: {folder.report}")
 
 
@@ -91,11 +99,19 @@ class _Resume:
 def resume(args: list[str]) -> None:
     """Goes on with a run."""
     from jaxgan.run import RunFolder
+    from jaxgan.seeds import is_seeds, resume_seeds
     from jaxgan.train import resume as run
 
     parsed = parse(_Resume, args, "resume")
     environment.start()
-    print(f"report: {run(RunFolder(parsed.run), steps=parsed.steps).report}")
+    folder = RunFolder(parsed.run)
+    if is_seeds(parsed.run):
+        if parsed.steps is not None:
+            raise InputError("steps: cannot change for a run of several seeds")
+        folder = resume_seeds(folder)
+    else:
+        folder = run(folder, steps=parsed.steps)
+    print(f"report: {folder.report}")
 
 
 # --- sample --------------------------------------------------------------------------------------

@@ -29,9 +29,9 @@ class DataConfig:
     """What to train on."""
 
     source: str = "mnist"
-    """mnist, tfds:NAME, folder:PATH (directory or zip), npz:PATH, ring, grid or swissroll."""
+    """mnist, stacked_mnist, tfds:NAME, folder:PATH (directory or zip), npz:PATH, ring, grid or swissroll."""
     split: str = "train"
-    """Split of mnist and tfds sources."""
+    """Split of mnist, stacked_mnist and tfds sources."""
     resolution: int | None = None
     """Scale and centre-crop images to this many pixels a side; None: as they are."""
     channels: int | None = None
@@ -210,6 +210,8 @@ class ComputeConfig:
     """Compile the step with jit and shardings, or with pmap."""
     steps_per_dispatch: int | None = None
     """Steps in one program; None: 1 for convolutions on a CPU (whose loops are slow there), else 16."""
+    members: Literal["auto", "vmap", "loop"] = "auto"
+    """With --seeds: all in one mapped program, or one compiled step that goes round; auto: what is faster."""
 
 
 ModelConfig = tyro.conf.AvoidSubcommands[Union[MLPConfig, DCGANConfig]]  # noqa: UP007  (one of MODELS)

@@ -307,7 +307,10 @@ def duality_law(loss: Loss) -> str:
             f"discriminator: at the optimal critic its loss is {least[worst]:.5f}, which makes the divergence "
             f"{offset - scale * least[worst]:.5f}; {claim.divergence} in closed form is {divergences[worst]:.5f}"
         )
-    return f"{claim.divergence} = {offset:.4g} - {scale:.4g} x the least loss, to {max(errors):.0e}, on {len(PAIRS)} pairs of distributions"
+    return (
+        f"{claim.divergence} = {offset:.4g} - {scale:.4g} x the least loss, to {max(errors):.0e}, "
+        f"on {len(PAIRS)} pairs of distributions"
+    )
 
 
 def _stated(loss: Loss) -> Claim:
@@ -408,7 +411,8 @@ def _features_duality(loss: Loss, claim: Claim) -> str:
         errors.append(abs(got - expected))
         if not errors[-1] < DUALITY_TOLERANCE:
             raise Broken(
-                f"generator: {claim.divergence} of two sets of features is {expected:.5f} by direct sums, the loss gives {got:.5f}"
+                f"generator: {claim.divergence} of two sets of features is {expected:.5f} by direct sums, "
+                f"the loss gives {got:.5f}"
             )
     return f"the generator's loss is the {claim.divergence} by direct sums, to {max(errors):.0e}"
 

@@ -24,7 +24,7 @@ MEANINGS = {
     "classes_present": "classes that the classifier finds among the fakes",
     "class_kl": "KL divergence of the fakes' class histogram from the data's, in nats",
     "sliced_wasserstein": "distance of point clouds along random directions",
-    "modes": "modes with at least one fake within 3 standard deviations",
+    "modes": "modes with at least one fake (of a mixture: within 3 standard deviations)",
     "high_quality": "share of fakes within 3 standard deviations of a mode",
     "reverse_kl": "KL divergence of fakes over modes from uniform, in nats",
 }
@@ -56,14 +56,17 @@ def write_report(folder: RunFolder) -> pathlib.Path:
         _curves(records),
         _reproduction(run, config),
     ]
-    title = html.escape(folder.path.name)
-    page = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
-        f"<body>{''.join(parts)}</body></html>\n"
-    )
-    write_atomically(folder.report, page)
+    write_atomically(folder.report, page(folder.path.name, "".join(parts)))
     return folder.report
+
+
+def page(title: str, body: str) -> str:
+    """A whole HTML page, with the style of all reports."""
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
+        f"<body>{body}</body></html>\n"
+    )
 
 
 def _header(folder: RunFolder, run: Mapping[str, Any], config: Mapping[str, Any], records: list[Any]) -> str:

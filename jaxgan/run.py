@@ -14,11 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.checkpoint import Checkpoints, abstract
-from jaxgan.config import Config, from_json, to_json
+from jaxgan.config import Config, from_json, to_json, with_fields
 from jaxgan.errors import InputError
 from jaxgan.files import write_atomically
+from jaxgan.losses.files import is_file, split
 from jaxgan.sampling import Sampler
 from jaxgan.state import GAN, init
+
+LOSS_FILE = "loss.py"  # copy of a loss of the user's own
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,22 @@ class RunFolder:
 
     def update(self, **values: Any) -> None:
         """Changes entries of run.json."""
-        self.write("run.json", {**self.read("run.json"), **values})
+        self.update_file("run.json", **values)
+
+    def update_file(self, name: str, **values: Any) -> None:
+        """Changes entries of a JSON file of the folder."""
+        self.write(name, {**self.read(name), **values})
 
     def config(self) -> Config:
-        """The configuration. Raises InputError if it cannot be read."""
-        return from_json(self.read("config.json"))
+        """The configuration. Raises InputError if it cannot be read.
+
+        A loss of the user's own is the copy that the run began with.
+        """
+        config = from_json(self.read("config.json"))
+        copy = self.path / LOSS_FILE
+        if is_file(config.loss) and copy.exists():
+            config = with_fields(config, loss=f"{copy}:{split(config.loss)[1]}")
+        return config
 
     def records(self) -> list[dict[str, Any]]:
         """All whole records of metrics.jsonl."""
@@ -91,27 +105,43 @@ class RunFolder:
                 grid.unlink()
 
 
-def create(
-    config: Config, data: Mapping[str, Any], environment: Mapping[str, Any], command: str
-) -> RunFolder:
-    """Makes the next free folder OUT/00000-PRESET of a new run.
-
-    Raises:
-      OSError: if it cannot be made.
-    """
+def new_folder(config: Config, name: str) -> RunFolder:
+    """Makes the next free folder OUT/00000-NAME. Raises OSError if it cannot be made."""
     out = pathlib.Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
     numbers = [int(entry.name[:5]) for entry in out.iterdir() if entry.name[:5].isdigit()]
     number = max(numbers, default=-1) + 1
     while True:
-        path = out / f"{number:05d}-{config.preset}"
+        path = out / f"{number:05d}-{name}"
         try:
             path.mkdir()
-            break
+            return RunFolder(path)
         except FileExistsError:  # another run was faster
             number += 1
-    folder = RunFolder(path)
+
+
+def create(
+    config: Config,
+    data: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    command: str,
+    path: pathlib.Path | None = None,
+) -> RunFolder:
+    """Makes the folder of a new run: the next free OUT/00000-PRESET, or `path`.
+
+    A loss of the user's own is copied into it, and the run uses that copy from then on.
+
+    Raises:
+      OSError: if it cannot be made.
+    """
+    if path is None:
+        folder = new_folder(config, config.preset)
+    else:
+        path.mkdir(parents=True)
+        folder = RunFolder(path)
     folder.samples.mkdir()
+    if is_file(config.loss):
+        write_atomically(folder.path / LOSS_FILE, split(config.loss)[0].read_bytes())
     folder.write("config.json", to_json(config))
     folder.write(
         "run.json", {"status": "running", "command": command, "data": data, "environment": environment}

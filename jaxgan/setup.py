@@ -36,33 +36,28 @@ class Setup:
     @property
     def data(self) -> dict[str, Any]:
         """What run.json says of the data."""
-        source = self.source
-        return {
-            "name": source.name,
-            "n": len(source) if isinstance(source, Images) else 0,
-            "shape": list(source.shape),
-            "n_classes": source.n_classes,
-            "class_names": list(source.class_names),
-            "fingerprint": source.fingerprint,
-            "skipped": source.skipped,
-        }
+        return describe(self.source)
 
     def init(self) -> GANState:
         """A fresh state on the devices."""
         return init(self.gan, jax.random.key(self.config.seed), batch_like(self.data), self.mesh)
 
 
-def set_up(config: Config, *, starts: Sequence[int] = ()) -> Setup:
-    """Opens the data, builds the networks and the program; trains nothing.
+def describe(source: Source) -> dict[str, Any]:
+    """What run.json says of the data."""
+    return {
+        "name": source.name,
+        "n": len(source) if isinstance(source, Images) else 0,
+        "shape": list(source.shape),
+        "n_classes": source.n_classes,
+        "class_names": list(source.class_names),
+        "fingerprint": source.fingerprint,
+        "skipped": source.skipped,
+    }
 
-    Args:
-      config: what to do.
-      starts: steps at which training may begin, besides 0: those of the checkpoints.
 
-    Raises:
-      InputError: for anything in the configuration or the data that cannot be.
-    """
-    config.check()
+def open_data(config: Config) -> Source:
+    """The data of a configuration. Raises InputError if it names none, or it cannot be trained on."""
     if not config.data.source:
         raise InputError(
             f"data.source: preset {config.preset!r} needs one: --data.source folder:PATH or tfds:NAME"
@@ -76,6 +71,21 @@ def set_up(config: Config, *, starts: Sequence[int] = ()) -> Setup:
     )
     if isinstance(source, Images) and len(source) < 2:
         raise InputError(f"data.source: expected at least 2 images in {source.name!r}, got {len(source)}")
+    return source
+
+
+def set_up(config: Config, *, starts: Sequence[int] = ()) -> Setup:
+    """Opens the data, builds the networks and the program; trains nothing.
+
+    Args:
+      config: what to do.
+      starts: steps at which training may begin, besides 0: those of the checkpoints.
+
+    Raises:
+      InputError: for anything in the configuration or the data that cannot be.
+    """
+    config.check()
+    source = open_data(config)
     gan = config.build(source.shape, source.n_classes)
     devices = choose_devices(config.compute.devices)
     mesh = make_mesh(devices) if len(devices) > 1 or config.compute.how == "pmap" else None

@@ -68,13 +68,14 @@ def grid_steps(config: Config, repeat: int) -> set[int]:
 
 
 @dataclass
-class _Signals:
+class Signals:
     """SIGINT and SIGTERM ask the loop to stop after the step; a second one ends the process at once."""
 
     received: int | None = None
     _before: dict[int, Any] = field(default_factory=dict)
 
-    def __enter__(self) -> _Signals:
+    def __enter__(self) -> Signals:
+        """Takes the signals."""
         with contextlib.suppress(ValueError):  # not in the main thread: whoever runs us handles signals
             for signum in (signal.SIGINT, signal.SIGTERM):
                 self._before[signum] = signal.signal(signum, self._handle)
@@ -87,6 +88,7 @@ class _Signals:
         self.received = signum
 
     def __exit__(self, *_: object) -> None:
+        """Gives them back."""
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
 
@@ -110,8 +112,8 @@ def train(config: Config, command: Sequence[str] | None = None) -> RunFolder:
     setup = set_up(config)
     text = shlex.join(command) if command else f"jaxgan train {config.preset}"
     folder = create(config, setup.data, environment(), text)
-    _write_reals(setup, folder)
-    return _Loop(setup, folder).run()
+    write_reals(setup, folder)
+    return Loop(setup, folder).run()
 
 
 def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
@@ -130,7 +132,7 @@ def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
     saved = _saved_config(folder)
     constant = {config.g_optimizer.schedule, config.d_optimizer.schedule} == {"constant"}
     if steps is not None:
-        reached = max(_steps(folder), default=0)
+        reached = max(saved_steps(folder), default=0)
         if steps < max(reached, 1):
             raise InputError(
                 f"steps: expected at least {max(reached, 1)}, which the run has reached, got {steps}"
@@ -146,16 +148,17 @@ def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
         )
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
-    setup = set_up(config, starts=_steps(folder))
+    setup = set_up(config, starts=saved_steps(folder))
     recorded = folder.read("run.json")["data"]
     if changed := differences(recorded, setup.data):
         raise InputError(f"data.source: the data have changed since the run began: {'; '.join(changed)}")
     if steps is not None:
         folder.write("config.json", to_json(config))
-    return _Loop(setup, folder).run(resumed=True)
+    return Loop(setup, folder).run(resumed=True)
 
 
-def _steps(folder: RunFolder) -> list[int]:
+def saved_steps(folder: RunFolder) -> list[int]:
+    """Steps of the checkpoints of a run."""
     checkpoints = Checkpoints(folder.path, read_only=True)
     try:
         return checkpoints.steps()
@@ -174,7 +177,8 @@ def _saved_config(folder: RunFolder) -> dict[str, Any] | None:
     return None
 
 
-def _write_reals(setup: Setup, folder: RunFolder) -> None:
+def write_reals(setup: Setup, folder: RunFolder) -> None:
+    """A grid of real examples, for comparison."""
     source = setup.source
     if isinstance(source, Images):
         order = np.random.default_rng(0).permutation(len(source))
@@ -190,38 +194,75 @@ def _write_reals(setup: Setup, folder: RunFolder) -> None:
     write_atomically(folder.samples / "reals.png", pictures.picture(np.asarray(reals), GRID_COLUMNS))
 
 
-class _Loop:
+class Clock:
+    """What is due at a step, and how long the steps since the last interval took."""
+
+    def __init__(self, config: Config, repeat: int, step: int) -> None:
+        """Starts at `step`; `repeat` steps make one dispatch."""
+        self._config, self._grids = config, grid_steps(config, repeat)
+        self.restart(step)
+
+    def restart(self, step: int) -> None:
+        """Measures from now on."""
+        self._since, self._begun = step, time.monotonic()
+
+    def read(self, step: int) -> tuple[float, float]:
+        """Seconds since the last restart, and images that the discriminator saw in one of them."""
+        seconds, config = time.monotonic() - self._begun, self._config
+        images = (step - self._since) * config.batch_size * config.d_steps
+        return seconds, images / max(seconds, 1e-9)
+
+    def due(self, step: int, stop: bool) -> set[str]:
+        """Of "log", "evaluate", "sample" and "save"; `stop` asks for a checkpoint."""
+        config, last = self._config, step >= self._config.steps
+        due = set()
+        if last or step % config.evaluate_every == 0:
+            due |= {"evaluate", "save"}
+        if stop or step % config.checkpoint_every == 0:
+            due.add("save")
+        if last or step in self._grids or step % config.sample_every == 0:
+            due.add("sample")
+        if step % config.log_every == 0:
+            due.add("log")
+        return due
+
+
+class Loop:
     """One run of the loop; its attributes are the loop's own state, none of which affects results."""
 
-    def __init__(self, setup: Setup, folder: RunFolder) -> None:
+    def __init__(
+        self, setup: Setup, folder: RunFolder, evaluator: Evaluator | None = None, progress: Any = None
+    ) -> None:
+        """Opens the folder's checkpoints; `evaluator` and `progress` may be shared or silent."""
         self.setup, self.folder, self.config = setup, folder, setup.config
         self.checkpoints = Checkpoints(folder.path)
-        self.evaluator: Evaluator = make_evaluator(setup.source)
-        self.progress = Progress(self.config.steps, folder.path)
+        self.evaluator: Evaluator = evaluator or make_evaluator(setup.source)
+        self.progress = progress or Progress(self.config.steps, folder.path)
         self.best: dict[str, Any] | None = None
         self.seconds = 0.0
         self.pending: list[tuple[int, Metrics]] = []
         self.tensorboard: TensorBoard | None = None
-        self.signals = _Signals()
+        self.signals = Signals()
 
     def run(self, resumed: bool = False) -> RunFolder:
+        """Trains to the end, scores and reports; or goes on with what was interrupted."""
         with self.signals:
             return self._run(resumed)
 
     def _run(self, resumed: bool) -> RunFolder:
         try:
-            state, step = self._start(resumed)
+            state, step = self.start(resumed)
             state = self._train(state, step)
-            self._finish(state)
+            self.finish(state)
         except Stopped:
-            self._close("stopped")
+            self.close("stopped")
             raise
         except Diverged as error:
-            self._close("diverged", str(error))
+            self.close("diverged", str(error))
             raise
         except BaseException as error:
             with contextlib.suppress(Exception):
-                self._close("failed", f"{type(error).__name__}: {error}")
+                self.close("failed", f"{type(error).__name__}: {error}")
             if isinstance(error, OSError) and not isinstance(error, SaveError):
                 saved = self.checkpoints.steps()
                 left = (
@@ -233,8 +274,11 @@ class _Loop:
 
     # --- beginning and end ---
 
-    def _start(self, resumed: bool) -> tuple[GANState, int]:
+    def start(self, resumed: bool, at: int | None = None) -> tuple[GANState, int]:
+        """The state to begin with and its step: fresh, or that of a checkpoint (`at`, or the newest)."""
         step = 0
+        if resumed and at is not None:
+            self.checkpoints.forget_after(at)
         if resumed and not self.checkpoints.steps():
             self.progress.note("there is no checkpoint yet; starting from the beginning")
             self.folder.rewind(-1)
@@ -263,7 +307,7 @@ class _Loop:
         if self.signals.received is not None:
             raise Stopped(self.signals.received, step, self.folder)
 
-    def _finish(self, state: GANState) -> None:
+    def finish(self, state: GANState) -> None:
         """Scores the last and the best checkpoint in full, and writes the report."""
         step = int(state.step)
         self._stop_if_asked(step)
@@ -281,7 +325,7 @@ class _Loop:
             scores["best"] = best
         self._stop_if_asked(step)
         self.folder.write("scores.json", scores)
-        self._close("finished")
+        self.close("finished")
         self.progress.scores(scores)
 
     def _score_best(self, step: int) -> dict[str, Any] | None:
@@ -293,7 +337,8 @@ class _Loop:
             return None
         return {"step": step, **self._score(state.ema)}
 
-    def _close(self, status: str, error: str | None = None) -> None:
+    def close(self, status: str, error: str | None = None) -> None:
+        """Waits for what is being written, and writes the report."""
         self.progress.stop()
         try:
             self.checkpoints.close()
@@ -306,41 +351,38 @@ class _Loop:
     # --- the loop ---
 
     def _train(self, state: GANState, step: int) -> GANState:
-        config, repeat = self.config, self.setup.steps_per_dispatch
-        grids = grid_steps(config, repeat)
         inputs: Iterator[Any] = self.setup.pipeline.inputs(step)
         self.progress.start(step)
-        since, clock = step, time.monotonic()
-        while step < config.steps:
+        clock = Clock(self.config, self.setup.steps_per_dispatch, step)
+        while step < self.config.steps:
             batch = next(inputs)
             with jax.transfer_guard("disallow"):
                 state, metrics = self.setup.program(state, batch)
-            step += repeat
+            step += self.setup.steps_per_dispatch
             self.pending.append((step, metrics))
             stop = self.signals.received is not None
-            last = step >= config.steps or stop
-            evaluate = step % config.evaluate_every == 0 or step >= config.steps
-            save = last or evaluate or step % config.checkpoint_every == 0
-            sample = step in grids or step % config.sample_every == 0 or step >= config.steps
-            if not (save or sample or step % config.log_every == 0):
+            due = clock.due(step, stop)
+            if not due:
                 continue
-            record = self._read_metrics(step, state)  # waits for the device, once an interval
-            now = time.monotonic()
-            self.seconds += now - clock
-            record["images_per_second"] = (
-                (step - since) * config.batch_size * config.d_steps / max(now - clock, 1e-9)
-            )
-            score = self._evaluate(state, record) if evaluate else None
-            self._write_record(record)
-            if sample:
-                self._write_grid(state, step)
-            if save:
-                self.checkpoints.save(step, state, self._meta(), score)
-            self.progress.update(record, self.best)
+            self.interval(state, step, due, clock)
             if stop:
                 self._stop_if_asked(step)
-            since, clock = step, time.monotonic()
+            clock.restart(step)
         return state
+
+    def interval(self, state: GANState, step: int, due: set[str], clock: Clock) -> None:
+        """What happens now and then: metrics are read, and what is `due` is done."""
+        record = self._read_metrics(step, state)  # waits for the device, once an interval
+        seconds, rate = clock.read(step)
+        self.seconds += seconds
+        record["images_per_second"] = rate
+        score = self._evaluate(state, record) if "evaluate" in due else None
+        self._write_record(record)
+        if "sample" in due:
+            self._write_grid(state, step)
+        if "save" in due:
+            self.checkpoints.save(step, state, self._meta(), score)
+        self.progress.update(record, self.best)
 
     def _meta(self) -> dict[str, Any]:
         return {"config": to_json(self.config), "best": self.best, "train_seconds": round(self.seconds, 1)}

@@ -361,6 +361,14 @@ def test_lecam_pulls_logits_to_the_averages_and_not_the_averages_to_logits():
     np.testing.assert_allclose(jax.grad(total)(0.0), expected.sum(), rtol=1e-5)
 
 
+def test_lecam_costs_nothing_before_there_is_an_average():
+    penalty, (real, fake) = PENALTIES["lecam"](), data()
+    values, state = penalty.apply(penalty.init(), quadratic, real, fake, KEY)
+    assert not values.any()
+    np.testing.assert_allclose([state["real"], state["fake"]], [half(real).mean(), half(fake).mean()], rtol=1e-6)
+    assert penalty.apply(state, quadratic, real, fake, KEY)[0].all()
+
+
 def test_lecam_averages_several_logits():
     real, fake = data()
     two = lambda x: jnp.stack([quadratic(x), 3 * quadratic(x)], 1)

@@ -38,7 +38,10 @@ def shuffled_index(position: Any, n: int, *, seed: int, epoch: Any) -> Any:
     low_mask, high_mask = np.uint32((1 << low_bits) - 1), np.uint32((1 << (bits - low_bits)) - 1)
     position = xp.asarray(position).astype(np.uint32)
     epoch = xp.broadcast_to(xp.asarray(epoch), position.shape).astype(np.uint32)
-    seed_key = np.asarray([(seed ^ (seed >> 32)) & 0xFFFFFFFF], np.uint32)
+    if isinstance(seed, jax.Array):  # traced: a member of an ensemble; below 2^32
+        seed_key: Any = seed.astype(jnp.uint32)[None]
+    else:
+        seed_key = np.asarray([(seed ^ (seed >> 32)) & 0xFFFFFFFF], np.uint32)
     key = _mixed(xp.asarray(_mixed(seed_key))[0] ^ epoch)
 
     def encrypt(value: Any) -> Any:

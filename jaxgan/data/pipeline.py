@@ -38,8 +38,11 @@ class Pipeline(Protocol):
         """What the program receives at `first_step`, `first_step + 1`, ..."""
         ...
 
-    def prepare(self, inputs: Any, step: Array) -> dict[str, Array]:
-        """The batch of `step`: "image" float32 and, where there are labels, "label" int32."""
+    def prepare(self, inputs: Any, step: Array, seed: Array | None = None) -> dict[str, Array]:
+        """The batch of `step`: "image" float32 and, where there are labels, "label" int32.
+
+        `seed`, uint32 and possibly traced, takes the place of the pipeline's own (not where `streams`).
+        """
         ...
 
 
@@ -53,13 +56,16 @@ class _Order:
     flip: bool
     mesh: Mesh | None
 
-    def indices(self, step: Any) -> Any:
+    def indices(self, step: Any, seed: Any = None) -> Any:
         epoch, position = positions(step, self.n, self.per_step)
-        return shuffled_index(position, self.n, seed=self.seed, epoch=epoch)
+        seed = self.seed if seed is None else seed
+        return shuffled_index(position, self.n, seed=seed, epoch=epoch)
 
-    def normalised(self, images: Array, labels: Array | None, step: Array) -> dict[str, Array]:
+    def normalised(
+        self, images: Array, labels: Array | None, step: Array, seed: Array | None = None
+    ) -> dict[str, Array]:
         if self.flip:
-            key = jax.random.fold_in(_data_key(self.seed), step)
+            key = jax.random.fold_in(_data_key(self.seed if seed is None else seed), step)
             flipped = jax.vmap(jax.random.bernoulli)(keys.per_example(key, self.per_step))
             images = jnp.where(flipped[:, None, None, None], images[:, :, ::-1], images)
         batch = {"image": to_float(images)}
@@ -68,7 +74,7 @@ class _Order:
         return _split(batch, self.mesh)
 
 
-def _data_key(seed: int) -> Array:
+def _data_key(seed: int | Array) -> Array:
     """The data's own key, apart from those of weights and noise."""
     return jax.random.fold_in(jax.random.key(seed), 0x64617461)
 
@@ -100,11 +106,11 @@ class Resident:
         while True:
             yield self._arrays
 
-    def prepare(self, inputs: _Arrays, step: Array) -> dict[str, Array]:
+    def prepare(self, inputs: _Arrays, step: Array, seed: Array | None = None) -> dict[str, Array]:
         """Looks up, flips and scales the examples of `step`."""
-        indices = self._order.indices(step)
+        indices = self._order.indices(step, seed)
         labels = None if inputs.labels is None else inputs.labels[indices]
-        return self._order.normalised(inputs.images[indices], labels, step)
+        return self._order.normalised(inputs.images[indices], labels, step, seed)
 
 
 class Stream:
@@ -137,8 +143,12 @@ class Stream:
             if len(ahead) > 2:
                 yield ahead.pop(0)
 
-    def prepare(self, inputs: dict[str, Array], step: Array) -> dict[str, Array]:
-        """Flips and scales a batch."""
+    def prepare(
+        self, inputs: dict[str, Array], step: Array, seed: Array | None = None
+    ) -> dict[str, Array]:
+        """Flips and scales a batch, which was read in the order of the pipeline's own seed."""
+        if seed is not None:
+            raise InputError("seed: streamed data has one order; expected None, got another seed")
         return self._order.normalised(inputs["image"], inputs.get("label"), step)
 
 
@@ -156,9 +166,9 @@ class Sampled:
         while True:
             yield ()
 
-    def prepare(self, inputs: tuple[()], step: Array) -> dict[str, Array]:
+    def prepare(self, inputs: tuple[()], step: Array, seed: Array | None = None) -> dict[str, Array]:
         """Draws the points of `step`."""
-        key = jax.random.fold_in(_data_key(self._seed), step)
+        key = jax.random.fold_in(_data_key(self._seed if seed is None else seed), step)
         points, _ = self._source.sample(key, self._per_step)
         return _split({"image": points}, self._mesh)
 

@@ -26,7 +26,8 @@ _CROSS_ENTROPY = Claim("jensen_shannon", LOG2, 0.5, "log(p/q)", _log_ratio)
 def minimax(*, label_smoothing: float = 0.0) -> Loss:
     """The original zero-sum game: D maximises, G minimises log D(x) + log(1 - D(G(z))).
 
-    The optimal D's loss is 2 log 2 - 2 JSD(data, fakes). The generator's gradient vanishes where the discriminator wins; see `non_saturating`.
+    The optimal D's loss is 2 log 2 - 2 JSD(data, fakes). The generator's gradient vanishes where the
+    discriminator wins; see `non_saturating`.
 
     Args:
       label_smoothing: s, one-sided: the real target is 1 - s, so D minimises

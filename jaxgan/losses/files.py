@@ -51,11 +51,11 @@ def load_loss(name: str) -> Callable[..., Loss]:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever the user's file raises
-        raise InputError(f"loss: running {str(path)!r} raised {type(error).__name__}: {error}") from error
+        raise InputError(f"loss: running '{path}' raised {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(path.resolve().parent))
     if not hasattr(module, attribute):
-        raise unknown(f"name in {str(path)}", attribute, [n for n in vars(module) if not n.startswith("_")])
+        raise unknown(f"name in {path!s}", attribute, [n for n in vars(module) if not n.startswith("_")])
     found = getattr(module, attribute)
     if _as_loss(found) is not None:
         return lambda: _as_loss(found)  # pyright: ignore[reportReturnType]

@@ -53,7 +53,7 @@ def lecam(*, decay: float = 0.99, start: int = 0, rectified: bool = False) -> Pe
             above, below = jax.nn.relu(above), jax.nn.relu(below)
         values = jnp.square(above).mean(1) + jnp.square(below).mean(1)
         updates = state["updates"]
-        active = updates >= start
+        active = updates >= jnp.maximum(start, 1)
         # The share of the newest mean in the corrected average: 1 at first, then falling to 1 - decay.
         share = (1 - decay) / (1 - decay ** (updates + 1).astype(jnp.float32))
         new: dict[str, Array] = {"updates": updates + 1}

@@ -1,0 +1,355 @@
+"""Many members in one program: the same pure step, over seeds and over scalar hyper-parameters.
+
+A member is what `jaxgan train --seed K` computes, to rounding: its weights, data order and noise
+come from its own seed. Members never exchange anything. Where one program for all pays
+(accelerators, fully connected networks) the step is mapped over them by `vmap`, and on several
+devices each takes its share of the members; elsewhere one compiled step goes round them in a loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan import evaluation
+from jaxgan.config import Config, with_fields
+from jaxgan.data import Source, make_pipeline
+from jaxgan.environment import choose_devices
+from jaxgan.errors import InputError
+from jaxgan.metrics import Evaluator, make_evaluator
+from jaxgan.run import batch_like
+from jaxgan.sampling import Sampler
+from jaxgan.setup import describe, open_data, steps_per_dispatch
+from jaxgan.sharding import batch_sharded, make_mesh, replicated
+from jaxgan.state import GANState, init
+from jaxgan.step import Metrics, make_step
+
+HOW = ("auto", "vmap", "loop")
+Array = jax.Array
+SAMPLES = 2500
+
+
+class Ensemble:
+    """Members that differ in their seed and in scalar hyper-parameters, trained side by side.
+
+    The states of all members are one value: a stacked `GANState` under "vmap", a list of them under
+    "loop"; `member` and `joined` go between it and single states.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        seeds: Sequence[int],
+        *,
+        hyper: Mapping[str, Sequence[float]] | None = None,
+        how: str = "auto",
+        devices: int | None = None,
+        source: Source | None = None,
+        starts: Sequence[int] = (),
+    ) -> None:
+        """Opens the data and prepares the program; compiles nothing yet.
+
+        Args:
+          config: of all members; its own seed is not used.
+          seeds: one for each member.
+          hyper: dotted names of scalar fields, such as "g_optimizer.learning_rate" or
+            "penalty.weights.r1", with one value for each member. They are inputs of the program, not
+            constants in it: it is compiled once for all values.
+          how: "vmap", "loop", or "auto": a loop for convolutions on a CPU, where mapped ones are slow.
+          devices: how many to use, for "vmap"; None: as many local ones as divide the members.
+          source: data that is open already.
+          starts: steps at which training may begin, besides 0.
+
+        Raises:
+          InputError: for a configuration or data that cannot be, no seeds or repeated ones without
+            `hyper`, hyper-parameters that are not scalar fields or not one a member.
+        """
+        config.check()
+        self.config, self.seeds, self.hyper = config, list(seeds), dict(hyper or {})
+        self._check_members()
+        self.source = open_data(config) if source is None else source
+        self.data = describe(self.source)
+        self.gan = self._build({name: values[0] for name, values in self.hyper.items()})
+        if how not in HOW:
+            raise InputError(f"how: expected one of {', '.join(HOW)}, got {how!r}")
+        self._pipelines = [self._pipeline(seed) for seed in self.seeds[:1]]
+        streams = self._pipelines[0].streams
+        if how == "auto":
+            slow = jax.default_backend() == "cpu" and config.model.convolutional
+            how = "loop" if slow or streams else "vmap"
+        if streams:
+            if how == "vmap":
+                raise InputError("how: expected 'loop' for data that is streamed, got 'vmap'")
+            self._pipelines += [self._pipeline(seed) for seed in self.seeds[1:]]
+        self.how = how
+        self.repeat = steps_per_dispatch(config, self._pipelines[0], jax.default_backend(), starts)
+        self.mesh = self._mesh(devices) if how == "vmap" else None
+        self.sampler = Sampler(
+            self.gan, self.source.n_classes if config.model.conditional else 0, len(self.source.shape) == 1
+        )
+        self._program = self._compiled()
+        self._seed_array = jnp.asarray(np.asarray(self.seeds, np.uint32))
+        self._hyper_arrays = {name: jnp.asarray(v, jnp.float32) for name, v in self.hyper.items()}
+
+    def _check_members(self) -> None:
+        if not self.seeds:
+            raise InputError("seeds: expected at least one, got none")
+        if any(not 0 <= seed < 2**32 for seed in self.seeds):
+            raise InputError(f"seeds: expected integers from 0 to {2**32 - 1}, got {self.seeds}")
+        if not self.hyper and len(set(self.seeds)) < len(self.seeds):
+            raise InputError(f"seeds: expected different ones, got {self.seeds}")
+        for name, values in self.hyper.items():
+            if len(values) != len(self.seeds):
+                raise InputError(
+                    f"hyper: expected one {name} for each of {len(self.seeds)} members, got {len(values)}"
+                )
+
+    def _build(self, values: Mapping[str, Any]) -> Any:
+        try:
+            config = with_fields(self.config, **values)
+            return config.build(self.source.shape, self.source.n_classes)
+        except jax.errors.TracerBoolConversionError as error:  # the field decides what is computed
+            raise InputError(
+                f"hyper: expected scalars of the computation, got {', '.join(values)}"
+            ) from error
+
+    def _pipeline(self, seed: int) -> Any:
+        config = self.config
+        return make_pipeline(
+            self.source,
+            batch_size=config.batch_size,
+            d_steps=config.d_steps,
+            seed=seed,
+            flip=config.data.flip,
+            placement=config.data.placement,
+        )
+
+    def _mesh(self, devices: int | None) -> Any:
+        local = choose_devices(devices)
+        n = max(k for k in range(1, len(local) + 1) if len(self.seeds) % k == 0)
+        if devices is not None and n != devices:
+            raise InputError(f"devices: expected a divisor of {len(self.seeds)} members, got {devices}")
+        return make_mesh(local[:n]) if n > 1 else None
+
+    def _one(self, state: GANState, inputs: Any, seed: Array, hyper: Mapping[str, Array]) -> Any:
+        """One dispatch of one member."""
+        step, pipeline = make_step(self._build(hyper)), self._pipelines[0]
+        own = None if pipeline.streams else seed
+
+        def once(state: GANState, _: None) -> tuple[GANState, Metrics]:
+            return step(state, pipeline.prepare(inputs, state.step, own))
+
+        if self.repeat > 1:
+            return jax.lax.scan(once, state, length=self.repeat)
+        state, metrics = once(state, None)
+        return state, jax.tree.map(lambda x: x[None], metrics)
+
+    def _compiled(self) -> Callable[..., Any]:
+        if self.how == "loop":
+            return jax.jit(self._one, donate_argnums=0)
+        mapped = jax.vmap(self._one, in_axes=(0, None, 0, 0))
+        if self.mesh is None:
+            return jax.jit(mapped, donate_argnums=0)
+        split, whole = batch_sharded(self.mesh), replicated(self.mesh)
+        return jax.jit(
+            mapped, in_shardings=(split, whole, split, split), out_shardings=(split, split), donate_argnums=0
+        )
+
+    @property
+    def pipeline(self) -> Any:
+        """Of the first member."""
+        return self._pipelines[0]
+
+    # --- states ---
+
+    def init_member(self, k: int) -> GANState:
+        """The state that member k starts from: that of `jaxgan train --seed`."""
+        return init(self.gan, jax.random.key(self.seeds[k]), batch_like(self.data))
+
+    def init(self) -> Any:
+        """All members' first states."""
+        return self.joined([self.init_member(k) for k in range(len(self.seeds))])
+
+    def joined(self, states: Sequence[GANState]) -> Any:
+        """All members' states as one value."""
+        if self.how == "loop":
+            return list(states)
+        stacked = jax.jit(lambda states: jax.tree.map(lambda *leaves: jnp.stack(leaves), *states))(
+            list(states)
+        )
+        return stacked if self.mesh is None else jax.device_put(stacked, batch_sharded(self.mesh))
+
+    def member(self, states: Any, k: int) -> GANState:
+        """One member's own state."""
+        return states[k] if self.how == "loop" else jax.tree.map(lambda x: x[k], states)
+
+    def inputs(self, first_step: int) -> list[Any]:
+        """Iterators over what `advance` needs of the data."""
+        iterators = [pipeline.inputs(first_step) for pipeline in self._pipelines]
+        if self.mesh is None:
+            return iterators
+        return [_repeating(jax.device_put(next(iterators[0]), replicated(self.mesh)))]
+
+    def advance(self, states: Any, inputs: Sequence[Any]) -> tuple[Any, Metrics]:
+        """`repeat` steps of every member: new states, and metrics [members, repeat]. Consumes `states`."""
+        batches = [next(iterator) for iterator in inputs]
+        if self.how == "vmap":
+            return self._program(states, batches[0], self._seed_array, self._hyper_arrays)
+        moved, metrics = [], []
+        for k, state in enumerate(states):
+            hyper = {name: values[k] for name, values in self._hyper_arrays.items()}
+            state, measured = self._program(state, batches[k % len(batches)], self._seed_array[k], hyper)
+            moved.append(state)
+            metrics.append(measured)
+        return moved, jax.tree.map(lambda *leaves: jnp.stack(leaves), *metrics)
+
+
+def _repeating(value: Any) -> Any:
+    while True:
+        yield value
+
+
+@dataclass
+class Member:
+    """What became of one member.
+
+    Attributes:
+      seed: its seed.
+      status: "finished" or "diverged".
+      diverged_at: step of its first number that was not finite; None if there was none.
+      curve: one record every `evaluate_every` steps: "step", "images", "score" (the main score) and,
+        for mixtures, the other scores of the moment, and means of the metrics since the last record.
+      final: scores of the last step, by name; empty if it diverged.
+      best: the same at the step with the lowest main score on the way, with "step"; None if there
+        was none.
+      samples: points [n, 2] or uint8 images [n, h, w, c] of the last step (64 images, 2,500 points);
+        None if it diverged.
+    """
+
+    seed: int
+    status: str
+    diverged_at: int | None
+    curve: list[dict[str, Any]]
+    final: dict[str, float]
+    best: dict[str, float] | None
+    samples: np.ndarray | None
+
+
+def run_members(
+    config: Config,
+    seeds: Sequence[int],
+    *,
+    hyper: Mapping[str, Sequence[float]] | None = None,
+    how: str = "auto",
+    devices: int | None = None,
+    source: Source | None = None,
+    on_record: Callable[[int], None] | None = None,
+) -> list[Member]:
+    """Trains members side by side and scores them; writes no files.
+
+    Members that diverge do not stop the others.
+
+    Args:
+      config: of all members.
+      seeds: of each.
+      hyper: as of `Ensemble`.
+      how: as of `Ensemble`.
+      devices: as of `Ensemble`.
+      source: as of `Ensemble`.
+      on_record: called with the step after every record.
+
+    Returns:
+      One `Member` for each seed, in their order.
+
+    Raises:
+      InputError: as `Ensemble`.
+    """
+    ensemble = Ensemble(config, seeds, hyper=hyper, how=how, devices=devices, source=source)
+    recorder = _Recorder(ensemble)
+    states, inputs, step = ensemble.init(), ensemble.inputs(0), 0
+    while step < config.steps:
+        states, metrics = ensemble.advance(states, inputs)
+        step += ensemble.repeat
+        recorder.add(metrics)
+        if step % config.evaluate_every == 0 or step >= config.steps:
+            recorder.record(states, step)
+            if on_record is not None:
+                on_record(step)
+    return recorder.members(states)
+
+
+class _Recorder:
+    """Curves, best states and ends of the members of an ensemble."""
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        self._ensemble = ensemble
+        self._evaluator: Evaluator = make_evaluator(ensemble.source)
+        self._pending: list[Metrics] = []
+        n = len(ensemble.seeds)
+        self._curves: list[list[dict[str, Any]]] = [[] for _ in range(n)]
+        self._diverged: list[int | None] = [None] * n
+        self._best: list[tuple[float, int, Any] | None] = [None] * n
+
+    def add(self, metrics: Metrics) -> None:
+        """Keeps the metrics of a dispatch, on the device."""
+        self._pending.append(metrics)
+
+    def record(self, states: Any, step: int) -> None:
+        """Reads the metrics since the last record, and scores every member that is still finite."""
+        pending = [jax.device_get(metrics) for metrics in self._pending]
+        self._pending.clear()
+        series = {name: np.concatenate([m[name] for m in pending], axis=1) for name in pending[0]}
+        config, length = self._ensemble.config, next(iter(series.values())).shape[1]
+        for k, curve in enumerate(self._curves):
+            if self._diverged[k] is not None:
+                continue
+            finite = np.all([np.isfinite(values[k]) for values in series.values()], axis=0)
+            if not finite.all():
+                self._diverged[k] = step - length + 1 + int(np.argmin(finite))
+                continue
+            variables = self._ensemble.member(states, k).ema
+            scores = self._quick(variables)
+            main = scores[self._evaluator.main]
+            if not np.isfinite(main):
+                self._diverged[k] = step
+                continue
+            images = step * config.batch_size * config.d_steps
+            means = {name: float(values[k].mean()) for name, values in series.items()}
+            curve.append({"step": step, "images": images, "score": main, **scores, **means})
+            best = self._best[k]
+            if best is None or main < best[0]:
+                # a copy: the program reuses the buffers of the states that it is given
+                self._best[k] = (main, step, jax.tree.map(jnp.copy, variables))
+
+    def _quick(self, variables: Any) -> dict[str, float]:
+        generate = self._ensemble.sampler.stream(variables, evaluation.FIRST_SEED)
+        if len(self._ensemble.source.shape) == 1:  # scores of points are cheap: all of them
+            scores = self._evaluator(generate, self._ensemble.config.quick_n).scores
+            return {name: score.value for name, score in scores.items()}
+        return {self._evaluator.main: self._evaluator.quick(generate, self._ensemble.config.quick_n)}
+
+    def _full(self, variables: Any) -> dict[str, float]:
+        generate = self._ensemble.sampler.stream(variables, evaluation.FIRST_SEED)
+        scores = self._evaluator(generate, self._ensemble.config.final_n).scores
+        return {name: score.value for name, score in scores.items()}
+
+    def members(self, states: Any) -> list[Member]:
+        """Scores the last and the best states in full."""
+        members = []
+        for k, seed in enumerate(self._ensemble.seeds):
+            best = self._best[k]
+            curve, diverged = self._curves[k], self._diverged[k]
+            best_scores = None if best is None else {"step": best[1], **self._full(best[2])}
+            if diverged is not None:
+                members.append(Member(seed, "diverged", diverged, curve, {}, best_scores, None))
+                continue
+            variables = self._ensemble.member(states, k).ema
+            n = SAMPLES if len(self._ensemble.source.shape) == 1 else 64
+            samples = self._ensemble.sampler.by_seed(variables, range(n))
+            members.append(Member(seed, "finished", None, curve, self._full(variables), best_scores, samples))
+        return members

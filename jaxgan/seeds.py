@@ -1,0 +1,369 @@
+"""One configuration over several seeds in one program: `jaxgan train PRESET --seeds N`.
+
+The folder holds one ordinary run folder a seed (`seed-00000/`, which `sample`, `evaluate` and `load`
+open), `seeds.json`, and, at the end, `summary.json` and `report.html` with means and intervals.
+"""
+
+from __future__ import annotations
+
+import html
+import pathlib
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgan import pictures
+from jaxgan.config import Config, differences, to_json, with_fields
+from jaxgan.ensemble import Ensemble
+from jaxgan.environment import environment
+from jaxgan.errors import InputError
+from jaxgan.files import write_atomically
+from jaxgan.metrics import make_evaluator
+from jaxgan.progress import Progress
+from jaxgan.report import format_number, page
+from jaxgan.run import RunFolder, create, new_folder
+from jaxgan.setup import Setup
+from jaxgan.step import Metrics
+from jaxgan.study.statistics import bootstrap_mean
+from jaxgan.train import Clock, Diverged, Loop, Signals, Stopped, saved_steps, write_reals
+
+RECORD = "seeds.json"
+
+
+def train_seeds(config: Config, n: int, command: Sequence[str] | None = None) -> RunFolder:
+    """Trains `n` seeds, from `config.seed` on, side by side in a new folder.
+
+    Args:
+      config: of all members.
+      n: how many.
+      command: the command line, for the reports.
+
+    Returns:
+      The folder, with report.html.
+
+    Raises:
+      InputError: for a configuration or data that cannot be trained.
+      Diverged: if every member did; others' ends are results.
+      Stopped: after SIGINT or SIGTERM; `resume_seeds` goes on.
+      SaveError: if something cannot be written.
+    """
+    if n < 1:
+        raise InputError(f"seeds: expected at least 1, got {n}")
+    seeds = [config.seed + k for k in range(n)]
+    ensemble = Ensemble(config, seeds, how=config.compute.members, devices=config.compute.devices)
+    folder = new_folder(config, f"{config.preset}-seeds")
+    text = shlex.join(command) if command else f"jaxgan train {config.preset} --seeds {n}"
+    env = environment()
+    for k, seed in enumerate(seeds):
+        own = _member_folder(folder, seed)
+        create(_member_config(config, seed), ensemble.data, env, text, own.path)
+        write_reals(_member_setup(ensemble, k), own)
+    folder.write(
+        RECORD,
+        {
+            "status": "running",
+            "command": text,
+            "seeds": seeds,
+            "how": ensemble.how,
+            "config": to_json(config),
+            "environment": env,
+        },
+    )
+    return _Members(ensemble, folder).run(resumed=False)
+
+
+def is_seeds(path: pathlib.Path) -> bool:
+    """Whether a folder is one of several seeds."""
+    return (path / RECORD).exists()
+
+
+def resume_seeds(folder: RunFolder) -> RunFolder:
+    """Goes on with all members from the newest step that all have saved.
+
+    Raises:
+      InputError: if the folder cannot be read, or a member's configuration has changed.
+      Diverged, Stopped, SaveError: as `train_seeds`.
+    """
+    record = folder.read(RECORD)
+    members = [_member_folder(folder, seed) for seed in record["seeds"]]
+    configs = [member.config() for member in members]
+    config = with_fields(configs[0], seed=record["seeds"][0])
+    for member, own in zip(members, configs, strict=True):
+        changed = differences(to_json(with_fields(own, seed=config.seed)), record["config"])
+        if changed:
+            raise InputError(
+                f"config.json of {str(member.path)!r} has changed: {'; '.join(changed)}; put it back"
+            )
+    saved = [set(saved_steps(member)) for member in members if _alive(member)]
+    starts = sorted(set.intersection(*saved)) if saved else []
+    ensemble = Ensemble(
+        config, record["seeds"], how=record["how"], devices=config.compute.devices, starts=starts
+    )
+    for member in members:
+        if changed := differences(member.read("run.json")["data"], ensemble.data):
+            raise InputError(f"data.source: the data have changed since the run began: {'; '.join(changed)}")
+    folder.update_file(RECORD, status="running")
+    return _Members(ensemble, folder).run(resumed=True, at=starts[-1] if starts else None)
+
+
+def _alive(member: RunFolder) -> bool:
+    return member.read("run.json")["status"] != "diverged"
+
+
+def _member_folder(folder: RunFolder, seed: int) -> RunFolder:
+    return RunFolder(folder.path / f"seed-{seed:05d}")
+
+
+def _member_config(config: Config, seed: int) -> Config:
+    return with_fields(config, seed=seed)
+
+
+def _member_setup(ensemble: Ensemble, k: int) -> Setup:
+    """What one member's records need; the ensemble's program takes the place of its own."""
+    config = _member_config(ensemble.config, ensemble.seeds[k])
+    return Setup(
+        config,
+        ensemble.source,
+        ensemble.gan,
+        None,
+        ensemble.pipeline,
+        None,
+        ensemble.repeat,
+        ensemble.sampler,
+    )
+
+
+class _Quiet:
+    """A member's progress: only what is worth a line of its own."""
+
+    def __init__(self, shared: Progress, seed: int) -> None:
+        self._shared, self._name, self.record = shared, f"seed {seed}: ", {}
+
+    def note(self, text: str) -> None:
+        if not text.startswith("scoring"):
+            self._shared.note(self._name + text)
+
+    def update(self, record: dict[str, Any], best: dict[str, Any] | None) -> None:
+        self.record = record
+
+    def start(self, step: int) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def scores(self, scores: dict[str, Any]) -> None: ...
+
+
+class _Members:
+    """The members' own records, around the one program that trains them all."""
+
+    def __init__(self, ensemble: Ensemble, folder: RunFolder) -> None:
+        self.ensemble, self.folder, self.config = ensemble, folder, ensemble.config
+        self.progress = Progress(self.config.steps, folder.path)
+        self.signals = Signals()
+        evaluator = make_evaluator(ensemble.source)
+        self.loops = []
+        for k, seed in enumerate(ensemble.seeds):
+            loop = Loop(
+                _member_setup(ensemble, k),
+                _member_folder(folder, seed),
+                evaluator,
+                _Quiet(self.progress, seed),
+            )
+            loop.signals = self.signals
+            self.loops.append(loop)
+        self.alive = [_alive(loop.folder) for loop in self.loops]
+        self.pending: list[Metrics] = []
+
+    def run(self, resumed: bool, at: int | None = None) -> RunFolder:
+        with self.signals:
+            try:
+                states, step = self._start(resumed, at)
+                states = self._train(states, step)
+                self._finish(states)
+            except Stopped as stopped:
+                self._close("stopped")
+                raise Stopped(stopped.signum, stopped.step, self.folder) from None
+            except BaseException as error:
+                self._close("failed", f"{type(error).__name__}: {error}")
+                raise
+        return self.folder
+
+    def _start(self, resumed: bool, at: int | None) -> tuple[Any, int]:
+        step, states = 0, []
+        for k, loop in enumerate(self.loops):
+            if resumed and not self.alive[k]:  # its place in the program; nothing of it is recorded
+                states.append(self.ensemble.init_member(k))
+                continue
+            if resumed and at is None:
+                loop.checkpoints.forget_after(-1)
+            state, step = loop.start(resumed, at)
+            states.append(state)
+        return self.ensemble.joined(states), step
+
+    def _train(self, states: Any, step: int) -> Any:
+        inputs = self.ensemble.inputs(step)
+        self.progress.start(step)
+        clock = Clock(self.config, self.ensemble.repeat, step)
+        while step < self.config.steps:
+            states, metrics = self.ensemble.advance(states, inputs)
+            step += self.ensemble.repeat
+            self.pending.append(metrics)
+            stop = self.signals.received is not None
+            due = clock.due(step, stop)
+            if not due:
+                continue
+            self._interval(states, step, due, clock)
+            if stop:
+                raise Stopped(self.signals.received or 0, step, self.folder)
+            clock.restart(step)
+        return states
+
+    def _interval(self, states: Any, step: int, due: set[str], clock: Clock) -> None:
+        pending = [jax.device_get(metrics) for metrics in self.pending]
+        self.pending.clear()
+        series = {name: np.concatenate([m[name] for m in pending], axis=1) for name in pending[0]}
+        for k, loop in enumerate(self.loops):
+            if not self.alive[k]:
+                continue
+            loop.pending = [(step, {name: values[k] for name, values in series.items()})]
+            try:
+                loop.interval(self.ensemble.member(states, k), step, due, clock)
+            except Diverged as error:
+                self.alive[k] = False
+                loop.progress.note(f"diverged: {error}")
+                loop.close("diverged", str(error))
+        if not any(self.alive):
+            raise Diverged(f"all {len(self.alive)} members diverged by step {step:,}")
+        records = [loop.progress.record for loop, alive in zip(self.loops, self.alive, strict=True) if alive]
+        mean = {
+            name: float(np.mean([r[name] for r in records])) for name in records[0] if name != "score_name"
+        }
+        mean["images_per_second"] *= len(records)
+        names = {name: records[0][name] for name in ("score_name",) if name in records[0]}
+        self.progress.update({**mean, "step": step, **names}, None)
+
+    def _finish(self, states: Any) -> None:
+        self.progress.note(f"scoring {sum(self.alive)} members, {self.config.final_n:,} fakes each")
+        for k, loop in enumerate(self.loops):
+            if self.alive[k]:
+                loop.finish(self.ensemble.member(states, k))
+        summary = summarise(self.folder)
+        self.progress.stop()
+        self.folder.update_file(RECORD, status="finished")
+        write_summary(self.folder, summary)
+        for line in summary_lines(summary):
+            self.progress.note(line)
+
+    def _close(self, status: str, error: str | None = None) -> None:
+        self.progress.stop()
+        for k, loop in enumerate(self.loops):
+            if self.alive[k]:
+                loop.close(status, error)
+        self.folder.update_file(RECORD, status=status, error=error)
+
+
+# --- the summary ---------------------------------------------------------------------------------
+
+
+def summarise(folder: RunFolder) -> dict[str, Any]:
+    """Means over seeds with 95 % intervals, of the final and of the best checkpoints, by score."""
+    record = folder.read(RECORD)
+    members = {seed: _member_folder(folder, seed) for seed in record["seeds"]}
+    scores = {
+        seed: member.read("scores.json")
+        for seed, member in members.items()
+        if (member.path / "scores.json").exists()
+    }
+    summary: dict[str, Any] = {
+        "seeds": record["seeds"],
+        "diverged": [seed for seed, member in members.items() if not _alive(member)],
+        "interval": "mean over the seeds that did not diverge, 95 % percentile bootstrap",
+        "scores": {},
+    }
+    first = next(iter(scores.values()))
+    for name, protocol in first["final"]["scores"].items():
+        entry: dict[str, Any] = {key: value for key, value in protocol.items() if key != "value"}
+        for which in ("final", "best"):
+            values = [s[which]["scores"][name]["value"] for s in scores.values() if s.get(which)]
+            values = [value for value in values if value is not None]
+            entry[which] = bootstrap_mean(values)._asdict() | {"values": values} if values else None
+        summary["scores"][name] = entry
+    summary["main"] = first["main"]
+    return summary
+
+
+def _interval(entry: dict[str, Any] | None) -> str:
+    if entry is None:
+        return "–"
+    text = format_number(entry["mean"])
+    return (
+        text
+        if entry["low"] is None
+        else f"{text} [{format_number(entry['low'])}, {format_number(entry['high'])}]"
+    )
+
+
+def summary_lines(summary: dict[str, Any]) -> list[str]:
+    """The summary as text: one line a score."""
+    width = max(map(len, summary["scores"]))
+    lines = [f"{'':{width}}  {'final':28} {'best':28} floor   (mean and 95 % interval over seeds)"]
+    lines += [
+        f"{name:{width}}  {_interval(entry['final']):28} {_interval(entry['best']):28} {format_number(entry['floor'])}"
+        for name, entry in summary["scores"].items()
+    ]
+    if summary["diverged"]:
+        lines.append(f"diverged: seeds {', '.join(map(str, summary['diverged']))}")
+    return lines
+
+
+def write_summary(folder: RunFolder, summary: dict[str, Any]) -> None:
+    """Writes summary.json and report.html."""
+    folder.write("summary.json", summary)
+    record = folder.read(RECORD)
+    cells = "".join(
+        f"<tr><td><b>{html.escape(name)}</b></td><td class=n>{_interval(e['final'])}</td>"
+        f"<td class=n>{_interval(e['best'])}</td><td class=n>{format_number(e['floor'])}</td>"
+        f"<td>{e['better']}</td></tr>"
+        for name, e in summary["scores"].items()
+    )
+    rows, curves, figures = [], {}, []
+    for seed in summary["seeds"]:
+        member = _member_folder(folder, seed)
+        run, name = member.read("run.json"), member.path.name
+        links = f'<a href="{name}/report.html">{name}</a>'
+        scored = member.read("scores.json") if (member.path / "scores.json").exists() else None
+        final = scored["final"]["scores"] if scored else {}
+        values = "".join(
+            f"<td class=n>{format_number(final.get(score, {}).get('value'))}</td>"
+            for score in summary["scores"]
+        )
+        rows.append(f"<tr><td>{links}</td><td>{html.escape(run['status'])}</td>{values}</tr>")
+        points = [(r["step"], r["score"]) for r in member.records() if r.get("score") is not None]
+        if points:
+            curves[f"seed {seed}"] = tuple(map(list, zip(*points, strict=True)))
+        figures.append(_figure(member, f"seed {seed}"))
+    head = "".join(f"<th class=n>{html.escape(name)}</th>" for name in summary["scores"])
+    plot = pictures.curves({f"{summary['main']} on the way": curves}, "generator steps") if curves else ""
+    body = (
+        f"<h1>{html.escape(folder.path.name)}</h1>"
+        f'<p class="lead">{len(summary["seeds"])} seeds, trained in one program ({html.escape(record["how"])}); '
+        f"{len(summary['diverged'])} diverged</p>"
+        "<h2>Scores</h2><table><tr><th>score</th><th class=n>final</th><th class=n>best</th><th class=n>floor</th>"
+        f"<th>better</th></tr>{cells}</table><p><small>{html.escape(summary['interval'])}. Best: each member's own "
+        "checkpoint with the lowest main score on the way.</small></p>"
+        f"<h2>Members</h2><table><tr><th>run</th><th>status</th>{head}</tr>{''.join(rows)}</table>"
+        f"<h2>Curves</h2>{plot}<h2>Samples</h2><div class=pair>{''.join(figures)}</div>"
+        f"<h2>Reproduce</h2><pre>{html.escape(record['command'])}</pre>"
+    )
+    write_atomically(folder.report, page(folder.path.name, body))
+
+
+def _figure(member: RunFolder, caption: str) -> str:
+    grids = sorted(member.samples.glob("step-*.png"))
+    if not grids:
+        return ""
+    source = f"{member.path.name}/samples/{grids[-1].name}"
+    return f'<figure><img alt="{caption}" src="{source}"><figcaption>{caption}</figcaption></figure>'
