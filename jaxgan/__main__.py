@@ -16,6 +16,7 @@ jaxgan: generative adversarial networks in JAX
   jaxgan resume RUN [--steps N]               go on exactly where a run stopped
   jaxgan sample RUN [--seeds 0-63]            images from a run: a grid, files, an animation
   jaxgan evaluate RUN [--checkpoint best]     score a run
+  jaxgan losses                               list the losses; check or plot one, also of your own
   jaxgan presets                              list the presets
   jaxgan data show SOURCE                     look at data; `jaxgan data prepare NAME` downloads a TFDS set
   jaxgan doctor                               versions, devices, folders
@@ -23,10 +24,10 @@ jaxgan: generative adversarial networks in JAX
 `jaxgan VERB --help` says more. A run is a folder such as runs/00000-dcgan-mnist.
 """
 
-VERBS = ("train", "resume", "sample", "evaluate", "presets", "data", "doctor")
+VERBS = ("train", "resume", "sample", "evaluate", "losses", "presets", "data", "doctor")
 
 
-def _verb(name: str) -> Callable[[list[str]], None]:
+def _verb(name: str) -> Callable[[list[str]], int | None]:
     lookup("command", name, dict.fromkeys(VERBS))
     from jaxgan import commands
 
@@ -36,8 +37,9 @@ def _verb(name: str) -> Callable[[list[str]], None]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status.
 
-    0: done. 1: training diverged. 2: bad input, or a file or disk that could not be used; one line
-    on stderr says which. 130, 143: stopped by SIGINT or SIGTERM (a training run saves first).
+    0: done. 1: training diverged, or a loss breaks a law. 2: bad input, or a file or disk that could
+    not be used; one line on stderr says which. 130, 143: stopped by SIGINT or SIGTERM (a training run
+    saves first).
     """
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or args[0] in ("-h", "--help", "help"):
@@ -50,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         with _no_echoes():
-            _verb(args[0])(args[1:])
+            return _verb(args[0])(args[1:]) or 0
     except InputError as error:
         return _fail(error, 2)
     except KeyboardInterrupt:
@@ -70,7 +72,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, Diverged):
             return _fail(error, 1)
         raise
-    return 0
 
 
 @contextlib.contextmanager

@@ -270,7 +270,15 @@ def evaluate(args: list[str]) -> None:
         print(f"wrote {parsed.json}")
 
 
-# --- presets, data, doctor -----------------------------------------------------------------------
+# --- losses, presets, data, doctor -----------------------------------------------------------------------
+
+
+def losses(args: list[str]) -> int:
+    """Lists, verifies or plots losses; 1 if one breaks a law."""
+    from jaxgan.loss_commands import losses as run
+
+    environment.start()
+    return run(args, parse)
 
 
 @dataclass(frozen=True)
@@ -378,4 +386,4 @@ def doctor(args: list[str]) -> None:
         print(f"{name:{width}}  {text}")
 
 
-__all__ = ["data", "doctor", "evaluate", "presets", "resume", "sample", "train"]
+__all__ = ["data", "doctor", "evaluate", "losses", "presets", "resume", "sample", "train"]

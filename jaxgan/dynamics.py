@@ -112,6 +112,7 @@ def flipped(real: Array, fake: Array, probability: Any, example_keys: Array) -> 
 def mean_of_best(values: Array, fake_logits: Array, share: Array) -> Array:
     """Mean of the values of the ceil(share n) examples with the highest logits (at least one)."""
     n = values.shape[0]
+    values = values.reshape(n, -1).mean(1)
     logits = jax.lax.stop_gradient(fake_logits).reshape(n, -1).mean(1)
     rank = jnp.argsort(jnp.argsort(-logits))
     kept = rank < jnp.clip(jnp.ceil(share * n), 1, n)

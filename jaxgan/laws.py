@@ -104,28 +104,25 @@ def _evaluated(half: Criterion) -> Callable[[Any, Any], tuple[np.ndarray, np.nda
 
 
 def shape_law(loss: Loss) -> str:
-    """One finite float32 value an example, for logits [batch] and [batch, k], float32 and bfloat16."""
+    """One float32 value an example (or a logit), for logits [batch] and [batch, k], under jit."""
     for half_name, half in _halves(loss):
         for shape in ((6,), (1,), (6, 3)):
-            for dtype in (jnp.float32, jnp.bfloat16):
-                real, fake = _logits(shape, 0, dtype=dtype)
-                try:
-                    value: Any = jax.eval_shape(half, real, fake)
-                    value.shape, value.dtype  # noqa: B018  (a tuple, say, has neither)
-                except Exception as error:  # whatever a user's function raises is the finding
-                    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                    raise Broken(
-                        f"{half_name}: raises {type(error).__name__} for logits {list(shape)}: {first}"
-                    ) from error
-                if value.shape != shape[:1]:
-                    raise Broken(
-                        f"{half_name}: expected one value an example, {list(shape[:1])} for logits {list(shape)}, "
-                        f"got {list(value.shape)} (the mean over the batch is taken by the caller)"
-                    )
-                if value.dtype != jnp.float32:
-                    raise Broken(
-                        f"{half_name}: expected float32 values for {jnp.dtype(dtype).name} logits, got {value.dtype}"
-                    )
+            real, fake = _logits(shape, 0)
+            try:
+                value: Any = jax.eval_shape(half, real, fake)
+                value.shape, value.dtype  # noqa: B018  (a tuple, say, has neither)
+            except Exception as error:  # whatever a user's function raises is the finding
+                first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                raise Broken(
+                    f"{half_name}: raises {type(error).__name__} for logits {list(shape)}: {first}"
+                ) from error
+            if value.shape not in (shape[:1], shape):  # a function of single logits keeps their shape
+                raise Broken(
+                    f"{half_name}: expected one value an example, {list(shape[:1])} for logits {list(shape)}, "
+                    f"got {list(value.shape)} (the caller averages over the batch)"
+                )
+            if value.dtype != jnp.float32:
+                raise Broken(f"{half_name}: expected float32 values, got {value.dtype}")
     return "one float32 value an example, for logits [batch] and [batch, k]"
 
 

@@ -12,6 +12,7 @@ import optax
 
 from jaxgan import dynamics, keys
 from jaxgan.errors import InputError
+from jaxgan.precision import at_least_float32
 from jaxgan.state import GAN, GANState, Player
 
 Array = jax.Array
@@ -131,7 +132,8 @@ class _Game:
         return jax.tree.map(mean, tree)
 
     def gathered(self, logits: Array) -> Array:
-        """All devices' logits, for losses that compare examples with each other."""
+        """All devices' logits in at least float32, for losses that compare examples with each other."""
+        logits = at_least_float32(logits)
         if self.axis_name is None:
             return logits
         return jax.lax.all_gather(logits, self.axis_name, tiled=True)

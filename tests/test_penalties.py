@@ -365,7 +365,9 @@ def test_lecam_costs_nothing_before_there_is_an_average():
     penalty, (real, fake) = PENALTIES["lecam"](), data()
     values, state = penalty.apply(penalty.init(), quadratic, real, fake, KEY)
     assert not values.any()
-    np.testing.assert_allclose([state["real"], state["fake"]], [half(real).mean(), half(fake).mean()], rtol=1e-6)
+    np.testing.assert_allclose(
+        [state["real"], state["fake"]], [half(real).mean(), half(fake).mean()], rtol=1e-6
+    )
     assert penalty.apply(state, quadratic, real, fake, KEY)[0].all()
 
 

@@ -52,8 +52,9 @@ class Loss(NamedTuple):
     """A game: what the discriminator and the generator each minimise.
 
     Attributes:
-      discriminator: (real_logits, fake_logits) -> [batch].
-      generator: (real_logits, fake_logits) -> [batch].
+      discriminator: (real_logits, fake_logits) -> [batch]; a function of single logits may keep
+        their shape [batch, k], as the step takes the mean of all.
+      generator: the same.
       accuracy: share of an example's two logits that lie on their right side, [batch], for losses
         whose logits classify; None where a logit's sign says nothing (Wasserstein).
       claim: the divergence behind the loss; None: nothing is stated.

@@ -55,7 +55,12 @@ def load_loss(name: str) -> Callable[..., Loss]:
     finally:
         sys.path.remove(str(path.resolve().parent))
     if not hasattr(module, attribute):
-        raise unknown(f"name in {path!s}", attribute, [n for n in vars(module) if not n.startswith("_")])
+        own = [
+            name
+            for name, value in vars(module).items()
+            if isinstance(value, tuple) or getattr(value, "__module__", "") == module_name
+        ]
+        raise unknown(f"loss in {str(path)!r}", attribute, own)
     found = getattr(module, attribute)
     if _as_loss(found) is not None:
         return lambda: _as_loss(found)  # pyright: ignore[reportReturnType]
