@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxgan import keys
+from jaxgan.precision import is_number
 
 Array = jax.Array
 Critic = Callable[[Array], Array]
 Regenerate = Callable[[Array], Array]
+
+__all__ = ["Critic", "Penalty", "Regenerate", "example_keys", "is_number", "stateless"]
 
 
 class Penalty(NamedTuple):
@@ -52,8 +55,3 @@ def stateless(values: Callable[[Critic, Array, Array, Array], Array]) -> Penalty
 def example_keys(key: Array, n: int, stream: int) -> Array:
     """A key for each of `n` examples, [n], independent between streams."""
     return jax.vmap(jax.random.fold_in, (0, None))(keys.per_example(key, n), stream)
-
-
-def is_number(value: Any) -> bool:
-    """Whether `value` is a number that can be checked now, and not traced or scheduled."""
-    return isinstance(value, float | int)

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -192,9 +193,15 @@ def ray(cells: Mapping[str, Cell], run: Run, options: LaunchOptions) -> Iterator
         raise InputError("launcher: ray is not installed; pip install 'jaxgan[ray]'") from error
     ours = not cluster.is_initialized()
     if ours:
+        _reach(options.ray_address)
         try:
-            cluster.init(address=options.ray_address, log_to_driver=False, **_starting(options))
-        except ConnectionError as error:
+            cluster.init(
+                options.ray_address,
+                log_to_driver=False,
+                logging_level="WARNING",
+                **({} if options.ray_address else {"include_dashboard": False}),
+            )
+        except (ConnectionError, ValueError) as error:
             raise InputError(f"ray_address: no Ray cluster at {options.ray_address!r}: {error}") from error
     try:
         gpus = options.ray_gpus
@@ -219,8 +226,14 @@ def run_task(run: Run, cell: Cell) -> CellResult:
     return run(cell)
 
 
-def _starting(options: LaunchOptions) -> dict[str, Any]:
-    return {} if options.ray_address else {"include_dashboard": False}
+def _reach(address: str | None) -> None:
+    """Ray itself tries for many minutes to connect to an address where nothing is."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), timeout=10).close()
+        except (OSError, OverflowError) as error:
+            raise InputError(f"ray_address: expected a Ray cluster at {address!r}: {error}") from error
 
 
 def _fetched(cluster: Any, reference: Any, cell: Cell, key: str) -> CellResult:
