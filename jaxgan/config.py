@@ -52,6 +52,8 @@ class LatentConfig:
     """normal, uniform or sphere."""
     dim: int = 64
     """Number of coordinates."""
+    scale: float = 1.0
+    """What they are multiplied with."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class PenaltyConfig:
     """Whether gradient_penalty leaves smaller norms alone."""
     options: tuple[tuple[str, float], ...] = ()
     """More hyper-parameters, given to those penalties that have them, such as: order 1 decay 0.9."""
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    schedule: Literal["constant", "linear", "cosine", "exponential"] = "constant"
     """How the weights change with the images seen, over the run."""
     end: float = 0.0
     """What the weights are multiplied with at the end of that schedule."""
@@ -311,7 +313,7 @@ class Config:
             penalties={name: (weight, self._penalty(name)) for name, weight in self.penalty.weights},
             g_optimizer=self.g_optimizer.build(self.steps),
             d_optimizer=self.d_optimizer.build(self.steps * self.d_steps),
-            latent=get_latent(self.latent.kind, self.latent.dim),
+            latent=get_latent(self.latent.kind, self.latent.dim, self.latent.scale),
             d_steps=self.d_steps,
             reuse_fakes=self.reuse_fakes,
             ema_decay=ema_schedule(self.ema.decay, ramp_up=self.ema.ramp_up),

@@ -8,7 +8,10 @@ devices each takes its share of the members; elsewhere one compiled step goes ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import dataclasses
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +29,7 @@ from jaxgan.run import batch_like
 from jaxgan.sampling import Sampler
 from jaxgan.setup import describe, open_data, steps_per_dispatch
 from jaxgan.sharding import batch_sharded, make_mesh, replicated
-from jaxgan.state import GANState, init
+from jaxgan.state import GAN, GANState, init
 from jaxgan.step import Metrics, make_step
 
 HOW = ("auto", "vmap", "loop")
@@ -57,9 +60,11 @@ class Ensemble:
         Args:
           config: of all members; its own seed is not used.
           seeds: one for each member.
-          hyper: dotted names of scalar fields, such as "g_optimizer.learning_rate" or
+          hyper: dotted names of fields that are real numbers, such as "g_optimizer.learning_rate" or
             "penalty.weights.r1", with one value for each member. They are inputs of the program, not
-            constants in it: it is compiled once for all values.
+            constants in it: it is compiled once for all values. What is computed from them is
+            computed in float32: 1 - b2 of an optimiser then differs from that of a constant by up
+            to 1e-4 of itself.
           how: "vmap", "loop", or "auto": a loop for convolutions on a CPU, where mapped ones are slow.
           devices: how many to use, for "vmap"; None: as many local ones as divide the members.
           source: data that is open already.
@@ -67,14 +72,15 @@ class Ensemble:
 
         Raises:
           InputError: for a configuration or data that cannot be, no seeds or repeated ones without
-            `hyper`, hyper-parameters that are not scalar fields or not one a member.
+            `hyper`, hyper-parameters that are not real numbers, not one a member or out of range. One
+            that decides what is computed may be refused as late as by `advance`.
         """
         config.check()
         self.config, self.seeds, self.hyper = config, list(seeds), dict(hyper or {})
         self._check_members()
         self.source = open_data(config) if source is None else source
         self.data = describe(self.source)
-        self.gan = self._build({name: values[0] for name, values in self.hyper.items()})
+        self.gan = self._build_all()
         if how not in HOW:
             raise InputError(f"how: expected one of {', '.join(HOW)}, got {how!r}")
         self._pipelines = [self._pipeline(seed) for seed in self.seeds[:1]]
@@ -92,14 +98,22 @@ class Ensemble:
         self.sampler = Sampler(
             self.gan, self.source.n_classes if config.model.conditional else 0, len(self.source.shape) == 1
         )
+        self._init = jax.jit(lambda key: init(self.gan, key, batch_like(self.data)))
+        self._stack = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees))
+        self._take = jax.jit(lambda states, k: jax.tree.map(lambda x: x[k], states))
         self._program = self._compiled()
-        self._seed_array = jnp.asarray(np.asarray(self.seeds, np.uint32))
-        self._hyper_arrays = {name: jnp.asarray(v, jnp.float32) for name, v in self.hyper.items()}
+        own = {name: np.asarray(values, np.float32) for name, values in self.hyper.items()}
+        self._own: Any = (np.asarray(self.seeds, np.uint32), own)  # placed once: nothing moves in `advance`
+        if how == "vmap":
+            self._own = jax.device_put(self._own, None if self.mesh is None else batch_sharded(self.mesh))
+        else:
+            rows = [jax.tree.map(lambda x, k=k: x[k], self._own) for k in range(len(self.seeds))]
+            self._own = [jax.device_put(row) for row in rows]
 
     def _check_members(self) -> None:
         if not self.seeds:
             raise InputError("seeds: expected at least one, got none")
-        if any(not 0 <= seed < 2**32 for seed in self.seeds):
+        if any(not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32 for seed in self.seeds):
             raise InputError(f"seeds: expected integers from 0 to {2**32 - 1}, got {self.seeds}")
         if not self.hyper and len(set(self.seeds)) < len(self.seeds):
             raise InputError(f"seeds: expected different ones, got {self.seeds}")
@@ -108,17 +122,39 @@ class Ensemble:
                 raise InputError(
                     f"hyper: expected one {name} for each of {len(self.seeds)} members, got {len(values)}"
                 )
+            with_fields(self.config, **{name: 0.0})  # raises for a field that does not exist
+            if not _is_real(self.config, name.split(".")):
+                raise InputError(f"hyper: expected fields that are real numbers, got {name}")
+            if any(isinstance(v, bool) or not isinstance(v, int | float | np.number) for v in values):
+                raise InputError(f"hyper: expected a number for each member, got {name} = {list(values)}")
 
-    def _build(self, values: Mapping[str, Any]) -> Any:
+    def _build_all(self) -> GAN:
+        """The first member's; raises InputError if another's cannot be, or not with its numbers as inputs."""
+        values = {name: list(map(float, values)) for name, values in self.hyper.items()}
+        gans = [
+            self._build({name: own[k] for name, own in values.items()})
+            for k in range(len(self.seeds) if values else 1)
+        ]
+        if values:
+            traced = {name: jax.ShapeDtypeStruct((), jnp.float32) for name in values}
+            with self._as_input_error():
+                jax.eval_shape(lambda hyper: self._build(hyper) and None, traced)
+        return gans[0]
+
+    def _build(self, values: Mapping[str, Any]) -> GAN:
+        return with_fields(self.config, **values).build(self.source.shape, self.source.n_classes)
+
+    @contextlib.contextmanager
+    def _as_input_error(self) -> Iterator[None]:
         try:
-            config = with_fields(self.config, **values)
-            return config.build(self.source.shape, self.source.n_classes)
-        except jax.errors.TracerBoolConversionError as error:  # the field decides what is computed
+            yield
+        except jax.errors.ConcretizationTypeError as error:  # a field decides what is computed
+            names = ", ".join(self.hyper)
             raise InputError(
-                f"hyper: expected scalars of the computation, got {', '.join(values)}"
+                f"hyper: one of these decides what is computed, and is no input: {names}"
             ) from error
 
-    def _pipeline(self, seed: int) -> Any:
+    def _pipeline(self, seed: Any) -> Any:
         config = self.config
         return make_pipeline(
             self.source,
@@ -130,6 +166,8 @@ class Ensemble:
         )
 
     def _mesh(self, devices: int | None) -> Any:
+        if devices is not None and devices < 1:
+            raise InputError(f"devices: expected at least 1, got {devices}")
         local = choose_devices(devices)
         n = max(k for k in range(1, len(local) + 1) if len(self.seeds) % k == 0)
         if devices is not None and n != devices:
@@ -138,8 +176,9 @@ class Ensemble:
 
     def _one(self, state: GANState, inputs: Any, seed: Array, hyper: Mapping[str, Array]) -> Any:
         """One dispatch of one member."""
-        step, pipeline = make_step(self._build(hyper)), self._pipelines[0]
-        own = None if pipeline.streams else seed
+        step, pipeline, own = make_step(self._build(hyper)), self._pipelines[0], seed
+        if pipeline.streams:  # batches come in the member's own order; flips need its seed here
+            pipeline, own = self._pipeline(seed), None
 
         def once(state: GANState, _: None) -> tuple[GANState, Metrics]:
             return step(state, pipeline.prepare(inputs, state.step, own))
@@ -169,7 +208,7 @@ class Ensemble:
 
     def init_member(self, k: int) -> GANState:
         """The state that member k starts from: that of `jaxgan train --seed`."""
-        return init(self.gan, jax.random.key(self.seeds[k]), batch_like(self.data))
+        return self._init(jax.random.key(self.seeds[k]))
 
     def init(self) -> Any:
         """All members' first states."""
@@ -179,14 +218,15 @@ class Ensemble:
         """All members' states as one value."""
         if self.how == "loop":
             return list(states)
-        stacked = jax.jit(lambda states: jax.tree.map(lambda *leaves: jnp.stack(leaves), *states))(
-            list(states)
-        )
+        stacked = self._stack(list(states))
         return stacked if self.mesh is None else jax.device_put(stacked, batch_sharded(self.mesh))
 
     def member(self, states: Any, k: int) -> GANState:
         """One member's own state."""
-        return states[k] if self.how == "loop" else jax.tree.map(lambda x: x[k], states)
+        if self.how == "loop":
+            return states[k]
+        own = self._take(states, k)
+        return own if self.mesh is None else jax.device_put(own, self.mesh.devices.flat[0])
 
     def inputs(self, first_step: int) -> list[Any]:
         """Iterators over what `advance` needs of the data."""
@@ -198,20 +238,28 @@ class Ensemble:
     def advance(self, states: Any, inputs: Sequence[Any]) -> tuple[Any, Metrics]:
         """`repeat` steps of every member: new states, and metrics [members, repeat]. Consumes `states`."""
         batches = [next(iterator) for iterator in inputs]
-        if self.how == "vmap":
-            return self._program(states, batches[0], self._seed_array, self._hyper_arrays)
-        moved, metrics = [], []
-        for k, state in enumerate(states):
-            hyper = {name: values[k] for name, values in self._hyper_arrays.items()}
-            state, measured = self._program(state, batches[k % len(batches)], self._seed_array[k], hyper)
-            moved.append(state)
-            metrics.append(measured)
-        return moved, jax.tree.map(lambda *leaves: jnp.stack(leaves), *metrics)
+        with self._as_input_error(), jax.transfer_guard("disallow"):
+            if self.how == "vmap":
+                return self._program(states, batches[0], *self._own)
+            moved = [
+                self._program(state, batches[k % len(batches)], *self._own[k])
+                for k, state in enumerate(states)
+            ]
+            return [state for state, _ in moved], self._stack([metrics for _, metrics in moved])
 
 
 def _repeating(value: Any) -> Any:
     while True:
         yield value
+
+
+def _is_real(group: Any, path: Sequence[str]) -> bool:
+    """Whether a field of a configuration is a real number: a hyper-parameter, not a size or a choice."""
+    if isinstance(group, tuple):  # pairs of names and numbers
+        return len(path) == 1
+    if len(path) > 1:
+        return _is_real(getattr(group, path[0]), path[1:])
+    return dataclasses.is_dataclass(group) and typing.get_type_hints(type(group))[path[0]] is float
 
 
 @dataclass

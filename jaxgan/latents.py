@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxgan import keys
 from jaxgan.errors import InputError, lookup
+from jaxgan.precision import is_number
 
 Array = jax.Array
 
@@ -72,6 +73,15 @@ def sphere(dim: int) -> Latent:
 LATENTS: dict[str, Callable[[int], Latent]] = {"normal": normal, "uniform": uniform, "sphere": sphere}
 
 
-def get_latent(name: str, dim: int) -> Latent:
-    """The prior called `name`. Raises ValueError if there is no such prior or `dim` is below 1."""
-    return lookup("latent", name, LATENTS)(dim)
+def get_latent(name: str, dim: int, scale: float = 1.0) -> Latent:
+    """The prior called `name`, multiplied with `scale`.
+
+    Raises:
+      ValueError: if there is no such prior, `dim` is below 1 or `scale` not positive.
+    """
+    latent = lookup("latent", name, LATENTS)(dim)
+    if is_number(scale) and not scale > 0:
+        raise InputError(f"scale: expected a positive number, got {scale}")
+    if is_number(scale) and scale == 1:
+        return latent
+    return Latent(dim, lambda key: scale * latent.draw(key))

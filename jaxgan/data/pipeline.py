@@ -143,9 +143,7 @@ class Stream:
             if len(ahead) > 2:
                 yield ahead.pop(0)
 
-    def prepare(
-        self, inputs: dict[str, Array], step: Array, seed: Array | None = None
-    ) -> dict[str, Array]:
+    def prepare(self, inputs: dict[str, Array], step: Array, seed: Array | None = None) -> dict[str, Array]:
         """Flips and scales a batch, which was read in the order of the pipeline's own seed."""
         if seed is not None:
             raise InputError("seed: streamed data has one order; expected None, got another seed")

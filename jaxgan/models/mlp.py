@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -16,13 +16,52 @@ from jaxgan.models.layers import ACTIVATIONS, BatchNorm, check_logits, dtype_of,
 Array = jax.Array
 
 
+INITS: dict[str, tuple[Any, Any]] = {  # of hidden and of output layers
+    "lecun": (nn.initializers.lecun_normal(), nn.initializers.lecun_normal()),
+    "he": (
+        nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
+        nn.initializers.variance_scaling(1.0, "fan_in", "normal"),
+    ),
+}
+
+
+def _biases(width: float) -> Any:
+    """Uniform in [-width, width]; zeros for 0."""
+    if not width:
+        return nn.initializers.zeros_init()
+    return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -width, width)
+
+
+def _with_waves(module: nn.Module, x: Array) -> Array:
+    """[x, sin(x W), cos(x W)] with fixed W ~ N(0, fourier_scale^2), kept in the collection "fourier".
+
+    Random Fourier features (Tancik et al. 2020): a network of few layers resolves finer detail.
+    """
+    fields: Any = module
+    if not fields.fourier:
+        return x
+    draw = lambda: (
+        fields.fourier_scale * jax.random.normal(module.make_rng("params"), (x.shape[1], fields.fourier))
+    )
+    waves = x @ module.variable("fourier", "frequencies", draw).value.astype(x.dtype)
+    return jnp.concatenate([x, jnp.sin(waves), jnp.cos(waves)], axis=1)
+
+
 def _hidden(module: nn.Module, x: Array, train: bool) -> Array:
     """The hidden layers of both players; `module` is the one whose fields say how they look."""
     fields: Any = module
+    x = _with_waves(module, x)
     activation = lookup("activation", fields.activation, ACTIVATIONS)
     for i, width in enumerate(fields.widths):
         normalised = fields.batch_norm and (i > 0 or isinstance(module, Generator))
-        dense = nn.Dense(width, use_bias=not normalised, dtype=fields.dtype, name=f"dense_{i}")
+        dense = nn.Dense(
+            width,
+            use_bias=not normalised,
+            dtype=fields.dtype,
+            kernel_init=lookup("init", fields.init, INITS)[0],
+            bias_init=_biases(fields.bias_init),
+            name=f"dense_{i}",
+        )
         x = maybe_spectral(dense, getattr(module, "spectral_norm", False), x, train)
         if normalised:
             x = BatchNorm(axis_name=fields.axis_name, name=f"norm_{i}")(x, train)
@@ -41,6 +80,12 @@ class Generator(nn.Module):
       bounded: tanh at the end, for images in [-1, 1]; points are unbounded.
       dtype: type of the computation; parameters and the output are float32.
       axis_name: mapped axis that batch normalisation averages over.
+      init: of the weights, a name in `INITS`: variance 1 / inputs ("lecun"), or 2 / inputs in hidden
+        layers ("he").
+      bias_init: hidden biases start uniform in plus and minus this.
+      fourier: number of random Fourier features of the input; 0: none.
+      fourier_scale: standard deviation of their frequencies.
+      data_scale: outputs are multiplied with this.
     """
 
     shape: tuple[int, ...]
@@ -50,12 +95,23 @@ class Generator(nn.Module):
     bounded: bool = True
     dtype: Any = jnp.float32
     axis_name: str | None = None
+    init: str = "lecun"
+    bias_init: float = 0.0
+    fourier: int = 0
+    fourier_scale: float = 1.0
+    data_scale: float = 1.0
 
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, *, train: bool = False) -> Array:
         """[batch, latent] -> [batch, *shape]; `label` is ignored."""
         x = _hidden(self, z.astype(self.dtype), train)
-        x = nn.Dense(math.prod(self.shape), dtype=self.dtype, name="out")(x).astype(jnp.float32)
+        out = nn.Dense(
+            math.prod(self.shape),
+            dtype=self.dtype,
+            kernel_init=lookup("init", self.init, INITS)[1],
+            name="out",
+        )
+        x = out(x).astype(jnp.float32) * self.data_scale
         return (jnp.tanh(x) if self.bounded else x).reshape(-1, *self.shape)
 
 
@@ -70,6 +126,12 @@ class Discriminator(nn.Module):
       axis_name: mapped axis that batch normalisation averages over.
       spectral_norm: whether every layer is spectrally normalised.
       logits: number of logits an example.
+      init: of the weights, a name in `INITS`: variance 1 / inputs ("lecun"), or 2 / inputs in hidden
+        layers ("he").
+      bias_init: hidden biases start uniform in plus and minus this.
+      fourier: number of random Fourier features of the input; 0: none.
+      fourier_scale: standard deviation of their frequencies.
+      data_scale: inputs are divided by this.
     """
 
     widths: tuple[int, ...] = (512, 256)
@@ -79,12 +141,19 @@ class Discriminator(nn.Module):
     axis_name: str | None = None
     spectral_norm: bool = False
     logits: int = 1
+    init: str = "lecun"
+    bias_init: float = 0.0
+    fourier: int = 0
+    fourier_scale: float = 1.0
+    data_scale: float = 1.0
 
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, *, train: bool = False) -> Array:
         """[batch, ...] -> logits [batch], or [batch, logits] if there are several; `label` is ignored."""
-        x = _hidden(self, x.reshape(x.shape[0], -1).astype(self.dtype), train)
-        out = nn.Dense(self.logits, dtype=self.dtype, name="out")
+        x = (x / self.data_scale).reshape(x.shape[0], -1).astype(self.dtype)
+        x = _hidden(self, x, train)
+        kernel_init = lookup("init", self.init, INITS)[1]
+        out = nn.Dense(self.logits, dtype=self.dtype, kernel_init=kernel_init, name="out")
         logits = maybe_spectral(out, self.spectral_norm, x, train).astype(jnp.float32)
         return logits[:, 0] if self.logits == 1 else logits
 
@@ -99,6 +168,8 @@ class MLPConfig:
     """Hidden layers of the discriminator."""
     activation: str = "leaky_relu"
     """Activation of hidden layers: relu, leaky_relu, silu or tanh."""
+    g_activation: str = ""
+    """The same for the generator alone, where it differs."""
     g_batch_norm: bool = False
     """Batch normalisation in the generator."""
     d_batch_norm: bool = False
@@ -107,6 +178,18 @@ class MLPConfig:
     """Spectral normalisation of the discriminator's layers."""
     d_logits: int = 1
     """Logits that the discriminator gives an example."""
+    init: Literal["lecun", "he"] = "lecun"
+    """Variance of the first weights: 1 / inputs, or 2 / inputs in hidden layers."""
+    bias_init: float = 0.0
+    """Hidden biases start uniform in plus and minus this."""
+    g_fourier: int = 0
+    """Random Fourier features of the latent."""
+    d_fourier: int = 0
+    """Random Fourier features of what the discriminator sees."""
+    fourier_scale: float = 1.0
+    """Standard deviation of their frequencies, in units of data_scale."""
+    data_scale: float = 1.0
+    """Size of the data: the generator's output is multiplied, the discriminator's input divided by it."""
     dtype: str = "float32"
     """What the networks compute in: float32 or bfloat16. Parameters stay float32."""
 
@@ -124,9 +207,29 @@ class MLPConfig:
             if any(width < 1 for width in widths):
                 raise InputError(f"{name}: expected widths of at least 1, got {widths}")
         check_logits(self.d_logits)
+        lookup("activation", self.g_activation or self.activation, ACTIVATIONS)
+        lookup("init", self.init, INITS)
+        for name in ("g_fourier", "d_fourier", "bias_init"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}: expected at least 0, got {getattr(self, name)}")
+        if not self.data_scale > 0:
+            raise InputError(f"data_scale: expected a positive number, got {self.data_scale}")
         dtype = dtype_of(self.dtype)
+        shared: dict[str, Any] = {
+            "init": self.init,
+            "bias_init": self.bias_init,
+            "fourier_scale": self.fourier_scale,
+            "data_scale": self.data_scale,
+        }
         generator = Generator(
-            shape, self.g_widths, self.activation, self.g_batch_norm, bounded=len(shape) == 3, dtype=dtype
+            shape,
+            self.g_widths,
+            self.g_activation or self.activation,
+            self.g_batch_norm,
+            bounded=len(shape) == 3,
+            dtype=dtype,
+            fourier=self.g_fourier,
+            **shared,
         )
         discriminator = Discriminator(
             self.d_widths,
@@ -135,5 +238,7 @@ class MLPConfig:
             dtype,
             spectral_norm=self.d_spectral_norm,
             logits=self.d_logits,
+            fourier=self.d_fourier,
+            **shared,
         )
         return generator, discriminator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -103,7 +104,8 @@ def weight_schedule(kind: str, start: float, end: float, images: int) -> Schedul
     """A factor as a function of images seen: from `start` to `end` over `images`, then `end`.
 
     Args:
-      kind: "constant" (always `start`), "linear", or "cosine" (half a cosine, flat at both ends).
+      kind: "constant" (always `start`), "linear", "cosine" (half a cosine, flat at both ends), or
+        "exponential" (a straight line in the logarithm; both ends positive).
       start: the factor before the first image.
       end: the factor after `images` and for ever; larger or smaller than `start`.
       images: how many images the way takes.
@@ -112,9 +114,14 @@ def weight_schedule(kind: str, start: float, end: float, images: int) -> Schedul
       The schedule, for `scheduled`.
 
     Raises:
-      ValueError: for an unknown kind, or fewer than 1 image.
+      ValueError: for an unknown kind, fewer than 1 image, or an exponential with an end at or below 0.
     """
-    shape = lookup("schedule", kind, _SHAPES)
     if images < 1:
         raise InputError(f"images: expected at least 1, got {images}")
+    if kind == "exponential":
+        if not start > 0 or not end > 0:
+            raise InputError(f"end: expected positive ends of an exponential schedule, got {start} and {end}")
+        log = weight_schedule("linear", math.log(start), math.log(end), images)
+        return lambda seen: jnp.exp(log(seen))
+    shape = lookup("schedule", kind, _SHAPES)
     return lambda seen: end + (start - end) * shape(jnp.asarray(seen, jnp.float32) / float(images))

@@ -8,6 +8,7 @@ Only the caller writes files, so a worker that is lost leaves nothing half done 
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import shutil
@@ -195,12 +196,8 @@ def ray(cells: Mapping[str, Cell], run: Run, options: LaunchOptions) -> Iterator
     if ours:
         _reach(options.ray_address)
         try:
-            cluster.init(
-                options.ray_address,
-                log_to_driver=False,
-                logging_level="WARNING",
-                **({} if options.ray_address else {"include_dashboard": False}),
-            )
+            here: dict[str, Any] = {} if options.ray_address else {"include_dashboard": False}
+            cluster.init(options.ray_address, log_to_driver=False, logging_level=logging.WARNING, **here)
         except (ConnectionError, ValueError) as error:
             raise InputError(f"ray_address: no Ray cluster at {options.ray_address!r}: {error}") from error
     try:

@@ -17,7 +17,7 @@ import tyro
 import jaxgan
 from jaxgan.config import Config, from_json, get_preset, to_json, with_fields
 from jaxgan.errors import InputError, lookup
-from jaxgan.losses import LOSSES
+from jaxgan.losses import LOSSES, find_loss
 from jaxgan.penalties import PENALTIES
 
 Fields = Mapping[str, Any]
@@ -196,8 +196,7 @@ class Cell:
 
     def check(self) -> None:
         """Raises InputError for what can be seen to be wrong before anything is trained."""
-        if ":" not in self.loss:
-            lookup("loss", self.loss, LOSSES)
+        find_loss(self.loss)
         self.config().check()
         _ = self.key
 
