@@ -72,7 +72,7 @@ class Dynamics:
             raise InputError(f"pack: expected a degree of at least 1, got {self.pack}")
         if isinstance(self.label_flip, float | int) and not 0 <= self.label_flip < 1:
             raise InputError(f"label_flip: expected a probability in [0, 1), got {self.label_flip}")
-        if isinstance(self.consensus, float | int) and self.consensus < 0:
+        if isinstance(self.consensus, float | int) and not self.consensus >= 0:
             raise InputError(f"consensus: expected a weight >= 0, got {self.consensus}")
         if self.lookahead is not None and (self.lookahead[0] < 1 or not 0 < self.lookahead[1] <= 1):
             raise InputError(f"lookahead: expected k >= 1 and 0 < alpha <= 1, got {self.lookahead}")
@@ -115,7 +115,8 @@ def mean_of_best(values: Array, fake_logits: Array, share: Array) -> Array:
     values = values.reshape(n, -1).mean(1)
     logits = jax.lax.stop_gradient(fake_logits).reshape(n, -1).mean(1)
     rank = jnp.argsort(jnp.argsort(-logits))
-    kept = rank < jnp.clip(jnp.ceil(share * n), 1, n)
+    count = jnp.ceil(share * n * (1 - 1e-6))  # a float32 share of 7/13 is not to keep 8 of 13
+    kept = rank < jnp.clip(count, 1, n)
     return jnp.where(kept, values, 0.0).sum() / kept.sum()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import io
 import pathlib
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
+from jaxgan import pictures
 from jaxgan.errors import InputError, unknown
 from jaxgan.files import write_atomically
 from jaxgan.losses import LOSSES, Loss, find_loss
@@ -154,9 +154,7 @@ def _picture(losses: dict[str, Loss], limit: float) -> bytes:
     figure.supxlabel(
         "logit of the side named, the other side's being 0; solid: value, dotted: gradient", fontsize=9
     )
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
+    return pictures.png_of_figure(figure, dpi=110)
 
 
 def losses(args: list[str], parse: Any) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -74,8 +75,13 @@ def scatter(points: np.ndarray, reference: np.ndarray | None = None) -> bytes:
     axes.set(
         xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - half, centre[1] + half), aspect="equal"
     )
+    return png_of_figure(figure)
+
+
+def png_of_figure(figure: Any, dpi: int | None = None) -> bytes:
+    """A matplotlib figure as a PNG file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", dpi=dpi or "figure")
     return buffer.getvalue()
 
 

@@ -6,16 +6,20 @@ open), `seeds.json`, and, at the end, `summary.json` and `report.html` with mean
 
 from __future__ import annotations
 
+import contextlib
 import html
 import pathlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxgan import pictures
+from jaxgan.checkpoint import Checkpoints, SaveError, abstract
 from jaxgan.config import Config, differences, to_json, with_fields
 from jaxgan.ensemble import Ensemble
 from jaxgan.environment import environment
@@ -26,6 +30,7 @@ from jaxgan.progress import Progress
 from jaxgan.report import format_number, page
 from jaxgan.run import RunFolder, create, new_folder
 from jaxgan.setup import Setup
+from jaxgan.state import GANState
 from jaxgan.step import Metrics
 from jaxgan.study.statistics import bootstrap_mean
 from jaxgan.train import Clock, Diverged, Loop, Signals, Stopped, saved_steps, write_reals
@@ -72,7 +77,7 @@ def train_seeds(config: Config, n: int, command: Sequence[str] | None = None) ->
             "environment": env,
         },
     )
-    return _Members(ensemble, folder).run(resumed=False)
+    return _Members(ensemble, folder).run()
 
 
 def is_seeds(path: pathlib.Path) -> bool:
@@ -88,25 +93,28 @@ def resume_seeds(folder: RunFolder) -> RunFolder:
       Diverged, Stopped, SaveError: as `train_seeds`.
     """
     record = folder.read(RECORD)
+    if missing := [name for name in ("seeds", "how", "config") if not record.get(name)]:
+        raise InputError(f"run: {str(folder.path / RECORD)!r} is damaged: it has no {missing[0]}")
     members = [_member_folder(folder, seed) for seed in record["seeds"]]
-    configs = [member.config() for member in members]
-    config = with_fields(configs[0], seed=record["seeds"][0])
-    for member, own in zip(members, configs, strict=True):
-        changed = differences(to_json(with_fields(own, seed=config.seed)), record["config"])
+    for member, seed in zip(members, record["seeds"], strict=True):
+        changed = differences({**record["config"], "seed": seed}, member.read("config.json"))
         if changed:
             raise InputError(
                 f"config.json of {str(member.path)!r} has changed: {'; '.join(changed)}; put it back"
             )
-    saved = [set(saved_steps(member)) for member in members if _alive(member)]
-    starts = sorted(set.intersection(*saved)) if saved else []
+    config = members[0].config()
+    alive = [member for member in members if _alive(member)]
+    if not alive:
+        raise Diverged(f"all {len(members)} members have diverged: there is nothing to go on with")
+    starts = sorted(set.intersection(*(set(saved_steps(member)) for member in alive)))
     ensemble = Ensemble(
         config, record["seeds"], how=record["how"], devices=config.compute.devices, starts=starts
     )
     for member in members:
         if changed := differences(member.read("run.json")["data"], ensemble.data):
             raise InputError(f"data.source: the data have changed since the run began: {'; '.join(changed)}")
-    folder.update_file(RECORD, status="running")
-    return _Members(ensemble, folder).run(resumed=True, at=starts[-1] if starts else None)
+    folder.update_file(RECORD, status="running", error=None)
+    return _Members(ensemble, folder).run(starts)
 
 
 def _alive(member: RunFolder) -> bool:
@@ -121,10 +129,19 @@ def _member_config(config: Config, seed: int) -> Config:
     return with_fields(config, seed=seed)
 
 
-def _member_setup(ensemble: Ensemble, k: int) -> Setup:
+@dataclass(frozen=True, eq=False)
+class _MemberSetup(Setup):
     """What one member's records need; the ensemble's program takes the place of its own."""
+
+    first: Callable[[], GANState]
+
+    def init(self) -> GANState:
+        return self.first()
+
+
+def _member_setup(ensemble: Ensemble, k: int) -> Setup:
     config = _member_config(ensemble.config, ensemble.seeds[k])
-    return Setup(
+    return _MemberSetup(
         config,
         ensemble.source,
         ensemble.gan,
@@ -133,7 +150,18 @@ def _member_setup(ensemble: Ensemble, k: int) -> Setup:
         None,
         ensemble.repeat,
         ensemble.sampler,
+        partial(ensemble.init_member, k),
     )
+
+
+class _Stopwatch(Clock):
+    """A clock stopped at the interval's end: one member's records do not slow the next one's figures."""
+
+    def __init__(self, clock: Clock, step: int) -> None:
+        self._reading = clock.read(step)
+
+    def read(self, step: int) -> tuple[float, float]:
+        return self._reading
 
 
 class _Quiet:
@@ -175,33 +203,71 @@ class _Members:
             loop.signals = self.signals
             self.loops.append(loop)
         self.alive = [_alive(loop.folder) for loop in self.loops]
+        self.open = [True] * len(self.loops)
         self.pending: list[Metrics] = []
 
-    def run(self, resumed: bool, at: int | None = None) -> RunFolder:
+    def run(self, starts: Sequence[int] | None = None) -> RunFolder:
+        """Trains all to the end and scores them; goes on from one of `starts`, if they are given."""
         with self.signals:
             try:
-                states, step = self._start(resumed, at)
+                states, step = self._start() if starts is None else self._restart(starts)
                 states = self._train(states, step)
                 self._finish(states)
             except Stopped as stopped:
                 self._close("stopped")
                 raise Stopped(stopped.signum, stopped.step, self.folder) from None
+            except Diverged as error:
+                self._close("diverged", str(error))
+                raise
             except BaseException as error:
-                self._close("failed", f"{type(error).__name__}: {error}")
+                with contextlib.suppress(Exception):
+                    self._close("failed", f"{type(error).__name__}: {error}")
+                if isinstance(error, OSError) and not isinstance(error, SaveError):
+                    raise SaveError(
+                        f"could not write in {str(self.folder.path)!r} ({error}); go on from the last good "
+                        f"checkpoints with: jaxgan resume {self.folder.path}"
+                    ) from error
                 raise
         return self.folder
 
-    def _start(self, resumed: bool, at: int | None) -> tuple[Any, int]:
-        step, states = 0, []
+    def _start(self) -> tuple[Any, int]:
+        return self.ensemble.joined([loop.start(resumed=False)[0] for loop in self.loops]), 0
+
+    def _restart(self, starts: Sequence[int]) -> tuple[Any, int]:
+        at = self._newest_readable(starts)
+        states, step = [], 0
         for k, loop in enumerate(self.loops):
-            if resumed and not self.alive[k]:  # its place in the program; nothing of it is recorded
+            if not self.alive[k]:  # its place in the program; nothing of it is recorded
+                self.open[k] = False
+                loop.checkpoints.close()
                 states.append(self.ensemble.init_member(k))
                 continue
-            if resumed and at is None:
-                loop.checkpoints.forget_after(-1)
-            state, step = loop.start(resumed, at)
+            state, step = loop.start(True, -1 if at is None else at)
             states.append(state)
         return self.ensemble.joined(states), step
+
+    def _newest_readable(self, starts: Sequence[int]) -> int | None:
+        """The newest of the steps that all members have saved, and saved well; None if there are none."""
+        like = abstract(jax.eval_shape(partial(self.ensemble.init_member, 0)))
+        alive = [loop for loop, alive in zip(self.loops, self.alive, strict=True) if alive]
+        bad: list[tuple[Loop, int]] = []
+        for at in sorted(starts, reverse=True):
+            unreadable = [loop for loop in alive if not _readable(loop.checkpoints, at, like)]
+            bad += [(loop, at) for loop in unreadable]
+            if not unreadable:
+                for loop, step in bad:
+                    loop.checkpoints._move_away(step)
+                    loop.progress.note(
+                        f"checkpoint {step} cannot be read; it was moved to checkpoints-broken, and all go "
+                        f"back to step {at:,}"
+                    )
+                return at
+        if starts:
+            raise InputError(
+                f"no checkpoints to go on from in {str(self.folder.path)!r}: none of {sorted(starts)} can be "
+                "read for every member"
+            )
+        return None
 
     def _train(self, states: Any, step: int) -> Any:
         inputs = self.ensemble.inputs(step)
@@ -225,14 +291,19 @@ class _Members:
         pending = [jax.device_get(metrics) for metrics in self.pending]
         self.pending.clear()
         series = {name: np.concatenate([m[name] for m in pending], axis=1) for name in pending[0]}
+        if "save" in due:  # so that whenever this process ends, all have the save before it in common
+            for loop, alive in zip(self.loops, self.alive, strict=True):
+                if alive:
+                    loop.checkpoints.wait()
+        stopwatch = _Stopwatch(clock, step)
         for k, loop in enumerate(self.loops):
             if not self.alive[k]:
                 continue
             loop.pending = [(step, {name: values[k] for name, values in series.items()})]
             try:
-                loop.interval(self.ensemble.member(states, k), step, due, clock)
+                loop.interval(self.ensemble.member(states, k), step, due, stopwatch)
             except Diverged as error:
-                self.alive[k] = False
+                self.alive[k] = self.open[k] = False
                 loop.progress.note(f"diverged: {error}")
                 loop.close("diverged", str(error))
         if not any(self.alive):
@@ -250,19 +321,37 @@ class _Members:
         for k, loop in enumerate(self.loops):
             if self.alive[k]:
                 loop.finish(self.ensemble.member(states, k))
+                self.open[k] = False
         summary = summarise(self.folder)
         self.progress.stop()
-        self.folder.update_file(RECORD, status="finished")
         write_summary(self.folder, summary)
+        self.folder.update_file(RECORD, status="finished", error=None)
         for line in summary_lines(summary):
             self.progress.note(line)
 
     def _close(self, status: str, error: str | None = None) -> None:
+        """Closes what is open, all of it; then raises the first failure to do so, if there was one."""
         self.progress.stop()
+        failures = []
         for k, loop in enumerate(self.loops):
-            if self.alive[k]:
-                loop.close(status, error)
+            if self.open[k]:
+                self.open[k] = False
+                try:
+                    loop.close(status, error)
+                except Exception as failure:
+                    failures.append(failure)
         self.folder.update_file(RECORD, status=status, error=error)
+        if failures:
+            raise failures[0]
+
+
+def _readable(checkpoints: Checkpoints, step: int, like: GANState) -> bool:
+    try:
+        checkpoints.restore(step, like)
+        checkpoints.meta(step)
+    except InputError:
+        return False
+    return True
 
 
 # --- the summary ---------------------------------------------------------------------------------

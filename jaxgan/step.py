@@ -56,14 +56,18 @@ def make_step(gan: GAN) -> Step:
             d_metrics.append(metrics)
         if not gan.reuse_fakes:
             fakes = game.generate(g, 2 * gan.d_steps, gan.d_steps - 1)
-        opponent = d if gan.dynamics.updates == "alternating" else replace(d, params=before.params)
-        g_grads, metrics = game.generator_gradients(g, opponent, fakes, aux)
+        opponent, g_aux = d, aux
+        if gan.dynamics.updates != "alternating":  # as it was, and all that it remembered
+            opponent, g_aux = replace(before, stats=d.stats), state.aux["penalties"]
+        g_grads, metrics = game.generator_gradients(g, opponent, fakes, g_aux)
         g = _updated(g, g_grads, fakes.stats, gan.g_optimizer)
 
         if gan.dynamics.updates == "extragradient":  # so far this was the trial step
-            fakes = game.generate(g, 0 if gan.reuse_fakes else 2, 0)
-            d_grads, d_stats, _, d_metrics[0] = game.discriminator_gradients(g, d, fakes, aux, 0)
-            g_grads, metrics = game.generator_gradients(g, d, fakes, aux)
+            fakes = game.generate(g, 0, 0)
+            d_grads, d_stats, _, d_metrics[0] = game.discriminator_gradients(g, d, fakes, g_aux, 0)
+            if not gan.reuse_fakes:
+                fakes = game.generate(g, 2, 0)
+            g_grads, metrics = game.generator_gradients(g, d, fakes, g_aux)
             d = _updated(replace(d, params=before.params), d_grads, d_stats, gan.d_optimizer)
             g = _updated(replace(g, params=state.generator.params), g_grads, fakes.stats, gan.g_optimizer)
 

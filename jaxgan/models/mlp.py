@@ -58,7 +58,7 @@ def _hidden(module: nn.Module, x: Array, train: bool) -> Array:
             width,
             use_bias=not normalised,
             dtype=fields.dtype,
-            kernel_init=lookup("init", fields.init, INITS)[0],
+            kernel_init=lookup("weight_init", fields.weight_init, INITS)[0],
             bias_init=_biases(fields.bias_init),
             name=f"dense_{i}",
         )
@@ -80,7 +80,7 @@ class Generator(nn.Module):
       bounded: tanh at the end, for images in [-1, 1]; points are unbounded.
       dtype: type of the computation; parameters and the output are float32.
       axis_name: mapped axis that batch normalisation averages over.
-      init: of the weights, a name in `INITS`: variance 1 / inputs ("lecun"), or 2 / inputs in hidden
+      weight_init: of the weights, a name in `INITS`: variance 1 / inputs ("lecun"), or 2 / inputs in hidden
         layers ("he").
       bias_init: hidden biases start uniform in plus and minus this.
       fourier: number of random Fourier features of the input; 0: none.
@@ -95,7 +95,7 @@ class Generator(nn.Module):
     bounded: bool = True
     dtype: Any = jnp.float32
     axis_name: str | None = None
-    init: str = "lecun"
+    weight_init: str = "lecun"
     bias_init: float = 0.0
     fourier: int = 0
     fourier_scale: float = 1.0
@@ -108,7 +108,7 @@ class Generator(nn.Module):
         out = nn.Dense(
             math.prod(self.shape),
             dtype=self.dtype,
-            kernel_init=lookup("init", self.init, INITS)[1],
+            kernel_init=lookup("weight_init", self.weight_init, INITS)[1],
             name="out",
         )
         x = out(x).astype(jnp.float32) * self.data_scale
@@ -126,7 +126,7 @@ class Discriminator(nn.Module):
       axis_name: mapped axis that batch normalisation averages over.
       spectral_norm: whether every layer is spectrally normalised.
       logits: number of logits an example.
-      init: of the weights, a name in `INITS`: variance 1 / inputs ("lecun"), or 2 / inputs in hidden
+      weight_init: of the weights, a name in `INITS`: variance 1 / inputs ("lecun"), or 2 / inputs in hidden
         layers ("he").
       bias_init: hidden biases start uniform in plus and minus this.
       fourier: number of random Fourier features of the input; 0: none.
@@ -141,7 +141,7 @@ class Discriminator(nn.Module):
     axis_name: str | None = None
     spectral_norm: bool = False
     logits: int = 1
-    init: str = "lecun"
+    weight_init: str = "lecun"
     bias_init: float = 0.0
     fourier: int = 0
     fourier_scale: float = 1.0
@@ -152,7 +152,7 @@ class Discriminator(nn.Module):
         """[batch, ...] -> logits [batch], or [batch, logits] if there are several; `label` is ignored."""
         x = (x / self.data_scale).reshape(x.shape[0], -1).astype(self.dtype)
         x = _hidden(self, x, train)
-        kernel_init = lookup("init", self.init, INITS)[1]
+        kernel_init = lookup("weight_init", self.weight_init, INITS)[1]
         out = nn.Dense(self.logits, dtype=self.dtype, kernel_init=kernel_init, name="out")
         logits = maybe_spectral(out, self.spectral_norm, x, train).astype(jnp.float32)
         return logits[:, 0] if self.logits == 1 else logits
@@ -178,7 +178,7 @@ class MLPConfig:
     """Spectral normalisation of the discriminator's layers."""
     d_logits: int = 1
     """Logits that the discriminator gives an example."""
-    init: Literal["lecun", "he"] = "lecun"
+    weight_init: Literal["lecun", "he"] = "lecun"
     """Variance of the first weights: 1 / inputs, or 2 / inputs in hidden layers."""
     bias_init: float = 0.0
     """Hidden biases start uniform in plus and minus this."""
@@ -208,7 +208,7 @@ class MLPConfig:
                 raise InputError(f"{name}: expected widths of at least 1, got {widths}")
         check_logits(self.d_logits)
         lookup("activation", self.g_activation or self.activation, ACTIVATIONS)
-        lookup("init", self.init, INITS)
+        lookup("weight_init", self.weight_init, INITS)
         for name in ("g_fourier", "d_fourier", "bias_init"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}: expected at least 0, got {getattr(self, name)}")
@@ -216,7 +216,7 @@ class MLPConfig:
             raise InputError(f"data_scale: expected a positive number, got {self.data_scale}")
         dtype = dtype_of(self.dtype)
         shared: dict[str, Any] = {
-            "init": self.init,
+            "weight_init": self.weight_init,
             "bias_init": self.bias_init,
             "fourier_scale": self.fourier_scale,
             "data_scale": self.data_scale,
