@@ -6,9 +6,10 @@ A `GAN` is what never changes (networks, loss, optimisers), a `GANState` is arra
 
 from typing import TYPE_CHECKING
 
+from jaxgan.dynamics import Dynamics
 from jaxgan.errors import InputError
 from jaxgan.latents import LATENTS, Latent
-from jaxgan.losses import LOSSES, Loss
+from jaxgan.losses import LOSSES, Claim, Loss
 from jaxgan.penalties import PENALTIES, Penalty
 from jaxgan.sharding import compile_step, make_mesh
 from jaxgan.state import GAN, GANState, Player, ema_schedule, init
@@ -24,6 +25,8 @@ __all__ = [
     "LATENTS",
     "LOSSES",
     "PENALTIES",
+    "Claim",
+    "Dynamics",
     "GANState",
     "InputError",
     "Latent",

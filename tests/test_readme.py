@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan import __main__, compile_step, init, losses, make_step
+from jaxgan import __main__, compile_step, init, laws, losses, make_step
 from jaxgan.config import PRESETS
 
 README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
@@ -37,6 +37,7 @@ def test_a_loss_of_ones_own_trains_as_the_shipped_one_does(names):
     r, f = jax.random.normal(jax.random.key(3), (2, 7))
     for ours, theirs in zip(losses.non_saturating()[:2], names["bce"][:2], strict=True):
         np.testing.assert_allclose(ours(r, f), theirs(r, f), rtol=1e-6)
+    assert not [v for v in laws.check(names["bce"]) if v.outcome == "broken"]
     batch = {"image": jax.random.normal(jax.random.key(4), (8, 28, 28, 1))}
     gan = dataclasses.replace(names["gan"], loss=names["bce"])
     state, metrics = compile_step(make_step(gan))(init(gan, jax.random.key(0), batch), batch)
