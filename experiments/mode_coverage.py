@@ -14,7 +14,9 @@ TIMES
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import pathlib
 import shlex
 import sys
@@ -22,6 +24,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 import tyro
 
@@ -163,6 +166,8 @@ def main(args: Args) -> int:
         if mixture not in GOALS:
             raise InputError(f"mixtures: expected ring or grid, got {mixture!r}")
     environment.start()
+    with contextlib.suppress(RuntimeError):  # two halves of the seeds keep two cores busier than one program
+        jax.config.update("jax_num_cpu_devices", min(args.seeds, os.cpu_count() or 1))
     names = list(LOSSES) if args.all else ["best recipe"]
     out = RESULTS if args.record else args.out
     stem = "mode_coverage_all" if args.all else "mode_coverage"

@@ -574,7 +574,7 @@ def toy_ring() -> Config:
 
     jaxgan train toy-ring: 0:51 on two CPU cores; 8 of 8 modes, 80 % high quality (floor 99 %).
     """
-    return _toy("ring", 8000, 0.25)
+    return _toy("ring", 9000, 0.25)
 
 
 def toy_grid() -> Config:
@@ -582,7 +582,7 @@ def toy_grid() -> Config:
 
     jaxgan train toy-grid: 1:35 on two CPU cores; 25 of 25 modes, 69 % high quality (floor 99 %).
     """
-    return _toy("grid", 12000, 1.0)
+    return _toy("grid", 13000, 1.0)
 
 
 _PRESETS: tuple[Callable[[], Config], ...] = (

@@ -195,7 +195,8 @@ class _Game:
             loss += weight * terms[name]
         metrics = terms | {"real_logits": real_logits.mean(), "fake_logits": fake_logits.mean()}
         if gan.loss.accuracy is not None:
-            metrics["accuracy"] = gan.loss.accuracy(real_logits, fake_logits).mean()
+            judged = self.gathered(real_logits), self.gathered(fake_logits)
+            metrics["accuracy"] = gan.loss.accuracy(*judged).mean()
         return loss, (new_stats, new_aux, metrics)
 
     def discriminator_gradients(
@@ -220,9 +221,8 @@ class _Game:
             look = lambda params: self.discriminator_loss(params, d.stats, fake, j, aux, lambda noise: fake)[
                 0
             ]
-            opponent = _updated(
-                opponent, self.mean(jax.grad(look)(opponent.params)), d.stats, gan.d_optimizer
-            )
+            slope = jax.tree.map(_off_zero, self.mean(jax.grad(look)(opponent.params)))
+            opponent = _updated(opponent, slope, d.stats, gan.d_optimizer)
         judge = lambda x: self.gathered(self.apply(gan.discriminator, opponent.params, d.stats, x, label)[0])
         fake_logits = judge(self.seen(fake, 4 * j + 3))
         values = gan.loss.generator(judge(real), fake_logits)
@@ -287,6 +287,11 @@ def _check(batch: Batch, gan: GAN) -> None:
             f"batch: expected a multiple of pack={gan.dynamics.pack} examples for each discriminator update, "
             f"got {examples // gan.d_steps}"
         )
+
+
+def _off_zero(gradient: Array) -> Array:
+    """0 becomes 1e-15, too little to matter: the roots in Adam and its like have no derivative at 0."""
+    return gradient + jnp.where(gradient == 0, 1e-15, 0.0).astype(gradient.dtype)
 
 
 def _updated(player: Player, grads: Any, stats: Any, optimizer: optax.GradientTransformation) -> Player:

@@ -45,6 +45,14 @@ class Gain(nn.Module):
         return 2.0 * self.param("a", nn.initializers.ones, ()) * z
 
 
+class Line(nn.Module):
+    """D(x) = psi x + b."""
+
+    @nn.compact
+    def __call__(self, x, label=None, *, train=False):
+        return nn.Dense(1)(x)[:, 0]
+
+
 class Smooth(nn.Module):
     """A hidden layer of tanh, with batch normalisation or without; one output is squeezed."""
 
@@ -62,7 +70,10 @@ class Smooth(nn.Module):
         return x[:, 0] if self.outputs == 1 else x
 
 
-def game(loss="wasserstein", players=(Point(), Slope()), g_rate=H, d_rate=H, dim=1, options=(), **dynamics):
+DIRAC = (Point(), Slope())
+
+
+def game(loss="wasserstein", players=DIRAC, g_rate=H, d_rate=H, dim=1, options=(), **dynamics):
     gan = GAN(
         *players, LOSSES[loss](), optax.sgd(g_rate), optax.sgd(d_rate), get_latent("normal", dim),
         dynamics=Dynamics(**dynamics),
@@ -97,6 +108,11 @@ def in_float64(tree):
 
 def floats(tree):
     return [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+
+
+def compiled(function):
+    """Little optimised: what takes long here is the compiler."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
 
 # --- the Dirac-GAN: data at 0, G(z) = theta, D(x) = psi x ---
@@ -235,7 +251,7 @@ def distances(gan, steps):
             state = step(state, zeros())[0]
             return state, size(state)
 
-        run = jax.jit(lambda state: jax.lax.scan(advance, state, length=steps)[1])
+        run = compiled(lambda state: jax.lax.scan(advance, state, length=steps)[1])
         return np.asarray([size(state), *run(state)])
 
 
@@ -243,7 +259,7 @@ def test_wgan_gp_does_not_converge_where_r1_does():
     r1 = distances(game("wasserstein", g_rate=0.05, d_rate=0.05, options=penalised("r1")), 1000)
     gp = distances(game("wasserstein", g_rate=0.05, d_rate=0.05, options=penalised("gradient_penalty")), 1000)
     assert r1[-100:].max() < 1e-6
-    assert 0.3 < gp[-400:].min()
+    assert gp[-400:].min() > 0.3
     assert gp.max() < 5
 
 
@@ -270,8 +286,8 @@ def test_optimistic_adam_ends_where_adam_circles():
         options = {"g_optimizer": optimizer, "d_optimizer": optimizer}
         return distances(game(updates="simultaneous", options=options), 3000)[-1]
 
-    assert end("optimistic_adam") < 0.01
-    assert end("adam") > 0.1
+    assert end("adam") > 0.03
+    assert end("optimistic_adam") < 1e-3
 
 
 # --- each option by hand ---
@@ -298,7 +314,7 @@ def test_simultaneous_generators_answer_the_old_discriminator():
 def test_a_penalty_has_one_state_in_both_halves_of_an_extragradient_step():
     """A lazy R1 that is due is due in the trial and after it, and counts once."""
     gan = game(updates="extragradient", options={"penalties": {"r1": (1.0, lazy(get_penalty("r1"), 2))}})
-    state, step, seen = init(gan, jax.random.key(0), zeros()), jax.jit(make_step(gan)), []
+    state, step, seen = init(gan, jax.random.key(0), zeros()), compiled(make_step(gan)), []
     for _ in range(4):
         state, metrics = step(state, zeros())
         seen.append(float(metrics["d/r1"]) > 0)
@@ -319,25 +335,26 @@ def logistic_losses(gan, real, z, weight):
     return lambda g_params, d_params: jnp.log1p(jnp.exp(-d(d_params, g(g_params)))).mean(), d_loss
 
 
-def finite_differences(function, tree, size=1e-5):
+def check_slopes(function, tree, slopes, size=1e-5):
+    """`slopes` against finite differences of `function` along random directions."""
     x, unravel = ravel_pytree(tree)
-    steps = size * jnp.eye(x.size)
-    values = jax.jit(jax.vmap(lambda move: function(unravel(x + move)) - function(unravel(x - move))))(steps)
-    return np.asarray(values / (2 * size))
+    for direction in np.random.default_rng(0).normal(size=(3, x.size)):
+        rise = function(unravel(x + size * direction)) - function(unravel(x - size * direction))
+        np.testing.assert_allclose(slopes @ direction, rise / (2 * size), rtol=1e-6, atol=1e-9)
 
 
 def moved(old, new):
     return np.asarray(ravel_pytree(old.params)[0] - ravel_pytree(new.params)[0])
 
 
-@pytest.mark.parametrize("k", [0, 1, 2])
+@pytest.mark.parametrize("k", [1, 2])
 def test_unrolled_generators_descend_the_objective_after_k_updates(k):
     """Finite differences of it in float64, with D's momentum going on from where it is."""
     with jax.enable_x64(True):
         real, d_optimizer = points(), optax.sgd(0.3, momentum=0.5)
         gan = smooth(unroll=k, options=penalised("r1", 0.5, d_optimizer=d_optimizer))
         state = in_float64(init(gan, jax.random.key(0), real))
-        new, _ = jax.jit(make_step(gan))(state, real)
+        new, _ = compiled(make_step(gan))(state, real)
         g_loss, d_loss = logistic_losses(gan, real["image"].astype(float), latents(state, 2, 6, 3), 0.5)
 
         def unrolled(g_params, k):
@@ -350,20 +367,23 @@ def test_unrolled_generators_descend_the_objective_after_k_updates(k):
             return g_loss(g_params, d_params)
 
         got = moved(state.generator, new.generator)
-        expected = finite_differences(lambda p: unrolled(p, k), state.generator.params)
-        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-9)
-        if k:
-            other = finite_differences(lambda p: unrolled(p, k - 1), state.generator.params)
-            assert np.abs(got - other).max() > 1e-3
+        check_slopes(lambda p: unrolled(p, k), state.generator.params, got)
+        other = ravel_pytree(jax.grad(unrolled)(state.generator.params, k - 1))[0]
+        assert np.abs(got - other).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_unrolling_survives_gradients_that_are_zero(name):
-    """The last bias of a relativistic discriminator has gradient 0: Adam's root is not to spread NaN."""
-    rates = {"d_optimizer": OPTIMIZERS[name](1e-3, 0.5, 0.9, 1e-8)}
-    gan = game("relativistic_paired", (Smooth(2), Smooth(1)), dim=3, options=rates, unroll=2)
-    state = init(gan, jax.random.key(0), points(8))
-    assert np.isfinite(jax.jit(make_step(gan))(state, points(8))[1]["g/grad_norm"])
+@pytest.mark.parametrize("name", [*OPTIMIZERS, "clipped"])
+def test_every_optimiser_can_be_unrolled(name):
+    """Also where a gradient is exactly 0, as of the bias of a relativistic discriminator: no NaN from roots."""
+    optimizer = OPTIMIZERS["sgd" if name == "clipped" else name](0.01, 0.5, 0.9, 1e-8)
+    if name == "clipped":
+        optimizer = optax.chain(optimizer, clip_weights(0.5))
+    options = {"d_optimizer": optimizer}
+    gan = game("relativistic_paired", (Gain(), Line()), unroll=2, options=options)
+    state = init(gan, jax.random.key(0), points(4, 1))
+    new, metrics = make_step(gan)(state, points(4, 1))
+    assert np.isfinite(metrics["g/grad_norm"])
+    assert np.isfinite(new.generator.params["a"])
 
 
 def test_consensus_is_the_gradient_of_half_the_squared_field():
@@ -373,23 +393,30 @@ def test_consensus_is_the_gradient_of_half_the_squared_field():
             options = penalised("r1", 0.5, reuse_fakes=True, d_optimizer=optax.sgd(1.0))
             gan = smooth(updates="simultaneous", consensus=gamma, options=options)
             state = in_float64(init(gan, jax.random.key(0), real))
-            new[gamma] = jax.jit(make_step(gan))(state, real)[0]
+            new[gamma] = compiled(make_step(gan))(state, real)[0]
         g_loss, d_loss = logistic_losses(gan, real["image"].astype(float), latents(state, 0, 6, 3), 0.5)
 
         def half_square(params):
             field = (jax.grad(g_loss, 0)(*params), jax.grad(d_loss, 1)(*params))
             return 0.5 * jnp.square(ravel_pytree(field)[0]).sum()
 
-        expected = 0.7 * finite_differences(half_square, (state.generator.params, state.discriminator.params))
         got = [
             moved(getattr(new[0.0], side), getattr(new[0.7], side)) for side in ("generator", "discriminator")
         ]
-        np.testing.assert_allclose(np.concatenate(got), expected, rtol=1e-6, atol=1e-9)
+        params = (state.generator.params, state.discriminator.params)
+        check_slopes(lambda p: 0.7 * half_square(p), params, np.concatenate(got))
         assert min(np.abs(half).max() for half in got) > 1e-2
 
 
 def test_top_k_keeps_the_highest_logits():
-    for n, share, kept in [(13, 7 / 13, 7), (8, 0.5, 4), (8, 0.51, 5), (8, 1e-9, 1), (8, 0.0, 1), (8, 1.0, 8)]:
+    for n, share, kept in [
+        (13, 7 / 13, 7),
+        (8, 0.5, 4),
+        (8, 0.51, 5),
+        (8, 1e-9, 1),
+        (8, 0.0, 1),
+        (8, 1.0, 8),
+    ]:
         logits = np.random.default_rng(n).permutation(n).astype(np.float32)
         values = np.exp2(-np.arange(n, dtype=np.float32))
         got = mean_of_best(jnp.asarray(values), jnp.asarray(logits), jnp.float32(share))
@@ -430,19 +457,18 @@ def test_flipped_labels_exchange_the_roles():
 
 def test_instance_noise_has_the_scheduled_size_and_is_drawn_anew_for_every_side():
     n, sigma = 4096, lambda step: 0.6 - 0.1 * step
-    sides = {"rr": lambda r, f: r * r, "ff": lambda r, f: f * f, "rf": lambda r, f: r * f}
-    for step, size in [(0, 0.6), (4, 0.2), (6, 0.0)]:
-        for name, product in sides.items():
-            frozen = {"loss": Loss(product, product), "d_optimizer": optax.sgd(0.0)}
+    reals, fakes, both = lambda r, f: r * r, lambda r, f: f * f, lambda r, f: r * f
+    for step, size in [(2, 0.4), (6, 0.0)]:
+        for loss in [Loss(reals, both), Loss(fakes, reals), Loss(both, fakes)]:
+            frozen = {"loss": loss, "d_optimizer": optax.sgd(0.0)}
             gan = game(instance_noise=sigma, options=frozen)
             state = init(gan, jax.random.key(0), zeros(n)).replace(step=jnp.int32(step))
             theta = jax.tree.map(jnp.zeros_like, state.generator.params)
             _, metrics = make_step(gan)(
                 state.replace(generator=state.generator.replace(params=theta)), zeros(n)
             )
-            expected = size**2 if name != "rf" else 0
-            for loss in ("d/adversarial", "g/loss"):
-                assert abs(float(metrics[loss]) - expected) <= 0.1 * size**2, (step, name, loss)
+            for value, product in zip((metrics["d/adversarial"], metrics["g/loss"]), loss[:2], strict=True):
+                assert abs(float(value) - (0 if product is both else size**2)) <= 0.1 * size**2
     each = keys.per_example(jax.random.key(2), 5)
     x, order = points(5)["image"], np.asarray([3, 1, 4, 0, 2])
     np.testing.assert_array_equal(noisy(x, 0.5, each)[order], noisy(x[order], 0.5, each[order]))
@@ -462,7 +488,7 @@ def test_one_logit_judges_a_pack_and_penalties_act_on_it():
     """r1 of D(x) = psi (x_1 + x_2) is psi^2 = 1, twice that of single examples."""
     shapes = []
     spy = lambda r, f: (shapes.append((r.shape, f.shape)), f - r)[1]
-    options = penalised("r1", options_of := 1.0, loss=Loss(spy, spy))  # noqa: F841
+    options = penalised("r1", loss=Loss(spy, spy))
     gan, real = game(players=(Gain(), Slope()), pack=2, options=options), points(6, 1)
     state = init(gan, jax.random.key(0), real)
     _, metrics = make_step(gan)(state, real)
@@ -473,10 +499,10 @@ def test_one_logit_judges_a_pack_and_penalties_act_on_it():
 
 def test_lookahead_goes_back_every_k_steps():
     """Slow weights in the state; between, and within, the steps are those of the same game without it."""
-    options, real = {"d_optimizer": optax.sgd(0.3, momentum=0.5)}, points()
-    gan = smooth(lookahead=(3, 0.25), options=options)
+    options, real = {"d_optimizer": optax.sgd(0.3, momentum=0.5)}, points(4, 1)
+    gan = game("hinge", (Gain(), Slope()), lookahead=(3, 0.25), options=options)
     step = compile_step(traced := counted(gan))
-    plain = jax.jit(make_step(smooth(options=options)))
+    plain = compiled(make_step(game("hinge", (Gain(), Slope()), options=options)))
     params = lambda s: (s.generator.params, s.discriminator.params)
     state = init(gan, jax.random.key(0), real)
     slow = jax.tree.map(np.asarray, params(state))
@@ -507,8 +533,8 @@ def counted(gan):
 
 def test_clipped_critics_stay_in_range():
     clipped = optax.chain(optax.rmsprop(0.05), clip_weights(0.1))
-    gan = smooth(unroll=1, options={"d_optimizer": clipped})
-    state, step = init(gan, jax.random.key(0), points()), jax.jit(make_step(gan))
+    gan = smooth(options={"d_optimizer": clipped})
+    state, step = init(gan, jax.random.key(0), points()), compiled(make_step(gan))
     largest = lambda: max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(state.discriminator.params))
     assert largest() > 0.2
     for _ in range(3):
@@ -524,7 +550,7 @@ def test_latent_consistency_asks_something_of_both_players():
         options = {"penalties": {"zcr": (weight, zcr)}, "d_optimizer": optax.sgd(1.0)}
         gan = smooth(options=options)
         state = in_float64(init(gan, jax.random.key(0), real))
-        new, metrics = jax.jit(make_step(gan))(state, real)
+        new, metrics = compiled(make_step(gan))(state, real)
         stream = jax.random.fold_in(jax.random.fold_in(state.key, state.step), 1)
         each = jax.vmap(lambda key: jax.random.fold_in(key, 0))(keys.per_example(stream, 6))
         dz = 0.5 * jax.vmap(lambda key: jax.random.normal(key, (3,)))(each)
@@ -554,33 +580,26 @@ def test_latent_consistency_asks_something_of_both_players():
 
 # --- all together, and on any devices ---
 
-EVERYTHING: dict[str, Any] = {
-    "top_k": lambda step: 1 - 0.2 * step,
-    "instance_noise": lambda step: 0.3 - 0.1 * step,
-    "label_flip": 0.3,
-    "pack": 2,
-    "lookahead": (2, 0.5),
+GAMES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "consensus": ("relativistic_average", {"consensus": 0.1, "label_flip": 0.3, "lookahead": (2, 0.5)}, {}),
+    "extragradient": (
+        "dual_contrastive",
+        {"updates": "extragradient", "pack": 2, "instance_noise": lambda step: 0.3 - 0.1 * step},
+        penalised("r1", 0.3),
+    ),
+    "unrolled": ("mmd_rbf", {"unroll": 1, "top_k": lambda step: 0.3}, {}),
 }
-GAMES = {
-    "all that alternates": ("relativistic_average", EVERYTHING | {"unroll": 1, "consensus": 0.1}),
-    "extragradient": ("dual_contrastive", EVERYTHING | {"updates": "extragradient"}),
-    "simultaneous": ("mmd_rbf", {"updates": "simultaneous", "consensus": 0.1, "pack": 2}),
-    "unrolled": ("dual_contrastive", {"unroll": 2, "top_k": lambda step: 0.3}),
-}
-
-
-def everything(name, rate=0.1, **options):
-    loss, dynamics = GAMES[name]
-    return game(loss, (Smooth(2, norm=True), Smooth(1)), rate, rate, 3, options, **dynamics)
 
 
 @pytest.mark.parametrize("name", GAMES)
 def test_devices_do_not_change_the_trajectory(name):
-    gan = everything(name, **penalised("r1", 0.3))
+    loss, dynamics, options = GAMES[name]
+    players = (Smooth(2, norm=True), Smooth(1) if name == "consensus" else Line())
+    gan = game(loss, players, 0.1, 0.1, 3, options, **dynamics)
     batches = [jax.tree.map(np.asarray, points(16, seed=i)) for i in range(3)]
     ends = []
-    for devices, how in [(1, "jit"), (4, "jit"), (4, "pmap")]:
-        mesh = make_mesh(jax.devices()[:devices])
+    for devices, how in [(1, "jit"), (4, "pmap")] + [(4, "jit")] * (name == "extragradient"):
+        mesh = make_mesh(jax.devices()) if devices > 1 else None
         state = init(gan, jax.random.key(0), batches[0], mesh)
         step, history = compile_step(make_step(gan), mesh, how=how), []
         for real in batches:
@@ -592,18 +611,19 @@ def test_devices_do_not_change_the_trajectory(name):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), end, ends[0])
 
 
-@pytest.mark.parametrize("name", ["all that alternates", "extragradient"])
-def test_all_options_at_once(name):
+def test_all_options_at_once():
     """Finite, one trace, nothing between host and device, and a state of arrays that stays as it is."""
     adam = OPTIMIZERS["optimistic_adam"](0.01, 0.5, 0.9, 1e-3)
     options = {
         "g_optimizer": adam,
-        "d_optimizer": optax.chain(adam, clip_weights(2.0)),
-        "penalties": {"r1": (0.3, lazy(get_penalty("r1"), 2)), "lecam": (0.1, get_penalty("lecam"))},
-        "d_steps": 2 if name == "all that alternates" else 1,
+        "d_optimizer": adam,
+        "penalties": {"r1": (0.3, lazy(get_penalty("r1"), 2))},
     }
-    gan = everything(name, **(options | {"loss": LOSSES["non_saturating"]()}))
-    step, real = compile_step(traced := counted(gan)), points(16)
+    players = (Smooth(2), Smooth(1))
+    every = {"unroll": 1, "pack": 2} | GAMES["consensus"][1] | {"instance_noise": lambda step: 0.1}
+    every |= {"top_k": lambda step: 1 - 0.2 * step}
+    gan = game("relativistic_average", players, dim=3, options=options, **every)
+    step, real = compiled(traced := counted(gan)), points(16)
     state = init(gan, jax.random.key(0), real)
     shapes = jax.tree.map(lambda x: (x.shape, x.dtype), state)
     before = np.asarray(ravel_pytree(state.generator.params)[0])

@@ -42,7 +42,8 @@ def plain(tmp_path, **changes):
 
 def images(tmp_path, **changes):
     """A DCGAN with batch norm in both players and a lazy penalty."""
-    config = small_dcgan(tmp_path, penalty=PenaltyConfig((("r1", 0.1),), every=2), **changes)
+    penalty, data = PenaltyConfig((("r1", 0.1),), every=2), DataConfig("mnist", "test", resolution=8)
+    config = small_dcgan(tmp_path, batch_size=4, penalty=penalty, data=data, **changes)
     return dataclasses.replace(config, g_optimizer=ADAM, d_optimizer=ADAM)
 
 
@@ -93,15 +94,16 @@ def same(a, b):
 @pytest.mark.parametrize("make", [points, images])
 def test_members_are_single_runs_mapped_or_in_a_loop(tmp_path, make):
     config = make(tmp_path)
-    mapped = trained(config, [LAST_SEED, 0], how="vmap", devices=1)
-    looped = trained(config, [LAST_SEED, 0], how="loop")
-    for k, seed in enumerate((LAST_SEED, 0)):
-        close(mapped[k], looped[k], 1e-6 if make is points else 1e-5)
-        close(alone(config, seed), looped[k], 1e-6)
-        close(alone(config, seed), mapped[k], 1e-5)
-    kernel = lambda member: member[0].generator.params["out"]["kernel"]
-    if make is points:
-        assert np.abs(kernel(mapped[0]) - kernel(mapped[1])).max() > 0.1
+    steps = STEPS if make is points else 3
+    mapped = trained(config, [0, LAST_SEED], steps, how="vmap", devices=1)
+    looped = trained(config, [0, LAST_SEED], steps, how="loop")
+    for ours, theirs in zip(mapped, looped, strict=True):
+        close(ours, theirs, 1e-6 if make is points else 1e-5)
+    single = alone(config, LAST_SEED, steps)
+    close(single, looped[1], 1e-6)
+    close(single, mapped[1], 1e-5)
+    loss = lambda member: member[1]["d/loss"]
+    assert np.abs(loss(mapped[0]) - loss(mapped[1])).min() > 1e-3
 
 
 def test_first_states_are_those_of_single_runs_bit_for_bit(tmp_path):
@@ -121,8 +123,7 @@ def test_streamed_members_have_their_own_order_and_flips(tmp_path):
     group = Ensemble(config, [3, 4])
     assert group.how == "loop"
     looped = trained(config, [3, 4], steps=3)
-    for k, seed in enumerate((3, 4)):
-        close(alone(config, seed, steps=3), looped[k], 1e-6)
+    close(alone(config, 4, steps=3), looped[1], 1e-6)
     with pytest.raises(InputError, match="how: expected 'loop' for data that is streamed"):
         Ensemble(config, [3, 4], how="vmap")
 
@@ -133,13 +134,13 @@ def test_a_member_does_not_depend_on_the_others(tmp_path):
     close(pair[1], triple[0], 1e-6)
 
 
-@pytest.mark.parametrize("devices", [2, 4])
-def test_members_on_several_devices_are_the_same(tmp_path, devices):
-    config = points(tmp_path)
+def test_members_on_several_devices_are_the_same(tmp_path):
+    config = plain(tmp_path, model=MLPConfig(g_widths=(8,), d_widths=(8,), g_batch_norm=True))
     hyper = {"g_optimizer.learning_rate": [1e-3, 2e-3, 3e-3, 4e-3]}
-    one, several = (trained(config, [4, 5, 6, 7], how="vmap", devices=n, hyper=hyper) for n in (1, devices))
+    one, two, four = (trained(config, [4, 5, 6, 7], how="vmap", devices=n, hyper=hyper) for n in (1, 2, 4))
     for k in range(4):
-        close(one[k], several[k], 1e-6)
+        close(one[k], two[k], 1e-6)
+        close(one[k], four[k], 1e-6)
 
 
 def test_devices_share_the_members_evenly(tmp_path):
@@ -184,34 +185,35 @@ def counted(monkeypatch):
     return traces
 
 
-@pytest.mark.parametrize("how", ["vmap", "loop"])
-def test_numbers_as_inputs_are_numbers_as_constants(tmp_path, monkeypatch, how):
+def test_numbers_as_inputs_are_numbers_as_constants(tmp_path, monkeypatch):
     config = plain(tmp_path, penalty=PenaltyConfig((("r1", 0.3),)), ema=dataclasses.replace(
         plain(tmp_path).ema, ramp_up=False
     ), steps=2 * STEPS)  # fmt: skip
     traces = counted(monkeypatch)
-    members = trained(config, [1, 1, 2], how=how, devices=1, hyper=HYPER)
+    mapped = trained(config, [1, 1, 2], how="vmap", devices=1, hyper=HYPER)
     assert len(traces) == 1, "one program for all values"
+    members = trained(config, [1, 1, 2], how="loop", hyper=HYPER)
+    assert len(traces) == 2, "one program that goes round"
     for k in range(2):
         constant = with_fields(config, **{name: values[k] for name, values in HYPER.items()})
-        close(alone(constant, 1), members[k], 2e-6)
+        single = alone(constant, 1)
+        close(single, members[k], 2e-6)
+        close(single, mapped[k], 2e-6)
     kernel = lambda member: member[0].discriminator.params["out"]["kernel"]
     assert np.abs(kernel(members[0]) - kernel(members[1])).max() > 1e-3
 
 
 def test_b2_as_an_input_is_b2_to_float32(tmp_path):
     config = plain(tmp_path)
-    hyper = {"d_optimizer.b2": [0.99, 0.9]}
-    members = trained(config, [1, 1], how="vmap", devices=1, hyper=hyper)
-    for k, b2 in enumerate(hyper["d_optimizer.b2"]):
-        close(alone(with_fields(config, **{"d_optimizer.b2": b2}), 1), members[k], 1e-4)
+    members = trained(config, [1, 1], how="vmap", devices=1, hyper={"d_optimizer.b2": [0.9, 0.999]})
+    close(alone(with_fields(config, **{"d_optimizer.b2": 0.999}), 1), members[1], 1e-4)
 
 
 # --- what run_members says -----------------------------------------------------------------------
 
 
 def test_records_bests_and_ends(tmp_path):
-    config = plain(tmp_path, steps=50, evaluate_every=20)
+    config = plain(tmp_path, steps=50, evaluate_every=20, sample_every=10)
     seen = []
     members = run_members(config, [0, 7], devices=1, on_record=seen.append)
     assert seen == [20, 40, 50]
@@ -273,7 +275,8 @@ def test_a_diverging_member_disturbs_no_other(tmp_path):
     (_, metrics) = alone(with_fields(config, **{rate: 1e30}), 1)
     finite = np.all([np.isfinite(values) for values in metrics.values()], 0)
     lost = members[1]
-    assert lost.diverged_at == 1 + int(np.argmin(finite)) and not finite.all()
+    assert not finite.all()
+    assert lost.diverged_at == 1 + int(np.argmin(finite))
     assert (lost.curve, lost.final, lost.best, lost.samples) == ([], {}, None, None)
     for k in (0, 2):
         assert (members[k].curve, members[k].final) == (calm[k].curve, calm[k].final)

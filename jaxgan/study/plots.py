@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = ("#2563eb", "#c2410c", "#059669", "#7c3aed", "#b45309", "#0891b2", "#be185d", "#64748b")
+_COLOURS = ("#2563eb", "#c2410c", "#059669", "#7c3aed", "#eab308", "#0891b2", "#ec4899", "#64748b", "#84cc16")
 
 
 def _treatment(result: CellResult) -> str:
@@ -164,8 +164,9 @@ def panels(analysis: DatasetAnalysis, store: Store) -> bytes | None:
         axes.set_yticks([])
         for spine in axes.spines.values():
             spine.set_color("#cbd5e1")
-        name = variant.result.cell.variant.replace(", ", "\n", 1)
-        axes.set_title(name if len(name) < 48 else name[:46] + "…", fontsize=6.5, loc="left")
+        lines = variant.result.cell.variant.split(", ")
+        title = "\n".join(line if len(line) <= 31 else line[:30] + "…" for line in lines)
+        axes.set_title(title, fontsize=6.2, loc="left")
         mean = variant.final[analysis.metrics[0].name]
         axes.set_xlabel(f"seed {seed}" + (f"; mean {mean.mean:.3g}" if mean else ""), fontsize=6.5)
         if samples is None or not np.isfinite(samples).all():
@@ -216,8 +217,8 @@ def pairs(analysis: DatasetAnalysis) -> bytes:
         matrix[c.a, c.b], matrix[c.b, c.a] = c.delta, -c.delta
         if c.adjusted is not None and c.adjusted <= 0.05:
             sure += [(c.b, c.a), (c.a, c.b)]
-    size = 2.6 + 0.2 * n
-    figure = _figure(size + 0.9, size, dpi=100)
+    size = 4.0 + 0.18 * n
+    figure = _figure(size + 0.8, size, dpi=100)
     axes = figure.add_subplot()
     image = axes.imshow(matrix, cmap="RdBu", vmin=-1, vmax=1)
     if sure:
@@ -225,7 +226,7 @@ def pairs(analysis: DatasetAnalysis) -> bytes:
     names = [variant.result.cell.variant for variant in analysis.variants]
     axes.set_xticks(range(n), names, rotation=90, fontsize=6.5)
     axes.set_yticks(range(n), names, fontsize=6.5)
-    bar = figure.colorbar(image, ax=axes, shrink=0.6)
-    bar.set_label("row against column: blue, the row is better", fontsize=7)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8)
+    bar.set_label("blue: the row is better", fontsize=7)
     bar.ax.tick_params(labelsize=7)
     return _png(figure)

@@ -211,11 +211,12 @@ def _protocol(analyses: Sequence[DatasetAnalysis]) -> str:
     items = [
         f"Headline score: {named}. All scores are of the averaged (EMA) generator.",
         "Final is the last step. Best is, for each seed, the evaluated step with the lowest main score (sliced "
-        "Wasserstein distance of points, Frechet distance of images): it is chosen by the data, so it flatters.",
-        "A seed has diverged when its losses or gradients were no longer finite. It is not dropped: at the end it "
-        "counts as the worst of the scale (0 for shares and counts); where the scale has no end (distances), it has "
-        "the worst rank in orders and tests, and the mean is that of the other seeds, whose number is stated. Its "
-        "best is what it had before.",
+        "Wasserstein distance of points, Frechet distance of images): it flatters in that score, and need not in "
+        "another.",
+        "A seed has diverged when a loss, a gradient norm or its main score was no longer finite. It is not dropped: "
+        "at the end it counts as the worst of the scale (0 for shares and counts); where the scale has no end "
+        "(distances), it has the worst rank in orders and tests, and the mean is that of the other seeds, whose "
+        "number is stated. Its best is what it had before.",
         "A seed has collapsed when it ends with fewer than half of the mixture's modes, or of the classes.",
         "Intervals: percentile bootstrap of the mean over seeds, 95 % nominal, enumerated in full up to 9 seeds. For "
         "so few they are too narrow: of 5 normal values they cover the mean in about 84 %, of 10 in 90 %.",

@@ -18,6 +18,7 @@ import jaxgan
 from jaxgan.config import Config, from_json, get_preset, to_json, with_fields
 from jaxgan.errors import InputError, lookup
 from jaxgan.losses import LOSSES, find_loss
+from jaxgan.losses.files import is_file, split
 from jaxgan.penalties import PENALTIES
 
 Fields = Mapping[str, Any]
@@ -154,7 +155,7 @@ class Cell:
     @property
     def variant(self) -> str:
         """The cell's name within its dataset; what is left at its default is left out."""
-        loss = self.loss if ":" not in self.loss else f"{pathlib.Path(self.loss).name}"
+        loss = pathlib.Path(self.loss).name if is_file(self.loss) else self.loss
         parts = [] if self.penalty == "default" else [self.penalty if self.penalty != "none" else ""]
         parts += [] if self.dynamics == "default" else [self.dynamics]
         return ", ".join([loss, *(part for part in parts if part)])
@@ -189,8 +190,8 @@ class Cell:
         """What determines the result: configuration, seeds, version, and the content of a loss's file."""
         config = to_json(self.config())
         kept = {name: value for name, value in config.items() if name not in _NOT_IDENTITY}
-        if ":" in self.loss:
-            path, _, name = self.loss.rpartition(":")
+        if is_file(self.loss):
+            path, name = split(self.loss)
             kept["loss"] = f"{_content_hash(path)}:{name}"
         return {"config": kept, "seeds": list(self.seeds), "jaxgan": jaxgan.__version__}
 
@@ -211,8 +212,8 @@ class Cell:
         return cls(**{**plain, "seeds": tuple(plain["seeds"]), "fields": fields})
 
 
-def _content_hash(path: str) -> str:
+def _content_hash(path: pathlib.Path) -> str:
     try:
-        return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()[:16]
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     except OSError as error:
-        raise InputError(f"loss: expected FILE:NAME, cannot read {path!r}: {error.strerror}") from error
+        raise InputError(f"loss: expected FILE:NAME, cannot read {str(path)!r}: {error.strerror}") from error
