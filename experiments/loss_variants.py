@@ -34,23 +34,26 @@ DYNAMICS_FOR = tuple(name for name in ("non_saturating", "hinge", "relativistic_
 
 DEFAULT = Spec(
     datasets=("toy-ring",),
-    penalties=("none", "r1=0.01+r2=0.01"),
+    losses=tuple(name for name in LOSSES if name != "geometric"),  # which is hinge
+    penalties=("none", "r1=0.003+r2=0.003"),
     dynamics=("default", "updates=simultaneous", "updates=extragradient"),
     dynamics_for=DYNAMICS_FOR,
     seeds=5,
     fields={
-        "steps": 1500,
-        "batch_size": 256,
+        "steps": 1000,
+        "batch_size": 128,
         "evaluate_every": 250,
-        "model.g_widths": (128, 128),
-        "model.d_widths": (128, 128),
+        "model.g_widths": (64, 64, 64),
+        "model.d_widths": (64, 64, 64),
+        "dynamics.instance_noise": 0.0,
+        "dynamics.instance_noise_end": 0.5,
     },
-    loss_fields={name: {"model.d_logits": 8} for name in VECTOR_CRITICS},
+    loss_fields={name: {"model.d_logits": 4} for name in VECTOR_CRITICS},
 )
 ALL = dataclasses.replace(
     DEFAULT,
     datasets=("toy-ring", "toy-grid"),
-    penalties=("none", "r1=0.01", "r1=0.01+r2=0.01", "gradient_penalty=1"),
+    penalties=("none", "r1=0.003", "r1=0.003+r2=0.003", "gradient_penalty=1"),
     seeds=10,
     fields={**DEFAULT.fields, "steps": 4000, "evaluate_every": 500},
 )

@@ -89,7 +89,8 @@ def row(mixture: str, name: str, members: list[Member], seconds: float) -> dict[
     }
     for which in ("final", "best"):
         for score in ("modes", "high_quality", "reverse_kl"):
-            values = [(m.final if which == "final" else m.best or {}).get(score) for m in finished]
+            group = finished if which == "final" else members
+            values = [(m.final if which == "final" else m.best or {}).get(score) for m in group]
             values = [value for value in values if value is not None]
             if values:
                 interval = bootstrap_mean(values)
@@ -130,6 +131,9 @@ def goals(rows: list[dict[str, Any]]) -> list[str]:
     lines = []
     for r in rows:
         modes, quality = GOALS[r["mixture"]]
+        if "final_modes" not in r:
+            lines.append(f"{r['mixture']}: NOT met: all diverged")
+            continue
         got = r["final_modes"]["mean"], r["final_high_quality"]["mean"]
         met = got[0] >= modes and got[1] >= quality and not r["diverged"]
         lines.append(
@@ -165,6 +169,8 @@ def main(args: Args) -> int:
     for mixture in args.mixtures:
         if mixture not in GOALS:
             raise InputError(f"mixtures: expected ring or grid, got {mixture!r}")
+    if args.record and args.steps:
+        raise InputError(f"record: expected the recipe's own steps, got {args.steps:,}")
     environment.start()
     with contextlib.suppress(RuntimeError):  # two halves of the seeds keep two cores busier than one program
         jax.config.update("jax_num_cpu_devices", min(args.seeds, os.cpu_count() or 1))
@@ -202,7 +208,8 @@ def main(args: Args) -> int:
                 "rows": rows,
                 "published": PUBLISHED,
             }
-            write_atomically(out / f"{stem}.json", json.dumps(record, indent=1) + "\n")
+            write_atomically(args.out / f"{stem}.json", json.dumps(record, indent=1) + "\n")
+    write_atomically(out / f"{stem}.json", json.dumps(record, indent=1) + "\n")
     print(table(rows, args.mixtures), end="")
     write_atomically(out / f"{stem}.md", table(rows, args.mixtures))
     if args.all:

@@ -121,7 +121,7 @@ def recipe(name: Recipe, *, full: bool = False, steps: int | None = None) -> Con
 
 
 def earlier_run(out: pathlib.Path, config: Config) -> RunFolder | None:
-    """The newest finished run of `config` in `out`, or else the newest that was stopped."""
+    """The newest finished run of `config` in `out`, or else the newest that diverged or was interrupted."""
     wanted = to_json(dataclasses.replace(config, out=""))
     found: dict[str, RunFolder] = {}
     for path in sorted(out.glob("[0-9]*-*")):
@@ -132,7 +132,8 @@ def earlier_run(out: pathlib.Path, config: Config) -> RunFolder | None:
                 found[folder.read("run.json")["status"]] = folder
         except InputError:  # no run, or one of another version
             continue
-    return found.get("finished") or found.get("stopped")
+    left = (found.get(status) for status in ("finished", "diverged", "stopped", "failed", "running"))
+    return next(filter(None, left), None)
 
 
 def finished_run(out: pathlib.Path, config: Config) -> RunFolder:
@@ -143,6 +144,8 @@ def finished_run(out: pathlib.Path, config: Config) -> RunFolder:
     if folder.read("run.json")["status"] == "finished":
         print(f"{folder.path} is finished already")
         return folder
+    if folder.read("run.json")["status"] == "diverged":
+        raise Diverged(folder.read("run.json")["error"])
     return resume(folder)
 
 
@@ -217,7 +220,7 @@ def main(args: Args) -> None:
         raise InputError(f"record: expected the steps of the setting, got {args.steps:,}")
     start()
     configs = {name: recipe(name, full=args.full, steps=args.steps) for name in args.recipes}
-    entries = []
+    entries, diverged = [], []
     for seed in range(args.seeds):
         for name, config in configs.items():
             config = dataclasses.replace(config, seed=seed, out=str(args.out))
@@ -225,6 +228,7 @@ def main(args: Args) -> None:
                 entries.append(entry(name, finished_run(args.out, config)))
             except Diverged as error:
                 print(f"{TITLES[name]}, seed {seed}, diverged: {error}")
+                diverged.append({"recipe": name, "seed": seed, "error": str(error)})
             except Stopped as stop:
                 print(f"stopped at step {stop.step:,}; the same command goes on from there")
                 raise SystemExit(128 + stop.signum) from stop
@@ -237,8 +241,10 @@ def main(args: Args) -> None:
         "environment": environment(),
         "published": {title: {"modes": m, "reverse_kl": kl} for title, (m, kl) in PUBLISHED.items()},
         "runs": entries,
+        "diverged": diverged,
     }
     text = table(entries)
+    text += "".join(f"\n\n{TITLES[d['recipe']]}, seed {d['seed']}: diverged ({d['error']})" for d in diverged)
     print(f"\n{text}\n")
     stem = "stacked_mnist_full" if args.full else "stacked_mnist"
     for folder in (args.out, RESULTS) if args.record else (args.out,):

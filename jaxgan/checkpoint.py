@@ -168,7 +168,7 @@ class Checkpoints:
                 broken.append(step)
                 continue
             for bad in broken:
-                self._move_away(bad)
+                self.set_aside(bad)
             return state, meta, broken
         found = f"none of {sorted(broken)} can be read" if broken else "there is none"
         raise InputError(f"no checkpoint to go on from in {str(self._folder)!r}: {found}")
@@ -179,7 +179,8 @@ class Checkpoints:
             shutil.rmtree(self._folder / str(later), ignore_errors=True)
         self._manager.reload()
 
-    def _move_away(self, step: int) -> None:
+    def set_aside(self, step: int) -> None:
+        """Moves a checkpoint that cannot be read to `checkpoints-broken`."""
         self._set_aside.mkdir(exist_ok=True)
         target = self._set_aside / str(step)
         shutil.rmtree(target, ignore_errors=True)

@@ -105,6 +105,10 @@ def resume(args: list[str]) -> None:
     parsed = parse(_Resume, args, "resume")
     environment.start()
     folder = RunFolder(parsed.run)
+    if is_seeds(parsed.run.resolve().parent) and not is_seeds(parsed.run):
+        raise InputError(
+            f"run: {str(parsed.run)!r} is one of several seeds; resume them together: {parsed.run.resolve().parent}"
+        )
     if is_seeds(parsed.run):
         if parsed.steps is not None:
             raise InputError("steps: cannot change for a run of several seeds")

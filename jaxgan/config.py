@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class PenaltyConfig:
     every: int = 1
     """Apply them in one of so many discriminator updates, as many times as strongly."""
     target: float = 1.0
-    """Gradient norm that gradient_penalty aims at."""
+    """Gradient norm that gradient_penalty, lipschitz_penalty and dragan aim at."""
     one_sided: bool = False
     """Whether gradient_penalty leaves smaller norms alone."""
     options: tuple[tuple[str, float], ...] = ()
@@ -111,7 +112,7 @@ class DynamicsConfig:
         """
         for name in ("top_k", "top_k_start", "instance_noise_end"):
             value, positive = getattr(self, name), name != "top_k_start"
-            if is_number(value) and (not 0 <= value <= 1 or (positive and value == 0)):
+            if is_number(value) and (not 0 <= value <= 1 or value == (0 if positive else 1)):
                 raise InputError(f"dynamics.{name}: expected a part of 1, got {value}")
         if is_number(self.instance_noise) and self.instance_noise < 0:
             raise InputError(f"dynamics.instance_noise: expected at least 0, got {self.instance_noise}")
@@ -126,6 +127,18 @@ class DynamicsConfig:
             return self.instance_noise * jnp.clip(1 - step / (steps * self.instance_noise_end), 0, 1)
 
         off = lambda value, neutral: is_number(value) and value == neutral
+        for name, switch, neutral in (
+            ("top_k_start", "top_k", 1),
+            ("instance_noise_end", "instance_noise", 0),
+            ("lookahead_alpha", "lookahead", 0),
+        ):
+            value = getattr(self, name)
+            if (
+                is_number(value)
+                and value != getattr(DynamicsConfig, name)
+                and off(getattr(self, switch), neutral)
+            ):
+                raise InputError(f"dynamics.{name}: has no use without dynamics.{switch}, got {value}")
         return Dynamics(
             updates=self.updates,
             unroll=self.unroll,
@@ -153,7 +166,7 @@ class AdamConfig:
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     """How the learning rate goes to 0 over the run, if it does."""
     kind: Literal["adam", "optimistic_adam", "sgd", "rmsprop"] = "adam"
-    """adam, optimistic_adam, sgd (b1 is its momentum) or rmsprop (b2 is its decay)."""
+    """adam, optimistic_adam, sgd (b1 is its momentum) or rmsprop (b1 is its momentum, b2 its decay)."""
     clip_weights: float = 0.0
     """Keep all weights within this of 0 (the first WGAN); 0: do not."""
     orthogonal: float = 0.0
@@ -178,11 +191,12 @@ class AdamConfig:
             value = getattr(self, name)
             if is_number(value) and not holds():
                 raise InputError(f"optimizer: expected {expected}, got {name} = {value}")
-        rate: Any = self.learning_rate
-        if self.schedule == "linear":
-            rate = optax.linear_schedule(self.learning_rate, 0.0, updates)
-        elif self.schedule == "cosine":
-            rate = optax.cosine_decay_schedule(self.learning_rate, updates)
+        rates: dict[str, Any] = {
+            "constant": lambda: self.learning_rate,
+            "linear": lambda: optax.linear_schedule(self.learning_rate, 0.0, updates),
+            "cosine": lambda: optax.cosine_decay_schedule(self.learning_rate, updates),
+        }
+        rate = lookup("schedule", self.schedule, rates)()
         kind = lookup("optimizer kind", self.kind, OPTIMIZERS)(rate, self.b1, self.b2, self.eps)
         around = [kind]
         if self.orthogonal:
@@ -299,20 +313,21 @@ class Config:
           InputError: for unknown names and numbers out of range.
         """
         self.check()
-        self._check_penalty_options()
+        self._check_penalties()
         if self.dynamics.pack > 1 and self.model.conditional:
             raise InputError(
                 f"dynamics.pack: expected 1 with a conditional model, as a pack has no one class, "
                 f"got {self.dynamics.pack}"
             )
+        calls = 2 if self.dynamics.updates == "extragradient" else 1  # of the optimisers in a step
         generator, discriminator = self.model.build(shape, n_classes)
         return GAN(
             generator=generator,
             discriminator=discriminator,
             loss=self._loss(),
             penalties={name: (weight, self._penalty(name)) for name, weight in self.penalty.weights},
-            g_optimizer=self.g_optimizer.build(self.steps),
-            d_optimizer=self.d_optimizer.build(self.steps * self.d_steps),
+            g_optimizer=self.g_optimizer.build(self.steps * calls),
+            d_optimizer=self.d_optimizer.build(self.steps * self.d_steps * calls),
             latent=get_latent(self.latent.kind, self.latent.dim, self.latent.scale),
             d_steps=self.d_steps,
             reuse_fakes=self.reuse_fakes,
@@ -321,37 +336,80 @@ class Config:
         )
 
     def _loss(self) -> Loss:
-        build, options = find_loss(self.loss), dict(self.loss_options)
+        build = find_loss(self.loss)
         known = inspect.signature(build).parameters
-        for name in options:
-            if name not in known:
-                raise unknown(f"option of loss {self.loss!r}", name, known)
+        options = _options(f"loss {self.loss!r}", self.loss_options, known)
         if "label_smoothing" in known:
+            if "label_smoothing" in options and not (
+                is_number(self.label_smoothing) and not self.label_smoothing
+            ):
+                raise InputError("label_smoothing: given twice, by itself and among loss_options")
             options.setdefault("label_smoothing", self.label_smoothing)
         elif not is_number(self.label_smoothing) or self.label_smoothing:
             raise InputError(f"label_smoothing: loss {self.loss!r} has none, got {self.label_smoothing}")
         return build(**options)
 
     def _penalty(self, name: str) -> Penalty:
+        known = inspect.signature(lookup("penalty", name, PENALTIES)).parameters
         given = {"target": self.penalty.target, "one_sided": self.penalty.one_sided}
-        given |= dict(self.penalty.options)
-        options = inspect.signature(lookup("penalty", name, PENALTIES)).parameters
-        penalty = get_penalty(name, **{key: value for key, value in given.items() if key in options})
+        own = tuple((option, value) for option, value in self.penalty.options if option in known)
+        options = {key: value for key, value in given.items() if key in known} | _options(name, own, known)
+        penalty = get_penalty(name, **options)
         if self.penalty.schedule != "constant":
             images = self.steps * self.d_steps * self.batch_size
             factor = weight_schedule(self.penalty.schedule, 1.0, self.penalty.end, images)
             penalty = scheduled(penalty, factor, self.batch_size * self.penalty.every)
         return lazy(penalty, self.penalty.every)
 
-    def _check_penalty_options(self) -> None:
+    def _check_penalties(self) -> None:
+        penalty = self.penalty
+        names = [name for name, _ in penalty.weights]
+        if len(set(names)) < len(names):
+            raise InputError(f"penalty.weights: expected each name once, got {', '.join(names)}")
+        for name, weight in penalty.weights:
+            if is_number(weight) and not (weight >= 0 and math.isfinite(weight)):
+                raise InputError(f"penalty.weights: expected a weight >= 0, got {name} {weight}")
+        if penalty.end < 0:
+            raise InputError(f"penalty.end: expected a factor >= 0, got {penalty.end}")
         takes = {
             option
-            for name, _ in self.penalty.weights
+            for name in names
             for option in inspect.signature(lookup("penalty", name, PENALTIES)).parameters
         }
-        for name, _ in self.penalty.options:
+        for name, _ in penalty.options:
             if name not in takes:
                 raise unknown("option of the penalties", name, takes)
+        for name in ("target", "one_sided"):
+            if getattr(penalty, name) != getattr(PenaltyConfig, name) and name not in takes:
+                raise InputError(
+                    f"penalty.{name}: none of the penalties ({', '.join(names) or 'none'}) takes it"
+                )
+
+
+def _options(
+    of: str, given: Sequence[tuple[str, Any]], known: Mapping[str, inspect.Parameter]
+) -> dict[str, Any]:
+    """Numbers of the command line, as the types that the defaults of `known` have."""
+    options = {}
+    for name, value in given:
+        if name not in known:
+            raise unknown(f"option of {of}", name, known)
+        default = known[name].default
+        if is_number(value):
+            if isinstance(default, bool):
+                if value not in (0, 1):
+                    raise InputError(f"{name}: expected 0 or 1, got {value}")
+                value = bool(value)
+            elif isinstance(default, int):
+                if value != int(value):
+                    raise InputError(f"{name}: expected a whole number, got {value}")
+                value = int(value)
+            elif isinstance(default, tuple):
+                value = (float(value),)
+            elif not isinstance(default, float):
+                raise InputError(f"{name}: this option of {of} is no number, and can be given in Python only")
+        options[name] = value
+    return options
 
 
 def with_fields(config: Config, **fields: Any) -> Config:
@@ -368,11 +426,12 @@ def with_fields(config: Config, **fields: Any) -> Config:
 
 
 def _with_field(group: Any, full_name: str, path: Sequence[str], value: Any) -> Any:
-    if isinstance(group, tuple):  # pairs of names and numbers, such as penalty.weights.r1
-        if path[0] not in dict(group):
+    if isinstance(group, tuple) and all(isinstance(pair, tuple) for pair in group):
+        # pairs of names and numbers, such as penalty.weights.r1
+        if len(path) > 1 or path[0] not in dict(group):
             raise unknown("field", full_name, [full_name.removesuffix(path[0]) + name for name, _ in group])
         return tuple((name, value if name == path[0] else old) for name, old in group)
-    known = [f.name for f in dataclasses.fields(group)]
+    known = [f.name for f in dataclasses.fields(group)] if dataclasses.is_dataclass(group) else []
     if path[0] not in known:
         raise unknown("field", full_name, [".".join([*full_name.split(".")[: -len(path)], f]) for f in known])
     inner = value if len(path) == 1 else _with_field(getattr(group, path[0]), full_name, path[1:], value)
@@ -411,6 +470,8 @@ def _from_plain(kind: Any, plain: Mapping[str, Any], prefix: str = "") -> Any:
             number = hints[name] is float and type(value) is int
             if type(value) is not hints[name] and not number:
                 raise InputError(f"{prefix}{name}: expected {hints[name].__name__}, got {value!r}")
+        if typing.get_origin(hints[name]) is Literal and value not in typing.get_args(hints[name]):
+            raise unknown(f"{prefix}{name}", str(value), typing.get_args(hints[name]))
         if dataclasses.is_dataclass(hints[name]) and isinstance(value, Mapping):
             value = _from_plain(hints[name], value, f"{prefix}{name}.")
         values[name] = _frozen(value)

@@ -31,13 +31,15 @@ class Dynamics:
         move from the same point. "extragradient": both make a trial step, and then move from where
         they were by the gradients found there, on the same examples (Gidel et al. 2019, A variational
         inequality perspective on GANs, eq. 10-11; the optimisers see both gradients, as in their
-        algorithm 4). The last two take one discriminator update a step.
+        algorithm 4, so their schedules count two updates a step). The last two take one discriminator
+        update a step.
       unroll: the generator's loss is taken after so many further updates of the discriminator, and
         differentiated through them (Metz et al. 2017, Unrolled GANs, eq. 8).
       consensus: gamma; both players also descend gamma/2 ||v||^2, with v the gradients of both losses
         (Mescheder et al. 2017, The numerics of GANs, eq. 9).
       top_k: step -> share of the fakes, those with the highest logits, that the generator learns from
-        (Sinha et al. 2020, Top-k training of GANs, eq. 3).
+        (Sinha et al. 2020, Top-k training of GANs, eq. 3). A loss that compares examples still looks
+        at the others; a loss of features has no such order and is refused.
       instance_noise: step -> standard deviation of the Gaussian noise that is added to all that the
         discriminator sees (Arjovsky, Bottou 2017, section 3; Sonderby et al. 2017, section 3.1.1).
       label_flip: probability with which a real and the fake beside it change places for the

@@ -118,6 +118,11 @@ class Ensemble:
         if not self.hyper and len(set(self.seeds)) < len(self.seeds):
             raise InputError(f"seeds: expected different ones, got {self.seeds}")
         for name, values in self.hyper.items():
+            if name.split(".")[0] in ("latent", "model", "data", "compute"):
+                raise InputError(
+                    f"hyper: expected fields of the loss, penalties, dynamics, optimisers or EMA, got {name}, which "
+                    "says how members start or what is sampled"
+                )
             if len(values) != len(self.seeds):
                 raise InputError(
                     f"hyper: expected one {name} for each of {len(self.seeds)} members, got {len(values)}"
@@ -363,19 +368,19 @@ class _Recorder:
             variables = self._ensemble.member(states, k).ema
             scores = self._quick(variables)
             main = scores[self._evaluator.main]
-            if not np.isfinite(main):
+            if not (np.isfinite(main) and evaluation.is_finite(variables)):
                 self._diverged[k] = step
                 continue
             images = step * config.batch_size * config.d_steps
             means = {name: float(values[k].mean()) for name, values in series.items()}
             curve.append({"step": step, "images": images, "score": main, **scores, **means})
             best = self._best[k]
-            if best is None or main < best[0]:
+            if best is None or main <= best[0]:
                 # a copy: the program reuses the buffers of the states that it is given
                 self._best[k] = (main, step, jax.tree.map(jnp.copy, variables))
 
     def _quick(self, variables: Any) -> dict[str, float]:
-        generate = self._ensemble.sampler.stream(variables, evaluation.FIRST_SEED)
+        generate = self._ensemble.sampler.stream(variables, evaluation.QUICK_SEED)
         if len(self._ensemble.source.shape) == 1:  # scores of points are cheap: all of them
             scores = self._evaluator(generate, self._ensemble.config.quick_n).scores
             return {name: score.value for name, score in scores.items()}

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from jaxgan.data import open_source
 from jaxgan.errors import InputError
 from jaxgan.metrics import Evaluator, make_evaluator
@@ -12,6 +15,12 @@ from jaxgan.run import load
 from jaxgan.sampling import Sampler
 
 FIRST_SEED = 1_000_000  # of scored fakes; those of grids start at 0
+QUICK_SEED = 2_000_000  # of the scores on the way: the best is scored again on other fakes
+
+
+def is_finite(variables: Any) -> bool:
+    """Whether all arrays are (uint8 images would hide a NaN)."""
+    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(variables))
 
 
 def score(evaluator: Evaluator, sampler: Sampler, variables: Any, n: int) -> dict[str, Any]:

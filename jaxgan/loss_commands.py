@@ -15,6 +15,7 @@ import tyro
 from jaxgan import pictures
 from jaxgan.errors import InputError, unknown
 from jaxgan.files import write_atomically
+from jaxgan.laws import Broken, check, shape_law
 from jaxgan.losses import LOSSES, Loss, find_loss
 
 Positional = tyro.conf.Positional
@@ -80,8 +81,6 @@ def check_lines(name: str) -> tuple[list[str], bool]:
     Raises:
       InputError: if there is no such loss.
     """
-    from jaxgan.laws import check
-
     verdicts = check(find_loss(name)())
     marks = {"holds": "ok     ", "broken": "BROKEN ", "skipped": "-      "}
     lines = [f"{marks[v.outcome]} {v.law:12} {v.detail}" for v in verdicts]
@@ -105,6 +104,11 @@ def plot(names: tuple[str, ...], out: pathlib.Path, limit: float) -> None:
     if out.suffix.lower() != ".png":
         raise InputError(f"out: expected a .png file, got {str(out)!r}")
     losses = {name: find_loss(name)() for name in (names or LOSSES)}
+    for name, loss in losses.items():
+        try:
+            shape_law(loss)
+        except Broken as broken:
+            raise InputError(f"loss: {name!r} cannot be plotted: {broken}") from broken
     write_atomically(out, _picture(losses, limit))
 
 

@@ -110,7 +110,8 @@ def clip_weights(limit: float) -> optax.GradientTransformation:
         step = jnp.clip(value + step.astype(value.dtype), -bound, bound) - value
         # value + (bound - value) may be rounded to the wrong side of the bound: one float less then.
         arrived = value + step
-        lower, higher = (jnp.nextafter(step, jnp.full_like(step, end)) for end in (-jnp.inf, jnp.inf))
+        fixed = jax.lax.stop_gradient(step)  # nextafter has no derivative
+        lower, higher = (jnp.nextafter(fixed, jnp.full_like(step, end)) for end in (-jnp.inf, jnp.inf))
         return jnp.where(arrived > bound, lower, jnp.where(arrived < -bound, higher, step))
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)

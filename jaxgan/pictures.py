@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -107,7 +108,7 @@ def curves(panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[flo
     colours = ("#2563eb", "#c2410c", "#059669", "#7c3aed", "#64748b")
     for i, (title, lines) in enumerate(panels.items()):
         axes = figure.add_subplot(rows, columns, i + 1)
-        for (name, (x, y)), colour in zip(lines.items(), colours * 3, strict=False):
+        for (name, (x, y)), colour in zip(lines.items(), itertools.cycle(colours), strict=False):
             axes.plot(x, y, label=name, color=colour, linewidth=1.1, marker="." if len(x) < 3 else None)
         axes.set_title(title, fontsize=10, loc="left")
         axes.set_xlabel(x_label, fontsize=8)

@@ -248,4 +248,4 @@ def _restore(folder: RunFolder, gan: GAN, data: Mapping[str, Any], which: str | 
 def best_step(folder: RunFolder) -> int | None:
     """Step of the lowest main score so far; None if nothing was scored."""
     scored = [(r["score"], r["step"]) for r in folder.records() if r.get("score") is not None]
-    return min(scored)[1] if scored else None
+    return min(scored, key=lambda pair: (pair[0], -pair[1]))[1] if scored else None

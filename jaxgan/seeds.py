@@ -256,7 +256,7 @@ class _Members:
             bad += [(loop, at) for loop in unreadable]
             if not unreadable:
                 for loop, step in bad:
-                    loop.checkpoints._move_away(step)
+                    loop.checkpoints.set_aside(step)
                     loop.progress.note(
                         f"checkpoint {step} cannot be read; it was moved to checkpoints-broken, and all go "
                         f"back to step {at:,}"
@@ -267,6 +267,9 @@ class _Members:
                 f"no checkpoints to go on from in {str(self.folder.path)!r}: none of {sorted(starts)} can be "
                 "read for every member"
             )
+        have = {loop.folder.path.name: loop.checkpoints.steps() for loop in alive}
+        if any(len(steps) > 1 for steps in have.values()):  # more than an interrupted first save leaves
+            raise InputError(f"no step that all members have saved: {have}; nothing was changed")
         return None
 
     def _train(self, states: Any, step: int) -> Any:
@@ -378,21 +381,22 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
         for which in ("final", "best"):
             values = [s[which]["scores"][name]["value"] for s in scores.values() if s.get(which)]
             values = [value for value in values if value is not None]
-            entry[which] = bootstrap_mean(values)._asdict() | {"values": values} if values else None
+            entry[which] = None
+            if values:
+                entry[which] = bootstrap_mean(values)._asdict() | {"values": values, "of": len(members)}
         summary["scores"][name] = entry
     summary["main"] = first["main"]
     return summary
 
 
 def _interval(entry: dict[str, Any] | None) -> str:
+    """Mean and interval, and of how many seeds where not of all."""
     if entry is None:
         return "–"
     text = format_number(entry["mean"])
-    return (
-        text
-        if entry["low"] is None
-        else f"{text} [{format_number(entry['low'])}, {format_number(entry['high'])}]"
-    )
+    if entry["low"] is not None:
+        text += f" [{format_number(entry['low'])}, {format_number(entry['high'])}]"
+    return text if entry["n"] == entry["of"] else f"{text} ({entry['n']} of {entry['of']})"
 
 
 def summary_lines(summary: dict[str, Any]) -> list[str]:

@@ -214,13 +214,13 @@ class _Game:
 
     # --- the generator ---
 
-    def generator_loss(self, fake: Array, d_params: Any, d: Player, aux: Any, j: int) -> Array:
+    def generator_loss(
+        self, fake: Array, d_params: Any, d: Player, aux: Any, j: int, regenerate: Callable[[Array], Array]
+    ) -> Array:
         gan, (real, label) = self.gan, self.seen_reals(j)
         opponent = Player(d_params, d.stats, d.opt_state)
         for _ in range(gan.dynamics.unroll):
-            look = lambda params: self.discriminator_loss(params, d.stats, fake, j, aux, lambda noise: fake)[
-                0
-            ]
+            look = lambda params: self.discriminator_loss(params, d.stats, fake, j, aux, regenerate)[0]
             slope = jax.tree.map(_off_zero, self.mean(jax.grad(look)(opponent.params)))
             opponent = _updated(opponent, slope, d.stats, gan.d_optimizer)
         judge = lambda x: self.gathered(self.apply(gan.discriminator, opponent.params, d.stats, x, label)[0])
@@ -232,7 +232,8 @@ class _Game:
 
     def generator_gradients(self, g: Player, d: Player, fakes: _Fakes, aux: Any) -> tuple[Any, Metrics]:
         j = self.gan.d_steps - 1
-        loss, fake_grads = jax.value_and_grad(self.generator_loss)(fakes.x, d.params, d, aux, j)
+        regenerate = lambda noise: fakes.of(g.params, fakes.latents + noise)
+        loss, fake_grads = jax.value_and_grad(self.generator_loss)(fakes.x, d.params, d, aux, j, regenerate)
         grads = fakes.pull_back(fake_grads)
         if any(penalty.generator for _, penalty in self.gan.penalties.values()):
             term, extra = jax.value_and_grad(self.generator_penalties)(g.params, d, fakes, j)
@@ -264,8 +265,9 @@ class _Game:
 
         def losses(g_params: Any, d_params: Any) -> tuple[Array, Array]:
             fake = fakes.of(g_params, fakes.latents)
-            d_loss = self.discriminator_loss(d_params, d.stats, fake, j, aux, lambda noise: fake)[0]
-            return self.generator_loss(fake, d_params, d, aux, j), d_loss
+            regenerate = lambda noise: fakes.of(g_params, fakes.latents + noise)
+            d_loss = self.discriminator_loss(d_params, d.stats, fake, j, aux, regenerate)[0]
+            return self.generator_loss(fake, d_params, d, aux, j, regenerate), d_loss
 
         g_grads = self.mean(jax.grad(lambda g_params: losses(g_params, d_params)[0])(g_params))
         d_grads = self.mean(jax.grad(lambda d_params: losses(g_params, d_params)[1])(d_params))
@@ -290,8 +292,8 @@ def _check(batch: Batch, gan: GAN) -> None:
 
 
 def _off_zero(gradient: Array) -> Array:
-    """0 becomes 1e-15, too little to matter: the roots in Adam and its like have no derivative at 0."""
-    return gradient + jnp.where(gradient == 0, 1e-15, 0.0).astype(gradient.dtype)
+    """What is nearly 0 becomes 1e-15: the roots in Adam and its like have no derivative at 0."""
+    return jnp.where(jnp.abs(gradient) < 1e-15, jnp.asarray(1e-15, gradient.dtype), gradient)
 
 
 def _updated(player: Player, grads: Any, stats: Any, optimizer: optax.GradientTransformation) -> Player:

@@ -19,7 +19,7 @@ import numpy as np
 
 from jaxgan import evaluation, pictures
 from jaxgan.checkpoint import Checkpoints, SaveError, abstract
-from jaxgan.config import Config, differences, to_json
+from jaxgan.config import Config, differences
 from jaxgan.data import Images
 from jaxgan.environment import environment
 from jaxgan.errors import InputError
@@ -130,7 +130,8 @@ def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
     """
     config = folder.config()
     saved = _saved_config(folder)
-    constant = {config.g_optimizer.schedule, config.d_optimizer.schedule} == {"constant"}
+    own = folder.read("config.json")  # as it was given: `config` takes a loss file from the run's own copy
+    constant = _constant(config)
     if steps is not None:
         reached = max(saved_steps(folder), default=0)
         if steps < max(reached, 1):
@@ -138,10 +139,13 @@ def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
                 f"steps: expected at least {max(reached, 1)}, which the run has reached, got {steps}"
             )
         if not constant:
-            raise InputError("steps: cannot change, as the learning rate follows a schedule over the run")
+            raise InputError(
+                "steps: cannot change, as a learning rate, penalty, noise or share of fakes follows a schedule "
+                "over the run"
+            )
     if saved is not None and constant:  # then the number of steps changes nothing before its end
         saved["steps"] = config.steps
-    if saved is not None and (changed := differences(saved, to_json(config))):
+    if saved is not None and (changed := differences(saved, own)):
         raise InputError(
             f"config.json of {str(folder.path)!r} has changed since the checkpoint: {'; '.join(changed)}; "
             "put it back, or start a new run"
@@ -153,8 +157,14 @@ def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
     if changed := differences(recorded, setup.data):
         raise InputError(f"data.source: the data have changed since the run began: {'; '.join(changed)}")
     if steps is not None:
-        folder.write("config.json", to_json(config))
+        folder.write("config.json", {**own, "steps": steps})
     return Loop(setup, folder).run(resumed=True)
+
+
+def _constant(config: Config) -> bool:
+    """Whether the number of steps changes nothing before its end."""
+    schedules = {config.g_optimizer.schedule, config.d_optimizer.schedule, config.penalty.schedule}
+    return schedules == {"constant"} and config.dynamics.top_k == 1 and config.dynamics.instance_noise == 0
 
 
 def saved_steps(folder: RunFolder) -> list[int]:
@@ -385,7 +395,11 @@ class Loop:
         self.progress.update(record, self.best)
 
     def _meta(self) -> dict[str, Any]:
-        return {"config": to_json(self.config), "best": self.best, "train_seconds": round(self.seconds, 1)}
+        return {
+            "config": self.folder.read("config.json"),
+            "best": self.best,
+            "train_seconds": round(self.seconds, 1),
+        }
 
     def _read_metrics(self, step: int, state: GANState) -> dict[str, Any]:
         """Means over the interval; raises Diverged at the first step with a number that is not finite."""
@@ -412,10 +426,14 @@ class Loop:
         return record | {name: float(values.mean()) for name, values in series.items()}
 
     def _evaluate(self, state: GANState, record: dict[str, Any]) -> float:
-        generate = self.setup.sampler.stream(state.ema, evaluation.FIRST_SEED)
+        generate = self.setup.sampler.stream(state.ema, evaluation.QUICK_SEED)
         score = self.evaluator.quick(generate, self.config.quick_n)
+        if not (np.isfinite(score) and evaluation.is_finite(state.ema)):
+            raise Diverged(
+                f"step {record['step']}: not finite: the averaged generator, or its {self.evaluator.main}"
+            )
         record |= {"score": score, "score_name": self.evaluator.main}
-        if self.best is None or score < self.best["score"]:
+        if self.best is None or score <= self.best["score"]:  # the later of equals, as Orbax keeps it
             self.best = {"step": record["step"], "score": score}
         return score
 

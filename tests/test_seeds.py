@@ -101,8 +101,9 @@ def test_every_member_is_a_run(whole, tmp_path):
             assert ours[which]["scores"][name] == expected, name
     assert [r["step"] for r in member.records()] == [r["step"] for r in single.records()]
     for a, b in zip(member.records(), single.records(), strict=True):
-        for name in ("d/loss", "g/loss", "d/grad_norm", "score"):
-            assert a.get(name) == pytest.approx(b.get(name), rel=1e-3)
+        assert a.keys() == b.keys()
+        for name in a.keys() & {"d/loss", "g/loss", "d/grad_norm", "score"}:
+            assert a[name] == pytest.approx(b[name], rel=1e-3)
     assert {p.name for p in member.samples.iterdir()} == {p.name for p in single.samples.iterdir()}
     assert (member.samples / "reals.png").read_bytes() == (single.samples / "reals.png").read_bytes()
     run = load(member.path)
@@ -112,7 +113,7 @@ def test_every_member_is_a_run(whole, tmp_path):
     assert again["scores"]["sliced_wasserstein"] == pytest.approx(
         ours["final"]["scores"]["sliced_wasserstein"]
     )
-    assert "report" in member.report.read_text()
+    assert "seed-00002" in member.report.read_text()
 
 
 def test_the_summary_is_of_the_members(whole):
@@ -202,8 +203,8 @@ def test_a_signal_while_scoring_keeps_what_is_scored(whole, tmp_path, monkeypatc
 def test_terminated_and_then_killed_changes_no_bit(tmp_path, capsys):
     """As processes: SIGTERM, exit status and what to do next; then SIGKILL while it goes on; then to the end."""
     flags = (
-        FLAGS.replace("--steps 40", "--steps 600")
-        .replace("y 20", "y 200")
+        FLAGS.replace("--steps 40", "--steps 300")
+        .replace("y 20", "y 100")
         .replace("--checkpoint-every 10", "--checkpoint-every 20")
     )
     reference = tmp_path / "whole"
@@ -233,7 +234,7 @@ def test_terminated_and_then_killed_changes_no_bit(tmp_path, capsys):
     assert status(folder)[0] == "running"
     assert main(["resume", str(folder.path)]) == 0
     assert status(folder) == ("finished", ["finished"] * 2)
-    same_folders(RunFolder(reference / folder.path.name), folder, 600)
+    same_folders(RunFolder(reference / folder.path.name), folder, 300)
 
 
 def test_members_go_on_from_the_newest_step_that_all_have(whole, finished, capsys):

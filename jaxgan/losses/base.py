@@ -116,6 +116,12 @@ def check_smoothing(label_smoothing: float) -> None:
         raise InputError(f"label_smoothing: expected 0 <= label_smoothing < 1, got {label_smoothing}")
 
 
+def check_positive(name: str, value: float) -> None:
+    """Raises ValueError for a number that is not positive."""
+    if isinstance(value, float | int) and not value > 0:
+        raise InputError(f"{name}: expected a positive number, got {value}")
+
+
 def unless_smoothed(claim: Claim, label_smoothing: float) -> Claim | None:
     """The claim, which smoothed targets void."""
     return claim if isinstance(label_smoothing, float | int) and label_smoothing == 0 else None

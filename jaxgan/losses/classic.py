@@ -10,6 +10,7 @@ from jaxgan.errors import InputError
 from jaxgan.losses.base import (
     Claim,
     Loss,
+    check_positive,
     check_smoothing,
     criterion,
     make_loss,
@@ -176,9 +177,8 @@ def geometric(*, margin: float = 1.0, slack: float = 1.0) -> Loss:
     References:
       Lim, Ye (2017), Geometric GAN, eq. 10-13.
     """
-    for name, value in (("margin", margin), ("slack", slack)):
-        if isinstance(value, float | int) and not value > 0:
-            raise InputError(f"{name}: expected a positive number, got {value}")
+    check_positive("margin", margin)
+    check_positive("slack", slack)
     claim = Claim(
         "total_variation",
         1.0,

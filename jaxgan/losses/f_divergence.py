@@ -8,16 +8,17 @@ data. G minimises -E_q[f*(g(v))], or, non-saturating, -E_q[g(v)].
 Nowozin, Cseke, Tomioka (2016), f-GAN, eq. 4-7 and tables 1, 2, 6. All activations here increase with
 v, so that reals get the higher logits.
 
-Exponentials overflow float32 near 88. Beyond |v| = 20 both terms go on along their tangents: value
-and gradient stay finite for every logit, and nothing changes for optimal logits within 20 (density
-ratios between e^-20 and e^20, for most members).
+Exponentials overflow float32 near 88. Beyond |v| = 20 both terms go on along their tangents (but for
+Pearson's parabola; earlier for alphas far from 0 and 1, where exponents are larger): value and gradient
+stay finite for every logit up to 1e9, and nothing changes where the optimal logit is within 20: for
+density ratios between e^-20 and e^20, or e^-10 and e^10 for Neyman's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +40,7 @@ class _Variational(NamedTuple):
     middle: float = 0.0
 
 
-def _tangent_beyond(term: Term, limit: float = TANGENT) -> Term:
+def _tangent_beyond(term: Term, limit: Any = TANGENT) -> Term:
     """`term` up to |v| = limit, its tangents after that."""
 
     def continued(v: Array) -> Array:
@@ -50,8 +51,8 @@ def _tangent_beyond(term: Term, limit: float = TANGENT) -> Term:
     return continued
 
 
-def _f_loss(form: _Variational, claim: Claim, non_saturating: bool) -> Loss:
-    g, conjugate = _tangent_beyond(form.activation), _tangent_beyond(form.conjugate)
+def _f_loss(form: _Variational, claim: Claim, non_saturating: bool, limit: Any = TANGENT) -> Loss:
+    g, conjugate = _tangent_beyond(form.activation, limit), _tangent_beyond(form.conjugate, limit)
     return make_loss(
         lambda real, fake: -g(real) + conjugate(fake),
         (lambda real, fake: -g(fake)) if non_saturating else (lambda real, fake: -conjugate(fake)),
@@ -97,7 +98,7 @@ def f_pearson(*, non_saturating: bool = False) -> Loss:
     """
     claim = Claim("pearson", 0.0, 1.0, "2 (p/q - 1)", lambda p, q: 2 * (p / q - 1))
     form = _Variational(lambda v: v, lambda v: 0.25 * jnp.square(v) + v)
-    return _f_loss(form, claim, non_saturating)
+    return _f_loss(form, claim, non_saturating, limit=1e9)  # no exponential: a parabola to the end
 
 
 def f_neyman(*, non_saturating: bool = False) -> Loss:
@@ -185,4 +186,5 @@ def f_alpha(*, alpha: float = 0.5, non_saturating: bool = False) -> Loss:
         lambda v: jnp.expm1((alpha - 1) * v) / (alpha - 1),
         lambda v: jnp.expm1(alpha * v) / alpha,
     )
-    return _f_loss(form, claim, non_saturating)
+    steepest = jnp.maximum(jnp.abs(alpha), jnp.abs(alpha - 1))
+    return _f_loss(form, claim, non_saturating, limit=TANGENT / jnp.maximum(1.0, steepest))

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.errors import InputError
-from jaxgan.losses.base import Array, Claim, Criterion, Loss, same_shape
+from jaxgan.losses.base import Array, Claim, Criterion, Loss, check_positive, same_shape
 
 Kernel = Callable[[Array], Array]
 
@@ -175,8 +175,8 @@ def sinkhorn(*, epsilon: float = 1.0, iterations: int = 30) -> Loss:
     W is entropic optimal transport, W = min <P, C> + epsilon KL(P || uniform), by `iterations` of the
     log-domain algorithm (averaged, symmetric updates), through which gradients flow. G minimises it,
     the critic maximises it. It tends to the squared Wasserstein-2 distance as epsilon goes to 0, and
-    to ||mean x - mean y||^2 as it grows. It compares points with themselves, so it is biased in
-    small batches (it is exempt from the law "batch_size" where batches are drawn anew).
+    to ||mean x - mean y||^2 as it grows. Points are compared with themselves too, so the expectation
+    over batches drawn anew depends a little on their size; repeating a batch changes nothing.
 
     Args:
       epsilon: blur, in units of the cost.
@@ -190,8 +190,7 @@ def sinkhorn(*, epsilon: float = 1.0, iterations: int = 30) -> Loss:
       Genevay, Peyre, Cuturi (2018), Learning generative models with Sinkhorn divergences, eq. 3.
       Feydy et al. (2019), Interpolating between optimal transport and MMD, eq. 3 and algorithm 1.
     """
-    if isinstance(epsilon, float | int) and not epsilon > 0:
-        raise InputError(f"epsilon: expected a positive number, got {epsilon}")
+    check_positive("epsilon", epsilon)
     if iterations < 1:
         raise InputError(f"iterations: expected at least 1, got {iterations}")
 

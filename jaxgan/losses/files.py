@@ -29,7 +29,8 @@ def load_loss(name: str) -> Callable[..., Loss]:
     """The loss FILE.py:NAME, as a function of its options.
 
     Args:
-      name: the file, which is run, and the name in it of a `Loss`, of a pair (discriminator,
+      name: the file, which is run by itself (what it imports must be installed, as runs keep a copy of
+        this one file only), and the name in it of a `Loss`, of a pair (discriminator,
         generator), or of a function (with defaults for all its options) that returns one.
 
     Returns:
@@ -47,13 +48,10 @@ def load_loss(name: str) -> Callable[..., Loss]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    sys.path.insert(0, str(path.resolve().parent))  # for what stands beside it
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever the user's file raises
         raise InputError(f"loss: running '{path}' raised {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(str(path.resolve().parent))
     if not hasattr(module, attribute):
         own = [
             name
@@ -71,11 +69,15 @@ def load_loss(name: str) -> Callable[..., Loss]:
 
     def build(**options: Any) -> Loss:
         try:
-            made = _as_loss(value := found(**options))
+            inspect.signature(found).bind(**options)
         except TypeError as error:
             raise InputError(
                 f"loss: {name!r} cannot be called with {options or 'no options'}: {error}"
             ) from error
+        try:
+            made = _as_loss(value := found(**options))
+        except Exception as error:  # whatever the user's function raises
+            raise InputError(f"loss: {name!r} raised {type(error).__name__}: {error}") from error
         if made is None:
             raise InputError(f"loss: expected {name!r} to return a jaxgan.Loss, got {type(value).__name__}")
         return made

@@ -17,6 +17,7 @@ from jaxgan.losses.base import (
     Claim,
     Criterion,
     Loss,
+    check_positive,
     check_smoothing,
     make_loss,
     paired_accuracy,
@@ -70,11 +71,15 @@ def relativistic_paired_hinge(*, margin: float = 1.0) -> Loss:
     """Hinge, in pairs: D max(0, m - (D(x) - D(G(z)))), G max(0, m + (D(x) - D(G(z)))).
 
     Args:
-      margin: m.
+      margin: m, positive.
+
+    Raises:
+      ValueError: if `margin` is not positive.
 
     References:
       Jolicoeur-Martineau (2019), The relativistic discriminator; (2020), On relativistic f-divergences.
     """
+    check_positive("margin", margin)
     return make_loss(
         lambda real, fake: jax.nn.relu(margin - (real - fake)),
         lambda real, fake: jax.nn.relu(margin + (real - fake)),
@@ -136,11 +141,15 @@ def relativistic_average_hinge(*, margin: float = 1.0) -> Loss:
     G minimises the same with reals and fakes exchanged.
 
     Args:
-      margin: m.
+      margin: m, positive.
+
+    Raises:
+      ValueError: if `margin` is not positive.
 
     References:
       Jolicoeur-Martineau (2019), The relativistic discriminator, appendix (RaHingeGAN).
     """
+    check_positive("margin", margin)
     return make_loss(
         _average(lambda real, fake: jax.nn.relu(margin - real) + jax.nn.relu(margin + fake)),
         _average(lambda real, fake: jax.nn.relu(margin + real) + jax.nn.relu(margin - fake)),

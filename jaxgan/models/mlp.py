@@ -187,7 +187,7 @@ class MLPConfig:
     d_fourier: int = 0
     """Random Fourier features of what the discriminator sees."""
     fourier_scale: float = 1.0
-    """Standard deviation of their frequencies, in units of data_scale."""
+    """Standard deviation of their frequencies (for the discriminator, of inputs over data_scale)."""
     data_scale: float = 1.0
     """Size of the data: the generator's output is multiplied, the discriminator's input divided by it."""
     dtype: str = "float32"
@@ -214,6 +214,10 @@ class MLPConfig:
                 raise InputError(f"{name}: expected at least 0, got {getattr(self, name)}")
         if not self.data_scale > 0:
             raise InputError(f"data_scale: expected a positive number, got {self.data_scale}")
+        if len(shape) == 3 and self.data_scale != 1:
+            raise InputError(
+                f"data_scale: expected 1 for images, which lie in [-1, 1], got {self.data_scale}"
+            )
         dtype = dtype_of(self.dtype)
         shared: dict[str, Any] = {
             "weight_init": self.weight_init,

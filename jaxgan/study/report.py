@@ -174,7 +174,9 @@ def _table(
 def _comparisons(analysis: DatasetAnalysis, figure: str) -> str:
     if not analysis.comparisons:
         return ""
-    test = {"welch": "Welch's t-test", "mann_whitney": "Mann-Whitney test (exact)"}[analysis.test]
+    test = {"welch": "Welch's t-test", "mann_whitney": "Mann-Whitney test (exact up to 9 against 9)"}[
+        analysis.test
+    ]
     sizes = sorted({v.n for v in analysis.variants})
     n, pairs = sizes[0], len(analysis.comparisons)
     floor = smallest_p(n, n)

@@ -6,6 +6,8 @@ import io
 import json
 import math
 import pathlib
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -156,9 +158,8 @@ class Store:
         try:
             with np.load(self._file(result.cell, result.key, "npz")) as file:
                 return replace(result, samples={int(seed): file[seed] for seed in file.files})
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
             return result
 
     def _file(self, cell: Cell, key: str, suffix: str) -> pathlib.Path:
-        name = cell.name.rpartition("-")[0]
-        return self.path / f"{name}-{key}.{suffix}"
+        return self.path / f"{cell.slug}-{key}.{suffix}"

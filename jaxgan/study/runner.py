@@ -76,7 +76,13 @@ def _kept(samples: np.ndarray) -> np.ndarray:
 
 def _data_facts(config: Any) -> dict[str, int]:
     data = config.data
-    source = open_source(data.source, data.split, resolution=data.resolution, channels=data.channels)
+    source = open_source(
+        data.source,
+        data.split,
+        resolution=data.resolution,
+        channels=data.channels,
+        skip_broken=data.skip_broken,
+    )
     modes = len(source.modes) if isinstance(source, Points) else 0
     return {"modes": modes, "classes": source.n_classes}
 

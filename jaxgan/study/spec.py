@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
@@ -15,7 +16,8 @@ from typing import Any
 import tyro
 
 import jaxgan
-from jaxgan.config import Config, from_json, get_preset, to_json, with_fields
+from jaxgan.config import Config, DataConfig, from_json, get_preset, to_json, with_fields
+from jaxgan.data import open_source
 from jaxgan.errors import InputError, lookup
 from jaxgan.losses import LOSSES, find_loss
 from jaxgan.losses.files import is_file, split
@@ -121,7 +123,8 @@ def _penalty_fields(text: str) -> dict[str, Any]:
         if isinstance(weight, bool) or not isinstance(weight, int | float):
             raise InputError(f"penalties: expected {name}=WEIGHT, a number, got {weight!r}")
     rest = {f"penalty.{name}": value for name, value in given.items() if name not in weights}
-    return {"penalty.weights": tuple((name, float(w)) for name, w in weights.items()), **rest}
+    plain = {"penalty.schedule": "constant", "penalty.every": 1, "penalty.options": ()}  # not the preset's
+    return {"penalty.weights": tuple((name, float(w)) for name, w in weights.items()), **plain, **rest}
 
 
 def _penalty_options() -> list[str]:
@@ -174,8 +177,12 @@ class Cell:
     @property
     def name(self) -> str:
         """Name of the cell's files, without suffix."""
-        slug = re.sub(r"[^A-Za-z0-9._=]+", "-", f"{self.dataset}-{self.variant}").strip("-")
-        return f"{slug[:100]}-{self.key}"
+        return f"{self.slug}-{self.key}"
+
+    @property
+    def slug(self) -> str:
+        """Dataset and variant, as part of a file's name."""
+        return re.sub(r"[^A-Za-z0-9._=]+", "-", f"{self.dataset}-{self.variant}").strip("-")[:100]
 
     def config(self) -> Config:
         """The whole configuration.
@@ -193,7 +200,10 @@ class Cell:
         if is_file(self.loss):
             path, name = split(self.loss)
             kept["loss"] = f"{_content_hash(path)}:{name}"
-        return {"config": kept, "seeds": list(self.seeds), "jaxgan": jaxgan.__version__}
+        identity = {"config": kept, "seeds": list(self.seeds), "jaxgan": jaxgan.__version__}
+        if self.config().data.source.startswith(("folder:", "npz:", "tfds:")):  # their content may change
+            identity["data"] = _fingerprint(self.config().data)
+        return identity
 
     def check(self) -> None:
         """Raises InputError for what can be seen to be wrong before anything is trained."""
@@ -210,6 +220,17 @@ class Cell:
         """The cell of a dict made by `to_json`."""
         fields = {name: _frozen(value) for name, value in plain["fields"].items()}
         return cls(**{**plain, "seeds": tuple(plain["seeds"]), "fields": fields})
+
+
+@functools.lru_cache(maxsize=32)
+def _fingerprint(data: DataConfig) -> str:
+    return open_source(
+        data.source,
+        data.split,
+        resolution=data.resolution,
+        channels=data.channels,
+        skip_broken=data.skip_broken,
+    ).fingerprint
 
 
 def _content_hash(path: pathlib.Path) -> str:

@@ -139,8 +139,8 @@ def mann_whitney(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarra
 
 
 def smallest_p(n: int, m: int) -> float:
-    """The smallest two-sided p that the Mann-Whitney test can give for n against m values: 2 / C(n + m, n)."""
-    return 2 / math.comb(n + m, n)
+    """The smallest two-sided p that `mann_whitney` can give: 2 / C(n + m, n) where it is exact."""
+    return mann_whitney(np.arange(n), np.arange(n, n + m)) or 1.0
 
 
 def cliffs_delta(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> float:
