@@ -294,7 +294,7 @@ def gap_law(loss: Loss) -> str:
         )
         if np.isclose(right, wrong, rtol=1e-6):
             raise Broken(
-                "discriminator: it does not matter which of two logits is the real's; if the logits are features, say so: "
+                "discriminator: it does not matter which of two logits is the real's; if they are features, say so: "
                 'claim=Claim("none", constraint="features")'
             )
         if not right < wrong:

@@ -66,6 +66,21 @@ WRONG = {
         "batch_size",
         "discriminator: its mean depends on the batch size",
     ),
+    "fakes forgotten": (
+        Loss(d, lambda r, f: softplus(r)),
+        "gradient",
+        "generator: its loss does not depend on fake_logits: are the arguments mixed up",
+    ),
+    "reals forgotten": (
+        Loss(lambda r, f: softplus(f), g),
+        "gradient",
+        "discriminator: its loss does not depend on real_logits",
+    ),
+    "features that do not say so": (
+        LOSSES["energy"]()._replace(claim=None),
+        "gap",
+        'if they are features, say so: claim=Claim."none", constraint="features"',
+    ),
     "no shift invariance": (
         Loss(d, g, claim=Claim("none", shift_invariant=True)),
         "shift",
@@ -76,6 +91,11 @@ WRONG = {
         Loss(d, g, claim=Claim("jensen_shannon", float(np.log(2)), 1.0)),
         "duality",
         "jensen_shannon in closed form is",
+    ),
+    "a negative scale": (
+        Loss(lambda r, f: -d(r, f), g, claim=Claim("jensen_shannon", scale=-0.5)),
+        "duality",
+        "expected a positive scale",
     ),
     "a divergence with the wrong sign": (
         Loss(lambda r, f: -0.1 * d(r, f) + 0.1 * r**2 + 0.1 * f**2, g, claim=Claim("jensen_shannon")),
@@ -134,6 +154,35 @@ def test_a_right_loss_with_nothing_but_a_name_passes():
     assert "0.6931 - 0.5" in laws.duality_law(only_offset)
 
 
+def test_right_losses_with_small_margins_and_near_targets_pass():
+    for loss in (
+        LOSSES["geometric"](margin=0.04),
+        LOSSES["relativistic_paired_hinge"](margin=0.05),
+        LOSSES["least_squares"](real_target=0.2, generator_target=0.2),
+        Loss(*LOSSES["energy"]()[:2], claim=Claim("none", constraint="features")),
+    ):
+        laws.gap_law(loss)
+
+
+def test_what_a_users_function_raises_is_a_verdict():
+    def picky(real, fake):
+        if real.dtype == jnp.float64:
+            raise ValueError("only float32 here")
+        return d(real, fake)
+
+    verdicts = {v.law: v for v in laws.check(Loss(picky, g, claim=Claim("mine")))}
+    assert "raises ValueError: only float32 here" in verdicts["gradient"].detail
+    assert "unknown divergence 'mine'" in verdicts["duality"].detail or "raises" in verdicts["duality"].detail
+    casting = Loss(lambda r, f: d(r.astype(jnp.float32), f.astype(jnp.float32)), g)
+    with pytest.raises(laws.Skipped, match="computes in float32"):
+        laws.gradient_law(casting)
+    bad = Loss(d, g, claim=Claim("jensen_shannon", constraint="lipshitz"))
+    with pytest.raises(laws.Broken, match="expected the constraint"):
+        laws.duality_law(bad)
+    with pytest.raises(laws.Broken, match="needs value="):
+        laws.duality_law(LOSSES["energy"]()._replace(claim=Claim("mine", constraint="features")))
+
+
 def test_a_wrong_shape_stops_the_rest():
     verdicts = laws.check(WRONG["mean taken"][0])
     assert [v.outcome for v in verdicts] == ["broken"] + ["skipped"] * (len(laws.LAWS) - 1)
@@ -153,6 +202,8 @@ def broken():
     return 5
 def needs(x):
     return loss
+def raising():
+    raise KeyError("nothing")
 """
 
 
@@ -179,6 +230,7 @@ def test_losses_of_a_file(file):
         (f"{file}:number", "expected .*number' to be a jaxgan.Loss .*, got 3"),
         (f"{file}:broken", "expected .*broken' to return a jaxgan.Loss, got int"),
         (f"{file}:needs", "cannot be called with no options: .*'x'"),
+        (f"{file}:raising", "raised KeyError: 'nothing'"),
         (f"{file.parent}/none.py:loss", "got no file"),
         (f"{file.parent}/bad.py:loss", "running .* raised ModuleNotFoundError: No module named"),
     ]:

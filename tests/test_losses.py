@@ -36,8 +36,8 @@ def continued(term, limit=20.0):
     return value
 
 
-def variational(activation, conjugate):
-    g, f_star = continued(activation), continued(conjugate)
+def variational(activation, conjugate, limit=20.0):
+    g, f_star = continued(activation, limit), continued(conjugate, limit)
     return lambda r, f: -g(r) + f_star(f), lambda r, f: -f_star(f)
 
 
@@ -160,14 +160,14 @@ REFERENCE = {
         lambda r, f: -f,
     ),
     ("f_reverse_kl", ()): variational(lambda v: -np.exp(-v), lambda v: -1 - np.log(np.exp(-v))),
-    ("f_pearson", ()): variational(lambda v: v, lambda v: v**2 / 4 + v),
+    ("f_pearson", ()): variational(lambda v: v, lambda v: v**2 / 4 + v, 1e9),
     ("f_neyman", ()): variational(lambda v: 1 - np.exp(-v), lambda v: 2 - 2 * np.sqrt(np.exp(-v))),
     ("f_hellinger", ()): variational(lambda v: 1 - np.exp(-v), lambda v: (1 - np.exp(-v)) / np.exp(-v)),
     ("f_jensen_shannon", ()): variational(lambda v: LOG2 - softplus(-v), lambda v: softplus(v) - LOG2),
     ("f_total_variation", ()): variational(lambda v: np.tanh(v) / 2, lambda v: np.tanh(v) / 2),
     ("f_alpha", ()): variational(lambda v: -2 * (np.exp(-0.5 * v) - 1), lambda v: 2 * (np.exp(0.5 * v) - 1)),
     ("f_alpha", (("alpha", -1.0),)): variational(
-        lambda v: (np.exp(-2 * v) - 1) / -2, lambda v: -(np.exp(-v) - 1)
+        lambda v: (np.exp(-2 * v) - 1) / -2, lambda v: -(np.exp(-v) - 1), limit=10.0
     ),
     ("energy", ()): zero_sum(pair_sums(lambda squared: -np.sqrt(squared))),
     ("mmd_rbf", ()): zero_sum(pair_sums(rbf)),
@@ -247,6 +247,19 @@ def test_duality_of_other_options():
     laws.duality_law(LOSSES["geometric"](margin=2.0, slack=0.5))
     laws.duality_law(LOSSES["sinkhorn"](epsilon=3.0))
     assert LOSSES["minimax"](label_smoothing=0.1).claim is None  # smoothed targets void it
+
+
+def test_f_alpha_stays_finite_for_steep_alphas_and_pearson_is_bounded():
+    far = jnp.asarray([-1e4, 1e4])
+    for half in LOSSES["f_alpha"](alpha=6.0)[:2]:
+        assert np.isfinite(half(far, far[::-1])).all()
+        assert np.isfinite(jax.grad(lambda v: half(v, v).sum())(far)).all()  # noqa: B023
+    pearson = LOSSES["f_pearson"]().discriminator  # where p = 20 q the best logit is 38, and not infinity
+    cost = lambda v: float(
+        20 * pearson(jnp.asarray([v]), jnp.zeros(1))[0] + pearson(jnp.zeros(1), jnp.asarray([v]))[0]
+    )
+    assert cost(38.0) == pytest.approx(-361, rel=1e-4)
+    assert cost(30.0) > cost(38.0) < cost(50.0) < cost(1e3) < cost(1e5)
 
 
 def test_closed_forms_agree_with_scipy_and_with_each_other():
