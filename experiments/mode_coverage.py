@@ -14,17 +14,17 @@ TIMES
 
 from __future__ import annotations
 
-import contextlib
 import json
+import multiprocessing
 import os
 import pathlib
 import shlex
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 import tyro
 
@@ -77,6 +77,21 @@ def variant(mixture: str, loss: str) -> Config:
     return with_fields(config, **changes)
 
 
+def trained(mixture: str, name: str, args: Args) -> tuple[list[Member], float]:
+    """Trains one recipe, in a process of its own; members, and processor seconds."""
+    environment.start()
+    config = variant(mixture, name) if args.all else recipe(mixture)
+    if args.steps:
+        config = with_fields(config, steps=args.steps)
+
+    def progress(step: int) -> None:
+        if not args.all:
+            print(f"  {mixture}: step {step:,}/{config.steps:,}  {time.process_time():.0f} s", flush=True)
+
+    members = run_members(config, range(args.seeds), how="loop", on_record=progress)
+    return members, time.process_time()
+
+
 def row(mixture: str, name: str, members: list[Member], seconds: float) -> dict[str, Any]:
     """What became of the members, as numbers."""
     finished = [m for m in members if m.status == "finished"]
@@ -85,7 +100,7 @@ def row(mixture: str, name: str, members: list[Member], seconds: float) -> dict[
         "recipe": name,
         "seeds": len(members),
         "diverged": len(members) - len(finished),
-        "seconds": round(seconds, 1),
+        "processor_seconds": round(seconds, 1),
     }
     for which in ("final", "best"):
         for score in ("modes", "high_quality", "reverse_kl"):
@@ -112,14 +127,14 @@ def table(rows: list[dict[str, Any]], mixtures: tuple[str, ...]) -> str:
     """Markdown, with the published figures beside ours."""
     lines = [
         "| mixture | recipe | modes, final | high quality %, final | modes, best | high quality %, best "
-        "| diverged | s |",
+        "| diverged | processor s |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for mixture in mixtures:
         for r in (r for r in rows if r["mixture"] == mixture):
             cells = [text(r.get("final_modes")), text(r.get("final_high_quality"), True)]
             cells += [text(r.get("best_modes")), text(r.get("best_high_quality"), True)]
-            cells += [f"{r['diverged']}/{r['seeds']}", f"{r['seconds']:.0f}"]
+            cells += [f"{r['diverged']}/{r['seeds']}", f"{r['processor_seconds']:.0f}"]
             lines.append(f"| {mixture} | {r['recipe']} | {' | '.join(cells)} |")
         for name, (modes, quality) in PUBLISHED[mixture].items():
             lines.append(f"| {mixture} | published: {name} | {modes:.1f} | {100 * quality:.1f} | | | | |")
@@ -172,33 +187,26 @@ def main(args: Args) -> int:
     if args.record and args.steps:
         raise InputError(f"record: expected the recipe's own steps, got {args.steps:,}")
     environment.start()
-    with contextlib.suppress(RuntimeError):  # two halves of the seeds keep two cores busier than one program
-        jax.config.update("jax_num_cpu_devices", min(args.seeds, os.cpu_count() or 1))
     names = list(LOSSES) if args.all else ["best recipe"]
     out = RESULTS if args.record else args.out
     stem = "mode_coverage_all" if args.all else "mode_coverage"
+    jobs = [(mixture, name) for mixture in args.mixtures for name in names]
     rows, shown = [], {}
-    for mixture in args.mixtures:
-        for name in names:
-            config = variant(mixture, name) if args.all else recipe(mixture)
-            if args.steps:
-                config = with_fields(config, steps=args.steps)
-            begun = time.monotonic()
-            progress = lambda step, config=config, begun=begun: print(
-                f"  step {step:,}/{config.steps:,}  {time.monotonic() - begun:.0f} s", flush=True
-            )
-            members = run_members(
-                config,
-                range(args.seeds),
-                how=config.compute.members,
-                on_record=None if args.all else progress,
-            )
-            rows.append(row(mixture, name, members, time.monotonic() - begun))
+    # One process a job and core: small matrices keep one core busy, and not two.
+    with ProcessPoolExecutor(
+        min(len(jobs), os.cpu_count() or 1), multiprocessing.get_context("spawn")
+    ) as pool:
+        futures = {pool.submit(trained, *job, args): job for job in jobs}
+        for future in as_completed(futures):
+            mixture, name = futures[future]
+            members, seconds = future.result()
+            rows.append(row(mixture, name, members, seconds))
+            rows.sort(key=lambda r: jobs.index((r["mixture"], r["recipe"])))
             shown.setdefault(mixture, members)
-            last = rows[-1]
+            last = next(r for r in rows if (r["mixture"], r["recipe"]) == (mixture, name))
             print(
                 f"{mixture} {name}: modes {text(last.get('final_modes'))}, high quality "
-                f"{text(last.get('final_high_quality'), True)} %, {last['diverged']} diverged, {last['seconds']:.0f} s",
+                f"{text(last.get('final_high_quality'), True)} %, {last['diverged']} diverged, {seconds:.0f} s",
                 flush=True,
             )
             record = {
@@ -209,6 +217,7 @@ def main(args: Args) -> int:
                 "published": PUBLISHED,
             }
             write_atomically(args.out / f"{stem}.json", json.dumps(record, indent=1) + "\n")
+    shown = {mixture: shown[mixture] for mixture in args.mixtures}
     write_atomically(out / f"{stem}.json", json.dumps(record, indent=1) + "\n")
     print(table(rows, args.mixtures), end="")
     write_atomically(out / f"{stem}.md", table(rows, args.mixtures))

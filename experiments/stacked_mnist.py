@@ -7,7 +7,7 @@ Hardware: the short setting two CPU cores, --full a GPU. Time: TODO (main author
 Expected, final, of 1,000 modes and in nats (floor 0.026): TODO (main author, from a quiet machine).
 
 Protocol: 26,000 fakes of the averaged (EMA) generator; the digit classifier of this package on each
-channel; reverse KL is KL(fakes || uniform). Short: 5,000 steps of 64 images, networks of base width 32.
+channel; reverse KL is KL(fakes || uniform). Short: 2,000 steps of 64 images, networks of base width 32.
 That is 0.3 million images, where PacGAN's own experiment shows 6.4 million (50 epochs of 128,000): it
 tells what a recipe finds early, not what it finds in the end. --full: 100,000 steps of 64 images, as
 many as PacGAN's, base width 64. A batch counts images, so that packing in twos makes 32 packs of it.
@@ -89,7 +89,7 @@ def recipe(name: Recipe, *, full: bool = False, steps: int | None = None) -> Con
     gamma 1 in place of the discriminator's batch norm, no momentum (Huang et al. 2024); the penalties
     are lazy, every fourth update, in the short setting.
     """
-    steps = steps or (100_000 if full else 5_000)
+    steps = steps or (100_000 if full else 2_000)
     adam = AdamConfig(2e-4, 0.5)
     interval = max(1, steps // 10)
     config = Config(

@@ -597,7 +597,7 @@ def dcgan_64() -> Config:
     )
 
 
-def _toy(source: str, steps: int, scale: float) -> Config:
+def _toy(source: str, steps: int, scale: float, noise: float, noise_end: float) -> Config:
     """Relativistic loss with R1, R2 and early noise, on networks that can be steep.
 
     Random Fourier features and spread-out biases let small networks resolve modes much narrower than
@@ -621,7 +621,7 @@ def _toy(source: str, steps: int, scale: float) -> Config:
         penalty=PenaltyConfig(
             (("r1", 0.05 * scale**2), ("r2", 0.05 * scale**2)), schedule="exponential", end=0.04
         ),
-        dynamics=DynamicsConfig(instance_noise=0.6 * scale, instance_noise_end=0.5),
+        dynamics=DynamicsConfig(instance_noise=noise * scale, instance_noise_end=noise_end),
         batch_size=256,
         steps=steps,
         reuse_fakes=False,
@@ -635,7 +635,7 @@ def toy_ring() -> Config:
 
     jaxgan train toy-ring: 0:51 on two CPU cores; 8 of 8 modes, 80 % high quality (floor 99 %).
     """
-    return _toy("ring", 9000, 0.25)
+    return _toy("ring", 9000, 0.25, 1.0, 0.6)
 
 
 def toy_grid() -> Config:
@@ -643,7 +643,7 @@ def toy_grid() -> Config:
 
     jaxgan train toy-grid: 1:35 on two CPU cores; 25 of 25 modes, 69 % high quality (floor 99 %).
     """
-    return _toy("grid", 13000, 1.0)
+    return _toy("grid", 13000, 1.0, 0.6, 0.5)
 
 
 _PRESETS: tuple[Callable[[], Config], ...] = (

@@ -412,7 +412,8 @@ GAMES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"updates": "extragradient", "pack": 2, "instance_noise": lambda step: 0.3 - 0.1 * step},
         penalised("r1", 0.3),
     ),
-    "unrolled": ("mmd_rbf", {"unroll": 1, "top_k": lambda step: 0.3}, {}),
+    "unrolled": ("relativistic_average_hinge", {"unroll": 1, "top_k": lambda step: 0.3}, {}),
+    "features": ("mmd_rbf", {"updates": "simultaneous"}, {}),
 }
 
 

@@ -285,7 +285,13 @@ def test_no_good_checkpoint_loses_nothing(finished):
 
 
 def test_killed_before_all_have_saved_starts_again(whole, finished, capsys):
-    shutil.rmtree(members(finished)[0].path / "checkpoints")
+    first, *others = members(finished)
+    shutil.rmtree(first.path / "checkpoints")
+    with pytest.raises(InputError, match="no step that all members have saved: .*; nothing was changed"):
+        resume_seeds(finished)
+    for member in others:  # one save of theirs had ended
+        for step in (30, 40):
+            shutil.rmtree(member.path / "checkpoints" / str(step))
     resume_seeds(finished)
     assert capsys.readouterr().out.count("no checkpoint yet; starting from the beginning") == 3
     same_folders(whole, finished)
