@@ -3,8 +3,10 @@
     python experiments/bench_ensemble.py [--cases ring-32 ring-128 ring-256 ring mlp-mnist dcgan-8] [--members 8]
         [--devices 1] [--no-whole] [--json FILE]
 
-Hardware: as measured on, printed with the result. Time: TODO on two CPU cores. Goal, there: 8 seeds of
-a toy run in a third of the time of 8 runs. Measured: TODO (experiments/results/bench_ensemble.json).
+Hardware: as measured on, printed with the result. Goal: 8 seeds of a toy run in a third of the time
+of 8 runs. Measured so far only while other jobs shared the two CPU cores, so take these as rough: mapped
+steps 1.2 to 1.8 times as fast for two layers of 32, 0.9 for layers of 128 and more (hence "auto", which
+loops there); the whole command about 3.5 times for 200 steps, as start-up and compilation are shared.
 
 Steps: both programs are compiled and warm, and take turns, so that a change of the machine's speed
 meets both; the single program takes each seed's state through all its steps before the next one's.

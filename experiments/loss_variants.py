@@ -5,7 +5,7 @@
     python experiments/loss_variants.py --all                      # more penalties, dynamics and data
     python experiments/loss_variants.py --launcher ray --ray-address auto
 
-Hardware: TODO. Time: TODO. Expected result: TODO (experiments/results/loss_variants.md).
+Two CPU cores: --workers 2. LVTIME
 
 Every cell is kept in DIR/cells as soon as it is done: stopped or killed, the same command goes on.
 It ends in DIR/summary.md, results.csv, results.jsonl, comparisons.csv, plots/ and report.html.

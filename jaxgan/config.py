@@ -426,11 +426,11 @@ def with_fields(config: Config, **fields: Any) -> Config:
 
 
 def _with_field(group: Any, full_name: str, path: Sequence[str], value: Any) -> Any:
-    if isinstance(group, tuple) and all(isinstance(pair, tuple) for pair in group):
-        # pairs of names and numbers, such as penalty.weights.r1
-        if len(path) > 1 or path[0] not in dict(group):
-            raise unknown("field", full_name, [full_name.removesuffix(path[0]) + name for name, _ in group])
-        return tuple((name, value if name == path[0] else old) for name, old in group)
+    if isinstance(group, tuple):  # pairs of names and numbers, such as penalty.weights.r1
+        pairs = [pair for pair in group if isinstance(pair, tuple)]
+        if len(path) > 1 or path[0] not in dict(pairs):
+            raise unknown("field", full_name, [full_name.removesuffix(path[0]) + name for name, _ in pairs])
+        return tuple((name, value if name == path[0] else old) for name, old in pairs)
     known = [f.name for f in dataclasses.fields(group)] if dataclasses.is_dataclass(group) else []
     if path[0] not in known:
         raise unknown("field", full_name, [".".join([*full_name.split(".")[: -len(path)], f]) for f in known])

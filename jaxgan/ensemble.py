@@ -35,6 +35,7 @@ from jaxgan.step import Metrics, make_step
 HOW = ("auto", "vmap", "loop")
 Array = jax.Array
 SAMPLES = 2500
+_WIDEST_MAPPED = 64  # on a CPU: measured by experiments/bench_ensemble.py
 
 
 class Ensemble:
@@ -65,7 +66,8 @@ class Ensemble:
             constants in it: it is compiled once for all values. What is computed from them is
             computed in float32: 1 - b2 of an optimiser then differs from that of a constant by up
             to 1e-4 of itself.
-          how: "vmap", "loop", or "auto": a loop for convolutions on a CPU, where mapped ones are slow.
+          how: "vmap", "loop", or "auto": a loop on a CPU but for small fully connected networks, as
+            XLA's mapped convolutions and batched products are slower there than single ones.
           devices: how many to use, for "vmap"; None: as many local ones as divide the members.
           source: data that is open already.
           starts: steps at which training may begin, besides 0.
@@ -86,8 +88,7 @@ class Ensemble:
         self._pipelines = [self._pipeline(seed) for seed in self.seeds[:1]]
         streams = self._pipelines[0].streams
         if how == "auto":
-            slow = jax.default_backend() == "cpu" and config.model.convolutional
-            how = "loop" if slow or streams else "vmap"
+            how = "loop" if streams or _slow_to_map(config) else "vmap"
         if streams:
             if how == "vmap":
                 raise InputError("how: expected 'loop' for data that is streamed, got 'vmap'")
@@ -251,6 +252,13 @@ class Ensemble:
                 for k, state in enumerate(states)
             ]
             return [state for state, _ in moved], self._stack([metrics for _, metrics in moved])
+
+
+def _slow_to_map(config: Config) -> bool:
+    model: Any = config.model
+    if jax.default_backend() != "cpu":
+        return False
+    return model.convolutional or max((*model.g_widths, *model.d_widths), default=0) > _WIDEST_MAPPED
 
 
 def _repeating(value: Any) -> Any:

@@ -117,7 +117,7 @@ def shape_law(loss: Loss) -> str:
             real, fake = _logits(shape, 0)
             try:
                 value: Any = jax.eval_shape(half, real, fake)
-                value.shape, value.dtype  # noqa: B018  (a tuple, say, has neither)
+                _ = value.shape, value.dtype  # a tuple, say, has neither
             except Exception as error:  # whatever a user's function raises is the finding
                 first = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 raise Broken(
