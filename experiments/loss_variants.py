@@ -5,7 +5,8 @@
     python experiments/loss_variants.py --all                      # more penalties, dynamics and data
     python experiments/loss_variants.py --launcher ray --ray-address auto
 
-Two CPU cores: --workers 2. LVTIME
+On two CPU cores use --workers 2. Not yet run to the end on a quiet machine: a cell took 14 processor
+seconds, half of them compilation, so some 8 minutes for the 64 cells of the default.
 
 Every cell is kept in DIR/cells as soon as it is done: stopped or killed, the same command goes on.
 It ends in DIR/summary.md, results.csv, results.jsonl, comparisons.csv, plots/ and report.html.

@@ -160,9 +160,7 @@ WRONG = [
     ({"penalty.target": 2.0}, "penalty.target: none of the penalties .r1, r2. takes it"),
     ({"penalty.end": -1.0}, "penalty.end: expected a factor >= 0, got -1.0"),
     ({"penalty.end": 0.0}, "end: expected positive ends of an exponential schedule"),
-    ({"dynamics.lookahead_alpha": 0.7}, "dynamics.lookahead_alpha: has no use without dynamics.lookahead"),
     ({"dynamics.top_k": 0.0}, "dynamics.top_k: expected a part of 1, got 0.0"),
-    ({"dynamics.top_k_start": 0.5}, "dynamics.top_k_start: has no use without dynamics.top_k"),
     ({"dynamics.pack": 3}, "dynamics.pack: expected a divisor of batch_size = 256, got 3"),
     (
         {"dynamics.updates": "extragradient", "d_steps": 2},
