@@ -246,7 +246,7 @@ def test_a_signal_while_scoring_stops_and_resuming_scores(tmp_path, monkeypatch)
         time.sleep(0.01)
         return {}
 
-    monkeypatch.setattr(module._Loop, "_score", interrupted)
+    monkeypatch.setattr(module.Loop, "_score", interrupted)
     with pytest.raises(Stopped) as stopped:
         train(small(tmp_path))
     monkeypatch.undo()
@@ -364,7 +364,9 @@ def test_training_longer(tmp_path):
     with pytest.raises(InputError, match="steps: expected at least 60, which the run has reached, got 50"):
         resume(folder, steps=50)
     scheduled = train(small_dcgan(tmp_path, steps=10))
-    with pytest.raises(InputError, match="steps: cannot change, as the learning rate follows a schedule"):
+    with pytest.raises(
+        InputError, match="steps: cannot change, as a learning rate, penalty, noise or share of fakes follows"
+    ):
         resume(scheduled, steps=20)
 
 
