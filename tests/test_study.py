@@ -471,7 +471,7 @@ def test_images_are_reported_too(tmp_path):
         samples = {0: np.random.default_rng(0).integers(0, 255, (9, 8, 8, 1), np.uint8)}
         store.save(dataclasses.replace(result, samples=samples))
     write_outputs(results, tmp_path, title="images", command="")
-    assert "Mann-Whitney test (exact)" in (tmp_path / "report.html").read_text()
+    assert "Mann-Whitney test (exact up to 9 against 9)" in (tmp_path / "report.html").read_text()
     assert "| – |" in (tmp_path / "summary.md").read_text()  # no seed of it has a value
 
 
