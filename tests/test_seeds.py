@@ -334,7 +334,10 @@ def test_bad_numbers_of_seeds_are_one_line(tmp_path, capsys):
     for flags, message in (
         (["--seeds", "0"], "seeds: expected at least 1, got 0"),
         (["--seeds", "2", "--seed", str(2**32 - 1)], "seeds: expected integers from 0 to 4294967295"),
-        (["--seeds", "3", "--compute.devices", "2"], "devices: expected a divisor of 3 members, got 2"),
+        (
+            ["--seeds", "3", "--compute.devices", "2", "--compute.members", "vmap"],
+            "devices: expected a divisor of 3 members, got 2",
+        ),
         (["--seeds", "2", "--steps", "0"], "steps: expected at least 1, got 0"),
     ):
         assert main(["train", "toy-ring", *out, *flags]) == 2

@@ -242,7 +242,7 @@ def test_only_a_finished_run_of_the_same_configuration_is_not_run_again(experime
     config = dataclasses.replace(experiment.recipe("dcgan"), out=str(tmp_path))
     assert experiment.earlier_run(tmp_path, config) is None
     folder = create(config, {}, environment(), "a command")
-    assert experiment.earlier_run(tmp_path, config) is None  # it may be running
+    assert experiment.earlier_run(tmp_path, config).path == folder.path  # killed, it still says "running"
     folder.update(status="stopped")
     other = create(dataclasses.replace(config, seed=1), {}, environment(), "a command")
     other.update(status="finished")

@@ -340,7 +340,7 @@ def test_a_changed_configuration_is_refused_by_name(tmp_path, monkeypatch):
     config["batch_size"] = 16
     config["model"]["g_widths"] = [16, 16]
     folder.write("config.json", config)
-    with pytest.raises(InputError, match=r"batch_size \(8 -> 16\); model.g_widths \(\[16\] -> \(16, 16\)\)"):
+    with pytest.raises(InputError, match=r"batch_size \(8 -> 16\); model.g_widths \(\[16\] -> \[16, 16\]\)"):
         resume(folder)
 
 
