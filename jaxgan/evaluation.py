@@ -8,11 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan.data import open_source
 from jaxgan.errors import InputError
 from jaxgan.metrics import Evaluator, make_evaluator
 from jaxgan.run import load
 from jaxgan.sampling import Sampler
+from jaxgan.setup import open_data
 
 FIRST_SEED = 1_000_000  # of scored fakes; those of grids start at 0
 QUICK_SEED = 2_000_000  # of the scores on the way: the best is scored again on other fakes
@@ -40,14 +40,7 @@ def evaluate_run(path: pathlib.Path, checkpoint: str | int, n: int) -> dict[str,
       InputError: if the run, the checkpoint or the data cannot be opened.
     """
     run = load(path, checkpoint)
-    data = run.config.data
-    source = open_source(
-        data.source,
-        data.split,
-        resolution=data.resolution,
-        channels=data.channels,
-        skip_broken=data.skip_broken,
-    )
+    source = open_data(run.config)
     if source.fingerprint != run.data["fingerprint"]:
         raise InputError(
             f"data.source: {source.name!r} has changed since the run began: expected the fingerprint "

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.data import Points, open_source
+from jaxgan.data import Points
 from jaxgan.errors import lookup
+from jaxgan.setup import open_data
 from jaxgan.study.launchers import LAUNCHERS, LaunchOptions
 from jaxgan.study.results import CellResult, Outcome, Store, plain
 from jaxgan.study.spec import Cell
@@ -75,14 +76,7 @@ def _kept(samples: np.ndarray) -> np.ndarray:
 
 
 def _data_facts(config: Any) -> dict[str, int]:
-    data = config.data
-    source = open_source(
-        data.source,
-        data.split,
-        resolution=data.resolution,
-        channels=data.channels,
-        skip_broken=data.skip_broken,
-    )
+    source = open_data(config)
     modes = len(source.modes) if isinstance(source, Points) else 0
     return {"modes": modes, "classes": source.n_classes}
 

@@ -16,12 +16,12 @@ from typing import Any
 import tyro
 
 import jaxgan
-from jaxgan.config import Config, DataConfig, from_json, get_preset, to_json, with_fields
-from jaxgan.data import open_source
+from jaxgan.config import Config, from_json, get_preset, to_json, with_fields
 from jaxgan.errors import InputError, lookup
 from jaxgan.losses import LOSSES, find_loss
 from jaxgan.losses.files import is_file, split
 from jaxgan.penalties import PENALTIES
+from jaxgan.setup import open_data
 
 Fields = Mapping[str, Any]
 """Dotted names of configuration fields, with their values."""
@@ -202,7 +202,7 @@ class Cell:
             kept["loss"] = f"{_content_hash(path)}:{name}"
         identity = {"config": kept, "seeds": list(self.seeds), "jaxgan": jaxgan.__version__}
         if self.config().data.source.startswith(("folder:", "npz:", "tfds:")):  # their content may change
-            identity["data"] = _fingerprint(self.config().data)
+            identity["data"] = _fingerprint(Config(data=self.config().data))
         return identity
 
     def check(self) -> None:
@@ -223,14 +223,8 @@ class Cell:
 
 
 @functools.lru_cache(maxsize=32)
-def _fingerprint(data: DataConfig) -> str:
-    return open_source(
-        data.source,
-        data.split,
-        resolution=data.resolution,
-        channels=data.channels,
-        skip_broken=data.skip_broken,
-    ).fingerprint
+def _fingerprint(config: Config) -> str:
+    return open_data(config).fingerprint
 
 
 def _content_hash(path: pathlib.Path) -> str:
