@@ -40,11 +40,12 @@ import jax
 import numpy as np
 import tyro
 
-from jaxgan.config import ComputeConfig, Config, get_preset, with_fields
+from jaxgan.config import ComputeConfig, Config, with_fields
 from jaxgan.ensemble import Ensemble
 from jaxgan.environment import environment
 from jaxgan.files import write_atomically
 from jaxgan.models import DCGANConfig, MLPConfig
+from jaxgan.presets import get_preset
 from jaxgan.setup import set_up
 
 

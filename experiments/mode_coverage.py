@@ -29,12 +29,13 @@ import numpy as np
 import tyro
 
 from jaxgan import environment, pictures
-from jaxgan.config import Config, get_preset, with_fields
+from jaxgan.config import Config, with_fields
 from jaxgan.data import open_source
 from jaxgan.ensemble import Member, run_members
 from jaxgan.errors import InputError
 from jaxgan.files import write_atomically
 from jaxgan.losses import LOSSES
+from jaxgan.presets import get_preset
 from jaxgan.study.statistics import bootstrap_mean
 
 RESULTS = pathlib.Path(__file__).parent / "results"

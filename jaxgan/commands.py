@@ -16,10 +16,11 @@ import numpy as np
 import tyro
 
 from jaxgan import environment, pictures
-from jaxgan.config import DEFAULT_PRESET, PRESETS, Config, get_preset
+from jaxgan.config import Config
 from jaxgan.data import Images, Source, open_source
 from jaxgan.errors import InputError
 from jaxgan.files import write_atomically
+from jaxgan.presets import DEFAULT_PRESET, PRESETS, get_preset
 
 Arguments = TypeVar("Arguments")
 Positional = tyro.conf.Positional

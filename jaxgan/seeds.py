@@ -7,7 +7,6 @@ open), `seeds.json`, and, at the end, `summary.json` and `report.html` with mean
 from __future__ import annotations
 
 import contextlib
-import html
 import pathlib
 import shlex
 from collections.abc import Callable, Sequence
@@ -18,24 +17,19 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgan import pictures
 from jaxgan.checkpoint import Checkpoints, SaveError, abstract
 from jaxgan.config import Config, differences, to_json, with_fields
 from jaxgan.ensemble import Ensemble
 from jaxgan.environment import environment
 from jaxgan.errors import InputError
-from jaxgan.files import write_atomically
 from jaxgan.metrics import make_evaluator
 from jaxgan.progress import Progress
-from jaxgan.report import format_number, page
 from jaxgan.run import RunFolder, create, new_folder
 from jaxgan.setup import Setup
 from jaxgan.state import GANState
 from jaxgan.step import Metrics
-from jaxgan.study.statistics import bootstrap_mean
+from jaxgan.summary import RECORD, is_alive, member_folder, summarise, summary_lines, write_summary
 from jaxgan.train import Clock, Diverged, Loop, Signals, Stopped, saved_steps, write_reals
-
-RECORD = "seeds.json"
 
 
 def train_seeds(config: Config, n: int, command: Sequence[str] | None = None) -> RunFolder:
@@ -63,7 +57,7 @@ def train_seeds(config: Config, n: int, command: Sequence[str] | None = None) ->
     text = shlex.join(command) if command else f"jaxgan train {config.preset} --seeds {n}"
     env = environment()
     for k, seed in enumerate(seeds):
-        own = _member_folder(folder, seed)
+        own = member_folder(folder, seed)
         create(_member_config(config, seed), ensemble.data, env, text, own.path)
         write_reals(_member_setup(ensemble, k), own)
     folder.write(
@@ -95,7 +89,7 @@ def resume_seeds(folder: RunFolder) -> RunFolder:
     record = folder.read(RECORD)
     if missing := [name for name in ("seeds", "how", "config") if not record.get(name)]:
         raise InputError(f"run: {str(folder.path / RECORD)!r} is damaged: it has no {missing[0]}")
-    members = [_member_folder(folder, seed) for seed in record["seeds"]]
+    members = [member_folder(folder, seed) for seed in record["seeds"]]
     for member, seed in zip(members, record["seeds"], strict=True):
         changed = differences({**record["config"], "seed": seed}, member.read("config.json"))
         if changed:
@@ -103,7 +97,7 @@ def resume_seeds(folder: RunFolder) -> RunFolder:
                 f"config.json of {str(member.path)!r} has changed: {'; '.join(changed)}; put it back"
             )
     config = members[0].config()
-    alive = [member for member in members if _alive(member)]
+    alive = [member for member in members if is_alive(member)]
     if not alive:
         raise Diverged(f"all {len(members)} members have diverged: there is nothing to go on with")
     starts = sorted(set.intersection(*(set(saved_steps(member)) for member in alive)))
@@ -115,14 +109,6 @@ def resume_seeds(folder: RunFolder) -> RunFolder:
             raise InputError(f"data.source: the data have changed since the run began: {'; '.join(changed)}")
     folder.update_file(RECORD, status="running", error=None)
     return _Members(ensemble, folder).run(starts)
-
-
-def _alive(member: RunFolder) -> bool:
-    return member.read("run.json")["status"] != "diverged"
-
-
-def _member_folder(folder: RunFolder, seed: int) -> RunFolder:
-    return RunFolder(folder.path / f"seed-{seed:05d}")
 
 
 def _member_config(config: Config, seed: int) -> Config:
@@ -196,13 +182,13 @@ class _Members:
         for k, seed in enumerate(ensemble.seeds):
             loop = Loop(
                 _member_setup(ensemble, k),
-                _member_folder(folder, seed),
+                member_folder(folder, seed),
                 evaluator,
                 _Quiet(self.progress, seed),
             )
             loop.signals = self.signals
             self.loops.append(loop)
-        self.alive = [_alive(loop.folder) for loop in self.loops]
+        self.alive = [is_alive(loop.folder) for loop in self.loops]
         self.open = [True] * len(self.loops)
         self.pending: list[Metrics] = []
 
@@ -355,108 +341,3 @@ def _readable(checkpoints: Checkpoints, step: int, like: GANState) -> bool:
     except InputError:
         return False
     return True
-
-
-# --- the summary ---------------------------------------------------------------------------------
-
-
-def summarise(folder: RunFolder) -> dict[str, Any]:
-    """Means over seeds with 95 % intervals, of the final and of the best checkpoints, by score."""
-    record = folder.read(RECORD)
-    members = {seed: _member_folder(folder, seed) for seed in record["seeds"]}
-    scores = {
-        seed: member.read("scores.json")
-        for seed, member in members.items()
-        if (member.path / "scores.json").exists()
-    }
-    summary: dict[str, Any] = {
-        "seeds": record["seeds"],
-        "diverged": [seed for seed, member in members.items() if not _alive(member)],
-        "interval": "mean over the seeds that did not diverge, 95 % percentile bootstrap",
-        "scores": {},
-    }
-    first = next(iter(scores.values()))
-    for name, protocol in first["final"]["scores"].items():
-        entry: dict[str, Any] = {key: value for key, value in protocol.items() if key != "value"}
-        for which in ("final", "best"):
-            values = [s[which]["scores"][name]["value"] for s in scores.values() if s.get(which)]
-            values = [value for value in values if value is not None]
-            entry[which] = None
-            if values:
-                entry[which] = bootstrap_mean(values)._asdict() | {"values": values, "of": len(members)}
-        summary["scores"][name] = entry
-    summary["main"] = first["main"]
-    return summary
-
-
-def _interval(entry: dict[str, Any] | None) -> str:
-    """Mean and interval, and of how many seeds where not of all."""
-    if entry is None:
-        return "–"
-    text = format_number(entry["mean"])
-    if entry["low"] is not None:
-        text += f" [{format_number(entry['low'])}, {format_number(entry['high'])}]"
-    return text if entry["n"] == entry["of"] else f"{text} ({entry['n']} of {entry['of']})"
-
-
-def summary_lines(summary: dict[str, Any]) -> list[str]:
-    """The summary as text: one line a score."""
-    width = max(map(len, summary["scores"]))
-    lines = [f"{'':{width}}  {'final':28} {'best':28} floor   (mean and 95 % interval over seeds)"]
-    lines += [
-        f"{name:{width}}  {_interval(entry['final']):28} {_interval(entry['best']):28} {format_number(entry['floor'])}"
-        for name, entry in summary["scores"].items()
-    ]
-    if summary["diverged"]:
-        lines.append(f"diverged: seeds {', '.join(map(str, summary['diverged']))}")
-    return lines
-
-
-def write_summary(folder: RunFolder, summary: dict[str, Any]) -> None:
-    """Writes summary.json and report.html."""
-    folder.write("summary.json", summary)
-    record = folder.read(RECORD)
-    cells = "".join(
-        f"<tr><td><b>{html.escape(name)}</b></td><td class=n>{_interval(e['final'])}</td>"
-        f"<td class=n>{_interval(e['best'])}</td><td class=n>{format_number(e['floor'])}</td>"
-        f"<td>{e['better']}</td></tr>"
-        for name, e in summary["scores"].items()
-    )
-    rows, curves, figures = [], {}, []
-    for seed in summary["seeds"]:
-        member = _member_folder(folder, seed)
-        run, name = member.read("run.json"), member.path.name
-        links = f'<a href="{name}/report.html">{name}</a>'
-        scored = member.read("scores.json") if (member.path / "scores.json").exists() else None
-        final = scored["final"]["scores"] if scored else {}
-        values = "".join(
-            f"<td class=n>{format_number(final.get(score, {}).get('value'))}</td>"
-            for score in summary["scores"]
-        )
-        rows.append(f"<tr><td>{links}</td><td>{html.escape(run['status'])}</td>{values}</tr>")
-        points = [(r["step"], r["score"]) for r in member.records() if r.get("score") is not None]
-        if points:
-            curves[f"seed {seed}"] = tuple(map(list, zip(*points, strict=True)))
-        figures.append(_figure(member, f"seed {seed}"))
-    head = "".join(f"<th class=n>{html.escape(name)}</th>" for name in summary["scores"])
-    plot = pictures.curves({f"{summary['main']} on the way": curves}, "generator steps") if curves else ""
-    body = (
-        f"<h1>{html.escape(folder.path.name)}</h1>"
-        f'<p class="lead">{len(summary["seeds"])} seeds, trained in one program ({html.escape(record["how"])}); '
-        f"{len(summary['diverged'])} diverged</p>"
-        "<h2>Scores</h2><table><tr><th>score</th><th class=n>final</th><th class=n>best</th><th class=n>floor</th>"
-        f"<th>better</th></tr>{cells}</table><p><small>{html.escape(summary['interval'])}. Best: each member's own "
-        "checkpoint with the lowest main score on the way.</small></p>"
-        f"<h2>Members</h2><table><tr><th>run</th><th>status</th>{head}</tr>{''.join(rows)}</table>"
-        f"<h2>Curves</h2>{plot}<h2>Samples</h2><div class=pair>{''.join(figures)}</div>"
-        f"<h2>Reproduce</h2><pre>{html.escape(record['command'])}</pre>"
-    )
-    write_atomically(folder.report, page(folder.path.name, body))
-
-
-def _figure(member: RunFolder, caption: str) -> str:
-    grids = sorted(member.samples.glob("step-*.png"))
-    if not grids:
-        return ""
-    source = f"{member.path.name}/samples/{grids[-1].name}"
-    return f'<figure><img alt="{caption}" src="{source}"><figcaption>{caption}</figcaption></figure>'

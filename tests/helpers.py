@@ -10,8 +10,9 @@ import jax
 import numpy as np
 
 from jaxgan.checkpoint import Checkpoints, abstract
-from jaxgan.config import AdamConfig, ComputeConfig, Config, DataConfig, get_preset
+from jaxgan.config import AdamConfig, ComputeConfig, Config, DataConfig
 from jaxgan.models import DCGANConfig, MLPConfig
+from jaxgan.presets import get_preset
 from jaxgan.run import RunFolder, batch_like
 from jaxgan.state import init
 

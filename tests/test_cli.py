@@ -12,7 +12,7 @@ from PIL import Image
 import jaxgan
 from jaxgan.__main__ import USAGE, main
 from jaxgan.commands import parse_integers
-from jaxgan.config import PRESETS, get_preset
+from jaxgan.presets import PRESETS, get_preset
 from jaxgan.train import train
 
 _TINY = """

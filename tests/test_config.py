@@ -10,18 +10,17 @@ import pytest
 
 from jaxgan import InputError, init, make_step
 from jaxgan.config import (
-    PRESETS,
     AdamConfig,
     DynamicsConfig,
     PenaltyConfig,
     differences,
     from_json,
-    get_preset,
     to_json,
     with_fields,
 )
 from jaxgan.losses import LOSSES
 from jaxgan.penalties import PENALTIES
+from jaxgan.presets import PRESETS, get_preset
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxgan import __main__, compile_step, init, laws, losses, make_step
-from jaxgan.config import PRESETS
+from jaxgan.presets import PRESETS
 
 README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
 

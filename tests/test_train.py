@@ -14,8 +14,9 @@ from helpers import arrays, command, same_arrays, small, small_dcgan
 
 from jaxgan import InputError
 from jaxgan.checkpoint import SaveError
-from jaxgan.config import AdamConfig, ComputeConfig, DataConfig, PenaltyConfig, get_preset, to_json
+from jaxgan.config import AdamConfig, ComputeConfig, DataConfig, PenaltyConfig, to_json
 from jaxgan.models import MLPConfig
+from jaxgan.presets import get_preset
 from jaxgan.run import RunFolder, load
 from jaxgan.setup import set_up, steps_per_dispatch
 from jaxgan.train import Diverged, Stopped, grid_steps, resume, train

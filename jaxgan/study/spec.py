@@ -16,11 +16,12 @@ from typing import Any
 import tyro
 
 import jaxgan
-from jaxgan.config import Config, from_json, get_preset, to_json, with_fields
+from jaxgan.config import Config, from_json, to_json, with_fields
 from jaxgan.errors import InputError, lookup
 from jaxgan.losses import LOSSES, find_loss
 from jaxgan.losses.files import is_file, split
 from jaxgan.penalties import PENALTIES
+from jaxgan.presets import get_preset
 from jaxgan.setup import open_data
 
 Fields = Mapping[str, Any]
