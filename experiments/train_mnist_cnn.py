@@ -3,7 +3,7 @@
     python experiments/train_mnist_cnn.py [--epochs 8] [--seed 0] [--out FILE]
 
 Hardware: two CPU cores. Time: about twelve minutes. Expected: at least 99.3 % of the 10,000 test
-digits right (the shipped weights: see the metadata of jaxgan/metrics/mnist_cnn.safetensors).
+digits right (the shipped weights: see the metadata of jaxgan/metrics/features/mnist_cnn.safetensors).
 Protocol: all 60,000 training digits, shifted at random by up to two pixels; AdamW, cosine decay,
 batch 128; the weights after the last epoch are saved, whatever their score, which is printed.
 """
@@ -24,7 +24,7 @@ import tyro
 from jaxgan.data import to_float
 from jaxgan.data.mnist import load_mnist
 from jaxgan.data.permutation import shuffled_index
-from jaxgan.metrics import mnist_cnn
+from jaxgan.metrics.features import mnist_cnn
 
 
 @dataclass(frozen=True)

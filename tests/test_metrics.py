@@ -18,13 +18,12 @@ from jaxgan.metrics import (
     histogram_kl,
     inception_score,
     make_evaluator,
-    mnist_cnn,
     mode_coverage,
     moments,
     prdc,
     sliced_wasserstein,
 )
-from jaxgan.metrics.features import features_for
+from jaxgan.metrics.features import features_for, mnist_cnn
 
 
 def spd(d, seed, rank=None):

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.data.source import to_float
+from jaxgan.metrics.features.network import FeatureNetwork
 from jaxgan.models.layers import BatchNorm
 
 Array = jax.Array
@@ -61,3 +62,9 @@ def load() -> tuple[Any, str]:
 def apply(variables: Any, images: Array) -> tuple[Array, Array]:
     """uint8 images [n, 28, 28, 1] -> (features, logits) of the trained classifier."""
     return MNISTClassifier().apply(variables, to_float(images))  # pyright: ignore[reportReturnType]
+
+
+def features() -> FeatureNetwork:
+    """The shipped classifier."""
+    variables, identity = load()
+    return FeatureNetwork(NAME, identity, lambda images: apply(variables, images))

@@ -1,0 +1,42 @@
+"""Convolutions with fixed random weights, for data that no trained network fits."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.data import to_float
+from jaxgan.metrics.features.network import FeatureNetwork
+from jaxgan.models import fastconv
+
+Array = jax.Array
+
+
+@lru_cache(maxsize=2)
+def random_cnn(channels: int) -> FeatureNetwork:
+    """Three strided convolutions with fixed random weights; the channel means after each are the features.
+
+    Untrained features see textures and colours, not objects. They rank checkpoints of one run on
+    data for which no trained network is at hand; distances of different data do not compare.
+    """
+    widths = (channels, 32, 64, 128)
+    keys = jax.random.split(jax.random.key(0), len(widths) - 1)
+    kernels = [
+        jax.random.normal(key, (o, 4, 4, c)) * np.sqrt(2 / (16 * c))
+        for key, c, o in zip(keys, widths[:-1], widths[1:], strict=True)
+    ]
+    identity = hashlib.sha256(b"".join(np.asarray(k).tobytes() for k in kernels)).hexdigest()[:12]
+
+    @jax.jit
+    def apply(images: Array) -> tuple[Array, None]:
+        x, features = to_float(images), []
+        for kernel in kernels:
+            x = jax.nn.relu(fastconv.down(x, kernel))
+            features.append(x.mean((1, 2)))
+        return jnp.concatenate(features, axis=1), None
+
+    return FeatureNetwork("random_cnn", identity, apply)
