@@ -2,55 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import io
 import pathlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import jax
 import numpy as np
 import tyro
 
 from jaxgan import environment, pictures
+from jaxgan.arguments import parse
 from jaxgan.config import Config
 from jaxgan.data import Images, Source, open_source
 from jaxgan.errors import InputError
+from jaxgan.evaluate_commands import checkpoint, evaluate
 from jaxgan.files import write_atomically
 from jaxgan.presets import DEFAULT_PRESET, PRESETS, get_preset
 
-Arguments = TypeVar("Arguments")
 Positional = tyro.conf.Positional
-
-
-def parse(kind: type[Arguments], args: Sequence[str], verb: str, default: Any = None) -> Arguments:
-    """Arguments of a verb. Raises InputError, in one line, for those that do not parse."""
-    options: dict[str, Any] = {} if default is None else {"default": default}
-    complaint = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(complaint):
-            return tyro.cli(kind, args=list(args), prog=f"jaxgan {verb}", **options)
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-    raise InputError(_one_line(complaint.getvalue(), verb))
-
-
-def _one_line(box: str, verb: str) -> str:
-    """What a parser's framed message says: its first paragraph, and the nearest option."""
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│| ") for line in box.splitlines()]
-    lines = [line for line in lines if line and not re.match(r"[╭╰+].*[╮╯+]$", line)]
-    rules = [i for i, line in enumerate(lines) if set(line) <= {"─", "-"}]
-    if rules and set(lines[rules[0]]) == {"-"}:  # without Unicode the title is a paragraph of its own
-        lines, rules = lines[rules[0] + 1 :], [i - rules[0] - 1 for i in rules[1:]]
-    text = " ".join(lines[: (rules or [len(lines)])[0]]) or "cannot parse the arguments"
-    hints = ("Perhaps you meant", "Arguments similar to")
-    near = [lines[i + 1] for i, line in enumerate(lines[:-1]) if line.startswith(hints)]
-    hint = f"; did you mean {near[0].split(' ')[0]}?" if near else ""
-    return f"{text}{hint} (see jaxgan {verb} --help)"
 
 
 # --- train, resume -------------------------------------------------------------------------------
@@ -165,7 +137,7 @@ def sample(args: list[str]) -> None:
     if parsed.columns is not None and parsed.columns < 1:
         raise InputError(f"columns: expected at least 1, got {parsed.columns}")
     environment.start()
-    run = load(parsed.run, _checkpoint(parsed.checkpoint))
+    run = load(parsed.run, checkpoint(parsed.checkpoint))
     labels, columns = None, parsed.columns
     if parsed.classes is not None:
         classes = parse_integers(parsed.classes, "classes")
@@ -232,55 +204,20 @@ def _between(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:
     return (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
 
 
-def _checkpoint(text: str) -> str | int:
-    if text in ("last", "best"):
-        return text
-    if text.isdigit():
-        return int(text)
-    raise InputError(f"checkpoint: expected 'last', 'best' or a step, got {text!r}")
-
-
-# --- evaluate ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Evaluate:
-    """Score the averaged generator of a run against the data it was trained on."""
-
-    run: Positional[pathlib.Path]
-    """Folder of the run."""
-    checkpoint: str = "last"
-    """last, best, or a step."""
-    n: int = 10000
-    """Generated images."""
-    json: pathlib.Path | None = None
-    """Also write the scores, with their protocol, to this file."""
-
-
-def evaluate(args: list[str]) -> None:
-    """Prints the scores of a run."""
-    from jaxgan.evaluation import evaluate_run
-    from jaxgan.progress import Progress
-
-    parsed = parse(_Evaluate, args, "evaluate")
-    if parsed.n < 2:
-        raise InputError(f"n: expected at least 2 images, got {parsed.n}")
-    environment.start()
-    scores = evaluate_run(parsed.run, _checkpoint(parsed.checkpoint), parsed.n)
-    Progress(0, parsed.run).scores(scores)
-    if parsed.json is not None:
-        import json
-
-        write_atomically(parsed.json, json.dumps(scores, indent=1) + "\n")
-        print(f"wrote {parsed.json}")
-
-
-# --- losses, presets, data, doctor -----------------------------------------------------------------------
+# --- losses, metrics, presets, data, doctor --------------------------------------------------------------
 
 
 def losses(args: list[str]) -> int:
     """Lists, verifies or plots losses; 1 if one breaks a law."""
     from jaxgan.loss_commands import losses as run
+
+    environment.start()
+    return run(args, parse)
+
+
+def metrics(args: list[str]) -> int:
+    """Lists scores, or trains the features that they are computed with."""
+    from jaxgan.metric_commands import metrics as run
 
     environment.start()
     return run(args, parse)
@@ -391,4 +328,4 @@ def doctor(args: list[str]) -> None:
         print(f"{name:{width}}  {text}")
 
 
-__all__ = ["data", "doctor", "evaluate", "losses", "presets", "resume", "sample", "train"]
+__all__ = ["data", "doctor", "evaluate", "losses", "metrics", "presets", "resume", "sample", "train"]

@@ -218,6 +218,16 @@ class ComputeConfig:
     """With --seeds: all in one mapped program, or one compiled step that goes round; auto: what is faster."""
 
 
+@dataclass(frozen=True)
+class HealthConfig:
+    """Monitors that say early what goes wrong; they change nothing in the training."""
+
+    enabled: bool = True
+    """Watch the run: say in the log, metrics.jsonl, TensorBoard and the report what seems wrong."""
+    n: int = 1000
+    """Examples of the fixed sets looked at with each score on the way (at most quick_n); 0: none."""
+
+
 ModelConfig = tyro.conf.AvoidSubcommands[Union[MLPConfig, DCGANConfig]]  # noqa: UP007  (one of MODELS)
 
 
@@ -266,6 +276,7 @@ class Config:
     d_optimizer: AdamConfig = field(default_factory=AdamConfig)
     ema: EMAConfig = field(default_factory=EMAConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
+    health: HealthConfig = field(default_factory=HealthConfig)
 
     def check(self) -> None:
         """Raises InputError for the first number that is out of range."""
@@ -283,6 +294,8 @@ class Config:
         for name in ("quick_n", "final_n"):
             if getattr(self, name) < 2:
                 raise InputError(f"{name}: expected at least 2 fakes, got {getattr(self, name)}")
+        if self.health.n < 0:
+            raise InputError(f"health.n: expected at least 0 examples, got {self.health.n}")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed: expected an integer from 0 to {2**32 - 1}, got {self.seed}")
         for name in ("devices", "steps_per_dispatch"):

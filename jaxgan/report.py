@@ -7,11 +7,15 @@ import html
 import json
 import math
 import pathlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jaxgan import pictures
 from jaxgan.files import write_atomically
+from jaxgan.health import MEANINGS as MONITORS
+from jaxgan.health import diagnose
+from jaxgan.metrics.catalogue import METRICS
 from jaxgan.run import RunFolder
 
 MEANINGS = {
@@ -43,6 +47,23 @@ pre{padding:.7rem;overflow:auto}code{padding:.1em .3em}input[type=range]{width:1
 """
 
 
+def meaning(name: str) -> str:
+    """What a score says, in a few words; empty for an unknown one."""
+    if name in MEANINGS:
+        return MEANINGS[name]
+    for key, metric in METRICS.items():
+        if any(_matches(pattern, name) for pattern in metric.names):
+            return MEANINGS.get(key, metric.measures)
+    return ""
+
+
+def _matches(pattern: str, name: str) -> bool:
+    kinds = {"{fd}": "(fid|fd_.+?)", "{kd}": "(kid|kd_.+)", "{mmd}": "(mmd_.+)", "HEIGHT": "[0-9]+"}
+    for placeholder, expression in kinds.items():
+        pattern = pattern.replace(placeholder, expression)
+    return re.fullmatch(pattern, name) is not None
+
+
 def write_report(folder: RunFolder) -> pathlib.Path:
     """Writes report.html from the files of a run's folder, finished or not, and returns its path."""
     run, config = folder.read("run.json"), folder.read("config.json")
@@ -52,6 +73,8 @@ def write_report(folder: RunFolder) -> pathlib.Path:
         _header(folder, run, config, records),
         _pictures(folder),
         _scores(scores) if scores else "",
+        _health(records, bool(run["data"]["n"])) if config.get("health", {}).get("enabled") else "",
+        _evaluations(folder),
         _film(folder),
         _curves(records),
         _reproduction(run, config),
@@ -144,7 +167,7 @@ def score_rows(scores: Mapping[str, Any]) -> list[tuple[str, str, str, str, str,
                 format_number(best[name]["value"]) if name in best else "–",
                 format_number(score["floor"]),
                 score["better"],
-                MEANINGS["fd" if name.startswith("fd_") else name],
+                meaning(name),
                 protocol,
             )
         )
@@ -180,6 +203,64 @@ def _scores(scores: Mapping[str, Any]) -> str:
     return f"<h2>Scores</h2><table><tr>{head}</tr>{body}</table><p><small>{note}</small></p>{classes}"
 
 
+def _evaluations(folder: RunFolder) -> str:
+    """What `jaxgan evaluate` found since."""
+    if not (folder.path / "evaluations.json").exists():
+        return ""
+    rows = ""
+    for entry in folder.read("evaluations.json"):
+        for name, s in entry["final"]["scores"].items():
+            error = "" if s.get("error") is None else f" ± {format_number(s['error'])}"
+            reals = f", {s['n_real']:,} reals of {s['split']}" if s["n_real"] else ""
+            protocol = f"{s['n_fake']:,} fakes{reals}; features {s['features']}; {s['protocol']}"
+            rows += (
+                f"<tr><td>{entry['final']['step']:,}<br><small>{html.escape(entry['date'])}</small></td>"
+                f"<td><b>{html.escape(name)}</b></td><td class=n>{format_number(s['value'])}{error}</td>"
+                f"<td class=n>{format_number(s['floor'])}</td><td>{s['better']}</td>"
+                f"<td>{html.escape(meaning(name))}<br><small>{html.escape(protocol)}</small></td></tr>"
+            )
+    head = "<th>step</th><th>score</th><th class=n>value ± error</th><th class=n>floor</th><th>better</th>"
+    return f"<h2>Evaluations</h2><table><tr>{head}<th>meaning</th></tr>{rows}</table>"
+
+
+def _health(records: list[dict[str, Any]], images: bool) -> str:
+    """What the monitors saw last, and what is wrong by them."""
+    verdicts = diagnose(records)
+    said = "".join(
+        f'<p><b class="bad">{html.escape(v.name)}</b> since step {v.since:,}: {html.escape(v.evidence)}.<br>'
+        f"<small>What usually helps: {html.escape(v.advice)}</small></p>"
+        for v in verdicts
+    )
+    rows = ""
+    for name, says in MONITORS.items():
+        values = [(r["step"], r[name]) for r in records if name in r]
+        if values:
+            (step, last), numbers = values[-1], [value for _, value in values]
+            rows += (
+                f"<tr><td><b>{name.removeprefix('health/')}</b></td><td class=n>{format_number(last)}</td>"
+                f"<td class=n>{format_number(min(numbers))}</td><td class=n>{format_number(max(numbers))}</td>"
+                f"<td class=n>{step:,}</td><td>{html.escape(says)}</td></tr>"
+            )
+    head = "<th>monitor</th>" + "".join(
+        f"<th class=n>{name}</th>" for name in ("last", "least", "most", "step")
+    )
+    table = f"<table><tr>{head}<th>meaning</th></tr>{rows}</table>" if rows else ""
+    gone = sorted({name for r in records for name in r.get("verdicts", [])} - {v.name for v in verdicts})
+    notes = [f"Seen on the way, and gone: {name}, {_span(records, name)}." for name in gone]
+    if rows and images and not any("health/overfitting" in r for r in records):
+        notes.append(
+            "Whether the discriminator overfits was not seen: these data have no held-out split, or it never "
+            "told reals from fakes clearly."
+        )
+    said = said or "<p>Nothing wrong was seen at the end.</p>"
+    return f"<h2>Health</h2>{said}{table}" + "".join(f"<p><small>{note}</small></p>" for note in notes)
+
+
+def _span(records: list[dict[str, Any]], verdict: str) -> str:
+    steps = [r["step"] for r in records if verdict in r.get("verdicts", [])]
+    return f"steps {steps[0]:,} to {steps[-1]:,}"
+
+
 def _film(folder: RunFolder) -> str:
     grids = _grids(folder)
     if len(grids) < 2:
@@ -203,6 +284,9 @@ _PANELS = {
     "gradient norms": ("d/grad_norm", "g/grad_norm"),
     "discriminator accuracy": ("d/accuracy",),
     "images a second": ("images_per_second",),
+    "discriminator on fixed sets": ("health/real_sign", "health/overfitting"),
+    "variety on fixed sets": ("health/diversity", "health/precision", "health/recall", "health/coverage"),
+    "distance of the average": ("health/ema_distance",),
 }
 
 

@@ -17,9 +17,9 @@ from jaxgan.checkpoint import Checkpoints, abstract
 from jaxgan.config import Config, from_json, to_json, with_fields
 from jaxgan.errors import InputError
 from jaxgan.files import write_atomically
-from jaxgan.losses.files import is_file, split
 from jaxgan.sampling import Sampler
 from jaxgan.state import GAN, init
+from jaxgan.user_files import is_file, split
 
 LOSS_FILE = "loss.py"  # copy of a loss of the user's own
 

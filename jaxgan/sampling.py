@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding
 
 from jaxgan.data import to_uint8
 from jaxgan.errors import InputError
+from jaxgan.sharding import batch_sharded
 from jaxgan.state import GAN
 
 Array = jax.Array
@@ -79,9 +81,47 @@ class Sampler:
             labels = np.asarray(seeds, np.int64) % self.n_classes
         return self.decode(variables, self.latents(seeds), labels)
 
-    def stream(self, variables: Any, first_seed: int) -> Callable[[int], np.ndarray]:
+    def stream(self, variables: Any, first_seed: int) -> Stream:
         """n -> the examples of n consecutive seeds: the same ones at every call."""
-        return lambda n: self.by_seed(variables, range(first_seed, first_seed + n))
+        return Stream(self, variables, first_seed)
+
+    def on_devices(self, variables: Any, seeds: np.ndarray) -> Array:
+        """The examples of seeds uint32 [n] as `by_seed` has them, left where they were made.
+
+        Where the variables lie on several devices and these can share n, each generates its part.
+        """
+        labels = None
+        if self.n_classes:
+            labels = jnp.asarray(seeds.astype(np.int64) % self.n_classes, jnp.int32)
+        rows = jnp.asarray(seeds, jnp.uint32)
+        sharding = jax.tree.leaves(variables)[0].sharding
+        if isinstance(sharding, NamedSharding) and len(seeds) % sharding.mesh.size == 0:
+            rows, labels = jax.device_put((rows, labels), batch_sharded(sharding.mesh))  # pyright: ignore
+        return self._generate(variables, self._latents(self._keys(rows)), labels)
+
+
+class Stream:
+    """The examples of consecutive seeds, at once or in batches that stay on the devices."""
+
+    def __init__(self, sampler: Sampler, variables: Any, first_seed: int) -> None:
+        """Generates nothing yet."""
+        self._sampler, self._variables, self._first = sampler, variables, first_seed
+
+    def __call__(self, n: int) -> np.ndarray:
+        """The examples of the first n seeds."""
+        return self._sampler.by_seed(self._variables, range(self._first, self._first + n))
+
+    def batches(self, n: int, size: int) -> Iterator[tuple[Array, int]]:
+        """The same in batches of `size` on the devices, and how many of each count: the last has more."""
+        for start in range(0, n, size):
+            seeds = np.arange(self._first + start, self._first + start + size, dtype=np.uint32)
+            yield self._sampler.on_devices(self._variables, seeds), min(size, n - start)
+
+    def labels(self, n: int) -> np.ndarray | None:
+        """The classes that the examples are generated for, int32 [n]; None of an unconditional generator."""
+        if not self._sampler.n_classes:
+            return None
+        return (np.arange(self._first, self._first + n) % self._sampler.n_classes).astype(np.int32)
 
 
 def grid_labels(n_classes: int, columns: int, classes: Sequence[int] | None = None) -> np.ndarray | None:

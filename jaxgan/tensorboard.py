@@ -1,4 +1,4 @@
-"""Scalars and images for TensorBoard, written in the calling thread so that a full disk is an error here."""
+"""Scalars, images and text for TensorBoard, written in the calling thread so that a full disk is an error here."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ class TensorBoard:
     def image(self, tag: str, pixels: np.ndarray, step: int) -> None:
         """Writes a uint8 image [h, w, c]. Raises OSError if it cannot."""
         self._write(self._summary.image(tag, pixels, dataformats="HWC"), step)
+        self._writer.flush()
+
+    def text(self, tag: str, text: str, step: int) -> None:
+        """Writes a line of text. Raises OSError if it cannot."""
+        self._write(self._summary.text(tag, text), step)
         self._writer.flush()
 
     def _write(self, summary: Any, step: int) -> None:

@@ -24,6 +24,7 @@ from jaxgan.data import Images
 from jaxgan.environment import environment
 from jaxgan.errors import InputError
 from jaxgan.files import write_atomically
+from jaxgan.health import Diagnosis, Monitors, monitors_of, summary
 from jaxgan.metrics import Evaluator, make_evaluator
 from jaxgan.progress import Progress
 from jaxgan.report import write_report
@@ -251,8 +252,16 @@ class Loop:
         self.best: dict[str, Any] | None = None
         self.seconds = 0.0
         self.pending: list[tuple[int, Metrics]] = []
+        self.monitors = self._make_monitors()
+        self.diagnosis = Diagnosis()
         self.tensorboard: TensorBoard | None = None
         self.signals = Signals()
+
+    def _make_monitors(self) -> Monitors | None:
+        setup, n = self.setup, min(self.config.health.n, self.config.quick_n)
+        if not (self.config.health.enabled and n):
+            return None
+        return monitors_of(setup.gan, setup.source, setup.sampler, n, self.config.batch_size)
 
     def run(self, resumed: bool = False) -> RunFolder:
         """Trains to the end, scores and reports; or goes on with what was interrupted."""
@@ -305,6 +314,9 @@ class Loop:
             self.progress.note(f"resumed at step {step:,}")
         else:
             state = self.setup.init()
+        if self.config.health.enabled:
+            for record in self.folder.records():
+                self.diagnosis.add(record)
         after = step if resumed else None
         self.tensorboard = TensorBoard(self.folder.path / "tensorboard", resumed_after=after)
         self.folder.update(status="running", error=None)
@@ -337,6 +349,9 @@ class Loop:
         self.folder.write("scores.json", scores)
         self.close("finished")
         self.progress.scores(scores)
+        verdicts = self.diagnosis.verdicts()
+        if self.config.health.enabled and (verdicts or isinstance(self.progress, Progress)):
+            self.progress.note(summary(verdicts))  # members of an ensemble say only what is wrong
 
     def _score_best(self, step: int) -> dict[str, Any] | None:
         self.checkpoints.wait()
@@ -387,7 +402,7 @@ class Loop:
         self.seconds += seconds
         record["images_per_second"] = rate
         score = self._evaluate(state, record) if "evaluate" in due else None
-        self._write_record(record)
+        self._write_record(self._watched(record, state))
         if "sample" in due:
             self._write_grid(state, step)
         if "save" in due:
@@ -436,6 +451,21 @@ class Loop:
         if self.best is None or score <= self.best["score"]:  # the later of equals, as Orbax keeps it
             self.best = {"step": record["step"], "score": score}
         return score
+
+    def _watched(self, record: dict[str, Any], state: GANState) -> dict[str, Any]:
+        """The record with what the monitors see and the names of the verdicts, which are told as they change."""
+        if not self.config.health.enabled:
+            return record
+        seen = self.monitors(state) if self.monitors is not None and "score" in record else {}
+        record, before = record | seen, [verdict.name for verdict in self.diagnosis.verdicts()]
+        self.diagnosis.add(record)
+        now = {verdict.name: verdict for verdict in self.diagnosis.verdicts()}
+        told = [f"{name}: {now[name].evidence}. {now[name].advice}" for name in now if name not in before]
+        for text in told + [f"no longer: {name}" for name in before if name not in now]:
+            self.progress.note(f"step {record['step']:,}: health: {text}")
+            if self.tensorboard is not None:
+                self.tensorboard.text("health", text, record["step"])
+        return record | {"verdicts": list(now)} if now else record
 
     def _score(self, variables: Any) -> dict[str, Any]:
         with warnings.catch_warnings(record=True) as caught:

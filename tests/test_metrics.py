@@ -12,8 +12,8 @@ import scipy.stats
 
 from jaxgan import InputError
 from jaxgan.data import Images, fingerprint, open_source
-from jaxgan.metrics import evaluator as evaluator_module
 from jaxgan.metrics import (
+    Score,
     frechet_distance,
     histogram_kl,
     inception_score,
@@ -24,6 +24,7 @@ from jaxgan.metrics import (
     sliced_wasserstein,
 )
 from jaxgan.metrics.features import features_for, mnist_cnn
+from jaxgan.metrics.modes import EVALUATION_SEED
 
 
 def spd(d, seed, rank=None):
@@ -247,7 +248,7 @@ def test_held_out_images_of_a_folder_are_others_than_the_reals(cache):
     source = fake_source(900)
     evaluator = make_evaluator(source)
     picked = evaluator._pick(source.images, 300)
-    order = np.random.default_rng(evaluator_module._EVALUATION_SEED).permutation(900)
+    order = np.random.default_rng(EVALUATION_SEED).permutation(900)
     assert {i.tobytes() for i in picked} == {source.images[j].tobytes() for j in order[:300]}
     held_out = source.images[np.sort(order[300:])[:300]]
     scores = evaluator(lambda n: held_out, 300).scores
@@ -267,6 +268,6 @@ def test_mixtures_are_scored_by_the_protocol(cache):
 
 
 def test_undefined_numbers_become_null():
-    score = evaluator_module.Score(math.inf, None, "lower", 1, 1, "s", "none")
+    score = Score(math.inf, None, "lower", 1, 1, "s", "none")
     assert score.to_json()["value"] is None
     assert json.dumps(score.to_json())

@@ -38,7 +38,7 @@ from jaxgan.losses.f_divergence import (
     f_total_variation,
 )
 from jaxgan.losses.features import energy, mmd_rbf, mmd_repulsive, mmd_rq, sinkhorn
-from jaxgan.losses.files import is_file, load_loss
+from jaxgan.losses.files import load_loss
 from jaxgan.losses.relativistic import (
     relativistic_average,
     relativistic_average_hinge,
@@ -47,6 +47,7 @@ from jaxgan.losses.relativistic import (
     relativistic_paired_hinge,
     relativistic_paired_least_squares,
 )
+from jaxgan.user_files import is_file
 
 _ENTRIES: tuple[Callable[..., Loss], ...] = (
     minimax,

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import inspect
-import pathlib
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from jaxgan.errors import InputError, unknown
+from jaxgan.errors import InputError
 from jaxgan.losses.base import Loss
-
-
-def is_file(name: str) -> bool:
-    """Whether a loss is named as FILE.py:NAME."""
-    return ".py:" in name
-
-
-def split(name: str) -> tuple[pathlib.Path, str]:
-    """FILE.py:NAME -> its two parts."""
-    path, _, attribute = name.rpartition(":")
-    return pathlib.Path(path), attribute
+from jaxgan.user_files import load_object
 
 
 def load_loss(name: str) -> Callable[..., Loss]:
@@ -39,27 +25,7 @@ def load_loss(name: str) -> Callable[..., Loss]:
     Raises:
       InputError: if there is no such file or name, if running the file fails, or for another kind.
     """
-    path, attribute = split(name)
-    if not path.is_file():
-        raise InputError(f"loss: expected a Python file in {name!r}, got no file {str(path)!r}")
-    module_name = f"jaxgan_user_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's file raises
-        raise InputError(f"loss: running '{path}' raised {type(error).__name__}: {error}") from error
-    if not hasattr(module, attribute):
-        own = [
-            name
-            for name, value in vars(module).items()
-            if isinstance(value, tuple) or getattr(value, "__module__", "") == module_name
-        ]
-        raise unknown(f"loss in {str(path)!r}", attribute, own)
-    found = getattr(module, attribute)
+    found = load_object("loss", name)
     if _as_loss(found) is not None:
         return lambda: _as_loss(found)  # pyright: ignore[reportReturnType]
     if not callable(found):

@@ -1,27 +1,35 @@
 """Scores: pure functions over features, feature networks, and evaluators that bring both together."""
 
-from jaxgan.metrics.distances import (
-    frechet_distance,
-    histogram_kl,
-    inception_score,
-    moments,
-    prdc,
-    sliced_wasserstein,
-)
-from jaxgan.metrics.evaluator import Evaluation, Evaluator, Score, make_evaluator
+from jaxgan.metrics.classes import histogram_kl, inception_score
+from jaxgan.metrics.evaluator import ImageEvaluator, make_evaluator
+from jaxgan.metrics.frechet import frechet_distance, frechet_infinity, intra_class_frechet, moments
+from jaxgan.metrics.kernel import gaussian_mmd, kernel_distance
 from jaxgan.metrics.mixtures import mode_coverage, stacked_modes
+from jaxgan.metrics.neighbours import memorisation, nearest, prdc
+from jaxgan.metrics.reference import load_reference, save_reference
+from jaxgan.metrics.score import Evaluation, Evaluator, Score
+from jaxgan.metrics.sliced import sliced_wasserstein
 
 __all__ = [
     "Evaluation",
     "Evaluator",
+    "ImageEvaluator",
     "Score",
     "frechet_distance",
+    "frechet_infinity",
+    "gaussian_mmd",
     "histogram_kl",
     "inception_score",
+    "intra_class_frechet",
+    "kernel_distance",
+    "load_reference",
     "make_evaluator",
+    "memorisation",
     "mode_coverage",
     "moments",
+    "nearest",
     "prdc",
+    "save_reference",
     "sliced_wasserstein",
     "stacked_modes",
 ]

@@ -19,10 +19,10 @@ import jaxgan
 from jaxgan.config import Config, from_json, to_json, with_fields
 from jaxgan.errors import InputError, lookup
 from jaxgan.losses import LOSSES, find_loss
-from jaxgan.losses.files import is_file, split
 from jaxgan.penalties import PENALTIES
 from jaxgan.presets import get_preset
 from jaxgan.setup import open_data
+from jaxgan.user_files import is_file, split
 
 Fields = Mapping[str, Any]
 """Dotted names of configuration fields, with their values."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.errors import InputError
+
 Array = jax.Array
-_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -21,20 +23,35 @@ class FeatureNetwork:
       name: goes into the names of scores.
       identity: of the weights.
       apply: uint8 images of a fixed batch size -> (features, logits or None).
+      batch: that batch size; fewer where an image takes much memory.
     """
 
     name: str
     identity: str
     apply: Callable[[Array], tuple[Array, Array | None]]
+    batch: int = 500
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Features [n, d] and logits [n, classes] (or None) of uint8 images [n, h, w, c], in batches."""
-        features, logits = [], []
-        for start in range(0, len(images), _BATCH):
-            part = np.asarray(images[start : start + _BATCH])
-            padded = np.concatenate([part, np.zeros((_BATCH - len(part), *part.shape[1:]), part.dtype)])
-            f, p = self.apply(jnp.asarray(padded))
-            features.append(np.asarray(f)[: len(part)])
-            if p is not None:
-                logits.append(np.asarray(p)[: len(part)])
-        return np.concatenate(features), np.concatenate(logits) if logits else None
+        return in_batches(self.apply, images, self.batch)
+
+
+def in_batches(apply: Callable[[Array], Any], images: np.ndarray, batch: int) -> Any:
+    """What `apply` gives for all of `images`, as NumPy arrays.
+
+    Args:
+      apply: [batch, ...] -> a tree of [batch, ...].
+      images: [n, ...], n at least 1; the last batch is filled with zeros, whose outputs are dropped.
+      batch: examples a call.
+
+    Raises:
+      InputError: if there are no images.
+    """
+    if not len(images):
+        raise InputError(f"images: expected at least one, got shape {np.shape(images)}")
+    parts = []
+    for start in range(0, len(images), batch):
+        part = np.asarray(images[start : start + batch])
+        padded = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), part.dtype)])
+        parts.append(jax.tree.map(np.asarray, apply(jnp.asarray(padded))))
+    return jax.tree.map(lambda *xs: np.concatenate(xs)[: len(images)], *parts)

@@ -1,0 +1,320 @@
+"""The scores of images, by the name that `jaxgan evaluate --metrics` knows them by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgan.errors import InputError, unknown
+from jaxgan.metrics import neighbours
+from jaxgan.metrics.classes import histogram_kl, inception_score
+from jaxgan.metrics.collect import Sample
+from jaxgan.metrics.diversity import ndb
+from jaxgan.metrics.frechet import frechet_infinity, intra_class_frechet, jackknife_error
+from jaxgan.metrics.kernel import gaussian_mmd, kernel_subsets
+from jaxgan.metrics.patches import swd_patches
+from jaxgan.metrics.similarity import MS_SSIM_WEIGHTS, ms_ssim_diversity
+
+PRDC_EXAMPLES = 5000  # at most by default: the cost grows with the square
+KERNEL_EXAMPLES = 50_000
+IMAGES = 5000  # that scores of pixels look at
+_PRDC_K = 5
+
+
+class Value(NamedTuple):
+    """A number of one metric.
+
+    Attributes:
+      value: the score.
+      error: its standard error; None if it is not known.
+      paired: [k], one number for each real or each subset of examples, in an order that does not depend
+        on the fakes, whose mean is the value; None if there is no such thing.
+      n_real: reals that were used; None for all.
+      n_fake: fakes that were used; None for all.
+    """
+
+    value: float
+    error: float | None = None
+    paired: np.ndarray | None = None
+    n_real: int | None = None
+    n_fake: int | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score, or several that are computed together.
+
+    Attributes:
+      names: of the scores; {fd}, {kd} and {mmd} become names that carry the features.
+      measures: what, in a few words.
+      better: "lower" or "higher".
+      protocol: the settings that change the number.
+      agrees: with which reference, and how closely (see tests).
+      compute: (reals, fakes) -> values by name.
+      features: how many features of either set are needed.
+      images: how many images of either set are needed.
+      classes: whether a classifier is needed.
+      every_real: whether features of all reals are needed.
+      spatial: whether the spatial features of Inception are needed.
+      labels: whether both sets must have labels.
+    """
+
+    names: tuple[str, ...]
+    measures: str
+    better: str
+    protocol: str
+    agrees: str
+    compute: Callable[[Sample, Sample], Mapping[str, Value]]
+    features: int = 0
+    images: int = 0
+    classes: bool = False
+    every_real: bool = False
+    spatial: bool = False
+    labels: bool = False
+
+
+def _frechet(real: Sample, fake: Sample) -> dict[str, Value]:
+    value = real.gaussian.distance(fake.gaussian)
+    without = [real.gaussian.distance(other) for other in fake.leave_one_out]
+    return {"{fd}": Value(value, jackknife_error(without) if without else None)}
+
+
+def _spatial(real: Sample, fake: Sample) -> dict[str, Value]:
+    assert real.spatial is not None
+    assert fake.spatial is not None
+    return {"sfid": Value(real.spatial.distance(fake.spatial))}
+
+
+def _intra(real: Sample, fake: Sample) -> dict[str, Value]:
+    n = min(len(real.features), len(fake.features))
+    assert real.labels is not None
+    assert fake.labels is not None
+    value, _ = intra_class_frechet(real.features, real.labels[:n], fake.features, fake.labels[:n])
+    return {"intra_{fd}": Value(value, n_real=len(real.features), n_fake=len(fake.features))}
+
+
+def _frechet_infinity(real: Sample, fake: Sample) -> dict[str, Value]:
+    value, error = frechet_infinity(real.gaussian, fake.features)
+    return {"{fd}_infinity": Value(value, error, n_fake=len(fake.features))}
+
+
+def _kernel(real: Sample, fake: Sample) -> dict[str, Value]:
+    values, error = kernel_subsets(real.features, fake.features)
+    return {"{kd}": Value(float(values.mean()), error, values, len(real.features), len(fake.features))}
+
+
+def _mmd(real: Sample, fake: Sample) -> dict[str, Value]:
+    value = 1000 * gaussian_mmd(real.features, fake.features)
+    return {"{mmd}": Value(value, n_real=len(real.features), n_fake=len(fake.features))}
+
+
+def _share(inside: np.ndarray, n_real: int, n_fake: int, *, paired: bool = False) -> Value:
+    inside = inside.astype(np.float64)
+    error = float(inside.std(ddof=1) / np.sqrt(len(inside)))
+    return Value(float(inside.mean()), error, inside if paired else None, n_real, n_fake)
+
+
+def _prdc(real: Sample, fake: Sample) -> dict[str, Value]:
+    x, y = real.features[:PRDC_EXAMPLES], fake.features[:PRDC_EXAMPLES]
+    balls = neighbours.balls(x, y, k=_PRDC_K)
+    n = (len(x), len(y))
+    return {
+        "precision": _share(balls.around_fakes > 0, *n),
+        "recall": _share(balls.reached, *n, paired=True),
+        "density": _share(balls.around_fakes / _PRDC_K, *n),
+        "coverage": _share(balls.covered, *n, paired=True),
+    }
+
+
+def _classes(real: Sample, fake: Sample) -> dict[str, Value]:
+    assert real.logits is not None
+    assert fake.logits is not None
+    classes = fake.logits.shape[1]
+    counts, real_counts = (np.bincount(s.logits.argmax(1), minlength=classes) for s in (fake, real))  # pyright: ignore
+    splits = min(10, fake.n)
+    score, spread = inception_score(fake.logits, splits=splits)
+    return {
+        "inception_score": Value(score, spread / max(splits - 1, 1) ** 0.5, n_real=0),
+        "classes_present": Value(float((counts > 0).sum()), n_real=0),
+        "class_kl": Value(histogram_kl(counts, np.maximum(real_counts, 1e-9))),
+    }
+
+
+def _memorisation(real: Sample, fake: Sample) -> dict[str, Value]:
+    found = neighbours.memorisation(real.features, fake.features[:PRDC_EXAMPLES])
+    return {"authenticity": _share(found.authentic, len(real.features), len(found.authentic))}
+
+
+def _diversity(real: Sample, fake: Sample) -> dict[str, Value]:
+    scales = int(np.log2(max(min(fake.images.shape[1:3]) / 11, 1))) + 1
+    weights = np.asarray(MS_SSIM_WEIGHTS[:scales]) / sum(MS_SSIM_WEIGHTS[:scales])
+    value, error = ms_ssim_diversity(fake.images, weights=weights.tolist())
+    return {"ms_ssim_pairs": Value(value, error, n_real=0, n_fake=len(fake.images))}
+
+
+def _patches(real: Sample, fake: Sample) -> dict[str, Value]:
+    n = min(len(real.images), len(fake.images))
+    levels = swd_patches(real.images[:n], fake.images[:n])
+    return {f"swd_{name}": Value(value, n_real=n, n_fake=n) for name, value in levels.items()}
+
+
+def _bins(real: Sample, fake: Sample) -> dict[str, Value]:
+    flat = lambda s: s.images.reshape(len(s.images), -1).astype(np.float32) / 255
+    found = ndb(flat(real), flat(fake))
+    values = {"ndb_share": found["ndb_over_k"], "ndb_js": found["js"]}
+    return {k: Value(v, n_real=len(real.images), n_fake=len(fake.images)) for k, v in values.items()}
+
+
+_ERROR = "error: delete-a-group jackknife over 10 tenths of the fakes"
+METRICS: dict[str, Metric] = {
+    "fd": Metric(
+        ("{fd}",),
+        "distance of Gaussians fitted to the features of reals and fakes",
+        "lower",
+        f"ddof 1, float64; {_ERROR}",
+        "pytorch-fid, torch-fidelity: same formula, 1e-6 relative",
+        _frechet,
+    ),
+    "fd_infinity": Metric(
+        ("{fd}_infinity",),
+        "the same, extrapolated to infinitely many fakes",
+        "lower",
+        "15 subset sizes from a tenth to all, a line in 1/n; error: of the regression",
+        "closed form: Gaussians",
+        _frechet_infinity,
+        features=KERNEL_EXAMPLES,
+    ),
+    "sfd": Metric(
+        ("sfid",),
+        "the same on features that know where things are; Inception only",
+        "lower",
+        "first 7 channels of the sixth mixed block, 17 x 17 positions; ddof 1, float64",
+        "features of guided-diffusion's layer, 1e-4 relative (see experiments/compare_inception.py)",
+        _spatial,
+        spatial=True,
+    ),
+    "intra_fd": Metric(
+        ("intra_{fd}",),
+        "mean over classes of the distance within the class; class-conditional generators of labelled data",
+        "lower",
+        "ddof 1, float64, unweighted mean",
+        "closed form: Gaussians",
+        _intra,
+        features=KERNEL_EXAMPLES,
+        labels=True,
+    ),
+    "kd": Metric(
+        ("{kd}",),
+        "squared maximum mean discrepancy with a cubic kernel, without bias",
+        "lower",
+        "(x.y/d + 1)^3, 100 subsets of at most 1,000; error: spread over subsets, allowing for their overlap",
+        "torch-fidelity (KID): 1e-10 on the same subsets",
+        _kernel,
+        features=KERNEL_EXAMPLES,
+    ),
+    "mmd": Metric(
+        ("{mmd}",),
+        "maximum mean discrepancy with a Gaussian kernel, as CMMD, on these features",
+        "lower",
+        "sigma 10, unit vectors, biased, times 1,000",
+        "its definition by brute force: 1e-12",
+        _mmd,
+        features=PRDC_EXAMPLES,
+    ),
+    "prdc": Metric(
+        ("precision", "recall", "density", "coverage"),
+        "shares of fakes among reals (fidelity) and of reals among fakes (diversity)",
+        "higher",
+        f"k = {_PRDC_K}, Euclidean, strict <, at most {PRDC_EXAMPLES:,} of each; error: of a mean over examples",
+        "prdc 0.2: equal",
+        _prdc,
+        features=PRDC_EXAMPLES,
+    ),
+    "is": Metric(
+        ("inception_score", "classes_present", "class_kl"),
+        "sure and evenly spread classes, by the classifier of the features",
+        "higher",
+        "10 splits in order, ddof 0, mean; error: spread over splits / 3",
+        "torch-fidelity: 1e-9",
+        _classes,
+        classes=True,
+    ),
+    "memorisation": Metric(
+        ("authenticity",),
+        "share of fakes that are no copies of training images",
+        "higher",
+        f"a copy lies closer to its nearest real than any other real does; {PRDC_EXAMPLES:,} fakes, all reals",
+        "its definition by brute force: equal",
+        _memorisation,
+        features=PRDC_EXAMPLES,
+        images=PRDC_EXAMPLES,
+        every_real=True,
+    ),
+    "ms_ssim": Metric(
+        ("ms_ssim_pairs",),
+        "mean similarity of random pairs of fakes",
+        "lower",
+        "1,000 pairs, as many scales as fit (window 11), weights of Wang et al. scaled to sum 1",
+        "pytorch-msssim: 1e-5",
+        _diversity,
+        images=IMAGES,
+    ),
+    "swd": Metric(
+        ("swd_HEIGHT",),
+        "distance of patches at each level of the Laplacian pyramid",
+        "lower",
+        "7x7 patches, 128 an image, 512 directions, times 1,000",
+        "the authors' recipe by brute force",
+        _patches,
+        images=1000,
+    ),
+    "ndb": Metric(
+        ("ndb_share", "ndb_js"),
+        "share of k-means cells of the reals that hold significantly more or fewer fakes",
+        "lower",
+        "100 cells of pixels, level 0.05: a perfect generator gets about 0.05",
+        "statsmodels: the test of each cell",
+        _bins,
+        images=IMAGES,
+    ),
+}
+DEFAULT = ("fd", "kd", "prdc", "is")
+_HIGHER = {name for metric in METRICS.values() if metric.better == "higher" for name in metric.names}
+_ALIASES = {
+    "fid": "fd",
+    "kid": "kd",
+    "cmmd": "mmd",
+    "inception_score": "is",
+    "fid_infinity": "fd_infinity",
+    "sfid": "sfd",
+}
+
+
+def better(name: str) -> str:
+    """ "higher" or "lower": which is better of a score."""
+    return "higher" if name in _HIGHER and name != "class_kl" else "lower"
+
+
+def parse_metrics(text: str) -> list[str]:
+    """The keys of METRICS in a list with commas; "all" is all of them. Raises InputError for an unknown one."""
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    if not names:
+        raise InputError(f"metrics: expected names of {', '.join(METRICS)}, got {text!r}")
+    if names == ["all"]:
+        return list(METRICS)
+    found = [_ALIASES.get(name, name) for name in names]
+    for name in found:
+        if name not in METRICS:
+            raise unknown("metric", name, METRICS)
+    return list(dict.fromkeys(found))
+
+
+def name_scores(name: str, features: str) -> str:
+    """The name of a score on these features: "fid" and "kid" only where they are Inception's."""
+    own = features == "inception"
+    return name.format(
+        fd="fid" if own else f"fd_{features}", kd="kid" if own else f"kd_{features}", mmd=f"mmd_{features}"
+    )

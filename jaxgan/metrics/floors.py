@@ -1,0 +1,25 @@
+"""Floors: what real held-out data would score, computed once and kept."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+
+from jaxgan.data import cache_dir
+from jaxgan.files import write_atomically
+
+
+def cached_floors(
+    key: str, compute: Callable[[], tuple[dict[str, float], str]]
+) -> tuple[dict[str, float], str]:
+    """Floors and what they are of, cached by content: they are the same for every run."""
+    path = cache_dir() / "floors" / f"{key}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError):  # missing or damaged: computed again
+        stored = json.loads(path.read_text())
+        return stored["floors"], stored["split"]
+    floors, split = compute()
+    if floors:
+        with contextlib.suppress(OSError):  # no room for a cache is no reason to lose scores
+            write_atomically(path, json.dumps({"floors": floors, "split": split}))
+    return floors, split

@@ -1,0 +1,112 @@
+"""Scores of mixtures in the plane and of stacked digits, by the published protocols."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+from jaxgan.data import Images, Points, stacked
+from jaxgan.data.mnist import load_mnist
+from jaxgan.metrics.features import features_for
+from jaxgan.metrics.floors import cached_floors
+from jaxgan.metrics.mixtures import mode_coverage, stacked_modes
+from jaxgan.metrics.score import Evaluation, Generate, Score
+from jaxgan.metrics.sliced import sliced_wasserstein
+
+MIXTURE_POINTS = 2500  # the published protocol
+EVALUATION_SEED = 20140610  # of the points that scores are computed with
+
+
+class MixtureEvaluator:
+    """Points in the plane: sliced Wasserstein distance and, for mixtures, mode coverage."""
+
+    main = "sliced_wasserstein"
+
+    def __init__(self, source: Points) -> None:
+        """Draws the real points and two more sets for the floor."""
+        self._source = source
+        keys = jax.random.split(jax.random.key(EVALUATION_SEED), 2)
+        self._real, self._held_out = (np.asarray(source.sample(key, MIXTURE_POINTS)[0]) for key in keys)
+
+    def quick(self, generate: Generate, n: int) -> float:
+        """The sliced Wasserstein distance; always on the protocol's 2,500 points."""
+        return sliced_wasserstein(generate(MIXTURE_POINTS), self._real)
+
+    def __call__(self, generate: Generate, n: int) -> Evaluation:
+        """All scores; always on the protocol's 2,500 points."""
+        points = generate(MIXTURE_POINTS)
+        values = {"sliced_wasserstein": sliced_wasserstein(points, self._real)}
+        floors = {"sliced_wasserstein": sliced_wasserstein(self._held_out, self._real)}
+        if len(self._source.modes):
+            values |= mode_coverage(points, self._source.modes, self._source.std)
+            floors |= mode_coverage(self._held_out, self._source.modes, self._source.std)
+        better = {"modes": "higher", "high_quality": "higher"}
+        real = {"sliced_wasserstein": MIXTURE_POINTS}
+        scores = {
+            name: Score(
+                value,
+                floors[name],
+                better.get(name, "lower"),
+                real.get(name, 0),
+                MIXTURE_POINTS,
+                f"{self._source.name}, fresh draws; floor: other fresh draws",
+                "none",
+            )
+            for name, value in values.items()
+        }
+        return Evaluation(scores)
+
+
+class StackedEvaluator:
+    """Stacked MNIST: modes found and reverse KL, by the digit classifier on each channel."""
+
+    main = "reverse_kl"
+
+    def __init__(self, source: Images) -> None:
+        """Loads the classifier; nothing is computed yet."""
+        self._source = source
+        self._split = "train" if source.name.endswith(":test") else "test"
+        self._network = features_for(load_mnist(self._split))
+
+    def quick(self, generate: Generate, n: int) -> float:
+        """The reverse KL of `n` fakes, at least about 999 / 2n: compare scores of as many fakes only."""
+        return stacked_modes(self._digits(generate(n)))["reverse_kl"]
+
+    def __call__(self, generate: Generate, n: int) -> Evaluation:
+        """Both scores on `n` fakes; the published protocol has 26,000."""
+        values = stacked_modes(self._digits(generate(n)))
+        floors, floor_split = self._floors(n)
+        scores = {
+            name: Score(
+                values[name],
+                floors[name],
+                better,
+                0,  # the reference is uniform, not a sample
+                n,
+                f"{self._source.name}, uniform over {stacked.N_MODES:,} modes; floor: {floor_split}",
+                f"{self._network.name}@{self._network.identity}",
+            )
+            for name, better in (("reverse_kl", "lower"), ("modes", "higher"))
+        }
+        return Evaluation(scores)
+
+    def _digits(self, images: np.ndarray) -> np.ndarray:
+        """The class of each channel of uint8 images [n, 28, 28, 3]: int64 [n, 3]."""
+        return self._classes(np.moveaxis(images, 3, 1).reshape(-1, 28, 28, 1)).reshape(-1, 3)
+
+    def _classes(self, digits: np.ndarray) -> np.ndarray:
+        logits = self._network(digits)[1]
+        assert logits is not None  # a classifier has them
+        return logits.argmax(1)
+
+    def _floors(self, n: int) -> tuple[dict[str, float], str]:
+        """The scores of `n` stacks of held-out digits, as the classifier sees them."""
+
+        def compute() -> tuple[dict[str, float], str]:
+            digits = load_mnist(self._split)
+            chosen = stacked.stack_indices(len(digits), n, EVALUATION_SEED)
+            used, positions = np.unique(chosen, return_inverse=True)  # each is classified once
+            classes = self._classes(digits.images[used])[positions.reshape(chosen.shape)]
+            return stacked_modes(classes), f"{stacked.NAME}:{self._split}, {n:,} other stacks"
+
+        return cached_floors(f"{stacked.NAME}-{self._split}-{self._network.identity}-{n}-v1", compute)

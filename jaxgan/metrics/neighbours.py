@@ -1,0 +1,336 @@
+"""Scores by nearest neighbours: precision and recall, density and coverage, memorisation.
+
+Distances are computed in blocks in float32 on the device; wherever float32 cannot decide, in float64.
+The results are those of float64 throughout.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.errors import InputError
+
+Array = jax.Array
+_FEW = 16  # rows for which differences cost less than they spare
+_SPARE = 3  # neighbours beyond the k-th whose distances are computed exactly
+
+
+def prdc(real: np.ndarray, fake: np.ndarray, *, k: int = 5, block: int = 1000) -> dict[str, float]:
+    """Precision, recall, density and coverage by k-nearest-neighbour balls, Euclidean, strict <.
+
+    The radius of an example is the distance to its k-th neighbour in its own set, itself excluded.
+    Precision: share of fakes inside some real's ball. Recall: share of reals inside some fake's
+    ball. Density: mean number of real balls around a fake, over k. Coverage: share of reals
+    whose ball holds a fake. Kynkäänniemi et al. publish with k = 3, Naeem et al. with k = 5.
+
+    Args:
+      real: [n, d].
+      fake: [m, d].
+      k: neighbour that sets the radius.
+      block: rows of the distance matrix that are held at once; memory is about 12 bytes times block
+        times max(n, m), besides the features.
+
+    Returns:
+      "precision", "recall", "density", "coverage".
+
+    Raises:
+      InputError: unless both sets have more than k examples of the same dimension, all finite.
+
+    References:
+      Kynkäänniemi et al. (2019), Improved precision and recall metric, eqs. 1-3; Naeem et al. (2020),
+      Reliable fidelity and diversity metrics, eqs. 3-5.
+    """
+    found = balls(real, fake, k=k, block=block)
+    return {
+        "precision": float((found.around_fakes > 0).mean()),
+        "recall": float(found.reached.mean()),
+        "density": float(found.around_fakes.mean() / k),
+        "coverage": float(found.covered.mean()),
+    }
+
+
+class Balls(NamedTuple):
+    """Which examples lie in which balls.
+
+    Attributes:
+      around_fakes: number of reals' balls that each fake lies in, int [m].
+      reached: whether each real lies in some fake's ball, bool [n].
+      covered: whether each real's ball holds a fake, bool [n].
+    """
+
+    around_fakes: np.ndarray
+    reached: np.ndarray
+    covered: np.ndarray
+
+
+def balls(real: np.ndarray, fake: np.ndarray, *, k: int = 5, block: int = 1000) -> Balls:
+    """What `prdc` counts, for each example; arguments and errors are its own."""
+    if k < 1 or block < 1:
+        raise InputError(f"prdc: expected k >= 1 and block >= 1, got {k} and {block}")
+    a, b = _Points.pair("prdc", real, fake, k)
+    in_real = np.zeros(len(b), np.int64)  # real balls around each fake
+    in_fake, covered = np.zeros(len(a), bool), np.zeros(len(a), bool)
+    real_radius, fake_radius = _own_radii(a, k, block), _own_radii(b, k, block)
+    largest = float(b.norms.max())
+    for rows in _slices(len(a), block):
+        tolerance = _tolerance(a.small.shape[1], float(a.norms[rows].max()) + largest)
+        products = a.products(rows, b, slice(None))
+        counts, inside, reaching, unsure = _compare(
+            products, a.norms[rows], b.norms, real_radius[rows], fake_radius, tolerance
+        )
+        in_real += np.asarray(counts)
+        covered[rows], in_fake[rows] = np.asarray(inside), np.asarray(reaching)
+        again = np.flatnonzero(np.asarray(unsure))
+        if len(again):
+            squared = a.decided(
+                again + rows.start, b, np.asarray(products)[again], (real_radius, fake_radius)
+            )
+            again += rows.start
+            within = squared < real_radius[again, None]
+            in_real += within.sum(0)
+            covered[again], in_fake[again] = within.any(1), (squared < fake_radius).any(1)
+    return Balls(in_real, in_fake, covered)
+
+
+def nearest(x: np.ndarray, y: np.ndarray, *, k: int = 1, block: int = 1000) -> tuple[np.ndarray, np.ndarray]:
+    """The k nearest rows of y for each row of x: Euclidean distances [n, k], ascending, and indices [n, k].
+
+    Raises:
+      InputError: unless the sets have one dimension, y has k examples or more, and all are finite.
+    """
+    a, b = _Points.pair("nearest", x, y, k - 1)
+    squared, indices = _nearest(a, b, k, block, False)
+    return np.sqrt(squared), indices
+
+
+class Memorisation(NamedTuple):
+    """How close fakes lie to training examples.
+
+    Attributes:
+      authenticity: share of fakes that are no copies.
+      authentic: whether each fake is none, bool [m].
+      distance: of each fake to its nearest training example [m].
+      index: of that example [m].
+      ratio: of the distance to that example's own to its nearest neighbour in the training set [m].
+    """
+
+    authenticity: float
+    authentic: np.ndarray
+    distance: np.ndarray
+    index: np.ndarray
+    ratio: np.ndarray
+
+
+def memorisation(train: np.ndarray, fake: np.ndarray, *, block: int = 1000) -> Memorisation:
+    """How close fakes lie to training examples, against how close these lie to each other.
+
+    A fake is a copy by this measure if it lies closer to its nearest training example than any other
+    training example does. Authenticity is the share of fakes that are no copies. Fresh reals
+    get about one half, not 1.
+
+    Args:
+      train: features of the training set [n, d].
+      fake: features of fakes [m, d].
+      block: rows of the distance matrix that are held at once.
+
+    Raises:
+      InputError: as `nearest`.
+
+    References:
+      Alaa et al. (2022), How faithful is your synthetic data?, section 4.3 (authenticity).
+    """
+    a, b = _Points.pair("memorisation", train, fake, 1)
+    own = np.sqrt(_own_radii(a, 1, block))
+    squared, index = _nearest(b, a, 1, block, False)
+    distance, index = np.sqrt(squared[:, 0]), index[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(own[index] > 0, distance / own[index], np.where(distance > 0, np.inf, 1.0))
+    authentic = distance >= own[index]
+    return Memorisation(float(authentic.mean()), authentic, distance, index, ratio)
+
+
+class _Points:
+    """A set of points: as given, and centred in float32 with squared norms."""
+
+    def __init__(self, exact: np.ndarray, centre: np.ndarray) -> None:
+        self.exact, self.centre = exact, centre
+        self.small = (exact - centre).astype(np.float32)
+        self.norms = np.square(self.small, dtype=np.float64).sum(1).astype(np.float32)
+        # On a CPU the BLAS of NumPy multiplies faster than XLA does, and there is nothing to move
+        self.device = None if jax.default_backend() == "cpu" else jnp.asarray(self.small)
+
+    def __len__(self) -> int:
+        return len(self.exact)
+
+    @staticmethod
+    def pair(name: str, x: np.ndarray, y: np.ndarray, fewest: int) -> tuple[_Points, _Points]:
+        x, y = np.asarray(x), np.asarray(y)
+        if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) <= fewest:
+            raise InputError(
+                f"{name}: expected two sets [n > k={fewest}, d] of one dimension, got {x.shape} and {y.shape}"
+            )
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            raise InputError(f"{name}: expected finite features, got NaN or infinity")
+        centre = x.mean(0, dtype=np.float64)
+        a = _Points(x, centre)
+        return a, a if y is x else _Points(y, centre)
+
+    def products(self, rows: slice, others: _Points, columns: slice) -> Any:
+        """Inner products in float32, [rows, columns]."""
+        if self.device is None or others.device is None:
+            return self.small[rows] @ others.small[columns].T
+        return _products(self.device[rows], others.device[columns])
+
+    def decided(
+        self, rows: np.ndarray, others: _Points, products: np.ndarray, radii: tuple[np.ndarray, np.ndarray]
+    ) -> np.ndarray:
+        """Squared distances of some rows to all of the others, exact wherever they are close to a radius."""
+        norms = self.norms[rows, None] + others.norms
+        squared = (norms - 2 * products).astype(np.float64)
+        tolerance = _tolerance(self.small.shape[1], norms)
+        close = np.abs(squared - radii[0][rows, None]) <= tolerance
+        close |= np.abs(squared - radii[1]) <= tolerance
+        row, column = np.nonzero(close)
+        if len(row) > 0.01 * squared.size:
+            return self.squared_distances(rows, others)
+        for part in np.array_split(np.arange(len(row)), len(row) // 1000 + 1):
+            gaps = self.exact[rows[row[part]]].astype(np.float64) - others.exact[column[part]]
+            squared[row[part], column[part]] = np.square(gaps).sum(1)
+        return squared
+
+    def squared_distances(self, rows: np.ndarray, others: _Points) -> np.ndarray:
+        """Of some rows to all of the others, in float64: by differences if they are few, else by a product."""
+        points = self.exact[rows].astype(np.float64) - self.centre
+        exact = others.exact.astype(np.float64) - self.centre
+        if len(rows) <= _FEW:
+            return np.stack([np.square(exact - point).sum(1) for point in points])
+        norms = np.square(points).sum(1)[:, None] + np.square(exact).sum(1)
+        squared = norms - 2 * points @ exact.T
+        # what is left of equal points is rounding
+        return np.where(squared <= _tolerance(exact.shape[1], norms, np.float64), 0.0, squared)
+
+
+def _slices(n: int, block: int) -> list[slice]:
+    return [slice(start, min(start + block, n)) for start in range(0, n, block)]
+
+
+def _tolerance(d: int, norms: Any, dtype: Any = np.float32) -> Any:
+    """How far a squared distance of two points may be off, given the sum of their squared norms."""
+    # Rounding of the inputs, and of a sum of d products, which grows like the root of their number
+    return 4 * np.finfo(dtype).eps * (4 + d**0.5) * norms
+
+
+@jax.jit
+def _products(x: Array, y: Array) -> Array:
+    return jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST)
+
+
+@jax.jit
+def _compare(
+    products: Array, x_norms: Array, y_norms: Array, x_radius: Array, y_radius: Array, tolerance: Array
+) -> tuple[Array, Array, Array, Array]:
+    """For rows that float32 can decide: balls of x around each y, whether x's holds a y, and a y's holds x."""
+    squared = x_norms[:, None] + y_norms[None] - 2 * products
+    inside, reaching = squared < x_radius[:, None], squared < y_radius[None]
+    margin = jnp.minimum(jnp.abs(squared - x_radius[:, None]), jnp.abs(squared - y_radius[None]))
+    unsure = (margin <= tolerance).any(1)
+    return (inside & ~unsure[:, None]).sum(0), inside.any(1), reaching.any(1), unsure
+
+
+@partial(jax.jit, static_argnames=("k", "diagonal", "columns_too"))
+def _smallest(
+    products: Array, x_norms: Array, y_norms: Array, k: int, diagonal: bool, columns_too: bool
+) -> tuple[tuple[Array, Array], tuple[Array, Array] | None]:
+    """The k smallest squared distances of each row, and of each column, and where they are."""
+    squared = x_norms[:, None] + y_norms[None] - 2 * products
+    if diagonal:  # a point is no neighbour of itself
+        squared = jnp.where(jnp.eye(len(squared), dtype=bool), jnp.inf, squared)
+
+    def first(x: Array) -> tuple[Array, Array]:
+        values, indices = jax.lax.top_k(-x, min(k, x.shape[1]))
+        return -values, indices
+
+    return first(squared), first(squared.T) if columns_too else None
+
+
+class _Candidates:
+    """The smallest distances of each row so far."""
+
+    def __init__(self, n: int, k: int) -> None:
+        self.values = np.full((n, k), np.inf, np.float32)
+        self.indices = np.zeros((n, k), np.int64)
+
+    def merge(self, rows: slice, found: tuple[Array, Array], first: int) -> None:
+        k = self.values.shape[1]
+        values = np.concatenate([self.values[rows], np.asarray(found[0])], axis=1)
+        indices = np.concatenate([self.indices[rows], np.asarray(found[1]) + first], axis=1)
+        best = np.argpartition(values, k - 1, axis=1)[:, :k]
+        self.values[rows] = np.take_along_axis(values, best, 1)
+        self.indices[rows] = np.take_along_axis(indices, best, 1)
+
+
+def _rough_nearest(a: _Points, b: _Points, k: int, block: int, same: bool) -> _Candidates:
+    """Candidates by float32; of one set, each product serves both of its blocks."""
+    found = _Candidates(len(a), k)
+    for i, rows in enumerate(_slices(len(a), block)):
+        for j, columns in enumerate(_slices(len(b), block)):
+            if same and j < i:
+                continue
+            by_row, by_column = _smallest(
+                a.products(rows, b, columns),
+                a.norms[rows],
+                b.norms[columns],
+                k,
+                same and i == j,
+                same and i != j,
+            )
+            found.merge(rows, by_row, columns.start)
+            if by_column is not None:
+                found.merge(columns, by_column, rows.start)
+    return found
+
+
+@jax.jit
+def _exact(points: Array, others: Array, indices: Array) -> Array:
+    """Squared distances of points [n, d] to others[indices], [n, k], by differences."""
+    distance = lambda column: jnp.square(points.astype(jnp.float64) - others[column]).sum(1)
+    return jax.lax.map(distance, indices.T).T
+
+
+def _nearest(a: _Points, b: _Points, k: int, block: int, same: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Exact squared distances [n, k] and indices [n, k] of the k nearest rows of b; `same`: a is b."""
+    available = len(b) - same
+    rough = _rough_nearest(a, b, min(k + _SPARE, available), block, same)
+    distances, indices = np.empty((len(a), k)), np.empty((len(a), k), np.int64)
+    with jax.enable_x64(True):
+        others = jnp.asarray(b.exact)
+    largest = float(b.norms.max())
+    for rows in _slices(len(a), block):
+        found = rough.indices[rows]
+        with jax.enable_x64(True):
+            exact = np.asarray(_exact(a.exact[rows], others, found))
+        order = np.lexsort((found, exact), axis=1)[:, :k]
+        distances[rows] = np.take_along_axis(exact, order, 1)
+        indices[rows] = np.take_along_axis(found, order, 1)
+        if found.shape[1] < available:  # a point that is no candidate may still be nearer
+            tolerance = _tolerance(a.small.shape[1], a.norms[rows] + largest)
+            unsure = rough.values[rows].max(1) - 2 * tolerance <= distances[rows][:, -1]
+            again = np.flatnonzero(unsure) + rows.start
+            if len(again):
+                squared = a.squared_distances(again, b)
+                if same:
+                    squared[np.arange(len(again)), again] = np.inf
+                order = np.argsort(squared, axis=1, kind="stable")[:, :k]
+                distances[again], indices[again] = np.take_along_axis(squared, order, 1), order
+    return distances, indices
+
+
+def _own_radii(x: _Points, k: int, block: int) -> np.ndarray:
+    """Squared distance of each point to its k-th neighbour in the set."""
+    centred = _Points(x.exact, x.exact.mean(0, dtype=np.float64))  # a set that is far off keeps its digits
+    return _nearest(centred, centred, k, 2 * block, True)[0][:, -1]

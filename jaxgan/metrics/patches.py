@@ -1,0 +1,147 @@
+"""Sliced Wasserstein distance of local patches, at each scale of a Laplacian pyramid."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.ndimage
+
+from jaxgan.errors import InputError
+
+PATCH = 7
+_SMALLEST = 16  # pixels, of the coarsest level that is published
+_BINOMIAL = np.asarray([1, 4, 6, 4, 1], np.float32) / 16
+_IMAGES_AT_ONCE = 256
+_DIRECTIONS_AT_ONCE = 16
+
+
+def swd_patches(
+    real: np.ndarray,
+    fake: np.ndarray,
+    *,
+    levels: int | None = None,
+    patches_per_image: int = 128,
+    projections: int = 512,
+    seed: int = 0,
+) -> dict[int, float]:
+    """Sliced Wasserstein distance of 7x7 patches of each level of the Laplacian pyramid, times 1,000.
+
+    The finest level compares textures, the coarsest one large structures. Conventions are the authors':
+    each set's patches are normalised to mean 0 and deviation 1 per channel, so colour shifts and contrast do not
+    count; a direction's distance is the mean absolute difference of sorted projections (1-Wasserstein, where
+    `sliced_wasserstein` has the root of the squares); numbers are multiplied by 1,000. Theirs are of
+    16,384 images. The i-th real and the i-th fake are cut at the same random places, so that equal
+    sets are at 0; the floor is that of two sets of reals. Memory: 75 KB per image of each set with 3
+    channels and 128 patches, for each level.
+
+    Args:
+      real: images [n, h, w, c], uint8 or float.
+      fake: as real.
+      levels: of the pyramid; None goes on while the next level has at least 16 pixels a side.
+      patches_per_image: random positions in each image, for each level.
+      projections: number of directions, uniform on the sphere.
+      seed: of positions and directions.
+
+    Returns:
+      The distance of each level, by its height in pixels, finest first. The published average is their mean.
+
+    Raises:
+      InputError: if the sets differ in shape, or the sides cannot be halved as often or become too small.
+
+    References:
+      Karras, Aila, Laine, Lehtinen (2018), Progressive growing of GANs, section 5; Burt, Adelson (1983) for the
+      pyramid.
+    """
+    real, fake = np.asarray(real), np.asarray(fake)
+    if real.ndim != 4 or real.shape != fake.shape or 0 in real.shape:
+        raise InputError(
+            f"swd_patches: expected two sets of images of one shape [n, h, w, c], got {real.shape} and {fake.shape}"
+        )
+    if min(patches_per_image, projections) < 1:
+        raise InputError(
+            f"patches_per_image and projections: expected at least 1, got {patches_per_image} and {projections}"
+        )
+    levels = _levels(real.shape[1:3], levels)
+    real_patches = _patches(real, levels, patches_per_image, seed)
+    fake_patches = _patches(fake, levels, patches_per_image, seed)
+    directions = np.random.default_rng(seed).normal(size=(PATCH * PATCH * real.shape[3], projections))
+    directions = (directions / np.linalg.norm(directions, axis=0)).astype(np.float32)
+    return {
+        real.shape[1] >> level: 1000 * _sliced(_normalise(r), _normalise(f), directions)
+        for level, (r, f) in enumerate(zip(real_patches, fake_patches, strict=True))
+    }
+
+
+def _levels(sides: tuple[int, ...], levels: int | None) -> int:
+    """The number of levels, checked or chosen."""
+    fits = lambda n: all(side % 2 ** (n - 1) == 0 for side in sides)
+    if levels is None:
+        levels = 1
+        while fits(levels + 1) and min(sides) >> levels >= _SMALLEST:
+            levels += 1
+    if levels < 1 or not fits(levels) or min(sides) >> (levels - 1) < PATCH:
+        raise InputError(
+            f"levels: expected sides that {levels} levels halve to at least {PATCH} pixels each, "
+            f"got images of {sides[0]}x{sides[1]}"
+        )
+    return levels
+
+
+def _patches(images: np.ndarray, levels: int, per_image: int, seed: int) -> list[np.ndarray]:
+    """Random patches of each level: float32 [n * per_image, 7, 7, c]."""
+    n, height, width, channels = images.shape
+    positions = []
+    for level in range(levels):
+        rng = np.random.default_rng((seed, level))
+        free = (height >> level) - PATCH + 1, (width >> level) - PATCH + 1
+        positions.append(rng.integers(free, size=(n, per_image, 2)))
+    patches = [np.empty((n, per_image, PATCH, PATCH, channels), np.float32) for _ in range(levels)]
+    offset = np.arange(PATCH)
+    for start in range(0, n, _IMAGES_AT_ONCE):
+        part = slice(start, start + _IMAGES_AT_ONCE)
+        for level, image in enumerate(_laplacian(images[part].astype(np.float32), levels)):
+            rows = positions[level][part, :, 0, None, None] + offset[:, None]
+            columns = positions[level][part, :, 1, None, None] + offset
+            patches[level][part] = image[np.arange(len(image))[:, None, None, None], rows, columns]
+    return [p.reshape(-1, PATCH, PATCH, channels) for p in patches]
+
+
+def _laplacian(images: np.ndarray, levels: int) -> list[np.ndarray]:
+    """Each level minus what the next coarser one says of it, and the coarsest as it is; finest first."""
+    pyramid = [images]
+    for _ in range(levels - 1):
+        coarse = _blur(pyramid[-1])[:, ::2, ::2]
+        pyramid[-1] = pyramid[-1] - _expand(coarse)
+        pyramid.append(coarse)
+    return pyramid
+
+
+def _blur(images: np.ndarray) -> np.ndarray:
+    """The binomial filter on both axes; borders are mirrored without repeating the edge pixel."""
+    rows = scipy.ndimage.convolve1d(images, _BINOMIAL, axis=1, mode="mirror")
+    return scipy.ndimage.convolve1d(rows, _BINOMIAL, axis=2, mode="mirror")
+
+
+def _expand(images: np.ndarray) -> np.ndarray:
+    """Twice the size: zeros between pixels, blurred, times 4 for the zeros."""
+    n, height, width, channels = images.shape
+    spread = np.zeros((n, 2 * height, 2 * width, channels), images.dtype)
+    spread[:, ::2, ::2] = images
+    return 4 * _blur(spread)
+
+
+def _normalise(patches: np.ndarray) -> np.ndarray:
+    """[m, 7, 7, c] -> [m, 49 c] with mean 0 and deviation 1 per channel; a constant channel becomes 0."""
+    mean = patches.mean((0, 1, 2), dtype=np.float64)
+    std = patches.std((0, 1, 2), dtype=np.float64)
+    normal = (patches - mean.astype(np.float32)) / np.where(std > 0, std, 1.0).astype(np.float32)
+    return normal.reshape(len(patches), -1)
+
+
+def _sliced(x: np.ndarray, y: np.ndarray, directions: np.ndarray) -> float:
+    """Mean absolute difference of the sorted projections of x and y."""
+    distances = []
+    for start in range(0, directions.shape[1], _DIRECTIONS_AT_ONCE):
+        some = directions[:, start : start + _DIRECTIONS_AT_ONCE]
+        gaps = np.sort(x @ some, axis=0) - np.sort(y @ some, axis=0)
+        distances.append(np.abs(gaps).mean(0, dtype=np.float64))
+    return float(np.concatenate(distances).mean())
