@@ -177,21 +177,12 @@ def _compare(parsed: _Evaluate, protocol: evaluation.Protocol) -> None:
     differences = evaluation.compare(results[0][1], results[1][1])
     table = _table("score", "A", "B", "B - A", "95 % interval", "better")
     for name, d in differences.items():
-        low, high = d.interval or (None, None)
-        verdict = "–"
-        if low is not None and high is not None:
-            verdict = (
-                "no difference shown"
-                if low <= 0 <= high
-                else ("B" if (d.difference > 0) == (d.better == "higher") else "A")
-            )
-        interval = (
-            "–" if low is None else f"{format_number(low)} to {format_number(high)}{' (paired)' * d.paired}"
-        )
-        table.add_row(
-            name, format_number(d.a), format_number(d.b), format_number(d.difference), interval, verdict
-        )
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+        interval, verdict = "–", "–"
+        if d.interval is not None:
+            interval = f"{' to '.join(map(format_number, d.interval))}{' (paired)' * d.paired}"
+            verdict = d.winner.upper() or "no difference shown"
+        table.add_row(name, *map(format_number, (d.a, d.b, d.difference)), interval, verdict)
+    console = _console()
     console.print(f"A: {names[0]}\nB: {names[1]}")
     console.print(table)
     first = next(iter(results[0][1].scores.values()))
@@ -211,6 +202,11 @@ def _compare(parsed: _Evaluate, protocol: evaluation.Protocol) -> None:
 # --- what is printed -----------------------------------------------------------------------------------
 
 
+def _console() -> Console:
+    width = None if sys.stdout.isatty() else 120
+    return Console(highlight=False, soft_wrap=True, markup=False, width=width)
+
+
 def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
@@ -220,7 +216,7 @@ def _table(*names: str) -> Table:
 
 
 def _show(results: list[tuple[str, dict[str, Any]]]) -> None:
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = _console()
     for title, scores in results:
         console.print(title)
         table = _table("score", "value", "± error", "floor", "better", "meaning")

@@ -20,8 +20,7 @@ import numpy as np
 import optax
 
 from jaxgan import dynamics, keys
-from jaxgan.data import Images, Source, open_source, stacked, to_float
-from jaxgan.errors import InputError
+from jaxgan.data import Images, Source, other_split, to_float
 from jaxgan.losses import Loss
 from jaxgan.metrics import prdc
 from jaxgan.metrics.features import features_for
@@ -98,25 +97,6 @@ def mean_distance(x: np.ndarray) -> float:
     squared = np.maximum(squares[:, None] + squares[None] - 2 * x @ x.T, 0.0)
     np.fill_diagonal(squared, 0.0)
     return float(np.sqrt(squared).sum() / (len(x) * (len(x) - 1)))
-
-
-def held_out(source: Images) -> Images | None:
-    """The other split of the same data, where there is one."""
-    parts = source.name.split(":")
-    height, width, channels = source.shape
-    if parts[0] not in ("mnist", stacked.NAME, "tfds"):
-        return None
-    for split in ("test", "train"):
-        if parts[-1] == split:
-            continue
-        try:
-            side = height if height == width else None
-            other = open_source(":".join(parts[:-1]), split, resolution=side, channels=channels)
-        except InputError:
-            continue
-        if isinstance(other, Images) and other.shape == source.shape:
-            return other
-    return None
 
 
 @dataclass(frozen=True)
@@ -255,7 +235,7 @@ class Monitors:
     def _others(self) -> _Examples | None:
         if not isinstance(self._source, Images):  # drawn anew for ever: there is nothing to know by heart
             return None
-        other = held_out(self._source)
+        other = other_split(self._source)
         if (
             other is None
             or (other.labels is None) != (self._source.labels is None)

@@ -13,7 +13,8 @@ import tyro
 from jaxgan.data import Images, open_source
 from jaxgan.errors import InputError, unknown
 from jaxgan.files import write_atomically
-from jaxgan.metrics.features import classifier, features_for, mnist_cnn
+from jaxgan.metrics.catalogue import DEFAULT, METRICS, display_name
+from jaxgan.metrics.features import FEATURES, classifier, features_for, mnist_cnn
 
 Positional = tyro.conf.Positional
 USAGE = """\
@@ -26,7 +27,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 @dataclass(frozen=True)
 class TrainFeatures:
-    """Train a small classifier on labelled data, about two minutes on two cores for 50,000 small images.
+    """Train a small classifier on labelled data, two to three minutes on two cores for small images.
 
     It goes into the cache, and from then on scores of generators of these data are computed with its
     features. Train it before the generator: scores of other features do not compare.
@@ -52,8 +53,23 @@ class TrainFeatures:
 
 def catalogue() -> str:
     """What `jaxgan metrics` alone prints."""
-    # The list of scores belongs here, before the usage.
-    return USAGE
+    lines = [
+        "scores of images, by the name that `jaxgan evaluate --metrics` takes (FEATURES: the network's name):",
+        "",
+    ]
+    for key, metric in METRICS.items():
+        usual = "  (by default)" if key in DEFAULT else ""
+        names = ", ".join(display_name(name) for name in metric.names)
+        lines += [
+            f"{key}{usual}",
+            f"  scores:    {names}; {metric.better} is better",
+            f"  measures:  {metric.measures}",
+            f"  protocol:  {metric.protocol}",
+            f"  agrees:    {metric.agrees}",
+            "",
+        ]
+    lines += [f"features: {', '.join(FEATURES)}, or FILE.py:FUNCTION", ""]
+    return "\n".join(lines) + USAGE
 
 
 def train_features(parsed: TrainFeatures) -> None:

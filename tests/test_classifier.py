@@ -69,7 +69,7 @@ def splits(monkeypatch):
             raise InputError("no such data")
         return both[split]
 
-    monkeypatch.setattr(classifier, "open_source", open_)
+    monkeypatch.setattr("jaxgan.data.open_source", open_)
     return both
 
 
@@ -326,9 +326,9 @@ def test_the_other_split_is_opened_like_the_source(monkeypatch):
         asked.append((spec, split, options["resolution"], options["channels"]))
         raise InputError("none")
 
-    monkeypatch.setattr(classifier, "open_source", open_)
+    monkeypatch.setattr("jaxgan.data.open_source", open_)
     names = ("tfds:x:train", "tfds:x:test", "tfds:x:train[:9]", "mnist:test", "tfds:x:train+test", "npz:y:z")
-    assert [classifier.other_split(source(6, name=name)) for name in names] == [None] * 6
+    assert [classifier.other_labelled_split(source(6, name=name)) for name in names] == [None] * 6
     assert asked == [
         ("tfds:x", "test", 16, 1),
         ("tfds:x", "train", 16, 1),

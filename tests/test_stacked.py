@@ -13,7 +13,7 @@ import scipy.stats
 from helpers import small
 
 from jaxgan import InputError
-from jaxgan.data import Images, fingerprint, mnist, open_source
+from jaxgan.data import Images, fingerprint, mnist, open_source, other_split
 from jaxgan.data.stacked import mode_of, stack_indices
 from jaxgan.environment import environment
 from jaxgan.evaluation import evaluate_run
@@ -188,8 +188,8 @@ def test_other_sizes_are_scored_as_any_images(cache, monkeypatch):
     images = np.zeros((4, 12, 12, 3), np.uint8)
     evaluator = make_evaluator(Images("stacked_mnist:train", images, None, (), "0" * 64))
     assert isinstance(evaluator, ImageEvaluator)
-    held_out, name = evaluator._held_out()
-    assert (name, held_out.images.shape) == ("stacked_mnist:test", (50, 12, 12, 3))
+    held_out = other_split(Images("stacked_mnist:train", images, None, (), "0" * 64))
+    assert (held_out.name, held_out.images.shape) == ("stacked_mnist:test", (50, 12, 12, 3))
 
 
 # --- training and the experiment ------------------------------------------------------------------

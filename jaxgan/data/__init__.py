@@ -8,6 +8,7 @@ from jaxgan.data.files import load_folder, load_npz
 from jaxgan.data.mnist import load_mnist
 from jaxgan.data.pipeline import Pipeline, make_pipeline
 from jaxgan.data.source import Images, Points, Source, fingerprint, to_float, to_uint8
+from jaxgan.data.splits import other_split
 from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 from jaxgan.errors import InputError, unknown
@@ -24,6 +25,7 @@ __all__ = [
     "fingerprint",
     "make_pipeline",
     "open_source",
+    "other_split",
     "to_float",
     "to_uint8",
 ]

@@ -318,3 +318,8 @@ def name_scores(name: str, features: str) -> str:
     return name.format(
         fd="fid" if own else f"fd_{features}", kd="kid" if own else f"kd_{features}", mmd=f"mmd_{features}"
     )
+
+
+def display_name(name: str) -> str:
+    """A name of `Metric.names` for people: fd_FEATURES for {fd}."""
+    return name.format(fd="fd_FEATURES", kd="kd_FEATURES", mmd="mmd_FEATURES")

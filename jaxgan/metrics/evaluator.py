@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxgan.data import Images, Points, open_source, stacked
+from jaxgan.data import Images, Points, other_split, stacked
 from jaxgan.errors import InputError
 from jaxgan.metrics.catalogue import DEFAULT, METRICS, Value, better, name_scores
 from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
@@ -190,30 +190,11 @@ class ImageEvaluator:
 
     # --- floors ---
 
-    def _held_out(self) -> Images | None:
-        parts = self._source.name.split(":")
-        height, width, channels = self._source.shape
-        for split in ("test", "train"):
-            if parts[0] not in ("mnist", stacked.NAME, "tfds") or parts[-1] == split:
-                continue
-            try:
-                other = open_source(
-                    ":".join(parts[:-1]),
-                    split,
-                    resolution=height if height == width else None,
-                    channels=channels,
-                )
-            except InputError:
-                continue
-            if isinstance(other, Images) and other.shape == self._source.shape:
-                return other
-        return None
-
     def _floors(self, n: int) -> tuple[dict[str, float], str]:
         """The scores of held-out reals; none where there are too few of them."""
 
         def compute() -> tuple[dict[str, float], str]:
-            held_out = self._held_out()
+            held_out = other_split(self._source)
             if held_out is not None:
                 images, labels, split = held_out.images, held_out.labels, held_out.name
             else:  # no other split: the half that the reals were not picked from

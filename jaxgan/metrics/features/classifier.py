@@ -26,8 +26,9 @@ import numpy as np
 import optax
 
 from jaxgan import keys
-from jaxgan.data import Images, cache_dir, open_source, to_float
+from jaxgan.data import Images, cache_dir, other_split, to_float
 from jaxgan.data.permutation import positions, shuffled_index
+from jaxgan.data.splits import parsed_name
 from jaxgan.errors import InputError
 from jaxgan.files import write_atomically
 from jaxgan.metrics.features import mnist_cnn
@@ -394,7 +395,7 @@ def _parts(
     """Images and labels to train on; those to test on; where the latter are from."""
     labels = source.labels
     assert labels is not None  # checked before
-    other = other_split(source)
+    other = other_labelled_split(source)
     if other is not None:
         assert other.labels is not None
         return source.images, labels, (other.images, other.labels), other
@@ -405,37 +406,17 @@ def _parts(
     return source.images[rest], labels[rest], (source.images[test], labels[test]), chosen
 
 
-def other_split(source: Images) -> Images | None:
+def other_labelled_split(source: Images) -> Images | None:
     """The test split of data that come in splits (the train split, if `source` is that), if it has labels."""
-    kind, base, split = _parsed(source.name)
-    if not split or ("train" in split and "test" in split):
+    other = other_split(source)
+    if other is None or other.labels is None or other.class_names != source.class_names:
         return None
-    height, width, channels = source.shape
-    try:
-        other = open_source(
-            f"{kind}:{base}" if base else kind,
-            "train" if split.startswith("test") else "test",
-            resolution=height if height == width else None,
-            channels=channels if channels in (1, 3) else None,
-        )
-    except InputError:
-        return None
-    same = isinstance(other, Images) and other.labels is not None and other.shape == source.shape
-    return other if same and other.class_names == source.class_names else None  # pyright: ignore
-
-
-def _parsed(name: str) -> tuple[str, str, str]:
-    """(kind, name or path, split) of a source; "" for what it has not."""
-    kind, _, rest = name.partition(":")
-    if kind == "tfds":
-        base, _, split = rest.partition(":")
-        return kind, base, split
-    return (kind, rest, "") if kind in ("folder", "npz") else (kind, "", rest)
+    return other
 
 
 def name_of(source: Images) -> str:
     """What the classifier of a source is called: its name without kind, folders and split, and "_cnn"."""
-    kind, base, _ = _parsed(source.name)
+    kind, base, _ = parsed_name(source.name)
     if kind in ("folder", "npz"):
         path = pathlib.Path(base).expanduser()
         base = path.stem if path.suffix in (".npz", ".zip") else (path.name or path.resolve().name)
