@@ -5,8 +5,9 @@
     python experiments/loss_variants.py --all                      # more penalties, dynamics and data
     python experiments/loss_variants.py --launcher ray --ray-address auto
 
-On two CPU cores use --workers 2. Not yet run to the end on a quiet machine: a cell took 14 processor
-seconds, half of them compilation, so some 8 minutes for the 64 cells of the default.
+On two cores of an Intel Xeon with --workers 2 the 64 cells of the default took 10:42 minutes, three of them for the two
+Sinkhorn cells (2026-11-21; experiments/results/loss_variants.md). Simultaneous hinge had most points of
+high quality (0.945), on 2.8 of 8 modes; non-saturating with R1 and R2 kept all 8 on every seed, with 0.765.
 
 Every cell is kept in DIR/cells as soon as it is done: stopped or killed, the same command goes on.
 It ends in DIR/summary.md, results.csv, results.jsonl, comparisons.csv, plots/ and report.html.

@@ -383,7 +383,7 @@ def test_features_are_one_vector(name):
         np.testing.assert_allclose(player(r[:, :1], f[:, :1]), player(r[:, 0], f[:, 0]), rtol=1e-6)
 
 
-@hypothesis.settings(max_examples=60, deadline=None, derandomize=True)
+@hypothesis.settings(max_examples=30, deadline=None, derandomize=True)
 @hypothesis.given(
     name=st.sampled_from(sorted(LOSSES)),
     shape=st.sampled_from([(1,), (2,), (5,), (3, 2)]),

@@ -203,7 +203,7 @@ def test_a_signal_while_scoring_keeps_what_is_scored(whole, tmp_path, monkeypatc
 def test_terminated_and_then_killed_changes_no_bit(tmp_path, capsys):
     """As processes: SIGTERM, exit status and what to do next; then SIGKILL while it goes on; then to the end."""
     flags = (
-        FLAGS.replace("--steps 40", "--steps 300")
+        FLAGS.replace("--steps 40", "--steps 200")
         .replace("y 20", "y 100")
         .replace("--checkpoint-every 10", "--checkpoint-every 20")
     )
@@ -234,7 +234,7 @@ def test_terminated_and_then_killed_changes_no_bit(tmp_path, capsys):
     assert status(folder)[0] == "running"
     assert main(["resume", str(folder.path)]) == 0
     assert status(folder) == ("finished", ["finished"] * 2)
-    same_folders(RunFolder(reference / folder.path.name), folder, 300)
+    same_folders(RunFolder(reference / folder.path.name), folder, 200)
 
 
 def test_members_go_on_from_the_newest_step_that_all_have(whole, finished, capsys):
