@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxgan.checkpoint import Checkpoints, abstract
-from jaxgan.config import AdamConfig, ComputeConfig, Config, DataConfig
+from jaxgan.config import AdamConfig, ComputeConfig, Config, DataConfig, HealthConfig
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.presets import get_preset
 from jaxgan.run import RunFolder, batch_like
@@ -32,6 +32,7 @@ def small(tmp_path, preset="mlp-mnist", **changes) -> Config:
         "data": DataConfig("mnist", "test"),
         "model": MLPConfig(g_widths=(16,), d_widths=(16,)),
         "compute": ComputeConfig(devices=1),
+        "health": HealthConfig(enabled=False),  # tests of their own
     }
     return dataclasses.replace(get_preset(preset), **(base | changes))
 

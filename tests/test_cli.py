@@ -17,7 +17,7 @@ from jaxgan.train import train
 
 _TINY = """
     --steps 20 --batch-size 8 --log-every 10 --sample-every 10 --checkpoint-every 10 --evaluate-every 10
-    --quick-n 150 --final-n 150 --data.split test --compute.devices 1
+    --quick-n 150 --final-n 150 --data.split test --compute.devices 1 --health.no-enabled
 """
 TINY = _TINY.split()
 

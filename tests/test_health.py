@@ -96,6 +96,7 @@ def digit_run(tmp_path, n=5000, **changes):
     base = {"steps": 600, "batch_size": 32, "log_every": 50, "evaluate_every": 100, "sample_every": 1000}
     base |= {"checkpoint_every": 600, "quick_n": 200, "final_n": 20, "data": DataConfig(f"digits:{n}")}
     base |= {"model": MLPConfig((64,), (64,)), "latent": LatentConfig(dim=16), "g_optimizer": ADAM}
+    base |= {"health": HealthConfig()}
     return small(tmp_path, **(base | changes))
 
 

@@ -42,7 +42,7 @@ FLAGS = (
     "--steps 40 --batch-size 8 --log-every 10 --sample-every 20 --checkpoint-every 10 --evaluate-every 20 "
 )
 FLAGS += "--quick-n 150 --final-n 150 --model.g-widths 8 --model.d-widths 8 --loss non_saturating "
-FLAGS += "--penalty.weights --compute.devices 1"
+FLAGS += "--penalty.weights --compute.devices 1 --health.no-enabled"
 
 
 def members(folder):

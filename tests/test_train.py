@@ -80,6 +80,7 @@ def test_sigkill_at_random_moments_changes_no_bit(tmp_path):
         8,
         "--log-every",
         10,
+        "--health.no-enabled",
         "--quick-n",
         150,
         "--final-n",
