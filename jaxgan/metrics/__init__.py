@@ -1,13 +1,18 @@
-"""Scores: pure functions over features, feature networks, and evaluators that bring both together."""
+"""Scores: pure functions over features or images, feature networks, and evaluators that bring both together."""
 
+from jaxgan.metrics.cas import classification_accuracy_score
 from jaxgan.metrics.classes import histogram_kl, inception_score
+from jaxgan.metrics.diversity import birthday, ndb
 from jaxgan.metrics.evaluator import ImageEvaluator, make_evaluator
 from jaxgan.metrics.frechet import frechet_distance, frechet_infinity, intra_class_frechet, moments
 from jaxgan.metrics.kernel import gaussian_mmd, kernel_distance
 from jaxgan.metrics.mixtures import mode_coverage, stacked_modes
 from jaxgan.metrics.neighbours import memorisation, nearest, prdc
+from jaxgan.metrics.patches import swd_patches
+from jaxgan.metrics.perceptual import perceptual_distance, perceptual_path_length
 from jaxgan.metrics.reference import load_reference, save_reference
 from jaxgan.metrics.score import Evaluation, Evaluator, Score
+from jaxgan.metrics.similarity import ms_ssim, ms_ssim_diversity, psnr, ssim
 from jaxgan.metrics.sliced import sliced_wasserstein
 
 __all__ = [
@@ -15,6 +20,8 @@ __all__ = [
     "Evaluator",
     "ImageEvaluator",
     "Score",
+    "birthday",
+    "classification_accuracy_score",
     "frechet_distance",
     "frechet_infinity",
     "gaussian_mmd",
@@ -27,9 +34,17 @@ __all__ = [
     "memorisation",
     "mode_coverage",
     "moments",
+    "ms_ssim",
+    "ms_ssim_diversity",
+    "ndb",
     "nearest",
+    "perceptual_distance",
+    "perceptual_path_length",
     "prdc",
+    "psnr",
     "save_reference",
     "sliced_wasserstein",
+    "ssim",
     "stacked_modes",
+    "swd_patches",
 ]
