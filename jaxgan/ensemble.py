@@ -214,7 +214,7 @@ class Ensemble:
 
     def init_member(self, k: int) -> GANState:
         """The state that member k starts from: that of `jaxgan train --seed`."""
-        return self._init(jax.random.key(self.seeds[k]))
+        return jax.device_put(self._init(jax.random.key(self.seeds[k])), jax.local_devices()[0])
 
     def init(self) -> Any:
         """All members' first states."""

@@ -40,7 +40,10 @@ class Setup:
 
     def init(self) -> GANState:
         """A fresh state on the devices."""
-        return init(self.gan, jax.random.key(self.config.seed), batch_like(self.data), self.mesh)
+        state = init(self.gan, jax.random.key(self.config.seed), batch_like(self.data), self.mesh)
+        if self.mesh is None:  # placed for good, as the data are: else the second step compiles again
+            state = jax.device_put(state, jax.devices()[0])
+        return state
 
 
 def describe(source: Source) -> dict[str, Any]:
