@@ -225,6 +225,7 @@ NETWORKS: dict[str, tuple[VisionTransformer, Weights]] = {
             "dinov2_vits14",
             _URL.format("dinov2_vits14"),
             "b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9",
+            "--weights",
         ),
     ),
     "l": (
@@ -233,6 +234,7 @@ NETWORKS: dict[str, tuple[VisionTransformer, Weights]] = {
             "dinov2_vitl14",
             _URL.format("dinov2_vitl14"),
             "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428",
+            "--weights",
         ),
     ),
 }
