@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import sys
 import time
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,16 +78,27 @@ def evaluate(args: list[str]) -> None:
         weights=parsed.inception_weights or parsed.weights,
         notify=_Progress(),
     )
-    if parsed.save_reference is not None:
-        _save_reference(parsed, protocol)
-    elif parsed.compare:
-        _compare(parsed, protocol)
-    elif parsed.fake is not None:
-        scores, full = evaluation.evaluate_images(parsed.fake, str(parsed.real), protocol, n=parsed.n)
-        _show([(parsed.fake, scores)])
-        _write(parsed, scores, full)
-    else:
-        _runs(parsed, protocol)
+    with _warnings_in_lines():
+        if parsed.save_reference is not None:
+            _save_reference(parsed, protocol)
+        elif parsed.compare:
+            _compare(parsed, protocol)
+        elif parsed.fake is not None:
+            scores, full = evaluation.evaluate_images(parsed.fake, str(parsed.real), protocol, n=parsed.n)
+            _show([(parsed.fake, scores)])
+            _write(parsed, scores, full)
+        else:
+            _runs(parsed, protocol)
+
+
+@contextlib.contextmanager
+def _warnings_in_lines() -> Iterator[None]:
+    """Warnings as one line each, at the end and without their place in the code."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for text in dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning):
+        print(f"warning: {text}", file=sys.stderr)
 
 
 def _check(parsed: _Evaluate) -> None:

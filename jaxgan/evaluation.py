@@ -116,7 +116,7 @@ def open_run(path: pathlib.Path, checkpoint: str | int) -> tuple[Run, Source]:
 def evaluate_run(
     path: pathlib.Path, checkpoint: str | int, n: int, protocol: Protocol | None = None
 ) -> dict[str, Any]:
-    """The scores of one checkpoint of a run, in the form of scores.json; "evaluation" holds it in full.
+    """The scores of one checkpoint of a run, in the form of scores.json.
 
     Raises:
       InputError: if the run, the checkpoint or the data cannot be opened.

@@ -126,6 +126,24 @@ def bad_npz(path, **arrays):
     return path
 
 
+def test_what_is_asked_for_and_left_out_is_said(folders, cache, capsys):
+    arguments = [
+        "--fake",
+        str(folders / "a"),
+        "--real",
+        str(folders / "b"),
+        "--metrics",
+        "fd,prdc,is,intra_fd",
+    ]
+    assert main(["evaluate", *arguments]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert "warning: is: left out, as the features have no classes" in lines
+    assert "warning: intra_fd: left out, as reals and fakes need labels" in lines
+    assert any(
+        line.startswith("warning: fd_random_cnn: 40 images cannot fill a covariance") for line in lines
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

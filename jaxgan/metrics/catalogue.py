@@ -34,6 +34,7 @@ class Value(NamedTuple):
         on the fakes, whose mean is the value; None if there is no such thing.
       n_real: reals that were used; None for all.
       n_fake: fakes that were used; None for all.
+      copies: what was found of memorisation, example by example; None of other scores.
     """
 
     value: float
@@ -41,6 +42,7 @@ class Value(NamedTuple):
     paired: np.ndarray | None = None
     n_real: int | None = None
     n_fake: int | None = None
+    copies: neighbours.Memorisation | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,8 @@ def _classes(real: Sample, fake: Sample) -> dict[str, Value]:
 
 def _memorisation(real: Sample, fake: Sample) -> dict[str, Value]:
     found = neighbours.memorisation(real.features, fake.features[:PRDC_EXAMPLES])
-    return {"authenticity": _share(found.authentic, len(real.features), len(found.authentic))}
+    share = _share(found.authentic, len(real.features), len(found.authentic))
+    return {"authenticity": share._replace(copies=found)}
 
 
 def _diversity(real: Sample, fake: Sample) -> dict[str, Value]:

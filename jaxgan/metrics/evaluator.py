@@ -9,14 +9,14 @@ import numpy as np
 
 from jaxgan.data import Images, Points, other_split, stacked
 from jaxgan.errors import InputError
-from jaxgan.metrics.catalogue import DEFAULT, METRICS, Value, better, name_scores
+from jaxgan.metrics.catalogue import DEFAULT, METRICS, Metric, Value, better, name_scores
 from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
 from jaxgan.metrics.features import FeatureNetwork, features_for
 from jaxgan.metrics.features.inception import Inception
 from jaxgan.metrics.floors import cached_floors
 from jaxgan.metrics.frechet import Gaussian
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
-from jaxgan.metrics.neighbours import memorisation
+from jaxgan.metrics.neighbours import Memorisation
 from jaxgan.metrics.reference import cached_reference
 from jaxgan.metrics.score import Evaluation, Evaluator, Generate, Notify, Score
 
@@ -105,17 +105,16 @@ class ImageEvaluator:
         if fakes.logits is not None:
             counts = np.bincount(fakes.logits.argmax(1), minlength=fakes.logits.shape[1]).tolist()
         paired = {name: value.paired for name, (value, _) in values.items() if value.paired is not None}
-        return Evaluation(scores, counts, paired, self._copies(fakes))
+        memory = [value.copies for value, _ in values.values() if value.copies is not None]
+        return Evaluation(scores, counts, paired, self._closest(fakes, memory[0]) if memory else None)
 
     def _values(self, real: Sample, fake: Sample) -> dict[str, tuple[Value, str]]:
         """Values and protocols by name."""
         values = {}
         for key, metric in zip(self._keys, self._metrics, strict=True):
-            if (metric.classes and fake.logits is None) or (metric.spatial and fake.spatial is None):
-                continue
-            if metric.labels and (real.labels is None or fake.labels is None):
-                continue
-            if metric.features and min(len(real.features), len(fake.features)) <= 5:
+            if why := _cannot(metric, real, fake):
+                if self._keys != list(DEFAULT):  # these were asked for by name
+                    warnings.warn(f"{key}: left out, as {why}", stacklevel=3)
                 continue
             if self._notify is not None:
                 self._notify(f"computing {key}", 0, 0)
@@ -218,13 +217,23 @@ class ImageEvaluator:
         keys = "-".join(self._keys)
         return cached_floors(f"{self._source.fingerprint[:16]}-{network}-{n}-{keys}-v3", compute)
 
-    def _copies(self, fakes: Sample) -> tuple[np.ndarray, np.ndarray] | None:
+    def _closest(self, fakes: Sample, found: Memorisation) -> tuple[np.ndarray, np.ndarray]:
         """The fakes that lie closest to a training image, for its surroundings, and these images."""
-        if "memorisation" not in self._keys or not len(fakes.features):
-            return None
-        found = memorisation(self._every_real().features, fakes.features[: len(fakes.images)])
         closest = np.argsort(found.ratio, kind="stable")[:_COPIES]
         return fakes.images[closest], np.stack([self._source.images[i] for i in found.index[closest]])
+
+
+def _cannot(metric: Metric, real: Sample, fake: Sample) -> str:
+    """Why a metric cannot be computed of these samples; "" if it can."""
+    if metric.classes and fake.logits is None:
+        return "the features have no classes"
+    if metric.spatial and fake.spatial is None:
+        return "only Inception has spatial features"
+    if metric.labels and (real.labels is None or fake.labels is None):
+        return "reals and fakes need labels"
+    if metric.features and min(len(real.features), len(fake.features)) <= 5:
+        return f"more than 5 reals and fakes are needed, and there are {real.n} and {fake.n}"
+    return ""
 
 
 def suffix(network: FeatureNetwork) -> str:
