@@ -58,7 +58,7 @@ def test_one_step_by_hand():
     """D ascends b (E x - a E z), then G ascends b' a E z' with fresh z', by plain gradient descent."""
     gan, real = tiny(), batch()
     state = init(gan, jax.random.key(0), real)
-    new, metrics = make_step(gan)(state, real)
+    new, metrics = jax.jit(make_step(gan))(state, real)
     z, fresh = latents(state, 0, 4).mean(), latents(state, 2, 4).mean()
     x = real["image"].mean()
     b = 0.5 + 0.1 * (x - 2.0 * z)
@@ -79,7 +79,7 @@ def test_one_step_by_hand():
 def test_reused_fakes_are_those_of_the_last_discriminator_update():
     gan, real = tiny(reuse_fakes=True), batch()
     state = init(gan, jax.random.key(0), real)
-    new, _ = make_step(gan)(state, real)
+    new, _ = jax.jit(make_step(gan))(state, real)
     b = float(new.discriminator.params["b"])
     np.testing.assert_allclose(
         new.generator.params["a"], 2.0 + 0.1 * b * latents(state, 0, 4).mean(), rtol=1e-5
@@ -89,7 +89,7 @@ def test_reused_fakes_are_those_of_the_last_discriminator_update():
 def test_every_discriminator_update_takes_its_own_examples():
     gan, real = tiny(d_steps=3), batch(12)
     state = init(gan, jax.random.key(0), real)
-    new, metrics = make_step(gan)(state, real)
+    new, metrics = jax.jit(make_step(gan))(state, real)
     b = 0.5
     for j in range(3):
         b += 0.1 * (real["image"][j::3].mean() - 2.0 * latents(state, 2 * j, 4).mean())
@@ -103,9 +103,9 @@ def test_every_discriminator_update_takes_its_own_examples():
 def test_penalties_are_weighted_added_and_reported():
     """r1 of D(x) = b x is b^2 / 2: its gradient pulls b towards 0."""
     real = batch()
-    plain, _ = make_step(tiny())(init(tiny(), jax.random.key(0), real), real)
+    plain, _ = jax.jit(make_step(tiny()))(init(tiny(), jax.random.key(0), real), real)
     gan = tiny(penalties={"r1": (3.0, get_penalty("r1"))})
-    new, metrics = make_step(gan)(init(gan, jax.random.key(0), real), real)
+    new, metrics = jax.jit(make_step(gan))(init(gan, jax.random.key(0), real), real)
     np.testing.assert_allclose(metrics["d/r1"], 0.125, rtol=1e-5)
     np.testing.assert_allclose(metrics["d/loss"], metrics["d/adversarial"] + 3 * 0.125, rtol=1e-5)
     difference = new.discriminator.params["b"] - plain.discriminator.params["b"]
@@ -127,7 +127,7 @@ def test_the_generator_of_a_relativistic_game_sees_the_reals():
     real = {"image": jax.random.normal(jax.random.key(5), (6, 2))}
     gan = mlp(loss=LOSSES["relativistic_paired"](), d_optimizer=optax.sgd(0.0))
     state = init(gan, jax.random.key(0), real)
-    _, metrics = make_step(gan)(state, real)
+    _, metrics = jax.jit(make_step(gan))(state, real)
     variables = {"params": state.discriminator.params}
     fake = gan.generator.apply({"params": state.generator.params}, latents(state, 2, 6, 3))
     gap = gan.discriminator.apply(variables, real["image"]) - gan.discriminator.apply(variables, fake)
@@ -147,7 +147,7 @@ def test_average_follows_its_schedule_and_holds_the_statistics():
     )
     real = {"image": jnp.zeros((4, 8, 8, 1))}
     state = init(gan, jax.random.key(0), real)
-    new, _ = make_step(gan)(state, real)
+    new, _ = jax.jit(make_step(gan))(state, real)
     for old, now, average in zip(
         jax.tree.leaves((state.generator.params, state.generator.stats)),
         jax.tree.leaves((new.generator.params, new.generator.stats)),
@@ -164,7 +164,7 @@ def test_batch_statistics_are_updated_by_reals_then_fakes_once_a_step():
     gan = GAN(generator, discriminator, LOSSES["hinge"](), SGD, SGD, get_latent("normal", 3))
     real = {"image": jax.random.normal(jax.random.key(3), (4, 16, 16, 1))}
     state = init(gan, jax.random.key(0), real)
-    new, _ = make_step(gan)(state, real)
+    new, _ = jax.jit(make_step(gan))(state, real)
     d = gan.discriminator
     variables = {"params": state.discriminator.params, **state.discriminator.stats}
     _, stats = d.apply(variables, real["image"], train=True, mutable=["batch_stats"])

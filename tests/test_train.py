@@ -351,7 +351,7 @@ def test_changed_data_are_refused(tmp_path, capsys):
     np.savez(tmp_path / "a.npz", images=images)
     config = small(tmp_path, data=DataConfig(f"npz:{tmp_path / 'a.npz'}"), steps=20, final_n=30, quick_n=30)
     folder = train(config)
-    assert "warning: fd_random_cnn: 30 examples cannot fill" in capsys.readouterr().out
+    assert "warning: fd_random_cnn: 30 images cannot fill" in capsys.readouterr().out
     np.savez(tmp_path / "a.npz", images=255 - images)
     with pytest.raises(InputError, match="data have changed since the run began: fingerprint"):
         resume(folder)
