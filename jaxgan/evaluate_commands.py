@@ -235,7 +235,7 @@ def _show(results: list[tuple[str, dict[str, Any]]]) -> None:
         console.print(title)
         table = _table("score", "value", "± error", "floor", "better", "meaning")
         for name, s in scores["final"]["scores"].items():
-            error = "" if s.get("error") is None else f"± {format_number(s['error'])}"
+            error = "" if s.get("error") is None else f"± {s['error']:.2g}"
             table.add_row(
                 name, format_number(s["value"]), error, format_number(s["floor"]), s["better"], meaning(name)
             )

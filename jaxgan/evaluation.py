@@ -266,7 +266,7 @@ def _against_reference(
     from jaxgan.metrics.catalogue import METRICS, name_scores
     from jaxgan.metrics.collect import collect
     from jaxgan.metrics.evaluator import suffix
-    from jaxgan.metrics.frechet import jackknife_error
+    from jaxgan.metrics.resampling import jackknife_error
 
     real, stored = load_reference(path)
     if protocol.metrics is not None and parse_metrics(protocol.metrics) != ["fd"]:

@@ -150,6 +150,12 @@ def format_number(value: float | None) -> str:
     return f"{value:,.0f}" if value == round(value) and abs(value) >= 1 else f"{value:.4g}"
 
 
+def with_error(score: Mapping[str, Any]) -> str:
+    """The value of a score and its standard error, where it is known."""
+    error = score.get("error")
+    return format_number(score["value"]) + ("" if error is None else f" ± {error:.2g}")
+
+
 def score_rows(scores: Mapping[str, Any]) -> list[tuple[str, str, str, str, str, str, str]]:
     """(name, final, best, floor, better, meaning, protocol) of every score in scores.json, as text."""
     rows = []
@@ -163,8 +169,8 @@ def score_rows(scores: Mapping[str, Any]) -> list[tuple[str, str, str, str, str,
         rows.append(
             (
                 name,
-                format_number(score["value"]),
-                format_number(best[name]["value"]) if name in best else "–",
+                with_error(score),
+                with_error(best[name]) if name in best else "–",
                 format_number(score["floor"]),
                 score["better"],
                 meaning(name),
@@ -186,7 +192,8 @@ def _scores(scores: Mapping[str, Any]) -> str:
         for name, final, top, floor, better, meaning, protocol in score_rows(scores)
     )
     note = (
-        "Of the averaged (EMA) generator. The floor is what real held-out data gets in the generator's place. "
+        "Of the averaged (EMA) generator; ±: standard error, of these fakes alone. The floor is what real held-out "
+        "data gets in the generator's place. "
         f"The best checkpoint is the one with the lowest {html.escape(scores['main'])} on the way "
         "(fewer fakes), scored again here."
     )
@@ -210,12 +217,11 @@ def _evaluations(folder: RunFolder) -> str:
     rows = ""
     for entry in folder.read("evaluations.json"):
         for name, s in entry["final"]["scores"].items():
-            error = "" if s.get("error") is None else f" ± {format_number(s['error'])}"
             reals = f", {s['n_real']:,} reals of {s['split']}" if s["n_real"] else ""
             protocol = f"{s['n_fake']:,} fakes{reals}; features {s['features']}; {s['protocol']}"
             rows += (
                 f"<tr><td>{entry['final']['step']:,}<br><small>{html.escape(entry['date'])}</small></td>"
-                f"<td><b>{html.escape(name)}</b></td><td class=n>{format_number(s['value'])}{error}</td>"
+                f"<td><b>{html.escape(name)}</b></td><td class=n>{with_error(s)}</td>"
                 f"<td class=n>{format_number(s['floor'])}</td><td>{s['better']}</td>"
                 f"<td>{html.escape(meaning(name))}<br><small>{html.escape(protocol)}</small></td></tr>"
             )

@@ -177,7 +177,8 @@ class _Members:
         self.ensemble, self.folder, self.config = ensemble, folder, ensemble.config
         self.progress = Progress(self.config.steps, folder.path)
         self.signals = Signals()
-        evaluator = make_evaluator(ensemble.source)
+        first = member_folder(folder, ensemble.seeds[0])
+        evaluator = make_evaluator(ensemble.source, first.read("run.json").get("features"))
         self.loops = []
         for k, seed in enumerate(ensemble.seeds):
             loop = Loop(

@@ -247,7 +247,7 @@ class Loop:
         """Opens the folder's checkpoints; `evaluator` and `progress` may be shared or silent."""
         self.setup, self.folder, self.config = setup, folder, setup.config
         self.checkpoints = Checkpoints(folder.path)
-        self.evaluator: Evaluator = evaluator or make_evaluator(setup.source)
+        self.evaluator: Evaluator = evaluator or make_evaluator(setup.source, self._run_features())
         self.progress = progress or Progress(self.config.steps, folder.path)
         self.best: dict[str, Any] | None = None
         self.seconds = 0.0
@@ -256,6 +256,10 @@ class Loop:
         self.diagnosis = Diagnosis()
         self.tensorboard: TensorBoard | None = None
         self.signals = Signals()
+
+    def _run_features(self) -> str | None:
+        """Features that the run has been scored on so far."""
+        return self.folder.read("run.json").get("features")
 
     def _make_monitors(self) -> Monitors | None:
         setup, n = self.setup, min(self.config.health.n, self.config.quick_n)
@@ -312,6 +316,12 @@ class Loop:
             for bad in broken:
                 self.progress.note(f"checkpoint {bad} cannot be read; it was moved to checkpoints-broken")
             self.progress.note(f"resumed at step {step:,}")
+            if (features := self._run_features()) not in (None, self.evaluator.features):
+                self.progress.note(
+                    f"warning: the scores on the way were of the features {features}, which are gone; from here on "
+                    f"they are of {self.evaluator.features}, and the best is chosen among these"
+                )
+                self.best = None
         else:
             state = self.setup.init()
         if self.config.health.enabled:
@@ -319,7 +329,7 @@ class Loop:
                 self.diagnosis.add(record)
         after = step if resumed else None
         self.tensorboard = TensorBoard(self.folder.path / "tensorboard", resumed_after=after)
-        self.folder.update(status="running", error=None)
+        self.folder.update(status="running", error=None, features=self.evaluator.features)
         if not resumed:
             self._write_grid(state, 0)
         return state, step

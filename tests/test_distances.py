@@ -23,9 +23,10 @@ from jaxgan.metrics import (
     nearest,
     prdc,
 )
-from jaxgan.metrics.frechet import Gaussian, MomentStream, jackknife_error
+from jaxgan.metrics.frechet import Gaussian, MomentStream, frechet_error
 from jaxgan.metrics.kernel import kernel_subsets
 from jaxgan.metrics.neighbours import balls
+from jaxgan.metrics.resampling import bootstrap_error, bootstrap_errors, jackknife_error
 from jaxgan.sharding import batch_sharded, make_mesh
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "golden"))
@@ -118,6 +119,41 @@ def test_the_jackknife_knows_the_spread_of_the_distance():
     assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(values), rel=0.2)
 
 
+def test_errors_are_the_spread_over_fresh_sets():
+    """Errors from one set of fakes against the deviation of the values of many, to a fifth."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    reals = rng.normal(size=(400, 3)) * [1, 2, 0.5] + 3 * labels[:, None]
+    gaussian = Gaussian(*moments(reals))
+    share = lambda y: {"near": float((np.abs(y) < 1).mean())}
+    statistics = {
+        "frechet": lambda y: (gaussian.distance(Gaussian(*moments(y))), frechet_error(gaussian, y)),
+        "intra": lambda y: intra_class_frechet(reals, labels, y, labels)[:2],
+        "mmd": lambda y: gaussian_mmd(reals, y, sigma=1.0),
+        "examples": lambda y: (share(y[:, 0])["near"], bootstrap_errors(share, y[:, 0])["near"]),
+    }
+    sets_of_fakes = [rng.normal(0.3, 1, (400, 3)) for _ in range(120)]
+    for name, statistic in statistics.items():
+        values, errors = np.asarray([statistic(y) for y in sets_of_fakes]).T
+        assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(values.std(), rel=0.2), name
+    largest = lambda counts: float(counts.max() / counts.sum())
+    histograms = rng.multinomial(500, [0.4, 0.2, 0.2, 0.1, 0.1], 120)
+    errors = [bootstrap_error(largest, counts) for counts in histograms]
+    assert np.mean(errors) == pytest.approx(np.std([largest(counts) for counts in histograms]), rel=0.2)
+    assert bootstrap_error(largest, [500, 0, 0]) == 0
+
+
+def test_errors_with_fewer_examples_than_dimensions():
+    rng = np.random.default_rng(0)
+    gaussian, draw = Gaussian(*moments(rng.normal(size=(100, 40)))), lambda: rng.normal(0.1, 1, (30, 40))
+    found = [
+        (gaussian.distance(Gaussian(*moments(y))), frechet_error(gaussian, y))
+        for y in (draw() for _ in range(150))
+    ]
+    values, errors = np.asarray(found).T
+    assert errors.mean() == pytest.approx(values.std(), rel=0.5)
+
+
 def test_extrapolation_takes_the_bias_away():
     rng = np.random.default_rng(0)
     real, features = Gaussian(np.zeros(20), np.eye(20)), rng.normal(0.1, 1, (3000, 20))
@@ -135,8 +171,8 @@ def test_intra_class_distance_sees_swapped_classes():
     rng = np.random.default_rng(0)
     labels = np.arange(400) % 2
     real = rng.normal(size=(400, 3)) + 5 * labels[:, None]
-    good, each = intra_class_frechet(real, labels, rng.normal(size=(400, 3)) + 5 * labels[:, None], labels)
-    bad, _ = intra_class_frechet(real, labels, rng.normal(size=(400, 3)) + 5 * labels[:, None], 1 - labels)
+    good, _, each = intra_class_frechet(real, labels, rng.normal(size=(400, 3)) + 5 * labels[:, None], labels)
+    bad, _, _ = intra_class_frechet(real, labels, rng.normal(size=(400, 3)) + 5 * labels[:, None], 1 - labels)
     assert good == pytest.approx(np.mean(list(each.values())))
     assert good < 0.5
     assert bad == pytest.approx(75, rel=0.05)
@@ -174,15 +210,17 @@ def test_kernel_subsets_pair():
         kernel_distance(x, y, subsets=1)
 
 
-@pytest.mark.parametrize("block", [7, 1000])
-def test_gaussian_mmd_is_its_definition(block):
+@pytest.mark.parametrize("rows", [3, 1000])
+def test_gaussian_mmd_is_its_definition(rows, monkeypatch):
+    monkeypatch.setattr("jaxgan.metrics.kernel._ROWS", rows)
     x, y = (
         a / np.linalg.norm(a, axis=1, keepdims=True) for a in (sets("small")[0][:40], sets("small")[1][:30])
     )
     kernel = lambda a, b: np.exp(-scipy.spatial.distance.cdist(a, b, "sqeuclidean") / (2 * 0.5**2)).mean()
     expected = kernel(x, x) + kernel(y, y) - 2 * kernel(x, y)
-    assert gaussian_mmd(3 * x, y, sigma=0.5, block=block) == pytest.approx(expected, rel=1e-9)
-    assert gaussian_mmd(x, x) == pytest.approx(0, abs=1e-12)
+    assert gaussian_mmd(3 * x, y, sigma=0.5)[0] == pytest.approx(expected, rel=1e-9)
+    assert gaussian_mmd(x, x)[0] == pytest.approx(0, abs=1e-12)
+    assert gaussian_mmd(x, y[:19])[1] is None
 
 
 # --- neighbours -------------------------------------------------------------------------------------------

@@ -64,10 +64,20 @@ def test_dropped_modes_are_found():
     assert far["ndb"] == 4
 
 
+def test_errors_of_bins_are_the_spread_over_fresh_fakes():
+    rng = np.random.default_rng(0)
+    real, shares = around([100] * 8), np.asarray([4, 3, 2, 2, 2, 1, 1, 1]) / 16
+    found = [ndb(real, around(rng.multinomial(400, shares), seed), bins=8) for seed in range(60)]
+    for name in ("ndb_over_k", "js"):
+        spread = np.std([each[name] for each in found], ddof=1)
+        assert np.mean([each[f"{name}_error"] for each in found]) == pytest.approx(spread, rel=0.4)
+
+
 def test_bins_at_their_ends():
     real = around([50] * 8)
-    assert ndb(real, real, bins=8) == {"ndb": 0, "ndb_over_k": 0, "js": 0}
-    assert ndb(real, real[:3], bins=1) == {"ndb": 0, "ndb_over_k": 0, "js": 0}
+    nothing = {"ndb": 0, "ndb_over_k": 0, "js": 0}
+    assert ndb(real, real, bins=8).items() >= nothing.items()
+    assert ndb(real, real[:3], bins=1) == {**nothing, "ndb_over_k_error": 0, "js_error": 0}
     assert ndb(real, real[:60], bins=30, seed=3) == ndb(real, real[:60], bins=30, seed=3)
     disjoint = np.asarray([[0.0], [1.0]])
     assert ndb(disjoint.repeat(50, 0), disjoint[:1].repeat(50, 0), bins=2)["js"] == pytest.approx(

@@ -357,6 +357,30 @@ def test_changed_data_are_refused(tmp_path, capsys):
         resume(folder)
 
 
+def test_a_run_keeps_to_its_features(tmp_path, cache, monkeypatch, capsys):
+    """A classifier trained in the meantime changes no score; where the old one is gone, that is said."""
+    from jaxgan.metrics import evaluator as module
+    from jaxgan.metrics.features import random_cnn
+
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), np.uint8)
+    np.savez(tmp_path / "a.npz", images=images)
+    config = small(tmp_path, data=DataConfig(f"npz:{tmp_path / 'a.npz'}"), steps=20, final_n=30, quick_n=30)
+    folder = train(config)
+    assert folder.read("run.json")["features"].startswith("random_cnn@")
+    trained = dataclasses.replace(random_cnn(1), name="a_2_cnn", identity="12345678")
+    monkeypatch.setattr(module, "features_for", lambda source: trained)
+    resume(folder, steps=30)
+    assert "fd_random_cnn" in folder.read("scores.json")["final"]["scores"]
+    folder.update(features="b_2_cnn@0")
+    resume(folder, steps=40)
+    assert "fd_a_2_cnn" in folder.read("scores.json")["final"]["scores"]
+    assert "were of the features b_2_cnn@0, which are gone; from here on they are of a_2_cnn@12345678" in (
+        " ".join(capsys.readouterr().out.split())
+    )
+    assert folder.read("scores.json")["best"]["step"] == 40
+    assert folder.read("run.json")["features"] == "a_2_cnn@12345678"
+
+
 def test_training_longer(tmp_path):
     folder = train(small(tmp_path))
     resume(folder, steps=60)

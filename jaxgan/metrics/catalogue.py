@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,12 +10,16 @@ import numpy as np
 
 from jaxgan.errors import InputError, unknown
 from jaxgan.metrics import neighbours
+from jaxgan.metrics.cas import classification_accuracy_score
 from jaxgan.metrics.classes import histogram_kl, inception_score
 from jaxgan.metrics.collect import Sample
 from jaxgan.metrics.diversity import ndb
-from jaxgan.metrics.frechet import frechet_infinity, intra_class_frechet, jackknife_error
+from jaxgan.metrics.features import classifier
+from jaxgan.metrics.frechet import Gaussian, frechet_infinity, intra_class_frechet
 from jaxgan.metrics.kernel import gaussian_mmd, kernel_subsets
 from jaxgan.metrics.patches import swd_patches
+from jaxgan.metrics.resampling import bootstrap_error, jackknife_error
+from jaxgan.metrics.score import Notify
 from jaxgan.metrics.similarity import MS_SSIM_WEIGHTS, ms_ssim_diversity
 
 PRDC_EXAMPLES = 5000  # at most by default: the cost grows with the square
@@ -35,6 +39,7 @@ class Value(NamedTuple):
       n_real: reals that were used; None for all.
       n_fake: fakes that were used; None for all.
       copies: what was found of memorisation, example by example; None of other scores.
+      floor: what reals get, of scores that find that out themselves.
     """
 
     value: float
@@ -43,6 +48,7 @@ class Value(NamedTuple):
     n_real: int | None = None
     n_fake: int | None = None
     copies: neighbours.Memorisation | None = None
+    floor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,13 +61,14 @@ class Metric:
       better: "lower" or "higher".
       protocol: the settings that change the number.
       agrees: with which reference, and how closely (see tests).
-      compute: (reals, fakes) -> values by name.
+      compute: (reals, fakes) -> values by name; what trains classifiers also takes `notify`.
       features: how many features of either set are needed.
       images: how many images of either set are needed.
       classes: whether a classifier is needed.
       every_real: whether features of all reals are needed.
       spatial: whether the spatial features of Inception are needed.
       labels: whether both sets must have labels.
+      trains: whether classifiers are trained, on all reals and images of a held-out split; takes minutes.
     """
 
     names: tuple[str, ...]
@@ -69,33 +76,38 @@ class Metric:
     better: str
     protocol: str
     agrees: str
-    compute: Callable[[Sample, Sample], Mapping[str, Value]]
+    compute: Callable[..., Mapping[str, Value]]
     features: int = 0
     images: int = 0
     classes: bool = False
     every_real: bool = False
     spatial: bool = False
     labels: bool = False
+    trains: bool = False
 
 
 def _frechet(real: Sample, fake: Sample) -> dict[str, Value]:
     value = real.gaussian.distance(fake.gaussian)
-    without = [real.gaussian.distance(other) for other in fake.leave_one_out]
-    return {"{fd}": Value(value, jackknife_error(without) if without else None)}
+    return {"{fd}": Value(value, _without_parts(real.gaussian, fake.leave_one_out))}
+
+
+def _without_parts(real: Gaussian, parts: Sequence[Gaussian]) -> float | None:
+    return jackknife_error([real.distance(part) for part in parts]) if parts else None
 
 
 def _spatial(real: Sample, fake: Sample) -> dict[str, Value]:
     assert real.spatial is not None
     assert fake.spatial is not None
-    return {"sfid": Value(real.spatial.distance(fake.spatial))}
+    error = _without_parts(real.spatial, fake.spatial_leave_one_out)
+    return {"sfid": Value(real.spatial.distance(fake.spatial), error)}
 
 
 def _intra(real: Sample, fake: Sample) -> dict[str, Value]:
-    n = min(len(real.features), len(fake.features))
+    n, m = len(real.features), len(fake.features)
     assert real.labels is not None
     assert fake.labels is not None
-    value, _ = intra_class_frechet(real.features, real.labels[:n], fake.features, fake.labels[:n])
-    return {"intra_{fd}": Value(value, n_real=len(real.features), n_fake=len(fake.features))}
+    value, error, _ = intra_class_frechet(real.features, real.labels[:n], fake.features, fake.labels[:m])
+    return {"intra_{fd}": Value(value, error, n_real=n, n_fake=m)}
 
 
 def _frechet_infinity(real: Sample, fake: Sample) -> dict[str, Value]:
@@ -109,8 +121,9 @@ def _kernel(real: Sample, fake: Sample) -> dict[str, Value]:
 
 
 def _mmd(real: Sample, fake: Sample) -> dict[str, Value]:
-    value = 1000 * gaussian_mmd(real.features, fake.features)
-    return {"{mmd}": Value(value, n_real=len(real.features), n_fake=len(fake.features))}
+    value, error = gaussian_mmd(real.features, fake.features)
+    error = None if error is None else 1000 * error
+    return {"{mmd}": Value(1000 * value, error, n_real=len(real.features), n_fake=len(fake.features))}
 
 
 def _share(inside: np.ndarray, n_real: int, n_fake: int, *, paired: bool = False) -> Value:
@@ -138,10 +151,12 @@ def _classes(real: Sample, fake: Sample) -> dict[str, Value]:
     counts, real_counts = (np.bincount(s.logits.argmax(1), minlength=classes) for s in (fake, real))  # pyright: ignore
     splits = min(10, fake.n)
     score, spread = inception_score(fake.logits, splits=splits)
+    present = lambda counts: float((counts > 0).sum())
+    divergence = lambda counts: histogram_kl(counts, np.maximum(real_counts, 1e-9))
     return {
         "inception_score": Value(score, spread / max(splits - 1, 1) ** 0.5, n_real=0),
-        "classes_present": Value(float((counts > 0).sum()), n_real=0),
-        "class_kl": Value(histogram_kl(counts, np.maximum(real_counts, 1e-9))),
+        "classes_present": Value(present(counts), bootstrap_error(present, counts), n_real=0),
+        "class_kl": Value(divergence(counts), bootstrap_error(divergence, counts)),
     }
 
 
@@ -161,14 +176,49 @@ def _diversity(real: Sample, fake: Sample) -> dict[str, Value]:
 def _patches(real: Sample, fake: Sample) -> dict[str, Value]:
     n = min(len(real.images), len(fake.images))
     levels = swd_patches(real.images[:n], fake.images[:n])
-    return {f"swd_{name}": Value(value, n_real=n, n_fake=n) for name, value in levels.items()}
+    parts = [swd_patches(real.images[g:n:10], fake.images[g:n:10]) for g in range(10)] if n >= 100 else []
+    error = lambda level: float(np.std([part[level] for part in parts], ddof=1) / 10**0.5) if parts else None
+    return {f"swd_{k}": Value(value, error(k), n_real=n, n_fake=n) for k, value in levels.items()}
 
 
 def _bins(real: Sample, fake: Sample) -> dict[str, Value]:
     flat = lambda s: s.images.reshape(len(s.images), -1).astype(np.float32) / 255
     found = ndb(flat(real), flat(fake))
-    values = {"ndb_share": found["ndb_over_k"], "ndb_js": found["js"]}
-    return {k: Value(v, n_real=len(real.images), n_fake=len(fake.images)) for k, v in values.items()}
+    n, m = len(real.images), len(fake.images)
+    return {
+        "ndb_share": Value(found["ndb_over_k"], found["ndb_over_k_error"], n_real=n, n_fake=m),
+        "ndb_js": Value(found["js"], found["js_error"], n_real=n, n_fake=m),
+    }
+
+
+def _accuracy(real: Sample, fake: Sample, notify: Notify | None = None) -> dict[str, Value]:
+    assert real.labels is not None
+    assert fake.labels is not None
+    assert real.held_out is not None
+    images, labels = real.held_out
+    n = len(fake.images)
+    says = {"fake": "fakes", "real": "reals", "real_and_fake": "reals and fakes"}
+
+    def progress(name: str, seed: int, done: int, steps: int, loss: float) -> None:
+        if notify is not None:
+            notify(f"cas: training on {says[name]}", done, steps)
+
+    found = classification_accuracy_score(
+        fake.images,
+        fake.labels[:n],
+        images,
+        labels,
+        n_classes=int(max(real.labels.max(), labels.max(), fake.labels.max())) + 1,
+        real=(real.images, real.labels),
+        on_progress=progress,
+    )
+
+    def value(name: str) -> Value:
+        share = found[name]["accuracy"]
+        error = (share * (1 - share) / len(labels)) ** 0.5
+        return Value(share, error, None, real.n, n, floor=found["real"]["accuracy"])
+
+    return {"cas": value("fake"), "cas_augmented": value("real_and_fake")}
 
 
 _ERROR = "error: delete-a-group jackknife over 10 tenths of the fakes"
@@ -194,7 +244,7 @@ METRICS: dict[str, Metric] = {
         ("sfid",),
         "the same on features that know where things are; Inception only",
         "lower",
-        "first 7 channels of the sixth mixed block, 17 x 17 positions; ddof 1, float64",
+        f"first 7 channels of the sixth mixed block, 17 x 17 positions; ddof 1, float64; {_ERROR}",
         "torch-fidelity's network: 3e-6 of the largest value (experiments/compare_inception.py)",
         _spatial,
         spatial=True,
@@ -203,7 +253,7 @@ METRICS: dict[str, Metric] = {
         ("intra_{fd}",),
         "mean over classes of the distance within the class; class-conditional generators of labelled data",
         "lower",
-        "ddof 1, float64, unweighted mean",
+        "ddof 1, float64, unweighted mean; error: delta method, of the fakes",
         "closed form: Gaussians",
         _intra,
         features=KERNEL_EXAMPLES,
@@ -222,7 +272,7 @@ METRICS: dict[str, Metric] = {
         ("{mmd}",),
         "maximum mean discrepancy with a Gaussian kernel, as CMMD, on these features",
         "lower",
-        "sigma 10, unit vectors, biased, times 1,000",
+        f"sigma 10, unit vectors, biased, times 1,000; {_ERROR}",
         "its definition by brute force: 1e-9",
         _mmd,
         features=PRDC_EXAMPLES,
@@ -240,7 +290,7 @@ METRICS: dict[str, Metric] = {
         ("inception_score", "classes_present", "class_kl"),
         "sure and evenly spread classes, by the classifier of the features",
         "higher",
-        "10 splits in order, ddof 0, mean; error: spread over splits / 3",
+        "10 splits in order, ddof 0, mean; error: spread over splits / 3; of the counts: bootstrap of the fakes",
         "torch-fidelity: 1e-14 relative",
         _classes,
         classes=True,
@@ -269,7 +319,7 @@ METRICS: dict[str, Metric] = {
         ("swd_HEIGHT",),
         "distance of patches at each level of the Laplacian pyramid",
         "lower",
-        "7x7 patches, 128 an image, 512 directions, times 1,000",
+        "7x7 patches, 128 an image, 512 directions, times 1,000; error: spread over tenths / sqrt(10)",
         "its definition by brute force; OpenCV's pyramid: 1e-6",
         _patches,
         images=1000,
@@ -278,10 +328,23 @@ METRICS: dict[str, Metric] = {
         ("ndb_share", "ndb_js"),
         "share of k-means cells of the reals that hold significantly more or fewer fakes",
         "lower",
-        "100 cells of pixels, level 0.05: a perfect generator gets about 0.05",
+        "100 cells of pixels, level 0.05: a perfect generator gets about 0.05; error: bootstrap of the fakes",
         "SciPy: the test of each cell",
         _bins,
         images=IMAGES,
+    ),
+    "cas": Metric(
+        ("cas", "cas_augmented"),
+        "accuracy on held-out reals of a classifier trained on the fakes alone, or on reals and fakes; "
+        "the floor is that of one trained on the reals",
+        "higher",
+        f"residual CNN, {classifier.STEPS:,} steps of {classifier.BATCH_SIZE}, seed 0; error: binomial, of the tests; "
+        "class-conditional generators of labelled data with a test split; three trainings, so only if named",
+        "its definition: a classifier of copies does as the one of the originals",
+        _accuracy,
+        images=KERNEL_EXAMPLES,
+        labels=True,
+        trains=True,
     ),
 }
 DEFAULT = ("fd", "kd", "prdc", "is")
@@ -302,12 +365,13 @@ def better(name: str) -> str:
 
 
 def parse_metrics(text: str) -> list[str]:
-    """The keys of METRICS in a list with commas; "all" is all of them. Raises InputError for an unknown one."""
+    """The keys of METRICS in a list with commas; "all" is all of them but those that train. Raises InputError for
+    an unknown one."""
     names = [part.strip() for part in text.split(",") if part.strip()]
     if not names:
         raise InputError(f"metrics: expected names of {', '.join(METRICS)}, got {text!r}")
     if names == ["all"]:
-        return list(METRICS)
+        return [name for name, metric in METRICS.items() if not metric.trains]
     found = [_ALIASES.get(name, name) for name in names]
     for name in found:
         if name not in METRICS:

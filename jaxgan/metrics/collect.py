@@ -30,7 +30,9 @@ class Sample:
       logits: of all [n, classes]; None without a classifier.
       images: the first ones, uint8; empty if none were asked for.
       spatial: of the spatial features; None if they were not asked for.
+      spatial_leave_one_out: as leave_one_out.
       labels: of the images, integers [n]; None without.
+      held_out: of reals that classifiers are trained on: other images and their labels, to test these with.
     """
 
     n: int
@@ -40,7 +42,9 @@ class Sample:
     logits: np.ndarray | None
     images: np.ndarray
     spatial: Gaussian | None = None
+    spatial_leave_one_out: tuple[Gaussian, ...] = ()
     labels: np.ndarray | None = None
+    held_out: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def batches_of(generate: Generate, n: int, size: int) -> Batches:
@@ -88,7 +92,7 @@ def collect(
     Raises:
       InputError: for features that are not finite.
     """
-    stream, positions = MomentStream(n), MomentStream(n, groups=1)
+    stream, positions = MomentStream(n), MomentStream(n)
     features, logits, images, done = [], [], [], 0
     for batch, valid in batches:
         if spatial:
@@ -119,5 +123,6 @@ def collect(
         np.concatenate(logits) if logits else None,
         joined(images),
         positions.gaussian() if spatial else None,
+        tuple(positions.leave_one_out()) if spatial else (),
         labels,
     )

@@ -10,6 +10,7 @@ import scipy.sparse
 import scipy.special
 
 from jaxgan.errors import InputError
+from jaxgan.metrics.resampling import bootstrap_error
 
 _LLOYD_ITERATIONS = 100
 
@@ -38,7 +39,8 @@ def ndb(
       seed: of k-means++.
 
     Returns:
-      "ndb": different bins; "ndb_over_k": their share; "js": the divergence in nats, at most log 2.
+      "ndb": different bins; "ndb_over_k": their share; "js": the divergence in nats, at most log 2;
+      "ndb_over_k_error" and "js_error": standard errors, of the fakes' luck alone (bootstrap of their bins).
 
     Raises:
       InputError: for sets of different dimension, values that are not finite, fewer distinct reals than bins,
@@ -56,9 +58,20 @@ def ndb(
         raise InputError(f"significance: expected a number between 0 and 1, got {significance}")
     centres = _kmeans(real, bins, np.random.default_rng(seed))
     p = np.bincount(_nearest_centre(real, centres), minlength=bins) / len(real)
-    q = np.bincount(_nearest_centre(fake, centres), minlength=bins) / len(fake)
-    different = float((_two_proportions(p, len(real), q, len(fake)) < significance).sum())
-    return {"ndb": different, "ndb_over_k": different / bins, "js": _jensen_shannon(p, q)}
+    counts = np.bincount(_nearest_centre(fake, centres), minlength=bins)
+
+    def share(counts: np.ndarray) -> float:
+        unlikely = _two_proportions(p, len(real), counts / len(fake), len(fake)) < significance
+        return float(unlikely.mean())
+
+    divergence = lambda counts: _jensen_shannon(p, counts / len(fake))
+    return {
+        "ndb": round(share(counts) * bins),
+        "ndb_over_k": share(counts),
+        "js": divergence(counts),
+        "ndb_over_k_error": bootstrap_error(share, counts),
+        "js_error": bootstrap_error(divergence, counts),
+    }
 
 
 def _two_proportions(p: np.ndarray, n: int, q: np.ndarray, m: int) -> np.ndarray:

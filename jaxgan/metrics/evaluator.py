@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from jaxgan.data import Images, Points, other_split, stacked
 from jaxgan.errors import InputError
 from jaxgan.metrics.catalogue import DEFAULT, METRICS, Metric, Value, better, name_scores
 from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
-from jaxgan.metrics.features import FeatureNetwork, features_for
+from jaxgan.metrics.features import FeatureNetwork, features_for, random_cnn
 from jaxgan.metrics.features.inception import Inception
 from jaxgan.metrics.floors import cached_floors
 from jaxgan.metrics.frechet import Gaussian
@@ -23,12 +24,17 @@ from jaxgan.metrics.score import Evaluation, Evaluator, Generate, Notify, Score
 _COPIES = 16
 
 
-def make_evaluator(source: Images | Points) -> Evaluator:
-    """The evaluator that fits the data."""
+def make_evaluator(source: Images | Points, features: str | None = None) -> Evaluator:
+    """The evaluator that fits the data; with these features ("NAME@IDENTITY"), if they can still be had."""
     if isinstance(source, Points):
         return MixtureEvaluator(source)
-    is_stacked = source.name.split(":")[0] == stacked.NAME and source.shape == (28, 28, 3)
-    return StackedEvaluator(source) if is_stacked else ImageEvaluator(source)
+    if source.name.split(":")[0] == stacked.NAME and source.shape == (28, 28, 3):
+        return StackedEvaluator(source)
+    evaluator = ImageEvaluator(source)
+    if features not in (None, evaluator.features):  # a classifier has been trained since, or is gone
+        other = ImageEvaluator(source, network=random_cnn(source.shape[2]))
+        return other if other.features == features else evaluator
+    return evaluator
 
 
 class ImageEvaluator:
@@ -61,6 +67,7 @@ class ImageEvaluator:
         self._keys = list(metrics)
         self._notify = notify
         self.main = name_scores("{fd}", self._suffix)
+        self.features = f"{self._network.name}@{self._network.identity}"
         self._reals: dict[tuple[int, bool], Sample] = {}
 
     def reference(self, n: int) -> tuple[Gaussian, dict[str, str | int]]:
@@ -92,12 +99,12 @@ class ImageEvaluator:
             everything = value.n_real is None
             scores[name] = Score(
                 value.value,
-                floors.get(name),
+                floors.get(name) if value.floor is None else value.floor,
                 better(name),
                 min(n, len(self._source)) if everything else int(value.n_real or 0),
                 n if value.n_fake is None else value.n_fake,
                 f"{self._source.name}; floor: {floor_split}",
-                f"{self._network.name}@{self._network.identity}",
+                self.features,
                 value.error,
                 protocol,
             )
@@ -108,20 +115,28 @@ class ImageEvaluator:
         memory = [value.copies for value, _ in values.values() if value.copies is not None]
         return Evaluation(scores, counts, paired, self._closest(fakes, memory[0]) if memory else None)
 
-    def _values(self, real: Sample, fake: Sample) -> dict[str, tuple[Value, str]]:
+    def _values(self, real: Sample, fake: Sample, *, floor: bool = False) -> dict[str, tuple[Value, str]]:
         """Values and protocols by name."""
         values = {}
         for key, metric in zip(self._keys, self._metrics, strict=True):
-            if why := _cannot(metric, real, fake):
+            if floor and metric.trains:
+                continue
+            why = _cannot(metric, real, fake)
+            if not why and metric.trains and self._held_out() is None:
+                why = f"{self._source.name!r} has no held-out split with labels"
+            if why:
                 if self._keys != list(DEFAULT):  # these were asked for by name
                     warnings.warn(f"{key}: left out, as {why}", stacklevel=3)
                 continue
             if self._notify is not None:
                 self._notify(f"computing {key}", 0, 0)
-            reals = self._every_real() if metric.every_real else real
-            for name, value in metric.compute(reals, fake).items():
+            if metric.trains:
+                found = metric.compute(self._to_train_on(real), fake, notify=self._notify)
+            else:
+                found = metric.compute(self._every_real() if metric.every_real else real, fake)
+            for name, value in found.items():
                 values[name_scores(name, self._suffix)] = (value, metric.protocol)
-        if not values:
+        if not values and not floor:
             raise InputError(
                 f"metrics: none of {', '.join(self._keys)} can be computed with features {self._network.name!r} "
                 f"of {fake.n} fakes"
@@ -172,6 +187,16 @@ class ImageEvaluator:
             self._reals[n, True] = self._collect("all reals", batches, n, every=True)
         return self._reals[n, True]
 
+    def _held_out(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Images and labels that no generator of these data was trained on."""
+        other = other_split(self._source)
+        return None if other is None or other.labels is None else (other.images, other.labels)
+
+    def _to_train_on(self, real: Sample) -> Sample:
+        """All images, with the held-out ones beside them."""
+        images, labels = self._source.images, self._source.labels
+        return replace(real, n=len(images), images=images, labels=labels, held_out=self._held_out())
+
     def _reference(self, n: int) -> Gaussian:
         """Mean and covariance of n reals, from memory or the cache."""
         n = min(n, len(self._source))
@@ -184,7 +209,7 @@ class ImageEvaluator:
             "images": self._source.fingerprint,
             "n": n,
             "pick": f"permutation of seed {EVALUATION_SEED}" if n < len(self._source) else "all",
-            "features": f"{self._network.name}@{self._network.identity}",
+            "features": self.features,
         }
 
     # --- floors ---
@@ -208,14 +233,14 @@ class ImageEvaluator:
                 warnings.simplefilter("ignore")  # said of the generator's own score
                 batches = cut(images, self._network.batch)
                 sample = self._collect("held-out reals", batches, len(images), labels=labels)
-                values = self._values(self._real(n), sample)
+                values = self._values(self._real(n), sample, floor=True)
             return {
                 name: value.value for name, (value, _) in values.items()
             }, f"{split}, {len(images):,} images"
 
         network = f"{self._network.name}-{self._network.identity}"
         keys = "-".join(self._keys)
-        return cached_floors(f"{self._source.fingerprint[:16]}-{network}-{n}-{keys}-v3", compute)
+        return cached_floors(f"{self._source.fingerprint[:16]}-{network}-{n}-{keys}-v4", compute)
 
     def _closest(self, fakes: Sample, found: Memorisation) -> tuple[np.ndarray, np.ndarray]:
         """The fakes that lie closest to a training image, for its surroundings, and these images."""

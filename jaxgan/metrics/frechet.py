@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,10 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.errors import InputError
+from jaxgan.metrics.resampling import GROUPS
 
 Array = jax.Array
-GROUPS = 10
-"""Parts that a standard error is estimated from."""
 
 
 def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -88,6 +88,32 @@ def frechet_distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov
     return Gaussian(mean1, cov1).distance(Gaussian(mean2, cov2))
 
 
+def frechet_error(real: Gaussian, features: np.ndarray) -> float:
+    """Standard error of the Fréchet distance of a set of fakes, by the delta method: of the fakes' luck alone.
+
+    An example x moves the distance by 2 (m2 - m1).(x - m2) + (x - m2)'(I - T)(x - m2) over n, to first order, with
+    T = A (A' S2 A)^(-1/2) A' the map that takes one Gaussian to the other (A A' = S1). Much cheaper than
+    a jackknife. Where the two Gaussians are equal the first order vanishes, and so does this error.
+
+    Args:
+      real: of the reals.
+      features: of the fakes [n, d].
+
+    References:
+      van der Vaart (1998), Asymptotic statistics, chapter 20; the derivative of the trace of the root is
+      that of Takatsu (2011), Wasserstein geometry of Gaussian measures.
+    """
+    features = np.asarray(features, np.float64)
+    mean, cov = moments(features)
+    values, vectors = np.linalg.eigh(real.factor.T @ cov @ real.factor)
+    some = values > values.max(initial=0.0) * len(values) * np.finfo(np.float64).eps
+    roots = real.factor @ vectors[:, some] / values[some] ** 0.25
+    centred = features - mean
+    moved = centred @ roots  # squared and summed: (x - m2)' T (x - m2)
+    influence = 2 * centred @ (mean - real.mean) + np.square(centred).sum(1) - np.square(moved).sum(1)
+    return float(influence.std(ddof=1) / np.sqrt(len(features)))
+
+
 def frechet_infinity(
     real: Gaussian, features: np.ndarray, *, points: int = 15, smallest: int | None = None, seed: int = 0
 ) -> tuple[float, float]:
@@ -131,8 +157,8 @@ def frechet_infinity(
 
 def intra_class_frechet(
     real: np.ndarray, real_labels: np.ndarray, fake: np.ndarray, fake_labels: np.ndarray
-) -> tuple[float, dict[int, float]]:
-    """Mean over classes of the Fréchet distance between the reals and the fakes of a class, and each.
+) -> tuple[float, float, dict[int, float]]:
+    """Mean over classes of the Fréchet distance between the reals and the fakes of a class, its error, and each.
 
     Args:
       real: features [n, d].
@@ -140,21 +166,26 @@ def intra_class_frechet(
       fake: features [m, d].
       fake_labels: integers [m]: the classes that the generator was asked for.
 
+    Returns:
+      The mean, its standard error (`frechet_error` of each class), and the distance of each class.
+
     Raises:
       InputError: if a class of the reals has fewer than 2 reals or fakes.
 
     References:
       Miyato, Koyama (2018), cGANs with projection discriminator, section 4 (intra FID).
     """
-    distances = {}
+    distances, errors = {}, []
     for label in np.unique(real_labels).tolist():
         x, y = real[real_labels == label], fake[fake_labels == label]
         if min(len(x), len(y)) < 2:
             raise InputError(
                 f"intra_class_frechet: expected 2 reals and 2 fakes of class {label}, got {len(x)} and {len(y)}"
             )
-        distances[label] = frechet_distance(*moments(x), *moments(y))
-    return float(np.mean(list(distances.values()))), distances
+        reals = Gaussian(*moments(x))
+        distances[label] = reals.distance(Gaussian(*moments(y)))
+        errors.append(frechet_error(reals, y))
+    return float(np.mean(list(distances.values()))), math.hypot(*errors) / len(errors), distances
 
 
 class MomentStream:
@@ -218,13 +249,3 @@ def _add(total: Array, outer: Array, features: Any, first: Any, last: Any) -> tu
     rows = jnp.arange(features.shape[0])
     kept = jnp.where(((rows >= first) & (rows < last))[:, None], features.astype(jnp.float64), 0.0)
     return total + kept.sum(0), outer + kept.T @ kept
-
-
-def jackknife_error(leave_one_out: Sequence[float]) -> float:
-    """Standard error of a statistic from its values without each of g equal groups (delete-a-group jackknife).
-
-    References:
-      Efron, Tibshirani (1993), An introduction to the bootstrap, eq. 11.5, with groups for examples.
-    """
-    values = np.asarray(leave_one_out, np.float64)
-    return float(np.sqrt((len(values) - 1) / len(values) * np.square(values - values.mean()).sum()))

@@ -10,10 +10,12 @@ from jaxgan.data.mnist import load_mnist
 from jaxgan.metrics.features import features_for
 from jaxgan.metrics.floors import cached_floors
 from jaxgan.metrics.mixtures import mode_coverage, stacked_modes
+from jaxgan.metrics.resampling import bootstrap_errors
 from jaxgan.metrics.score import Evaluation, Generate, Score
 from jaxgan.metrics.sliced import sliced_wasserstein
 
 MIXTURE_POINTS = 2500  # the published protocol
+_BOOTSTRAP = "error: bootstrap of the fakes"
 EVALUATION_SEED = 20140610  # of the points that scores are computed with
 
 
@@ -21,6 +23,7 @@ class MixtureEvaluator:
     """Points in the plane: sliced Wasserstein distance and, for mixtures, mode coverage."""
 
     main = "sliced_wasserstein"
+    features = "none"
 
     def __init__(self, source: Points) -> None:
         """Draws the real points and two more sets for the floor."""
@@ -35,11 +38,9 @@ class MixtureEvaluator:
     def __call__(self, generate: Generate, n: int) -> Evaluation:
         """All scores; always on the protocol's 2,500 points."""
         points = generate(MIXTURE_POINTS)
-        values = {"sliced_wasserstein": sliced_wasserstein(points, self._real)}
-        floors = {"sliced_wasserstein": sliced_wasserstein(self._held_out, self._real)}
-        if len(self._source.modes):
-            values |= mode_coverage(points, self._source.modes, self._source.std)
-            floors |= mode_coverage(self._held_out, self._source.modes, self._source.std)
+        values, floors, errors = self._values(points), self._values(self._held_out), {}
+        if np.isfinite(points).all():
+            errors = bootstrap_errors(self._values, points)
         better = {"modes": "higher", "high_quality": "higher"}
         real = {"sliced_wasserstein": MIXTURE_POINTS}
         scores = {
@@ -51,10 +52,18 @@ class MixtureEvaluator:
                 MIXTURE_POINTS,
                 f"{self._source.name}, fresh draws; floor: other fresh draws",
                 "none",
+                errors.get(name),
+                _BOOTSTRAP,
             )
             for name, value in values.items()
         }
         return Evaluation(scores)
+
+    def _values(self, points: np.ndarray) -> dict[str, float]:
+        values = {"sliced_wasserstein": sliced_wasserstein(points, self._real)}
+        if len(self._source.modes):
+            values |= mode_coverage(points, self._source.modes, self._source.std)
+        return values
 
 
 class StackedEvaluator:
@@ -67,6 +76,7 @@ class StackedEvaluator:
         self._source = source
         self._split = "train" if source.name.endswith(":test") else "test"
         self._network = features_for(load_mnist(self._split))
+        self.features = f"{self._network.name}@{self._network.identity}"
 
     def quick(self, generate: Generate, n: int) -> float:
         """The reverse KL of `n` fakes, at least about 999 / 2n: compare scores of as many fakes only."""
@@ -74,7 +84,8 @@ class StackedEvaluator:
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
         """Both scores on `n` fakes; the published protocol has 26,000."""
-        values = stacked_modes(self._digits(generate(n)))
+        digits = self._digits(generate(n))
+        values, errors = stacked_modes(digits), bootstrap_errors(stacked_modes, digits)
         floors, floor_split = self._floors(n)
         scores = {
             name: Score(
@@ -84,7 +95,9 @@ class StackedEvaluator:
                 0,  # the reference is uniform, not a sample
                 n,
                 f"{self._source.name}, uniform over {stacked.N_MODES:,} modes; floor: {floor_split}",
-                f"{self._network.name}@{self._network.identity}",
+                self.features,
+                errors[name],
+                _BOOTSTRAP,
             )
             for name, better in (("reverse_kl", "lower"), ("modes", "higher"))
         }

@@ -72,6 +72,8 @@ class Evaluator(Protocol):
 
     main: str
     """Name of the score that the best checkpoint is chosen by; lower is better."""
+    features: str
+    """Network and the hash of its weights, or "none"."""
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
         """All scores on `n` examples."""
