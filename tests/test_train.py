@@ -367,7 +367,8 @@ def test_a_run_keeps_to_its_features(tmp_path, cache, monkeypatch, capsys):
     config = small(tmp_path, data=DataConfig(f"npz:{tmp_path / 'a.npz'}"), steps=20, final_n=30, quick_n=30)
     folder = train(config)
     assert folder.read("run.json")["features"].startswith("random_cnn@")
-    trained = dataclasses.replace(random_cnn(1), name="a_2_cnn", identity="12345678")
+    larger = lambda images: (10 * random_cnn(1).apply(images)[0], None)
+    trained = dataclasses.replace(random_cnn(1), name="a_2_cnn", identity="12345678", apply=larger)
     monkeypatch.setattr(module, "features_for", lambda source: trained)
     resume(folder, steps=30)
     assert "fd_random_cnn" in folder.read("scores.json")["final"]["scores"]
