@@ -6,8 +6,9 @@
 Fréchet: two covariances [d, d], eigenvalues of A S2 A against SciPy's sqrtm of the product. PRDC: n reals and
 n fakes of d features, against the package prdc. Each pair takes turns; the smallest of the times is
 shown. Goals on two cores: Fréchet below 10 s, PRDC at least 3 times as fast, same values to 1e-6.
-Only measured while other jobs shared the cores (2026-11-21): Fréchet 5.3 s against 34.1 s (6.4 times), equal to 1e-13;
-PRDC 18 s against 29 to 36 s, equal values; not yet on a quiet machine, so the threefold is not shown.
+2026-11-21, two idle cores (results/bench_metrics.json): Fréchet 0.86 s against 9.98 s, equal to 1e-13; PRDC 5.06 s
+against 15.3 s, equal values; in five runs 3.0 to 3.2 times as fast. With other jobs on the same cores all of
+it takes four to six times as long.
 """
 
 from __future__ import annotations

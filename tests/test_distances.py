@@ -252,6 +252,28 @@ def test_neighbours_are_those_of_float64(scale):
     np.testing.assert_array_equal(found.reached, (between < own[1][None]).any(1))
 
 
+@pytest.mark.parametrize("kind", ["whole numbers", "copies", "copies in both"])
+@pytest.mark.parametrize("k", [1, 4])
+def test_ties_are_ties(kind, k):
+    """Distances that are equal are not smaller, whichever way they are computed."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        x, y = rng.normal(size=(75, 3)), rng.normal(size=(60, 3))
+        if kind == "whole numbers":
+            x, y = np.round(2 * x), np.round(2 * y)
+        else:
+            x = np.repeat(x[:25], 3, axis=0)
+            y = np.concatenate([x[:30], y[:30]]) if kind == "copies in both" else y
+        between = scipy.spatial.distance.cdist(x, y, "sqeuclidean")
+        real, fake = brute(x, x, k + 1)[0][:, k] ** 2, brute(y, y, k + 1)[0][:, k] ** 2
+        real, fake = (np.round(r, 0 if kind == "whole numbers" else 12) for r in (real, fake))
+        between = np.round(between, 0 if kind == "whole numbers" else 12)
+        found = balls(x, y, k=k, block=32)
+        np.testing.assert_array_equal(found.around_fakes, (between < real[:, None]).sum(0))
+        np.testing.assert_array_equal(found.covered, (between < real[:, None]).any(1))
+        np.testing.assert_array_equal(found.reached, (between < fake[None]).any(1))
+
+
 def test_copies_of_few_points_are_told_apart():
     """A collapsed generator repeats itself exactly: radii of 0, which hold nothing."""
     rng = np.random.default_rng(0)

@@ -17,6 +17,7 @@ from jaxgan.errors import InputError
 
 Array = jax.Array
 _FEW = 16  # rows for which differences cost less than they spare
+_ROWS = 1000  # that are converted at once
 _SPARE = 3  # neighbours beyond the k-th whose distances are computed exactly
 
 
@@ -75,11 +76,13 @@ def balls(real: np.ndarray, fake: np.ndarray, *, k: int = 5, block: int = 1000) 
     a, b = _Points.pair("prdc", real, fake, k)
     in_real = np.zeros(len(b), np.int64)  # real balls around each fake
     in_fake, covered = np.zeros(len(a), bool), np.zeros(len(a), bool)
-    real_radius, fake_radius = _own_radii(a, k, block), _own_radii(b, k, block)
-    largest = float(b.norms.max())
+    # a set that is far off keeps its digits if it is centred on itself; the reals are
+    own = b if b is a else _Points(b.exact, b.exact.mean(0, dtype=np.float64))
+    real_radius, fake_radius = _own_radii(a, k, block), _own_radii(own, k, block)
+    largest, room = float(b.norms.max()), _Room()
     for rows in _slices(len(a), block):
         tolerance = _tolerance(a.small.shape[1], float(a.norms[rows].max()) + largest)
-        products = a.products(rows, b, slice(None))
+        products = a.products(rows, b, slice(None), room)
         counts, inside, reaching, unsure = _compare(
             products, a.norms[rows], b.norms, real_radius[rows], fake_radius, tolerance
         )
@@ -104,7 +107,7 @@ def nearest(x: np.ndarray, y: np.ndarray, *, k: int = 1, block: int = 1000) -> t
       InputError: unless the sets have one dimension, y has k examples or more, and all are finite.
     """
     a, b = _Points.pair("nearest", x, y, k - 1)
-    squared, indices = _nearest(a, b, k, block, False)
+    squared, indices = _nearest(a, b, k, block)
     return np.sqrt(squared), indices
 
 
@@ -146,7 +149,7 @@ def memorisation(train: np.ndarray, fake: np.ndarray, *, block: int = 1000) -> M
     """
     a, b = _Points.pair("memorisation", train, fake, 1)
     own = np.sqrt(_own_radii(a, 1, block))
-    squared, index = _nearest(b, a, 1, block, False)
+    squared, index = _nearest(b, a, 1, block)
     distance, index = np.sqrt(squared[:, 0]), index[:, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(own[index] > 0, distance / own[index], np.where(distance > 0, np.inf, 1.0))
@@ -159,10 +162,11 @@ class _Points:
 
     def __init__(self, exact: np.ndarray, centre: np.ndarray) -> None:
         self.exact, self.centre = exact, centre
-        self.small = (exact - centre).astype(np.float32)
-        self.norms = np.square(self.small, dtype=np.float64).sum(1).astype(np.float32)
+        with jax.enable_x64(True):
+            small, norms = _centred(exact, centre)
+        self.small, self.norms = np.asarray(small), np.asarray(norms)
         # On a CPU the BLAS of NumPy multiplies faster than XLA does, and there is nothing to move
-        self.device = None if jax.default_backend() == "cpu" else jnp.asarray(self.small)
+        self.device = None if jax.default_backend() == "cpu" else small
 
     def __len__(self) -> int:
         return len(self.exact)
@@ -180,10 +184,11 @@ class _Points:
         a = _Points(x, centre)
         return a, a if y is x else _Points(y, centre)
 
-    def products(self, rows: slice, others: _Points, columns: slice) -> Any:
-        """Inner products in float32, [rows, columns]."""
+    def products(self, rows: slice, others: _Points, columns: slice, room: _Room) -> Any:
+        """Inner products in float32, [rows, columns]; in `room`, until it is used again."""
         if self.device is None or others.device is None:
-            return self.small[rows] @ others.small[columns].T
+            x, y = self.small[rows], others.small[columns]
+            return np.matmul(x, y.T, out=room.matrix(len(x), len(y)))
         return _products(self.device[rows], others.device[columns])
 
     def decided(
@@ -192,16 +197,37 @@ class _Points:
         """Squared distances of some rows to all of the others, exact wherever they are close to a radius."""
         norms = self.norms[rows, None] + others.norms
         squared = (norms - 2 * products).astype(np.float64)
-        tolerance = _tolerance(self.small.shape[1], norms)
-        close = np.abs(squared - radii[0][rows, None]) <= tolerance
-        close |= np.abs(squared - radii[1]) <= tolerance
-        row, column = np.nonzero(close)
-        if len(row) > 0.01 * squared.size:
-            return self.squared_distances(rows, others)
-        for part in np.array_split(np.arange(len(row)), len(row) // 1000 + 1):
-            gaps = self.exact[rows[row[part]]].astype(np.float64) - others.exact[column[part]]
-            squared[row[part], column[part]] = np.square(gaps).sum(1)
+
+        def close(dtype: Any) -> tuple[np.ndarray, ...]:
+            tolerance = _tolerance(self.small.shape[1], norms, dtype)
+            near = [np.abs(squared - r) <= tolerance for r in (radii[0][rows, None], radii[1])]
+            return np.nonzero(near[0] | near[1])
+
+        row, column = close(np.float32)
+        if len(row) > 0.01 * squared.size:  # one product in float64 decides nearly all
+            squared = self.squared_distances(rows, others)
+            row, column = close(np.float64)
+        squared[row, column] = self.gaps(rows[row], others, column)
         return squared
+
+    def within(self, rows: np.ndarray, others: _Points, bound: np.ndarray) -> np.ndarray:
+        """Squared distances of some rows to all of the others, exact up to a bound for each row; beyond it infinite."""
+        norms = self.norms[rows, None] + others.norms
+        rough = norms - 2 * (self.small[rows] @ others.small.T)
+        row, column = np.nonzero(rough <= bound[:, None] + _tolerance(self.small.shape[1], norms))
+        if len(row) > 0.01 * rough.size:
+            return self.squared_distances(rows, others)
+        squared = np.full(rough.shape, np.inf)
+        squared[row, column] = self.gaps(rows[row], others, column)
+        return squared
+
+    def gaps(self, rows: np.ndarray, others: _Points, columns: np.ndarray) -> np.ndarray:
+        """Squared distances of pairs, in float64 by differences."""
+        found = np.empty(len(rows))
+        for part in _slices(len(rows), _ROWS):
+            gap = self.exact[rows[part]].astype(np.float64) - others.exact[columns[part]]
+            found[part] = np.square(gap).sum(1)
+        return found
 
     def squared_distances(self, rows: np.ndarray, others: _Points) -> np.ndarray:
         """Of some rows to all of the others, in float64: by differences if they are few, else by a product."""
@@ -215,6 +241,24 @@ class _Points:
         return np.where(squared <= _tolerance(exact.shape[1], norms, np.float64), 0.0, squared)
 
 
+class _Room:
+    """Memory for one matrix after another: fresh pages cost more than the sums that are read from them."""
+
+    _ALIGNMENT = 64  # what XLA needs to read it where it lies
+
+    def __init__(self) -> None:
+        self._numbers = np.empty(0, np.float32)
+
+    def matrix(self, rows: int, columns: int) -> np.ndarray:
+        """float32 [rows, columns], of no defined values."""
+        n = rows * columns
+        if n > len(self._numbers):
+            raw = np.empty(4 * n + self._ALIGNMENT, np.uint8)
+            first = -raw.ctypes.data % self._ALIGNMENT
+            self._numbers = raw[first : first + 4 * n].view(np.float32)
+        return self._numbers[:n].reshape(rows, columns)
+
+
 def _slices(n: int, block: int) -> list[slice]:
     return [slice(start, min(start + block, n)) for start in range(0, n, block)]
 
@@ -223,6 +267,13 @@ def _tolerance(d: int, norms: Any, dtype: Any = np.float32) -> Any:
     """How far a squared distance of two points may be off, given the sum of their squared norms."""
     # Rounding of the inputs, and of a sum of d products, which grows like the root of their number
     return 4 * np.finfo(dtype).eps * (4 + d**0.5) * norms
+
+
+@jax.jit
+def _centred(exact: Array, centre: Array) -> tuple[Array, Array]:
+    """Points minus their centre in float32, and the squared norms of these."""
+    small = (exact.astype(jnp.float64) - centre).astype(jnp.float32)
+    return small, jnp.square(small.astype(jnp.float64)).sum(1).astype(jnp.float32)
 
 
 @jax.jit
@@ -276,13 +327,13 @@ class _Candidates:
 
 def _rough_nearest(a: _Points, b: _Points, k: int, block: int, same: bool) -> _Candidates:
     """Candidates by float32; of one set, each product serves both of its blocks."""
-    found = _Candidates(len(a), k)
+    found, room = _Candidates(len(a), k), _Room()
     for i, rows in enumerate(_slices(len(a), block)):
         for j, columns in enumerate(_slices(len(b), block)):
             if same and j < i:
                 continue
             by_row, by_column = _smallest(
-                a.products(rows, b, columns),
+                a.products(rows, b, columns, room),
                 a.norms[rows],
                 b.norms[columns],
                 k,
@@ -302,10 +353,9 @@ def _exact(points: Array, others: Array, indices: Array) -> Array:
     return jax.lax.map(distance, indices.T).T
 
 
-def _nearest(a: _Points, b: _Points, k: int, block: int, same: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Exact squared distances [n, k] and indices [n, k] of the k nearest rows of b; `same`: a is b."""
-    available = len(b) - same
-    rough = _rough_nearest(a, b, min(k + _SPARE, available), block, same)
+def _nearest(a: _Points, b: _Points, k: int, block: int) -> tuple[np.ndarray, np.ndarray]:
+    """Exact squared distances [n, k] and indices [n, k] of the k nearest rows of b."""
+    rough = _rough_nearest(a, b, min(k + _SPARE, len(b)), block, False)
     distances, indices = np.empty((len(a), k)), np.empty((len(a), k), np.int64)
     with jax.enable_x64(True):
         others = jnp.asarray(b.exact)
@@ -317,20 +367,31 @@ def _nearest(a: _Points, b: _Points, k: int, block: int, same: bool) -> tuple[np
         order = np.lexsort((found, exact), axis=1)[:, :k]
         distances[rows] = np.take_along_axis(exact, order, 1)
         indices[rows] = np.take_along_axis(found, order, 1)
-        if found.shape[1] < available:  # a point that is no candidate may still be nearer
+        if found.shape[1] < len(b):  # a point that is no candidate may still be nearer
             tolerance = _tolerance(a.small.shape[1], a.norms[rows] + largest)
             unsure = rough.values[rows].max(1) - 2 * tolerance <= distances[rows][:, -1]
             again = np.flatnonzero(unsure) + rows.start
             if len(again):
-                squared = a.squared_distances(again, b)
-                if same:
-                    squared[np.arange(len(again)), again] = np.inf
+                squared = a.within(again, b, distances[again, -1])
                 order = np.argsort(squared, axis=1, kind="stable")[:, :k]
                 distances[again], indices[again] = np.take_along_axis(squared, order, 1), order
     return distances, indices
 
 
 def _own_radii(x: _Points, k: int, block: int) -> np.ndarray:
-    """Squared distance of each point to its k-th neighbour in the set."""
-    centred = _Points(x.exact, x.exact.mean(0, dtype=np.float64))  # a set that is far off keeps its digits
-    return _nearest(centred, centred, k, 2 * block, True)[0][:, -1]
+    """Squared distance of each point to its k-th neighbour in the set, in float64."""
+    rough = _rough_nearest(x, x, min(k + _SPARE, len(x) - 1), 2 * block, True)
+    kth = np.partition(rough.values, k - 1, axis=1)[:, k - 1]
+    doubt = 2 * _tolerance(x.small.shape[1], x.norms + x.norms.max())
+    # certainly nearer than the k-th, certainly further, or to be looked at
+    below, above = (rough.values < (kth - doubt)[:, None]), (rough.values > (kth + doubt)[:, None])
+    squared = np.where(below, -np.inf, np.inf)
+    row, column = np.nonzero(~(below | above))
+    squared[row, column] = x.gaps(row, x, rough.indices[row, column])
+    radii = np.partition(squared, k - 1, axis=1)[:, k - 1]
+    again = np.flatnonzero(~above.any(1))
+    if len(again) and rough.values.shape[1] < len(x) - 1:  # there may be nearer ones that are no candidates
+        squared = x.within(again, x, (kth + doubt)[again])
+        squared[np.arange(len(again)), again] = np.inf
+        radii[again] = x.gaps(again, x, np.argpartition(squared, k - 1, axis=1)[:, k - 1])
+    return radii
