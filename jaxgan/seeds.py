@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 from jaxgan.checkpoint import Checkpoints, SaveError, abstract
+from jaxgan.clock import Clock, Signals
 from jaxgan.config import Config, differences, to_json, with_fields
 from jaxgan.ensemble import Ensemble
 from jaxgan.environment import environment
@@ -29,7 +30,7 @@ from jaxgan.setup import Setup
 from jaxgan.state import GANState
 from jaxgan.step import Metrics
 from jaxgan.summary import RECORD, is_alive, member_folder, summarise, summary_lines, write_summary
-from jaxgan.train import Clock, Diverged, Loop, Signals, Stopped, saved_steps, write_reals
+from jaxgan.train import Diverged, Loop, Stopped, saved_steps, write_reals
 
 
 def train_seeds(config: Config, n: int, command: Sequence[str] | None = None) -> RunFolder:
@@ -51,6 +52,10 @@ def train_seeds(config: Config, n: int, command: Sequence[str] | None = None) ->
     """
     if n < 1:
         raise InputError(f"seeds: expected at least 1, got {n}")
+    if config.compute.how != "jit":
+        raise InputError(
+            f"compute.how: expected 'jit' with --seeds, whose members are mapped, got {config.compute.how!r}"
+        )
     seeds = [config.seed + k for k in range(n)]
     ensemble = Ensemble(config, seeds, how=config.compute.members, devices=config.compute.devices)
     folder = new_folder(config, f"{config.preset}-seeds")

@@ -5,13 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import shlex
-import signal
-import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -19,6 +15,7 @@ import numpy as np
 
 from jaxgan import evaluation, pictures
 from jaxgan.checkpoint import Checkpoints, SaveError, abstract
+from jaxgan.clock import Clock, Signals
 from jaxgan.config import Config, differences
 from jaxgan.data import Images
 from jaxgan.environment import environment
@@ -37,7 +34,6 @@ from jaxgan.step import Metrics
 from jaxgan.tensorboard import TensorBoard
 
 GRID_COLUMNS = 8
-_FIRST_GRID = 16
 
 
 class Diverged(Exception):
@@ -57,41 +53,6 @@ class Stopped(Exception):
         """Keeps what the command line tells its user."""
         super().__init__(f"stopped at step {step}")
         self.signum, self.step, self.folder = signum, step, folder
-
-
-def grid_steps(config: Config, repeat: int) -> set[int]:
-    """Steps below `sample_every` with a grid: doubling up to it."""
-    steps, step = set(), -(-_FIRST_GRID // repeat) * repeat
-    while step < config.sample_every:
-        steps.add(step)
-        step *= 2
-    return steps
-
-
-@dataclass
-class Signals:
-    """SIGINT and SIGTERM ask the loop to stop after the step; a second one ends the process at once."""
-
-    received: int | None = None
-    _before: dict[int, Any] = field(default_factory=dict)
-
-    def __enter__(self) -> Signals:
-        """Takes the signals."""
-        with contextlib.suppress(ValueError):  # not in the main thread: whoever runs us handles signals
-            for signum in (signal.SIGINT, signal.SIGTERM):
-                self._before[signum] = signal.signal(signum, self._handle)
-        return self
-
-    def _handle(self, signum: int, frame: Any) -> None:
-        if self.received is not None:
-            signal.signal(signum, self._before[signum])
-            os.kill(os.getpid(), signum)
-        self.received = signum
-
-    def __exit__(self, *_: object) -> None:
-        """Gives them back."""
-        for signum, handler in self._before.items():
-            signal.signal(signum, handler)
 
 
 def train(config: Config, command: Sequence[str] | None = None) -> RunFolder:
@@ -203,39 +164,6 @@ def write_reals(setup: Setup, folder: RunFolder) -> None:
     else:
         reals = np.asarray(source.sample(jax.random.key(0), 2500)[0])
     write_atomically(folder.samples / "reals.png", pictures.picture(np.asarray(reals), GRID_COLUMNS))
-
-
-class Clock:
-    """What is due at a step, and how long the steps since the last interval took."""
-
-    def __init__(self, config: Config, repeat: int, step: int) -> None:
-        """Starts at `step`; `repeat` steps make one dispatch."""
-        self._config, self._grids = config, grid_steps(config, repeat)
-        self.restart(step)
-
-    def restart(self, step: int) -> None:
-        """Measures from now on."""
-        self._since, self._begun = step, time.monotonic()
-
-    def read(self, step: int) -> tuple[float, float]:
-        """Seconds since the last restart, and images that the discriminator saw in one of them."""
-        seconds, config = time.monotonic() - self._begun, self._config
-        images = (step - self._since) * config.batch_size * config.d_steps
-        return seconds, images / max(seconds, 1e-9)
-
-    def due(self, step: int, stop: bool) -> set[str]:
-        """Of "log", "evaluate", "sample" and "save"; `stop` asks for a checkpoint."""
-        config, last = self._config, step >= self._config.steps
-        due = set()
-        if last or step % config.evaluate_every == 0:
-            due |= {"evaluate", "save"}
-        if stop or step % config.checkpoint_every == 0:
-            due.add("save")
-        if last or step in self._grids or step % config.sample_every == 0:
-            due.add("sample")
-        if step % config.log_every == 0:
-            due.add("log")
-        return due
 
 
 class Loop:

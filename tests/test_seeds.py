@@ -333,6 +333,7 @@ def test_bad_numbers_of_seeds_are_one_line(tmp_path, capsys):
     out = ["--out", str(tmp_path / "none")]
     for flags, message in (
         (["--seeds", "0"], "seeds: expected at least 1, got 0"),
+        (["--seeds", "2", "--compute.how", "pmap"], "compute.how: expected 'jit' with --seeds"),
         (["--seeds", "2", "--seed", str(2**32 - 1)], "seeds: expected integers from 0 to 4294967295"),
         (
             ["--seeds", "3", "--compute.devices", "2", "--compute.members", "vmap"],

@@ -14,12 +14,13 @@ from helpers import arrays, command, same_arrays, small, small_dcgan
 
 from jaxgan import InputError
 from jaxgan.checkpoint import SaveError
+from jaxgan.clock import grid_steps
 from jaxgan.config import AdamConfig, ComputeConfig, DataConfig, PenaltyConfig, to_json
 from jaxgan.models import MLPConfig
 from jaxgan.presets import get_preset
 from jaxgan.run import RunFolder, load
 from jaxgan.setup import set_up, steps_per_dispatch
-from jaxgan.train import Diverged, Stopped, grid_steps, resume, train
+from jaxgan.train import Diverged, Stopped, resume, train
 
 
 def numbers(record):

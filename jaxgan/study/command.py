@@ -57,7 +57,8 @@ def run_command(args: StudyArgs, *, title: str, train: Train | None = None) -> i
 
 
 def _run(args: StudyArgs, title: str, train: Train | None) -> int:
-    cells = [cell for cell in args.spec.cells() if args.only in f"{cell.label} {cell.variant}"]
+    every = args.spec.cells()
+    cells = [cell for cell in every if args.only in f"{cell.label} {cell.variant}"]
     if not cells:
         raise InputError(f"only: expected a part of a cell's name, got {args.only!r}; --list prints them")
     if args.list:
@@ -68,6 +69,8 @@ def _run(args: StudyArgs, title: str, train: Train | None) -> int:
     results = (
         _kept(cells, args.out) if args.report_only else run_study(cells, args.out, args.launch, train=train)
     )
+    if len(cells) < len(every):
+        title += f" ({len(cells)} of {len(every)} cells)"
     written = write_outputs(results, args.out, title=title, command=_command(), test=args.test)
     print((args.out / "summary.md").read_text())
     failed = sum(result.failed for result in results)
