@@ -115,7 +115,7 @@ def test_a_discriminator_of_64_digits_overfits(tmp_path, capsys):
     model = MLPConfig((64,), (128, 128))
     folder = train(digit_run(tmp_path, 64, steps=400, model=model, g_optimizer=fast, d_optimizer=fast))
     assert "discriminator overfits" in names(folder)
-    assert seen(folder)[-1]["health/overfitting"] > health.MAX_OVERFITTING
+    assert seen(folder)[-1]["health/overfitting"] > health.verdicts.MAX_OVERFITTING
     out, page = capsys.readouterr().out, write_report(folder).read_text()
     assert out.count("health: discriminator overfits: ") == 1  # said once, when it appears
     assert "health: discriminator overfits (since step" in out.splitlines()[-1]
@@ -297,7 +297,7 @@ def test_monitors_of_a_known_state(tmp_path):
     found = monitors(state.replace(ema={"params": half}))
     assert found["health/ema_distance"] == pytest.approx(0.5, rel=1e-5)
     assert monitors(state)["health/ema_distance"] == 0
-    chosen = np.random.default_rng(health._SEED).permutation(len(setup.source))[:64]
+    chosen = np.random.default_rng(health.monitors._SEED).permutation(len(setup.source))[:64]
     real = jnp.asarray(setup.source.images[chosen], jnp.float32) / 127.5 - 1
     logits = setup.gan.discriminator.apply({"params": state.discriminator.params}, real)
     assert found["health/real_sign"] == pytest.approx(float(jnp.sign(logits).mean()), abs=1e-6)
