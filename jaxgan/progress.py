@@ -14,6 +14,7 @@ from rich.table import Table
 from jaxgan.report import format_number, score_rows
 
 _SECONDS_BETWEEN_LINES = 10.0
+_WIDE = 110  # characters in a line that hold the meaning of a score as well
 
 
 class Progress:
@@ -73,15 +74,21 @@ class Progress:
 
     def scores(self, scores: dict[str, Any]) -> None:
         """The final table."""
-        best = scores.get("best")
-        title = f"scores of the averaged generator; final: step {scores['final']['step']:,}"
+        best, last = scores.get("best"), scores["final"]["step"]
+        title = f"scores of the averaged generator; final: step {last:,}"
         self.console.print(title + (f"; best: step {best['step']:,}" if best else ""))
+        names = ["score", "final", "best", "floor", "better", "meaning"]
+        if best and best["step"] == last:
+            names.remove("best")
+        if self.console.width < _WIDE:  # the report has it
+            names.remove("meaning")
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("score", "final", "best", "floor", "better", "meaning"):
+        for name in names:
             number = name in ("final", "best", "floor")
             table.add_column(name, justify="right" if number else "left", no_wrap=name != "meaning")
-        for name, final, top, floor, better, meaning, _ in score_rows(scores):
-            table.add_row(name, final, top, floor, better, meaning)
+        for row in score_rows(scores):
+            by_name = dict(zip(("score", "final", "best", "floor", "better", "meaning"), row, strict=False))
+            table.add_row(*(by_name[name] for name in names))
         self.console.print(table)
 
 
