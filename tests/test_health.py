@@ -79,12 +79,11 @@ def lean(monkeypatch):
         lambda spec, *a, **k: digits(0, int(spec[7:])) if is_digits(spec) else open_source(spec, *a, **k),
     )
     monkeypatch.setattr(
-        health,
-        "other_split",
+        "jaxgan.health.monitors.other_split",
         lambda source: digits(5000, 1000) if is_digits(source.name) else other_split(source),
     )
     monkeypatch.setattr(Loop, "_write_grid", lambda *args: None)
-    make = lambda source: make_evaluator(source) if source.name == "ring" else MeanImage()
+    make = lambda source, features=None: make_evaluator(source) if source.name == "ring" else MeanImage()
     monkeypatch.setattr("jaxgan.train.make_evaluator", make)
     monkeypatch.setattr("jaxgan.seeds.make_evaluator", make)
     monkeypatch.setattr(Loop, "_score", lambda *args: {"scores": {}})
