@@ -97,7 +97,8 @@ def test_every_member_is_a_run(whole, tmp_path):
     for which in ("final", "best"):
         assert ours[which]["step"] == theirs[which]["step"]
         for name, score in theirs[which]["scores"].items():
-            expected = score | {"value": pytest.approx(score["value"], rel=1e-3)}
+            close = {key: pytest.approx(score[key], rel=1e-3) for key in ("value", "error")}
+            expected = score | close
             assert ours[which]["scores"][name] == expected, name
     assert [r["step"] for r in member.records()] == [r["step"] for r in single.records()]
     for a, b in zip(member.records(), single.records(), strict=True):

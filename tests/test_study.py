@@ -488,7 +488,7 @@ def test_the_command_line(tmp_path, capsys):
     assert run(only="hinge") == 0  # all there: nothing is trained
     out = capsys.readouterr().out
     assert "1 cells, 1 kept, 0 to train" in out
-    assert "t (1 of 2 cells)" in out
+    assert "<h1>t (1 of 2 cells)</h1>" in (tmp_path / "out" / "report.html").read_text()
     assert "| hinge |" in out
     assert run(report_only=True) == 0
     assert "1 cells failed" in capsys.readouterr().out
