@@ -62,7 +62,7 @@ def compare_resizing() -> None:
 
 def compare_network(args: Args) -> None:
     """Against the blocks, tokens and class token of Hugging Face's model."""
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     network, _ = dinov2.NETWORKS[args.size]
     tensors = GOLDEN["tensors"](network.width, network.depth, network.grid)

@@ -67,7 +67,7 @@ class Reference:
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """As `tapped`, of uint8 images [n, h, w, c]; grey ones are repeated over the channels."""
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         rgb = np.broadcast_to(images, (*images.shape[:3], 3))
         with torch.no_grad():
@@ -81,7 +81,7 @@ class Reference:
 
 def reference_resize(images: np.ndarray, size: int) -> np.ndarray:
     """torch-fidelity's copy of TensorFlow 1's bilinear resize."""
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     resize = _import_alone("interpolate_compat_tensorflow").interpolate_bilinear_2d_like_tensorflow1x
     x = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32))
@@ -112,7 +112,7 @@ def random_images(seed: int, n: int, shape: tuple[int, int, int]) -> np.ndarray:
 
 def save_torch(tensors: dict[str, np.ndarray], path: pathlib.Path, *, legacy: bool = False) -> None:
     """A state dict as PyTorch writes it, today or before version 1.6."""
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     state = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
     torch.save(state, path, _use_new_zipfile_serialization=not legacy)

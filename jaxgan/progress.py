@@ -87,7 +87,9 @@ class Progress:
             number = name in ("final", "best", "floor")
             table.add_column(name, justify="right" if number else "left", no_wrap=name != "meaning")
         for row in score_rows(scores):
-            by_name = dict(zip(("score", "final", "best", "floor", "better", "meaning"), row, strict=False))
+            by_name: dict[str, str] = dict(
+                zip(("score", "final", "best", "floor", "better", "meaning"), row, strict=False)
+            )
             table.add_row(*(by_name[name] for name in names))
         self.console.print(table)
 
