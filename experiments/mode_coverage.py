@@ -86,6 +86,7 @@ def variant(mixture: str, loss: str) -> Config:
 def trained(mixture: str, name: str, args: Args) -> tuple[list[Member], float]:
     """Trains one recipe, in a process of its own; members, and processor seconds."""
     environment.start()
+    begun = time.process_time()  # the process may have trained others before
     config = variant(mixture, name) if args.all else recipe(mixture)
     if args.steps:
         config = with_fields(config, steps=args.steps)
@@ -95,7 +96,7 @@ def trained(mixture: str, name: str, args: Args) -> tuple[list[Member], float]:
             print(f"  {mixture}: step {step:,}/{config.steps:,}  {time.process_time():.0f} s", flush=True)
 
     members = run_members(config, range(args.seeds), how="loop", on_record=progress)
-    return members, time.process_time()
+    return members, time.process_time() - begun
 
 
 def row(mixture: str, name: str, members: list[Member], seconds: float) -> dict[str, Any]:
