@@ -339,7 +339,7 @@ METRICS: dict[str, Metric] = {
         "the floor is that of one trained on the reals",
         "higher",
         f"residual CNN, {classifier.STEPS:,} steps of {classifier.BATCH_SIZE}, seed 0; error: binomial, of the tests; "
-        "class-conditional generators of labelled data with a test split; three trainings, so only if named",
+        "class-conditional generators, of the split that they were trained on; three trainings, so only if named",
         "its definition: a classifier of copies does as the one of the originals",
         _accuracy,
         images=KERNEL_EXAMPLES,

@@ -188,7 +188,7 @@ class ImageEvaluator:
         return self._reals[n, True]
 
     def _held_out(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Images and labels that no generator of these data was trained on."""
+        """Images and labels of the other split, which generators of this one have not been trained on."""
         other = other_split(self._source)
         return None if other is None or other.labels is None else (other.images, other.labels)
 
