@@ -41,13 +41,15 @@ import jax
 import numpy as np
 import tyro
 
-from jaxgan.config import ComputeConfig, Config, with_fields
-from jaxgan.ensemble import Ensemble
-from jaxgan.environment import environment
-from jaxgan.files import write_atomically
+from jaxgan.common.files import write_atomically
+from jaxgan.config.config import Config
+from jaxgan.config.fields import with_fields
+from jaxgan.config.groups import ComputeConfig
+from jaxgan.config.presets import get_preset
 from jaxgan.models import DCGANConfig, MLPConfig
-from jaxgan.presets import get_preset
-from jaxgan.setup import set_up
+from jaxgan.runs.environment import environment
+from jaxgan.train.members import Ensemble
+from jaxgan.train.setup import set_up
 
 
 def toy(width: int, depth: int, batch_size: int) -> Config:

@@ -27,9 +27,9 @@ import numpy as np
 import scipy.linalg
 import tyro
 
-from jaxgan import environment
-from jaxgan.files import write_atomically
+from jaxgan.common.files import write_atomically
 from jaxgan.metrics import frechet_distance, kernel_distance, moments, prdc
+from jaxgan.runs import environment
 
 
 @dataclass(frozen=True)

@@ -35,13 +35,13 @@ import numpy as np
 import tyro
 
 from jaxgan import GAN, compile_step, init, make_step
-from jaxgan.config import AdamConfig
-from jaxgan.environment import environment
-from jaxgan.files import write_atomically
-from jaxgan.latents import get_latent
+from jaxgan.common.files import write_atomically
+from jaxgan.config.moves import AdamConfig
 from jaxgan.losses import get_loss
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.models.dcgan import stage_sizes, stage_widths
+from jaxgan.models.latents import get_latent
+from jaxgan.runs.environment import environment
 
 LATENT = 100
 LEARNING_RATE, B1, B2 = 2e-4, 0.5, 0.999

@@ -15,9 +15,9 @@ from typing import Any
 
 import tyro
 
-from jaxgan.files import write_atomically
-from jaxgan.report import format_number
-from jaxgan.run import RunFolder
+from jaxgan.common.files import write_atomically
+from jaxgan.report.scores import format_number
+from jaxgan.runs.folder import RunFolder
 
 SHOWN = ("precision", "recall", "coverage", "modes", "high_quality")
 

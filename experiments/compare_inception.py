@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.metrics.features import inception
-from jaxgan.metrics.features.weights import read_torch
+from jaxgan.metrics.features.torch_files import read_torch
 
 # What the compared layers are called in both networks, in order.
 LAYERS = (

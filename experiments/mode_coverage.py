@@ -33,15 +33,17 @@ from typing import Any
 import numpy as np
 import tyro
 
-from jaxgan import environment, pictures
-from jaxgan.config import Config, with_fields
+from jaxgan.common.errors import InputError
+from jaxgan.common.files import write_atomically
+from jaxgan.common.statistics import bootstrap_mean
+from jaxgan.config.config import Config
+from jaxgan.config.fields import with_fields
+from jaxgan.config.presets import get_preset
 from jaxgan.data import open_source
-from jaxgan.ensemble import Member, run_members
-from jaxgan.errors import InputError
-from jaxgan.files import write_atomically
 from jaxgan.losses import LOSSES
-from jaxgan.presets import get_preset
-from jaxgan.study.statistics import bootstrap_mean
+from jaxgan.report import pictures
+from jaxgan.runs import environment
+from jaxgan.train.recorder import Member, run_members
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 # (modes, share of high quality), means of several runs, of their own networks.

@@ -32,25 +32,21 @@ from typing import Any, Literal
 import tyro
 
 import jaxgan
-from jaxgan import pictures
-from jaxgan.config import (
-    AdamConfig,
-    Config,
-    DataConfig,
-    LatentConfig,
-    PenaltyConfig,
-    differences,
-    to_json,
-    with_fields,
-)
+from jaxgan.common.errors import InputError
+from jaxgan.common.files import write_atomically
+from jaxgan.config.config import Config, to_json
+from jaxgan.config.fields import differences, with_fields
+from jaxgan.config.groups import DataConfig, LatentConfig
+from jaxgan.config.moves import AdamConfig, PenaltyConfig
 from jaxgan.data import Images, open_source
-from jaxgan.environment import environment, start
-from jaxgan.errors import InputError
-from jaxgan.files import write_atomically
 from jaxgan.models import DCGANConfig
-from jaxgan.report import format_number
-from jaxgan.run import RunFolder
-from jaxgan.train import Diverged, Stopped, resume, train
+from jaxgan.report import pictures
+from jaxgan.report.scores import format_number
+from jaxgan.runs.environment import environment, start
+from jaxgan.runs.folder import RunFolder
+from jaxgan.train.loop import train
+from jaxgan.train.resume import resume
+from jaxgan.train.stops import Diverged, Stopped
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 FAKES = 26_000

@@ -1,24 +1,50 @@
 """jaxgan: generative adversarial networks in JAX, as pure functions.
 
-A `GAN` is what never changes (networks, loss, optimisers), a `GANState` is arrays only, and
-`make_step(gan)` is the training step, a pure function of (state, batch).
+A `Game` is what never changes (players, turns), a `GameState` is arrays only, and `make_step(game)` is the training
+step, a pure function of (state, batch). `GAN(...)` makes the game of one generator and one discriminator.
+
+Names are imported when they are first asked for, so that `import jaxgan` is fast.
 """
 
+import importlib
 from typing import TYPE_CHECKING
 
-from jaxgan.dynamics import Dynamics
-from jaxgan.errors import InputError
-from jaxgan.latents import LATENTS, Latent
-from jaxgan.losses import LOSSES, Claim, Loss
-from jaxgan.penalties import PENALTIES, Penalty
-from jaxgan.sharding import compile_step, make_mesh
-from jaxgan.state import GAN, GANState, Player, ema_schedule, init
-from jaxgan.step import make_step
-
 if TYPE_CHECKING:
-    from jaxgan.run import load
+    from jaxgan import augment, config, data, games, health, losses, metrics, models, penalties
+    from jaxgan.common.devices import make_mesh
+    from jaxgan.common.errors import InputError
+    from jaxgan.games.compile import compile_step
+    from jaxgan.games.game import GAN, GANState, Player, ema_schedule, init
+    from jaxgan.games.moves import Dynamics
+    from jaxgan.games.step import make_step
+    from jaxgan.losses import LOSSES, Claim, Loss
+    from jaxgan.models.latents import LATENTS, Latent
+    from jaxgan.penalties import PENALTIES, Penalty
+    from jaxgan.runs.opened import load
 
 __version__ = "0.1.0"
+
+_WHERE = {
+    "GAN": "games.game",
+    "GANState": "games.game",
+    "Player": "games.game",
+    "ema_schedule": "games.game",
+    "init": "games.game",
+    "Dynamics": "games.moves",
+    "make_step": "games.step",
+    "compile_step": "games.compile",
+    "make_mesh": "common.devices",
+    "InputError": "common.errors",
+    "LOSSES": "losses",
+    "Claim": "losses",
+    "Loss": "losses",
+    "LATENTS": "models.latents",
+    "Latent": "models.latents",
+    "PENALTIES": "penalties",
+    "Penalty": "penalties",
+    "load": "runs.opened",
+}
+_ROOMS = ("augment", "config", "data", "games", "health", "losses", "metrics", "models", "penalties")
 
 __all__ = [
     "GAN",
@@ -34,19 +60,35 @@ __all__ = [
     "Penalty",
     "Player",
     "__version__",
+    "augment",
     "compile_step",
+    "config",
+    "data",
     "ema_schedule",
+    "games",
+    "health",
     "init",
     "load",
+    "losses",
     "make_mesh",
     "make_step",
+    "metrics",
+    "models",
+    "penalties",
 ]
 
 
 def __getattr__(name: str) -> object:
-    """`jaxgan.load` brings files and configurations with it, so it is imported when asked for."""
-    if name == "load":
-        from jaxgan.run import load
-
-        return load
+    """Imports what is asked for: a public name from its module, or a room of the package."""
+    if name in _WHERE:
+        value = getattr(importlib.import_module(f"jaxgan.{_WHERE[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _ROOMS:
+        return importlib.import_module(f"jaxgan.{name}")
     raise AttributeError(f"module 'jaxgan' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Public names, for completion."""
+    return sorted(__all__)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from jaxgan.errors import InputError, lookup
+from jaxgan.common.errors import InputError, lookup
 
 USAGE = """\
 jaxgan: generative adversarial networks in JAX
@@ -30,9 +31,7 @@ VERBS = ("train", "resume", "sample", "evaluate", "losses", "metrics", "presets"
 
 def _verb(name: str) -> Callable[[list[str]], int | None]:
     lookup("command", name, dict.fromkeys(VERBS))
-    from jaxgan import commands
-
-    return getattr(commands, name)
+    return getattr(importlib.import_module(f"jaxgan.cli.{name}"), name)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(error, 2)
     except Exception as error:
-        from jaxgan.train import Diverged, Stopped
+        from jaxgan.train.stops import Diverged, Stopped
 
         if isinstance(error, Stopped):
             print(f"stopped at step {error.step:,}, all saved; go on with: jaxgan resume {error.folder.path}")

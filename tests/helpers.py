@@ -9,12 +9,17 @@ import sys
 import jax
 import numpy as np
 
-from jaxgan.checkpoint import Checkpoints, abstract
-from jaxgan.config import AdamConfig, ComputeConfig, Config, DataConfig, HealthConfig
+from jaxgan.config.config import Config
+from jaxgan.config.groups import ComputeConfig, DataConfig, HealthConfig
+from jaxgan.config.moves import AdamConfig
+from jaxgan.config.presets import get_preset
+from jaxgan.data.source import batch_like
+from jaxgan.games.game import init
 from jaxgan.models import DCGANConfig, MLPConfig
-from jaxgan.presets import get_preset
-from jaxgan.run import RunFolder, batch_like
-from jaxgan.state import init
+from jaxgan.runs.checkpoint import Checkpoints, abstract
+from jaxgan.runs.folder import RunFolder
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 
 def small(tmp_path, preset="mlp-mnist", **changes) -> Config:

@@ -7,8 +7,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan import __main__, compile_step, init, laws, losses, make_step
-from jaxgan.presets import PRESETS
+from jaxgan import __main__, compile_step, init, losses, make_step
+from jaxgan.config.presets import PRESETS
+from jaxgan.losses import laws
 
 README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
 

@@ -1,19 +1,10 @@
 """Data: named sources, and pipelines that turn them into batches as a function of the step."""
 
-from __future__ import annotations
-
 from jaxgan.data.cache import cache_dir
-from jaxgan.data.catalogue import load_tfds
-from jaxgan.data.files import load_folder, load_npz
-from jaxgan.data.mnist import load_mnist
 from jaxgan.data.pipeline import Pipeline, make_pipeline
 from jaxgan.data.source import Images, Points, Source, fingerprint, to_float, to_uint8
+from jaxgan.data.sources import SOURCES, open_source
 from jaxgan.data.splits import other_split
-from jaxgan.data.stacked import load_stacked_mnist
-from jaxgan.data.toy import TOYS
-from jaxgan.errors import InputError, unknown
-
-SOURCES = ("mnist", "stacked_mnist", "tfds:NAME", "folder:PATH", "npz:PATH", *TOYS)
 
 __all__ = [
     "SOURCES",
@@ -29,49 +20,3 @@ __all__ = [
     "to_float",
     "to_uint8",
 ]
-
-
-def open_source(
-    spec: str,
-    split: str = "train",
-    *,
-    resolution: int | None = None,
-    channels: int | None = None,
-    skip_broken: bool = False,
-) -> Source:
-    """The source called `spec`.
-
-    Args:
-      spec: "mnist", "stacked_mnist", "tfds:NAME" or "tfds:NAME:SPLIT", "folder:PATH" (a directory or
-        zip archive), "npz:PATH", "ring", "grid" or "swissroll".
-      split: of mnist, stacked_mnist and tfds sources; the others have one only, "train".
-      resolution: side of square images: scaled and cut to it. None keeps the size.
-      channels: 1 (grey) or 3 (RGB). None keeps them.
-      skip_broken: leave broken image files of a folder out, and count them.
-
-    Raises:
-      InputError: for anything that cannot be opened as asked; the message says why.
-    """
-    if resolution is not None and resolution < 1:
-        raise InputError(f"data.resolution: expected a size of at least 1 pixel, got {resolution}")
-    if channels not in (None, 1, 3):
-        raise InputError(f"data.channels: expected 1 (grey) or 3 (RGB), got {channels}")
-    kind, _, rest = spec.partition(":")
-    if kind == "mnist" and not rest:
-        return load_mnist(split, resolution=resolution, channels=channels)
-    if kind == "stacked_mnist" and not rest:
-        return load_stacked_mnist(split, resolution=resolution, channels=channels)
-    if kind == "tfds" and rest:
-        name, _, own_split = rest.partition(":")
-        return load_tfds(name, own_split or split, resolution=resolution, channels=channels)
-    if split != "train":
-        raise InputError(f"data.split: source {spec!r} has no split but 'train', got {split!r}")
-    if kind == "folder" and rest:
-        return load_folder(rest, resolution=resolution, channels=channels, skip_broken=skip_broken)
-    if kind == "npz" and rest:
-        return load_npz(rest, resolution=resolution, channels=channels)
-    if spec in TOYS:
-        if resolution is not None or channels is not None:
-            raise InputError(f"data.resolution: source {spec!r} is made of points, which have no pixels")
-        return TOYS[spec]()
-    raise unknown("data source", spec, SOURCES)

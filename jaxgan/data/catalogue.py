@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from jaxgan.common.errors import InputError, unknown
 from jaxgan.data import cache
 from jaxgan.data.pixels import from_array, to_pixels
 from jaxgan.data.source import Images
-from jaxgan.errors import InputError, unknown
 
 
 def data_dir() -> pathlib.Path:

@@ -17,10 +17,10 @@ from itertools import islice
 import numpy as np
 from PIL import Image
 
+from jaxgan.common.errors import InputError
 from jaxgan.data import cache
 from jaxgan.data.pixels import BrokenImage, check_images, is_grey, open_image, resized, to_pixels
 from jaxgan.data.source import Images, fingerprint
-from jaxgan.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 

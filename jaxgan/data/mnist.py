@@ -12,9 +12,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from jaxgan.common.errors import lookup
 from jaxgan.data.pixels import resized
 from jaxgan.data.source import Images, fingerprint
-from jaxgan.errors import lookup
 
 PATH = pathlib.Path(__file__).parent / "mnist.npz"
 # Of the arrays in the file, so that opening it need not hash 47 MB; the tests compare.

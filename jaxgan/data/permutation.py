@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 
 _ROUNDS = 16
 MAX_POSITIONS = 2**32  # positions of one period of steps must fit a uint32

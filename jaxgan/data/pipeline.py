@@ -19,13 +19,12 @@ import numpy as np
 from flax import struct
 from jax.sharding import Mesh
 
-from jaxgan import keys
+from jaxgan.common import keys
+from jaxgan.common.devices import batch_sharded, check_batch, replicated
+from jaxgan.common.errors import InputError
 from jaxgan.data.permutation import positions, shuffled_index
 from jaxgan.data.source import Images, Points, to_float
-from jaxgan.errors import InputError
-from jaxgan.sharding import batch_sharded, check_batch, replicated
 
-Array = jax.Array
 RESIDENT_LIMIT = 2 * 2**30  # bytes of pixels that are kept on the device by default
 
 
@@ -38,7 +37,7 @@ class Pipeline(Protocol):
         """What the program receives at `first_step`, `first_step + 1`, ..."""
         ...
 
-    def prepare(self, inputs: Any, step: Array, seed: Array | None = None) -> dict[str, Array]:
+    def prepare(self, inputs: Any, step: jax.Array, seed: jax.Array | None = None) -> dict[str, jax.Array]:
         """The batch of `step`: "image" float32 and, where there are labels, "label" int32.
 
         `seed`, uint32 and possibly traced, takes the place of the pipeline's own (not where `streams`).
@@ -62,8 +61,8 @@ class _Order:
         return shuffled_index(position, self.n, seed=seed, epoch=epoch)
 
     def normalised(
-        self, images: Array, labels: Array | None, step: Array, seed: Array | None = None
-    ) -> dict[str, Array]:
+        self, images: jax.Array, labels: jax.Array | None, step: jax.Array, seed: jax.Array | None = None
+    ) -> dict[str, jax.Array]:
         if self.flip:
             key = jax.random.fold_in(_data_key(self.seed if seed is None else seed), step)
             flipped = jax.vmap(jax.random.bernoulli)(keys.per_example(key, self.per_step))
@@ -74,19 +73,19 @@ class _Order:
         return _split(batch, self.mesh)
 
 
-def _data_key(seed: int | Array) -> Array:
+def _data_key(seed: int | jax.Array) -> jax.Array:
     """The data's own key, apart from those of weights and noise."""
     return jax.random.fold_in(jax.random.key(seed), 0x64617461)
 
 
-def _split(batch: dict[str, Array], mesh: Mesh | None) -> dict[str, Array]:
+def _split(batch: dict[str, jax.Array], mesh: Mesh | None) -> dict[str, jax.Array]:
     return batch if mesh is None else jax.lax.with_sharding_constraint(batch, batch_sharded(mesh))
 
 
 @struct.dataclass
 class _Arrays:
-    images: Array
-    labels: Array | None
+    images: jax.Array
+    labels: jax.Array | None
 
 
 class Resident:
@@ -106,7 +105,9 @@ class Resident:
         while True:
             yield self._arrays
 
-    def prepare(self, inputs: _Arrays, step: Array, seed: Array | None = None) -> dict[str, Array]:
+    def prepare(
+        self, inputs: _Arrays, step: jax.Array, seed: jax.Array | None = None
+    ) -> dict[str, jax.Array]:
         """Looks up, flips and scales the examples of `step`."""
         indices = self._order.indices(step, seed)
         labels = None if inputs.labels is None else inputs.labels[indices]
@@ -129,7 +130,7 @@ class Stream:
             batch["label"] = self._source.labels[indices]
         return batch
 
-    def inputs(self, first_step: int) -> Iterator[dict[str, Array]]:
+    def inputs(self, first_step: int) -> Iterator[dict[str, jax.Array]]:
         """Batches from `first_step` on, read by threads and copied ahead of their use."""
         import grain
 
@@ -143,7 +144,9 @@ class Stream:
             if len(ahead) > 2:
                 yield ahead.pop(0)
 
-    def prepare(self, inputs: dict[str, Array], step: Array, seed: Array | None = None) -> dict[str, Array]:
+    def prepare(
+        self, inputs: dict[str, jax.Array], step: jax.Array, seed: jax.Array | None = None
+    ) -> dict[str, jax.Array]:
         """Flips and scales a batch, which was read in the order of the pipeline's own seed."""
         if seed is not None:
             raise InputError("seed: streamed data has one order; expected None, got another seed")
@@ -164,7 +167,9 @@ class Sampled:
         while True:
             yield ()
 
-    def prepare(self, inputs: tuple[()], step: Array, seed: Array | None = None) -> dict[str, Array]:
+    def prepare(
+        self, inputs: tuple[()], step: jax.Array, seed: jax.Array | None = None
+    ) -> dict[str, jax.Array]:
         """Draws the points of `step`."""
         key = jax.random.fold_in(_data_key(self._seed if seed is None else seed), step)
         points, _ = self._source.sample(key, self._per_step)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 
 MAX_PIXELS = 2**26  # of one file: beyond that it is a decompression bomb, or no training image
 

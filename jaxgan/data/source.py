@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan import keys
-
-Array = jax.Array
+from jaxgan.common import keys
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +62,7 @@ class Points:
     """
 
     name: str
-    draw: Callable[[Array], tuple[Array, Array]]
+    draw: Callable[[jax.Array], tuple[jax.Array, jax.Array]]
     modes: np.ndarray
     std: float
     fingerprint: str
@@ -84,7 +83,7 @@ class Points:
         """Empty."""
         return ()
 
-    def sample(self, key: Array, n: int) -> tuple[Array, Array]:
+    def sample(self, key: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
         """Points [n, 2] and the modes they came from [n]; row i depends on its own key only."""
         return jax.vmap(self.draw)(keys.per_example(key, n))
 
@@ -105,11 +104,32 @@ def fingerprint(images: np.ndarray, labels: np.ndarray | None) -> str:
     return digest.hexdigest()
 
 
-def to_float(images: Array) -> Array:
+def to_float(images: jax.Array) -> jax.Array:
     """uint8 pixels 0 ... 255 to float32 in [-1, 1]."""
     return images.astype(jnp.float32) / 127.5 - 1.0
 
 
-def to_uint8(images: Array) -> Array:
+def to_uint8(images: jax.Array) -> jax.Array:
     """Float images in [-1, 1] to the nearest uint8 pixels; values outside are clipped."""
     return jnp.clip(jnp.round((images + 1.0) * 127.5), 0, 255).astype(jnp.uint8)
+
+
+def describe(source: Source) -> dict[str, Any]:
+    """What run.json says of the data."""
+    return {
+        "name": source.name,
+        "n": len(source) if isinstance(source, Images) else 0,
+        "shape": list(source.shape),
+        "n_classes": source.n_classes,
+        "class_names": list(source.class_names),
+        "fingerprint": source.fingerprint,
+        "skipped": source.skipped,
+    }
+
+
+def batch_like(data: Mapping[str, Any], batch_size: int = 1) -> dict[str, Any]:
+    """Shapes and types of a batch of the data of a run."""
+    batch = {"image": jax.ShapeDtypeStruct((batch_size, *data["shape"]), jnp.float32)}
+    if data["n_classes"]:
+        batch["label"] = jax.ShapeDtypeStruct((batch_size,), jnp.int32)
+    return batch

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from jaxgan.common.errors import InputError
 from jaxgan.data.source import Images
-from jaxgan.errors import InputError
 
 
 def parsed_name(name: str) -> tuple[str, str, str]:
@@ -17,7 +17,7 @@ def parsed_name(name: str) -> tuple[str, str, str]:
 
 def other_split(source: Images) -> Images | None:
     """The test split of data that come in splits (the train split, if `source` is of that); None without one."""
-    from jaxgan.data import open_source
+    from jaxgan.data.sources import open_source
 
     kind, base, split = parsed_name(source.name)
     if not split or ("train" in split and "test" in split):

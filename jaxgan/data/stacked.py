@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxgan.common.errors import InputError
 from jaxgan.data.mnist import load_mnist
 from jaxgan.data.source import Images, fingerprint
-from jaxgan.errors import InputError
 
 NAME = "stacked_mnist"
 N_MODES = 1000

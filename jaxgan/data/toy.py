@@ -10,13 +10,11 @@ import numpy as np
 
 from jaxgan.data.source import Points
 
-Array = jax.Array
-
 
 def _mixture(name: str, modes: np.ndarray, std: float) -> Points:
     centres = np.asarray(modes, np.float32)
 
-    def draw(key: Array) -> tuple[Array, Array]:
+    def draw(key: jax.Array) -> tuple[jax.Array, jax.Array]:
         which, around = jax.random.split(key)
         label = jax.random.randint(which, (), 0, len(centres))
         return jnp.asarray(centres)[label] + std * jax.random.normal(around, (2,)), label
@@ -52,7 +50,7 @@ def swissroll() -> Points:
       Gulrajani et al. (2017), Improved training of Wasserstein GANs, figure 1 and its code.
     """
 
-    def draw(key: Array) -> tuple[Array, Array]:
+    def draw(key: jax.Array) -> tuple[jax.Array, jax.Array]:
         where, around = jax.random.split(key)
         t = 1.5 * jnp.pi * (1 + 2 * jax.random.uniform(where))
         point = jnp.stack([t * jnp.cos(t), t * jnp.sin(t)])

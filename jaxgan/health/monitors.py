@@ -13,16 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgan import dynamics, keys
+from jaxgan.augment import seen
+from jaxgan.common import keys
+from jaxgan.common.numerics import at_least_float32
 from jaxgan.data import Images, Source, other_split, to_float
+from jaxgan.games.game import GAN, GANState, Player
 from jaxgan.losses import Loss
 from jaxgan.metrics import prdc
 from jaxgan.metrics.features import features_for
-from jaxgan.precision import at_least_float32
-from jaxgan.sampling import Sampler
-from jaxgan.state import GAN, GANState, Player
-
-Array = jax.Array
+from jaxgan.runs.sampling import Sampler
 
 MEANINGS = {
     "health/real_sign": "mean sign of D on training reals (r_t of ADA): near 1, D is sure of all of them",
@@ -40,7 +39,7 @@ _NEIGHBOURS = 5
 _CLEAR_LEAD = 5.0
 
 
-def real_sign(loss: Loss) -> Callable[[Array], Array] | None:
+def real_sign(loss: Loss) -> Callable[[jax.Array], jax.Array] | None:
     """logits of reals -> mean sign E[sign D(x)] about the loss's own threshold, in [-1, 1].
 
     None where the sign of a single logit says nothing: without `Loss.accuracy` (Wasserstein, features),
@@ -180,23 +179,25 @@ class Monitors:
         ]
         return np.concatenate(parts)
 
-    def _logits(self, d: Player, step: Array, x: Array, label: Array | None, part: Array) -> Array:
+    def _logits(
+        self, d: Player, step: jax.Array, x: jax.Array, label: jax.Array | None, part: jax.Array
+    ) -> jax.Array:
         rules = self._gan.dynamics
         if x.dtype == jnp.uint8:
             x = to_float(x)
         if rules.instance_noise is not None:
-            x = dynamics.noisy(x, rules.instance_noise(step), self._example_keys(2 * part + 1))
+            x = seen.noisy(x, rules.instance_noise(step), self._example_keys(2 * part + 1))
         if label is not None:
             label = label[:: rules.pack]
-        return at_least_float32(
-            _as_trained(self._gan.discriminator, d, dynamics.packed(x, rules.pack), label)
-        )
+        return at_least_float32(_as_trained(self._gan.discriminator, d, seen.packed(x, rules.pack), label))
 
-    def _fake_logits(self, g: Player, d: Player, step: Array, label: Array | None, part: Array) -> Array:
+    def _fake_logits(
+        self, g: Player, d: Player, step: jax.Array, label: jax.Array | None, part: jax.Array
+    ) -> jax.Array:
         z = self._gan.latent.sample(self._example_keys(2 * part), self._batch)
         return self._logits(d, step, _as_trained(self._gan.generator, g, z, label), label, part)
 
-    def _example_keys(self, stream: Array) -> Array:
+    def _example_keys(self, stream: jax.Array) -> jax.Array:
         return keys.per_example(jax.random.fold_in(jax.random.key(_SEED), stream), self._batch)
 
     # --- variety ---
@@ -246,13 +247,13 @@ def monitors_of(gan: GAN, source: Source, sampler: Sampler, n: int, batch_size: 
     return Monitors(gan, source, sampler, n, batch_size)
 
 
-def _as_trained(module: Any, player: Player, x: Array, label: Array | None) -> Array:
+def _as_trained(module: Any, player: Player, x: jax.Array, label: jax.Array | None) -> jax.Array:
     """A network's answer in training mode; what it would remember of it is dropped."""
     variables = {"params": player.params, **player.stats}
     return module.apply(variables, x, label, train=True, mutable=list(player.stats))[0]
 
 
-def _drift(average: Any, current: Any) -> Array:
+def _drift(average: Any, current: Any) -> jax.Array:
     return optax.tree.norm(optax.tree.sub(average, current)) / jnp.maximum(optax.tree.norm(current), 1e-12)
 
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jaxgan.errors import lookup
+from jaxgan.common.errors import lookup
+from jaxgan.common.user_files import is_file
 from jaxgan.losses.base import Claim, Loss
 from jaxgan.losses.classic import (
     dual_contrastive,
@@ -47,7 +48,6 @@ from jaxgan.losses.relativistic import (
     relativistic_paired_hinge,
     relativistic_paired_least_squares,
 )
-from jaxgan.user_files import is_file
 
 _ENTRIES: tuple[Callable[..., Loss], ...] = (
     minimax,

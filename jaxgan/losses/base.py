@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import InputError
-from jaxgan.precision import at_least_float32
+from jaxgan.common.errors import InputError
+from jaxgan.common.numerics import at_least_float32
 
-Array = jax.Array
-Criterion = Callable[[Array, Array], Array]
+Criterion = Callable[[jax.Array, jax.Array], jax.Array]
 
 softplus = jax.nn.softplus
 
@@ -71,14 +70,14 @@ class Loss(NamedTuple):
 def criterion(of_logits: Criterion) -> Criterion:
     """Makes [batch(, k)] -> [batch] of a function of two logit arrays that keeps their shape."""
 
-    def checked(real_logits: Array, fake_logits: Array) -> Array:
+    def checked(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
         value = of_logits(*same_shape(real_logits, fake_logits))
         return value.reshape(value.shape[0], -1).mean(1)
 
     return checked
 
 
-def same_shape(real_logits: Array, fake_logits: Array) -> tuple[Array, Array]:
+def same_shape(real_logits: jax.Array, fake_logits: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Both in at least float32. Raises ValueError if their shapes differ."""
     if real_logits.shape != fake_logits.shape:
         raise InputError(
@@ -105,7 +104,7 @@ def threshold_accuracy(threshold: float) -> Criterion:
     return lambda real, fake: 0.5 * ((real > threshold).astype(jnp.float32) + (fake < threshold))
 
 
-def paired_accuracy(real: Array, fake: Array) -> Array:
+def paired_accuracy(real: jax.Array, fake: jax.Array) -> jax.Array:
     """Each real belongs above the fake beside it."""
     return (real > fake).astype(jnp.float32)
 

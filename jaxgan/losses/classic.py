@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 from jaxgan.losses.base import (
     Claim,
     Loss,

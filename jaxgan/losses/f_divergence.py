@@ -24,12 +24,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.errors import InputError
-from jaxgan.losses.base import Array, Claim, Loss, make_loss, softplus, threshold_accuracy
+from jaxgan.common.errors import InputError
+from jaxgan.losses.base import Claim, Loss, make_loss, softplus, threshold_accuracy
 from jaxgan.losses.divergences import LOG2, alpha_divergence
 
 TANGENT = 20.0
-Term = Callable[[Array], Array]
+Term = Callable[[jax.Array], jax.Array]
 
 
 class _Variational(NamedTuple):
@@ -43,7 +43,7 @@ class _Variational(NamedTuple):
 def _tangent_beyond(term: Term, limit: Any = TANGENT) -> Term:
     """`term` up to |v| = limit, its tangents after that."""
 
-    def continued(v: Array) -> Array:
+    def continued(v: jax.Array) -> jax.Array:
         inside = jnp.clip(v, -limit, limit)
         value, slope = jax.jvp(term, (inside,), (v - inside,))
         return value + slope

@@ -14,22 +14,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.errors import InputError
-from jaxgan.losses.base import Array, Claim, Criterion, Loss, check_positive, same_shape
+from jaxgan.common.errors import InputError
+from jaxgan.losses.base import Claim, Criterion, Loss, check_positive, same_shape
 
-Kernel = Callable[[Array], Array]
+Kernel = Callable[[jax.Array], jax.Array]
 
 
-def _squared_distances(x: Array, y: Array) -> Array:
+def _squared_distances(x: jax.Array, y: jax.Array) -> jax.Array:
     """||x_i - y_j||^2: [n, m]. By differences: exact at ties, and no cancellation."""
     return jnp.square(x[:, None] - y[None]).sum(-1)
 
 
-def _rows(logits: Array) -> Array:
+def _rows(logits: jax.Array) -> jax.Array:
     return logits.reshape(logits.shape[0], -1)
 
 
-def _others(pairs: Array) -> Array:
+def _others(pairs: jax.Array) -> jax.Array:
     """Mean over j != i of a square array: [n]."""
     n = pairs.shape[0]
     return jnp.where(jnp.eye(n, dtype=bool), 0.0, pairs).sum(1) / max(n - 1, 1)
@@ -38,7 +38,7 @@ def _others(pairs: Array) -> Array:
 def _contrast(kernel: Kernel) -> Criterion:
     """E k(x, x') + E k(y, y') - 2 E k(x, y) of squared distances, as [n] contributions."""
 
-    def values(real_logits: Array, fake_logits: Array) -> Array:
+    def values(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
         x, y = (_rows(a) for a in same_shape(real_logits, fake_logits))
         cross = kernel(_squared_distances(x, y))
         within = _others(kernel(_squared_distances(x, x))) + _others(kernel(_squared_distances(y, y)))
@@ -69,7 +69,7 @@ def _numpy_contrast(kernel: Callable[[float], float]) -> Callable[[np.ndarray, n
     return value
 
 
-def _distance(squared: Array) -> Array:
+def _distance(squared: jax.Array) -> jax.Array:
     """The square root, with gradient 0 where two features coincide."""
     positive = squared > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1.0)), 0.0)
@@ -162,7 +162,7 @@ def mmd_repulsive(*, sigmas: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)) -> 
     attractive = mmd_rbf(sigmas=sigmas)
     kernel = _rbf(sigmas)
 
-    def discriminator(real_logits: Array, fake_logits: Array) -> Array:
+    def discriminator(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
         x, y = (_rows(a) for a in same_shape(real_logits, fake_logits))
         return _others(kernel(_squared_distances(x, x))) - _others(kernel(_squared_distances(y, y)))
 
@@ -194,13 +194,13 @@ def sinkhorn(*, epsilon: float = 1.0, iterations: int = 30) -> Loss:
     if iterations < 1:
         raise InputError(f"iterations: expected at least 1, got {iterations}")
 
-    def soft_minimum(cost: Array, potential: Array) -> Array:
+    def soft_minimum(cost: jax.Array, potential: jax.Array) -> jax.Array:
         """-epsilon log mean_j exp((potential_j - cost_ij) / epsilon): [n]."""
         scaled = (potential[None] - cost) / epsilon
         return -epsilon * (jax.nn.logsumexp(scaled, axis=1) - jnp.log(cost.shape[1]))
 
-    def potentials(cost: Array) -> tuple[Array, Array]:
-        def update(fg: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+    def potentials(cost: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def update(fg: tuple[jax.Array, jax.Array], _: None) -> tuple[tuple[jax.Array, jax.Array], None]:
             f, g = fg
             return (0.5 * (f + soft_minimum(cost, g)), 0.5 * (g + soft_minimum(cost.T, f))), None
 
@@ -208,7 +208,7 @@ def sinkhorn(*, epsilon: float = 1.0, iterations: int = 30) -> Loss:
         (f, g), _ = jax.lax.scan(update, (zero, zero), length=iterations)
         return soft_minimum(cost, g), soft_minimum(cost.T, f)
 
-    def distance(real_logits: Array, fake_logits: Array) -> Array:
+    def distance(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
         x, y = (_rows(a) for a in same_shape(real_logits, fake_logits))
         f, g = potentials(_squared_distances(x, y))
         f_self, g_self = (sum(potentials(_squared_distances(a, a))) / 2 for a in (x, y))

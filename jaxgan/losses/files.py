@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
+from jaxgan.common.user_files import load_object
 from jaxgan.losses.base import Loss
-from jaxgan.user_files import load_object
 
 
 def load_loss(name: str) -> Callable[..., Loss]:

@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.losses.base import (
-    Array,
     Claim,
     Criterion,
     Loss,
@@ -36,7 +35,7 @@ def _average(to_real: Criterion) -> Criterion:
     return lambda real, fake: to_real(real - fake.mean(0), fake - real.mean(0))
 
 
-def _average_accuracy(real: Array, fake: Array) -> Array:
+def _average_accuracy(real: jax.Array, fake: jax.Array) -> jax.Array:
     return 0.5 * ((real > fake.mean(0)).astype(jnp.float32) + (fake < real.mean(0)))
 
 

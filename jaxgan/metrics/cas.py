@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 from jaxgan.metrics.features import classifier
 
 OnProgress = Callable[[str, int, int, int, float], None]

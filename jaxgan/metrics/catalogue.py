@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgan.errors import InputError, unknown
+from jaxgan.common.errors import InputError, unknown
 from jaxgan.metrics import neighbours
 from jaxgan.metrics.cas import classification_accuracy_score
 from jaxgan.metrics.classes import histogram_kl, inception_score

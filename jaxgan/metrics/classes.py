@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 
 
 def inception_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 from jaxgan.metrics.features import FeatureNetwork
 from jaxgan.metrics.features.inception import Inception
 from jaxgan.metrics.frechet import Gaussian, MomentStream

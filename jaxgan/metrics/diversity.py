@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse
 import scipy.special
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 from jaxgan.metrics.resampling import bootstrap_error
 
 _LLOYD_ITERATIONS = 100

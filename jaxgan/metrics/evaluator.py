@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from jaxgan.common.errors import InputError
 from jaxgan.data import Images, Points, other_split, stacked
-from jaxgan.errors import InputError
 from jaxgan.metrics.catalogue import DEFAULT, METRICS, Metric, Value, better, name_scores
 from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
 from jaxgan.metrics.features import FeatureNetwork, features_for, random_cnn

@@ -6,8 +6,8 @@ import contextlib
 import json
 from collections.abc import Callable
 
+from jaxgan.common.files import write_atomically
 from jaxgan.data import cache_dir
-from jaxgan.files import write_atomically
 
 
 def cached_floors(

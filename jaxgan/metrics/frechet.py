@@ -12,10 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 from jaxgan.metrics.resampling import GROUPS
-
-Array = jax.Array
 
 
 def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -200,7 +198,7 @@ class MomentStream:
         self._n, self._seen, self._sums = n, 0, None
         self._ends = [n * (g + 1) // groups for g in range(groups)]
 
-    def add(self, features: Array | np.ndarray, valid: int | None = None) -> None:
+    def add(self, features: jax.Array | np.ndarray, valid: int | None = None) -> None:
         """The next features [b, d]; only the first `valid` rows count."""
         valid = len(features) if valid is None else min(valid, len(features))
         start, stop = self._seen, self._seen + valid
@@ -245,7 +243,9 @@ class MomentStream:
 
 
 @partial(jax.jit, donate_argnums=(0, 1))
-def _add(total: Array, outer: Array, features: Any, first: Any, last: Any) -> tuple[Array, Array]:
+def _add(
+    total: jax.Array, outer: jax.Array, features: Any, first: Any, last: Any
+) -> tuple[jax.Array, jax.Array]:
     rows = jnp.arange(features.shape[0])
     kept = jnp.where(((rows >= first) & (rows < last))[:, None], features.astype(jnp.float64), 0.0)
     return total + kept.sum(0), outer + kept.T @ kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 from jaxgan.metrics.resampling import GROUPS, jackknife_error
 
 _ROWS = 1000  # of a kernel matrix that are held at once

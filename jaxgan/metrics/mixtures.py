@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from jaxgan.common.errors import InputError
 from jaxgan.data.stacked import N_MODES, mode_of
-from jaxgan.errors import InputError
 from jaxgan.metrics.classes import histogram_kl
 
 

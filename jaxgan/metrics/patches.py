@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.ndimage
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 
 PATCH = 7
 _SMALLEST = 16  # pixels, of the coarsest level that is published

@@ -11,22 +11,21 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxgan import keys
-from jaxgan.errors import InputError, lookup
-from jaxgan.latents import Latent
-from jaxgan.precision import at_least_float32
+from jaxgan.common import keys
+from jaxgan.common.errors import InputError, lookup
+from jaxgan.common.numerics import at_least_float32
+from jaxgan.models.latents import Latent
 
-Array = jax.Array
 _EPSILON = 1e-10  # of the published distance, added to norms
 
 
 def perceptual_distance(
-    network_layers: Callable[[Array], Sequence[Array]],
+    network_layers: Callable[[jax.Array], Sequence[jax.Array]],
     x: ArrayLike,
     y: ArrayLike,
     *,
     weights: Sequence[ArrayLike] | None = None,
-) -> Array:
+) -> jax.Array:
     """LPIPS on the feature maps of any network, per pair of images.
 
     At each position of each layer the channels are divided by their norm; the squared differences are
@@ -78,7 +77,7 @@ def perceptual_distance(
     return total
 
 
-def _unit(features: Array) -> Array:
+def _unit(features: jax.Array) -> jax.Array:
     """Channels divided by their norm."""
     features = at_least_float32(features)
     squared = jnp.square(features).sum(3, keepdims=True)
@@ -88,16 +87,16 @@ def _unit(features: Array) -> Array:
 
 
 def perceptual_path_length(
-    generate: Callable[[Array], Array],
+    generate: Callable[[jax.Array], jax.Array],
     latents: Latent,
-    distance: Callable[[Array, Array], Array],
-    key: Array,
+    distance: Callable[[jax.Array, jax.Array], jax.Array],
+    key: jax.Array,
     *,
     n: int,
     epsilon: float = 1e-4,
     space: str = "z",
     sampling: str = "full",
-    mapping: Callable[[Array], Array] | None = None,
+    mapping: Callable[[jax.Array], jax.Array] | None = None,
     batch: int = 32,
     quantile: tuple[float, float] = (0.01, 0.99),
 ) -> tuple[float, float]:
@@ -152,7 +151,7 @@ def perceptual_path_length(
         raise InputError(f"quantile: expected 0 <= lower < upper <= 1, got {quantile}")
 
     @jax.jit
-    def lengths(first: Array) -> Array:
+    def lengths(first: jax.Array) -> jax.Array:
         three = jax.vmap(lambda k: jax.random.split(k, 3))(keys.per_example(key, batch, first=first))
         t = longest * jax.vmap(jax.random.uniform)(three[:, 2])
         start, end = jax.vmap(latents.draw)(three[:, 0]), jax.vmap(latents.draw)(three[:, 1])
@@ -166,11 +165,11 @@ def perceptual_path_length(
     return _trimmed_mean(values.astype(np.float64), low, high)
 
 
-def _lerp(a: Array, b: Array, t: Array) -> Array:
+def _lerp(a: jax.Array, b: jax.Array, t: jax.Array) -> jax.Array:
     return a + t * (b - a)
 
 
-def _slerp(a: Array, b: Array, t: Array) -> Array:
+def _slerp(a: jax.Array, b: jax.Array, t: jax.Array) -> jax.Array:
     """The arc from a to b; the length of a point between theirs."""
     length = lambda v: jnp.sqrt(jnp.square(v).sum(-1, keepdims=True))
     tiny = jnp.finfo(a.dtype).tiny

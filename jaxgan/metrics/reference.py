@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from jaxgan.common.errors import InputError
+from jaxgan.common.files import write_atomically
 from jaxgan.data import cache_dir
-from jaxgan.errors import InputError
-from jaxgan.files import write_atomically
 from jaxgan.metrics.frechet import Gaussian
 
 

@@ -10,15 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxgan.errors import InputError
-from jaxgan.precision import at_least_float32
+from jaxgan.common.errors import InputError
+from jaxgan.common.numerics import at_least_float32
 
-Array = jax.Array
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _PAIRS_AT_ONCE = 32
 
 
-def psnr(x: ArrayLike, y: ArrayLike, *, data_range: float = 255.0) -> Array:
+def psnr(x: ArrayLike, y: ArrayLike, *, data_range: float = 255.0) -> jax.Array:
     """Peak signal-to-noise ratio in decibels, per image; infinite for equal images.
 
     10 log10(data_range^2 / MSE), with the squared error averaged over positions and channels.
@@ -47,7 +46,7 @@ def ssim(
     sigma: float = 1.5,
     k1: float = 0.01,
     k2: float = 0.03,
-) -> Array:
+) -> jax.Array:
     """Structural similarity, per image: 1 for equal images, about 0 for unrelated ones, at least -1.
 
     Statistics under a Gaussian window, only where it lies inside the image; population variances
@@ -89,7 +88,7 @@ def ms_ssim(
     weights: Sequence[float] = MS_SSIM_WEIGHTS,
     window: int = 11,
     sigma: float = 1.5,
-) -> Array:
+) -> jax.Array:
     """Multi-scale structural similarity, per image, in [0, 1]: 1 for equal images.
 
     The contrast-structure term of each scale, and at the coarsest one the whole SSIM, each averaged over
@@ -187,7 +186,7 @@ def ms_ssim_diversity(
     return float(scores.mean()), float(scores.std(ddof=1) / np.sqrt(pairs))
 
 
-def _pair(caller: str, x: ArrayLike, y: ArrayLike, data_range: float) -> tuple[Array, Array]:
+def _pair(caller: str, x: ArrayLike, y: ArrayLike, data_range: float) -> tuple[jax.Array, jax.Array]:
     x, y = jnp.asarray(x), jnp.asarray(y)
     if x.ndim != 4 or x.shape != y.shape or 0 in x.shape:
         raise InputError(
@@ -220,25 +219,25 @@ def _gaussian(window: int, sigma: float) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _as(x: Array, *values: ArrayLike) -> list[Array]:
+def _as(x: jax.Array, *values: ArrayLike) -> list[jax.Array]:
     """Values as arrays of the type of x; as constants they would be compiled in, for each data range anew."""
     return [jnp.asarray(value, x.dtype) for value in values]
 
 
-def _average(x: Array) -> Array:
+def _average(x: jax.Array) -> jax.Array:
     """[n, h, w, c] -> [n]; axis by axis, since one long float32 sum would lose digits."""
     return x.mean(2).mean(1).mean(1)
 
 
 class _Moments(NamedTuple):
-    mean_x: Array
-    mean_y: Array
-    var_x: Array
-    var_y: Array
-    cov: Array
+    mean_x: jax.Array
+    mean_y: jax.Array
+    var_x: jax.Array
+    var_y: jax.Array
+    cov: jax.Array
 
 
-def _slide(moments: _Moments, weights: Array, axis: int) -> _Moments:
+def _slide(moments: _Moments, weights: jax.Array, axis: int) -> _Moments:
     """Moments under a window along `axis` of points that have moments themselves.
 
     By the law of total covariance, the mean of the covariances plus the covariance of the means. Two
@@ -248,8 +247,8 @@ def _slide(moments: _Moments, weights: Array, axis: int) -> _Moments:
     size = moments.cov.shape[axis] - len(weights) + 1
     zero = jnp.zeros_like(jax.lax.slice_in_dim(moments.cov, 0, size, axis=axis))
 
-    def average(f: Callable[[_Moments], tuple[Array, ...]], count: int) -> tuple[Array, ...]:
-        def add(i: Array, total: tuple[Array, ...]) -> tuple[Array, ...]:
+    def average(f: Callable[[_Moments], tuple[jax.Array, ...]], count: int) -> tuple[jax.Array, ...]:
+        def add(i: jax.Array, total: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
             part = _Moments(*(jax.lax.dynamic_slice_in_dim(m, i, size, axis=axis) for m in moments))
             return tuple(t + weights[i] * v for t, v in zip(total, f(part), strict=True))
 
@@ -258,14 +257,16 @@ def _slide(moments: _Moments, weights: Array, axis: int) -> _Moments:
 
     mean_x, mean_y = average(lambda m: (m.mean_x, m.mean_y), 2)
 
-    def spread(m: _Moments) -> tuple[Array, ...]:
+    def spread(m: _Moments) -> tuple[jax.Array, ...]:
         x, y = m.mean_x - mean_x, m.mean_y - mean_y
         return m.var_x + x * x, m.var_y + y * y, m.cov + x * y
 
     return _Moments(mean_x, mean_y, *average(spread, 3))
 
 
-def _maps(x: Array, y: Array, gaussian: Array, c1: Array, c2: Array) -> tuple[Array, Array]:
+def _maps(
+    x: jax.Array, y: jax.Array, gaussian: jax.Array, c1: jax.Array, c2: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """The luminance and the contrast-structure term at each position [n, h', w', c]."""
     zeros = jnp.zeros_like(x)
     m = _slide(_slide(_Moments(x, y, zeros, zeros, zeros), gaussian, 2), gaussian, 1)
@@ -274,13 +275,15 @@ def _maps(x: Array, y: Array, gaussian: Array, c1: Array, c2: Array) -> tuple[Ar
 
 
 @jax.jit
-def _ssim(x: Array, y: Array, gaussian: Array, c1: Array, c2: Array) -> Array:
+def _ssim(x: jax.Array, y: jax.Array, gaussian: jax.Array, c1: jax.Array, c2: jax.Array) -> jax.Array:
     luminance, structure = _maps(x, y, gaussian, c1, c2)
     return _average(luminance * structure)
 
 
 @jax.jit
-def _ms_ssim(x: Array, y: Array, gaussian: Array, weights: Array, c1: Array, c2: Array) -> Array:
+def _ms_ssim(
+    x: jax.Array, y: jax.Array, gaussian: jax.Array, weights: jax.Array, c1: jax.Array, c2: jax.Array
+) -> jax.Array:
     product = jnp.ones((x.shape[0], x.shape[3]), x.dtype)
     for scale, weight in enumerate(weights):
         if scale:
@@ -291,7 +294,7 @@ def _ms_ssim(x: Array, y: Array, gaussian: Array, weights: Array, c1: Array, c2:
     return product.mean(1)
 
 
-def _halve(x: Array) -> Array:
+def _halve(x: jax.Array) -> jax.Array:
     """Means of 2x2 pixels; an odd side gets a row of zeros in front."""
     n, h, w, c = x.shape
     x = jnp.pad(x, ((0, 0), (h % 2, 0), (w % 2, 0), (0, 0)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 
 
 def sliced_wasserstein(x: np.ndarray, y: np.ndarray, *, projections: int = 128, seed: int = 0) -> float:

@@ -14,7 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 from jaxgan.models.layers import (
     BatchNorm,
     DownConv,
@@ -25,8 +25,6 @@ from jaxgan.models.layers import (
     maybe_spectral,
     scale_init,
 )
-
-Array = jax.Array
 
 
 def stage_sizes(height: int, width: int) -> list[tuple[int, int]]:
@@ -64,7 +62,7 @@ class Generator(nn.Module):
     axis_name: str | None = None
 
     @nn.compact
-    def __call__(self, z: Array, label: Array | None = None, *, train: bool = False) -> Array:
+    def __call__(self, z: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
         """[batch, latent] (and labels [batch]) -> images [batch, h, w, c] in [-1, 1].
 
         Raises:
@@ -109,7 +107,7 @@ class Discriminator(nn.Module):
     logits: int = 1
 
     @nn.compact
-    def __call__(self, x: Array, label: Array | None = None, *, train: bool = False) -> Array:
+    def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
         """Images [batch, h, w, c] (and labels [batch]) -> logits [batch], or [batch, logits] if several.
 
         Raises:
@@ -136,10 +134,10 @@ def _embed(
     n_classes: int,
     size: int,
     scale: float,
-    label: Array | None,
+    label: jax.Array | None,
     spectral_norm: bool = False,
     train: bool = False,
-) -> Array:
+) -> jax.Array:
     if label is None:
         raise InputError(f"label: expected class indices below {n_classes} of shape [batch], got None")
     embed = nn.Embed(n_classes, size, embedding_init=nn.initializers.normal(scale))

@@ -26,10 +26,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 
-Array = jax.Array
-Rows = list[Array]
+Rows = list[jax.Array]
 
 _WIDE = 64  # channels on both sides; measured on a two-core CPU at batch 64
 
@@ -39,7 +38,7 @@ def enabled() -> bool:
     return jax.default_backend() == "cpu" and os.environ.get("JAXGAN_FAST_CONV", "1") != "0"
 
 
-def down(x: Array, kernel: Array) -> Array:
+def down(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """4x4 convolution of stride 2: [n, h, w, c] * [o, 4, 4, c] -> [n, ceil(h/2), ceil(w/2), o]."""
     if enabled() and x.dtype == jnp.float32:
         if _suits_winograd(kernel, x.shape[1:3]):
@@ -48,7 +47,7 @@ def down(x: Array, kernel: Array) -> Array:
     return down_plain(x, kernel)
 
 
-def up(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
+def up(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
     """Transpose of `down`: [n, p, q, o] * [o, 4, 4, c] -> [n, *size, c], with `down` leading back.
 
     Raises:
@@ -63,7 +62,7 @@ def up(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
     return up_plain(y, kernel, size)
 
 
-def _suits_winograd(kernel: Array, size: Sequence[int]) -> bool:
+def _suits_winograd(kernel: jax.Array, size: Sequence[int]) -> bool:
     """Wide layers whose smaller image is made of whole pairs of pixels."""
     return min(kernel.shape[0], kernel.shape[3]) >= _WIDE and all(-(-n // 2) % 2 == 0 for n in size)
 
@@ -71,13 +70,13 @@ def _suits_winograd(kernel: Array, size: Sequence[int]) -> bool:
 # --- by definition -------------------------------------------------------------------------------
 
 
-def down_plain(x: Array, kernel: Array) -> Array:
+def down_plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """`down` by XLA's own convolution."""
     padding = [(1, 1 + size % 2) for size in x.shape[1:3]]
     return lax.conv_general_dilated(x, kernel, (2, 2), padding, dimension_numbers=("NHWC", "OHWI", "NHWC"))
 
 
-def up_plain(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
+def up_plain(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
     """`up` by XLA's own convolution of the dilated input with the flipped kernel."""
     padding = [(2, h - 2 * p + 2) for h, p in zip(size, y.shape[1:3], strict=True)]
     flipped = jnp.flip(kernel, (1, 2))
@@ -89,7 +88,7 @@ def up_plain(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
 # --- patches: one matrix product -----------------------------------------------------------------
 
 
-def down_patches(x: Array, kernel: Array) -> Array:
+def down_patches(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """`down` as the product of all 4x4 patches with the kernel."""
     n, h, w, c = x.shape
     p, q = -(-h // 2), -(-w // 2)
@@ -99,12 +98,12 @@ def down_patches(x: Array, kernel: Array) -> Array:
     return _dot(patches, kernel.reshape(-1, 16 * c), 1, 1).reshape(n, p, q, -1)
 
 
-def up_patches(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
+def up_patches(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
     """`up` as one product that gives the 4x4 patch of every input pixel, then their overlapping sum."""
     n, p, q, o = y.shape
     patches = _dot(y.reshape(-1, o), kernel.reshape(o, -1), 1, 0).reshape(n, p, q, 4, 4, -1)
 
-    def overlap(patches: Array, axis: int, taps: int) -> Array:
+    def overlap(patches: jax.Array, axis: int, taps: int) -> jax.Array:
         # Input pixel k reaches the output pixels 2k - 1, 2k, 2k + 1, 2k + 2 through its taps 0 to 3.
         tap0, tap1, tap2, tap3 = _unstack(patches, taps)
         return _stack([tap1 + _from_previous(tap3, axis), tap2 + _from_next(tap0, axis)], axis + 1)
@@ -122,7 +121,7 @@ def up_patches(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
 # In two dimensions a pair is a 2x2 cell and the same is done along both axes.
 
 
-def down_winograd(x: Array, kernel: Array) -> Array:
+def down_winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """`down` in 9 products of [n * tiles, 4 c] with [o, 4 c]; ceil(h / 2) and ceil(w / 2) must be even."""
     x = jnp.pad(x, ((0, 0), (0, x.shape[1] % 2), (0, x.shape[2] % 2), (0, 0)))
     n, h, w, _ = x.shape
@@ -137,7 +136,7 @@ def down_winograd(x: Array, kernel: Array) -> Array:
     return _stack(out, 2).reshape(n, h // 2, w // 2, -1)
 
 
-def up_winograd(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
+def up_winograd(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
     """`up`, the transpose of the steps of `down_winograd`; y must have even sizes."""
     n, p, q, o = y.shape
     h, w = 2 * p, 2 * q
@@ -156,7 +155,7 @@ def up_winograd(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
     return _stack([_stack(row, 3) for row in pixels], 2).reshape(n, h, w, -1)[:, : size[0], : size[1]]
 
 
-def _input_tiles(x: Array) -> list[Rows]:
+def _input_tiles(x: jax.Array) -> list[Rows]:
     n, h, w, c = x.shape
     rows = _split_cells(_unstack(x.reshape(n, h // 4, 4, w // 4, 4, c), 2), 1)
     tiles = []
@@ -166,7 +165,7 @@ def _input_tiles(x: Array) -> list[Rows]:
     return tiles
 
 
-def _kernel_tiles(kernel: Array) -> list[Rows]:
+def _kernel_tiles(kernel: jax.Array) -> list[Rows]:
     o, _, _, c = kernel.shape
     taps = [_unstack(half, 2) for half in _unstack(kernel.reshape(o, 2, 2, 2, 2, c), 1)]
     taps = [[tap.reshape(o, 4 * c) for tap in row] for row in taps]
@@ -174,7 +173,7 @@ def _kernel_tiles(kernel: Array) -> list[Rows]:
     return [_twice_summed(rows[0][i], rows[1][i]) for i in range(3)]
 
 
-def _twice_summed(first: Array, second: Array) -> Rows:
+def _twice_summed(first: jax.Array, second: jax.Array) -> Rows:
     return [first, first + second, second]
 
 
@@ -197,29 +196,29 @@ def _join_cells(cells: list[Rows], axis: int) -> Rows:
 # --- small pieces whose transposes XLA also does well --------------------------------------------
 
 
-def _dot(a: Array, b: Array, a_axis: int, b_axis: int) -> Array:
+def _dot(a: jax.Array, b: jax.Array, a_axis: int, b_axis: int) -> jax.Array:
     return lax.dot_general(a, b, (((a_axis,), (b_axis,)), ((), ())))
 
 
-def _unstack(x: Array, axis: int) -> Rows:
+def _unstack(x: jax.Array, axis: int) -> Rows:
     return [lax.squeeze(part, (axis,)) for part in lax.split(x, (1,) * x.shape[axis], axis=axis)]
 
 
-def _stack(parts: Rows, axis: int) -> Array:
+def _stack(parts: Rows, axis: int) -> jax.Array:
     return lax.concatenate([lax.expand_dims(part, (axis,)) for part in parts], axis)
 
 
-def _shifted(x: Array, axis: int, low: int, high: int) -> Array:
+def _shifted(x: jax.Array, axis: int, low: int, high: int) -> jax.Array:
     config = [(0, 0, 0)] * x.ndim
     config[axis] = (low, high, 0)
     return lax.pad(x, jnp.zeros((), x.dtype), config)
 
 
-def _from_previous(x: Array, axis: int) -> Array:
+def _from_previous(x: jax.Array, axis: int) -> jax.Array:
     """x[k - 1] at k, 0 at the start."""
     return _shifted(x, axis, 1, -1)
 
 
-def _from_next(x: Array, axis: int) -> Array:
+def _from_next(x: jax.Array, axis: int) -> jax.Array:
     """x[k + 1] at k, 0 at the end."""
     return _shifted(x, axis, -1, 1)

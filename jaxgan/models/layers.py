@@ -9,22 +9,21 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 from jaxgan.models import fastconv
 
-Array = jax.Array
-Initializer = Callable[..., Array]
+Initializer = Callable[..., jax.Array]
 
 # Radford, Metz, Chintala (2016), section 4: all weights from N(0, 0.02^2).
 dcgan_init: Initializer = nn.initializers.normal(0.02)
 
 
-def scale_init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+def scale_init(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
     """N(1, 0.02^2), for the scales of batch normalisation in a DCGAN."""
     return 1.0 + dcgan_init(key, shape, dtype)
 
 
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": nn.relu,
     "leaky_relu": lambda x: nn.leaky_relu(x, 0.2),
     "silu": nn.silu,
@@ -59,7 +58,7 @@ class BatchNorm(nn.Module):
     scale_init: Initializer = nn.initializers.ones_init()
 
     @nn.compact
-    def __call__(self, x: Array, train: bool) -> Array:
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """[..., c] -> [..., c], of the type of `x`."""
         channels = x.shape[-1]
         scale = self.param("scale", self.scale_init, (channels,))
@@ -93,7 +92,7 @@ class DownConv(nn.Module):
     kernel_init: Initializer = dcgan_init
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: jax.Array) -> jax.Array:
         """Computes in the type of `x`; parameters are float32."""
         kernel = self.param("kernel", self.kernel_init, (self.features, 4, 4, x.shape[-1]))
         x = fastconv.down(x, kernel.astype(x.dtype))
@@ -112,7 +111,7 @@ class UpConv(nn.Module):
     kernel_init: Initializer = dcgan_init
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: jax.Array) -> jax.Array:
         """Computes in the type of `x`; parameters are float32."""
         kernel = self.param("kernel", self.kernel_init, (x.shape[-1], 4, 4, self.features))
         x = fastconv.up(x, kernel.astype(x.dtype), self.size)
@@ -148,7 +147,7 @@ class SpectralNorm(nn.Module):
     output_axis: int | None = None
 
     @nn.compact
-    def __call__(self, x: Array, train: bool) -> Array:
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """What the layer returns for `x`."""
         apply: Callable[..., Any] = lambda layer, x: layer(x)
         if self.is_initializing():
@@ -175,17 +174,17 @@ class SpectralNorm(nn.Module):
         return {"params": {**params, name: kernel}}
 
 
-def _direction(x: Array) -> Array:
+def _direction(x: jax.Array) -> jax.Array:
     """x / |x|, and 0 for 0."""
     length = jnp.linalg.norm(x)
     return x / jnp.where(length > 0, length, 1.0)
 
 
-def _random_direction(key: Array, size: int) -> Array:
+def _random_direction(key: jax.Array, size: int) -> jax.Array:
     return _direction(jax.random.normal(key, (size,)))
 
 
-def maybe_spectral(layer: nn.Module, spectral_norm: bool, x: Array, train: bool) -> Array:
+def maybe_spectral(layer: nn.Module, spectral_norm: bool, x: jax.Array, train: bool) -> jax.Array:
     """`layer` of `x`, with or without spectral normalisation; to be called in a compact method."""
     apply: Any = layer
     return SpectralNorm(layer)(x, train) if spectral_norm else apply(x)

@@ -10,11 +10,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import InputError, lookup
+from jaxgan.common.errors import InputError, lookup
 from jaxgan.models.layers import ACTIVATIONS, BatchNorm, check_logits, dtype_of, maybe_spectral
-
-Array = jax.Array
-
 
 INITS: dict[str, tuple[Any, Any]] = {  # of hidden and of output layers
     "lecun": (nn.initializers.lecun_normal(), nn.initializers.lecun_normal()),
@@ -32,7 +29,7 @@ def _biases(width: float) -> Any:
     return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -width, width)
 
 
-def _with_waves(module: nn.Module, x: Array) -> Array:
+def _with_waves(module: nn.Module, x: jax.Array) -> jax.Array:
     """[x, sin(x W), cos(x W)] with fixed W ~ N(0, fourier_scale^2), kept in the collection "fourier".
 
     Random Fourier features (Tancik et al. 2020): a network of few layers resolves finer detail.
@@ -47,7 +44,7 @@ def _with_waves(module: nn.Module, x: Array) -> Array:
     return jnp.concatenate([x, jnp.sin(waves), jnp.cos(waves)], axis=1)
 
 
-def _hidden(module: nn.Module, x: Array, train: bool) -> Array:
+def _hidden(module: nn.Module, x: jax.Array, train: bool) -> jax.Array:
     """The hidden layers of both players; `module` is the one whose fields say how they look."""
     fields: Any = module
     x = _with_waves(module, x)
@@ -102,7 +99,7 @@ class Generator(nn.Module):
     data_scale: float = 1.0
 
     @nn.compact
-    def __call__(self, z: Array, label: Array | None = None, *, train: bool = False) -> Array:
+    def __call__(self, z: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
         """[batch, latent] -> [batch, *shape]; `label` is ignored."""
         x = _hidden(self, z.astype(self.dtype), train)
         out = nn.Dense(
@@ -148,7 +145,7 @@ class Discriminator(nn.Module):
     data_scale: float = 1.0
 
     @nn.compact
-    def __call__(self, x: Array, label: Array | None = None, *, train: bool = False) -> Array:
+    def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
         """[batch, ...] -> logits [batch], or [batch, logits] if there are several; `label` is ignored."""
         x = (x / self.data_scale).reshape(x.shape[0], -1).astype(self.dtype)
         x = _hidden(self, x, train)

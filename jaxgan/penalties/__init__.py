@@ -15,15 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jaxgan.errors import lookup
+from jaxgan.augment.shifts import flip_and_shift
+from jaxgan.common.errors import lookup
 from jaxgan.penalties.base import Critic, Penalty, Regenerate
 from jaxgan.penalties.combine import lazy, scheduled, weight_schedule
-from jaxgan.penalties.consistency import (
-    balanced_consistency,
-    consistency,
-    flip_and_shift,
-    latent_consistency,
-)
+from jaxgan.penalties.consistency import balanced_consistency, consistency, latent_consistency
 from jaxgan.penalties.gradients import dragan, gradient_penalty, lipschitz_penalty, r1, r2, zero_centered
 from jaxgan.penalties.lecam import lecam
 

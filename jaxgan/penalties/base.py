@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxgan import keys
-from jaxgan.precision import is_number
+from jaxgan.common import keys
+from jaxgan.common.numerics import is_number
 
-Array = jax.Array
-Critic = Callable[[Array], Array]
-Regenerate = Callable[[Array], Array]
+Critic = Callable[[jax.Array], jax.Array]
+Regenerate = Callable[[jax.Array], jax.Array]
 
 __all__ = ["Critic", "Penalty", "Regenerate", "example_keys", "is_number", "stateless"]
 
@@ -38,20 +37,22 @@ class Penalty(NamedTuple):
     """
 
     init: Callable[[], Any]
-    apply: Callable[..., tuple[Array, Any]]
-    generator: Callable[[Critic, Array, Regenerate, int, Array], Array] | None = None
+    apply: Callable[..., tuple[jax.Array, Any]]
+    generator: Callable[[Critic, jax.Array, Regenerate, int, jax.Array], jax.Array] | None = None
     needs_latents: bool = False
 
 
-def stateless(values: Callable[[Critic, Array, Array, Array], Array]) -> Penalty:
+def stateless(values: Callable[[Critic, jax.Array, jax.Array, jax.Array], jax.Array]) -> Penalty:
     """The penalty of a function (critic, real, fake, key) -> values."""
 
-    def apply(state: Any, critic: Critic, real: Array, fake: Array, key: Array) -> tuple[Array, Any]:
+    def apply(
+        state: Any, critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, Any]:
         return values(critic, real, fake, key), state
 
     return Penalty(lambda: (), apply)
 
 
-def example_keys(key: Array, n: int, stream: int) -> Array:
+def example_keys(key: jax.Array, n: int, stream: int) -> jax.Array:
     """A key for each of `n` examples, [n], independent between streams."""
     return jax.vmap(jax.random.fold_in, (0, None))(keys.per_example(key, n), stream)

@@ -10,10 +10,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.errors import InputError, lookup
+from jaxgan.common.errors import InputError, lookup
 from jaxgan.penalties.base import Critic, Penalty, is_number
 
-Array = jax.Array
 ArrayLike = jax.typing.ArrayLike
 Schedule = Callable[[ArrayLike], ArrayLike]
 
@@ -43,13 +42,13 @@ def lazy(penalty: Penalty, every: int) -> Penalty:
         return penalty
 
     def apply(
-        state: Any, critic: Critic, real: Array, fake: Array, key: Array, **latents: Any
-    ) -> tuple[Array, Any]:
-        def due(inner: Any) -> tuple[Array, Any]:
+        state: Any, critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array, **latents: Any
+    ) -> tuple[jax.Array, Any]:
+        def due(inner: Any) -> tuple[jax.Array, Any]:
             values, inner = penalty.apply(inner, critic, real, fake, key, **latents)
             return every * values, inner
 
-        def skipped(inner: Any) -> tuple[Array, Any]:
+        def skipped(inner: Any) -> tuple[jax.Array, Any]:
             return jnp.zeros_like(due_shape[0]), inner
 
         due_shape = jax.eval_shape(due, state["inner"])
@@ -78,8 +77,8 @@ def scheduled(penalty: Penalty, schedule: Schedule, images_per_update: int) -> P
         raise InputError(f"images_per_update: expected at least 1 image, got {images_per_update}")
 
     def apply(
-        state: Any, critic: Critic, real: Array, fake: Array, key: Array, **latents: Any
-    ) -> tuple[Array, Any]:
+        state: Any, critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array, **latents: Any
+    ) -> tuple[jax.Array, Any]:
         values, inner = penalty.apply(state["inner"], critic, real, fake, key, **latents)
         # In float32: as an int32 the number of images would overflow.
         factor = schedule(state["count"].astype(jnp.float32) * images_per_update)

@@ -2,52 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import InputError
+from jaxgan.augment.shifts import Augment, flip_and_shift
+from jaxgan.common.errors import InputError
+from jaxgan.common.numerics import at_least_float32
 from jaxgan.penalties.base import Critic, Penalty, Regenerate, example_keys, is_number, stateless
-from jaxgan.precision import at_least_float32
-
-Array = jax.Array
-Augment = Callable[[Array, Array], Array]
-
-
-def flip_and_shift(keys: Array, x: Array) -> Array:
-    """The default augmentation of the consistency penalties; every example is drawn by its own key.
-
-    Images [n, h, w, c] are mirrored left to right half of the time and moved by whole pixels, along
-    each axis uniformly by up to 1/8 of its side (rounded down) either way; what comes in from
-    outside is reflected at the border pixel, which is not repeated. To anything else noise from
-    N(0, 0.05^2) is added.
-
-    Args:
-      keys: one for each example, [n].
-      x: examples.
-
-    Returns:
-      Examples of the same shape and type.
-    """
-    if x.ndim != 4:
-        return x + 0.05 * jax.vmap(lambda key: jax.random.normal(key, x.shape[1:], x.dtype))(keys)
-
-    def moved(key: Array, image: Array) -> Array:
-        row_key, column_key, flip_key = jax.random.split(key, 3)
-        rows = _shifted_indices(row_key, image.shape[0])
-        columns = _shifted_indices(column_key, image.shape[1])
-        columns = jnp.where(jax.random.bernoulli(flip_key), image.shape[1] - 1 - columns, columns)
-        return image[rows[:, None], columns]
-
-    return jax.vmap(moved)(keys, x)
-
-
-def _shifted_indices(key: Array, size: int) -> Array:
-    shift = jax.random.randint(key, (), -(size // 8), size // 8 + 1)
-    inside = jnp.abs(jnp.arange(size) + shift)
-    return size - 1 - jnp.abs(size - 1 - inside)
 
 
 def consistency(*, augment: Augment = flip_and_shift) -> Penalty:
@@ -86,7 +49,7 @@ def balanced_consistency(
     """
     _check_weights(real_weight=real_weight, fake_weight=fake_weight)
 
-    def values(critic: Critic, real: Array, fake: Array, key: Array) -> Array:
+    def values(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
         of_reals = _inconsistency(critic, augment, real, key, 0)
         return real_weight * of_reals + fake_weight * _inconsistency(critic, augment, fake, key, 1)
 
@@ -120,35 +83,37 @@ def latent_consistency(
         radius=radius, discriminator_weight=discriminator_weight, generator_weight=generator_weight
     )
 
-    def neighbours(regenerate: Regenerate, n: int, latent_dim: int, key: Array) -> Array:
+    def neighbours(regenerate: Regenerate, n: int, latent_dim: int, key: jax.Array) -> jax.Array:
         draw = lambda key: jax.random.normal(key, (latent_dim,))
         return regenerate(radius * jax.vmap(draw)(example_keys(key, n, 0)))
 
     def apply(
         state: Any,
         critic: Critic,
-        real: Array,
-        fake: Array,
-        key: Array,
+        real: jax.Array,
+        fake: jax.Array,
+        key: jax.Array,
         *,
         regenerate: Regenerate,
         latent_dim: int,
-    ) -> tuple[Array, Any]:
+    ) -> tuple[jax.Array, Any]:
         others = jax.lax.stop_gradient(neighbours(regenerate, fake.shape[0], latent_dim, key))
         return discriminator_weight * _squared_distance(critic(fake), critic(others)), state
 
-    def generator(critic: Critic, fake: Array, regenerate: Regenerate, latent_dim: int, key: Array) -> Array:
+    def generator(
+        critic: Critic, fake: jax.Array, regenerate: Regenerate, latent_dim: int, key: jax.Array
+    ) -> jax.Array:
         others = neighbours(regenerate, fake.shape[0], latent_dim, key)
         return -generator_weight * _squared_distance(fake, others) / (fake.size // fake.shape[0])
 
     return Penalty(lambda: (), apply, generator, needs_latents=True)
 
 
-def _inconsistency(critic: Critic, augment: Augment, x: Array, key: Array, stream: int) -> Array:
+def _inconsistency(critic: Critic, augment: Augment, x: jax.Array, key: jax.Array, stream: int) -> jax.Array:
     return _squared_distance(critic(x), critic(augment(example_keys(key, x.shape[0], stream), x)))
 
 
-def _squared_distance(a: Array, b: Array) -> Array:
+def _squared_distance(a: jax.Array, b: jax.Array) -> jax.Array:
     """||a_i - b_i||^2 for every example i: [batch]."""
     difference = at_least_float32(a) - at_least_float32(b)
     return jnp.square(difference).reshape(a.shape[0], -1).sum(1)

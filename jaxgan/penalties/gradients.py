@@ -13,20 +13,19 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxgan import keys
-from jaxgan.errors import InputError
+from jaxgan.common import keys
+from jaxgan.common.errors import InputError
+from jaxgan.common.numerics import at_least_float32
 from jaxgan.penalties.base import Critic, Penalty, example_keys, is_number, stateless
-from jaxgan.precision import at_least_float32
 
-Array = jax.Array
-Points = Callable[[Array, Array, Array], Array]
-Cost = Callable[[Array], Array]
+Points = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+Cost = Callable[[jax.Array], jax.Array]
 
 
 def _penalty(points: Points, cost: Cost) -> Penalty:
     """`cost` (of gradients [batch, size], one value each) at `points` (of real, fake and key)."""
 
-    def values(critic: Critic, real: Array, fake: Array, key: Array) -> Array:
+    def values(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
         x = points(real, fake, key)
         gradient = jax.grad(lambda inputs: at_least_float32(critic(inputs)).sum())(x)
         return cost(at_least_float32(gradient).reshape(x.shape[0], -1))
@@ -34,30 +33,30 @@ def _penalty(points: Points, cost: Cost) -> Penalty:
     return stateless(values)
 
 
-def _real(real: Array, fake: Array, key: Array) -> Array:
+def _real(real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
     return real
 
 
-def _fake(real: Array, fake: Array, key: Array) -> Array:
+def _fake(real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
     return fake
 
 
-def _interpolates(real: Array, fake: Array, key: Array) -> Array:
+def _interpolates(real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
     """e x + (1 - e) G(z), with one e ~ U[0, 1] an example."""
     return fake + _share(keys.per_example(key, real.shape[0]), real) * (real - fake)
 
 
-def _share(example_keys: Array, x: Array) -> Array:
+def _share(example_keys: jax.Array, x: jax.Array) -> jax.Array:
     """U[0, 1], one number an example of `x`, broadcastable to it."""
     share = jax.vmap(jax.random.uniform)(example_keys)
     return share.reshape((x.shape[0],) + (1,) * (x.ndim - 1))
 
 
-def _squared(gradient: Array) -> Array:
+def _squared(gradient: jax.Array) -> jax.Array:
     return jnp.square(gradient).sum(1)
 
 
-def _half_squared(gradient: Array) -> Array:
+def _half_squared(gradient: jax.Array) -> jax.Array:
     return 0.5 * _squared(gradient)
 
 
@@ -67,14 +66,14 @@ def _distance_to(target: float, one_sided: bool, order: float) -> Cost:
     if not order >= 1:
         raise InputError(f"order: expected the p >= 1 of a norm (math.inf included), got {order}")
 
-    def cost(gradient: Array) -> Array:
+    def cost(gradient: jax.Array) -> jax.Array:
         excess = _norm(gradient, order) - target
         return jnp.square(jax.nn.relu(excess) if one_sided else excess)
 
     return cost
 
 
-def _norm(x: Array, order: float) -> Array:
+def _norm(x: jax.Array, order: float) -> jax.Array:
     """The p-norm of each row. Its gradient is 0 at 0, and shared by entries that tie for the largest."""
     if order == 2:
         return _safe_root(_squared(x), 2)
@@ -89,7 +88,7 @@ def _norm(x: Array, order: float) -> Array:
     return scale * _safe_root(jnp.power(size / scale[:, None], order).sum(1), order)
 
 
-def _safe_root(x: Array, order: float) -> Array:
+def _safe_root(x: jax.Array, order: float) -> jax.Array:
     """x^(1/p) with gradient 0 at 0, where it is infinite otherwise and poisons whole batches."""
     positive = x > 0
     safe = jnp.where(positive, x, 1.0)
@@ -171,7 +170,7 @@ def dragan(*, target: float = 1.0, scale: float = 0.5) -> Penalty:
     if is_number(scale) and scale < 0:
         raise InputError(f"scale: expected a perturbation >= 0, got {scale}")
 
-    def around_reals(real: Array, fake: Array, key: Array) -> Array:
+    def around_reals(real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
         n, draw = real.shape[0], jax.random.uniform
         noise = jax.vmap(lambda k: draw(k, real.shape[1:], real.dtype))(example_keys(key, n, 0))
         return real + _share(example_keys(key, n, 1), real) * scale * real.std() * noise

@@ -7,11 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
+from jaxgan.common.numerics import at_least_float32
 from jaxgan.penalties.base import Critic, Penalty, is_number
-from jaxgan.precision import at_least_float32
-
-Array = jax.Array
 
 
 def lecam(*, decay: float = 0.99, start: int = 0, rectified: bool = False) -> Penalty:
@@ -46,7 +44,9 @@ def lecam(*, decay: float = 0.99, start: int = 0, rectified: bool = False) -> Pe
         zero = jnp.zeros((), jnp.float32)
         return {"updates": jnp.zeros((), jnp.int32), "real": zero, "fake": zero}
 
-    def apply(state: Any, critic: Critic, real: Array, fake: Array, key: Array) -> tuple[Array, Any]:
+    def apply(
+        state: Any, critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, Any]:
         logits = {"real": _rows(critic(real)), "fake": _rows(critic(fake))}
         above, below = logits["real"] - state["fake"], state["real"] - logits["fake"]
         if rectified:
@@ -56,7 +56,7 @@ def lecam(*, decay: float = 0.99, start: int = 0, rectified: bool = False) -> Pe
         active = updates >= jnp.maximum(start, 1)
         # The share of the newest mean in the corrected average: 1 at first, then falling to 1 - decay.
         share = (1 - decay) / (1 - decay ** (updates + 1).astype(jnp.float32))
-        new: dict[str, Array] = {"updates": updates + 1}
+        new: dict[str, jax.Array] = {"updates": updates + 1}
         for side in logits:
             mean = jax.lax.stop_gradient(logits[side]).mean().astype(state[side].dtype)
             new[side] = state[side] + share * (mean - state[side])
@@ -65,5 +65,5 @@ def lecam(*, decay: float = 0.99, start: int = 0, rectified: bool = False) -> Pe
     return Penalty(init, apply)
 
 
-def _rows(logits: Array) -> Array:
+def _rows(logits: jax.Array) -> jax.Array:
     return at_least_float32(logits).reshape(logits.shape[0], -1)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from jaxgan.errors import InputError
-from jaxgan.study import statistics
+from jaxgan.common import statistics
+from jaxgan.common.errors import InputError
+from jaxgan.common.statistics import Interval
 from jaxgan.study.results import CellResult, Outcome
-from jaxgan.study.statistics import Interval
 
 # The best value possible is not needed; the worst is what a diverged seed counts as.
 _HIGHER_IS_BETTER = {

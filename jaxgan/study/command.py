@@ -11,7 +11,7 @@ from typing import Literal
 
 import tyro
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 from jaxgan.study.launchers import LaunchOptions
 from jaxgan.study.report import write_outputs
 from jaxgan.study.results import CellResult

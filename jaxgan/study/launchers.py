@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from typing import Any, Literal
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
 from jaxgan.study.results import CellResult
 from jaxgan.study.spec import Cell
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxgan import pictures
+from jaxgan.common import statistics
 from jaxgan.data import Points, open_source
-from jaxgan.study import statistics
+from jaxgan.report import pictures
 from jaxgan.study.analysis import DatasetAnalysis, Metric, Summary
 from jaxgan.study.results import CellResult, Store
 

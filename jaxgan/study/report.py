@@ -8,11 +8,11 @@ import json
 import pathlib
 from collections.abc import Sequence
 
-from jaxgan.files import write_atomically
+from jaxgan.common.files import write_atomically
+from jaxgan.common.statistics import smallest_p
 from jaxgan.study import plots, tables
 from jaxgan.study.analysis import DatasetAnalysis, analyse
 from jaxgan.study.results import CellResult, Store
-from jaxgan.study.statistics import smallest_p
 
 _MOST_PAIRS = 20  # of the page; all are in comparisons.csv
 _MOST_VARIANTS_PLOTTED = 60  # against each other

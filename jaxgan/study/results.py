@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.errors import InputError
-from jaxgan.files import write_atomically
+from jaxgan.common.errors import InputError
+from jaxgan.common.files import write_atomically
 from jaxgan.study.spec import Cell
 
 _FORMAT = 1
@@ -58,7 +58,7 @@ class CellResult:
       outcomes: one a seed; none if it failed.
       data: "modes" of the mixture and "classes" of the images; 0 where there are none.
       seconds: of wall clock.
-      environment: of the process that trained it (jaxgan.environment).
+      environment: of the process that trained it (jaxgan.runs.environment).
       error: one line.
       traceback: of the error.
       samples: examples of each seed at the end, by seed.

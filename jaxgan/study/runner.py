@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from jaxgan.common.errors import lookup
+from jaxgan.config.data import open_data
 from jaxgan.data import Points
-from jaxgan.errors import lookup
-from jaxgan.setup import open_data
 from jaxgan.study.launchers import LAUNCHERS, LaunchOptions
 from jaxgan.study.results import CellResult, Outcome, Store, plain
 from jaxgan.study.spec import Cell
@@ -30,7 +30,7 @@ def run_cell(cell: Cell, train: Train | None = None) -> CellResult:
 
     Args:
       cell: what to train.
-      train: (config, seeds) -> members; None: `jaxgan.ensemble.run_members`.
+      train: (config, seeds) -> members; None: `jaxgan.train.members.run_members`.
 
     Returns:
       The result, with samples.
@@ -38,10 +38,10 @@ def run_cell(cell: Cell, train: Train | None = None) -> CellResult:
     began, key = time.monotonic(), ""
     try:
         key = cell.key  # before training: a loss's file may change while it runs
-        from jaxgan.environment import environment, start
+        from jaxgan.runs.environment import environment, start
 
         if train is None:
-            from jaxgan.ensemble import run_members
+            from jaxgan.train.recorder import run_members
 
             start()
             train = run_members
@@ -99,7 +99,7 @@ def run_study(
       cells: what to train.
       out: folder of the study; cells go to its folder cells/.
       options: how cells are spread over processes or machines; None: the defaults.
-      train: (config, seeds) -> members, picklable; None: `jaxgan.ensemble.run_members`.
+      train: (config, seeds) -> members, picklable; None: `jaxgan.train.members.run_members`.
       say: takes lines of progress.
 
     Returns:

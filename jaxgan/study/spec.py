@@ -15,14 +15,15 @@ from typing import Any
 
 import tyro
 
-import jaxgan
-from jaxgan.config import Config, from_json, to_json, with_fields
-from jaxgan.errors import InputError, lookup
+from jaxgan.common.errors import InputError, lookup
+from jaxgan.common.user_files import is_file, split
+from jaxgan.common.versions import version_of
+from jaxgan.config.config import Config, from_json, to_json
+from jaxgan.config.data import open_data
+from jaxgan.config.fields import with_fields
+from jaxgan.config.presets import get_preset
 from jaxgan.losses import LOSSES, find_loss
 from jaxgan.penalties import PENALTIES
-from jaxgan.presets import get_preset
-from jaxgan.setup import open_data
-from jaxgan.user_files import is_file, split
 
 Fields = Mapping[str, Any]
 """Dotted names of configuration fields, with their values."""
@@ -201,7 +202,7 @@ class Cell:
         if is_file(self.loss):
             path, name = split(self.loss)
             kept["loss"] = f"{_content_hash(path)}:{name}"
-        identity = {"config": kept, "seeds": list(self.seeds), "jaxgan": jaxgan.__version__}
+        identity = {"config": kept, "seeds": list(self.seeds), "jaxgan": version_of("jaxgan")}
         if self.config().data.source.startswith(("folder:", "npz:", "tfds:")):  # their content may change
             identity["data"] = _fingerprint(Config(data=self.config().data))
         return identity

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxgan.report import format_number
+from jaxgan.common.statistics import Interval
+from jaxgan.report.scores import format_number
 from jaxgan.study.analysis import DatasetAnalysis, Summary, collapsed
 from jaxgan.study.results import CellResult
-from jaxgan.study.statistics import Interval
 
 _AXES = ("dataset", "loss", "penalty", "dynamics")
 

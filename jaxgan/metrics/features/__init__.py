@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pathlib
 
+from jaxgan.common.errors import InputError, unknown
 from jaxgan.data import Images
-from jaxgan.errors import InputError, unknown
 from jaxgan.metrics.features import classifier, dinov2, inception, mnist_cnn, own
 from jaxgan.metrics.features.network import FeatureNetwork
 from jaxgan.metrics.features.random_cnn import random_cnn

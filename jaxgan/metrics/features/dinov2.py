@@ -14,11 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.errors import InputError, lookup
+from jaxgan.common.errors import InputError, lookup
 from jaxgan.metrics.features.network import FeatureNetwork
 from jaxgan.metrics.features.weights import Weights, load
 
-Array = jax.Array
 Size = Literal["s", "l"]
 RESOLUTION = 224
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's red, green and blue, in [0, 1]
@@ -38,7 +37,7 @@ class Attention(nn.Module):
     heads: int
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: jax.Array) -> jax.Array:
         """Tokens [n, tokens, width] -> the same shape."""
         n, tokens, width = x.shape
         depth = width // self.heads
@@ -53,7 +52,7 @@ class LayerScale(nn.Module):
     """A learned factor for each channel of a residual branch."""
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: jax.Array) -> jax.Array:
         """Tokens [n, tokens, width] -> the same shape."""
         return x * self.param("gamma", nn.initializers.ones, x.shape[-1:])
 
@@ -64,7 +63,7 @@ class Block(nn.Module):
     heads: int
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: jax.Array) -> jax.Array:
         """Tokens [n, tokens, width] -> the same shape."""
         width = x.shape[-1]
         mixed = Attention(self.heads, name="attn")(_norm(name="norm1")(x))
@@ -96,7 +95,7 @@ class VisionTransformer(nn.Module):
     patch: int = 14
 
     @nn.compact
-    def __call__(self, images: Array) -> Array:
+    def __call__(self, images: jax.Array) -> jax.Array:
         """Normalised images [n, h, w, 3], h and w multiples of the patch -> tokens [n, 1 + patches, width].
 
         The tokens are those after the last normalisation, the class token first.
@@ -116,7 +115,7 @@ class VisionTransformer(nn.Module):
         return _norm(name="norm")(x)
 
 
-def position_embeddings(table: Array, rows: int, columns: int) -> Array:
+def position_embeddings(table: jax.Array, rows: int, columns: int) -> jax.Array:
     """Learned position embeddings, interpolated to another grid of patches.
 
     Args:
@@ -174,7 +173,7 @@ def bicubic_weights(n_in: int, n_out: int) -> np.ndarray:
     return weights / weights.sum(1, keepdims=True)
 
 
-def resize(images: Array | np.ndarray, shape: tuple[int, int], *, rounded: bool = False) -> Array:
+def resize(images: jax.Array | np.ndarray, shape: tuple[int, int], *, rounded: bool = False) -> jax.Array:
     """Images [n, h, w, c] with values in [0, 255] -> float32 [n, *shape, c], clipped to [0, 255].
 
     Args:
@@ -194,13 +193,13 @@ def resize(images: Array | np.ndarray, shape: tuple[int, int], *, rounded: bool 
     return jnp.float32(_resample_bytes("qh,nhpc->nqpc", by_row, x))
 
 
-def _resample_bytes(axes: str, weights: np.ndarray, x: Array) -> Array:
+def _resample_bytes(axes: str, weights: np.ndarray, x: jax.Array) -> jax.Array:
     fixed = np.trunc(weights * 2**_FIXED_POINT + np.copysign(0.5, weights)).astype(np.int32)
     total = jnp.einsum(axes, fixed, x) + 2 ** (_FIXED_POINT - 1)
     return jnp.clip(total >> _FIXED_POINT, 0, 255)
 
 
-def preprocess(images: Array | np.ndarray, *, clean_resize: bool = True) -> Array:
+def preprocess(images: jax.Array | np.ndarray, *, clean_resize: bool = True) -> jax.Array:
     """What DINOv2 gets: images resized to 224 × 224, less ImageNet's mean, over its deviation.
 
     Args:
@@ -281,7 +280,9 @@ def unflatten(arrays: Mapping[str, np.ndarray]) -> Any:
 
 
 @partial(jax.jit, static_argnames=("network", "clean_resize"))
-def embed(network: VisionTransformer, params: Any, images: Array, *, clean_resize: bool = True) -> Array:
+def embed(
+    network: VisionTransformer, params: Any, images: jax.Array, *, clean_resize: bool = True
+) -> jax.Array:
     """uint8 images [n, h, w, 1 or 3] -> class tokens float32 [n, width]."""
     tokens = network.apply({"params": params}, preprocess(images, clean_resize=clean_resize))
     return tokens[:, 0]  # pyright: ignore[reportIndexIssue,reportCallIssue,reportArgumentType]
@@ -312,7 +313,7 @@ def features(
     arrays, sha256 = load(weights, partial(convert, network), file)
     params = unflatten(arrays)
 
-    def apply(images: Array) -> tuple[Array, None]:
+    def apply(images: jax.Array) -> tuple[jax.Array, None]:
         if images.ndim != 4 or images.shape[3] not in (1, 3) or images.dtype != jnp.uint8:
             raise InputError(
                 f"images: expected uint8 [n, h, w, 1 or 3] for DINOv2, got {images.dtype} {list(images.shape)}"

@@ -15,12 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.errors import InputError, nearest
+from jaxgan.common.errors import InputError, nearest
 from jaxgan.metrics.features.network import FeatureNetwork, in_batches
 from jaxgan.metrics.features.weights import Weights, load
 from jaxgan.models.layers import BatchNorm
 
-Array = jax.Array
 NAME = "inception"
 SIZE = 299  # side of the images that it sees
 N_FEATURES = 2048
@@ -46,9 +45,9 @@ class Outputs(NamedTuple):
         names, 17x17 positions [n, 2023], channels fastest, for sFID.
     """
 
-    features: Array
-    logits: Array
-    spatial: Array
+    features: jax.Array
+    logits: jax.Array
+    spatial: jax.Array
 
 
 # --- the network -----------------------------------------------------------------------------------
@@ -63,7 +62,7 @@ class Conv(nn.Module):
     padding: str = "SAME"
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, c] -> [n, h', w', features]."""
         strides = (self.stride, self.stride)
         conv = nn.Conv(
@@ -99,7 +98,7 @@ class Mixed(nn.Module):
     stride: int = 1
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, c] -> [n, h', w', sum of the widths]."""
         padding = "SAME" if self.stride == 1 else "VALID"
         outputs = []
@@ -119,7 +118,7 @@ class Mixed(nn.Module):
         return jnp.concatenate(outputs, axis=-1)
 
 
-def _convolve(x: Array, step: Step | Fork, name: str, last: dict[str, Any]) -> Array:
+def _convolve(x: jax.Array, step: Step | Fork, name: str, last: dict[str, Any]) -> jax.Array:
     if isinstance(step[0], tuple):
         sides = zip(step, "ab", strict=True)
         return jnp.concatenate([_convolve(x, side, name + letter, last) for side, letter in sides], axis=-1)  # pyright: ignore[reportArgumentType]
@@ -183,7 +182,7 @@ class InceptionV3(nn.Module):
     """
 
     @nn.compact
-    def __call__(self, images: Array) -> Outputs:
+    def __call__(self, images: jax.Array) -> Outputs:
         """Images [n, 299, 299, 3] in [-1, 1), as `preprocess` makes them -> outputs."""
         x = Conv(32, (3, 3), 2, "VALID", name="Conv2d_1a_3x3")(images)
         x = Conv(32, (3, 3), 1, "VALID", name="Conv2d_2a_3x3")(x)
@@ -212,7 +211,7 @@ class InceptionV3(nn.Module):
 # --- images ------------------------------------------------------------------------------------------
 
 
-def resize_tf1(images: Array, size: int) -> Array:
+def resize_tf1(images: jax.Array, size: int) -> jax.Array:
     """Bilinear resize as TensorFlow 1 did it by default: no half pixels, no antialiasing.
 
     Pixel i of the result lies at i * (old size / new size) of the image, between two pixels; the last
@@ -242,7 +241,7 @@ def resize_tf1(images: Array, size: int) -> Array:
 
 
 @jax.jit
-def preprocess(images: Array) -> Array:
+def preprocess(images: jax.Array) -> jax.Array:
     """uint8 images [n, h, w, 1 or 3] -> [n, 299, 299, 3] in [-1, 1): (x - 128) / 128 after the resize.
 
     Grey images are repeated over the three channels.
@@ -251,7 +250,7 @@ def preprocess(images: Array) -> Array:
     return jnp.broadcast_to(x, (*x.shape[:3], 3))
 
 
-def _check_images(images: Array) -> None:
+def _check_images(images: jax.Array) -> None:
     if images.ndim != 4 or images.shape[3] not in (1, 3) or images.dtype != np.uint8:
         raise InputError(
             f"images: Inception expects uint8 [n, h, w, 1 or 3], got {images.dtype} {list(images.shape)}"
@@ -360,7 +359,7 @@ def _unit(seed: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @jax.jit
-def forward(variables: Any, images: Array) -> Outputs:
+def forward(variables: Any, images: jax.Array) -> Outputs:
     """The outputs for preprocessed images, [n, 299, 299, 3]."""
     return InceptionV3().apply(variables, images)  # pyright: ignore[reportReturnType]
 
@@ -374,7 +373,7 @@ class Inception(FeatureNetwork):
       weights_sha256: of the file of the weights; `identity` is its first 12 digits.
     """
 
-    run: Callable[[Array], Outputs]
+    run: Callable[[jax.Array], Outputs]
     weights_sha256: str
 
     @property
@@ -407,11 +406,11 @@ def from_arrays(arrays: Mapping[str, np.ndarray], weights_sha256: str, *, batch:
     """
     variables = flax.traverse_util.unflatten_dict({k: jnp.asarray(v) for k, v in arrays.items()}, sep="/")
 
-    def run(images: Array) -> Outputs:
+    def run(images: jax.Array) -> Outputs:
         _check_images(images)
         return forward(variables, preprocess(images))
 
-    def apply(images: Array) -> tuple[Array, Array]:
+    def apply(images: jax.Array) -> tuple[jax.Array, jax.Array]:
         outputs = run(images)
         return outputs.features, outputs.logits
 

@@ -17,7 +17,6 @@ from jaxgan.data.source import to_float
 from jaxgan.metrics.features.network import FeatureNetwork
 from jaxgan.models.layers import BatchNorm
 
-Array = jax.Array
 PATH = pathlib.Path(__file__).parent / "mnist_cnn.safetensors"
 NAME = "mnist_cnn"
 N_FEATURES = 128
@@ -27,7 +26,7 @@ class MNISTClassifier(nn.Module):
     """Four 3x3 convolutions with batch normalisation and ReLU, averaged over the image, one linear layer."""
 
     @nn.compact
-    def __call__(self, images: Array, *, train: bool = False) -> tuple[Array, Array]:
+    def __call__(self, images: jax.Array, *, train: bool = False) -> tuple[jax.Array, jax.Array]:
         """Images [n, 28, 28, 1] in [-1, 1] -> (features [n, 128], logits [n, 10])."""
         x = images
         for block in ((32,), (64, 64), (N_FEATURES,)):
@@ -59,7 +58,7 @@ def load() -> tuple[Any, str]:
 
 
 @jax.jit
-def apply(variables: Any, images: Array) -> tuple[Array, Array]:
+def apply(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array]:
     """uint8 images [n, 28, 28, 1] -> (features, logits) of the trained classifier."""
     return MNISTClassifier().apply(variables, to_float(images))  # pyright: ignore[reportReturnType]
 

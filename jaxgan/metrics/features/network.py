@@ -10,9 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.errors import InputError
-
-Array = jax.Array
+from jaxgan.common.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class FeatureNetwork:
 
     name: str
     identity: str
-    apply: Callable[[Array], tuple[Array, Array | None]]
+    apply: Callable[[jax.Array], tuple[jax.Array, jax.Array | None]]
     batch: int = 500
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -36,7 +34,7 @@ class FeatureNetwork:
         return in_batches(self.apply, images, self.batch)
 
 
-def in_batches(apply: Callable[[Array], Any], images: np.ndarray, batch: int) -> Any:
+def in_batches(apply: Callable[[jax.Array], Any], images: np.ndarray, batch: int) -> Any:
     """What `apply` gives for all of `images`, as NumPy arrays.
 
     Args:

@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgan.errors import InputError
+from jaxgan.common.errors import InputError
+from jaxgan.common.user_files import load_object, split
 from jaxgan.metrics.features.network import FeatureNetwork
-from jaxgan.user_files import load_object, split
 
 
 def from_function(

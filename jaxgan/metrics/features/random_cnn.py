@@ -13,8 +13,6 @@ from jaxgan.data import to_float
 from jaxgan.metrics.features.network import FeatureNetwork
 from jaxgan.models import fastconv
 
-Array = jax.Array
-
 
 @lru_cache(maxsize=2)
 def random_cnn(channels: int) -> FeatureNetwork:
@@ -32,7 +30,7 @@ def random_cnn(channels: int) -> FeatureNetwork:
     identity = hashlib.sha256(b"".join(np.asarray(k).tobytes() for k in kernels)).hexdigest()[:12]
 
     @jax.jit
-    def apply(images: Array) -> tuple[Array, None]:
+    def apply(images: jax.Array) -> tuple[jax.Array, None]:
         x, features = to_float(images), []
         for kernel in kernels:
             x = jax.nn.relu(fastconv.down(x, kernel))

@@ -1,0 +1,25 @@
+"""The data that a configuration names."""
+
+from __future__ import annotations
+
+from jaxgan.common.errors import InputError
+from jaxgan.config.config import Config
+from jaxgan.data import Images, Source, open_source
+
+
+def open_data(config: Config) -> Source:
+    """The data of a configuration. Raises InputError if it names none, or it cannot be trained on."""
+    if not config.data.source:
+        raise InputError(
+            f"data.source: preset {config.preset!r} needs one: --data.source folder:PATH or tfds:NAME"
+        )
+    source = open_source(
+        config.data.source,
+        config.data.split,
+        resolution=config.data.resolution,
+        channels=config.data.channels,
+        skip_broken=config.data.skip_broken,
+    )
+    if isinstance(source, Images) and len(source) < 2:
+        raise InputError(f"data.source: expected at least 2 images in {source.name!r}, got {len(source)}")
+    return source

@@ -1,0 +1,72 @@
+"""Groups of settings: data, latents, averages, devices, health."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What to train on."""
+
+    source: str = "mnist"
+    """mnist, stacked_mnist, tfds:NAME, folder:PATH (directory or zip), npz:PATH, ring, grid or swissroll."""
+    split: str = "train"
+    """Split of mnist, stacked_mnist and tfds sources."""
+    resolution: int | None = None
+    """Scale and centre-crop images to this many pixels a side; None: as they are."""
+    channels: int | None = None
+    """1 (grey) or 3 (RGB); None: as they are."""
+    flip: bool = False
+    """Mirror images left to right at random."""
+    skip_broken: bool = False
+    """Leave broken image files out, and count them; otherwise they are an error."""
+    placement: Literal["auto", "device", "host"] = "auto"
+    """Where pixels live; auto: on the device up to 2 GiB."""
+
+
+@dataclass(frozen=True)
+class LatentConfig:
+    """Where the generator starts from."""
+
+    kind: str = "normal"
+    """normal, uniform or sphere."""
+    dim: int = 64
+    """Number of coordinates."""
+    scale: float = 1.0
+    """What they are multiplied with."""
+
+
+@dataclass(frozen=True)
+class EMAConfig:
+    """The averaged generator, which is what is sampled and scored."""
+
+    decay: float = 0.999
+    """Share of the old average that each step keeps."""
+    ramp_up: bool = True
+    """Start from a small decay, so that the first random weights are soon forgotten."""
+
+
+@dataclass(frozen=True)
+class ComputeConfig:
+    """How the work is done; changes speed, not results."""
+
+    devices: int | None = None
+    """How many devices; None: all local ones."""
+    how: Literal["jit", "pmap"] = "jit"
+    """Compile the step with jit and shardings, or with pmap."""
+    steps_per_dispatch: int | None = None
+    """Steps in one program; None: 1 for convolutions on a CPU (whose loops are slow there), else 16."""
+    members: Literal["auto", "vmap", "loop"] = "auto"
+    """With --seeds: all in one mapped program, or one compiled step that goes round; auto: what is faster."""
+
+
+@dataclass(frozen=True)
+class HealthConfig:
+    """Monitors that say early what goes wrong; they change nothing in the training."""
+
+    enabled: bool = True
+    """Watch the run: say in the log, metrics.jsonl, TensorBoard and the report what seems wrong."""
+    n: int = 1000
+    """Examples of the fixed sets looked at with each score on the way (at most quick_n); 0: none."""

@@ -1,0 +1,1 @@
+"""Adversarial games: players, turns, the step that plays them, and how players move."""

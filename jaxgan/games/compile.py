@@ -1,0 +1,68 @@
+"""A pure step, compiled for one device or many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+from jax.sharding import Mesh
+
+from jaxgan.common.devices import AXIS, batch_sharded, check_batch, make_mesh, replicated
+from jaxgan.common.errors import unknown
+from jaxgan.games.game import GANState
+
+HOW = ("jit", "pmap")
+
+
+def compile_step(
+    step: Callable[..., tuple[GANState, Any]], mesh: Mesh | None = None, *, how: str = "jit"
+) -> Callable[[GANState, Mapping[str, Any]], tuple[GANState, Any]]:
+    """Compiles a pure step for the devices of `mesh`, with the same results on any number of them.
+
+    Args:
+      step: (state, batch) -> (state, metrics), as of `make_step`.
+      mesh: the devices; None compiles for where the arguments are.
+      how: "jit" splits the batch and copies the state by shardings, and leaves the rest to the
+        compiler; "pmap" maps the same step over per-device shares of the batch, with gradients,
+        batch statistics and metrics averaged by hand.
+
+    Returns:
+      A compiled (state, batch) -> (state, metrics) that takes the whole batch as one array (of
+      NumPy or JAX) and consumes its state: the buffers of the argument are reused.
+
+    Raises:
+      ValueError: for an unknown `how`, or when called with a batch that the devices cannot share.
+    """
+    if how not in HOW:
+        raise unknown("how", how, HOW)
+    if how == "pmap":
+        return _pmapped(step, mesh or make_mesh())
+    if mesh is None:
+        return jax.jit(step, donate_argnums=0)
+    whole, split = replicated(mesh), batch_sharded(mesh)
+    compiled = jax.jit(step, in_shardings=(whole, split), out_shardings=(whole, whole), donate_argnums=0)
+
+    def run(state: GANState, batch: Mapping[str, Any]) -> tuple[GANState, Any]:
+        check_batch(batch["image"].shape[0], mesh)
+        return compiled(state, jax.device_put(batch, split))
+
+    return run
+
+
+def _pmapped(step: Callable[..., tuple[GANState, Any]], mesh: Mesh) -> Callable[..., tuple[GANState, Any]]:
+    compiled = jax.pmap(
+        partial(step, axis_name=AXIS),
+        axis_name=AXIS,
+        in_axes=(None, 0),
+        out_axes=(None, None),
+        devices=list(mesh.devices.flat),
+    )
+
+    def run(state: GANState, batch: Mapping[str, Any]) -> tuple[GANState, Any]:
+        check_batch(batch["image"].shape[0], mesh)
+        shares = jax.tree.map(lambda x: x.reshape(mesh.size, -1, *x.shape[1:]), dict(batch))
+        return compiled(state, shares)
+
+    return run

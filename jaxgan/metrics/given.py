@@ -1,0 +1,63 @@
+"""Images that are given, and not drawn from a generator."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from jaxgan.common.errors import InputError
+from jaxgan.data import Images, open_source
+
+FIRST_SEED = 1_000_000  # of scored fakes; those of grids start at 0
+
+
+def open_images(spec: str, name: str) -> Images:
+    """Images of a folder, a zip archive, an npz file, or anything that `open_source` knows.
+
+    Raises:
+      InputError: if they cannot be opened, or are points.
+    """
+    path = pathlib.Path(spec).expanduser()
+    if path.suffix == ".npz" and path.is_file():
+        spec = f"npz:{path}"
+    elif path.is_dir() or (path.suffix == ".zip" and path.is_file()):
+        spec = f"folder:{path}"
+    elif ":" not in spec and (path.suffix or "/" in spec):
+        raise InputError(
+            f"{name}: expected a folder, a zip archive, an npz file or a data source, got {spec!r}"
+        )
+    source = open_source(spec)
+    if not isinstance(source, Images):
+        raise InputError(f"{name}: expected images, got {spec!r}, which is made of points")
+    return source
+
+
+class FixedImages:
+    """Given images in a generator's place: the first n of them, in a fixed random order."""
+
+    def __init__(self, images: Images) -> None:
+        """Reads nothing yet."""
+        self._images = images
+        self._order = np.random.default_rng(FIRST_SEED).permutation(len(images))
+
+    def __call__(self, n: int) -> np.ndarray:
+        """n images. Raises InputError if there are fewer."""
+        if n > len(self._order):
+            raise InputError(
+                f"n: expected at most the {len(self._order)} images of {self._images.name!r}, got {n}"
+            )
+        return np.stack([self._images.images[i] for i in self._order[:n]])
+
+    def batches(self, n: int, size: int) -> Any:
+        """The same in batches; a memory map is never read whole."""
+        for start in range(0, n, size):
+            chosen = self._order[start : min(start + size, n)]
+            part = np.stack([self._images.images[i] for i in chosen])
+            padding = np.zeros((size - len(part), *part.shape[1:]), part.dtype)
+            yield np.concatenate([part, padding]), len(part)
+
+    def labels(self, n: int) -> np.ndarray | None:
+        """Labels of the same images, or None."""
+        return None if self._images.labels is None else self._images.labels[self._order[:n]]

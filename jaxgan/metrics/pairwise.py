@@ -1,0 +1,261 @@
+"""Distances of all pairs of points: found in float32, decided in float64."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.common.errors import InputError
+
+_FEW = 16  # rows for which differences cost less than they spare
+_ROWS = 1000  # that are converted at once
+_SPARE = 3  # neighbours beyond the k-th whose distances are computed exactly
+
+
+class _Points:
+    """A set of points: as given, and centred in float32 with squared norms."""
+
+    def __init__(self, exact: np.ndarray, centre: np.ndarray) -> None:
+        self.exact, self.centre = exact, centre
+        with jax.enable_x64(True):
+            small, norms = _centred(exact, centre)
+        self.small, self.norms = np.asarray(small), np.asarray(norms)
+        # On a CPU the BLAS of NumPy multiplies faster than XLA does, and there is nothing to move
+        self.device = None if jax.default_backend() == "cpu" else small
+
+    def __len__(self) -> int:
+        return len(self.exact)
+
+    @staticmethod
+    def pair(name: str, x: np.ndarray, y: np.ndarray, fewest: int) -> tuple[_Points, _Points]:
+        x, y = np.asarray(x), np.asarray(y)
+        if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) <= fewest:
+            raise InputError(
+                f"{name}: expected two sets [n > k={fewest}, d] of one dimension, got {x.shape} and {y.shape}"
+            )
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            raise InputError(f"{name}: expected finite features, got NaN or infinity")
+        centre = x.mean(0, dtype=np.float64)
+        a = _Points(x, centre)
+        return a, a if y is x else _Points(y, centre)
+
+    def products(self, rows: slice, others: _Points, columns: slice, room: _Room) -> Any:
+        """Inner products in float32, [rows, columns]; in `room`, until it is used again."""
+        if self.device is None or others.device is None:
+            x, y = self.small[rows], others.small[columns]
+            return np.matmul(x, y.T, out=room.matrix(len(x), len(y)))
+        return _products(self.device[rows], others.device[columns])
+
+    def decided(
+        self, rows: np.ndarray, others: _Points, products: np.ndarray, radii: tuple[np.ndarray, np.ndarray]
+    ) -> np.ndarray:
+        """Squared distances of some rows to all of the others, exact wherever they are close to a radius."""
+        norms = self.norms[rows, None] + others.norms
+        squared = (norms - 2 * products).astype(np.float64)
+
+        def close(dtype: Any) -> tuple[np.ndarray, ...]:
+            tolerance = _tolerance(self.small.shape[1], norms, dtype)
+            near = [np.abs(squared - r) <= tolerance for r in (radii[0][rows, None], radii[1])]
+            return np.nonzero(near[0] | near[1])
+
+        row, column = close(np.float32)
+        if len(row) > 0.01 * squared.size:  # one product in float64 decides nearly all
+            squared = self.squared_distances(rows, others)
+            row, column = close(np.float64)
+        squared[row, column] = self.gaps(rows[row], others, column)
+        return squared
+
+    def within(self, rows: np.ndarray, others: _Points, bound: np.ndarray) -> np.ndarray:
+        """Squared distances of some rows to all of the others, exact up to a bound for each row; beyond it infinite."""
+        norms = self.norms[rows, None] + others.norms
+        rough = norms - 2 * (self.small[rows] @ others.small.T)
+        row, column = np.nonzero(rough <= bound[:, None] + _tolerance(self.small.shape[1], norms))
+        if len(row) > 0.01 * rough.size:
+            return self.squared_distances(rows, others)
+        squared = np.full(rough.shape, np.inf)
+        squared[row, column] = self.gaps(rows[row], others, column)
+        return squared
+
+    def gaps(self, rows: np.ndarray, others: _Points, columns: np.ndarray) -> np.ndarray:
+        """Squared distances of pairs, in float64 by differences."""
+        found = np.empty(len(rows))
+        for part in _slices(len(rows), _ROWS):
+            gap = self.exact[rows[part]].astype(np.float64) - others.exact[columns[part]]
+            found[part] = np.square(gap).sum(1)
+        return found
+
+    def squared_distances(self, rows: np.ndarray, others: _Points) -> np.ndarray:
+        """Of some rows to all of the others, in float64: by differences if they are few, else by a product."""
+        points = self.exact[rows].astype(np.float64) - self.centre
+        exact = others.exact.astype(np.float64) - self.centre
+        if len(rows) <= _FEW:
+            return np.stack([np.square(exact - point).sum(1) for point in points])
+        norms = np.square(points).sum(1)[:, None] + np.square(exact).sum(1)
+        squared = norms - 2 * points @ exact.T
+        # what is left of equal points is rounding
+        return np.where(squared <= _tolerance(exact.shape[1], norms, np.float64), 0.0, squared)
+
+
+class _Room:
+    """Memory for one matrix after another: fresh pages cost more than the sums that are read from them."""
+
+    _ALIGNMENT = 64  # what XLA needs to read it where it lies
+
+    def __init__(self) -> None:
+        self._numbers = np.empty(0, np.float32)
+
+    def matrix(self, rows: int, columns: int) -> np.ndarray:
+        """float32 [rows, columns], of no defined values."""
+        n = rows * columns
+        if n > len(self._numbers):
+            raw = np.empty(4 * n + self._ALIGNMENT, np.uint8)
+            first = -raw.ctypes.data % self._ALIGNMENT
+            self._numbers = raw[first : first + 4 * n].view(np.float32)
+        return self._numbers[:n].reshape(rows, columns)
+
+
+def _slices(n: int, block: int) -> list[slice]:
+    return [slice(start, min(start + block, n)) for start in range(0, n, block)]
+
+
+def _tolerance(d: int, norms: Any, dtype: Any = np.float32) -> Any:
+    """How far a squared distance of two points may be off, given the sum of their squared norms."""
+    # Rounding of the inputs, and of a sum of d products, which grows like the root of their number
+    return 4 * np.finfo(dtype).eps * (4 + d**0.5) * norms
+
+
+@jax.jit
+def _centred(exact: jax.Array, centre: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Points minus their centre in float32, and the squared norms of these."""
+    small = (exact.astype(jnp.float64) - centre).astype(jnp.float32)
+    return small, jnp.square(small.astype(jnp.float64)).sum(1).astype(jnp.float32)
+
+
+@jax.jit
+def _products(x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST)
+
+
+@jax.jit
+def _compare(
+    products: jax.Array,
+    x_norms: jax.Array,
+    y_norms: jax.Array,
+    x_radius: jax.Array,
+    y_radius: jax.Array,
+    tolerance: jax.Array,
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """For rows that float32 can decide: balls of x around each y, whether x's holds a y, and a y's holds x."""
+    squared = x_norms[:, None] + y_norms[None] - 2 * products
+    inside, reaching = squared < x_radius[:, None], squared < y_radius[None]
+    margin = jnp.minimum(jnp.abs(squared - x_radius[:, None]), jnp.abs(squared - y_radius[None]))
+    unsure = (margin <= tolerance).any(1)
+    return (inside & ~unsure[:, None]).sum(0), inside.any(1), reaching.any(1), unsure
+
+
+@partial(jax.jit, static_argnames=("k", "diagonal", "columns_too"))
+def _smallest(
+    products: jax.Array, x_norms: jax.Array, y_norms: jax.Array, k: int, diagonal: bool, columns_too: bool
+) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array] | None]:
+    """The k smallest squared distances of each row, and of each column, and where they are."""
+    squared = x_norms[:, None] + y_norms[None] - 2 * products
+    if diagonal:  # a point is no neighbour of itself
+        squared = jnp.where(jnp.eye(len(squared), dtype=bool), jnp.inf, squared)
+
+    def first(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        values, indices = jax.lax.top_k(-x, min(k, x.shape[1]))
+        return -values, indices
+
+    return first(squared), first(squared.T) if columns_too else None
+
+
+class _Candidates:
+    """The smallest distances of each row so far."""
+
+    def __init__(self, n: int, k: int) -> None:
+        self.values = np.full((n, k), np.inf, np.float32)
+        self.indices = np.zeros((n, k), np.int64)
+
+    def merge(self, rows: slice, found: tuple[jax.Array, jax.Array], first: int) -> None:
+        k = self.values.shape[1]
+        values = np.concatenate([self.values[rows], np.asarray(found[0])], axis=1)
+        indices = np.concatenate([self.indices[rows], np.asarray(found[1]) + first], axis=1)
+        best = np.argpartition(values, k - 1, axis=1)[:, :k]
+        self.values[rows] = np.take_along_axis(values, best, 1)
+        self.indices[rows] = np.take_along_axis(indices, best, 1)
+
+
+def _rough_nearest(a: _Points, b: _Points, k: int, block: int, same: bool) -> _Candidates:
+    """Candidates by float32; of one set, each product serves both of its blocks."""
+    found, room = _Candidates(len(a), k), _Room()
+    for i, rows in enumerate(_slices(len(a), block)):
+        for j, columns in enumerate(_slices(len(b), block)):
+            if same and j < i:
+                continue
+            by_row, by_column = _smallest(
+                a.products(rows, b, columns, room),
+                a.norms[rows],
+                b.norms[columns],
+                k,
+                same and i == j,
+                same and i != j,
+            )
+            found.merge(rows, by_row, columns.start)
+            if by_column is not None:
+                found.merge(columns, by_column, rows.start)
+    return found
+
+
+@jax.jit
+def _exact(points: jax.Array, others: jax.Array, indices: jax.Array) -> jax.Array:
+    """Squared distances of points [n, d] to others[indices], [n, k], by differences."""
+    distance = lambda column: jnp.square(points.astype(jnp.float64) - others[column]).sum(1)
+    return jax.lax.map(distance, indices.T).T
+
+
+def _nearest(a: _Points, b: _Points, k: int, block: int) -> tuple[np.ndarray, np.ndarray]:
+    """Exact squared distances [n, k] and indices [n, k] of the k nearest rows of b."""
+    rough = _rough_nearest(a, b, min(k + _SPARE, len(b)), block, False)
+    distances, indices = np.empty((len(a), k)), np.empty((len(a), k), np.int64)
+    with jax.enable_x64(True):
+        others = jnp.asarray(b.exact)
+    largest = float(b.norms.max())
+    for rows in _slices(len(a), block):
+        found = rough.indices[rows]
+        with jax.enable_x64(True):
+            exact = np.asarray(_exact(a.exact[rows], others, found))
+        order = np.lexsort((found, exact), axis=1)[:, :k]
+        distances[rows] = np.take_along_axis(exact, order, 1)
+        indices[rows] = np.take_along_axis(found, order, 1)
+        if found.shape[1] < len(b):  # a point that is no candidate may still be nearer
+            tolerance = _tolerance(a.small.shape[1], a.norms[rows] + largest)
+            unsure = rough.values[rows].max(1) - 2 * tolerance <= distances[rows][:, -1]
+            again = np.flatnonzero(unsure) + rows.start
+            if len(again):
+                squared = a.within(again, b, distances[again, -1])
+                order = np.argsort(squared, axis=1, kind="stable")[:, :k]
+                distances[again], indices[again] = np.take_along_axis(squared, order, 1), order
+    return distances, indices
+
+
+def _own_radii(x: _Points, k: int, block: int) -> np.ndarray:
+    """Squared distance of each point to its k-th neighbour in the set, in float64."""
+    rough = _rough_nearest(x, x, min(k + _SPARE, len(x) - 1), 2 * block, True)
+    kth = np.partition(rough.values, k - 1, axis=1)[:, k - 1]
+    doubt = 2 * _tolerance(x.small.shape[1], x.norms + x.norms.max())
+    # certainly nearer than the k-th, certainly further, or to be looked at
+    below, above = (rough.values < (kth - doubt)[:, None]), (rough.values > (kth + doubt)[:, None])
+    squared = np.where(below, -np.inf, np.inf)
+    row, column = np.nonzero(~(below | above))
+    squared[row, column] = x.gaps(row, x, rough.indices[row, column])
+    radii = np.partition(squared, k - 1, axis=1)[:, k - 1]
+    again = np.flatnonzero(~above.any(1))
+    if len(again) and rough.values.shape[1] < len(x) - 1:  # there may be nearer ones that are no candidates
+        squared = x.within(again, x, (kth + doubt)[again])
+        squared[np.arange(len(again)), again] = np.inf
+        radii[again] = x.gaps(again, x, np.argpartition(squared, k - 1, axis=1)[:, k - 1])
+    return radii

@@ -1,0 +1,85 @@
+"""Priors p(z) that the generator starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.common import keys
+from jaxgan.common.errors import InputError, lookup
+from jaxgan.common.numerics import is_number
+
+
+class Latent(NamedTuple):
+    """A prior over vectors of `dim` coordinates, each with mean 0.
+
+    Attributes:
+      dim: number of coordinates.
+      draw: one key -> one vector [dim], float32.
+    """
+
+    dim: int
+    draw: Callable[[jax.Array], jax.Array]
+
+    def sample(self, key: jax.Array, n: int) -> jax.Array:
+        """Draws [n, dim]; row i depends on its own key (`keys.per_example`) only."""
+        return jax.vmap(self.draw)(keys.per_example(key, n))
+
+
+def _check_dim(dim: int) -> None:
+    if dim < 1:
+        raise InputError(f"dim: expected at least 1 latent coordinate, got {dim}")
+
+
+def normal(dim: int) -> Latent:
+    """Independent standard normal coordinates. Raises ValueError if `dim` is less than 1."""
+    _check_dim(dim)
+    return Latent(dim, lambda key: jax.random.normal(key, (dim,)))
+
+
+def uniform(dim: int) -> Latent:
+    """Independent coordinates, uniform on [-1, 1). Raises ValueError if `dim` is less than 1.
+
+    References:
+      Radford, Metz, Chintala (2016), Unsupervised representation learning with DCGANs, section 4.
+    """
+    _check_dim(dim)
+    return Latent(dim, lambda key: jax.random.uniform(key, (dim,), minval=-1.0, maxval=1.0))
+
+
+def sphere(dim: int) -> Latent:
+    """Uniform on the sphere of radius sqrt(dim). Raises ValueError if `dim` is less than 1.
+
+    With that radius each coordinate has variance 1, as with `normal`; ProGAN and StyleGAN scale
+    their latents in the same way.
+
+    References:
+      White (2016), Sampling generative networks; Karras et al. (2018), Progressive growing of GANs.
+    """
+    _check_dim(dim)
+
+    def draw(key: jax.Array) -> jax.Array:
+        z = jax.random.normal(key, (dim,))
+        return z * jax.lax.rsqrt(jnp.mean(jnp.square(z)) + 1e-12)
+
+    return Latent(dim, draw)
+
+
+LATENTS: dict[str, Callable[[int], Latent]] = {"normal": normal, "uniform": uniform, "sphere": sphere}
+
+
+def get_latent(name: str, dim: int, scale: float = 1.0) -> Latent:
+    """The prior called `name`, multiplied with `scale`.
+
+    Raises:
+      ValueError: if there is no such prior, `dim` is below 1 or `scale` not positive.
+    """
+    latent = lookup("latent", name, LATENTS)(dim)
+    if is_number(scale) and not scale > 0:
+        raise InputError(f"scale: expected a positive number, got {scale}")
+    if is_number(scale) and scale == 1:
+        return latent
+    return Latent(dim, lambda key: scale * latent.draw(key))

@@ -1,0 +1,300 @@
+"""Scoring after the fact: runs, checkpoints, images of any origin, and two of them against each other."""
+
+from __future__ import annotations
+
+import pathlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.common.devices import make_mesh, replicated
+from jaxgan.common.errors import InputError
+from jaxgan.config.data import open_data
+from jaxgan.data import Images, Source
+from jaxgan.metrics import Evaluation, Evaluator, ImageEvaluator, make_evaluator
+from jaxgan.metrics.catalogue import DEFAULT, parse_metrics
+from jaxgan.metrics.features import get_features
+from jaxgan.metrics.frechet import Gaussian
+from jaxgan.metrics.given import FIRST_SEED, FixedImages, open_images
+from jaxgan.metrics.reference import is_reference, load_reference
+from jaxgan.metrics.score import Notify, Score
+from jaxgan.runs.checkpoint import Checkpoints
+from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.opened import Run, load
+from jaxgan.runs.sampling import Sampler
+
+QUICK_SEED = 2_000_000  # of the scores on the way: the best is scored again on other fakes
+
+
+def is_finite(variables: Any) -> bool:
+    """Whether all arrays are (uint8 images would hide a NaN)."""
+    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(variables))
+
+
+def as_json(evaluation: Evaluation, what: str = "averaged (EMA)") -> dict[str, Any]:
+    """An evaluation as scores.json keeps it."""
+    return {
+        "generator": what,
+        "scores": {name: score.to_json() for name, score in evaluation.scores.items()},
+        "class_histogram": evaluation.class_histogram,
+    }
+
+
+def score(evaluator: Evaluator, sampler: Sampler, variables: Any, n: int) -> dict[str, Any]:
+    """All scores of a generator on the fakes of `n` fixed seeds, as scores.json keeps them."""
+    return as_json(evaluator(sampler.stream(variables, FIRST_SEED), n))
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is computed, and on what.
+
+    Attributes:
+      n: fakes.
+      metrics: names with commas, as of `jaxgan.metrics.catalogue.parse_metrics`; None: the usual ones.
+      features: name of a feature network, "FILE.py:NAME" of one's own, or "auto".
+      weights: file of its weights, for those that would be downloaded.
+      notify: is told of progress.
+    """
+
+    n: int = 10000
+    metrics: str | None = None
+    features: str = "auto"
+    weights: pathlib.Path | None = None
+    notify: Notify | None = None
+
+    def evaluator(self, source: Source) -> Evaluator:
+        """Of this source.
+
+        Raises:
+          InputError: for unknown metrics or features, or ones that do not fit the data.
+        """
+        if self.n < 2:
+            raise InputError(f"n: expected at least 2 images, got {self.n}")
+        usual = make_evaluator(source)
+        if not isinstance(source, Images) or not isinstance(usual, ImageEvaluator):
+            if self.metrics is not None or self.features != "auto":
+                raise InputError(
+                    f"metrics: expected none to be named for {source.name!r}, whose scores are those of its modes"
+                )
+            return usual
+        keys = list(DEFAULT) if self.metrics is None else parse_metrics(self.metrics)
+        asked = set((self.metrics or "").replace(" ", "").split(","))
+        features = self.features
+        if features == "auto" and asked & {"fid", "kid", "sfid", "fid_infinity"}:
+            features = "inception"  # these names mean its features and no others
+        network = get_features(features, source, self.weights)
+        return ImageEvaluator(source, network=network, metrics=keys, notify=self.notify)
+
+
+# --- runs ------------------------------------------------------------------------------------------
+
+
+def open_run(path: pathlib.Path, checkpoint: str | int) -> tuple[Run, Source]:
+    """A run, on all local devices, and the data it was trained on.
+
+    Raises:
+      InputError: if the run, the checkpoint or the data cannot be opened, or the data have changed.
+    """
+    run = load(path, checkpoint)
+    if len(jax.local_devices()) > 1:
+        run.variables = jax.device_put(run.variables, replicated(make_mesh()))
+    source = open_data(run.config)
+    if source.fingerprint != run.data["fingerprint"]:
+        raise InputError(
+            f"data.source: {source.name!r} has changed since the run began: expected the fingerprint "
+            f"{run.data['fingerprint']}, got {source.fingerprint}"
+        )
+    return run, source
+
+
+def evaluate_run(
+    path: pathlib.Path, checkpoint: str | int, n: int, protocol: Protocol | None = None
+) -> dict[str, Any]:
+    """The scores of one checkpoint of a run, in the form of scores.json.
+
+    Raises:
+      InputError: if the run, the checkpoint or the data cannot be opened.
+    """
+    run, source = open_run(path, checkpoint)
+    return _scored_run(run, (protocol or Protocol(n)).evaluator(source), n)[0]
+
+
+def _scored_run(run: Run, evaluator: Evaluator, n: int) -> tuple[dict[str, Any], Evaluation]:
+    evaluation = evaluator(run.sampler.stream(run.variables, FIRST_SEED), n)
+    return {
+        "main": evaluator.main,
+        "class_names": run.data["class_names"],
+        "final": {"step": run.step, **as_json(evaluation)},
+    }, evaluation
+
+
+def evaluate_checkpoints(
+    path: pathlib.Path, checkpoints: Sequence[str | int], protocol: Protocol
+) -> list[tuple[dict[str, Any], Evaluation]]:
+    """The scores of several checkpoints of a run, with the same reals and seeds.
+
+    Raises:
+      InputError: as `evaluate_run`.
+    """
+    first, source = open_run(path, checkpoints[0])
+    evaluator = protocol.evaluator(source)
+    results = [_scored_run(first, evaluator, protocol.n)]
+    for checkpoint in checkpoints[1:]:
+        run, _ = open_run(path, checkpoint)
+        results.append(_scored_run(run, evaluator, protocol.n))
+    return results
+
+
+def evaluate_two_runs(
+    a: pathlib.Path, b: pathlib.Path, checkpoint: str | int, protocol: Protocol
+) -> list[tuple[dict[str, Any], Evaluation]]:
+    """The scores of two runs on the same reals, with the same seeds.
+
+    Raises:
+      InputError: as `evaluate_run`, or if they were trained on different data.
+    """
+    first, source = open_run(a, checkpoint)
+    second, other = open_run(b, checkpoint)
+    if source.fingerprint != other.fingerprint:
+        raise InputError(
+            f"compare: expected two runs on the same data, got {source.name!r} and {other.name!r}; give --real and "
+            "folders of images to compare generators of different data"
+        )
+    evaluator = protocol.evaluator(source)
+    return [_scored_run(run, evaluator, protocol.n) for run in (first, second)]
+
+
+# --- images of any origin --------------------------------------------------------------------------
+
+
+def evaluate_images(
+    fake: str, real: str, protocol: Protocol, *, n: int | None = None
+) -> tuple[dict[str, Any], Evaluation]:
+    """The scores of images of any origin against reals, in the form of scores.json.
+
+    Args:
+      fake: as of `open_images`.
+      real: the same, or an npz file of "mu" and "sigma", for the Fréchet distance alone.
+      protocol: what to compute; its n is not used.
+      n: how many of the fakes; None: all.
+
+    Raises:
+      InputError: for what cannot be opened, shapes that differ, or too few images.
+    """
+    fakes = open_images(fake, "fake")
+    n = len(fakes) if n is None else n
+    if not 2 <= n <= len(fakes):
+        raise InputError(f"n: expected 2 to {len(fakes)} (the images of {fakes.name!r}), got {n}")
+    if is_reference(path := pathlib.Path(real).expanduser()):
+        return _against_reference(fakes, path, protocol, n)
+    reals = open_images(real, "real")
+    if fakes.shape != reals.shape:
+        raise InputError(
+            f"fake: expected images of the reals' shape {reals.shape} (height, width, channels), got {fakes.shape}"
+        )
+    if len(reals) < 2:
+        raise InputError(f"real: expected at least 2 images, got {len(reals)}")
+    evaluator = protocol.evaluator(reals)
+    evaluation = evaluator(FixedImages(fakes), n)
+    return {
+        "main": evaluator.main,
+        "class_names": list(reals.class_names),
+        "final": {"step": 0, **as_json(evaluation, fakes.name)},
+    }, evaluation
+
+
+def _against_reference(
+    fakes: Images, path: pathlib.Path, protocol: Protocol, n: int
+) -> tuple[dict[str, Any], Evaluation]:
+    """The Fréchet distance to published statistics."""
+    from jaxgan.metrics.catalogue import METRICS, name_scores
+    from jaxgan.metrics.collect import collect
+    from jaxgan.metrics.evaluator import suffix
+    from jaxgan.metrics.resampling import jackknife_error
+
+    real, stored = load_reference(path)
+    if protocol.metrics is not None and parse_metrics(protocol.metrics) != ["fd"]:
+        raise InputError(
+            f"metrics: expected fd alone against the statistics of {str(path)!r}, got {protocol.metrics!r}"
+        )
+    by_size = {2048: "inception", 384: "dinov2_vits14", 1024: "dinov2_vitl14"}
+    features = protocol.features
+    if features == "auto":
+        features = str(stored.get("features", "")).partition("@")[0] or by_size.get(len(real.mean), "auto")
+    network = get_features(features, fakes, protocol.weights)
+    wanted = str(stored.get("features", f"{network.name}@{network.identity}"))
+    if wanted != f"{network.name}@{network.identity}":
+        raise InputError(
+            f"features: expected {wanted}, which {str(path)!r} was computed with, got {network.name}@{network.identity}"
+        )
+    generate = FixedImages(fakes)
+    sample = collect(generate.batches(n, network.batch), network, n)
+    if len(sample.gaussian.mean) != len(real.mean):
+        raise InputError(
+            f"features: expected {len(real.mean)} of them, as in {str(path)!r}, got {len(sample.gaussian.mean)} "
+            f"of {network.name}"
+        )
+    without = [real.distance(other) for other in sample.leave_one_out]
+    value = Score(
+        real.distance(sample.gaussian),
+        None,
+        "lower",
+        int(stored.get("n", 0)),
+        n,
+        f"statistics of {path.name}; floor: none",
+        f"{network.name}@{network.identity}",
+        jackknife_error(without) if without else None,
+        METRICS["fd"].protocol,
+    )
+    name = name_scores("{fd}", suffix(network))
+    evaluation = Evaluation({name: value})
+    return {
+        "main": name,
+        "class_names": [],
+        "final": {"step": 0, **as_json(evaluation, fakes.name)},
+    }, evaluation
+
+
+def reference_of(
+    source: Images, protocol: Protocol, n: int | None = None
+) -> tuple[Gaussian, dict[str, str | int]]:
+    """Mean and covariance of the features of n reals (None: all), and what they are of."""
+    evaluator = protocol.evaluator(source)
+    if not isinstance(evaluator, ImageEvaluator):
+        raise InputError(f"real: expected images with features, got {source.name!r}")
+    return evaluator.reference(len(source) if n is None else n)
+
+
+# --- comparison --------------------------------------------------------------------------------------
+
+
+def record_evaluation(folder: RunFolder, scores: dict[str, Any]) -> None:
+    """Adds scores to evaluations.json of a run, in place of earlier ones of that step and protocol."""
+    name = "evaluations.json"
+    earlier = folder.read(name) if (folder.path / name).exists() else []
+
+    def key(entry: dict[str, Any]) -> tuple[Any, ...]:
+        protocols = sorted((k, v["n_fake"], v["features"]) for k, v in entry["final"]["scores"].items())
+        return entry["final"]["step"], *protocols
+
+    kept = [entry for entry in earlier if key(entry) != key(scores)]
+    kept.append({**scores, "date": time.strftime("%Y-%m-%d %H:%M")})
+    folder.write(name, kept)
+
+
+def checkpoint_steps(path: pathlib.Path) -> list[int]:
+    """The steps of all checkpoints of a run. Raises InputError if there are none."""
+    RunFolder(path).read("run.json")
+    checkpoints = Checkpoints(path, read_only=True)
+    try:
+        steps = checkpoints.steps()
+    finally:
+        checkpoints.close()
+    if not steps:
+        raise InputError(f"run: {str(path)!r} has no checkpoint")
+    return steps

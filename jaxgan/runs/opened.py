@@ -1,0 +1,112 @@
+"""A run that is opened: its averaged generator, sampled and scored."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgan.common.errors import InputError
+from jaxgan.data.source import batch_like
+from jaxgan.games.game import GAN, init
+from jaxgan.runs.checkpoint import Checkpoints, abstract
+from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.sampling import Sampler
+
+
+class Run:
+    """A run opened for sampling: its configuration and averaged generator.
+
+    Attributes:
+      folder: its folder.
+      config: its configuration.
+      step: of the checkpoint that was read.
+      variables: of the averaged generator, for `gan.generator.apply`.
+      gan: its static half.
+      sampler: generates from `variables`.
+    """
+
+    def __init__(self, folder: RunFolder, checkpoint: str | int = "last") -> None:
+        """Reads a checkpoint: "last" (the newest good one), "best", or a step.
+
+        Raises:
+          InputError: if there is no such run or checkpoint.
+        """
+        self.folder = folder
+        self.config = folder.config()
+        self.data = folder.read("run.json")["data"]
+        self.gan = self.config.build(tuple(self.data["shape"]), self.data["n_classes"])
+        points = len(self.data["shape"]) == 1
+        self.sampler = Sampler(
+            self.gan, self.data["n_classes"] if self.config.model.conditional else 0, points
+        )
+        state, self.step = _restore(folder, self.gan, self.data, checkpoint)
+        self.variables = state.ema
+
+    def sample(
+        self,
+        seed: int = 0,
+        n: int = 64,
+        *,
+        seeds: Sequence[int] | None = None,
+        classes: Sequence[int] | None = None,
+    ) -> np.ndarray:
+        """Images uint8 [n, h, w, c] (or points float32 [n, 2]) of consecutive seeds, or of `seeds`.
+
+        Args:
+          seed: of the first example; the next ones take the next seeds.
+          n: how many.
+          seeds: the seed of every example, instead.
+          classes: label of every example, for a conditional generator; None runs through them all.
+
+        Raises:
+          InputError: for classes that do not fit.
+        """
+        seeds = list(seeds) if seeds is not None else list(range(seed, seed + n))
+        labels = None if classes is None else np.asarray(classes, np.int32)
+        if labels is not None and len(labels) != len(seeds):
+            raise InputError(f"classes: expected one for each of {len(seeds)} examples, got {len(labels)}")
+        return self.sampler.by_seed(self.variables, seeds, labels)
+
+
+def load(path: str | os.PathLike[str], checkpoint: str | int = "last") -> Run:
+    """Opens a run: its configuration and the averaged generator of its newest good checkpoint.
+
+    Args:
+      path: the run's folder.
+      checkpoint: "last", "best" or a step.
+
+    Raises:
+      InputError: if there is no such run or checkpoint.
+    """
+    return Run(RunFolder(pathlib.Path(path)), checkpoint)
+
+
+def _restore(folder: RunFolder, gan: GAN, data: Mapping[str, Any], which: str | int) -> tuple[Any, int]:
+    like = abstract(jax.eval_shape(lambda: init(gan, jax.random.key(0), batch_like(data))))
+    checkpoints = Checkpoints(folder.path, read_only=True)
+    try:
+        steps = checkpoints.steps()
+        if which == "last":
+            for step in reversed(steps):
+                try:
+                    return checkpoints.restore(step, like), step
+                except InputError:
+                    continue
+            raise InputError(f"run: {str(folder.path)!r} has no checkpoint that can be read (found: {steps})")
+        step = best_step(folder) if which == "best" else int(which)
+        if step not in steps:
+            raise InputError(f"checkpoint: expected one of {steps} in {str(folder.path)!r}, got {which!r}")
+        return checkpoints.restore(step, like), step
+    finally:
+        checkpoints.close()
+
+
+def best_step(folder: RunFolder) -> int | None:
+    """Step of the lowest main score so far; None if nothing was scored."""
+    scored = [(r["score"], r["step"]) for r in folder.records() if r.get("score") is not None]
+    return min(scored, key=lambda pair: (pair[0], -pair[1]))[1] if scored else None

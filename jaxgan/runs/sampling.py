@@ -1,0 +1,130 @@
+"""Examples from an averaged generator, by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding
+
+from jaxgan.common.devices import batch_sharded
+from jaxgan.common.errors import InputError
+from jaxgan.data import to_uint8
+from jaxgan.games.game import GAN
+
+_BATCH = 100
+
+
+class Sampler:
+    """Generates in batches of one size, so that one program serves any number of examples."""
+
+    def __init__(self, gan: GAN, n_classes: int, points: bool) -> None:
+        """Compiles nothing yet.
+
+        Args:
+          gan: whose generator and latent are used.
+          n_classes: of a conditional generator; 0 if labels do not matter.
+          points: whether examples are points (float32) and not images (uint8).
+        """
+        self.n_classes = n_classes
+        self._gan = gan
+
+        def generate(variables: Any, z: jax.Array, labels: jax.Array | None) -> jax.Array:
+            x: Any = gan.generator.apply(variables, z, labels, train=False)
+            return x if points else to_uint8(x)
+
+        self._generate = jax.jit(generate)
+        self._latents = jax.jit(jax.vmap(gan.latent.draw))
+        self._keys = jax.jit(jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), 0)))
+
+    def latents(self, seeds: Sequence[int]) -> np.ndarray:
+        """The latent vector of each seed, [n, dim]. Raises InputError for a seed out of range."""
+        if len(seeds) and not 0 <= min(seeds) <= max(seeds) < 2**32:
+            raise InputError(
+                f"seeds: expected integers from 0 to {2**32 - 1}, got {min(seeds)} to {max(seeds)}"
+            )
+        return np.asarray(self._latents(self._keys(jnp.asarray(seeds, jnp.uint32))))
+
+    def decode(self, variables: Any, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """Examples of latents [n, dim]: uint8 images [n, h, w, c], or float32 points [n, 2].
+
+        Raises:
+          InputError: if a conditional generator gets no labels, or labels out of range.
+        """
+        if self.n_classes:
+            if labels is None:
+                raise InputError("classes: expected one for each example, as this generator is conditional")
+            if len(labels) and not 0 <= labels.min() <= labels.max() < self.n_classes:
+                raise InputError(
+                    f"classes: expected integers from 0 to {self.n_classes - 1}, got {labels.tolist()}"
+                )
+        elif labels is not None:
+            raise InputError("classes: expected none, as this generator is not conditional")
+        parts = []
+        for start in range(0, len(z), _BATCH):
+            part = z[start : start + _BATCH]
+            pad = _BATCH - len(part)
+            rows = jnp.asarray(np.concatenate([part, np.zeros((pad, z.shape[1]), z.dtype)]))
+            classes = None
+            if labels is not None:
+                classes = jnp.asarray(np.pad(labels[start : start + _BATCH], (0, pad)), jnp.int32)
+            parts.append(np.asarray(self._generate(variables, rows, classes))[: len(part)])
+        return np.concatenate(parts)
+
+    def by_seed(self, variables: Any, seeds: Sequence[int], labels: np.ndarray | None = None) -> np.ndarray:
+        """The example of each seed; without labels a conditional generator takes class seed % n_classes."""
+        if labels is None and self.n_classes:
+            labels = np.asarray(seeds, np.int64) % self.n_classes
+        return self.decode(variables, self.latents(seeds), labels)
+
+    def stream(self, variables: Any, first_seed: int) -> Stream:
+        """n -> the examples of n consecutive seeds: the same ones at every call."""
+        return Stream(self, variables, first_seed)
+
+    def on_devices(self, variables: Any, seeds: np.ndarray) -> jax.Array:
+        """The examples of seeds uint32 [n] as `by_seed` has them, left where they were made.
+
+        Where the variables lie on several devices and these can share n, each generates its part.
+        """
+        labels = None
+        if self.n_classes:
+            labels = jnp.asarray(seeds.astype(np.int64) % self.n_classes, jnp.int32)
+        rows = jnp.asarray(seeds, jnp.uint32)
+        sharding = jax.tree.leaves(variables)[0].sharding
+        if isinstance(sharding, NamedSharding) and len(seeds) % sharding.mesh.size == 0:
+            rows, labels = jax.device_put((rows, labels), batch_sharded(sharding.mesh))  # pyright: ignore
+        return self._generate(variables, self._latents(self._keys(rows)), labels)
+
+
+class Stream:
+    """The examples of consecutive seeds, at once or in batches that stay on the devices."""
+
+    def __init__(self, sampler: Sampler, variables: Any, first_seed: int) -> None:
+        """Generates nothing yet."""
+        self._sampler, self._variables, self._first = sampler, variables, first_seed
+
+    def __call__(self, n: int) -> np.ndarray:
+        """The examples of the first n seeds."""
+        return self._sampler.by_seed(self._variables, range(self._first, self._first + n))
+
+    def batches(self, n: int, size: int) -> Iterator[tuple[jax.Array, int]]:
+        """The same in batches of `size` on the devices, and how many of each count: the last has more."""
+        for start in range(0, n, size):
+            seeds = np.arange(self._first + start, self._first + start + size, dtype=np.uint32)
+            yield self._sampler.on_devices(self._variables, seeds), min(size, n - start)
+
+    def labels(self, n: int) -> np.ndarray | None:
+        """The classes that the examples are generated for, int32 [n]; None of an unconditional generator."""
+        if not self._sampler.n_classes:
+            return None
+        return (np.arange(self._first, self._first + n) % self._sampler.n_classes).astype(np.int32)
+
+
+def grid_labels(n_classes: int, columns: int, classes: Sequence[int] | None = None) -> np.ndarray | None:
+    """Labels for a grid of one row a class; None where labels do not matter."""
+    if not n_classes:
+        return None
+    return np.repeat(np.asarray(classes if classes is not None else range(n_classes)), columns)

@@ -1,0 +1,1 @@
+"""Training: one loop, its set-up, resuming, progress."""

@@ -1,0 +1,24 @@
+"""What ends a run before its last step."""
+
+from __future__ import annotations
+
+from jaxgan.runs.folder import RunFolder
+
+
+class Diverged(Exception):
+    """A loss or another metric is not finite; says where, which, and what is left."""
+
+
+class Stopped(Exception):
+    """The run was asked to stop, and saved.
+
+    Attributes:
+      signum: the signal.
+      step: that was saved.
+      folder: of the run.
+    """
+
+    def __init__(self, signum: int, step: int, folder: RunFolder) -> None:
+        """Keeps what the command line tells its user."""
+        super().__init__(f"stopped at step {step}")
+        self.signum, self.step, self.folder = signum, step, folder

@@ -1,0 +1,277 @@
+"""The step: its algorithm, its randomness, and that it learns."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxgan
+from jaxgan import GAN, InputError, ema_schedule, init, make_step
+from jaxgan.common import keys
+from jaxgan.losses import LOSSES
+from jaxgan.models import DCGANConfig, MLPConfig
+from jaxgan.models.latents import get_latent
+from jaxgan.penalties import get_penalty, lazy
+
+SGD = optax.sgd(0.1)
+
+
+class Scale(nn.Module):
+    """G(z) = a z, and D(x) = a x summed: players whose updates can be written down."""
+
+    @nn.compact
+    def __call__(self, x, label=None, *, train=False):
+        out = self.param("a", nn.initializers.constant(2.0), ()) * x
+        return out if x.shape[1] == 1 and self.name != "critic" else out.sum(1)
+
+
+class Critic(nn.Module):
+    @nn.compact
+    def __call__(self, x, label=None, *, train=False):
+        return self.param("b", nn.initializers.constant(0.5), ()) * x.sum(1)
+
+
+def tiny(**changes):
+    gan = GAN(Scale(), Critic(), LOSSES["wasserstein"](), SGD, SGD, get_latent("normal", 1))
+    return dataclasses.replace(gan, **changes)
+
+
+def batch(n=4, seed=0):
+    return {"image": jnp.asarray(np.random.default_rng(seed).normal(size=(n, 1)), jnp.float32)}
+
+
+def mlp(shape=(2,), **changes):
+    generator, discriminator = MLPConfig(g_widths=(8,), d_widths=(8,)).build(shape, 0)
+    gan = GAN(generator, discriminator, LOSSES["non_saturating"](), SGD, SGD, get_latent("normal", 3))
+    return dataclasses.replace(gan, **changes)
+
+
+def latents(state, stream, n, dim=1):
+    key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), stream)
+    return get_latent("normal", dim).sample(keys.per_example(key, n), n)
+
+
+def test_one_step_by_hand():
+    """D ascends b (E x - a E z), then G ascends b' a E z' with fresh z', by plain gradient descent."""
+    gan, real = tiny(), batch()
+    state = init(gan, jax.random.key(0), real)
+    new, metrics = jax.jit(make_step(gan))(state, real)
+    z, fresh = latents(state, 0, 4).mean(), latents(state, 2, 4).mean()
+    x = real["image"].mean()
+    b = 0.5 + 0.1 * (x - 2.0 * z)
+    a = 2.0 + 0.1 * b * fresh
+    np.testing.assert_allclose(new.discriminator.params["b"], b, rtol=1e-5)
+    np.testing.assert_allclose(new.generator.params["a"], a, rtol=1e-5)
+    np.testing.assert_allclose(metrics["d/loss"], 0.5 * (2.0 * z - x), rtol=1e-5)
+    np.testing.assert_allclose(metrics["d/real_logits"], 0.5 * x, rtol=1e-5)
+    np.testing.assert_allclose(metrics["d/fake_logits"], z, rtol=1e-5)
+    np.testing.assert_allclose(metrics["d/grad_norm"], abs(2.0 * z - x), rtol=1e-5)
+    np.testing.assert_allclose(metrics["g/loss"], -b * 2.0 * fresh, rtol=1e-5)
+    np.testing.assert_allclose(metrics["g/grad_norm"], abs(b * fresh), rtol=1e-5)
+    np.testing.assert_allclose(new.ema["params"]["a"], 0.1 * 2.0 + 0.9 * a, rtol=1e-5)  # decay 1/10 at step 0
+    assert int(new.step) == 1
+    assert "d/accuracy" not in metrics  # the sign of a Wasserstein logit says nothing
+
+
+def test_reused_fakes_are_those_of_the_last_discriminator_update():
+    gan, real = tiny(reuse_fakes=True), batch()
+    state = init(gan, jax.random.key(0), real)
+    new, _ = jax.jit(make_step(gan))(state, real)
+    b = float(new.discriminator.params["b"])
+    np.testing.assert_allclose(
+        new.generator.params["a"], 2.0 + 0.1 * b * latents(state, 0, 4).mean(), rtol=1e-5
+    )
+
+
+def test_every_discriminator_update_takes_its_own_examples():
+    gan, real = tiny(d_steps=3), batch(12)
+    state = init(gan, jax.random.key(0), real)
+    new, metrics = jax.jit(make_step(gan))(state, real)
+    b = 0.5
+    for j in range(3):
+        b += 0.1 * (real["image"][j::3].mean() - 2.0 * latents(state, 2 * j, 4).mean())
+    np.testing.assert_allclose(new.discriminator.params["b"], b, rtol=1e-5)
+    np.testing.assert_allclose(
+        new.generator.params["a"], 2.0 + 0.1 * b * latents(state, 6, 4).mean(), rtol=1e-5
+    )
+    assert all(np.shape(value) == () for value in metrics.values())
+
+
+def test_penalties_are_weighted_added_and_reported():
+    """r1 of D(x) = b x is b^2 / 2: its gradient pulls b towards 0."""
+    real = batch()
+    plain, _ = jax.jit(make_step(tiny()))(init(tiny(), jax.random.key(0), real), real)
+    gan = tiny(penalties={"r1": (3.0, get_penalty("r1"))})
+    new, metrics = jax.jit(make_step(gan))(init(gan, jax.random.key(0), real), real)
+    np.testing.assert_allclose(metrics["d/r1"], 0.125, rtol=1e-5)
+    np.testing.assert_allclose(metrics["d/loss"], metrics["d/adversarial"] + 3 * 0.125, rtol=1e-5)
+    difference = new.discriminator.params["b"] - plain.discriminator.params["b"]
+    np.testing.assert_allclose(difference, -0.1 * 3.0 * 0.5, rtol=1e-4)
+
+
+def test_lazy_penalties_keep_their_count_in_the_state():
+    gan = tiny(penalties={"r1": (1.0, lazy(get_penalty("r1"), 2))})
+    state, seen = init(gan, jax.random.key(0), batch()), []
+    step = jax.jit(make_step(gan))
+    for _ in range(4):
+        state, metrics = step(state, batch())
+        seen.append(float(metrics["d/r1"]) > 0)
+    assert seen == [True, False, True, False]
+    assert int(state.aux["penalties"]["r1"]["count"]) == 4
+
+
+def test_the_generator_of_a_relativistic_game_sees_the_reals():
+    real = {"image": jax.random.normal(jax.random.key(5), (6, 2))}
+    gan = mlp(loss=LOSSES["relativistic_paired"](), d_optimizer=optax.sgd(0.0))
+    state = init(gan, jax.random.key(0), real)
+    _, metrics = jax.jit(make_step(gan))(state, real)
+    variables = {"params": state.discriminator.params}
+    fake = gan.generator.apply({"params": state.generator.params}, latents(state, 2, 6, 3))
+    gap = gan.discriminator.apply(variables, real["image"]) - gan.discriminator.apply(variables, fake)
+    np.testing.assert_allclose(metrics["g/loss"], jax.nn.softplus(gap).mean(), rtol=1e-5)
+
+
+def test_average_follows_its_schedule_and_holds_the_statistics():
+    generator, discriminator = DCGANConfig(width=2).build((8, 8, 1), 0)
+    gan = GAN(
+        generator,
+        discriminator,
+        LOSSES["hinge"](),
+        SGD,
+        SGD,
+        get_latent("normal", 3),
+        ema_decay=ema_schedule(0.75),
+    )
+    real = {"image": jnp.zeros((4, 8, 8, 1))}
+    state = init(gan, jax.random.key(0), real)
+    new, _ = jax.jit(make_step(gan))(state, real)
+    for old, now, average in zip(
+        jax.tree.leaves((state.generator.params, state.generator.stats)),
+        jax.tree.leaves((new.generator.params, new.generator.stats)),
+        jax.tree.leaves((new.ema["params"], {"batch_stats": new.ema["batch_stats"]})),
+        strict=True,
+    ):
+        np.testing.assert_allclose(average, 0.1 * old + 0.9 * now, rtol=1e-4, atol=1e-6)
+    assert [round(float(ema_schedule(0.75)(s)), 3) for s in (0, 2, 98, 10**6)] == [0.1, 0.25, 0.75, 0.75]
+    assert float(ema_schedule(0.75, ramp_up=False)(0)) == 0.75
+
+
+def test_batch_statistics_are_updated_by_reals_then_fakes_once_a_step():
+    generator, discriminator = DCGANConfig(width=2).build((16, 16, 1), 0)
+    gan = GAN(generator, discriminator, LOSSES["hinge"](), SGD, SGD, get_latent("normal", 3))
+    real = {"image": jax.random.normal(jax.random.key(3), (4, 16, 16, 1))}
+    state = init(gan, jax.random.key(0), real)
+    new, _ = jax.jit(make_step(gan))(state, real)
+    d = gan.discriminator
+    variables = {"params": state.discriminator.params, **state.discriminator.stats}
+    _, stats = d.apply(variables, real["image"], train=True, mutable=["batch_stats"])
+    fake = gan.generator.apply(
+        {"params": state.generator.params, **state.generator.stats},
+        latents(state, 0, 4, 3),
+        train=True,
+        mutable=["batch_stats"],
+    )[0]
+    _, stats = d.apply({**variables, **stats}, fake, train=True, mutable=["batch_stats"])
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), new.discriminator.stats, stats
+    )
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_trains_with_one_trace(name):
+    traces = []
+
+    def counted(state, batch):
+        traces.append(1)
+        return make_step(gan)(state, batch)
+
+    gan = mlp((4, 4, 1), loss=LOSSES[name](), penalties={"gp": (10.0, get_penalty("gradient_penalty"))})
+    step = jaxgan.compile_step(counted)
+    state = init(gan, jax.random.key(0), {"image": jnp.zeros((6, 4, 4, 1))})
+    for i in range(3):
+        before = jax.tree.map(np.asarray, (state.generator.params, state.discriminator.params))
+        state, metrics = step(state, {"image": jax.random.normal(jax.random.key(i), (6, 4, 4, 1))})
+        after = (state.generator.params, state.discriminator.params)
+        assert all(np.isfinite(value) for value in metrics.values())
+        for old, new in zip(before, after, strict=True):
+            assert any(
+                (a != b).any() for a, b in zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True)
+            )
+    assert len(traces) == 1
+
+
+def test_a_step_moves_nothing_between_host_and_device():
+    gan = mlp()
+    state = init(gan, jax.random.key(0), {"image": jnp.zeros((4, 2))})
+    step, real = jaxgan.compile_step(make_step(gan)), jnp.ones((4, 2))
+    state, _ = step(state, {"image": real})
+    with jax.transfer_guard("disallow"):
+        state, metrics = step(state, {"image": real})
+    assert np.isfinite(metrics["d/loss"])
+
+
+def test_golden_step():
+    """Values of one step of a small DCGAN, as committed. If this fails and you meant to change the
+    algorithm, its random streams or its initialisation, say so in CHANGELOG.md and replace the numbers."""
+    generator, discriminator = DCGANConfig(width=4).build((12, 12, 1), 0)
+    adam = optax.adam(2e-3, 0.5)
+    gan = GAN(
+        generator,
+        discriminator,
+        LOSSES["non_saturating"](),
+        adam,
+        adam,
+        get_latent("normal", 6),
+        penalties={"gp": (1.0, get_penalty("gradient_penalty"))},
+        d_steps=2,
+    )
+    real = {"image": jnp.cos(jnp.arange(8 * 144, dtype=jnp.float32)).reshape(8, 12, 12, 1)}
+    state = init(gan, jax.random.key(1), real)
+    step = jaxgan.compile_step(make_step(gan))
+    for _ in range(2):
+        state, metrics = step(state, real)
+    got = {name: float(value) for name, value in metrics.items()}
+    got["g_sum"] = float(sum(jnp.abs(leaf).sum() for leaf in jax.tree.leaves(state.generator.params)))
+    got["ema_sum"] = float(sum(jnp.abs(leaf).sum() for leaf in jax.tree.leaves(state.ema)))
+    expected = {
+        "d/accuracy": 0.5625,
+        "d/adversarial": 1.3454202,
+        "d/fake_logits": -0.0006369,
+        "d/gp": 0.1520167,
+        "d/grad_norm": 5.4075379,
+        "d/loss": 1.4974369,
+        "d/real_logits": 0.085568,
+        "g/grad_norm": 1.2414112,
+        "g/loss": 0.6997744,
+        "g_sum": 27.719139,
+        "ema_sum": 37.659298,
+    }
+    assert got.keys() == expected.keys(), got
+    for name, value in expected.items():
+        np.testing.assert_allclose(got[name], value, rtol=2e-3, atol=2e-5, err_msg=f"{name}: {got}")
+
+
+def test_the_static_half_is_hashable_and_the_state_is_arrays():
+    gan = tiny(penalties={"r1": (1.0, get_penalty("r1"))})
+    assert hash(gan) == hash(dataclasses.replace(gan))
+    assert gan == dataclasses.replace(gan)
+    assert gan != dataclasses.replace(gan, d_steps=2)
+    state = init(tiny(), jax.random.key(0), batch())
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state))
+
+
+def test_bad_input_is_named():
+    gan = tiny(d_steps=3)
+    state = init(gan, jax.random.key(0), batch())
+    with pytest.raises(InputError, match="batch: expected a multiple of d_steps=3 examples.*got 4"):
+        make_step(gan)(state, batch(4))
+    with pytest.raises(InputError, match="batch: expected float32 examples .*, got uint8"):
+        make_step(gan)(state, {"image": jnp.zeros((6, 1), jnp.uint8)})
+    with pytest.raises(InputError, match="d_steps: expected at least 1"):
+        tiny(d_steps=0)
+    with pytest.raises(InputError, match="decay: expected 0 <= decay < 1, got 1"):
+        ema_schedule(1)

@@ -1,0 +1,46 @@
+"""Priors: moments, support, and numbers that belong to an example."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxgan import InputError
+from jaxgan.common import keys
+from jaxgan.models.latents import LATENTS, get_latent
+
+
+@pytest.mark.parametrize("name", LATENTS)
+def test_moments(name):
+    z = np.asarray(get_latent(name, 8).sample(jax.random.key(0), 20000))
+    assert z.shape == (20000, 8)
+    assert z.dtype == np.float32
+    np.testing.assert_allclose(z.mean(0), 0, atol=0.04)
+    variance = {"uniform": 1 / 3}.get(name, 1.0)
+    np.testing.assert_allclose(np.cov(z.T), variance * np.eye(8), atol=0.04)
+
+
+def test_supports():
+    uniform = get_latent("uniform", 3).sample(jax.random.key(1), 5000)
+    assert -1 <= uniform.min() < -0.99
+    assert 0.99 < uniform.max() < 1
+    sphere = np.asarray(get_latent("sphere", 5).sample(jax.random.key(1), 100))
+    np.testing.assert_allclose(np.linalg.norm(sphere, axis=1), np.sqrt(5), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", LATENTS)
+def test_a_row_depends_on_its_index_only(name):
+    latent, key = get_latent(name, 4), jax.random.key(2)
+    whole = latent.sample(key, 12)
+    np.testing.assert_array_equal(latent.sample(key, 5), whole[:5])
+    share = latent.sample(keys.per_example(key, 4, first=8), 4)
+    np.testing.assert_array_equal(share, whole[8:])
+    assert len(np.unique(whole[:, 0])) == 12
+
+
+def test_bad_input_is_named():
+    with pytest.raises(InputError, match="unknown latent 'norml'; did you mean 'normal'"):
+        get_latent("norml", 3)
+    with pytest.raises(InputError, match="dim: expected at least 1 latent coordinate, got 0"):
+        get_latent("sphere", 0)
+    with pytest.raises(InputError, match=r"key: expected one key or 3 of them, got keys of shape \(2,\)"):
+        keys.per_example(jax.random.split(jax.random.key(0), 2), 3)

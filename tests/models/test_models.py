@@ -1,0 +1,310 @@
+"""Networks: shapes for any image, precision, initialisation, labels."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgan import GAN, InputError, init, make_step
+from jaxgan.losses import get_loss
+from jaxgan.models import MODELS, DCGANConfig, MLPConfig
+from jaxgan.models.dcgan import stage_sizes, stage_widths
+from jaxgan.models.latents import get_latent
+from jaxgan.models.layers import BatchNorm, DownConv, SpectralNorm, UpConv
+
+SIZES = [(28, 28, 1), (32, 32, 3), (64, 64, 3), (100, 100, 1), (9, 23, 2), (40, 16, 3), (1, 1, 1), (7, 5, 1)]
+SMALL = {"mlp": MLPConfig(g_widths=(8,), d_widths=(8,)), "dcgan": DCGANConfig(width=2)}
+
+
+def build(config, shape, n_classes=0):
+    generator, discriminator = config.build(shape, n_classes)
+    z, x = jnp.ones((3, 4)), jnp.ones((3, *shape))
+    label = jnp.asarray([0, 1, 1]) if n_classes else None
+    g = generator.init(jax.random.key(0), z, label, train=True)
+    d = discriminator.init(jax.random.key(1), x, label, train=True)
+    return generator, g, discriminator, d, z, x, label
+
+
+@pytest.mark.parametrize("shape", SIZES, ids=str)
+@pytest.mark.parametrize("name", MODELS)
+def test_every_architecture_makes_and_judges_images_of_any_size(name, shape):
+    generator, discriminator = SMALL[name].build(shape, 0)
+    key = jax.random.key(0)
+    fake = jax.eval_shape(lambda z: generator.init_with_output(key, z, train=True)[0], jnp.ones((3, 4)))
+    assert fake.shape == (3, *shape)
+    assert fake.dtype == jnp.float32
+    logits = jax.eval_shape(
+        lambda x: discriminator.init_with_output(key, x, train=True)[0], jnp.ones((3, *shape))
+    )
+    assert logits.shape == (3,)
+    assert logits.dtype == jnp.float32
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", MODELS)
+def test_bfloat16_computes_and_float32_is_kept(name, dtype):
+    config = dataclasses.replace(SMALL[name], dtype=dtype)
+    generator, g, discriminator, d, z, x, _ = build(config, (8, 8, 1))
+    assert {leaf.dtype for leaf in jax.tree.leaves((g, d))} == {jnp.dtype("float32")}
+    jaxpr = str(jax.make_jaxpr(lambda g, z: generator.apply(g, z))(g, z))
+    assert ("bf16" in jaxpr) == (dtype == "bfloat16")
+    assert generator.apply(g, z).dtype == discriminator.apply(d, x).dtype == jnp.float32
+
+
+def test_generated_images_are_bounded_and_points_are_not():
+    for name in MODELS:
+        generator, g, *_ = build(SMALL[name], (8, 8, 1))
+        assert jnp.abs(generator.apply(g, 1e3 * jax.random.normal(jax.random.key(1), (50, 4)))).max() <= 1
+    generator, g, *_ = build(SMALL["mlp"], (2,))
+    points = generator.apply(g, 1e3 * jax.random.normal(jax.random.key(1), (50, 4)))
+    assert points.shape == (50, 2)
+    assert jnp.abs(points).max() > 10
+
+
+def test_dcgan_halves_to_at_most_seven_pixels_and_doubles_channels():
+    assert stage_sizes(28, 28) == [(28, 28), (14, 14), (7, 7), (4, 4)]
+    assert stage_sizes(32, 32)[-1] == stage_sizes(64, 64)[-1] == (4, 4)
+    assert stage_sizes(100, 60) == [(100, 60), (50, 30), (25, 15), (13, 8), (7, 4)]
+    assert stage_sizes(1, 1) == [(1, 1), (1, 1)]
+    assert stage_widths(5, 64) == [64, 128, 256, 512, 512]
+
+
+def test_dcgan_weights_start_from_the_papers_distribution():
+    _, g, _, d, *_ = build(DCGANConfig(width=32), (32, 32, 3))
+    for variables in (g, d):
+        for path, leaf in jax.tree_util.tree_leaves_with_path(variables["params"]):
+            name = jax.tree_util.keystr(path)
+            if "kernel" in name and leaf.size > 2000:
+                assert abs(float(leaf.std()) - 0.02) < 0.002, name
+                assert abs(float(leaf.mean())) < 0.002, name
+            elif "scale" in name:
+                assert abs(float(leaf.mean()) - 1) < 0.02, name
+
+
+def test_conditional_networks_use_their_labels():
+    generator, g, discriminator, d, z, x, label = build(DCGANConfig(width=2, conditional=True), (8, 8, 1), 3)
+    z = z.at[:].set(z[0])
+    images = generator.apply(g, z, label)
+    assert jnp.abs(images[0] - images[1]).max() > 1e-6
+    np.testing.assert_allclose(images[1], images[2], atol=1e-6)
+    logits = discriminator.apply(d, x, label)
+    assert logits[0] != logits[1]
+    assert logits[1] == logits[2]
+    with pytest.raises(InputError, match="label: expected class indices below 3"):
+        generator.apply(g, z)
+
+
+def test_projection_is_the_inner_product_of_embedding_and_features():
+    _, _, discriminator, d, _, x, _ = build(DCGANConfig(width=2, conditional=True), (8, 8, 1), 3)
+    plain, _ = DCGANConfig(width=2).build((8, 8, 1), 0)[1], None
+    shared = {k: v for k, v in d["params"].items() if not k.startswith("Embed")}
+    base = plain.apply({**d, "params": shared}, x)
+    double = jax.tree.map(lambda e: 2 * e, d["params"]["Embed_0"])
+    label = jnp.asarray([0, 1, 2])
+    once = discriminator.apply(d, x, label) - base
+    twice = discriminator.apply({**d, "params": {**d["params"], "Embed_0": double}}, x, label) - base
+    np.testing.assert_allclose(twice, 2 * once, rtol=1e-4)
+    assert jnp.abs(once).max() > 0
+
+
+def test_batch_norm_against_its_definition():
+    x = 3 + 2 * jax.random.normal(jax.random.key(0), (64, 5, 5, 3))
+    layer = BatchNorm(momentum=0.9)
+    variables = layer.init(jax.random.key(1), x, True)
+    y, new = layer.apply(variables, x, True, mutable=["batch_stats"])
+    mean, var = np.asarray(x).mean((0, 1, 2)), np.asarray(x).var((0, 1, 2))
+    np.testing.assert_allclose(y, (x - mean) / np.sqrt(var + 1e-5), atol=2e-5)
+    np.testing.assert_allclose(new["batch_stats"]["mean"], 0.1 * mean, rtol=1e-5)
+    np.testing.assert_allclose(new["batch_stats"]["var"], 0.9 + 0.1 * var, rtol=1e-4)
+    evaluated = layer.apply({**variables, **new}, x, False)
+    stats = new["batch_stats"]
+    np.testing.assert_allclose(
+        evaluated, (x - stats["mean"]) / np.sqrt(stats["var"] + 1e-5), rtol=1e-4, atol=1e-5
+    )
+
+
+KERNELS = nn.initializers.normal(1.0)
+LAYERS = {
+    "dense": (lambda: nn.Dense(5, kernel_init=KERNELS), (4, 7), lambda kernel: kernel.T),
+    "down": (
+        lambda: DownConv(5, kernel_init=KERNELS),
+        (2, 6, 5, 3),
+        lambda kernel: kernel.reshape(5, -1),  # [out, 4, 4, in]
+    ),
+    "up": (
+        lambda: UpConv(2, (6, 5), kernel_init=KERNELS),
+        (2, 3, 3, 4),
+        lambda kernel: np.moveaxis(kernel, -1, 0).reshape(2, -1),  # [in, 4, 4, out]
+    ),
+}
+
+
+class Normalised(nn.Module):
+    """A layer with spectral normalisation."""
+
+    make: object
+
+    @nn.compact
+    def __call__(self, x, train):
+        return SpectralNorm(self.make())(x, train)
+
+
+def normalised(name):
+    make, shape, matrix = LAYERS[name]
+    x = jax.random.normal(jax.random.key(1), shape)
+    layer = Normalised(make)
+    return layer, jax.jit(layer.init, static_argnums=2)(jax.random.key(0), x, True), x, make(), matrix
+
+
+def converged(module, variables, x, calls=300):
+    def call(spectral, _):
+        variables_now = {**variables, "spectral": spectral}
+        return module.apply(variables_now, x, train=True, mutable=["spectral"])[1]["spectral"], None
+
+    return {**variables, "spectral": jax.lax.scan(call, variables["spectral"], length=calls)[0]}
+
+
+def scaled_kernel(variables, factor):
+    (name, params), *others = variables["params"].items()
+    assert not others
+    return {"params": {**params, "kernel": factor * params["kernel"]}}, name
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_spectral_norm_divides_by_the_largest_singular_value(name):
+    layer, variables, x, plain, matrix = normalised(name)
+    params = next(iter(variables["params"].values()))
+    sigma = np.linalg.svd(matrix(np.asarray(params["kernel"], np.float64)), compute_uv=False)[0]
+    expected = plain.apply(scaled_kernel(variables, 1 / sigma)[0], x)
+    after = converged(layer, variables, x)
+    trained, _ = layer.apply(after, x, train=True, mutable=["spectral"])
+    np.testing.assert_allclose(trained, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(layer.apply(after, x, train=False), trained, rtol=1e-5, atol=1e-6)
+    far = np.abs(np.asarray(layer.apply(variables, x, train=False)) - expected).max()
+    assert far > 1e-2  # one call is not enough
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_one_training_call_is_one_power_iteration(name):
+    layer, variables, x, plain, matrix = normalised(name)
+    kernel = next(iter(variables["params"].values()))["kernel"]
+    w = matrix(np.asarray(kernel, np.float64))
+    (u,) = jax.tree.leaves(variables["spectral"])
+    v = u @ w / np.linalg.norm(u @ w)
+    new = w @ v / np.linalg.norm(w @ v)
+    trained, state = layer.apply(variables, x, train=True, mutable=["spectral"])
+    np.testing.assert_allclose(jax.tree.leaves(state)[0], new, rtol=1e-5, atol=1e-6)
+    expected = plain.apply(scaled_kernel(variables, 1 / (new @ w @ v))[0], x)
+    np.testing.assert_allclose(trained, expected, rtol=1e-4, atol=1e-5)
+    evaluated, state = layer.apply(variables, x, train=False, mutable=["spectral"])
+    np.testing.assert_array_equal(jax.tree.leaves(state)[0], u)
+    expected = plain.apply(scaled_kernel(variables, 1 / (u @ w @ v))[0], x)
+    np.testing.assert_allclose(evaluated, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_spectral_norm_passes_gradients_through_sigma_but_not_through_its_vectors():
+    """Of sum R * W / (u^T W v) in W: R / sigma - (R * W).sum() / sigma^2 u v^T."""
+    layer, variables, x, *_ = normalised("dense")
+    w = np.asarray(variables["params"]["Dense_0"]["kernel"], np.float64).T
+    (u,) = jax.tree.leaves(variables["spectral"])
+    v = u @ w / np.linalg.norm(u @ w)
+    u = w @ v / np.linalg.norm(w @ v)
+    sigma = u @ w @ v
+    total = lambda params: layer.apply({**variables, "params": params}, x, True, mutable=["spectral"])[
+        0
+    ].sum()
+    got = jax.grad(total)(variables["params"])["Dense_0"]["kernel"].T
+    r = np.ones((5, 1)) * np.asarray(x, np.float64).sum(0)
+    expected = r / sigma - (r * w).sum() / sigma**2 * np.outer(u, v)
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_spectral_norm_leaves_a_kernel_of_zeros_alone():
+    layer, variables, x, *_ = normalised("dense")
+    zeros = jax.tree.map(jnp.zeros_like, variables["params"])
+    total = lambda params: layer.apply({**variables, "params": params}, x, True, mutable=["spectral"])[
+        0
+    ].sum()
+    value, gradient = jax.value_and_grad(total)(zeros)
+    assert value == 0
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_spectral_norm_keeps_the_parameters_and_their_start(name):
+    """Same names, same values; its vectors are drawn from the key of the parameters."""
+    with_it = dataclasses.replace(SMALL[name], d_spectral_norm=True)
+    *_, plain, _, _, _ = build(SMALL[name], (8, 8, 1))
+    *_, d, _, _, _ = build(with_it, (8, 8, 1))
+    *_, again, _, _, _ = build(with_it, (8, 8, 1))
+    assert "spectral" not in plain
+    jax.tree.map(np.testing.assert_array_equal, plain, {key: d[key] for key in plain})
+    jax.tree.map(np.testing.assert_array_equal, d, again)
+    kernels = [p for p, _ in jax.tree_util.tree_leaves_with_path(d["params"]) if "kernel" in str(p)]
+    vectors = jax.tree.leaves(d["spectral"])
+    assert len(vectors) == len(kernels)
+    np.testing.assert_allclose([np.linalg.norm(u) for u in vectors], 1, rtol=1e-5)
+
+
+def test_a_spectrally_normalised_mlp_is_1_lipschitz_and_a_plain_one_is_not():
+    config = MLPConfig(d_widths=(32, 16), d_spectral_norm=True)
+    discriminator = config.build((6,), 0)[1]
+    a, b = jax.random.normal(jax.random.key(2), (2, 1000, 6))
+    variables = discriminator.init(jax.random.key(3), a, train=True)
+    variables = {**variables, "params": jax.tree.map(lambda x: 5 * x, variables["params"])}
+    after = converged(discriminator, variables, a[:2])
+    slope = lambda of: float(jnp.max(jnp.abs(of(a) - of(b)) / jnp.linalg.norm(a - b, axis=1)))
+    assert 0.05 < slope(lambda x: discriminator.apply(after, x)) <= 1 + 1e-4
+    plain = dataclasses.replace(config, d_spectral_norm=False).build((6,), 0)[1]
+    assert slope(lambda x: plain.apply({"params": variables["params"]}, x)) > 2
+
+
+def test_spectral_vectors_move_with_training_by_an_iteration_a_pass():
+    """They are statistics of the discriminator: two passes, on reals and on fakes, are two iterations."""
+    generator, discriminator = MLPConfig(g_widths=(4,), d_widths=(8,), d_spectral_norm=True).build((2,), 0)
+    sgd = optax.sgd(0.1)
+    gan = GAN(generator, discriminator, get_loss("hinge"), sgd, sgd, get_latent("normal", 3))
+    batch = {"image": jax.random.normal(jax.random.key(0), (4, 2))}
+    state = init(gan, jax.random.key(1), batch)
+    new, _ = jax.jit(make_step(gan))(state, batch)
+    before = {"params": state.discriminator.params, **state.discriminator.stats}
+    twice = converged(discriminator, before, batch["image"], calls=2)["spectral"]
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+        new.discriminator.stats["spectral"],
+        twice,
+    )
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_discriminators_may_give_several_logits(name):
+    config = dataclasses.replace(SMALL[name], d_logits=5)
+    *_, discriminator, d, _, x, _ = build(config, (8, 8, 1))
+    logits, _ = discriminator.apply(d, x, train=True, mutable=True)
+    assert logits.shape == (3, 5)
+    assert logits.dtype == jnp.float32
+    assert len(np.unique(logits[0])) == 5
+
+
+def test_bad_input_is_named():
+    for config in SMALL.values():
+        with pytest.raises(InputError, match="d_logits: expected at least 1 logit an example, got 0"):
+            dataclasses.replace(config, d_logits=0).build((8, 8, 1), 0)
+    with pytest.raises(InputError, match="d_logits: expected 1 for a conditional dcgan, .*, got 2"):
+        DCGANConfig(conditional=True, d_logits=2).build((8, 8, 1), 3)
+    with pytest.raises(InputError, match="dtype: expected 'float32' or 'bfloat16', got 'float16'"):
+        MLPConfig(dtype="float16").build((8, 8, 1), 0)
+    with pytest.raises(InputError, match="unknown activation 'rellu'; did you mean 'relu'"):
+        MLPConfig(activation="rellu").build((8, 8, 1), 0)
+    with pytest.raises(InputError, match=r"a dcgan needs images.*got examples of shape \(2,\)"):
+        DCGANConfig().build((2,), 0)
+    with pytest.raises(InputError, match="conditional: expected data with class labels"):
+        DCGANConfig(conditional=True).build((8, 8, 1), 0)
+    with pytest.raises(InputError, match="width: expected at least 1 channel"):
+        DCGANConfig(width=0).build((8, 8, 1), 0)
+    with pytest.raises(InputError, match="g_widths: expected widths of at least 1"):
+        MLPConfig(g_widths=(8, 0)).build((8, 8, 1), 0)

@@ -1,0 +1,537 @@
+"""The loop: interrupted anywhere it ends with the same bits; it stops with a reason; it learns."""
+
+import dataclasses
+import json
+import os
+import signal
+import threading
+import time
+
+import jax
+import numpy as np
+import pytest
+from helpers import arrays, command, same_arrays, small, small_dcgan
+
+from jaxgan import InputError
+from jaxgan.config.config import to_json
+from jaxgan.config.groups import ComputeConfig, DataConfig
+from jaxgan.config.moves import AdamConfig, PenaltyConfig
+from jaxgan.config.presets import get_preset
+from jaxgan.models import MLPConfig
+from jaxgan.runs.checkpoint import SaveError
+from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.opened import load
+from jaxgan.train.clock import grid_steps
+from jaxgan.train.loop import train
+from jaxgan.train.program import steps_per_dispatch
+from jaxgan.train.resume import resume
+from jaxgan.train.setup import set_up
+from jaxgan.train.stops import Diverged, Stopped
+
+
+def numbers(record):
+    """What a record says of the training, without its speed."""
+    return {k: v for k, v in record.items() if not isinstance(v, str) and k != "images_per_second"}
+
+
+def interrupt_at(monkeypatch, step):
+    """SIGINT as from a keyboard, while the loop is at `step`."""
+    from jaxgan.train import loop as module
+
+    update = module.Progress.update
+
+    def interrupting(self, record, best):
+        update(self, record, best)
+        if record["step"] == step:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+
+    monkeypatch.setattr(module.Progress, "update", interrupting)
+
+
+@pytest.mark.parametrize("make", [small, small_dcgan], ids=["mlp", "dcgan"])
+def test_stopping_and_resuming_changes_no_bit(tmp_path, monkeypatch, make):
+    whole = train(make(tmp_path / "whole"))
+    interrupt_at(monkeypatch, 20)
+    with pytest.raises(Stopped) as stopped:
+        train(make(tmp_path / "parts"))
+    monkeypatch.undo()
+    part = stopped.value.folder
+    assert 20 < stopped.value.step <= 30
+    assert part.read("run.json")["status"] == "stopped"
+    resume(part)
+    same_arrays(arrays(whole, 40), arrays(part, 40))
+    timeless = lambda folder: [
+        {k: v for k, v in record.items() if k != "images_per_second"}
+        for record in folder.records()
+        if record["step"] % 10 == 0
+    ]
+    kept = [r for r in timeless(part) if r["step"] != stopped.value.step or stopped.value.step == 30]
+    assert [r["step"] for r in kept] == [10, 20, 30, 40]
+    for ours, theirs in zip(timeless(whole), kept, strict=True):
+        if ours["step"] != 30:  # the record after the stop is a mean over fewer steps
+            assert ours == theirs
+    assert whole.read("scores.json") == part.read("scores.json")
+    for name in ("step-0000000.png", "step-0000020.png", "step-0000040.png", "reals.png"):
+        assert (whole.samples / name).read_bytes() == (part.samples / name).read_bytes()
+    assert part.read("run.json")["status"] == "finished"
+
+
+def test_sigkill_at_random_moments_changes_no_bit(tmp_path):
+    """Killed without warning, twice, wherever it happens to be."""
+    config = small(tmp_path, steps=400, checkpoint_every=20, evaluate_every=200, sample_every=200)
+    whole = train(config)
+    flags = ["--steps", 400, "--checkpoint-every", 20, "--evaluate-every", 200, "--sample-every", 200]
+    flags += [
+        "--batch-size",
+        8,
+        "--log-every",
+        10,
+        "--health.no-enabled",
+        "--quick-n",
+        150,
+        "--final-n",
+        150,
+        "--data.split",
+        "test",
+    ]
+    flags += [
+        "--model.g-widths",
+        16,
+        "--model.d-widths",
+        16,
+        "--compute.devices",
+        1,
+        "--out",
+        tmp_path / "killed",
+    ]
+    folder = RunFolder(tmp_path / "killed" / "00000-mlp-mnist")
+    process = command("train", "mlp-mnist", *flags)
+    rng = np.random.default_rng()
+    for _ in range(2):
+        wanted = len(folder.records()) + 2
+        deadline = time.monotonic() + 120
+        while len(folder.records()) < wanted and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(float(rng.uniform(0, 0.2)))
+        process.kill()
+        process.communicate()
+        process = command("resume", folder.path)
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    same_arrays(arrays(whole, 400), arrays(folder, 400))
+    assert [r["step"] for r in folder.records() if "score" in r] == [200, 400]
+    assert whole.read("scores.json") == folder.read("scores.json")
+
+
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_save_and_say_how_to_go_on(tmp_path, signum, status):
+    process = command(
+        "train", "toy-ring", "--out", tmp_path, "--steps", 10**6, "--log-every", 10, "--batch-size", 16,
+        "--model.g-widths", 8, "--model.d-widths", 8,
+    )  # fmt: skip
+    metrics = tmp_path / "00000-toy-ring" / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while not metrics.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signum)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == status, err
+    assert f"go on with: jaxgan resume {tmp_path / '00000-toy-ring'}" in out
+    assert "Traceback" not in out + err
+    folder = RunFolder(tmp_path / "00000-toy-ring")
+    assert load(folder.path).step == folder.records()[-1]["step"]
+    assert folder.report.exists()
+
+
+def test_runs_repeat_and_seeds_differ(tmp_path):
+    a, b = (train(small(tmp_path)) for _ in range(2))
+    c = train(small(tmp_path, seed=1))
+    assert [f.path.name for f in (a, b, c)] == [f"0000{i}-mlp-mnist" for i in range(3)]
+    same_arrays(arrays(a, 40), arrays(b, 40))
+    kernel = ".generator.params['out']['kernel']"
+    assert (arrays(a, 40)[kernel] != arrays(c, 40)[kernel]).any()
+
+
+@pytest.mark.parametrize("how", ["jit", "pmap"])
+def test_training_on_four_devices_is_training_on_one(tmp_path, how):
+    def final(devices, how):
+        sgd_like = AdamConfig(1e-3, 0.5, eps=1e-2)  # a large eps: Adam's own amplifies rounding
+        config = small(tmp_path / f"{devices}{how}", compute=ComputeConfig(devices, how), steps=10)
+        folder = train(dataclasses.replace(config, g_optimizer=sgd_like, d_optimizer=sgd_like))
+        return folder.records()[-1]
+
+    one, four = numbers(final(1, "jit")), numbers(final(4, how))
+    assert four == pytest.approx(one, rel=1e-3, abs=1e-5)
+
+
+def test_several_steps_in_one_dispatch_are_the_same_steps(tmp_path):
+    records = []
+    for repeat in (1, 10):
+        config = small(tmp_path / str(repeat), compute=ComputeConfig(1, "jit", repeat))
+        records.append(numbers(train(config).records()[-1]))
+    assert records[1] == pytest.approx(records[0], rel=1e-3)
+
+
+def test_how_many_steps_are_dispatched(tmp_path):
+    setup = set_up(small(tmp_path))
+    auto = lambda config, backend: steps_per_dispatch(config, setup.pipeline, backend)
+    assert auto(small(tmp_path), "cpu") == 10  # a divisor of 40 steps and intervals of 10 and 20
+    assert auto(small_dcgan(tmp_path), "cpu") == 1
+    assert auto(small_dcgan(tmp_path), "gpu") == 10
+    assert auto(small(tmp_path, steps=37), "gpu") == 1
+    with pytest.raises(InputError, match="steps_per_dispatch: expected a divisor of all intervals"):
+        auto(small(tmp_path, compute=ComputeConfig(1, "jit", 7)), "cpu")
+
+
+def test_grids_double_up_to_their_interval(tmp_path):
+    config = small(tmp_path, sample_every=1000)
+    assert sorted(grid_steps(config, 1)) == [16, 32, 64, 128, 256, 512]
+    assert sorted(grid_steps(config, 10)) == [20, 40, 80, 160, 320, 640]
+
+
+def test_a_run_leaves_everything(tmp_path):
+    config = small(tmp_path, "cdcgan-mnist", model=get_preset("cdcgan-mnist").model)
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, width=2))
+    folder = train(config, ["jaxgan", "train", "cdcgan-mnist"])
+    record = folder.records()[-1]
+    assert record["images"] == 40 * 8
+    assert {"d/loss", "g/loss", "d/accuracy", "d/grad_norm", "g/grad_norm", "score"} <= record.keys()
+    assert json.loads((folder.path / "config.json").read_text()) == json.loads(json.dumps(to_json(config)))
+    run = folder.read("run.json")
+    assert run["status"] == "finished"
+    assert run["command"] == "jaxgan train cdcgan-mnist"
+    assert run["data"]["fingerprint"]
+    assert run["environment"]["packages"]["jax"] == jax.__version__
+    scores = folder.read("scores.json")
+    assert scores["main"] == "fd_mnist_cnn"
+    assert scores["final"]["step"] == 40
+    assert sum(scores["final"]["class_histogram"]) == 150
+    assert scores["best"]["step"] in (20, 40)
+    assert list((folder.path / "tensorboard").glob("events*"))
+    names = sorted(p.name for p in folder.samples.iterdir())
+    assert names == [
+        "reals.png",
+        "step-0000000.png",
+        "step-0000016.png",
+        "step-0000020.png",
+        "step-0000040.png",
+    ]
+
+
+def test_the_newest_two_and_the_best_checkpoint_are_kept(tmp_path, monkeypatch):
+    from jaxgan.metrics.evaluator import ImageEvaluator
+
+    falling = iter([5.0, 1.0, 3.0, 4.0])
+    monkeypatch.setattr(ImageEvaluator, "quick", lambda self, generate, n: next(falling))
+    folder = train(small(tmp_path, steps=80))
+    assert sorted(int(p.name) for p in (folder.path / "checkpoints").iterdir() if p.name.isdigit()) == [
+        40,
+        70,
+        80,
+    ]
+    assert load(folder.path, "best").step == 40
+    assert load(folder.path).step == 80
+    assert folder.read("scores.json")["best"]["step"] == 40
+    with pytest.raises(InputError, match=r"checkpoint: expected one of \[40, 70, 80\]"):
+        load(folder.path, 30)
+
+
+def test_resuming_from_an_odd_step_keeps_to_the_intervals(tmp_path):
+    """A run of 25 steps, one at a time, and then to 40 with the program of 10 steps that fits all intervals."""
+    folder = train(small(tmp_path, steps=25))
+    resume(folder, steps=40)
+    whole = train(small(tmp_path / "whole"))
+    assert set_up(folder.config()).steps_per_dispatch == 10
+    assert [r["step"] for r in folder.records()] == [10, 20, 25, 30, 40]
+    same_arrays(arrays(folder, 40), arrays(whole, 40))
+
+
+def test_a_signal_while_scoring_stops_and_resuming_scores(tmp_path, monkeypatch):
+    from jaxgan.train import loop as module
+
+    def interrupted(self, variables):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+        return {}
+
+    monkeypatch.setattr(module.Loop, "_score", interrupted)
+    with pytest.raises(Stopped) as stopped:
+        train(small(tmp_path))
+    monkeypatch.undo()
+    folder = stopped.value.folder
+    assert (stopped.value.signum, stopped.value.step) == (signal.SIGTERM, 40)
+    assert folder.read("run.json")["status"] == "stopped"
+    assert not (folder.path / "scores.json").exists()
+    resume(folder)
+    assert folder.read("scores.json")["final"]["step"] == 40
+    assert folder.read("run.json")["status"] == "finished"
+
+
+def test_a_damaged_meta_is_a_damaged_checkpoint(tmp_path):
+    folder = train(small(tmp_path))
+    expected = arrays(folder, 40)
+    meta = folder.path / "checkpoints" / "40" / "meta"
+    for file in meta.rglob("*"):
+        if file.is_file():
+            file.write_text("{")
+    resume(folder)
+    assert (folder.path / "checkpoints-broken" / "40").is_dir()
+    same_arrays(arrays(folder, 40), expected)
+
+
+def test_an_unwritable_cache_loses_no_scores(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("JAXGAN_CACHE", str(tmp_path / "file" / "cache"))
+    folder = train(small(tmp_path, steps=10))
+    assert folder.read("scores.json")["final"]["scores"]["fd_mnist_cnn"]["floor"] > 0
+
+
+def test_pmap_takes_the_devices_it_is_given(tmp_path):
+    setup = set_up(small(tmp_path, compute=ComputeConfig(1, "pmap")))
+    assert setup.mesh.size == 1
+
+
+def test_other_data_are_not_scored(tmp_path):
+    from jaxgan.runs.evaluation import evaluate_run
+
+    folder = train(small(tmp_path, steps=10))
+    run = folder.read("run.json")
+    folder.write("run.json", {**run, "data": {**run["data"], "fingerprint": "0" * 64}})
+    with pytest.raises(InputError, match="data.source: 'mnist:test' has changed since the run began"):
+        evaluate_run(folder.path, "last", 100)
+
+
+# --- how it ends badly --------------------------------------------------------------------------
+
+
+def test_a_number_that_is_not_finite_stops_the_run(tmp_path, capsys):
+    exploding = AdamConfig(1e30)
+    with pytest.raises(Diverged, match=r"step \d+: not finite: .* = nan.*; there is no checkpoint before it"):
+        train(small(tmp_path, g_optimizer=exploding, d_optimizer=exploding))
+    folder = RunFolder(tmp_path / "runs" / "00000-mlp-mnist")
+    assert folder.read("run.json")["status"] == "diverged"
+    assert "not finite" in folder.report.read_text()
+
+
+def test_divergence_names_the_first_step_and_the_last_good_checkpoint(tmp_path, monkeypatch):
+    import jaxgan.train.setup as module
+
+    real = module.compile_program
+
+    def poisoned(*args):
+        program = real(*args)
+
+        def run(state, inputs):
+            state, metrics = program(state, inputs)
+            step = int(jax.device_get(state.step))
+            if step == 17:
+                metrics = jax.device_get(metrics)
+                metrics = {
+                    **metrics,
+                    "d/loss": metrics["d/loss"] * np.nan,
+                    "g/loss": metrics["g/loss"] + np.inf,
+                }
+            return state, metrics
+
+        return run
+
+    monkeypatch.setattr(module, "compile_program", poisoned)
+    config = small(tmp_path, compute=ComputeConfig(1, "jit", 1))
+    expected = "step 17: not finite: d/loss = nan, g/loss = inf; the last good checkpoint is step 10"
+    with pytest.raises(Diverged, match=expected):
+        train(config)
+
+
+def test_a_changed_configuration_is_refused_by_name(tmp_path, monkeypatch):
+    folder = train(small(tmp_path))
+    config = folder.read("config.json")
+    config["batch_size"] = 16
+    config["model"]["g_widths"] = [16, 16]
+    folder.write("config.json", config)
+    with pytest.raises(InputError, match=r"batch_size \(8 -> 16\); model.g_widths \(\[16\] -> \[16, 16\]\)"):
+        resume(folder)
+
+
+def test_changed_data_are_refused(tmp_path, capsys):
+    images = np.random.default_rng(0).integers(0, 256, (40, 6, 6, 1), np.uint8)
+    np.savez(tmp_path / "a.npz", images=images)
+    config = small(tmp_path, data=DataConfig(f"npz:{tmp_path / 'a.npz'}"), steps=20, final_n=30, quick_n=30)
+    folder = train(config)
+    assert "warning: fd_random_cnn: 30 images cannot fill" in capsys.readouterr().out
+    np.savez(tmp_path / "a.npz", images=255 - images)
+    with pytest.raises(InputError, match="data have changed since the run began: fingerprint"):
+        resume(folder)
+
+
+def test_a_run_keeps_to_its_features(tmp_path, cache, monkeypatch, capsys):
+    """A classifier trained in the meantime changes no score; where the old one is gone, that is said."""
+    from jaxgan.metrics import evaluator as module
+    from jaxgan.metrics.features import random_cnn
+
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), np.uint8)
+    np.savez(tmp_path / "a.npz", images=images)
+    config = small(tmp_path, data=DataConfig(f"npz:{tmp_path / 'a.npz'}"), steps=20, final_n=30, quick_n=30)
+    folder = train(config)
+    assert folder.read("run.json")["features"].startswith("random_cnn@")
+    larger = lambda images: (10 * random_cnn(1).apply(images)[0], None)
+    trained = dataclasses.replace(random_cnn(1), name="a_2_cnn", identity="12345678", apply=larger)
+    monkeypatch.setattr(module, "features_for", lambda source: trained)
+    resume(folder, steps=30)
+    assert "fd_random_cnn" in folder.read("scores.json")["final"]["scores"]
+    folder.update(features="b_2_cnn@0")
+    resume(folder, steps=40)
+    assert "fd_a_2_cnn" in folder.read("scores.json")["final"]["scores"]
+    assert "were of the features b_2_cnn@0, which are gone; from here on they are of a_2_cnn@12345678" in (
+        " ".join(capsys.readouterr().out.split())
+    )
+    assert folder.read("scores.json")["best"]["step"] == 40
+    assert folder.read("run.json")["features"] == "a_2_cnn@12345678"
+
+
+def test_training_longer(tmp_path):
+    folder = train(small(tmp_path))
+    resume(folder, steps=60)
+    assert folder.read("scores.json")["final"]["step"] == 60
+    longer = train(small(tmp_path, steps=60))
+    same_arrays(arrays(longer, 60), arrays(folder, 60))
+    with pytest.raises(InputError, match="steps: expected at least 60, which the run has reached, got 50"):
+        resume(folder, steps=50)
+    falling = AdamConfig(1e-3, schedule="linear")
+    scheduled = train(small(tmp_path, steps=10, g_optimizer=falling, d_optimizer=falling))
+    with pytest.raises(
+        InputError, match="steps: cannot change, as a learning rate, penalty, noise or share of fakes follows"
+    ):
+        resume(scheduled, steps=20)
+
+
+def test_an_unreadable_checkpoint_is_set_aside(tmp_path, capsys):
+    folder = train(small(tmp_path))
+    expected = arrays(folder, 40)
+    for file in (folder.path / "checkpoints" / "40" / "state").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"garbage")
+    assert load(folder.path).step == 30
+    resume(folder)
+    assert "checkpoint 40 cannot be read; it was moved to checkpoints-broken" in capsys.readouterr().out
+    assert (folder.path / "checkpoints-broken" / "40").is_dir()
+    same_arrays(arrays(folder, 40), expected)
+
+
+def test_no_readable_checkpoint_loses_nothing(tmp_path):
+    folder = train(small(tmp_path))
+    for file in (folder.path / "checkpoints").rglob("state/**/*"):
+        if file.is_file():
+            file.write_bytes(b"garbage")
+    with pytest.raises(
+        InputError, match=r"no checkpoint to go on from .* none of \[\d+(, \d+)+\] can be read"
+    ):
+        resume(folder)
+    assert not (folder.path / "checkpoints-broken").exists()
+    with pytest.raises(InputError, match="no checkpoint that can be read"):
+        load(folder.path)
+
+
+def test_resuming_before_the_first_checkpoint_starts_again(tmp_path, capsys):
+    import shutil
+
+    folder = train(small(tmp_path))
+    expected = arrays(folder, 40)
+    shutil.rmtree(folder.path / "checkpoints")
+    resume(folder)
+    assert "no checkpoint yet; starting from the beginning" in capsys.readouterr().out
+    same_arrays(arrays(folder, 40), expected)
+    assert [r["step"] for r in folder.records()] == [10, 20, 30, 40]
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_is_there(tmp_path, monkeypatch):
+    from jaxgan.train import loop as module
+
+    write = module.write_atomically
+
+    def full(path, content):
+        if path.name == "step-0000040.png":
+            raise OSError(28, "No space left on device", str(path))
+        write(path, content)
+
+    monkeypatch.setattr(module, "write_atomically", full)
+    with pytest.raises(
+        SaveError, match=r"could not write in .*No space left.*the last good checkpoint is step 30"
+    ):
+        train(small(tmp_path))
+    monkeypatch.undo()
+    folder = RunFolder(tmp_path / "runs" / "00000-mlp-mnist")
+    assert load(folder.path).step == 30
+    resume(folder)
+    assert folder.read("run.json")["status"] == "finished"
+
+
+def test_a_checkpoint_that_cannot_be_written_names_the_last_good_one(tmp_path, monkeypatch):
+    from orbax.checkpoint import CheckpointManager
+
+    real = CheckpointManager.save
+
+    def failing(self, step, *args, **kwargs):
+        if step == 30:
+            raise OSError(28, "No space left on device")
+        return real(self, step, *args, **kwargs)
+
+    monkeypatch.setattr(CheckpointManager, "save", failing)
+    with pytest.raises(SaveError, match=r"could not write checkpoint 30 .*; the last good one is step 20"):
+        train(small(tmp_path))
+
+
+def test_the_loop_runs_outside_the_main_thread(tmp_path):
+    done = []
+    thread = threading.Thread(target=lambda: done.append(train(small(tmp_path, steps=10))))
+    thread.start()
+    thread.join()
+    assert done
+
+
+def test_bad_configurations_are_named(tmp_path):
+    cases = [
+        ({"steps": 0}, "steps: expected at least 1, got 0"),
+        ({"batch_size": 20000}, "batch_size: expected at most the 10000 examples"),
+        ({"loss": "hing"}, "unknown loss 'hing'; did you mean 'hinge'"),
+        (
+            {"loss": "wasserstein", "label_smoothing": 0.1},
+            "label_smoothing: loss 'wasserstein' has none, got 0.1",
+        ),
+        ({"penalty": PenaltyConfig((("r3", 1.0),))}, "unknown penalty 'r3'"),
+        ({"g_optimizer": AdamConfig(-1)}, "optimizer: expected learning_rate > 0"),
+        (
+            {"data": DataConfig("mnist", "test", resolution=0)},
+            "data.resolution: expected a size of at least 1",
+        ),
+        ({"data": DataConfig("")}, "data.source: preset 'mlp-mnist' needs one"),
+        ({"compute": ComputeConfig(9)}, "compute.devices: expected at most 4 local devices, got 9"),
+        (
+            {"compute": ComputeConfig(4), "batch_size": 6},
+            "batch: expected a multiple of 4 devices, got 6 examples",
+        ),
+        ({"final_n": 1}, "final_n: expected at least 2 fakes"),
+        ({"seed": -1}, "seed: expected an integer from 0 to 4294967295, got -1"),
+        ({"model": MLPConfig(dtype="int8")}, "dtype: expected 'float32' or 'bfloat16'"),
+    ]
+    for changes, message in cases:
+        with pytest.raises(InputError, match=message):
+            train(small(tmp_path, **changes))
+    assert not (tmp_path / "runs").exists()  # nothing was begun
+
+
+# --- and that it learns -------------------------------------------------------------------------
+
+
+def test_the_ring_is_learned(tmp_path):
+    """All 8 modes from a shortened run of the preset (at its full length: README.md)."""
+    config = dataclasses.replace(
+        get_preset("toy-ring"),
+        out=str(tmp_path),
+        steps=1500,
+        evaluate_every=1500,
+        compute=ComputeConfig(devices=1),
+    )
+    scores = train(config).read("scores.json")["final"]["scores"]
+    assert scores["modes"]["value"] == 8
+    assert scores["high_quality"]["value"] > 0.5
