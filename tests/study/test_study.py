@@ -357,7 +357,7 @@ def test_a_study_killed_in_the_middle_goes_on(tmp_path):
     losses = ("hinge", "wasserstein", "least_squares", "non_saturating", "relativistic_paired")
     spec = dataclasses.replace(SPEC, losses=losses)
     script, out, log = tmp_path / "study.py", tmp_path / "out", tmp_path / "log"
-    text = SCRIPT.format(tests=str(pathlib.Path(__file__).parent.parent))
+    text = SCRIPT.format(tests=str(pathlib.Path(__file__).parent))
     script.write_text(text.replace("SPEC_HERE", f"__import__('dataclasses').replace(SPEC, losses={losses})"))
     env = {**os.environ, "STUDY_LOG": str(log)}
 
@@ -541,7 +541,7 @@ def test_ray_survives_a_lost_worker_and_a_lost_machine(tmp_path):
     pytest.importorskip("ray")
     script = tmp_path / "cluster.py"
     script.write_text(RAY)
-    paths = f"{pathlib.Path(__file__).parent.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    paths = f"{pathlib.Path(__file__).parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     env = {**os.environ, "PYTHONPATH": paths}  # of Ray's workers too
     command = [sys.executable, str(script), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=env)
