@@ -97,9 +97,7 @@ def ours(case: Case, batch_size: int) -> tuple[Callable[[], None], dict[str, flo
     images = np.random.default_rng(0).uniform(-1, 1, (batch_size, *case.shape)).astype(np.float32)
     batch = {"image": jax.device_put(images)}
     holder = [init(gan, jax.random.key(0), batch)]
-    sizes = [
-        sum(x.size for x in jax.tree.leaves(p.params)) for p in (holder[0].generator, holder[0].discriminator)
-    ]
+    sizes = [sum(x.size for x in jax.tree.leaves(p.params)) for p in holder[0].players.values()]
     fast = os.environ.get("JAXGAN_FAST_CONV")
     os.environ["JAXGAN_FAST_CONV"] = "0"
     cost = jax.jit(make_step(gan)).lower(holder[0], batch).cost_analysis() or {}

@@ -14,23 +14,28 @@ if TYPE_CHECKING:
     from jaxgan.common.devices import make_mesh
     from jaxgan.common.errors import InputError
     from jaxgan.games.compile import compile_step
-    from jaxgan.games.game import GAN, GANState, Player, ema_schedule, init
-    from jaxgan.games.moves import Dynamics
+    from jaxgan.games.game import Game, GameState, Moves, Player, PlayerState, Turn, ema_schedule, init
+    from jaxgan.games.gan import GAN
     from jaxgan.games.step import make_step
+    from jaxgan.games.view import View
     from jaxgan.losses import LOSSES, Claim, Loss
     from jaxgan.models.latents import LATENTS, Latent
-    from jaxgan.penalties import PENALTIES, Penalty
+    from jaxgan.penalties import PENALTIES, Penalty, Scene, Term
     from jaxgan.runs.opened import load
 
 __version__ = "0.1.0"
 
 _WHERE = {
-    "GAN": "games.game",
-    "GANState": "games.game",
+    "GAN": "games.gan",
+    "Game": "games.game",
+    "GameState": "games.game",
+    "Moves": "games.game",
     "Player": "games.game",
+    "PlayerState": "games.game",
+    "Turn": "games.game",
+    "View": "games.view",
     "ema_schedule": "games.game",
     "init": "games.game",
-    "Dynamics": "games.moves",
     "make_step": "games.step",
     "compile_step": "games.compile",
     "make_mesh": "common.devices",
@@ -42,6 +47,8 @@ _WHERE = {
     "Latent": "models.latents",
     "PENALTIES": "penalties",
     "Penalty": "penalties",
+    "Scene": "penalties",
+    "Term": "penalties",
     "load": "runs.opened",
 }
 _ROOMS = ("augment", "config", "data", "games", "health", "losses", "metrics", "models", "penalties")
@@ -52,13 +59,19 @@ __all__ = [
     "LOSSES",
     "PENALTIES",
     "Claim",
-    "Dynamics",
-    "GANState",
+    "Game",
+    "GameState",
     "InputError",
     "Latent",
     "Loss",
+    "Moves",
     "Penalty",
     "Player",
+    "PlayerState",
+    "Scene",
+    "Term",
+    "Turn",
+    "View",
     "__version__",
     "augment",
     "compile_step",

@@ -5,16 +5,18 @@ import os
 import pathlib
 import subprocess
 import sys
+import zlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from jaxgan import init
 from jaxgan.config.config import Config
 from jaxgan.config.groups import ComputeConfig, DataConfig, HealthConfig
 from jaxgan.config.moves import AdamConfig
 from jaxgan.config.presets import get_preset
 from jaxgan.data.source import batch_like
-from jaxgan.games.game import init
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder
@@ -47,6 +49,13 @@ def small_dcgan(tmp_path, **changes) -> Config:
     return small(
         tmp_path, "dcgan-mnist", model=DCGANConfig(width=2), g_optimizer=adam, d_optimizer=adam, **changes
     )
+
+
+def stream_keys(state, draw: int, stream: str, n: int):
+    """The keys of a step's random numbers, written anew: functions of seed, step, draw, stream and example."""
+    key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), draw)
+    key = jax.random.fold_in(key, zlib.crc32(stream.encode()))
+    return jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
 
 
 def arrays(folder: RunFolder, step: int) -> dict[str, np.ndarray]:

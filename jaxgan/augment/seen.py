@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+from jaxgan.augment.base import Augmentation
 
 
 def packed(x: jax.Array, degree: int) -> jax.Array:
@@ -20,6 +23,16 @@ def noisy(x: jax.Array, sigma: jax.Array, example_keys: jax.Array) -> jax.Array:
     """Adds Gaussian noise of standard deviation `sigma`, drawn with each example's own key."""
     noise = jax.vmap(lambda key: jax.random.normal(key, x.shape[1:], x.dtype))(example_keys)
     return x + sigma * noise
+
+
+def instance_noise(sigma: Callable[[jax.Array], jax.Array]) -> Augmentation:
+    """Gaussian noise on all that the critic sees, of standard deviation sigma(step).
+
+    References:
+      Arjovsky, Bottou (2017), Towards principled methods for training GANs, section 3.
+      Sonderby et al. (2017), Amortised MAP inference for image super-resolution, section 3.1.1.
+    """
+    return Augmentation(lambda memory, x, keys, step: noisy(x, sigma(step), keys))
 
 
 def flipped(

@@ -26,8 +26,8 @@ def dry_run(config: Config) -> None:
     print(
         f"data           {setup.data['name']}: {setup.data['n'] or 'sampled'} of {tuple(setup.data['shape'])}"
     )
-    print(f"generator      {_count(state.generator.params):,} parameters")
-    print(f"discriminator  {_count(state.discriminator.params):,} parameters")
+    for name, player in state.players.items():
+        print(f"{name:14} {_count(player.params):,} parameters")
     print(f"state          {_mebibytes(state):.1f} MiB (parameters, optimisers, average)")
     print(f"data on device {_mebibytes(inputs):.1f} MiB")
     devices = setup.mesh.size if setup.mesh else 1

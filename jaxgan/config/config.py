@@ -16,7 +16,8 @@ from jaxgan.common.numerics import is_number
 from jaxgan.config.fields import _from_plain, _options
 from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import AdamConfig, DynamicsConfig, PenaltyConfig
-from jaxgan.games.game import GAN, ema_schedule
+from jaxgan.games.game import Game, ema_schedule
+from jaxgan.games.gan import GAN
 from jaxgan.losses import Loss, find_loss
 from jaxgan.models import MODELS, DCGANConfig, MLPConfig
 from jaxgan.models.latents import get_latent
@@ -101,7 +102,7 @@ class Config:
                 f"dynamics.pack: expected a divisor of batch_size = {self.batch_size}, got {self.dynamics.pack}"
             )
 
-    def build(self, shape: tuple[int, ...], n_classes: int) -> GAN:
+    def build(self, shape: tuple[int, ...], n_classes: int) -> Game:
         """The GAN of this configuration for examples of `shape`.
 
         Raises:
@@ -127,7 +128,7 @@ class Config:
             d_steps=self.d_steps,
             reuse_fakes=self.reuse_fakes,
             ema_decay=ema_schedule(self.ema.decay, ramp_up=self.ema.ramp_up),
-            dynamics=self.dynamics.build(self.steps),
+            **self.dynamics.build(self.steps),
         )
 
     def _loss(self) -> Loss:

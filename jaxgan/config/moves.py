@@ -8,9 +8,10 @@ from typing import Any, Literal
 import jax.numpy as jnp
 import optax
 
+from jaxgan.augment import instance_noise
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.common.numerics import is_number
-from jaxgan.games.moves import Dynamics
+from jaxgan.games.game import Moves
 from jaxgan.games.optimizers import OPTIMIZERS, clip_weights, orthogonal_regularisation
 
 
@@ -61,8 +62,8 @@ class DynamicsConfig:
     lookahead_alpha: float = 0.5
     """How much of the way since the last time lookahead keeps."""
 
-    def build(self, steps: int) -> Dynamics:
-        """The dynamics of a run of so many steps.
+    def build(self, steps: int) -> dict[str, Any]:
+        """Arguments of `GAN` for a run of so many steps: moves, augment, pack, label_flip, top_k.
 
         Raises:
           InputError: for numbers out of range.
@@ -84,16 +85,18 @@ class DynamicsConfig:
             return self.instance_noise * jnp.clip(1 - step / (steps * self.instance_noise_end), 0, 1)
 
         off = lambda value, neutral: is_number(value) and value == neutral
-        return Dynamics(
-            updates=self.updates,
-            unroll=self.unroll,
-            consensus=self.consensus,
-            top_k=None if off(self.top_k, 1) else share,
-            instance_noise=None if off(self.instance_noise, 0) else sigma,
-            label_flip=self.label_flip,
-            pack=self.pack,
-            lookahead=(self.lookahead, self.lookahead_alpha) if self.lookahead else None,
-        )
+        return {
+            "moves": Moves(
+                updates=self.updates,
+                unroll=self.unroll,
+                consensus=self.consensus,
+                lookahead=(self.lookahead, self.lookahead_alpha) if self.lookahead else None,
+            ),
+            "augment": {} if off(self.instance_noise, 0) else {"instance_noise": instance_noise(sigma)},
+            "pack": self.pack,
+            "label_flip": self.label_flip,
+            "top_k": None if off(self.top_k, 1) else share,
+        }
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,43 @@
 """Adversarial games: players, turns, the step that plays them, and how players move."""
+
+from jaxgan.games.compile import compile_step
+from jaxgan.games.game import (
+    Batch,
+    Critic,
+    Game,
+    GameState,
+    Metrics,
+    Moves,
+    Output,
+    Player,
+    PlayerState,
+    Turn,
+    ema_schedule,
+    init,
+)
+from jaxgan.games.gan import GAN
+from jaxgan.games.step import make_step
+from jaxgan.games.terms import starts, weighed
+from jaxgan.games.view import Deal, View
+
+__all__ = [
+    "GAN",
+    "Batch",
+    "Critic",
+    "Deal",
+    "Game",
+    "GameState",
+    "Metrics",
+    "Moves",
+    "Output",
+    "Player",
+    "PlayerState",
+    "Turn",
+    "View",
+    "compile_step",
+    "ema_schedule",
+    "init",
+    "make_step",
+    "starts",
+    "weighed",
+]

@@ -11,14 +11,14 @@ from jax.sharding import Mesh
 
 from jaxgan.common.devices import AXIS, batch_sharded, check_batch, make_mesh, replicated
 from jaxgan.common.errors import unknown
-from jaxgan.games.game import GANState
+from jaxgan.games.game import GameState
 
 HOW = ("jit", "pmap")
 
 
 def compile_step(
-    step: Callable[..., tuple[GANState, Any]], mesh: Mesh | None = None, *, how: str = "jit"
-) -> Callable[[GANState, Mapping[str, Any]], tuple[GANState, Any]]:
+    step: Callable[..., tuple[GameState, Any]], mesh: Mesh | None = None, *, how: str = "jit"
+) -> Callable[[GameState, Mapping[str, Any]], tuple[GameState, Any]]:
     """Compiles a pure step for the devices of `mesh`, with the same results on any number of them.
 
     Args:
@@ -44,14 +44,14 @@ def compile_step(
     whole, split = replicated(mesh), batch_sharded(mesh)
     compiled = jax.jit(step, in_shardings=(whole, split), out_shardings=(whole, whole), donate_argnums=0)
 
-    def run(state: GANState, batch: Mapping[str, Any]) -> tuple[GANState, Any]:
-        check_batch(batch["image"].shape[0], mesh)
+    def run(state: GameState, batch: Mapping[str, Any]) -> tuple[GameState, Any]:
+        check_batch(next(iter(batch.values())).shape[0], mesh)
         return compiled(state, jax.device_put(batch, split))
 
     return run
 
 
-def _pmapped(step: Callable[..., tuple[GANState, Any]], mesh: Mesh) -> Callable[..., tuple[GANState, Any]]:
+def _pmapped(step: Callable[..., tuple[GameState, Any]], mesh: Mesh) -> Callable[..., tuple[GameState, Any]]:
     compiled = jax.pmap(
         partial(step, axis_name=AXIS),
         axis_name=AXIS,
@@ -60,8 +60,8 @@ def _pmapped(step: Callable[..., tuple[GANState, Any]], mesh: Mesh) -> Callable[
         devices=list(mesh.devices.flat),
     )
 
-    def run(state: GANState, batch: Mapping[str, Any]) -> tuple[GANState, Any]:
-        check_batch(batch["image"].shape[0], mesh)
+    def run(state: GameState, batch: Mapping[str, Any]) -> tuple[GameState, Any]:
+        check_batch(next(iter(batch.values())).shape[0], mesh)
         shares = jax.tree.map(lambda x: x.reshape(mesh.size, -1, *x.shape[1:]), dict(batch))
         return compiled(state, shares)
 

@@ -1,36 +1,303 @@
-"""The two halves of a GAN: `GAN`, what never changes, and `GANState`, arrays only."""
+"""What a game is: players, the turns that they take in a step, and what is remembered between steps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from flax.core import FrozenDict
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxgan.augment.seen import packed
-from jaxgan.common.errors import InputError
+from jaxgan.common.errors import InputError, lookup, unknown
 from jaxgan.common.numerics import is_number
-from jaxgan.games.moves import Dynamics
-from jaxgan.losses import Loss
-from jaxgan.models.latents import Latent
-from jaxgan.penalties import Penalty
+
+if TYPE_CHECKING:
+    from jaxgan.losses import Loss
+    from jaxgan.models.latents import Latent
 
 ArrayLike = jax.typing.ArrayLike
 PyTree = Any
+Batch = Mapping[str, jax.Array]
+Metrics = dict[str, jax.Array]
+Schedule = Callable[[ArrayLike], jax.Array]
+Objective = Callable[[Any], jax.Array]  # of a `View`
+
+UPDATES = ("alternating", "simultaneous", "extragradient")
 
 
-def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True) -> Callable[[ArrayLike], jax.Array]:
-    """Decay of the generator's average as a function of the step.
+class Player(NamedTuple):
+    """A network and how it moves.
+
+    Attributes:
+      module: Linen module. It is applied with `train=True` and keeps its statistics in collections of its own.
+      optimizer: optax transformation, updated once in every turn in which the player moves.
+      average: step -> share of the old average that a step keeps; None: no average is kept.
+    """
+
+    module: nn.Module
+    optimizer: optax.GradientTransformation
+    average: Schedule | None = None
+
+    def moved(self, state: PlayerState, grads: PyTree, stats: PyTree) -> PlayerState:
+        """The player after one update by `grads`, with new statistics."""
+        updates, opt_state = self.optimizer.update(grads, state.opt_state, state.params)
+        return replace(
+            state, params=optax.apply_updates(state.params, updates), stats=stats, opt_state=opt_state
+        )
+
+    def followed(self, state: PlayerState, step: jax.Array) -> PlayerState:
+        """The player with its average, if it has one, moved towards it."""
+        if self.average is None:
+            return state
+        now, share = {"params": state.params, **state.stats}, 1 - self.average(step)
+        return replace(state, average=optax.incremental_update(now, state.average, share))
+
+
+class Turn(NamedTuple):
+    """Who moves, and what they minimise; everyone else stands still.
+
+    Attributes:
+      name: prefix of the turn's metrics, such as "d". Turns may share it: their metrics are averaged.
+      movers: names of the players that move.
+      objective: `View` -> scalar that the movers minimise together.
+      examples: which of the step's examples the turn sees, such as slice(1, None, 3): those with the numbers
+        1, 4, 7, ...
+      draw: turns of one draw see the same random numbers. Two turns that then compute the same are
+        compiled to one computation.
+      every: the turn is taken in one of so many steps, the first included; its metrics are then multiplied by
+        that number, and 0 in the other steps.
+    """
+
+    name: str
+    movers: tuple[str, ...]
+    objective: Objective
+    examples: slice = slice(None)
+    draw: int = 0
+    every: int = 1
+
+
+@dataclass(frozen=True)
+class Moves:
+    """How players move, written over turns, so that it holds for every game; the default is one after another.
+
+    Attributes:
+      updates: "alternating": each turn sees what the turns before it did. "simultaneous": all turns move
+        from the same point. "extragradient": all make a trial step, and then move from where they were by
+        the gradients found there, on the same examples (Gidel et al. 2019, A variational inequality
+        perspective on GANs, eq. 10-11; the optimisers see both gradients, as in their algorithm 4, so their
+        schedules count two updates a step). The last two go with one turn a player.
+      unroll: the last turn's objective is taken after so many further turns of the others, and
+        differentiated through them (Metz et al. 2017, Unrolled GANs, eq. 8).
+      consensus: gamma; all players also descend gamma/2 ||v||^2, with v the gradients of all objectives
+        (Mescheder et al. 2017, The numerics of GANs, eq. 9).
+      lookahead: (k, alpha): every k steps all players go back to alpha of the way that they made since the
+        last time (Chavdarova et al. 2021, Taming GANs with lookahead-minmax, algorithm 1).
+
+    Raises:
+      ValueError: for numbers out of range.
+    """
+
+    updates: str = "alternating"
+    unroll: int = 0
+    consensus: Any = 0.0
+    lookahead: tuple[int, float] | None = None
+
+    def __post_init__(self) -> None:
+        """Checks the numbers that are numbers, and not traced."""
+        if self.updates not in UPDATES:
+            raise unknown("updates", self.updates, UPDATES)
+        if self.unroll < 0:
+            raise InputError(f"unroll: expected a number of updates >= 0, got {self.unroll}")
+        if self.unroll and self.updates == "extragradient":
+            raise InputError("unroll: expected 0 with extragradient updates, which look ahead themselves")
+        if is_number(self.consensus) and not self.consensus >= 0:
+            raise InputError(f"consensus: expected a weight >= 0, got {self.consensus}")
+        if self.lookahead is not None and (self.lookahead[0] < 1 or not 0 < self.lookahead[1] <= 1):
+            raise InputError(f"lookahead: expected k >= 1 and 0 < alpha <= 1, got {self.lookahead}")
+
+    @property
+    def consensual(self) -> bool:
+        """Whether the consensus term is on (a traced weight counts as on)."""
+        return not is_number(self.consensus) or self.consensus > 0
+
+
+class Output(NamedTuple):
+    """What a game makes for people: examples of one player's average, from latents.
+
+    Attributes:
+      player: whose average is sampled and scored: a module (z, label, train) -> examples.
+      latent: prior of z.
+    """
+
+    player: str
+    latent: Latent
+
+
+class Critic(NamedTuple):
+    """How a game tells reals from fakes, for monitors of its health.
+
+    Attributes:
+      loss: what the logits are trained by.
+      logits: `View` -> (logits of the view's reals, logits of the fakes beside them).
+      multiple: the number of examples must be a multiple of it.
+    """
+
+    loss: Loss
+    logits: Callable[[Any], tuple[jax.Array, jax.Array]]
+    multiple: int = 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Game:
+    """The static half of adversarial training: modules and functions, closed over by the step.
+
+    Attributes:
+      players: by name.
+      turns: taken in this order in every step.
+      inputs: a batch -> what each player is applied to when it is initialised, by name; two examples do.
+      memory: name -> () -> arrays: every state between steps that belongs to no player.
+      moves: how the players move.
+      output: what is sampled and scored; None: nothing is.
+      critic: what monitors look at; None: nothing.
+
+    Raises:
+      ValueError: if a turn moves an unknown player or none, or updates other than alternating meet a player
+        that moves more than once in a step.
+    """
+
+    players: Mapping[str, Player]
+    turns: tuple[Turn, ...]
+    inputs: Callable[[Batch], Mapping[str, tuple[Any, ...]]]
+    memory: Mapping[str, Callable[[], PyTree]] = field(default_factory=dict)
+    moves: Moves = Moves()
+    output: Output | None = None
+    critic: Critic | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that players, turns and moves go together."""
+        movers = [name for turn in self.turns for name in turn.movers]
+        for turn in self.turns:
+            if not turn.movers:
+                raise InputError(f"turns: expected at least one mover in turn {turn.name!r}, got none")
+            if turn.every < 1:
+                raise InputError(
+                    f"turns: expected turn {turn.name!r} every step or less, got every={turn.every}"
+                )
+            for name in turn.movers:
+                lookup("player", name, self.players)
+        if self.moves.updates != "alternating":
+            for name in set(movers):
+                if movers.count(name) > 1:
+                    raise InputError(
+                        f"turns: expected one turn a player with {self.moves.updates} updates, got "
+                        f"{movers.count(name)} of {name!r}"
+                    )
+        if self.output is not None and self.players[self.output.player].average is None:
+            raise InputError(f"output: expected a player that is averaged, got {self.output.player!r}")
+
+    def check(self, batch: Batch) -> None:
+        """Raises ValueError for a batch that the turns cannot share, or of numbers that they do not take."""
+        sizes = {name: x.shape[0] for name, x in batch.items()}
+        if len(set(sizes.values())) != 1:
+            raise InputError(f"batch: expected arrays of as many examples each, got {sizes}")
+        for name, x in batch.items():
+            if x.dtype not in (jnp.float32, jnp.float64, jnp.int32):
+                raise InputError(
+                    f"batch: expected float32 examples (images in [-1, 1]) and int32 labels, got {name!r} of {x.dtype}"
+                )
+        n = next(iter(sizes.values()))
+        for turn in self.turns:
+            every = turn.examples.step or 1
+            if n % every:
+                raise InputError(
+                    f"batch: expected a multiple of {every} examples, as turn {turn.name!r} takes one of every "
+                    f"{every}, got {n}"
+                )
+
+    def averaged(self, state: GameState) -> PyTree:
+        """The variables of what is sampled and scored: {"params": ..., and statistics}."""
+        assert self.output is not None
+        return state.players[self.output.player].average
+
+
+@struct.dataclass
+class PlayerState:
+    """Where a player stands; arrays only.
+
+    Attributes:
+      params: trained parameters.
+      stats: every other Linen collection (batch statistics, spectral norms, ...).
+      opt_state: of its optimiser.
+      average: averaged variables, {"params": ..., **stats}; None where no average is kept.
+    """
+
+    params: PyTree
+    stats: PyTree
+    opt_state: PyTree
+    average: PyTree = None
+
+
+@struct.dataclass
+class GameState:
+    """Everything that a step changes; arrays only.
+
+    Attributes:
+      step: steps so far, int32.
+      key: of the run; never changes, steps fold their number into it.
+      players: where each stands, by name.
+      memory: what belongs to no player: of terms and augmentations, pools, slow weights ("lookahead").
+    """
+
+    step: jax.Array
+    key: jax.Array
+    players: dict[str, PlayerState]
+    memory: dict[str, PyTree]
+
+
+def init(game: Game, key: jax.Array, batch: Mapping[str, Any], mesh: Mesh | None = None) -> GameState:
+    """A state to start from, built under one jit and placed as it is built.
 
     Args:
-      decay: share of the old average that each step keeps; 0 makes the average the generator itself.
+      game: the static half.
+      key: a typed PRNG key (`jax.random.key(seed)`).
+      batch: like those of the step. Only shapes and types are used: arrays or `jax.ShapeDtypeStruct`s.
+      mesh: devices to copy the state to; None leaves it on the default device.
+    """
+    zeros = {name: jnp.zeros(x.shape, x.dtype) for name, x in batch.items() if x is not None}
+
+    def build(key: jax.Array) -> GameState:
+        inputs = game.inputs(zeros)
+        run_key, *player_keys = jax.random.split(key, 1 + len(game.players))
+        players = {
+            name: _start(player, player_key, inputs[name])
+            for (name, player), player_key in zip(game.players.items(), player_keys, strict=True)
+        }
+        memory = {name: start() for name, start in game.memory.items()}
+        if game.moves.lookahead is not None:
+            memory["lookahead"] = {name: player.params for name, player in players.items()}
+        return GameState(step=jnp.zeros((), jnp.int32), key=run_key, players=players, memory=memory)
+
+    placement = None if mesh is None else NamedSharding(mesh, PartitionSpec())
+    return jax.jit(build, out_shardings=placement)(key)
+
+
+def _start(player: Player, key: jax.Array, inputs: tuple[Any, ...]) -> PlayerState:
+    variables = dict(player.module.init(key, *inputs, train=True))
+    params = variables.pop("params")
+    average = None if player.average is None else {"params": params, **variables}
+    return PlayerState(params, variables, player.optimizer.init(params), average)
+
+
+def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True) -> Schedule:
+    """Decay of a player's average as a function of the step.
+
+    Args:
+      decay: share of the old average that each step keeps; 0 makes the average the player itself.
       ramp_up: start from min(decay, (1 + step) / (10 + step)), so that the first random weights are
         forgotten at once and not after 1 / (1 - decay) steps.
 
@@ -45,134 +312,3 @@ def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True) -> Callable[[Arr
         return jnp.minimum(decay, (1 + step) / (10 + step)) if ramp_up else jnp.full((), decay)
 
     return schedule
-
-
-_default_ema = ema_schedule()
-
-
-@dataclass(frozen=True)
-class GAN:
-    """The static half of a GAN: modules and functions; hashable, closed over by the step.
-
-    Attributes:
-      generator: Linen module, (z, label, train) -> examples.
-      discriminator: Linen module, (x, label, train) -> logits [batch] or [batch, k].
-      loss: what both minimise.
-      g_optimizer: the generator's optax transformation.
-      d_optimizer: the discriminator's optax transformation, updated `d_steps` times a step.
-      latent: prior of z.
-      penalties: name -> (weight, penalty), added to the discriminator's loss.
-      d_steps: discriminator updates before each generator update; every one gets its own reals.
-      reuse_fakes: the generator's update starts from the fakes of the last discriminator update
-        (as in most published code; one generator pass less) and not from fresh ones (as in
-        algorithm 1 of Goodfellow et al.).
-      ema_decay: step -> decay of the averaged generator.
-      dynamics: how the two move; the default is plain alternating descent.
-    """
-
-    generator: nn.Module
-    discriminator: nn.Module
-    loss: Loss
-    g_optimizer: optax.GradientTransformation
-    d_optimizer: optax.GradientTransformation
-    latent: Latent
-    penalties: Mapping[str, tuple[float, Penalty]] = FrozenDict()
-    d_steps: int = 1
-    reuse_fakes: bool = False
-    ema_decay: Callable[[ArrayLike], jax.Array] = _default_ema
-    dynamics: Dynamics = Dynamics()  # noqa: RUF009  (frozen)
-
-    def __post_init__(self) -> None:
-        """Freezes the penalties; raises ValueError if `d_steps` is below 1."""
-        if self.d_steps < 1:
-            raise InputError(f"d_steps: expected at least 1 discriminator update a step, got {self.d_steps}")
-        if self.d_steps > 1 and self.dynamics.updates != "alternating":
-            raise InputError(f"d_steps: expected 1 with {self.dynamics.updates} updates, got {self.d_steps}")
-        claim = self.loss.claim
-        if self.dynamics.top_k is not None and claim is not None and claim.constraint == "features":
-            raise InputError("dynamics: top_k ranks fakes by their logit, and this loss has features instead")
-        if self.dynamics.pack > 1 and any(
-            penalty.needs_latents or penalty.generator for _, penalty in self.penalties.values()
-        ):
-            raise InputError(
-                f"penalties: none that needs latents goes with pack, got pack = {self.dynamics.pack}"
-            )
-        object.__setattr__(self, "penalties", FrozenDict(self.penalties))
-
-
-@struct.dataclass
-class Player:
-    """One network and its optimiser.
-
-    Attributes:
-      params: trained parameters.
-      stats: every other Linen collection (batch statistics, spectral norms, ...).
-      opt_state: of its optimiser.
-    """
-
-    params: PyTree
-    stats: PyTree
-    opt_state: PyTree
-
-
-@struct.dataclass
-class GANState:
-    """Everything that a step changes; arrays only.
-
-    Attributes:
-      step: generator updates so far, int32.
-      key: of the run; never changes, steps fold their number into it.
-      generator: network that is trained.
-      discriminator: its opponent.
-      ema: averaged variables of the generator (parameters and statistics): what is sampled and scored.
-      aux: "penalties": their states, by name; "lookahead": the slow parameters of both, where it is on.
-    """
-
-    step: jax.Array
-    key: jax.Array
-    generator: Player
-    discriminator: Player
-    ema: PyTree
-    aux: PyTree
-
-
-def init(gan: GAN, key: jax.Array, batch: Mapping[str, Any], mesh: Mesh | None = None) -> GANState:
-    """A state to start from, built under one jit and placed as it is built.
-
-    Args:
-      gan: the static half.
-      key: a typed PRNG key (`jax.random.key(seed)`).
-      batch: like those of the step: "image" [batch, ...], and "label" [batch] where there are
-        labels. Only shapes and types are used: arrays or `jax.ShapeDtypeStruct`s.
-      mesh: devices to copy the state to; None leaves it on the default device.
-    """
-    pack = gan.dynamics.pack
-    image = packed(jnp.zeros((2 * pack, *batch["image"].shape[1:]), jnp.float32), pack)
-    label = jnp.zeros((2,), jnp.int32) if batch.get("label") is not None else None
-
-    def build(key: jax.Array) -> GANState:
-        run_key, g_key, d_key = jax.random.split(key, 3)
-        z = jnp.zeros((2, gan.latent.dim))
-        generator = _player(gan.generator.init(g_key, z, label, train=True), gan.g_optimizer)
-        discriminator = _player(gan.discriminator.init(d_key, image, label, train=True), gan.d_optimizer)
-        aux: dict[str, PyTree] = {
-            "penalties": {name: penalty.init() for name, (_, penalty) in gan.penalties.items()}
-        }
-        if gan.dynamics.lookahead is not None:
-            aux["lookahead"] = (generator.params, discriminator.params)
-        return GANState(
-            step=jnp.zeros((), jnp.int32),
-            key=run_key,
-            generator=generator,
-            discriminator=discriminator,
-            ema={"params": generator.params, **generator.stats},
-            aux=aux,
-        )
-
-    placement = None if mesh is None else NamedSharding(mesh, PartitionSpec())
-    return jax.jit(build, out_shardings=placement)(key)
-
-
-def _player(variables: Mapping[str, PyTree], optimizer: optax.GradientTransformation) -> Player:
-    stats = {name: value for name, value in variables.items() if name != "params"}
-    return Player(variables["params"], stats, optimizer.init(variables["params"]))

@@ -1,110 +1,153 @@
-"""How two players move: variations of the training step, each a small pure piece, to be combined.
-
-`Dynamics` says which are on; `make_step` puts them in. What belongs to an optimiser is one:
-two time scales are two learning rates, optimistic Adam is `optimizers.optimistic_adam`.
-"""
+"""How players move: variations of a step that are written over turns, once for every game."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 
-from jaxgan.common.errors import InputError, unknown
+from jaxgan.games.game import Game, GameState, Metrics, PyTree, Turn
+from jaxgan.games.view import Deal, View
 
-PyTree = Any
-Schedule = Callable[[jax.Array], jax.Array]
-
-UPDATES = ("alternating", "simultaneous", "extragradient")
+Play = Callable[[Game, Turn, GameState, GameState, Deal], tuple[GameState, Metrics]]
+Round = Callable[[GameState, Deal], tuple[GameState, Metrics]]
 
 
-@dataclass(frozen=True)
-class Dynamics:
-    """Variations of a training step; the defaults are algorithm 1 of Goodfellow et al. (2014).
+def every_turn(game: Game, play: Play) -> Round:
+    """(state, deal) -> (state, metrics): every turn of `game` once, in order, as `game.moves` says.
 
-    Attributes:
-      updates: "alternating": the generator answers the updated discriminator. "simultaneous": both
-        move from the same point. "extragradient": both make a trial step, and then move from where
-        they were by the gradients found there, on the same examples (Gidel et al. 2019, A variational
-        inequality perspective on GANs, eq. 10-11; the optimisers see both gradients, as in their
-        algorithm 4, so their schedules count two updates a step). The last two take one discriminator
-        update a step.
-      unroll: the generator's loss is taken after so many further updates of the discriminator, and
-        differentiated through them (Metz et al. 2017, Unrolled GANs, eq. 8).
-      consensus: gamma; both players also descend gamma/2 ||v||^2, with v the gradients of both losses
-        (Mescheder et al. 2017, The numerics of GANs, eq. 9).
-      top_k: step -> share of the fakes, those with the highest logits, that the generator learns from
-        (Sinha et al. 2020, Top-k training of GANs, eq. 3). A loss that compares examples still looks
-        at the others; a loss of features has no such order and is refused.
-      instance_noise: step -> standard deviation of the Gaussian noise that is added to all that the
-        discriminator sees (Arjovsky, Bottou 2017, section 3; Sonderby et al. 2017, section 3.1.1).
-      label_flip: probability with which a real and the fake beside it change places for the
-        discriminator (Salimans et al. 2016 smooth labels instead; this is the stochastic form).
-      pack: the discriminator judges so many examples at once, joined along their last axis, and gives
-        one logit for all (Lin et al. 2018, PacGAN, section 2).
-      lookahead: (k, alpha): every k steps both players go back to alpha of the way they made since the
-        last time (Chavdarova et al. 2021, Taming GANs with lookahead-minmax, algorithm 1).
-
-    Raises:
-      ValueError: for numbers out of range.
+    Args:
+      game: whose turns are taken.
+      play: one turn: (game, turn, who moves, where the gradients are found, deal) -> (state, metrics).
     """
+    moves = game.moves
+    turns = consensual(game, unrolled(game, game.turns))
 
-    updates: str = "alternating"
-    unroll: int = 0
-    consensus: Any = 0.0
-    top_k: Schedule | None = None
-    instance_noise: Schedule | None = None
-    label_flip: Any = 0.0
-    pack: int = 1
-    lookahead: tuple[int, float] | None = None
+    def once(state: GameState, deal: Deal, at: GameState | None = None) -> tuple[GameState, Metrics]:
+        reported: dict[str, list[jax.Array]] = {}
+        for turn in turns:
+            state, metrics = taken(turn, state, at or state, deal)
+            for name, value in metrics.items():
+                reported.setdefault(name, []).append(value)
+        return state, {name: jnp.stack(values).mean() for name, values in reported.items()}
 
-    def __post_init__(self) -> None:
-        """Checks the numbers that are numbers, and not traced."""
-        if self.updates not in UPDATES:
-            raise unknown("updates", self.updates, UPDATES)
-        if self.unroll < 0:
-            raise InputError(f"unroll: expected a number of updates >= 0, got {self.unroll}")
-        if self.unroll and self.updates == "extragradient":
-            raise InputError("unroll: expected 0 with extragradient updates, which look ahead themselves")
-        if self.pack < 1:
-            raise InputError(f"pack: expected a degree of at least 1, got {self.pack}")
-        if isinstance(self.label_flip, float | int) and not 0 <= self.label_flip < 1:
-            raise InputError(f"label_flip: expected a probability in [0, 1), got {self.label_flip}")
-        if isinstance(self.consensus, float | int) and not self.consensus >= 0:
-            raise InputError(f"consensus: expected a weight >= 0, got {self.consensus}")
-        if self.lookahead is not None and (self.lookahead[0] < 1 or not 0 < self.lookahead[1] <= 1):
-            raise InputError(f"lookahead: expected k >= 1 and 0 < alpha <= 1, got {self.lookahead}")
+    def taken(turn: Turn, state: GameState, at: GameState, deal: Deal) -> tuple[GameState, Metrics]:
+        if turn.every == 1:
+            return play(game, turn, state, at, deal)
 
-    @property
-    def consensual(self) -> bool:
-        """Whether the consensus term is on (a traced weight counts as on)."""
-        return not isinstance(self.consensus, float | int) or self.consensus > 0
+        def due() -> tuple[GameState, Metrics]:
+            after, metrics = play(game, turn, state, at, deal)
+            return after, {name: turn.every * value for name, value in metrics.items()}
 
-    @property
-    def flips(self) -> bool:
-        """Whether labels are flipped (a traced probability counts as on)."""
-        return not isinstance(self.label_flip, float | int) or self.label_flip > 0
+        def skipped() -> tuple[GameState, Metrics]:
+            return state, {name: jnp.zeros(x.shape, x.dtype) for name, x in jax.eval_shape(due)[1].items()}
 
+        return jax.lax.cond(state.step % turn.every == 0, due, skipped)
 
-def mean_of_best(values: jax.Array, fake_logits: jax.Array, share: jax.Array) -> jax.Array:
-    """Mean of the values of the ceil(share n) examples with the highest logits (at least one)."""
-    n = values.shape[0]
-    values = values.reshape(n, -1).mean(1)
-    logits = jax.lax.stop_gradient(fake_logits).reshape(n, -1).mean(1)
-    rank = jnp.argsort(jnp.argsort(-logits))
-    count = jnp.ceil(share * n * (1 - 1e-6))  # a float32 share of 7/13 is not to keep 8 of 13
-    kept = rank < jnp.clip(count, 1, n)
-    return jnp.where(kept, values, 0.0).sum() / kept.sum()
+    def round_of_turns(state: GameState, deal: Deal) -> tuple[GameState, Metrics]:
+        start = state
+        if moves.updates == "alternating":
+            state, metrics = once(state, deal)
+        else:
+            state, metrics = once(start, deal, at=start)
+        if moves.updates == "extragradient":  # so far this was the trial step
+            back = {
+                name: replace(player, params=start.players[name].params)
+                for name, player in state.players.items()
+            }
+            trial = replace(state, memory=start.memory)  # what is remembered of the trial is forgotten
+            state, metrics = once(replace(trial, players=back), deal, at=trial)
+        return looked_ahead(state, moves.lookahead), metrics
+
+    return round_of_turns
 
 
-def looked_ahead(
-    slow: PyTree, fast: PyTree, step: jax.Array, lookahead: tuple[int, float]
-) -> tuple[PyTree, PyTree]:
-    """(slow, fast) after a step: every k steps slow moves alpha of the way to fast, and fast goes there."""
+def unrolled(game: Game, turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """The turns, of which the last sees its opponents some turns ahead.
+
+    The opponents move on the examples and the random numbers of that last turn, and its gradient goes through
+    their moves.
+    """
+    if not game.moves.unroll:
+        return turns
+    *others, last = turns
+    opponents = _one_each(turn for turn in others if not set(turn.movers) & set(last.movers))
+
+    def objective(view: View) -> jax.Array:
+        state = _with_params(view.state, view.params)
+        for _ in range(game.moves.unroll):
+            for turn in opponents:
+                slopes = jax.tree.map(_off_zero, _slopes(game, _as_in(turn, last), state, view.deal))
+                moved = {
+                    name: game.players[name].moved(state.players[name], slope, state.players[name].stats)
+                    for name, slope in slopes.items()
+                }
+                state = replace(state, players=state.players | moved)
+        ahead = copy.copy(view)  # which shares its records
+        ahead.state = state
+        return last.objective(ahead)
+
+    return (*others, last._replace(objective=objective))
+
+
+def consensual(game: Game, turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """The turns, whose movers also descend consensus / 2 times the squared norm of all turns' gradients."""
+    if not game.moves.consensual:
+        return turns
+
+    def changed(turn: Turn) -> Turn:
+        def objective(view: View) -> jax.Array:
+            state, squares = _with_params(view.state, view.params), []
+            for other in _one_each(turns):
+                slopes = _slopes(game, _as_in(other, turn), state, view.deal)
+                squares += [jnp.square(leaf).sum() for leaf in jax.tree.leaves(slopes)]
+            term = view.log("consensus", 0.5 * sum(squares, jnp.zeros(())))
+            return turn.objective(view) + game.moves.consensus * term
+
+        return turn._replace(objective=objective)
+
+    return tuple(map(changed, turns))
+
+
+def looked_ahead(state: GameState, lookahead: tuple[int, float] | None) -> GameState:
+    """The state after a step: every k steps the slow weights move alpha of the way, and the players go there."""
+    if lookahead is None:
+        return state
     interval, alpha = lookahead
-    due = (step + 1) % interval == 0
-    moved = jax.tree.map(lambda s, f: jnp.where(due, s + alpha * (f - s), s), slow, fast)
-    return moved, jax.tree.map(lambda m, f: jnp.where(due, m, f), moved, fast)
+    due = (state.step + 1) % interval == 0
+    fast = {name: player.params for name, player in state.players.items()}
+    step = lambda s, f: jnp.where(due, s + alpha * (f - s), s)
+    slow = jax.tree.map(step, state.memory["lookahead"], fast)
+    arrived = jax.tree.map(lambda s, f: jnp.where(due, s, f), slow, fast)
+    return replace(_with_params(state, arrived), memory=state.memory | {"lookahead": slow})
+
+
+def _one_each(turns: Iterable[Turn]) -> list[Turn]:
+    """Of the turns that share a name, the last."""
+    return list({turn.name: turn for turn in turns}.values())
+
+
+def _as_in(other: Turn, turn: Turn) -> Turn:
+    """`other`, on the examples and the random numbers of `turn`."""
+    return other._replace(examples=turn.examples, draw=turn.draw)
+
+
+def _slopes(game: Game, turn: Turn, state: GameState, deal: Deal) -> dict[str, PyTree]:
+    """The gradient of a turn's objective in its movers' parameters; nothing is remembered."""
+    moving = {name: state.players[name].params for name in turn.movers}
+    return deal.axis.mean(
+        jax.grad(lambda params: turn.objective(View(game, turn, state, params, deal)))(moving)
+    )
+
+
+def _with_params(state: GameState, params: Mapping[str, PyTree]) -> GameState:
+    players = {name: replace(state.players[name], params=own) for name, own in params.items()}
+    return replace(state, players=state.players | players)
+
+
+def _off_zero(gradient: jax.Array) -> jax.Array:
+    """What is nearly 0 becomes 1e-15: the roots in Adam and its like have no derivative at 0."""
+    return jnp.where(jnp.abs(gradient) < 1e-15, jnp.asarray(1e-15, gradient.dtype), gradient)

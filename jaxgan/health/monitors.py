@@ -13,11 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgan.augment import seen
-from jaxgan.common import keys
 from jaxgan.common.numerics import at_least_float32
 from jaxgan.data import Images, Source, other_split, to_float
-from jaxgan.games.game import GAN, GANState, Player
+from jaxgan.games.game import Game, GameState, Turn
+from jaxgan.games.view import Deal, View
 from jaxgan.losses import Loss
 from jaxgan.metrics import prdc
 from jaxgan.metrics.features import features_for
@@ -122,37 +121,43 @@ class Monitors:
     examples, and both for losses of features.
     """
 
-    def __init__(self, gan: GAN, source: Source, sampler: Sampler, n: int, batch_size: int) -> None:
+    def __init__(self, game: Game, source: Source, sampler: Sampler, n: int, batch_size: int) -> None:
         """Nothing is computed yet.
 
         Args:
-          gan: static half of the states.
+          game: static half of the states.
           source: their data.
           sampler: of their averaged generator.
           n: examples of each set, at most.
           batch_size: examples of one discriminator update.
         """
-        self._gan, self._source, self._sampler = gan, source, sampler
+        self._game, self._source, self._sampler = game, source, sampler
+        assert game.critic is not None
+        self._critic = game.critic
+        assert game.output is not None
+        self._output = game.output
         self._asked = n
         self._n = min(n, len(source)) if isinstance(source, Images) else n
-        self._batch = min(batch_size, self._n) // gan.dynamics.pack * gan.dynamics.pack
+        self._batch = min(batch_size, self._n) // game.critic.multiple * game.critic.multiple
         self._features = features_for(source) if isinstance(source, Images) else None
-        claim = gan.loss.claim
+        claim = game.critic.loss.claim
         self._judges = self._batch > 0 and not (claim is not None and claim.constraint == "features")
-        sign = real_sign(gan.loss) if self._judges else None
+        sign = real_sign(game.critic.loss) if self._judges else None
         self._sign = None if sign is None else jax.jit(sign)
-        self._judge, self._judge_fakes = jax.jit(self._logits), jax.jit(self._fake_logits)
+        self._judge = jax.jit(lambda *args: self._logits(*args)[0])
+        self._judge_fakes = jax.jit(lambda *args: self._logits(*args)[1])
         self._drift = jax.jit(_drift)
 
-    def __call__(self, state: GANState) -> dict[str, float]:
+    def __call__(self, state: GameState) -> dict[str, float]:
         """The numbers of `state`, which is left as it is."""
-        found = {"ema_distance": float(self._drift(state.ema["params"], state.generator.params))}
+        average, current = self._game.averaged(state), state.players[self._output.player]
+        found = {"ema_distance": float(self._drift(average["params"], current.params))}
         found |= self._of_discriminator(state) | self._of_variety(state)
         return {f"health/{name}": value for name, value in found.items() if math.isfinite(value)}
 
     # --- the discriminator ---
 
-    def _of_discriminator(self, state: GANState) -> dict[str, float]:
+    def _of_discriminator(self, state: GameState) -> dict[str, float]:
         found: dict[str, float] = {}
         if not self._judges or (self._sign is None and self._others is None):
             return found
@@ -165,48 +170,39 @@ class Monitors:
                 found["overfitting"] = ratio
         return found
 
-    def _on(self, examples: _Examples, state: GANState) -> np.ndarray:
+    def _on(self, examples: _Examples, state: GameState) -> np.ndarray:
         parts = [
-            np.asarray(self._judge(state.discriminator, state.step, part.x, part.label, i))
+            np.asarray(self._judge(state, part.x, part.label, i))
             for i, part in enumerate(examples.batches(self._batch))
         ]
         return np.concatenate(parts)
 
-    def _on_fakes(self, state: GANState) -> np.ndarray:
+    def _on_fakes(self, state: GameState) -> np.ndarray:
         parts = [
-            np.asarray(self._judge_fakes(state.generator, state.discriminator, state.step, part.label, i))
+            np.asarray(self._judge_fakes(state, part.x, part.label, i))
             for i, part in enumerate(self._reals.batches(self._batch))
         ]
         return np.concatenate(parts)
 
     def _logits(
-        self, d: Player, step: jax.Array, x: jax.Array, label: jax.Array | None, part: jax.Array
-    ) -> jax.Array:
-        rules = self._gan.dynamics
-        if x.dtype == jnp.uint8:
-            x = to_float(x)
-        if rules.instance_noise is not None:
-            x = seen.noisy(x, rules.instance_noise(step), self._example_keys(2 * part + 1))
+        self, state: GameState, x: jax.Array, label: jax.Array | None, part: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """Of reals and of fakes beside them, as the critic sees them in training."""
+        batch = {"image": to_float(x) if x.dtype == jnp.uint8 else x}
         if label is not None:
-            label = label[:: rules.pack]
-        return at_least_float32(_as_trained(self._gan.discriminator, d, seen.packed(x, rules.pack), label))
-
-    def _fake_logits(
-        self, g: Player, d: Player, step: jax.Array, label: jax.Array | None, part: jax.Array
-    ) -> jax.Array:
-        z = self._gan.latent.sample(self._example_keys(2 * part), self._batch)
-        return self._logits(d, step, _as_trained(self._gan.generator, g, z, label), label, part)
-
-    def _example_keys(self, stream: jax.Array) -> jax.Array:
-        return keys.per_example(jax.random.fold_in(jax.random.key(_SEED), stream), self._batch)
+            batch["label"] = label
+        nobody = Turn("health", (), lambda view: jnp.zeros(()))
+        deal = Deal(batch, jax.random.fold_in(jax.random.key(_SEED), part))
+        real, fake = self._critic.logits(View(self._game, nobody, state, {}, deal))
+        return at_least_float32(real), at_least_float32(fake)
 
     # --- variety ---
 
-    def _of_variety(self, state: GANState) -> dict[str, float]:
+    def _of_variety(self, state: GameState) -> dict[str, float]:
         if self._n < 2:
             return {}
         real, spread = self._real_features
-        fake = self._embedded(self._sampler.stream(state.ema, _FIRST_LATENT)(self._n))
+        fake = self._embedded(self._sampler.stream(self._game.averaged(state), _FIRST_LATENT)(self._n))
         found = {"diversity": mean_distance(fake) / spread} if spread > 0 else {}
         if self._n > _NEIGHBOURS:
             scores = prdc(real, fake, k=_NEIGHBOURS)
@@ -242,15 +238,9 @@ class Monitors:
 
 
 @lru_cache(maxsize=1)
-def monitors_of(gan: GAN, source: Source, sampler: Sampler, n: int, batch_size: int) -> Monitors:
+def monitors_of(game: Game, source: Source, sampler: Sampler, n: int, batch_size: int) -> Monitors:
     """`Monitors`, shared by all who ask for the same: members of an ensemble compile them once."""
-    return Monitors(gan, source, sampler, n, batch_size)
-
-
-def _as_trained(module: Any, player: Player, x: jax.Array, label: jax.Array | None) -> jax.Array:
-    """A network's answer in training mode; what it would remember of it is dropped."""
-    variables = {"params": player.params, **player.stats}
-    return module.apply(variables, x, label, train=True, mutable=list(player.stats))[0]
+    return Monitors(game, source, sampler, n, batch_size)
 
 
 def _drift(average: Any, current: Any) -> jax.Array:

@@ -1,13 +1,11 @@
-"""Regularisers of the discriminator, in the manner of optax: pairs (init, apply).
+"""Terms that are added to what a player minimises, in the manner of optax: pairs (init, value).
 
-`init() -> state` and `apply(state, critic, real, fake, key) -> (values, state)`. `critic` maps a
-batch of inputs to logits, `real` and `fake` are batches of inputs, `values` holds one number an
-example, [batch]; the caller takes the mean and multiplies by the penalty's weight. A stateless
-penalty's state is (). `Penalty` says how a penalty gets at latents, and how it adds a term to the
-generator's loss.
+`init() -> memory` and `value(memory, scene, keys) -> (values, memory)`. The `Scene` holds the turn's reals,
+fakes and latents, the critic and the generator; `values` holds one number an example, [batch]; the
+caller takes the mean and multiplies it by the weight. A `Term` belongs to any player of any game.
 
 Every entry of PENALTIES is a function of hyper-parameters, all with defaults, that returns a
-`Penalty`; `lazy` and `scheduled` turn one into another.
+`Penalty`: the terms of the two players of a GAN. `lazy` and `scheduled` turn one into another.
 """
 
 from __future__ import annotations
@@ -15,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jaxgan.augment.shifts import flip_and_shift
 from jaxgan.common.errors import lookup
-from jaxgan.penalties.base import Critic, Penalty, Regenerate
+from jaxgan.penalties.base import Critic, Generate, Penalty, Scene, Term, stateless
 from jaxgan.penalties.combine import lazy, scheduled, weight_schedule
 from jaxgan.penalties.consistency import balanced_consistency, consistency, latent_consistency
 from jaxgan.penalties.gradients import dragan, gradient_penalty, lipschitz_penalty, r1, r2, zero_centered
@@ -26,12 +23,13 @@ from jaxgan.penalties.lecam import lecam
 __all__ = [
     "PENALTIES",
     "Critic",
+    "Generate",
     "Penalty",
-    "Regenerate",
+    "Scene",
+    "Term",
     "balanced_consistency",
     "consistency",
     "dragan",
-    "flip_and_shift",
     "get_penalty",
     "gradient_penalty",
     "latent_consistency",
@@ -41,6 +39,7 @@ __all__ = [
     "r1",
     "r2",
     "scheduled",
+    "stateless",
     "weight_schedule",
     "zero_centered",
 ]

@@ -8,49 +8,71 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxgan.common import keys
-from jaxgan.common.numerics import is_number
 
 Critic = Callable[[jax.Array], jax.Array]
-Regenerate = Callable[[jax.Array], jax.Array]
-
-__all__ = ["Critic", "Penalty", "Regenerate", "example_keys", "is_number", "stateless"]
+Generate = Callable[[jax.Array], jax.Array]
 
 
-class Penalty(NamedTuple):
-    """A regulariser: a term of the discriminator's loss, and of the generator's where it has one.
-
-    All terms are one value an example, [batch], in at least float32; the caller takes their mean and
-    multiplies it by the penalty's weight. `critic` maps a batch of inputs to logits, [batch] or
-    [batch, k]; `key` is one key or a key for each example.
+class Scene(NamedTuple):
+    """What a term may look at: one turn's examples, and the networks that made and judge them.
 
     Attributes:
-      init: () -> state, arrays only; () if nothing is remembered.
-      apply: (state, critic, real, fake, key) -> (values, state), the discriminator's term. If
-        `needs_latents`, it is called with two keywords more:
-        `regenerate`, noise [batch, latent_dim] -> G(z + noise) for the very z (and labels, and
-        weights) that `fake` came from; and `latent_dim`, the size of z. What `regenerate` returns
-        is a constant here: nothing is learned by the generator.
-      generator: None, or (critic, fake, regenerate, latent_dim, key) -> values, added with the same
-        weight to the generator's loss. It must be differentiated in the generator's parameters
-        through both `fake` and `regenerate`; it has no state.
-      needs_latents: whether `apply` takes `regenerate` and `latent_dim`.
+      reals: real examples [batch, ...], as the critic sees them.
+      fakes: generated ones beside them, of the same shape.
+      latents: z [batch, dim], from which the fakes were made.
+      critic: examples -> logits, [batch] or [batch, k]. It remembers nothing of being asked.
+      generate: latents -> fakes, of the generator and the labels that made `fakes`.
+    """
+
+    reals: jax.Array
+    fakes: jax.Array
+    latents: jax.Array
+    critic: Critic
+    generate: Generate
+
+
+class Term(NamedTuple):
+    """A term that is added to what a player minimises.
+
+    Attributes:
+      init: () -> memory, arrays only; () if nothing is remembered.
+      value: (memory, scene, keys) -> (values, memory). There is one key an example, [batch]; values are one
+        number an example, [batch], in at least float32. The caller takes their mean and multiplies it by
+        the term's weight. What moves is up to the turn that the term belongs to: its gradient is taken in
+        the movers' parameters, through all that the scene holds.
+      needs_latents: whether it uses `scene.latents` or `scene.generate`, which games without latents, or
+        with packs of several examples, do not have.
     """
 
     init: Callable[[], Any]
-    apply: Callable[..., tuple[jax.Array, Any]]
-    generator: Callable[[Critic, jax.Array, Regenerate, int, jax.Array], jax.Array] | None = None
+    value: Callable[[Any, Scene, jax.Array], tuple[jax.Array, Any]]
     needs_latents: bool = False
 
 
-def stateless(values: Callable[[Critic, jax.Array, jax.Array, jax.Array], jax.Array]) -> Penalty:
-    """The penalty of a function (critic, real, fake, key) -> values."""
+class Penalty(NamedTuple):
+    """A regulariser of a two-player game: a term of either player, or of both, under one weight.
 
-    def apply(
-        state: Any, critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array
-    ) -> tuple[jax.Array, Any]:
-        return values(critic, real, fake, key), state
+    Attributes:
+      discriminator: its term, or None.
+      generator: its term, or None.
+    """
 
-    return Penalty(lambda: (), apply)
+    discriminator: Term | None = None
+    generator: Term | None = None
+
+
+def stateless(values: Callable[[Scene, jax.Array], jax.Array], *, needs_latents: bool = False) -> Term:
+    """The term of a function (scene, keys) -> values, which remembers nothing."""
+
+    def value(memory: Any, scene: Scene, example_keys: jax.Array) -> tuple[jax.Array, Any]:
+        return values(scene, example_keys), memory
+
+    return Term(lambda: (), value, needs_latents)
+
+
+def each_term(change: Callable[[Term], Term], penalty: Penalty) -> Penalty:
+    """The penalty with `change` applied to every term that it has."""
+    return Penalty(*(None if term is None else change(term) for term in penalty))
 
 
 def example_keys(key: jax.Array, n: int, stream: int) -> jax.Array:

@@ -11,24 +11,25 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.common.errors import InputError, lookup
-from jaxgan.penalties.base import Critic, Penalty, is_number
+from jaxgan.common.numerics import is_number
+from jaxgan.penalties.base import Penalty, Scene, Term, each_term
 
 ArrayLike = jax.typing.ArrayLike
 Schedule = Callable[[ArrayLike], ArrayLike]
 
 
 def lazy(penalty: Penalty, every: int) -> Penalty:
-    """Applies `penalty` in one of `every` discriminator updates, `every` times as strongly.
+    """Applies `penalty` in one of `every` updates, `every` times as strongly.
 
     The expected gradient stays the same and the cost falls. The first update is one that applies
-    it. (StyleGAN2 runs its lazy penalty as an update of its own and shortens Adam's averages for
-    the additional updates; here the term joins the adversarial loss, so nothing is added.) Updates
-    that are skipped do not change the state of what is skipped. The generator's term, if there is
-    one, is applied in every update of the generator, as it is.
+    it. Each term counts the updates of its own player. Updates that are skipped do not change the
+    memory of what is skipped. (StyleGAN2 runs its lazy penalty as an update of its own and shortens Adam's
+    averages for the additional updates: that is a turn with `every`. Here the term joins the
+    player's loss, so nothing is added.)
 
     Args:
       penalty: what to apply.
-      every: interval in discriminator updates; 1 returns `penalty` itself.
+      every: interval in updates; 1 returns `penalty` itself.
 
     Raises:
       ValueError: if `every` is less than 1.
@@ -41,29 +42,31 @@ def lazy(penalty: Penalty, every: int) -> Penalty:
     if every == 1:
         return penalty
 
-    def apply(
-        state: Any, critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array, **latents: Any
-    ) -> tuple[jax.Array, Any]:
-        def due(inner: Any) -> tuple[jax.Array, Any]:
-            values, inner = penalty.apply(inner, critic, real, fake, key, **latents)
-            return every * values, inner
+    def lazily(term: Term) -> Term:
+        def value(memory: Any, scene: Scene, keys: jax.Array) -> tuple[jax.Array, Any]:
+            def due(inner: Any) -> tuple[jax.Array, Any]:
+                values, inner = term.value(inner, scene, keys)
+                return every * values, inner
 
-        def skipped(inner: Any) -> tuple[jax.Array, Any]:
-            return jnp.zeros_like(due_shape[0]), inner
+            def skipped(inner: Any) -> tuple[jax.Array, Any]:
+                return jnp.zeros_like(shape), inner
 
-        due_shape = jax.eval_shape(due, state["inner"])
-        values, inner = jax.lax.cond(state["count"] % every == 0, due, skipped, state["inner"])
-        return values, {"count": state["count"] + 1, "inner": inner}
+            shape = jax.eval_shape(due, memory["inner"])[0]
+            values, inner = jax.lax.cond(memory["count"] % every == 0, due, skipped, memory["inner"])
+            return values, {"count": memory["count"] + 1, "inner": inner}
 
-    return penalty._replace(init=_counted(penalty), apply=apply)
+        return term._replace(init=_counted(term), value=value)
+
+    return each_term(lazily, penalty)
 
 
 def scheduled(penalty: Penalty, schedule: Schedule, images_per_update: int) -> Penalty:
     """Multiplies the values of `penalty` by schedule(images seen by the discriminator before).
 
-    It counts the updates in which it is applied, so `scheduled(lazy(p, 4), schedule, n)` equals
-    `lazy(scheduled(p, schedule, 4 * n), 4)`. The generator's term, if there is one, is left as it
-    is: it has no count.
+    Each term counts the updates in which it is applied, so `scheduled(lazy(p, 4), schedule, n)` equals
+    `lazy(scheduled(p, schedule, 4 * n), 4)`. A generator's term counts the generator's updates; with
+    `images_per_update` of the discriminator and several discriminator updates a step, its schedule runs
+    that many times slower.
 
     Args:
       penalty: what to multiply.
@@ -76,19 +79,20 @@ def scheduled(penalty: Penalty, schedule: Schedule, images_per_update: int) -> P
     if is_number(images_per_update) and images_per_update < 1:
         raise InputError(f"images_per_update: expected at least 1 image, got {images_per_update}")
 
-    def apply(
-        state: Any, critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array, **latents: Any
-    ) -> tuple[jax.Array, Any]:
-        values, inner = penalty.apply(state["inner"], critic, real, fake, key, **latents)
-        # In float32: as an int32 the number of images would overflow.
-        factor = schedule(state["count"].astype(jnp.float32) * images_per_update)
-        return values * jnp.asarray(factor, values.dtype), {"count": state["count"] + 1, "inner": inner}
+    def changing(term: Term) -> Term:
+        def value(memory: Any, scene: Scene, keys: jax.Array) -> tuple[jax.Array, Any]:
+            values, inner = term.value(memory["inner"], scene, keys)
+            # In float32: as an int32 the number of images would overflow.
+            factor = schedule(memory["count"].astype(jnp.float32) * images_per_update)
+            return values * jnp.asarray(factor, values.dtype), {"count": memory["count"] + 1, "inner": inner}
 
-    return penalty._replace(init=_counted(penalty), apply=apply)
+        return term._replace(init=_counted(term), value=value)
+
+    return each_term(changing, penalty)
 
 
-def _counted(penalty: Penalty) -> Callable[[], Any]:
-    return lambda: {"count": jnp.zeros((), jnp.int32), "inner": penalty.init()}
+def _counted(term: Term) -> Callable[[], Any]:
+    return lambda: {"count": jnp.zeros((), jnp.int32), "inner": term.init()}
 
 
 # Over [0, 1] and not over images, whose number may be too large for optax's int32.

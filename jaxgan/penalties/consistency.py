@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from jaxgan.augment.shifts import Augment, flip_and_shift
 from jaxgan.common.errors import InputError
-from jaxgan.common.numerics import at_least_float32
-from jaxgan.penalties.base import Critic, Penalty, Regenerate, example_keys, is_number, stateless
+from jaxgan.common.numerics import at_least_float32, is_number
+from jaxgan.penalties.base import Penalty, Scene, example_keys, stateless
 
 
 def consistency(*, augment: Augment = flip_and_shift) -> Penalty:
@@ -25,7 +23,7 @@ def consistency(*, augment: Augment = flip_and_shift) -> Penalty:
     References:
       Zhang, Zhang, Odena, Lee (2020), Consistency regularization for GANs, algorithm 1.
     """
-    return stateless(lambda critic, real, fake, key: _inconsistency(critic, augment, real, key, 0))
+    return Penalty(stateless(lambda scene, keys: _inconsistency(scene, augment, scene.reals, keys, 0)))
 
 
 def balanced_consistency(
@@ -49,11 +47,11 @@ def balanced_consistency(
     """
     _check_weights(real_weight=real_weight, fake_weight=fake_weight)
 
-    def values(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-        of_reals = _inconsistency(critic, augment, real, key, 0)
-        return real_weight * of_reals + fake_weight * _inconsistency(critic, augment, fake, key, 1)
+    def values(scene: Scene, keys: jax.Array) -> jax.Array:
+        of_reals = _inconsistency(scene, augment, scene.reals, keys, 0)
+        return real_weight * of_reals + fake_weight * _inconsistency(scene, augment, scene.fakes, keys, 1)
 
-    return stateless(values)
+    return Penalty(stateless(values))
 
 
 def latent_consistency(
@@ -83,34 +81,25 @@ def latent_consistency(
         radius=radius, discriminator_weight=discriminator_weight, generator_weight=generator_weight
     )
 
-    def neighbours(regenerate: Regenerate, n: int, latent_dim: int, key: jax.Array) -> jax.Array:
-        draw = lambda key: jax.random.normal(key, (latent_dim,))
-        return regenerate(radius * jax.vmap(draw)(example_keys(key, n, 0)))
+    def neighbours(scene: Scene, keys: jax.Array) -> jax.Array:
+        n, dim = scene.latents.shape
+        steps = jax.vmap(lambda key: jax.random.normal(key, (dim,)))(example_keys(keys, n, 0))
+        return scene.generate(scene.latents + radius * steps)
 
-    def apply(
-        state: Any,
-        critic: Critic,
-        real: jax.Array,
-        fake: jax.Array,
-        key: jax.Array,
-        *,
-        regenerate: Regenerate,
-        latent_dim: int,
-    ) -> tuple[jax.Array, Any]:
-        others = jax.lax.stop_gradient(neighbours(regenerate, fake.shape[0], latent_dim, key))
-        return discriminator_weight * _squared_distance(critic(fake), critic(others)), state
+    def discriminator(scene: Scene, keys: jax.Array) -> jax.Array:
+        others = neighbours(scene, keys)
+        return discriminator_weight * _squared_distance(scene.critic(scene.fakes), scene.critic(others))
 
-    def generator(
-        critic: Critic, fake: jax.Array, regenerate: Regenerate, latent_dim: int, key: jax.Array
-    ) -> jax.Array:
-        others = neighbours(regenerate, fake.shape[0], latent_dim, key)
-        return -generator_weight * _squared_distance(fake, others) / (fake.size // fake.shape[0])
+    def generator(scene: Scene, keys: jax.Array) -> jax.Array:
+        fakes, others = scene.fakes, neighbours(scene, keys)
+        return -generator_weight * _squared_distance(fakes, others) / (fakes.size // fakes.shape[0])
 
-    return Penalty(lambda: (), apply, generator, needs_latents=True)
+    return Penalty(stateless(discriminator, needs_latents=True), stateless(generator, needs_latents=True))
 
 
-def _inconsistency(critic: Critic, augment: Augment, x: jax.Array, key: jax.Array, stream: int) -> jax.Array:
-    return _squared_distance(critic(x), critic(augment(example_keys(key, x.shape[0], stream), x)))
+def _inconsistency(scene: Scene, augment: Augment, x: jax.Array, keys: jax.Array, stream: int) -> jax.Array:
+    augmented = augment(example_keys(keys, x.shape[0], stream), x)
+    return _squared_distance(scene.critic(x), scene.critic(augmented))
 
 
 def _squared_distance(a: jax.Array, b: jax.Array) -> jax.Array:

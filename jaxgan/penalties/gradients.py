@@ -15,34 +15,35 @@ import jax.numpy as jnp
 
 from jaxgan.common import keys
 from jaxgan.common.errors import InputError
-from jaxgan.common.numerics import at_least_float32
-from jaxgan.penalties.base import Critic, Penalty, example_keys, is_number, stateless
+from jaxgan.common.numerics import at_least_float32, is_number
+from jaxgan.penalties.base import Penalty, Scene, example_keys, stateless
 
-Points = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+Points = Callable[[Scene, jax.Array], jax.Array]
 Cost = Callable[[jax.Array], jax.Array]
 
 
 def _penalty(points: Points, cost: Cost) -> Penalty:
-    """`cost` (of gradients [batch, size], one value each) at `points` (of real, fake and key)."""
+    """`cost` (of gradients [batch, size], one value each) at `points` (of the scene, and keys)."""
 
-    def values(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-        x = points(real, fake, key)
-        gradient = jax.grad(lambda inputs: at_least_float32(critic(inputs)).sum())(x)
+    def values(scene: Scene, keys: jax.Array) -> jax.Array:
+        x = points(scene, keys)
+        gradient = jax.grad(lambda inputs: at_least_float32(scene.critic(inputs)).sum())(x)
         return cost(at_least_float32(gradient).reshape(x.shape[0], -1))
 
-    return stateless(values)
+    return Penalty(stateless(values))
 
 
-def _real(real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-    return real
+def _real(scene: Scene, key: jax.Array) -> jax.Array:
+    return scene.reals
 
 
-def _fake(real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-    return fake
+def _fake(scene: Scene, key: jax.Array) -> jax.Array:
+    return scene.fakes
 
 
-def _interpolates(real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+def _interpolates(scene: Scene, key: jax.Array) -> jax.Array:
     """e x + (1 - e) G(z), with one e ~ U[0, 1] an example."""
+    real, fake = scene.reals, scene.fakes
     return fake + _share(keys.per_example(key, real.shape[0]), real) * (real - fake)
 
 
@@ -170,8 +171,9 @@ def dragan(*, target: float = 1.0, scale: float = 0.5) -> Penalty:
     if is_number(scale) and scale < 0:
         raise InputError(f"scale: expected a perturbation >= 0, got {scale}")
 
-    def around_reals(real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-        n, draw = real.shape[0], jax.random.uniform
+    def around_reals(scene: Scene, key: jax.Array) -> jax.Array:
+        real, draw = scene.reals, jax.random.uniform
+        n = real.shape[0]
         noise = jax.vmap(lambda k: draw(k, real.shape[1:], real.dtype))(example_keys(key, n, 0))
         return real + _share(example_keys(key, n, 1), real) * scale * real.std() * noise
 

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.common.errors import InputError
-from jaxgan.common.numerics import at_least_float32
-from jaxgan.penalties.base import Critic, Penalty, is_number
+from jaxgan.common.numerics import at_least_float32, is_number
+from jaxgan.penalties.base import Penalty, Scene, Term
 
 
 def lecam(*, decay: float = 0.99, start: int = 0, rectified: bool = False) -> Penalty:
@@ -44,10 +44,8 @@ def lecam(*, decay: float = 0.99, start: int = 0, rectified: bool = False) -> Pe
         zero = jnp.zeros((), jnp.float32)
         return {"updates": jnp.zeros((), jnp.int32), "real": zero, "fake": zero}
 
-    def apply(
-        state: Any, critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array
-    ) -> tuple[jax.Array, Any]:
-        logits = {"real": _rows(critic(real)), "fake": _rows(critic(fake))}
+    def value(state: Any, scene: Scene, keys: jax.Array) -> tuple[jax.Array, Any]:
+        logits = {"real": _rows(scene.critic(scene.reals)), "fake": _rows(scene.critic(scene.fakes))}
         above, below = logits["real"] - state["fake"], state["real"] - logits["fake"]
         if rectified:
             above, below = jax.nn.relu(above), jax.nn.relu(below)
@@ -62,7 +60,7 @@ def lecam(*, decay: float = 0.99, start: int = 0, rectified: bool = False) -> Pe
             new[side] = state[side] + share * (mean - state[side])
         return jnp.where(active, values, 0.0), new
 
-    return Penalty(init, apply)
+    return Penalty(Term(init, value))
 
 
 def _rows(logits: jax.Array) -> jax.Array:

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 
 from jaxgan.common.errors import InputError
-from jaxgan.games.game import GANState
+from jaxgan.games.game import GameState
 
 _STATE, _META, _SCORE = "state", "meta", "score"
 
@@ -73,7 +73,7 @@ class Checkpoints:
         """Steps of all checkpoints, oldest first."""
         return sorted(self._manager.all_steps())
 
-    def save(self, step: int, state: GANState, meta: dict[str, Any], score: float | None = None) -> None:
+    def save(self, step: int, state: GameState, meta: dict[str, Any], score: float | None = None) -> None:
         """Starts to save in the background; returns once the state may be changed again.
 
         Args:
@@ -128,7 +128,7 @@ class Checkpoints:
         """The meta dict of a checkpoint. Raises InputError if it cannot be read."""
         return self._read(step, _META, self._ocp.args.JsonRestore())
 
-    def restore(self, step: int, like: GANState) -> GANState:
+    def restore(self, step: int, like: GameState) -> GameState:
         """The state of a checkpoint.
 
         Args:
@@ -149,7 +149,7 @@ class Checkpoints:
             _collect_quietly()
             raise InputError(f"checkpoint {step} in {str(self._folder)!r} cannot be read ({reason})")
 
-    def restore_newest(self, like: GANState) -> tuple[GANState, dict[str, Any], list[int]]:
+    def restore_newest(self, like: GameState) -> tuple[GameState, dict[str, Any], list[int]]:
         """The state and the meta dict of the newest checkpoint that can be read.
 
         Newer ones that cannot are moved to `checkpoints-broken`, once an older one has been read.

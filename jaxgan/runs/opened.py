@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.data.source import batch_like
-from jaxgan.games.game import GAN, init
+from jaxgan.games.game import Game, init
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.sampling import Sampler
@@ -25,7 +25,7 @@ class Run:
       folder: its folder.
       config: its configuration.
       step: of the checkpoint that was read.
-      variables: of the averaged generator, for `gan.generator.apply`.
+      variables: of the averaged generator.
       gan: its static half.
       sampler: generates from `variables`.
     """
@@ -45,7 +45,7 @@ class Run:
             self.gan, self.data["n_classes"] if self.config.model.conditional else 0, points
         )
         state, self.step = _restore(folder, self.gan, self.data, checkpoint)
-        self.variables = state.ema
+        self.variables = self.gan.averaged(state)
 
     def sample(
         self,
@@ -86,7 +86,7 @@ def load(path: str | os.PathLike[str], checkpoint: str | int = "last") -> Run:
     return Run(RunFolder(pathlib.Path(path)), checkpoint)
 
 
-def _restore(folder: RunFolder, gan: GAN, data: Mapping[str, Any], which: str | int) -> tuple[Any, int]:
+def _restore(folder: RunFolder, gan: Game, data: Mapping[str, Any], which: str | int) -> tuple[Any, int]:
     like = abstract(jax.eval_shape(lambda: init(gan, jax.random.key(0), batch_like(data))))
     checkpoints = Checkpoints(folder.path, read_only=True)
     try:

@@ -13,7 +13,7 @@ from jax.sharding import NamedSharding
 from jaxgan.common.devices import batch_sharded
 from jaxgan.common.errors import InputError
 from jaxgan.data import to_uint8
-from jaxgan.games.game import GAN
+from jaxgan.games.game import Game
 
 _BATCH = 100
 
@@ -21,23 +21,24 @@ _BATCH = 100
 class Sampler:
     """Generates in batches of one size, so that one program serves any number of examples."""
 
-    def __init__(self, gan: GAN, n_classes: int, points: bool) -> None:
+    def __init__(self, game: Game, n_classes: int, points: bool) -> None:
         """Compiles nothing yet.
 
         Args:
-          gan: whose generator and latent are used.
+          game: whose output is sampled.
           n_classes: of a conditional generator; 0 if labels do not matter.
           points: whether examples are points (float32) and not images (uint8).
         """
         self.n_classes = n_classes
-        self._gan = gan
+        assert game.output is not None
+        module, latent = game.players[game.output.player].module, game.output.latent
 
         def generate(variables: Any, z: jax.Array, labels: jax.Array | None) -> jax.Array:
-            x: Any = gan.generator.apply(variables, z, labels, train=False)
+            x: Any = module.apply(variables, z, labels, train=False)
             return x if points else to_uint8(x)
 
         self._generate = jax.jit(generate)
-        self._latents = jax.jit(jax.vmap(gan.latent.draw))
+        self._latents = jax.jit(jax.vmap(latent.draw))
         self._keys = jax.jit(jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), 0)))
 
     def latents(self, seeds: Sequence[int]) -> np.ndarray:

@@ -17,8 +17,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.config.config import Config
 from jaxgan.data import Images
-from jaxgan.games.game import GANState
-from jaxgan.games.step import Metrics
+from jaxgan.games.game import GameState, Metrics
 from jaxgan.health import Diagnosis, Monitors, monitors_of, summary
 from jaxgan.metrics import Evaluator, make_evaluator
 from jaxgan.report import pictures
@@ -136,7 +135,7 @@ class Loop:
 
     # --- beginning and end ---
 
-    def start(self, resumed: bool, at: int | None = None) -> tuple[GANState, int]:
+    def start(self, resumed: bool, at: int | None = None) -> tuple[GameState, int]:
         """The state to begin with and its step: fresh, or that of a checkpoint (`at`, or the newest)."""
         step = 0
         if resumed and at is not None:
@@ -178,7 +177,7 @@ class Loop:
         if self.signals.received is not None:
             raise Stopped(self.signals.received, step, self.folder)
 
-    def finish(self, state: GANState) -> None:
+    def finish(self, state: GameState) -> None:
         """Scores the last and the best checkpoint in full, and writes the report."""
         step = int(state.step)
         self._stop_if_asked(step)
@@ -187,7 +186,7 @@ class Loop:
             "main": self.evaluator.main,
             "class_names": list(self.setup.source.class_names),
         }
-        scores["final"] = {"step": step, **self._score(state.ema)}
+        scores["final"] = {"step": step, **self._score(self.setup.gan.averaged(state))}
         self._stop_if_asked(step)
         if self.best is not None:
             best = scores["final"]
@@ -209,7 +208,7 @@ class Loop:
         except InputError as error:  # damaged since it was saved; the last one's scores are not lost
             self.progress.note(f"warning: no scores of the best checkpoint: {error}")
             return None
-        return {"step": step, **self._score(state.ema)}
+        return {"step": step, **self._score(self.setup.gan.averaged(state))}
 
     def close(self, status: str, error: str | None = None) -> None:
         """Waits for what is being written, and writes the report."""
@@ -224,7 +223,7 @@ class Loop:
 
     # --- the loop ---
 
-    def _train(self, state: GANState, step: int) -> GANState:
+    def _train(self, state: GameState, step: int) -> GameState:
         inputs: Iterator[Any] = self.setup.pipeline.inputs(step)
         self.progress.start(step)
         clock = Clock(self.config, self.setup.steps_per_dispatch, step)
@@ -244,7 +243,7 @@ class Loop:
             clock.restart(step)
         return state
 
-    def interval(self, state: GANState, step: int, due: set[str], clock: Clock) -> None:
+    def interval(self, state: GameState, step: int, due: set[str], clock: Clock) -> None:
         """What happens now and then: metrics are read, and what is `due` is done."""
         record = self._read_metrics(step, state)  # waits for the device, once an interval
         seconds, rate = clock.read(step)
@@ -265,12 +264,12 @@ class Loop:
             "train_seconds": round(self.seconds, 1),
         }
 
-    def _read_metrics(self, step: int, state: GANState) -> dict[str, Any]:
+    def _read_metrics(self, step: int, state: GameState) -> dict[str, Any]:
         """Means over the interval; raises Diverged at the first step with a number that is not finite."""
         pending = [(last, jax.device_get(metrics)) for last, metrics in self.pending]
         self.pending.clear()
         series = {name: np.concatenate([m[name] for _, m in pending]) for name in pending[0][1]}
-        first = pending[0][0] - len(pending[0][1]["d/loss"]) + 1
+        first = pending[0][0] - len(next(iter(pending[0][1].values()))) + 1
         bad = {
             name: int(np.argmin(np.isfinite(values)))
             for name, values in series.items()
@@ -289,10 +288,10 @@ class Loop:
         record: dict[str, Any] = {"step": step, "images": step * self.config.batch_size * self.config.d_steps}
         return record | {name: float(values.mean()) for name, values in series.items()}
 
-    def _evaluate(self, state: GANState, record: dict[str, Any]) -> float:
-        generate = self.setup.sampler.stream(state.ema, evaluation.QUICK_SEED)
+    def _evaluate(self, state: GameState, record: dict[str, Any]) -> float:
+        generate = self.setup.sampler.stream(self.setup.gan.averaged(state), evaluation.QUICK_SEED)
         score = self.evaluator.quick(generate, self.config.quick_n)
-        if not (np.isfinite(score) and evaluation.is_finite(state.ema)):
+        if not (np.isfinite(score) and evaluation.is_finite(self.setup.gan.averaged(state))):
             raise Diverged(
                 f"step {record['step']}: not finite: the averaged generator, or its {self.evaluator.main}"
             )
@@ -301,7 +300,7 @@ class Loop:
             self.best = {"step": record["step"], "score": score}
         return score
 
-    def _watched(self, record: dict[str, Any], state: GANState) -> dict[str, Any]:
+    def _watched(self, record: dict[str, Any], state: GameState) -> dict[str, Any]:
         """The record with what the monitors see and the names of the verdicts, which are told as they change."""
         if not self.config.health.enabled:
             return record
@@ -334,15 +333,19 @@ class Loop:
         if self.tensorboard is not None:
             self.tensorboard.scalars(scalars, record["step"])
 
-    def _write_grid(self, state: GANState, step: int) -> None:
+    def _write_grid(self, state: GameState, step: int) -> None:
         sampler = self.setup.sampler
         if isinstance(self.setup.source, Images):
             labels = grid_labels(sampler.n_classes, GRID_COLUMNS)
             n = GRID_COLUMNS**2 if labels is None else len(labels)
-            png = pictures.picture(sampler.by_seed(state.ema, range(n), labels), GRID_COLUMNS)
+            png = pictures.picture(
+                sampler.by_seed(self.setup.gan.averaged(state), range(n), labels), GRID_COLUMNS
+            )
         else:
             reals = np.asarray(self.setup.source.sample(jax.random.key(0), 2500)[0])
-            png = pictures.picture(sampler.by_seed(state.ema, range(2500)), reference=reals)
+            png = pictures.picture(
+                sampler.by_seed(self.setup.gan.averaged(state), range(2500)), reference=reals
+            )
         write_atomically(self.folder.samples / f"step-{step:07d}.png", png)
         if self.tensorboard is not None:
             self.tensorboard.image("samples", pictures.pixels_of(png), step)

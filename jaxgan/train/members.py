@@ -25,8 +25,8 @@ from jaxgan.config.data import open_data
 from jaxgan.config.fields import with_fields
 from jaxgan.data import Source, make_pipeline
 from jaxgan.data.source import batch_like, describe
-from jaxgan.games.game import GAN, GANState, init
-from jaxgan.games.step import Metrics, make_step
+from jaxgan.games.game import Game, GameState, Metrics, init
+from jaxgan.games.step import make_step
 from jaxgan.runs.sampling import Sampler
 from jaxgan.train.program import steps_per_dispatch
 
@@ -37,7 +37,7 @@ _WIDEST_MAPPED = 64  # on a CPU: measured by experiments/bench_ensemble.py
 class Ensemble:
     """Members that differ in their seed and in scalar hyper-parameters, trained side by side.
 
-    The states of all members are one value: a stacked `GANState` under "vmap", a list of them under
+    The states of all members are one value: a stacked `GameState` under "vmap", a list of them under
     "loop"; `member` and `joined` go between it and single states.
     """
 
@@ -130,7 +130,7 @@ class Ensemble:
             if any(isinstance(v, bool) or not isinstance(v, int | float | np.number) for v in values):
                 raise InputError(f"hyper: expected a number for each member, got {name} = {list(values)}")
 
-    def _build_all(self) -> GAN:
+    def _build_all(self) -> Game:
         """The first member's; raises InputError if another's cannot be, or not with its numbers as inputs."""
         values = {name: list(map(float, values)) for name, values in self.hyper.items()}
         gans = [
@@ -143,7 +143,7 @@ class Ensemble:
                 jax.eval_shape(lambda hyper: self._build(hyper) and None, traced)
         return gans[0]
 
-    def _build(self, values: Mapping[str, Any]) -> GAN:
+    def _build(self, values: Mapping[str, Any]) -> Game:
         return with_fields(self.config, **values).build(self.source.shape, self.source.n_classes)
 
     @contextlib.contextmanager
@@ -176,13 +176,13 @@ class Ensemble:
             raise InputError(f"devices: expected a divisor of {len(self.seeds)} members, got {devices}")
         return make_mesh(local[:n]) if n > 1 else None
 
-    def _one(self, state: GANState, inputs: Any, seed: jax.Array, hyper: Mapping[str, jax.Array]) -> Any:
+    def _one(self, state: GameState, inputs: Any, seed: jax.Array, hyper: Mapping[str, jax.Array]) -> Any:
         """One dispatch of one member."""
         step, pipeline, own = make_step(self._build(hyper)), self._pipelines[0], seed
         if pipeline.streams:  # batches come in the member's own order; flips need its seed here
             pipeline, own = self._pipeline(seed), None
 
-        def once(state: GANState, _: None) -> tuple[GANState, Metrics]:
+        def once(state: GameState, _: None) -> tuple[GameState, Metrics]:
             return step(state, pipeline.prepare(inputs, state.step, own))
 
         if self.repeat > 1:
@@ -208,7 +208,7 @@ class Ensemble:
 
     # --- states ---
 
-    def init_member(self, k: int) -> GANState:
+    def init_member(self, k: int) -> GameState:
         """The state that member k starts from: that of `jaxgan train --seed`."""
         return jax.device_put(self._init(jax.random.key(self.seeds[k])), jax.local_devices()[0])
 
@@ -216,14 +216,14 @@ class Ensemble:
         """All members' first states."""
         return self.joined([self.init_member(k) for k in range(len(self.seeds))])
 
-    def joined(self, states: Sequence[GANState]) -> Any:
+    def joined(self, states: Sequence[GameState]) -> Any:
         """All members' states as one value."""
         if self.how == "loop":
             return list(states)
         stacked = self._stack(list(states))
         return stacked if self.mesh is None else jax.device_put(stacked, batch_sharded(self.mesh))
 
-    def member(self, states: Any, k: int) -> GANState:
+    def member(self, states: Any, k: int) -> GameState:
         """One member's own state."""
         if self.how == "loop":
             return states[k]

@@ -13,8 +13,8 @@ from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.data import Pipeline
 from jaxgan.games.compile import compile_step
-from jaxgan.games.game import GAN, GANState
-from jaxgan.games.step import Metrics, make_step
+from jaxgan.games.game import Game, GameState, Metrics
+from jaxgan.games.step import make_step
 
 
 def steps_per_dispatch(config: Config, pipeline: Pipeline, backend: str, starts: Sequence[int] = ()) -> int:
@@ -48,22 +48,22 @@ def steps_per_dispatch(config: Config, pipeline: Pipeline, backend: str, starts:
     return max(k for k in range(1, most + 1) if math.gcd(common, *starts) % k == 0)
 
 
-def compile_program(gan: GAN, pipeline: Pipeline, mesh: Any, how: str, repeat: int) -> Any:
+def compile_program(gan: Game, pipeline: Pipeline, mesh: Any, how: str, repeat: int) -> Any:
     """(state, inputs of the pipeline) -> (state, metrics of shape [repeat]): data and steps in one program."""
     step = make_step(gan)
     if how == "pmap":
         prepare, mapped = jax.jit(pipeline.prepare), compile_step(step, mesh, how="pmap")
 
-        def run_mapped(state: GANState, inputs: Any) -> tuple[GANState, Metrics]:
+        def run_mapped(state: GameState, inputs: Any) -> tuple[GameState, Metrics]:
             state, metrics = mapped(state, prepare(inputs, state.step))
             return state, jax.tree.map(lambda x: x[None], metrics)
 
         return run_mapped
 
-    def one(state: GANState, inputs: Any) -> tuple[GANState, Metrics]:
+    def one(state: GameState, inputs: Any) -> tuple[GameState, Metrics]:
         return step(state, pipeline.prepare(inputs, state.step))
 
-    def several(state: GANState, inputs: Any) -> tuple[GANState, Metrics]:
+    def several(state: GameState, inputs: Any) -> tuple[GameState, Metrics]:
         if repeat == 1:
             state, metrics = one(state, inputs)
             return state, jax.tree.map(lambda x: x[None], metrics)

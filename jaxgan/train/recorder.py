@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxgan.config.config import Config
 from jaxgan.data import Source
-from jaxgan.games.step import Metrics
+from jaxgan.games.game import Metrics
 from jaxgan.metrics import Evaluator, make_evaluator
 from jaxgan.runs import evaluation
 from jaxgan.train.members import Ensemble
@@ -118,7 +118,7 @@ class _Recorder:
             if not finite.all():
                 self._diverged[k] = step - length + 1 + int(np.argmin(finite))
                 continue
-            variables = self._ensemble.member(states, k).ema
+            variables = self._ensemble.gan.averaged(self._ensemble.member(states, k))
             scores = self._quick(variables)
             main = scores[self._evaluator.main]
             if not (np.isfinite(main) and evaluation.is_finite(variables)):
@@ -154,7 +154,7 @@ class _Recorder:
             if diverged is not None:
                 members.append(Member(seed, "diverged", diverged, curve, {}, best_scores, None))
                 continue
-            variables = self._ensemble.member(states, k).ema
+            variables = self._ensemble.gan.averaged(self._ensemble.member(states, k))
             n = SAMPLES if len(self._ensemble.source.shape) == 1 else 64
             samples = self._ensemble.sampler.by_seed(variables, range(n))
             members.append(Member(seed, "finished", None, curve, self._full(variables), best_scores, samples))

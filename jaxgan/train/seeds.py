@@ -20,8 +20,7 @@ import numpy as np
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config, to_json
 from jaxgan.config.fields import differences, with_fields
-from jaxgan.games.game import GANState
-from jaxgan.games.step import Metrics
+from jaxgan.games.game import GameState, Metrics
 from jaxgan.metrics import make_evaluator
 from jaxgan.report.seeds import summary_lines, write_summary
 from jaxgan.runs.checkpoint import Checkpoints, SaveError, abstract
@@ -128,9 +127,9 @@ def _member_config(config: Config, seed: int) -> Config:
 class _MemberSetup(Setup):
     """What one member's records need; the ensemble's program takes the place of its own."""
 
-    first: Callable[[], GANState]
+    first: Callable[[], GameState]
 
-    def init(self) -> GANState:
+    def init(self) -> GameState:
         return self.first()
 
 
@@ -344,7 +343,7 @@ class _Members:
             raise failures[0]
 
 
-def _readable(checkpoints: Checkpoints, step: int, like: GANState) -> bool:
+def _readable(checkpoints: Checkpoints, step: int, like: GameState) -> bool:
     try:
         checkpoints.restore(step, like)
         checkpoints.meta(step)

@@ -13,7 +13,7 @@ from jaxgan.config.config import Config
 from jaxgan.config.data import open_data
 from jaxgan.data import Pipeline, Source, make_pipeline
 from jaxgan.data.source import batch_like, describe
-from jaxgan.games.game import GAN, GANState, init
+from jaxgan.games.game import Game, GameState, init
 from jaxgan.runs.sampling import Sampler
 from jaxgan.train.program import compile_program, steps_per_dispatch
 
@@ -24,7 +24,7 @@ class Setup:
 
     config: Config
     source: Source
-    gan: GAN
+    gan: Game
     mesh: Any
     pipeline: Pipeline
     program: Any
@@ -36,7 +36,7 @@ class Setup:
         """What run.json says of the data."""
         return describe(self.source)
 
-    def init(self) -> GANState:
+    def init(self) -> GameState:
         """A fresh state on the devices."""
         state = init(self.gan, jax.random.key(self.config.seed), batch_like(self.data), self.mesh)
         if self.mesh is None:  # placed for good, as the data are: else the second step compiles again

@@ -103,28 +103,28 @@ def test_extragradient_calls_its_optimisers_twice_a_step():
     batch = {"image": jnp.ones((4, 2))}
     state, step = init(gan, jax.random.key(0), batch), jax.jit(make_step(gan))
     for _ in range(6):
-        before = state.generator.params
+        before = state.players["generator"].params
         state, _ = step(state, batch)
-    moved = optax.tree.norm(optax.tree.sub(state.generator.params, before))
+    moved = optax.tree.norm(optax.tree.sub(state.players["generator"].params, before))
     assert float(moved) > 1e-4
     for _ in range(2):
         state, _ = step(state, batch)
-    assert (
-        float(optax.tree.norm(optax.tree.sub(step(state, batch)[0].generator.params, state.generator.params)))
-        < 1e-6
-    )
+    last = step(state, batch)[0].players["generator"].params
+    assert float(optax.tree.norm(optax.tree.sub(last, state.players["generator"].params))) < 1e-6
 
 
 def test_schedules_of_dynamics():
     dynamics = DynamicsConfig(top_k=0.5, top_k_start=0.5, instance_noise=2.0, instance_noise_end=0.25).build(
         100
     )
-    assert [float(dynamics.top_k(s)) for s in (0, 50, 75, 100)] == pytest.approx([1, 1, 0.75, 0.5])
-    assert [float(dynamics.instance_noise(s)) for s in (0, 12.5, 25, 80)] == pytest.approx([2, 1, 0, 0])
+    assert [float(dynamics["top_k"](s)) for s in (0, 50, 75, 100)] == pytest.approx([1, 1, 0.75, 0.5])
+    see = lambda s: dynamics["augment"]["instance_noise"].see((), jnp.zeros((4000, 1)), each, s).std()
+    each = jax.random.split(jax.random.key(0), 4000)
+    assert [float(see(s)) for s in (0, 12.5, 25, 80)] == pytest.approx([2, 1, 0, 0], rel=0.05)
     plain = DynamicsConfig().build(100)
-    assert plain.top_k is None
-    assert plain.instance_noise is None
-    assert DynamicsConfig(lookahead=5, lookahead_alpha=0.3).build(9).lookahead == (5, 0.3)
+    assert plain["top_k"] is None
+    assert not plain["augment"]
+    assert DynamicsConfig(lookahead=5, lookahead_alpha=0.3).build(9)["moves"].lookahead == (5, 0.3)
 
 
 def test_options_take_the_type_of_their_default():

@@ -1,121 +1,38 @@
 """Each option of the dynamics against hand-made steps and finite differences, and on any devices."""
 
-import dataclasses
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import stream_keys
 from jax.flatten_util import ravel_pytree
+from toys import (
+    Gain,
+    H,
+    Line,
+    Slope,
+    Smooth,
+    compiled,
+    floats,
+    game,
+    in_float64,
+    latents,
+    penalised,
+    points,
+    smooth,
+    zeros,
+)
 
-from jaxgan import GAN, InputError, compile_step, init, make_mesh, make_step
+from jaxgan import InputError, compile_step, init, make_mesh, make_step
 from jaxgan.augment.seen import flipped, noisy, packed
 from jaxgan.common import keys
-from jaxgan.games.moves import Dynamics, mean_of_best
+from jaxgan.games.gan import mean_of_best
 from jaxgan.games.optimizers import OPTIMIZERS, clip_weights
-from jaxgan.losses import LOSSES, Loss
-from jaxgan.models.latents import get_latent
+from jaxgan.losses import Loss
 from jaxgan.penalties import get_penalty, lazy
-
-H = 0.2  # the learning rate of the small games
-
-
-class Point(nn.Module):
-    """G(z) = theta."""
-
-    @nn.compact
-    def __call__(self, z, label=None, *, train=False):
-        return 0 * z + self.param("theta", nn.initializers.ones, ())
-
-
-class Slope(nn.Module):
-    """D(x) = psi x, coordinates summed."""
-
-    @nn.compact
-    def __call__(self, x, label=None, *, train=False):
-        return self.param("psi", nn.initializers.ones, ()) * x.sum(1)
-
-
-class Gain(nn.Module):
-    """G(z) = a z."""
-
-    @nn.compact
-    def __call__(self, z, label=None, *, train=False):
-        return 2.0 * self.param("a", nn.initializers.ones, ()) * z
-
-
-class Line(nn.Module):
-    """D(x) = psi x + b."""
-
-    @nn.compact
-    def __call__(self, x, label=None, *, train=False):
-        return nn.Dense(1)(x)[:, 0]
-
-
-class Smooth(nn.Module):
-    """A hidden layer of tanh, with batch normalisation or without; one output is squeezed."""
-
-    outputs: int
-    norm: bool = False
-    axis_name: str | None = None
-
-    @nn.compact
-    def __call__(self, x, label=None, *, train=False):
-        x = nn.Dense(4)(x)
-        if self.norm:
-            axis_name = None if self.is_initializing() else self.axis_name
-            x = nn.BatchNorm(use_running_average=not train, momentum=0.9, axis_name=axis_name)(x)
-        x = nn.Dense(self.outputs)(nn.tanh(x))
-        return x[:, 0] if self.outputs == 1 else x
-
-
-DIRAC = (Point(), Slope())
-
-
-def game(loss="wasserstein", players=DIRAC, g_rate=H, d_rate=H, dim=1, options=(), **dynamics):
-    gan = GAN(
-        *players, LOSSES[loss](), optax.sgd(g_rate), optax.sgd(d_rate), get_latent("normal", dim),
-        dynamics=Dynamics(**dynamics),
-    )  # fmt: skip
-    return dataclasses.replace(gan, **dict(options))
-
-
-def smooth(**changes):
-    return game("non_saturating", (Smooth(2), Smooth(1)), 1.0, 0.25, 3, **changes)
-
-
-def penalised(name, weight=1.0, **more):
-    return {"penalties": {name: (weight, get_penalty(name))}, **more}
-
-
-def zeros(n=4):
-    return {"image": jnp.zeros((n, 1), jnp.float32)}
-
-
-def points(n=6, dim=2, seed=0):
-    return {"image": jnp.asarray(np.random.default_rng(seed).normal(size=(n, dim)), jnp.float32)}
-
-
-def latents(state, stream, n, dim=1):
-    key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), stream)
-    return get_latent("normal", dim).sample(keys.per_example(key, n), n)
-
-
-def in_float64(tree):
-    return jax.tree.map(lambda x: x.astype(jnp.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)
-
-
-def floats(tree):
-    return [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
-
-
-def compiled(function):
-    """Little optimised: what takes long here is the compiler."""
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
-
 
 # --- each option by hand ---
 
@@ -128,14 +45,14 @@ def test_simultaneous_generators_answer_the_old_discriminator():
         gan = game(players=(Gain(), Slope()), g_rate=rate, d_rate=rate, updates=updates)
         state = init(gan, jax.random.key(0), real)
         new[updates] = jax.jit(make_step(gan))(state, real)[0]
-    z, fresh, x = 2 * latents(state, 0, 4).mean(), 2 * latents(state, 2, 4).mean(), real["image"].mean()
+    z, fresh, x = 2 * latents(state, 0, 4).mean(), 2 * latents(state, 1, 4).mean(), real["image"].mean()
     a = {"alternating": 1 + rate * (1 + rate * (x - z)) * fresh, "simultaneous": 1 + rate * fresh}
     a["extragradient"] = a["alternating"]  # the trial discriminator
     b = {"alternating": 1 + rate * (x - z), "simultaneous": 1 + rate * (x - z)}
     b["extragradient"] = 1 + rate * (x - a["simultaneous"] * z)
     for updates, state in new.items():
-        np.testing.assert_allclose(state.generator.params["a"], a[updates], rtol=1e-5)
-        np.testing.assert_allclose(state.discriminator.params["psi"], b[updates], rtol=1e-5)
+        np.testing.assert_allclose(state.players["generator"].params["a"], a[updates], rtol=1e-5)
+        np.testing.assert_allclose(state.players["discriminator"].params["psi"], b[updates], rtol=1e-5)
 
 
 def test_a_penalty_has_one_state_in_both_halves_of_an_extragradient_step():
@@ -146,13 +63,13 @@ def test_a_penalty_has_one_state_in_both_halves_of_an_extragradient_step():
         state, metrics = step(state, zeros())
         seen.append(float(metrics["d/r1"]) > 0)
     assert seen == [True, False, True, False]
-    assert int(state.aux["penalties"]["r1"]["count"]) == 4
+    assert int(state.memory["d/r1"]["count"]) == 4
 
 
 def logistic_losses(gan, real, z, weight):
     """Of both players as functions of both parameters: non-saturating, R1; written anew."""
-    d = lambda params, x: gan.discriminator.apply({"params": params}, x)
-    g = lambda params: gan.generator.apply({"params": params}, z)
+    d = lambda params, x: gan.players["discriminator"].module.apply({"params": params}, x)
+    g = lambda params: gan.players["generator"].module.apply({"params": params}, z)
     slope = lambda params: jax.vmap(jax.grad(lambda x: d(params, x[None])[0]))(real)
 
     def d_loss(g_params, d_params):
@@ -187,20 +104,20 @@ def test_unrolled_generators_descend_the_objective_after_k_updates(k):
         gan = smooth(unroll=k, options=penalised("r1", 0.5, d_optimizer=d_optimizer))
         state = in_float64(init(gan, jax.random.key(0), real))
         new, _ = compiled(make_step(gan))(state, real)
-        g_loss, d_loss = logistic_losses(gan, real["image"].astype(float), latents(state, 2, 6, 3), 0.5)
+        g_loss, d_loss = logistic_losses(gan, real["image"].astype(float), latents(state, 1, 6, 3), 0.5)
 
         def unrolled(g_params, k):
-            d_params = new.discriminator.params
-            trace = new.discriminator.opt_state[0].trace
+            d_params = new.players["discriminator"].params
+            trace = new.players["discriminator"].opt_state[0].trace
             for _ in range(k):
                 slope = jax.grad(d_loss, 1)(g_params, d_params)
                 trace = jax.tree.map(lambda m, s: 0.5 * m + s, trace, slope)
                 d_params = jax.tree.map(lambda p, m: p - 0.25 * m, d_params, trace)
             return g_loss(g_params, d_params)
 
-        got = moved(state.generator, new.generator)
-        check_slopes(lambda p: unrolled(p, k), state.generator.params, got)
-        other = ravel_pytree(jax.grad(unrolled)(state.generator.params, k - 1))[0]
+        got = moved(state.players["generator"], new.players["generator"])
+        check_slopes(lambda p: unrolled(p, k), state.players["generator"].params, got)
+        other = ravel_pytree(jax.grad(unrolled)(state.players["generator"].params, k - 1))[0]
         assert np.abs(got - other).max() > 1e-3
 
 
@@ -215,7 +132,7 @@ def test_every_optimiser_can_be_unrolled(name):
     state = init(gan, jax.random.key(0), points(4, 1))
     new, metrics = jax.jit(make_step(gan))(state, points(4, 1))
     assert np.isfinite(metrics["g/grad_norm"])
-    assert np.isfinite(new.generator.params["a"])
+    assert np.isfinite(new.players["generator"].params["a"])
 
 
 def test_consensus_is_the_gradient_of_half_the_squared_field():
@@ -233,9 +150,9 @@ def test_consensus_is_the_gradient_of_half_the_squared_field():
             return 0.5 * jnp.square(ravel_pytree(field)[0]).sum()
 
         got = [
-            moved(getattr(new[0.0], side), getattr(new[0.7], side)) for side in ("generator", "discriminator")
+            moved(new[0.0].players[side], new[0.7].players[side]) for side in ("generator", "discriminator")
         ]
-        params = (state.generator.params, state.discriminator.params)
+        params = (state.players["generator"].params, state.players["discriminator"].params)
         check_slopes(lambda p: 0.7 * half_square(p), params, np.concatenate(got))
         assert min(np.abs(half).max() for half in got) > 1e-2
 
@@ -263,9 +180,9 @@ def test_generators_learn_from_the_top_k_as_scheduled():
     gan, real = game(players=(Gain(), Slope()), top_k=lambda step: 1 - 0.4 * step), points(5, 1)
     state = init(gan, jax.random.key(0), real).replace(step=jnp.ones((), jnp.int32))
     new, _ = jax.jit(make_step(gan))(state, real)
-    psi, fresh = new.discriminator.params["psi"], latents(state, 2, 5)[:, 0]
+    psi, fresh = new.players["discriminator"].params["psi"], latents(state, 1, 5)[:, 0]
     best = np.sort(2 * psi * fresh)[-3:]  # ceil(0.6 * 5) of the highest logits
-    np.testing.assert_allclose(new.generator.params["a"], 1 + H * best.mean(), rtol=1e-5)
+    np.testing.assert_allclose(new.players["generator"].params["a"], 1 + H * best.mean(), rtol=1e-5)
 
 
 def test_flipped_labels_exchange_the_roles():
@@ -277,9 +194,9 @@ def test_flipped_labels_exchange_the_roles():
     gap = H * (real["image"].mean() - 2 * latents(state, 0, 4).mean())
     for (_, after), sign in zip(new.items(), (1, -1), strict=True):
         psi = 1 + sign * gap
-        np.testing.assert_allclose(after.discriminator.params["psi"], psi, rtol=1e-5)
-        expected = 1 + H * psi * 2 * latents(state, 2, 4).mean()  # the generator's own labels stay
-        np.testing.assert_allclose(after.generator.params["a"], expected, rtol=1e-5)
+        np.testing.assert_allclose(after.players["discriminator"].params["psi"], psi, rtol=1e-5)
+        expected = 1 + H * psi * 2 * latents(state, 1, 4).mean()  # the generator's own labels stay
+        np.testing.assert_allclose(after.players["generator"].params["a"], expected, rtol=1e-5)
     each = keys.per_example(jax.random.key(1), 20000)
     reals, fakes = flipped(jnp.zeros((20000, 2)), jnp.ones((20000, 2)), 0.3, each)
     np.testing.assert_array_equal(reals + fakes, 1)
@@ -295,10 +212,10 @@ def test_instance_noise_has_the_scheduled_size_and_is_drawn_anew_for_every_side(
             frozen = {"loss": loss, "d_optimizer": optax.sgd(0.0)}
             gan = game(instance_noise=sigma, options=frozen)
             state = init(gan, jax.random.key(0), zeros(n)).replace(step=jnp.int32(step))
-            theta = jax.tree.map(jnp.zeros_like, state.generator.params)
-            _, metrics = jax.jit(make_step(gan))(
-                state.replace(generator=state.generator.replace(params=theta)), zeros(n)
-            )
+            theta = jax.tree.map(jnp.zeros_like, state.players["generator"].params)
+            generator = state.players["generator"].replace(params=theta)
+            start = state.replace(players=state.players | {"generator": generator})
+            _, metrics = jax.jit(make_step(gan))(start, zeros(n))
             for value, product in zip((metrics["d/adversarial"], metrics["g/loss"]), loss[:2], strict=True):
                 assert abs(float(value) - (0 if product is both else size**2)) <= 0.1 * size**2
     each = keys.per_example(jax.random.key(2), 5)
@@ -335,7 +252,7 @@ def test_lookahead_goes_back_every_k_steps():
     gan = game("hinge", (Gain(), Slope()), lookahead=(3, 0.25), options=options)
     step = compile_step(traced := counted(gan))
     plain = compiled(make_step(game("hinge", (Gain(), Slope()), options=options)))
-    params = lambda s: (s.generator.params, s.discriminator.params)
+    params = lambda s: {name: player.params for name, player in s.players.items()}
     state = init(gan, jax.random.key(0), real)
     slow = jax.tree.map(np.asarray, params(state))
     for i in range(7):
@@ -343,12 +260,12 @@ def test_lookahead_goes_back_every_k_steps():
         fast = params(expected)
         if i % 3 == 2:
             slow = fast = jax.tree.map(lambda s, f: s + np.float32(0.25) * (f - s), slow, fast)
-        memory = jax.tree.map(np.asarray, expected.discriminator.opt_state)
+        memory = jax.tree.map(np.asarray, expected.players["discriminator"].opt_state)
         state, _ = step(state, real)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), params(state), fast)
         same = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
-        jax.tree.map(same, state.aux["lookahead"], slow)
-        jax.tree.map(same, state.discriminator.opt_state, memory)
+        jax.tree.map(same, state.memory["lookahead"], slow)
+        jax.tree.map(same, state.players["discriminator"].opt_state, memory)
     assert traced.count == 1
 
 
@@ -367,7 +284,9 @@ def test_clipped_critics_stay_in_range():
     clipped = optax.chain(optax.rmsprop(0.05), clip_weights(0.1))
     gan = smooth(options={"d_optimizer": clipped})
     state, step = init(gan, jax.random.key(0), points()), compiled(make_step(gan))
-    largest = lambda: max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(state.discriminator.params))
+    largest = lambda: max(
+        float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(state.players["discriminator"].params)
+    )
     assert largest() > 0.2
     for _ in range(3):
         state, _ = step(state, points())
@@ -383,31 +302,35 @@ def test_latent_consistency_asks_something_of_both_players():
         gan = smooth(options=options)
         state = in_float64(init(gan, jax.random.key(0), real))
         new, metrics = compiled(make_step(gan))(state, real)
-        stream = jax.random.fold_in(jax.random.fold_in(state.key, state.step), 1)
-        each = jax.vmap(lambda key: jax.random.fold_in(key, 0))(keys.per_example(stream, 6))
-        dz = 0.5 * jax.vmap(lambda key: jax.random.normal(key, (3,)))(each)
-        g = lambda params, z: gan.generator.apply({"params": params}, z)
-        d = lambda params, x: gan.discriminator.apply({"params": params}, x)
+
+        def dz(draw, stream):
+            each = jax.vmap(lambda key: jax.random.fold_in(key, 0))(stream_keys(state, draw, stream, 6))
+            return 0.5 * jax.vmap(lambda key: jax.random.normal(key, (3,)))(each)
+
+        g = lambda params, z: gan.players["generator"].module.apply({"params": params}, z)
+        d = lambda params, x: gan.players["discriminator"].module.apply({"params": params}, x)
 
         def d_total(params):
             z = latents(state, 0, 6, 3)
-            fake, other = (d(params, g(state.generator.params, z)) for z in (z, z + dz))
+            fake, other = (
+                d(params, g(state.players["generator"].params, z)) for z in (z, z + dz(0, "d/zcr"))
+            )
             entropy = jnp.log1p(jnp.exp(-d(params, real["image"]))) + jnp.log1p(jnp.exp(fake))
             return (entropy + weight * 3.0 * (fake - other) ** 2).mean()
 
         def g_total(params):
-            z = latents(state, 2, 6, 3)
-            fake, other = g(params, z), g(params, z + dz)
-            entropy = jnp.log1p(jnp.exp(-d(new.discriminator.params, fake)))
+            z = latents(state, 1, 6, 3)
+            fake, other = g(params, z), g(params, z + dz(1, "g/zcr"))
+            entropy = jnp.log1p(jnp.exp(-d(new.players["discriminator"].params, fake)))
             return (entropy - weight * 0.7 * ((fake - other) ** 2).mean(1)).mean()
 
         for player, after, total in [
-            (state.discriminator, new.discriminator, d_total),
-            (state.generator, new.generator, g_total),
+            (state.players["discriminator"], new.players["discriminator"], d_total),
+            (state.players["generator"], new.players["generator"], g_total),
         ]:
             expected = ravel_pytree(jax.grad(total)(player.params))[0]
             np.testing.assert_allclose(moved(player, after), expected, rtol=1e-9, atol=1e-12)
-        np.testing.assert_allclose(metrics["g/loss"], g_total(state.generator.params), rtol=1e-9)
+        np.testing.assert_allclose(metrics["g/loss"], g_total(state.players["generator"].params), rtol=1e-9)
 
 
 # --- all together, and on any devices ---
@@ -438,7 +361,7 @@ def test_devices_do_not_change_the_trajectory(name):
         for real in batches:
             state, metrics = step(state, real)
             history.append(metrics)
-        kept = (state.generator, state.discriminator, state.ema, state.aux, history)
+        kept = (state.players, state.memory, history)
         ends.append(jax.tree.map(np.asarray, kept))
     for end in ends[1:]:
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), end, ends[0])
@@ -459,13 +382,13 @@ def test_all_options_at_once():
     step, real = compiled(traced := counted(gan)), points(16)
     state = init(gan, jax.random.key(0), real)
     shapes = jax.tree.map(lambda x: (x.shape, x.dtype), state)
-    before = np.asarray(ravel_pytree(state.generator.params)[0])
+    before = np.asarray(ravel_pytree(state.players["generator"].params)[0])
     for i in range(3):
         with jax.transfer_guard("disallow" if i else "allow"):
             state, metrics = step(state, real)
     assert all(np.isfinite(value) for value in metrics.values())
     assert all(np.isfinite(leaf).all() for leaf in floats(state))
-    assert np.abs(np.asarray(ravel_pytree(state.generator.params)[0]) - before).max() > 1e-3
+    assert np.abs(np.asarray(ravel_pytree(state.players["generator"].params)[0]) - before).max() > 1e-3
     assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state))
     assert jax.tree.map(lambda x: (x.shape, x.dtype), state) == shapes
     assert traced.count == 1
@@ -491,7 +414,7 @@ def test_all_options_at_once():
 )
 def test_bad_dynamics_are_named(options, message):
     with pytest.raises(InputError, match=message):
-        Dynamics(**options)
+        game(**options)
 
 
 def test_what_does_not_go_together_is_named():

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from test_dynamics import H, compiled, floats, game, in_float64, penalised, zeros
+from toys import H, compiled, floats, game, in_float64, penalised, zeros
 
 from jaxgan import init, make_step
 from jaxgan.games.optimizers import OPTIMIZERS
@@ -18,15 +18,19 @@ def jacobian(gan, batch):
     with jax.enable_x64(True):
         state, step = in_float64(init(gan, jax.random.key(0), batch)), make_step(gan)
         # Zeros for flags too: optimistic gradients are past their first step.
-        players = jax.tree.map(jnp.zeros_like, (state.generator, state.discriminator))
+        names = ("generator", "discriminator")
+        own = lambda state: [state.players[name].replace(average=None) for name in names]
+        players = jax.tree.map(jnp.zeros_like, own(state))
         leaves, tree = jax.tree.flatten(players)
 
         def move(x):
             x = iter(x)
             now = [next(x) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf for leaf in leaves]
-            g, d = jax.tree.unflatten(tree, now)
-            new, _ = step(state.replace(generator=g, discriminator=d), batch)
-            return jnp.stack(floats((new.generator, new.discriminator)))
+            average = {"generator": state.players["generator"].average, "discriminator": None}
+            moved = zip(names, jax.tree.unflatten(tree, now), strict=True)
+            start = {name: player.replace(average=average[name]) for name, player in moved}
+            new, _ = step(state.replace(players=start), batch)
+            return jnp.stack(floats(own(new)))
 
         return np.asarray(jax.jacfwd(move)(jnp.zeros(len(floats(players)))))
 
@@ -131,7 +135,7 @@ def distances(gan, steps):
     """From the equilibrium, after 0 to `steps` steps from (1, 1)."""
     with jax.enable_x64(True):
         state, step = in_float64(init(gan, jax.random.key(0), zeros())), make_step(gan)
-        size = lambda s: optax.tree.norm((s.generator.params, s.discriminator.params))
+        size = lambda s: optax.tree.norm((s.players["generator"].params, s.players["discriminator"].params))
 
         def advance(state, _):
             state = step(state, zeros())[0]

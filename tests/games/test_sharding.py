@@ -41,7 +41,7 @@ def trajectory(game, devices, how, steps=3):
     gan = GAN(
         generator, discriminator, g_optimizer=sgd, d_optimizer=sgd, latent=get_latent("normal", 5), **options
     )
-    n = 8 * gan.d_steps
+    n = 8 * options.get("d_steps", 1)
     rng = np.random.default_rng(0)
     batches = [
         {
@@ -57,7 +57,15 @@ def trajectory(game, devices, how, steps=3):
     for batch in batches:
         state, metrics = step(state, batch)
         history.append({name: float(value) for name, value in metrics.items()})
-    return jax.tree.map(np.asarray, (state.generator, state.discriminator, state.ema, state.aux)), history
+    return jax.tree.map(
+        np.asarray,
+        (
+            state.players["generator"],
+            state.players["discriminator"],
+            state.players["generator"].average,
+            state.memory,
+        ),
+    ), history
 
 
 @pytest.mark.parametrize("game", GAMES.values(), ids=GAMES)

@@ -188,11 +188,17 @@ def test_monitors_are_functions_of_the_state(tmp_path):
     setup = set_up(short(tmp_path, model=NORMED))
     state = setup.init()
     make = lambda: health.Monitors(setup.gan, setup.source, setup.sampler, 60, 16)
-    before = jax.tree.map(np.asarray, (state.generator, state.discriminator, state.ema))
+    before = jax.tree.map(
+        np.asarray,
+        state.players,
+    )
     one = make()
     first = one(state)
     assert first == one(state) == make()(state)
-    after = jax.tree.map(np.asarray, (state.generator, state.discriminator, state.ema))
+    after = jax.tree.map(
+        np.asarray,
+        state.players,
+    )
     jax.tree.map(np.testing.assert_array_equal, before, after)
 
 
@@ -282,18 +288,25 @@ def test_mean_distance_by_hand():
     assert mean_distance(np.ones((4, 3))) == 0
 
 
+def with_average(state, average):
+    generator = state.players["generator"].replace(average=average)
+    return state.replace(players=state.players | {"generator": generator})
+
+
 def test_monitors_of_a_known_state(tmp_path):
     """The discriminator's numbers as one would write them down; those of the average from its own fakes."""
     setup = set_up(short(tmp_path))
     state = setup.init()
-    half = jax.tree.map(lambda x: x / 2, state.ema["params"])
+    half = jax.tree.map(lambda x: x / 2, state.players["generator"].average["params"])
     monitors = health.Monitors(setup.gan, setup.source, setup.sampler, 64, 16)
-    found = monitors(state.replace(ema={"params": half}))
+    found = monitors(with_average(state, {"params": half}))
     assert found["health/ema_distance"] == pytest.approx(0.5, rel=1e-5)
     assert monitors(state)["health/ema_distance"] == 0
     chosen = np.random.default_rng(health.monitors._SEED).permutation(len(setup.source))[:64]
     real = jnp.asarray(setup.source.images[chosen], jnp.float32) / 127.5 - 1
-    logits = setup.gan.discriminator.apply({"params": state.discriminator.params}, real)
+    logits = setup.gan.players["discriminator"].module.apply(
+        {"params": state.players["discriminator"].params}, real
+    )
     assert found["health/real_sign"] == pytest.approx(float(jnp.sign(logits).mean()), abs=1e-6)
     same = state.replace(ema={"params": jax.tree.map(jnp.zeros_like, half)})
     assert monitors(same)["health/diversity"] == 0  # all fakes are one grey image

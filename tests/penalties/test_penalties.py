@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxgan import InputError
+from jaxgan.augment import flip_and_shift
 from jaxgan.common import keys
-from jaxgan.penalties import PENALTIES, Penalty, flip_and_shift, get_penalty, lazy, scheduled, weight_schedule
+from jaxgan.penalties import PENALTIES, Penalty, Scene, Term, get_penalty, lazy, scheduled, weight_schedule
 
 KEY = jax.random.key(7)
 LATENT_DIM = 3
@@ -64,10 +65,11 @@ def steps(fake, radius):
     return radius * np.stack([jax.random.normal(key, (LATENT_DIM,)) for key in stream(fake, 0)])
 
 
-def regenerate_from(fake):
-    """A linear generator: G(z + noise) = G(z) + noise A."""
-    mixing = MIXING[:, : fake[0].size]
-    return lambda noise: fake + (noise @ jnp.asarray(mixing, fake.dtype)).reshape(fake.shape)
+def scene(critic, real, fake):
+    """With a linear generator, G(z + noise) = G(z) + noise A, and z = 0."""
+    mixing = jnp.asarray(MIXING[:, : fake[0].size], fake.dtype)
+    latents = jnp.zeros((len(fake), LATENT_DIM), fake.dtype)
+    return Scene(real, fake, latents, critic, lambda z: fake + (z @ mixing).reshape(fake.shape))
 
 
 def neighbours(fake, radius=0.03):
@@ -81,14 +83,18 @@ STATES = {
 
 
 def state_of(name, penalty):
-    return STATES.get(name, penalty.init())
+    return STATES.get(name, start(penalty))
+
+
+def start(penalty):
+    return penalty.discriminator.init()
 
 
 def apply(penalty, critic, real, fake, state=None, key=KEY):
-    """As the step calls it: latents are given to those that need them."""
-    state = penalty.init() if state is None else state
-    latents = {"regenerate": regenerate_from(fake), "latent_dim": LATENT_DIM} if penalty.needs_latents else {}
-    return penalty.apply(state, critic, real, fake, key, **latents)
+    """The discriminator's term, as a turn calls it: with a key for each example."""
+    state = start(penalty) if state is None else state
+    each = keys.per_example(key, real.shape[0])
+    return penalty.discriminator.value(state, scene(critic, real, fake), each)
 
 
 def norm(x, order=2):
@@ -160,8 +166,8 @@ def test_values_are_those_of_the_formula(name, options):
     values, state = apply(penalty, quadratic, real, fake, state_of(name, penalty))
     assert values.shape == (5,)
     assert values.dtype == jnp.float32
-    assert jax.tree.map(jnp.shape, state) == jax.tree.map(jnp.shape, penalty.init())
-    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(penalty.init()))
+    assert jax.tree.map(jnp.shape, state) == jax.tree.map(jnp.shape, start(penalty))
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(start(penalty)))
     # 1e-4: consistency is the square of a small difference of logits.
     np.testing.assert_allclose(values, REFERENCE[name, options](real, fake), rtol=1e-4, atol=1e-6)
 
@@ -227,16 +233,15 @@ def all_values(shape, n):
         out = {}
         for name in PENALTIES:
             penalty = PENALTIES[name]()
-            latents = (
-                {"regenerate": lambda z: fake + z.sum(), "latent_dim": 2} if penalty.needs_latents else {}
-            )
 
-            def total(a, state, penalty=penalty, latents=latents):
+            def total(a, state, penalty=penalty):
                 critic = lambda x: jnp.tanh(a * rows(x).sum(1)) + a * jnp.square(rows(x)).mean(1)
-                values, state = penalty.apply(state, critic, real, fake, jax.random.key(seed), **latents)
+                here = Scene(real, fake, jnp.zeros((n, 2)), critic, lambda z: fake + z.sum())
+                each = keys.per_example(jax.random.key(seed), n)
+                values, state = penalty.discriminator.value(state, here, each)
                 return values.sum(), (values, state)
 
-            state = penalty.init()
+            state = start(penalty)
             for update in range(1 + bool(state)):
                 slope, (values, state) = jax.grad(total, has_aux=True)(0.7, state)
                 out[name, update] = (values, slope)
@@ -264,9 +269,7 @@ def test_values_are_finite_and_not_negative(shape, n, scale, seed):
 def test_gradient_penalty_of_a_linear_critic():
     real, fake = data()
     slope = jnp.asarray([3.0, 0, 4, 0, 0, 0])  # norm 5 everywhere
-    of = lambda **options: PENALTIES["gradient_penalty"](**options).apply((), linear(slope), real, fake, KEY)[
-        0
-    ]
+    of = lambda **options: apply(PENALTIES["gradient_penalty"](**options), linear(slope), real, fake)[0]
     np.testing.assert_allclose(of(), 16.0, rtol=1e-6)
     np.testing.assert_allclose(of(target=5.0), 0.0, atol=1e-6)
     np.testing.assert_allclose(of(one_sided=True), 16.0, rtol=1e-6)
@@ -282,7 +285,7 @@ def points_of(name, real, fake):
         jax.debug.callback(lambda x: seen.append(np.asarray(x)), x)
         return quadratic(x)
 
-    PENALTIES[name]().apply((), critic, real, fake, KEY)
+    apply(PENALTIES[name](), critic, real, fake)
     jax.effects_barrier()
     return seen[0].reshape(len(real), -1)
 
@@ -311,7 +314,7 @@ def test_dragan_looks_within_half_a_deviation_of_reals_only():
 def test_vector_logits_are_summed():
     real, fake = data()
     two = lambda x: jnp.stack([quadratic(x), quadratic(x)], 1)
-    values = PENALTIES["r1"]().apply((), two, real, fake, KEY)[0]
+    values = apply(PENALTIES["r1"](), two, real, fake)[0]
     np.testing.assert_allclose(values, 0.5 * (2 * norm(real)) ** 2, rtol=1e-5)
 
 
@@ -321,9 +324,9 @@ def test_norms_of_gradients_are_dual_to_those_of_inputs():
     slope = np.asarray([3.0, -1, 2, 0, 0.5, -4])
     for p, best in [(1.0, np.sign(slope)), (math.inf, np.asarray([0, 0, 0, 0, 0, -1.0]))]:
         penalty = PENALTIES["gradient_penalty"](order=p, target=float(slope @ best))
-        np.testing.assert_allclose(penalty.apply((), linear(slope), real, fake, KEY)[0], 0, atol=1e-9)
+        np.testing.assert_allclose(apply(penalty, linear(slope), real, fake)[0], 0, atol=1e-9)
     largest = PENALTIES["gradient_penalty"](order=math.inf, target=0)
-    first = lambda slope: largest.apply((), linear(slope), real, fake, KEY)[0][0]
+    first = lambda slope: apply(largest, linear(slope), real, fake)[0][0]
     tied = jax.grad(first)(jnp.asarray([2.0, -2, 1, 0, 0, 0]))
     np.testing.assert_allclose(tied, [2, -2, 0, 0, 0, 0], rtol=1e-6)  # 4 in all, shared by those that tie
 
@@ -331,12 +334,12 @@ def test_norms_of_gradients_are_dual_to_those_of_inputs():
 def test_lecam_holds_reals_to_the_average_of_fakes_and_fakes_to_that_of_reals():
     """The state as NumPy has it: a decayed average, divided by the sum of its weights."""
     penalty, decay = PENALTIES["lecam"](decay=0.8, start=2), 0.8
-    state, batches = penalty.init(), []
+    state, batches = start(penalty), []
     for step in range(5):
         real, fake = (1.0 + step) * data(4)[0], data(4)[1] - step
         weights = decay ** np.arange(len(batches))[::-1]
         means = np.asarray(batches).reshape(-1, 2)
-        values, state = jax.jit(lambda s, r, f: penalty.apply(s, quadratic, r, f, KEY))(state, real, fake)
+        values, state = jax.jit(lambda s, r, f: apply(penalty, quadratic, r, f, state=s))(state, real, fake)
         if step < 2:
             assert not values.any()
         else:
@@ -355,7 +358,7 @@ def test_lecam_pulls_logits_to_the_averages_and_not_the_averages_to_logits():
     penalty, (real, fake) = PENALTIES["lecam"](), data(1)
 
     def total(shift):
-        values, state = penalty.apply(STATES["lecam"], lambda x: quadratic(x) + shift, real, fake, KEY)
+        values, state = apply(penalty, lambda x: quadratic(x) + shift, real, fake, state=STATES["lecam"])
         return values.sum() + 100 * (state["real"] + state["fake"])
 
     expected = 2 * (half(real) + 0.4) + 2 * (half(fake) - 0.7)
@@ -364,18 +367,18 @@ def test_lecam_pulls_logits_to_the_averages_and_not_the_averages_to_logits():
 
 def test_lecam_costs_nothing_before_there_is_an_average():
     penalty, (real, fake) = PENALTIES["lecam"](), data()
-    values, state = penalty.apply(penalty.init(), quadratic, real, fake, KEY)
+    values, state = apply(penalty, quadratic, real, fake, state=start(penalty))
     assert not values.any()
     np.testing.assert_allclose(
         [state["real"], state["fake"]], [half(real).mean(), half(fake).mean()], rtol=1e-6
     )
-    assert penalty.apply(state, quadratic, real, fake, KEY)[0].all()
+    assert apply(penalty, quadratic, real, fake, state=state)[0].all()
 
 
 def test_lecam_averages_several_logits():
     real, fake = data()
     two = lambda x: jnp.stack([quadratic(x), 3 * quadratic(x)], 1)
-    values, state = PENALTIES["lecam"]().apply(STATES["lecam"], two, real, fake, KEY)
+    values, state = apply(PENALTIES["lecam"](), two, real, fake, state=STATES["lecam"])
     expected = (lecam(half(real), half(fake)) + lecam(3 * half(real), 3 * half(fake))) / 2
     np.testing.assert_allclose(values, expected, rtol=1e-5)
     assert state["real"].shape == ()
@@ -394,7 +397,7 @@ def test_gradients_flow_through_both_branches_of_consistency():
     """(D(x) - D(2x))^2 of D = a x: a^2 x^2, slope 2 a x^2; through one branch alone it would be -2 or 4."""
     x = jnp.ones((1, 1))
     penalty = PENALTIES["consistency"](augment=doubled)
-    total = lambda a: penalty.apply((), lambda x: a * x[:, 0], x, x, KEY)[0].sum()
+    total = lambda a: apply(penalty, lambda x: a * x[:, 0], x, x)[0].sum()
     np.testing.assert_allclose(jax.grad(total)(1.0), 2.0)
 
 
@@ -428,46 +431,53 @@ def test_default_augmentation_of_points_adds_a_little_noise():
 
 def test_reals_and_fakes_are_augmented_independently():
     x = jax.random.normal(jax.random.key(0), (5, 6))
-    same = get_penalty("balanced_consistency").apply((), quadratic, x, x, KEY)[0]
-    one = get_penalty("consistency").apply((), quadratic, x, x, KEY)[0]
+    same = apply(get_penalty("balanced_consistency"), quadratic, x, x)[0]
+    one = apply(get_penalty("consistency"), quadratic, x, x)[0]
     assert (np.abs(same / one - 2) > 1e-3).all()
 
 
 def test_latent_consistency_asks_the_generator_for_the_opposite():
     """The generator's term is minus the mean squared difference, differentiated through both fakes."""
     penalty, (_, fake) = get_penalty("latent_consistency", radius=0.2, generator_weight=3.0), data()
-    assert penalty.needs_latents
+    assert penalty.discriminator.needs_latents
+    assert penalty.generator.needs_latents
 
     def term(gain):
-        fakes = gain * fake
-        other = lambda noise: fakes + gain * (noise @ jnp.asarray(MIXING, fake.dtype)).reshape(fake.shape)
-        return penalty.generator(quadratic, fakes, other, LATENT_DIM, KEY)
+        fakes, mixing = gain * fake, jnp.asarray(MIXING, fake.dtype)
+        other = lambda z: fakes + gain * (z @ mixing).reshape(fake.shape)
+        here = Scene(fakes, fakes, jnp.zeros((5, LATENT_DIM)), quadratic, other)
+        return penalty.generator.value((), here, keys.per_example(KEY, 5))[0]
 
     squared = np.square(neighbours(fake, 0.2) - np.asarray(fake)).reshape(5, -1).mean(1)
     np.testing.assert_allclose(term(1.0), -3 * squared, rtol=1e-4)
     np.testing.assert_allclose(jax.jacobian(term)(1.0), -6 * squared, rtol=1e-4)  # a square in the gain
 
 
-def test_the_discriminators_term_teaches_the_generator_nothing():
-    penalty, (real, fake) = get_penalty("latent_consistency", radius=0.2), data()
-
-    def total(gain):
-        regenerate = lambda noise: fake + gain * noise.sum(1)[:, None, None]
-        return penalty.apply((), quadratic, real, fake, KEY, regenerate=regenerate, latent_dim=2)[0].sum()
-
-    assert total(1.0) > 0
-    assert jax.grad(total)(1.0) == 0
+@pytest.mark.parametrize("change", [lambda p: lazy(p, 2), lambda p: scheduled(p, lambda seen: 1 + seen, 5)])
+def test_what_changes_a_penalty_changes_the_terms_of_both_players(change):
+    """The generator's term too: every second update twice, or with the schedule's factor."""
+    plain, changed = get_penalty("latent_consistency"), change(get_penalty("latent_consistency"))
+    here, each = scene(quadratic, *data()), keys.per_example(KEY, 5)
+    for before, after in zip(plain, changed, strict=True):
+        assert after.needs_latents
+        memory, seen = after.init(), []
+        for _ in range(3):
+            values, memory = after.value(memory, here, each)
+            seen.append(values / before.value((), here, each)[0])
+        factors = [2, 0, 2] if "inner" in memory and float(seen[1][0]) == 0 else [1, 6, 11]
+        np.testing.assert_allclose(seen, np.outer(factors, np.ones(5)), rtol=1e-5)
+        assert int(memory["count"]) == 3
 
 
 def test_lazy_applies_one_update_in_k_with_k_times_the_weight():
     real, fake = data()
     penalty = lazy(PENALTIES["r1"](), 3)
-    state, series = penalty.init(), []
-    apply = jax.jit(lambda state: penalty.apply(state, quadratic, real, fake, KEY))
+    state, series = start(penalty), []
+    update = jax.jit(lambda state: apply(penalty, quadratic, real, fake, state=state))
     for _ in range(6):
-        values, state = apply(state)
+        values, state = update(state)
         series.append(values)
-    plain = PENALTIES["r1"]().apply((), quadratic, real, fake, KEY)[0]
+    plain = apply(PENALTIES["r1"](), quadratic, real, fake)[0]
     np.testing.assert_allclose(series[0], 3 * plain, rtol=1e-6)
     np.testing.assert_allclose(series[3], 3 * plain, rtol=1e-6)
     for skipped in (1, 2, 4, 5):
@@ -476,14 +486,12 @@ def test_lazy_applies_one_update_in_k_with_k_times_the_weight():
 
 
 def test_lazy_keeps_the_state_of_what_it_skips():
-    counting = Penalty(
-        lambda: jnp.zeros((), jnp.int32),
-        lambda state, critic, real, fake, key: (jnp.zeros(real.shape[0]), state + 1),
-    )
+    count = lambda memory, scene, keys: (jnp.zeros(scene.reals.shape[0]), memory + 1)
+    counting = Penalty(Term(lambda: jnp.zeros((), jnp.int32), count))
     penalty = lazy(counting, 2)
-    state = penalty.init()
+    state = start(penalty)
     for _ in range(5):
-        _, state = penalty.apply(state, quadratic, *data(), KEY)
+        _, state = apply(penalty, quadratic, *data(), state=state)
     assert int(state["inner"]) == 3
     assert lazy(counting, 1) is counting
 
@@ -502,7 +510,7 @@ def series(penalty, updates=7):
     real, fake = data()
     step, state, seen = (
         jax.jit(lambda state: apply(penalty, quadratic, real, fake, state)),
-        penalty.init(),
+        start(penalty),
         [],
     )
     for _ in range(updates):
@@ -526,8 +534,6 @@ def test_scheduled_multiplies_by_the_images_seen_and_commutes_with_lazy(name):
     assert not outside[[1, 2, 4, 5]].any()
     if name != "lecam":  # whose averages are other ones
         np.testing.assert_allclose(outside[3], 3 * factors[3] * plain[3], rtol=1e-5)
-    for combined in (lazy(penalty, 3), scheduled(penalty, schedule, 20)):
-        assert combined[2:] == penalty[2:]
 
 
 def test_counting_images_does_not_overflow():

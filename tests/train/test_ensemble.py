@@ -203,7 +203,7 @@ def test_numbers_as_inputs_are_numbers_as_constants(tmp_path, monkeypatch):
     close(single, members[1], 2e-6)
     close(single, mapped[1], 2e-6)
     close(members[0], mapped[0], 2e-6)
-    kernel = lambda member: member[0].discriminator.params["out"]["kernel"]
+    kernel = lambda member: member[0].players["discriminator"].params["out"]["kernel"]
     assert np.abs(kernel(members[0]) - kernel(members[1])).max() > 1e-3
 
 

@@ -149,7 +149,7 @@ def test_runs_repeat_and_seeds_differ(tmp_path):
     c = train(small(tmp_path, seed=1))
     assert [f.path.name for f in (a, b, c)] == [f"0000{i}-mlp-mnist" for i in range(3)]
     same_arrays(arrays(a, 40), arrays(b, 40))
-    kernel = ".generator.params['out']['kernel']"
+    kernel = ".players['generator'].params['out']['kernel']"
     assert (arrays(a, 40)[kernel] != arrays(c, 40)[kernel]).any()
 
 

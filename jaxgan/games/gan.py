@@ -1,0 +1,196 @@
+"""The game of one generator and one discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan.augment import Augmentation, flipped, packed
+from jaxgan.common.errors import InputError
+from jaxgan.common.numerics import is_number
+from jaxgan.games.game import Batch, Critic, Game, Moves, Output, Player, Schedule, Turn, ema_schedule
+from jaxgan.games.terms import starts, weighed
+from jaxgan.games.view import View
+from jaxgan.losses import Loss
+from jaxgan.models.latents import Latent
+from jaxgan.penalties import Penalty, Scene
+
+
+def GAN(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    loss: Loss,
+    g_optimizer: optax.GradientTransformation,
+    d_optimizer: optax.GradientTransformation,
+    latent: Latent,
+    *,
+    penalties: Mapping[str, tuple[Any, Penalty]] | None = None,
+    d_steps: int = 1,
+    reuse_fakes: bool = False,
+    ema_decay: Schedule | None = None,
+    augment: Mapping[str, Augmentation] | None = None,
+    pack: int = 1,
+    label_flip: Any = 0.0,
+    top_k: Callable[[jax.Array], jax.Array] | None = None,
+    moves: Moves = Moves(),  # noqa: B008  (frozen)
+    example: str = "image",
+) -> Game:
+    """A generative adversarial network: algorithm 1 of Goodfellow et al. (2014), as a game of two players.
+
+    A step makes `d_steps` turns of the discriminator ("d"), of which turn j sees the examples j, j + d_steps, ...
+    and one of the generator ("g"). Its batch holds the examples, float32 [d_steps * n, ...] (in [-1, 1] for images),
+    and, where there are labels, "label", int32 [d_steps * n]; fakes get the labels of the reals beside them.
+
+    Metrics: "d/loss" and its terms "d/adversarial" and "d/<penalty>" (not yet weighted), "d/real_logits",
+    "d/fake_logits", "d/grad_norm", "d/accuracy" (where the loss defines it), "g/loss", "g/grad_norm", and, where
+    the generator has terms, "g/adversarial" and "g/<penalty>".
+
+    Args:
+      generator: Linen module, (z, label, train) -> examples.
+      discriminator: Linen module, (x, label, train) -> logits [batch] or [batch, k].
+      loss: what both minimise.
+      g_optimizer: the generator's optax transformation.
+      d_optimizer: the discriminator's optax transformation.
+      latent: prior of z.
+      penalties: name -> (weight, penalty), added to the players' losses.
+      d_steps: discriminator updates before each generator update; every one gets its own reals.
+      reuse_fakes: the generator's turn sees the latents of the last discriminator turn (as in most published
+        code; one generator pass less) and not fresh ones (as in algorithm 1).
+      ema_decay: step -> decay of the averaged generator; by default that of `ema_schedule()`.
+      augment: name -> augmentation of all that the discriminator sees, applied in this order.
+      pack: the discriminator judges so many examples at once, joined along their last axis, and gives one
+        logit for all (Lin et al. 2018, PacGAN, section 2).
+      label_flip: probability with which a real and the fake beside it change places for the
+        discriminator (Salimans et al. 2016 smooth labels instead; this is the stochastic form).
+      top_k: step -> share of the fakes, those with the highest logits, that the generator learns from
+        (Sinha et al. 2020, Top-k training of GANs, eq. 3). A loss that compares examples still looks at the
+        others; a loss of features has no such order and is refused.
+      moves: how the two move.
+      example: name of the array in the batch that the generator imitates.
+
+    Raises:
+      ValueError: for numbers out of range, or options that do not go together.
+    """
+    penalties, augment = dict(penalties or {}), dict(augment or {})
+    _check(loss, penalties, d_steps, pack, label_flip, top_k, moves)
+    d_terms = {
+        name: (weight, own.discriminator) for name, (weight, own) in penalties.items() if own.discriminator
+    }
+    g_terms = {name: (weight, own.generator) for name, (weight, own) in penalties.items() if own.generator}
+
+    def seen(view: View, x: jax.Array, side: str) -> jax.Array:
+        for name, own in augment.items():
+            x = own.see(view.memory[f"augment/{name}"], x, view.keys(f"{view.name}/{side}/{name}"), view.step)
+        return packed(x, pack)
+
+    def label_of_packs(view: View) -> jax.Array | None:
+        label = view.batch.get("label")
+        return None if label is None else label[::pack]
+
+    def scene(view: View) -> Scene:
+        if view.n % pack:
+            raise InputError(
+                f"batch: expected a multiple of pack={pack} examples for each discriminator update, got {view.n}"
+            )
+        label, z = view.batch.get("label"), latent.sample(view.keys("latents"), view.n)
+        return Scene(
+            reals=seen(view, view.batch[example], "real"),
+            fakes=seen(view, view("generator", z, label), "fake"),
+            latents=z,
+            critic=lambda x: view.ask("discriminator", x, label_of_packs(view)),
+            generate=lambda z: seen(view, view.ask("generator", z, label), "fake"),
+        )
+
+    def logits(view: View, scene: Scene) -> tuple[jax.Array, jax.Array]:
+        return tuple(view("discriminator", x, label_of_packs(view)) for x in (scene.reals, scene.fakes))  # pyright: ignore
+
+    def judge(view: View) -> jax.Array:
+        here = scene(view)
+        real, fake = logits(view, here)
+        sides = real, fake
+        if not is_number(label_flip) or label_flip > 0:
+            sides = flipped(real, fake, label_flip, view.keys("label_flip")[::pack])
+        value = view.log("adversarial", loss.discriminator(*map(view.gathered, sides)).mean())
+        view.log("real_logits", real.mean())
+        view.log("fake_logits", fake.mean())
+        real, fake = view.gathered(real), view.gathered(fake)
+        if loss.accuracy is not None:
+            view.log("accuracy", loss.accuracy(real, fake).mean())
+        for name, own in augment.items():
+            if own.learn is not None:
+                slot = f"augment/{name}"
+                view.memory[slot] = own.learn(view.memory[slot], *jax.lax.stop_gradient((real, fake)))
+        return weighed(view, value, d_terms, here, pack)
+
+    def forge(view: View) -> jax.Array:
+        here = scene(view)
+        real, fake = map(view.gathered, logits(view, here))
+        values = loss.generator(real, fake)
+        value = values.mean() if top_k is None else mean_of_best(values, fake, top_k(view.step))
+        if g_terms:
+            view.log("adversarial", value)
+        return weighed(view, value, g_terms, here, pack)
+
+    def inputs(batch: Batch) -> Mapping[str, tuple[Any, ...]]:
+        label = None if batch.get("label") is None else jnp.zeros((2,), jnp.int32)
+        x = jnp.zeros((2 * pack, *batch[example].shape[1:]), batch[example].dtype)
+        return {"generator": (jnp.zeros((2, latent.dim)), label), "discriminator": (packed(x, pack), label)}
+
+    judged = [Turn("d", ("discriminator",), judge, slice(j, None, d_steps), j) for j in range(d_steps)]
+    forged = Turn("g", ("generator",), forge, judged[-1].examples, d_steps - 1 if reuse_fakes else d_steps)
+    return Game(
+        players={
+            "generator": Player(generator, g_optimizer, ema_decay or ema_schedule()),
+            "discriminator": Player(discriminator, d_optimizer),
+        },
+        turns=(*judged, forged),
+        inputs=inputs,
+        memory={
+            **starts("d", d_terms),
+            **starts("g", g_terms),
+            **{f"augment/{name}": own.init for name, own in augment.items()},
+        },
+        moves=moves,
+        output=Output("generator", latent),
+        critic=Critic(loss, lambda view: logits(view, scene(view)), pack),
+    )
+
+
+def mean_of_best(values: jax.Array, fake_logits: jax.Array, share: jax.Array) -> jax.Array:
+    """Mean of the values of the ceil(share n) examples with the highest logits (at least one)."""
+    n = values.shape[0]
+    values = values.reshape(n, -1).mean(1)
+    logits = jax.lax.stop_gradient(fake_logits).reshape(n, -1).mean(1)
+    rank = jnp.argsort(jnp.argsort(-logits))
+    count = jnp.ceil(share * n * (1 - 1e-6))  # a float32 share of 7/13 is not to keep 8 of 13
+    kept = rank < jnp.clip(count, 1, n)
+    return jnp.where(kept, values, 0.0).sum() / kept.sum()
+
+
+def _check(
+    loss: Loss,
+    penalties: Mapping[str, tuple[Any, Penalty]],
+    d_steps: int,
+    pack: int,
+    label_flip: Any,
+    top_k: Any,
+    moves: Moves,
+) -> None:
+    if d_steps < 1:
+        raise InputError(f"d_steps: expected at least 1 discriminator update a step, got {d_steps}")
+    if d_steps > 1 and moves.updates != "alternating":
+        raise InputError(f"d_steps: expected 1 with {moves.updates} updates, got {d_steps}")
+    if pack < 1:
+        raise InputError(f"pack: expected a degree of at least 1, got {pack}")
+    if is_number(label_flip) and not 0 <= label_flip < 1:
+        raise InputError(f"label_flip: expected a probability in [0, 1), got {label_flip}")
+    if top_k is not None and loss.claim is not None and loss.claim.constraint == "features":
+        raise InputError("top_k: it ranks fakes by their logit, and this loss has features instead")
+    terms = [term for _, penalty in penalties.values() for term in penalty if term is not None]
+    if pack > 1 and any(term.needs_latents for term in terms):
+        raise InputError(f"penalties: none that needs latents goes with pack, got pack = {pack}")

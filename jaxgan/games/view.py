@@ -1,0 +1,96 @@
+"""What an objective sees: networks by name, its turn's examples, random numbers by name, memory."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from jaxgan.common import keys
+from jaxgan.games.axis import Axis
+from jaxgan.games.game import Batch, Game, GameState, Metrics, PyTree, Turn
+
+
+@dataclass(frozen=True)
+class Deal:
+    """What a step is dealt.
+
+    Attributes:
+      batch: named arrays, [examples, ...] each.
+      key: of the step's random numbers.
+      axis: the mapped axis that the step runs under.
+    """
+
+    batch: Batch
+    key: jax.Array
+    axis: Axis = Axis()  # noqa: RUF009  (frozen)
+
+    def keys(self, draw: int, stream: str, n: int) -> jax.Array:
+        """Keys of `n` examples, [n]: functions of (seed, step, draw, stream, global index of the example)."""
+        key = jax.random.fold_in(jax.random.fold_in(self.key, draw), zlib.crc32(stream.encode()))
+        return keys.per_example(key, n, first=self.axis.first(n))
+
+
+class View:
+    """A turn as its objective sees it, alive while the turn is traced.
+
+    Attributes:
+      name: of the turn.
+      batch: the turn's examples, by name.
+      step: number of the step, int32.
+      memory: what is remembered between steps, by name; what the objective puts here is kept.
+      metrics: numbers to report, by name.
+    """
+
+    def __init__(
+        self, game: Game, turn: Turn, state: GameState, params: Mapping[str, PyTree], deal: Deal
+    ) -> None:
+        """A view of `state`, with the movers' parameters replaced by `params`."""
+        self.game, self.turn, self.state, self.params, self.deal = game, turn, state, params, deal
+        self.name, self.step = turn.name, state.step
+        self.batch = {name: x[turn.examples] for name, x in deal.batch.items()}
+        self.stats = {name: state.players[name].stats for name in params}
+        self.memory: dict[str, PyTree] = dict(state.memory)
+        self.metrics: Metrics = {}
+
+    def __call__(self, name: str, *inputs: Any, **options: Any) -> Any:
+        """The answer of a network in training. Movers keep the statistics that it leaves them with."""
+        out, left = self._apply(name, self.stats.get(name, self.state.players[name].stats), inputs, options)
+        if name in self.stats:
+            self.stats[name] = left
+        return out
+
+    def ask(self, name: str, *inputs: Any, **options: Any) -> Any:
+        """The same answer with the statistics that the turn began with; the network remembers nothing of it."""
+        return self._apply(name, self.state.players[name].stats, inputs, options)[0]
+
+    def _apply(self, name: str, stats: PyTree, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+        params = self.params[name] if name in self.params else self.state.players[name].params
+        module = self.deal.axis.module(self.game.players[name].module)
+        variables = {"params": params, **stats}
+        return module.apply(variables, *inputs, train=True, mutable=list(stats), **options)
+
+    @property
+    def n(self) -> int:
+        """Examples of this turn (on this device, under a mapped axis)."""
+        return next(iter(self.batch.values())).shape[0]
+
+    def keys(self, stream: str) -> jax.Array:
+        """One key an example, [n], of the random numbers called `stream` in this turn's draw."""
+        return self.deal.keys(self.turn.draw, stream, self.n)
+
+    def log(self, name: str, value: jax.Array) -> jax.Array:
+        """Reports a scalar as "<turn>/<name>", and returns it."""
+        self.metrics[name] = value
+        return value
+
+    def gathered(self, logits: jax.Array) -> jax.Array:
+        """Logits of the whole batch in at least float32: what a loss must be given."""
+        return self.deal.axis.gathered(logits)
+
+    def written(self) -> dict[str, PyTree]:
+        """The memory that the objective wrote."""
+        return {name: value for name, value in self.memory.items() if value is not self.state.memory[name]}
