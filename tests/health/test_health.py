@@ -308,7 +308,7 @@ def test_monitors_of_a_known_state(tmp_path):
         {"params": state.players["discriminator"].params}, real
     )
     assert found["health/real_sign"] == pytest.approx(float(jnp.sign(logits).mean()), abs=1e-6)
-    same = state.replace(ema={"params": jax.tree.map(jnp.zeros_like, half)})
+    same = with_average(state, {"params": jax.tree.map(jnp.zeros_like, half)})
     assert monitors(same)["health/diversity"] == 0  # all fakes are one grey image
 
 
