@@ -1,6 +1,8 @@
 """Adversarial games: players, turns, the step that plays them, and how players move."""
 
 from jaxgan.games.compile import compile_step
+from jaxgan.games.cycle_gan import cycle_gan
+from jaxgan.games.encoder_gan import bigan, vae_gan
 from jaxgan.games.game import (
     Batch,
     Critic,
@@ -16,6 +18,7 @@ from jaxgan.games.game import (
     init,
 )
 from jaxgan.games.gan import GAN
+from jaxgan.games.many_critics import many_critics
 from jaxgan.games.step import make_step
 from jaxgan.games.terms import starts, weighed
 from jaxgan.games.view import Deal, View
@@ -34,10 +37,14 @@ __all__ = [
     "PlayerState",
     "Turn",
     "View",
+    "bigan",
     "compile_step",
+    "cycle_gan",
     "ema_schedule",
     "init",
     "make_step",
+    "many_critics",
     "starts",
+    "vae_gan",
     "weighed",
 ]

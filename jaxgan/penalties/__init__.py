@@ -19,6 +19,7 @@ from jaxgan.penalties.combine import lazy, scheduled, weight_schedule
 from jaxgan.penalties.consistency import balanced_consistency, consistency, latent_consistency
 from jaxgan.penalties.gradients import dragan, gradient_penalty, lipschitz_penalty, r1, r2, zero_centered
 from jaxgan.penalties.lecam import lecam
+from jaxgan.penalties.path_length import path_length
 
 __all__ = [
     "PENALTIES",
@@ -36,6 +37,7 @@ __all__ = [
     "lazy",
     "lecam",
     "lipschitz_penalty",
+    "path_length",
     "r1",
     "r2",
     "scheduled",
@@ -55,6 +57,7 @@ PENALTIES: dict[str, Callable[..., Penalty]] = {
     "consistency": consistency,
     "balanced_consistency": balanced_consistency,
     "latent_consistency": latent_consistency,
+    "path_length": path_length,
 }
 
 

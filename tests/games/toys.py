@@ -7,8 +7,9 @@ import numpy as np
 import optax
 from helpers import stream_keys
 
-from jaxgan import GAN, Moves
-from jaxgan.augment import instance_noise
+from jaxgan import GAN, Moves, Player, ema_schedule
+from jaxgan.augment import adaptive, instance_noise
+from jaxgan.games import bigan, cycle_gan, many_critics, vae_gan
 from jaxgan.losses import LOSSES
 from jaxgan.models.latents import get_latent
 from jaxgan.penalties import get_penalty
@@ -110,3 +111,103 @@ def floats(tree):
 def compiled(function):
     """Little optimised: what takes long here is the compiler."""
     return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
+# --- recipes: every kind of game on points ---
+
+
+class Net(nn.Module):
+    """A fully connected network of all its inputs, for players of any kind."""
+
+    outputs: int
+    gives: str = "vector"
+    width: int = 48
+
+    @nn.compact
+    def __call__(self, *inputs, train=False):
+        h = jnp.concatenate([x for x in inputs if x is not None], -1)
+        for _ in range(2):
+            h = nn.leaky_relu(nn.Dense(self.width)(h), 0.2)
+        y = nn.Dense(self.outputs)(h)
+        if self.gives == "mean and log-variance":
+            return jnp.split(y, 2, -1)
+        return {"vector": y, "logits": y[:, 0], "logits and features": (y[:, 0], h)}[self.gives]
+
+
+class Warp(nn.Module):
+    """A translator that starts near the identity."""
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        return x + Net(2)(x)
+
+
+RATE = 2e-3
+
+
+def player(module, average=None, optimizer=None):
+    return Player(module, optimizer or optax.adam(RATE, 0.5, 0.99), average)
+
+
+def averaged(outputs, optimizer=None):
+    return player(Net(outputs), ema_schedule(0.99), optimizer)
+
+
+def ring(key, n, modes=8):
+    angle_key, noise_key = jax.random.split(key)
+    angle = jax.random.randint(angle_key, (n,), 0, modes) * 2 * jnp.pi / modes
+    return jnp.stack([jnp.cos(angle), jnp.sin(angle)], -1) + 0.03 * jax.random.normal(noise_key, (n, 2))
+
+
+def rings(i, n=128):
+    """Batch i of points on a ring."""
+    return {"image": ring(jax.random.fold_in(jax.random.key(1), i), n)}
+
+
+def domains(i, n=128):
+    """Batch i of two domains without pairs: a square's corners, and the same turned, stretched and moved."""
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(2), i))
+    return {"a": ring(keys[0], n, 4), "b": to_b(ring(keys[1], n, 4))}
+
+
+def to_b(a):
+    return a @ jnp.asarray([[1.2, 0.9], [-0.9, 1.2]]) + jnp.asarray([0.5, -0.3])
+
+
+def recipes(optimizer=None):
+    """Name -> (game, i -> batch)."""
+    loss, latent = LOSSES["non_saturating"](), get_latent("normal", 2)
+    plain, critic = (
+        lambda *args: player(Net(*args), None, optimizer),
+        player(Net(1, "logits"), None, optimizer),
+    )
+    warp, both = player(Warp(), None, optimizer), averaged(2, optimizer)
+    of_gan = lambda **options: GAN(
+        Net(2),
+        Net(1, "logits"),
+        loss,
+        critic.optimizer,
+        critic.optimizer,
+        latent,
+        reuse_fakes=True,
+        **options,
+    )
+    shift = lambda keys, x: x + 0.3 * jax.vmap(lambda key: jax.random.normal(key, x.shape[1:]))(keys)
+    return {
+        "cycle_gan": (cycle_gan(warp, warp, critic, critic, LOSSES["least_squares"]()), domains),
+        "bigan": (bigan(both, plain(2), critic, loss, latent), rings),
+        "vae_gan": (
+            vae_gan(
+                plain(4, "mean and log-variance"),
+                both,
+                plain(1, "logits and features"),
+                loss,
+                latent,
+                prior=0.01,
+            ),
+            rings,
+        ),
+        "path length": (of_gan(penalties={"path_length": (0.02, get_penalty("path_length"))}), rings),
+        "adaptive": (of_gan(augment={"ada": adaptive(shift, images=3000, interval=2)}), rings),
+        "two critics": (many_critics(both, [critic, critic], loss, latent), rings),
+    }

@@ -1,0 +1,147 @@
+"""Games with an encoder: BiGAN (ALI) and VAE-GAN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.games.game import Batch, Critic, Game, Moves, Output, Player, Turn
+from jaxgan.games.view import View
+from jaxgan.losses import Loss
+from jaxgan.models.latents import Latent
+
+
+def bigan(
+    generator: Player,
+    encoder: Player,
+    discriminator: Player,
+    loss: Loss,
+    latent: Latent,
+    *,
+    moves: Moves = Moves(),  # noqa: B008  (frozen)
+    example: str = "image",
+) -> Game:
+    """A critic of pairs (x, z): encoded reals against generated fakes. Generator and encoder move together.
+
+    At the optimum the encoder inverts the generator. The two minimise loss.generator for both kinds of pair, with
+    the roles exchanged: loss.generator(D(x, E(x)), D(G(z), z)) + loss.generator(-D(G(z), z), -D(x, E(x))).
+
+    Args:
+      generator: module (z, label, train) -> x, averaged.
+      encoder: module (x, train) -> z.
+      discriminator: module (x, z, train) -> logits.
+      loss: of all.
+      latent: prior of z.
+      moves: how the players move.
+      example: name of the array in the batch that is imitated.
+
+    References:
+      Donahue, Krahenbuhl, Darrell (2017), Adversarial feature learning, eq. 3.
+      Dumoulin et al. (2017), Adversarially learned inference, eq. 2.
+    """
+
+    def logits(view: View) -> tuple[jax.Array, jax.Array]:
+        x, z = view.batch[example], latent.sample(view.keys("latents"), view.n)
+        encoded = view("discriminator", x, view("encoder", x))
+        return view.gathered(encoded), view.gathered(view("discriminator", view("generator", z, None), z))
+
+    def judge(view: View) -> jax.Array:
+        return loss.discriminator(*logits(view)).mean()
+
+    def agree(view: View) -> jax.Array:
+        encoded, generated = logits(view)
+        return (loss.generator(encoded, generated) + loss.generator(-generated, -encoded)).mean()
+
+    def inputs(batch: Batch) -> Mapping[str, tuple[Any, ...]]:
+        x, z = batch[example][:2], jnp.zeros((2, latent.dim))
+        return {"generator": (z, None), "encoder": (x,), "discriminator": (x, z)}
+
+    return Game(
+        players={"generator": generator, "encoder": encoder, "discriminator": discriminator},
+        turns=(Turn("d", ("discriminator",), judge), Turn("g", ("generator", "encoder"), agree)),
+        inputs=inputs,
+        moves=moves,
+        output=Output("generator", latent),
+        critic=Critic(loss, logits),
+    )
+
+
+def vae_gan(
+    encoder: Player,
+    decoder: Player,
+    discriminator: Player,
+    loss: Loss,
+    latent: Latent,
+    *,
+    prior: float = 1.0,
+    gamma: float = 1.0,
+    moves: Moves = Moves(),  # noqa: B008  (frozen)
+    example: str = "image",
+) -> Game:
+    """A decoder that is also a generator; reconstructions are compared in the critic's features. Three turns.
+
+    Metrics: "e/kl", "e/unlike" (mean squared difference of features), and the losses of "e", "g" and "d".
+
+    Args:
+      encoder: module (x, train) -> (mean, log-variance) of q(z | x), [batch, dim] each.
+      decoder: module (z, label, train) -> x, averaged.
+      discriminator: module (x, train) -> (logits, features [batch, k]).
+      loss: of critic and decoder; reconstructions count as fakes, as samples of the prior do.
+      latent: prior of z; the divergence is that of the standard normal.
+      prior: weight of the divergence for the encoder.
+      gamma: weight of likeness for the decoder (eq. 9).
+      moves: how the players move.
+      example: name of the array in the batch that is imitated.
+
+    References:
+      Larsen, Sonderby, Larochelle, Winther (2016), Autoencoding beyond pixels using a learned similarity
+      metric, algorithm 1.
+    """
+
+    def likeness(view: View) -> tuple[jax.Array, jax.Array, jax.Array, list[jax.Array]]:
+        """KL divergence, unlikeness of features, logits of reals, logits of reconstructions and of samples."""
+        x = view.batch[example]
+        mean, log_variance = view("encoder", x)
+        noise = jax.vmap(lambda key: jax.random.normal(key, mean.shape[1:]))(view.keys("posterior"))
+        rebuilt = view("decoder", mean + jnp.exp(log_variance / 2) * noise, None)
+        sampled = view("decoder", latent.sample(view.keys("latents"), view.n), None)
+        (real, seen), (again, remade), (fake, _) = (view("discriminator", y) for y in (x, rebuilt, sampled))
+        kl = 0.5 * (jnp.exp(log_variance) + mean**2 - 1 - log_variance).sum(-1).mean()
+        fakes = [view.gathered(again), view.gathered(fake)]
+        return kl, jnp.square(seen - remade).mean(), view.gathered(real), fakes
+
+    def encode(view: View) -> jax.Array:
+        kl, unlike, _, _ = likeness(view)
+        return prior * view.log("kl", kl) + view.log("unlike", unlike)
+
+    def decode(view: View) -> jax.Array:
+        _, unlike, real, fakes = likeness(view)
+        return gamma * unlike + sum((loss.generator(real, fake).mean() for fake in fakes), jnp.zeros(()))
+
+    def judge(view: View) -> jax.Array:
+        _, _, real, fakes = likeness(view)
+        return sum((loss.discriminator(real, fake).mean() for fake in fakes), jnp.zeros(()))
+
+    def judged(view: View) -> tuple[jax.Array, jax.Array]:
+        _, _, real, fakes = likeness(view)
+        return real, fakes[1]
+
+    def inputs(batch: Batch) -> Mapping[str, tuple[Any, ...]]:
+        x = (batch[example][:2],)
+        return {"encoder": x, "decoder": (jnp.zeros((2, latent.dim)), None), "discriminator": x}
+
+    return Game(
+        players={"encoder": encoder, "decoder": decoder, "discriminator": discriminator},
+        turns=(
+            Turn("e", ("encoder",), encode),
+            Turn("g", ("decoder",), decode),
+            Turn("d", ("discriminator",), judge),
+        ),
+        inputs=inputs,
+        moves=moves,
+        output=Output("decoder", latent),
+        critic=Critic(loss, judged),
+    )

@@ -1,0 +1,101 @@
+"""The rooms of the package: imports point one way, and no room, file or circle grows unseen."""
+
+import ast
+import graphlib
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+PACKAGE = pathlib.Path(__file__).parent.parent / "jaxgan"
+
+# From the top of the house down: a room imports itself and those after it.
+ROOMS = [
+    "__main__", "cli", "study", "train", "report", "health", "runs", "config", "metrics", "games", "models",
+    "losses", "penalties", "augment", "data", "common",
+]  # fmt: skip
+MODULES = {".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts): p for p in PACKAGE.rglob("*.py")}
+MODULES = {name.removesuffix(".__init__"): path for name, path in MODULES.items()}
+
+
+def room(module):
+    return [*module.split("."), ""][1]
+
+
+def imports(module):
+    """Modules of the package that `module` imports anywhere in it, also late or for types only."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in names}
+    return {name for name in found if name in MODULES} - {module}
+
+
+def test_imports_point_one_way():
+    order = {name: i for i, name in enumerate(ROOMS)}
+    assert {room(module) for module in MODULES} - {""} == set(ROOMS)
+    wrong = [
+        f"{module} -> {other}"
+        for module in MODULES
+        for other in imports(module)
+        if module != "jaxgan"  # whose names are imported when they are asked for
+        and (
+            (other == "jaxgan" and room(module) != "__main__")
+            or order.get(room(module), 0) > order.get(room(other), 99)
+        )
+    ]
+    assert not wrong, wrong
+
+
+def test_no_circle():
+    graph = {module: imports(module) for module in MODULES if module != "jaxgan"}
+    list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
+def test_the_house_is_not_high():
+    """Rooms on rooms: the longest way down."""
+    below = {
+        name: {room(o) for m in MODULES if room(m) == name for o in imports(m)} - {name, ""} for name in ROOMS
+    }
+    height = {}
+    for name in reversed(ROOMS):
+        height[name] = 1 + max((height[other] for other in below[name]), default=0)
+    assert max(height.values()) <= 12, height
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES.values()}), ids=lambda p: p.name)
+def test_rooms_and_files_stay_small(folder):
+    files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+    assert len(files) <= 16
+    long = {path.name: n for path in files if (n := len(path.read_text().splitlines())) > 400}
+    assert not long
+
+
+def test_tests_mirror_the_rooms():
+    rooms = {
+        path.name
+        for path in (PACKAGE.parent / "tests").iterdir()
+        if path.is_dir() and any(path.glob("test_*"))
+    }
+    assert rooms <= set(ROOMS)
+    assert not [
+        path
+        for path in (PACKAGE.parent / "tests").glob("test_*")
+        if path.stem not in ("test_house", "test_readme")
+    ]
+
+
+def test_the_package_imports_without_jax():
+    """In a process of its own: names are imported when they are asked for, rooms included."""
+    code = (
+        "import sys, jaxgan; assert 'jax' not in sys.modules, 'jax'; jaxgan.models.MODELS; jaxgan.metrics.prdc; "
+        "jaxgan.GAN; assert set(jaxgan.__all__) <= set(dir(jaxgan)); [getattr(jaxgan, n) for n in jaxgan.__all__]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
+    with pytest.raises(AttributeError, match="module 'jaxgan' has no attribute 'nothing'"):
+        getattr(__import__("jaxgan"), "nothing")  # noqa: B009
