@@ -7,9 +7,9 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from jaxgan.common.errors import InputError, lookup, unknown
+from jaxgan.common.errors import InputError, unknown
 from jaxgan.config.config import Config
-from jaxgan.models import MODELS
+from jaxgan.models import MODELS, find_model
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ def from_json(plain: Mapping[str, Any]) -> Config:
       InputError: for a field that does not exist, or a value that is not of its field's type.
     """
     model = dict(plain.get("model", {"name": "dcgan"}))
-    kind = lookup("model", model.pop("name", "dcgan"), MODELS)
+    kind = find_model(model.pop("name", "dcgan"))
     return _from_plain(Config, {**plain, "model": _from_plain(kind, model, "model.")})
 
 
