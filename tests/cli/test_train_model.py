@@ -7,7 +7,7 @@ import pytest
 from jaxgan.__main__ import main
 from jaxgan.cli.train import with_model
 from jaxgan.config import get_preset
-from jaxgan.models import MODELS, DCGANConfig, MLPConfig
+from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.folder import RunFolder
 
 TINY = (
@@ -56,12 +56,9 @@ def test_what_does_not_fit_is_one_line(arguments, message, capsys):
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_every_family_trains_and_its_run_remembers_it(tmp_path, name):
-    small = {"mlp": ["--model.g-widths", "8", "--model.d-widths", "8"], "dcgan": ["--model.width", "2"]}[name]
-    preset = {"mlp": "dcgan-mnist", "dcgan": "mlp-mnist"}[name]
-    assert main(["train", preset, "--model", name, *small, *TINY.split(), "--out", str(tmp_path)]) == 0
-    run = RunFolder(tmp_path / f"00000-{preset}")
-    assert type(run.config().model) is MODELS[name]
-    assert f"train {preset} --model {name} " in run.read("run.json")["command"]
-    assert main(["resume", str(run.path), "--steps", "3"]) == 0
+def test_a_run_remembers_its_family(tmp_path):
+    small = ["--model", "mlp", "--model.g-widths", "8", "--model.d-widths", "8", "--out", str(tmp_path)]
+    assert main(["train", "dcgan-mnist", *small, *TINY.split()]) == 0
+    run = RunFolder(tmp_path / "00000-dcgan-mnist")
+    assert run.config().model == MLPConfig(g_widths=(8,), d_widths=(8,))
+    assert "train dcgan-mnist --model mlp " in run.read("run.json")["command"]
