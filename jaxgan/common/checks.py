@@ -38,7 +38,6 @@ def check_range(
         and (above is None or value > above)
         and (at_most is None or value <= at_most)
         and (below is None or value < below)
-        and value == value
     )
     if not inside:
         expected = f"{_range(name.rpartition('.')[2], at_least, above, at_most, below)} {unit}".rstrip()
