@@ -110,8 +110,8 @@ def welch(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> f
         return None
     if np.ptp(x) == 0 and np.ptp(y) == 0:
         return 1.0 if x[0] == y[0] else mann_whitney(x, y)
-    # from moments, as `ttest_ind` warns of identical values, whose rounded deviation is not quite 0
-    of_x, of_y = ((s.mean(), 0.0 if np.ptp(s) == 0 else s.std(ddof=1), len(s)) for s in (x, y))
+    # from moments, as `ttest_ind` itself warns where one sample does not vary
+    of_x, of_y = ((sample.mean(), sample.std(ddof=1), len(sample)) for sample in (x, y))
     return float(stats.ttest_ind_from_stats(*of_x, *of_y, equal_var=False).pvalue)
 
 

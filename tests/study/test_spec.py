@@ -45,9 +45,11 @@ def test_variants_are_named_after_their_changes():
 
 
 def configuration(*penalties, dynamics=(PRESET,), **fields):
-    """The configuration of the last cell of toy-ring."""
+    """The configuration of the last cell of toy-ring, which survives JSON."""
     spec = dataclasses.replace(SPEC, losses=("hinge",), penalties=penalties, dynamics=dynamics, fields=fields)
-    return spec.cells()[-1].config()
+    cell = spec.cells()[-1]
+    assert Cell.from_json(json.loads(json.dumps(cell.to_json()))) == cell
+    return cell.config()
 
 
 def test_penalties_take_the_place_of_the_presets():
