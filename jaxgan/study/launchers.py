@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from typing import Any, Literal
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.study.results import CellResult
 from jaxgan.study.spec import Cell
@@ -123,8 +124,7 @@ def _cause(exitcode: int | None) -> str:
 
 def local(cells: Mapping[str, Cell], run: Run, options: LaunchOptions) -> Iterator[tuple[str, CellResult]]:
     """Trains cells in worker processes of this machine, each with its own devices."""
-    if options.workers is not None and options.workers < 1:
-        raise InputError(f"workers: expected at least 1, got {options.workers}")
+    check_range("workers", options.workers, at_least=1)
     waiting = list(cells.items())[::-1]
     environments = device_groups(options.workers, visible_gpus())[: len(waiting)]
     workers = [_Worker(run, environment) for environment in environments]
