@@ -224,21 +224,23 @@ def _protocol(analyses: Sequence[DatasetAnalysis]) -> str:
     )
     items = [
         f"Headline score: {named}. All scores are of the averaged (EMA) generator.",
-        "Final is the last step. Best is, for each seed, the evaluated step with the lowest main score (sliced "
-        "Wasserstein distance of points, Frechet distance of images): this flatters a variant in that score, though not always in "
-        "others.",
+        "Final is the last step. Best is, for each seed, the evaluated step with the lowest main score "
+        "(sliced Wasserstein distance of points, Frechet distance of images): this flatters a variant in "
+        "that score, though not always in others.",
         "A seed has diverged when a loss, a gradient norm or its main score was no longer finite. It is not "
-        "dropped: at the end it counts as the worst value of the scale (0 for shares and counts). Where the scale has no end "
-        "(distances), it takes the worst rank in orders and tests, and the mean is that of the other seeds, whose "
-        "number is stated. Its best score is the best that it had before.",
+        "dropped: at the end it counts as the worst value of the scale (0 for shares and counts). Where the "
+        "scale has no end (distances), it takes the worst rank in orders and tests, and the mean is that of "
+        "the other seeds, whose number is stated. Its best score is the best that it had before.",
         "A seed has collapsed when it ends with fewer than half of the mixture's modes, or of the classes.",
-        "Intervals: percentile bootstrap of the mean over seeds, 95 % nominal, over all resamples of up to 9 seeds. "
-        "For so few seeds they are too narrow: they cover the mean of 5 normal values in 84 % of cases, of 10 in 90 %.",
-        "Pairs: Welch's t-test of the final headline if every seed has a value, otherwise the Mann-Whitney test; both "
-        "are unpaired, as the same seed has little in common between variants. Holm's method over all pairs of a dataset "
-        "keeps the chance of any false difference at 5 %. Cliff's delta is P(a better than b) - P(b better than a) over seeds.",
-        "All variants have the same budget and the same other settings, and none was tuned: a variant that does "
-        "badly here may do well with a learning rate of its own.",
+        "Intervals: percentile bootstrap of the mean over seeds, 95 % nominal, over all resamples of up to 9 "
+        "seeds. For so few seeds they are too narrow: they cover the mean of 5 normal values in 84 % of "
+        "cases, of 10 in 90 %.",
+        "Pairs: Welch's t-test of the final headline if every seed has a value, otherwise the Mann-Whitney "
+        "test; both are unpaired, as the same seed has little in common between variants. Holm's method over "
+        "all pairs of a dataset keeps the chance of any false difference at 5 %. Cliff's delta is P(a better "
+        "than b) - P(b better than a) over seeds.",
+        "All variants have the same budget and the same other settings, and none was tuned: a variant that "
+        "does badly here may do well with a learning rate of its own.",
     ]
     return "<h2>Protocol</h2><ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in items) + "</ul>"
 
