@@ -42,10 +42,7 @@ import numpy as np
 import tyro
 
 from jaxgan.common.files import write_atomically
-from jaxgan.config.config import Config
-from jaxgan.config.fields import with_fields
-from jaxgan.config.groups import ComputeConfig
-from jaxgan.config.presets import get_preset
+from jaxgan.config import ComputeConfig, Config, get_preset, with_fields
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.environment import environment
 from jaxgan.train.members import Ensemble

@@ -36,7 +36,7 @@ import tyro
 
 from jaxgan import GAN, compile_step, init, make_step
 from jaxgan.common.files import write_atomically
-from jaxgan.config.moves import AdamConfig
+from jaxgan.config import OptimizerConfig
 from jaxgan.losses import get_loss
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.models.dcgan import stage_sizes, stage_widths
@@ -89,8 +89,8 @@ def ours(case: Case, batch_size: int) -> tuple[Callable[[], None], dict[str, flo
         generator,
         discriminator,
         get_loss("non_saturating"),
-        AdamConfig(LEARNING_RATE, B1, B2).build(1),
-        AdamConfig(LEARNING_RATE, B1, B2).build(1),
+        OptimizerConfig(LEARNING_RATE, B1, B2).build(1),
+        OptimizerConfig(LEARNING_RATE, B1, B2).build(1),
         get_latent("normal", LATENT),
         reuse_fakes=True,
     )

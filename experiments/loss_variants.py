@@ -1,7 +1,8 @@
 """Losses x penalties x dynamics on a toy mixture, five seeds each, with intervals and tests.
 
     python experiments/loss_variants.py [--seeds 10] [--losses hinge wasserstein] [--out DIR] [--list]
-    python experiments/loss_variants.py --losses hinge my_losses.py:my_loss --penalties none r1=0.1+r2=0.1
+    python experiments/loss_variants.py --losses hinge my_losses.py:my_loss --penalties none "r1 0.1 r2 0.1"
+    python experiments/loss_variants.py --dynamics default "unroll 3" "d_steps 5" --set steps 4000
     python experiments/loss_variants.py --all                      # more penalties, dynamics and data
     python experiments/loss_variants.py --launcher ray --ray-address auto
 
@@ -23,22 +24,16 @@ from dataclasses import dataclass, field
 import tyro
 
 from jaxgan.losses import LOSSES
-from jaxgan.study import Spec, StudyArgs, run_command
+from jaxgan.study import NO_PENALTY, PRESET, Spec, StudyArgs, penalty_variant, run_command, variant
 
-VECTOR_CRITICS = (
-    "energy",
-    "mmd_rbf",
-    "mmd_rq",
-    "mmd_repulsive",
-    "sinkhorn",
-)  # compare whole batches of features
+VECTOR_CRITICS = ("energy", "mmd_rbf", "mmd_rq", "mmd_repulsive", "sinkhorn")  # losses of feature vectors
 DYNAMICS_FOR = tuple(name for name in ("non_saturating", "hinge", "relativistic_paired") if name in LOSSES)
 
 DEFAULT = Spec(
     datasets=("toy-ring",),
     losses=tuple(name for name in LOSSES if name != "geometric"),  # which is hinge
-    penalties=("none", "r1=0.003+r2=0.003"),
-    dynamics=("default", "updates=simultaneous", "updates=extragradient"),
+    penalties=(NO_PENALTY, penalty_variant({"r1": 0.003, "r2": 0.003})),
+    dynamics=(PRESET, variant(updates="simultaneous"), variant(updates="extragradient")),
     dynamics_for=DYNAMICS_FOR,
     seeds=5,
     fields={
@@ -55,7 +50,12 @@ DEFAULT = Spec(
 ALL = dataclasses.replace(
     DEFAULT,
     datasets=("toy-ring", "toy-grid"),
-    penalties=("none", "r1=0.003", "r1=0.003+r2=0.003", "gradient_penalty=1"),
+    penalties=(
+        NO_PENALTY,
+        penalty_variant({"r1": 0.003}),
+        penalty_variant({"r1": 0.003, "r2": 0.003}),
+        penalty_variant({"gradient_penalty": 1.0}),
+    ),
     seeds=10,
     fields={**DEFAULT.fields, "steps": 4000, "evaluate_every": 500},
 )

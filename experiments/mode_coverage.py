@@ -36,9 +36,7 @@ import tyro
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.common.statistics import bootstrap_mean
-from jaxgan.config.config import Config
-from jaxgan.config.fields import with_fields
-from jaxgan.config.presets import get_preset
+from jaxgan.config import Config, get_preset, with_fields
 from jaxgan.data import open_source
 from jaxgan.losses import LOSSES
 from jaxgan.report import pictures

@@ -34,10 +34,16 @@ import tyro
 import jaxgan
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
-from jaxgan.config.config import Config, to_json
-from jaxgan.config.fields import differences, with_fields
-from jaxgan.config.groups import DataConfig, LatentConfig
-from jaxgan.config.moves import AdamConfig, PenaltyConfig
+from jaxgan.config import (
+    Config,
+    DataConfig,
+    LatentConfig,
+    OptimizerConfig,
+    PenaltyConfig,
+    differences,
+    to_json,
+    with_fields,
+)
 from jaxgan.data import Images, open_source
 from jaxgan.models import DCGANConfig
 from jaxgan.report import pictures
@@ -87,7 +93,7 @@ def recipe(name: Recipe, *, full: bool = False, steps: int | None = None) -> Con
     are lazy, every fourth update, in the short setting.
     """
     steps = steps or (100_000 if full else 2_000)
-    adam = AdamConfig(2e-4, 0.5)
+    adam = OptimizerConfig(2e-4, b1=0.5)
     interval = max(1, steps // 10)
     config = Config(
         preset=f"stacked-{name}",
@@ -105,7 +111,7 @@ def recipe(name: Recipe, *, full: bool = False, steps: int | None = None) -> Con
     if name == "pacgan2":
         return with_fields(config, **{"dynamics.pack": 2})
     if name == "rpgan":
-        without_momentum = AdamConfig(1e-3, 0.0)
+        without_momentum = OptimizerConfig(1e-3, b1=0.0)
         return dataclasses.replace(
             config,
             loss="relativistic_paired",

@@ -12,10 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import init
-from jaxgan.config.config import Config
-from jaxgan.config.groups import ComputeConfig, DataConfig, HealthConfig
-from jaxgan.config.moves import AdamConfig
-from jaxgan.config.presets import get_preset
+from jaxgan.config import ComputeConfig, Config, DataConfig, HealthConfig, OptimizerConfig, get_preset
 from jaxgan.data.source import batch_like
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.checkpoint import Checkpoints, abstract
@@ -45,7 +42,7 @@ def small(tmp_path, preset="mlp-mnist", **changes) -> Config:
 
 
 def small_dcgan(tmp_path, **changes) -> Config:
-    adam = AdamConfig(1e-3, schedule="linear")
+    adam = OptimizerConfig(1e-3, schedule="linear")
     return small(
         tmp_path, "dcgan-mnist", model=DCGANConfig(width=2), g_optimizer=adam, d_optimizer=adam, **changes
     )

@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgan.config.config import Config, to_json
+from jaxgan.config.config import Config
+from jaxgan.config.fields import to_json
 from jaxgan.train.program import compile_program
 from jaxgan.train.setup import set_up
 

@@ -13,6 +13,7 @@ import numpy as np
 import tyro
 
 from jaxgan.cli.arguments import parse
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.files import write_atomically
 from jaxgan.losses import LOSSES, Loss, find_loss
@@ -101,8 +102,7 @@ def plot(names: tuple[str, ...], out: pathlib.Path, limit: float) -> None:
     Raises:
       InputError: for an unknown loss, a limit that is not positive, or a file that is no PNG.
     """
-    if not limit > 0:
-        raise InputError(f"limit: expected a positive number, got {limit}")
+    check_range("limit", limit, above=0)
     if out.suffix.lower() != ".png":
         raise InputError(f"out: expected a .png file, got {str(out)!r}")
     losses = {name: find_loss(name)() for name in (names or LOSSES)}

@@ -13,6 +13,7 @@ import tyro
 
 from jaxgan.cli.arguments import parse
 from jaxgan.cli.evaluate import checkpoint
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.report import pictures
@@ -59,8 +60,7 @@ def sample(args: list[str]) -> None:
 
     parsed = parse(_Sample, args, "sample")
     seeds = parse_integers(parsed.seeds, "seeds")
-    if parsed.columns is not None and parsed.columns < 1:
-        raise InputError(f"columns: expected at least 1, got {parsed.columns}")
+    check_range("columns", parsed.columns, at_least=1)
     environment.start()
     run = load(parsed.run, checkpoint(parsed.checkpoint))
     labels, columns = None, parsed.columns
@@ -103,8 +103,7 @@ def _write_files(
 def _interpolate(
     run: Any, seeds: list[int], labels: list[int] | None, out: pathlib.Path, frames: int
 ) -> None:
-    if frames < 1:
-        raise InputError(f"frames: expected at least 1, got {frames}")
+    check_range("frames", frames, at_least=1)
     if len(run.data["shape"]) != 3 or len(seeds) < 2:
         raise InputError("out: an animation needs a run of images and at least two seeds")
     z = run.sampler.latents(seeds)

@@ -8,7 +8,7 @@ from jaxgan.data import Images, Source, open_source
 
 
 def open_data(config: Config) -> Source:
-    """The data of a configuration. Raises InputError if it names none, or it cannot be trained on."""
+    """Opens the data of a configuration. Raises InputError if it names none, or if nothing can be trained on it."""
     if not config.data.source:
         raise InputError(
             f"data.source: preset {config.preset!r} needs one: --data.source folder:PATH or tfds:NAME"

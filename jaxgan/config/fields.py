@@ -1,43 +1,59 @@
-"""Fields of configurations by name: replaced, compared, read from JSON."""
+"""Fields of configurations: read from JSON and written to it, changed by name, compared."""
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from jaxgan.common.errors import InputError, unknown
-from jaxgan.common.numerics import is_number
+from jaxgan.config.config import Config
+from jaxgan.models import MODELS, find_model
 
 T = TypeVar("T")
 
 
-def _options(
-    of: str, given: Sequence[tuple[str, Any]], known: Mapping[str, inspect.Parameter]
-) -> dict[str, Any]:
-    """Numbers of the command line, as the types that the defaults of `known` have."""
-    options = {}
-    for name, value in given:
-        if name not in known:
-            raise unknown(f"option of {of}", name, known)
-        default = known[name].default
-        if is_number(value):
-            if isinstance(default, bool):
-                if value not in (0, 1):
-                    raise InputError(f"{name}: expected 0 or 1, got {value}")
-                value = bool(value)
-            elif isinstance(default, int):
-                if value != int(value):
-                    raise InputError(f"{name}: expected a whole number, got {value}")
-                value = int(value)
-            elif isinstance(default, tuple):
-                value = (float(value),)
-            elif not isinstance(default, float):
-                raise InputError(f"{name}: this option of {of} is no number, and can be given in Python only")
-        options[name] = value
-    return options
+def to_json(config: Config) -> dict[str, Any]:
+    """A plain dict that `from_json` reads back; the model carries its name."""
+    plain = dataclasses.asdict(config)
+    name = next(name for name, kind in MODELS.items() if type(config.model) is kind)
+    return plain | {"model": {"name": name, **plain["model"]}}
+
+
+def from_json(plain: Mapping[str, Any]) -> Config:
+    """The configuration of a dict made by `to_json`; fields that it lacks take their defaults.
+
+    Raises:
+      InputError: for a field that does not exist, or a value that is not of its field's type.
+    """
+    model = dict(plain.get("model", {"name": "dcgan"}))
+    kind = find_model(model.pop("name", "dcgan"))
+    return _from_plain(Config, {**plain, "model": _from_plain(kind, model, "model.")})
+
+
+def _from_plain(kind: Any, plain: Mapping[str, Any], prefix: str = "") -> Any:
+    hints = typing.get_type_hints(kind)
+    fields = {f.name for f in dataclasses.fields(kind)}
+    values = {}
+    for name, value in plain.items():
+        if name not in fields:
+            raise unknown("field of config.json", prefix + name, [prefix + f for f in fields])
+        if hints[name] in (int, float, str, bool):
+            number = hints[name] is float and type(value) is int
+            if type(value) is not hints[name] and not number:
+                raise InputError(f"{prefix}{name}: expected {hints[name].__name__}, got {value!r}")
+        if typing.get_origin(hints[name]) is Literal and value not in typing.get_args(hints[name]):
+            raise unknown(f"{prefix}{name}", str(value), typing.get_args(hints[name]))
+        if dataclasses.is_dataclass(hints[name]) and isinstance(value, Mapping):
+            value = _from_plain(hints[name], value, f"{prefix}{name}.")
+        values[name] = frozen(value)
+    return kind(**values)
+
+
+def frozen(value: Any) -> Any:
+    """The value with lists, as JSON has them, made tuples, as configurations have them."""
+    return tuple(frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 def with_fields(config: T, **fields: Any) -> T:
@@ -67,37 +83,13 @@ def _with_field(group: Any, full_name: str, path: Sequence[str], value: Any) -> 
     return changed(group, **{path[0]: inner})
 
 
-def _from_plain(kind: Any, plain: Mapping[str, Any], prefix: str = "") -> Any:
-    hints = typing.get_type_hints(kind)
-    fields = {f.name for f in dataclasses.fields(kind)}
-    values = {}
-    for name, value in plain.items():
-        if name not in fields:
-            raise unknown("field of config.json", prefix + name, [prefix + f for f in fields])
-        if hints[name] in (int, float, str, bool):
-            number = hints[name] is float and type(value) is int
-            if type(value) is not hints[name] and not number:
-                raise InputError(f"{prefix}{name}: expected {hints[name].__name__}, got {value!r}")
-        if typing.get_origin(hints[name]) is Literal and value not in typing.get_args(hints[name]):
-            raise unknown(f"{prefix}{name}", str(value), typing.get_args(hints[name]))
-        if dataclasses.is_dataclass(hints[name]) and isinstance(value, Mapping):
-            value = _from_plain(hints[name], value, f"{prefix}{name}.")
-        values[name] = _frozen(value)
-    return kind(**values)
-
-
-def _frozen(value: Any) -> Any:
-    """Lists, as JSON has them, to tuples, as configurations have them."""
-    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
-
-
 def differences(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Dotted names and values of the fields in which two JSON configurations differ."""
+    """Dotted names and values of the fields in which two configurations, as JSON, differ."""
     found = []
     for name in sorted(set(a) | set(b)):
         x, y = a.get(name), b.get(name)
         if isinstance(x, Mapping) and isinstance(y, Mapping):
             found += differences(x, y, f"{prefix}{name}.")
-        elif _frozen(x) != _frozen(y):
+        elif frozen(x) != frozen(y):
             found.append(f"{prefix}{name} ({x!r} -> {y!r})")
     return found

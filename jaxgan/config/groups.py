@@ -1,4 +1,4 @@
-"""Groups of settings: data, latents, averages, devices, health."""
+"""Groups of settings that hold values only: data, latents, averages, devices, health."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ class DataConfig:
     flip: bool = False
     """Mirror images left to right at random."""
     skip_broken: bool = False
-    """Leave broken image files out, and count them; otherwise they are an error."""
+    """Leave broken image files out and count them; otherwise the first one is an error."""
     placement: Literal["auto", "device", "host"] = "auto"
-    """Where pixels live; auto: on the device up to 2 GiB."""
+    """Where pixels are kept; auto: on the device if they take at most 2 GiB."""
 
 
 @dataclass(frozen=True)
 class LatentConfig:
-    """Where the generator starts from."""
+    """The random vectors that the generator starts from."""
 
     kind: str = "normal"
     """normal, uniform or sphere."""
     dim: int = 64
     """Number of coordinates."""
     scale: float = 1.0
-    """What they are multiplied with."""
+    """Factor of all coordinates."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class EMAConfig:
 
 @dataclass(frozen=True)
 class ComputeConfig:
-    """How the work is done; changes speed, not results."""
+    """How the work is done; this changes the speed and not the results."""
 
     devices: int | None = None
     """How many devices; None: all local ones."""
@@ -59,14 +59,14 @@ class ComputeConfig:
     steps_per_dispatch: int | None = None
     """Steps in one program; None: 1 for convolutions on a CPU (whose loops are slow there), else 16."""
     members: Literal["auto", "vmap", "loop"] = "auto"
-    """With --seeds: all in one mapped program, or one compiled step that goes round; auto: what is faster."""
+    """With --seeds: vmap all in one program, or loop over them with one compiled step; auto: the faster."""
 
 
 @dataclass(frozen=True)
 class HealthConfig:
-    """Monitors that say early what goes wrong; they change nothing in the training."""
+    """Monitors that say early what goes wrong; they do not change the training."""
 
     enabled: bool = True
-    """Watch the run: say in the log, metrics.jsonl, TensorBoard and the report what seems wrong."""
+    """Watch the run, and say in the log, metrics.jsonl, TensorBoard and the report what seems wrong."""
     n: int = 1000
-    """Examples of the fixed sets looked at with each score on the way (at most quick_n); 0: none."""
+    """Examples in the fixed sets that are looked at with each score on the way (at most quick_n); 0: none."""

@@ -1,7 +1,10 @@
-"""Groups of settings that say how players move: optimisers, penalties, dynamics."""
+"""Groups of settings that say how players move: penalties, dynamics and optimisers, each with its `build`."""
 
 from __future__ import annotations
 
+import inspect
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,10 +12,13 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.augment import instance_noise
-from jaxgan.common.errors import InputError, lookup
+from jaxgan.common.checks import check_range
+from jaxgan.common.errors import InputError, lookup, unknown
 from jaxgan.common.numerics import is_number
+from jaxgan.config.options import typed_options
 from jaxgan.games.game import Moves
 from jaxgan.games.optimizers import OPTIMIZERS, clip_weights, orthogonal_regularisation
+from jaxgan.penalties import PENALTIES, Penalty, lazy, scheduled, weight_schedule
 
 
 @dataclass(frozen=True)
@@ -22,17 +28,55 @@ class PenaltyConfig:
     weights: tuple[tuple[str, float], ...] = ()
     """Name and weight of each, such as: gradient_penalty 10, or: r1 0.1 r2 0.1."""
     every: int = 1
-    """Apply them in one of so many discriminator updates, as many times as strongly."""
+    """Apply them in one of this many discriminator updates, and this many times as strongly."""
     target: float = 1.0
     """Gradient norm that gradient_penalty, lipschitz_penalty and dragan aim at."""
     one_sided: bool = False
     """Whether gradient_penalty leaves smaller norms alone."""
     options: tuple[tuple[str, float], ...] = ()
-    """More hyper-parameters, given to those penalties that have them, such as: order 1 decay 0.9."""
+    """More hyper-parameters, each for those penalties that have it, such as: order 1 decay 0.9."""
     schedule: Literal["constant", "linear", "cosine", "exponential"] = "constant"
-    """How the weights change with the images seen, over the run."""
+    """How the weights change over the run, with the number of images seen."""
     end: float = 0.0
-    """What the weights are multiplied with at the end of that schedule."""
+    """Factor of the weights at the end of that schedule."""
+
+    def build(self, updates: int, batch_size: int) -> dict[str, tuple[float, Penalty]]:
+        """Weight and penalty by name, for a run of `updates` discriminator updates.
+
+        Raises:
+          InputError: for a penalty or an option that does not exist, or a number out of range.
+        """
+        builders = {name: lookup("penalty", name, PENALTIES) for name, _ in self.weights}
+        takes = {name: inspect.signature(builder).parameters for name, builder in builders.items()}
+        self._check({option for options in takes.values() for option in options})
+        built = {}
+        for name, weight in self.weights:
+            shared = {"target": self.target, "one_sided": self.one_sided}
+            given = {option: value for option, value in shared.items() if option in takes[name]}
+            own = [(option, value) for option, value in self.options if option in takes[name]]
+            penalty = builders[name](**given | typed_options(name, own, takes[name]))
+            if self.schedule != "constant":
+                factor = weight_schedule(self.schedule, 1.0, self.end, updates * batch_size)
+                penalty = scheduled(penalty, factor, batch_size * self.every)
+            built[name] = weight, lazy(penalty, self.every)
+        return built
+
+    def _check(self, taken: Collection[str]) -> None:
+        """Raises InputError for a number out of range, or an option that is not among those `taken`."""
+        names = [name for name, _ in self.weights]
+        if len(set(names)) < len(names):
+            raise InputError(f"penalty.weights: expected each name once, got {', '.join(names)}")
+        for name, weight in self.weights:
+            check_range(f"penalty.weights.{name}", weight, at_least=0, below=math.inf)
+        check_range("penalty.end", self.end, at_least=0)
+        for name, _ in self.options:
+            if name not in taken:
+                raise unknown("option of the penalties", name, taken)
+        for name in ("target", "one_sided"):
+            if getattr(self, name) != getattr(PenaltyConfig, name) and name not in taken:
+                raise InputError(
+                    f"penalty.{name}: none of the penalties ({', '.join(names) or 'none'}) takes it"
+                )
 
 
 @dataclass(frozen=True)
@@ -40,45 +84,42 @@ class DynamicsConfig:
     """How the two players move."""
 
     updates: Literal["alternating", "simultaneous", "extragradient"] = "alternating"
-    """Whether G answers the updated D, both move at once, or both make a trial step first."""
+    """alternating: G answers the updated D; simultaneous: both move at once; extragradient: after a trial step."""
     unroll: int = 0
     """Discriminator updates that the generator looks ahead (unrolled GAN)."""
     consensus: float = 0.0
     """Weight of the consensus term."""
     top_k: float = 1.0
-    """Share of the fakes, those with the highest logits, that G learns from at the end of the run."""
+    """Share of the fakes that G learns from at the end of the run: those with the highest logits."""
     top_k_start: float = 0.0
     """Part of the run after which that share begins to fall from 1."""
     instance_noise: float = 0.0
-    """Standard deviation, at the start, of noise on all that D sees."""
+    """Standard deviation, at the start of the run, of noise that is added to all that D sees."""
     instance_noise_end: float = 0.5
-    """Part of the run over which that noise falls to 0."""
+    """Part of the run in which that noise falls to 0."""
     label_flip: float = 0.0
     """Probability with which a real and a fake change places for D."""
     pack: int = 1
     """Examples that D judges together (PacGAN)."""
     lookahead: int = 0
-    """Interval in steps of lookahead on both players; 0: none."""
+    """Steps after which lookahead takes both players back a part of their way; 0: never."""
     lookahead_alpha: float = 0.5
-    """How much of the way since the last time lookahead keeps."""
+    """Share of the way since the last time that lookahead keeps."""
 
     def build(self, steps: int) -> dict[str, Any]:
-        """Arguments of `GAN` for a run of so many steps: moves, augment, pack, label_flip, top_k.
+        """Arguments of `GAN` for a run of `steps` steps: moves, augment, pack, label_flip and top_k.
 
         Raises:
-          InputError: for numbers out of range.
+          InputError: for a number out of range.
         """
-        for name in ("top_k", "top_k_start", "instance_noise_end"):
-            value, positive = getattr(self, name), name != "top_k_start"
-            if is_number(value) and (not 0 <= value <= 1 or value == (0 if positive else 1)):
-                raise InputError(f"dynamics.{name}: expected a part of 1, got {value}")
-        if is_number(self.instance_noise) and self.instance_noise < 0:
-            raise InputError(f"dynamics.instance_noise: expected at least 0, got {self.instance_noise}")
-        if self.lookahead < 0:
-            raise InputError(f"dynamics.lookahead: expected an interval >= 0, got {self.lookahead}")
+        check_range("dynamics.top_k", self.top_k, above=0, at_most=1)
+        check_range("dynamics.top_k_start", self.top_k_start, at_least=0, below=1)
+        check_range("dynamics.instance_noise", self.instance_noise, at_least=0)
+        check_range("dynamics.instance_noise_end", self.instance_noise_end, above=0, at_most=1)
+        check_range("dynamics.lookahead", self.lookahead, at_least=0)
 
         def share(step: Any) -> Any:
-            done = (step / steps - self.top_k_start) / max(1 - self.top_k_start, 1e-9)
+            done = (step / steps - self.top_k_start) / (1 - self.top_k_start)
             return 1 - (1 - self.top_k) * jnp.clip(done, 0, 1)
 
         def sigma(step: Any) -> Any:
@@ -100,11 +141,11 @@ class DynamicsConfig:
 
 
 @dataclass(frozen=True)
-class AdamConfig:
+class OptimizerConfig:
     """An optimiser (Adam, unless another kind is asked for), with a schedule over the run."""
 
     learning_rate: float = 2e-4
-    """At the start."""
+    """Learning rate at the start of the run."""
     b1: float = 0.5
     """Decay of the first moment."""
     b2: float = 0.999
@@ -116,39 +157,35 @@ class AdamConfig:
     kind: Literal["adam", "optimistic_adam", "sgd", "rmsprop"] = "adam"
     """adam, optimistic_adam, sgd (b1 is its momentum) or rmsprop (b1 is its momentum, b2 its decay)."""
     clip_weights: float = 0.0
-    """Keep all weights within this of 0 (the first WGAN); 0: do not."""
+    """Largest absolute value that a weight may take (as in the first WGAN); 0: no limit."""
     orthogonal: float = 0.0
-    """Weight of orthogonal regularisation of the kernels; 0: none."""
+    """Weight of the orthogonal regularisation of kernels; 0: none."""
 
-    def build(self, updates: int) -> optax.GradientTransformation:
-        """The optimiser for a run of so many updates.
+    def build(self, updates: int, name: str = "optimizer") -> optax.GradientTransformation:
+        """The optimiser for a run in which it makes `updates` updates.
+
+        Args:
+          updates: length of the schedule.
+          name: of this group, for messages.
 
         Raises:
-          InputError: for a learning rate or moment decay out of range.
+          InputError: for a kind or schedule that does not exist, or a number out of range.
         """
-        in_range = {
-            "learning_rate > 0": lambda: self.learning_rate > 0,
-            "0 <= b1 < 1": lambda: 0 <= self.b1 < 1,
-            "0 <= b2 < 1": lambda: 0 <= self.b2 < 1,
-            "eps > 0": lambda: self.eps > 0,
-            "clip_weights >= 0": lambda: self.clip_weights >= 0,
-            "orthogonal >= 0": lambda: self.orthogonal >= 0,
-        }
-        for expected, holds in in_range.items():
-            name = next(word for word in expected.split() if word.isidentifier())
-            value = getattr(self, name)
-            if is_number(value) and not holds():
-                raise InputError(f"optimizer: expected {expected}, got {name} = {value}")
+        check_range(f"{name}.learning_rate", self.learning_rate, above=0)
+        check_range(f"{name}.b1", self.b1, at_least=0, below=1)
+        check_range(f"{name}.b2", self.b2, at_least=0, below=1)
+        check_range(f"{name}.eps", self.eps, above=0)
+        check_range(f"{name}.clip_weights", self.clip_weights, at_least=0)
+        check_range(f"{name}.orthogonal", self.orthogonal, at_least=0)
         rates: dict[str, Any] = {
-            "constant": lambda: self.learning_rate,
-            "linear": lambda: optax.linear_schedule(self.learning_rate, 0.0, updates),
-            "cosine": lambda: optax.cosine_decay_schedule(self.learning_rate, updates),
+            "constant": self.learning_rate,
+            "linear": optax.linear_schedule(self.learning_rate, 0.0, updates),
+            "cosine": optax.cosine_decay_schedule(self.learning_rate, updates),
         }
-        rate = lookup("schedule", self.schedule, rates)()
-        kind = lookup("optimizer kind", self.kind, OPTIMIZERS)(rate, self.b1, self.b2, self.eps)
-        around = [kind]
+        rate = lookup("schedule", self.schedule, rates)
+        parts = [lookup("optimizer kind", self.kind, OPTIMIZERS)(rate, self.b1, self.b2, self.eps)]
         if self.orthogonal:
-            around.insert(0, orthogonal_regularisation(self.orthogonal))
+            parts.insert(0, orthogonal_regularisation(self.orthogonal))
         if self.clip_weights:
-            around.append(clip_weights(self.clip_weights))
-        return kind if len(around) == 1 else optax.chain(*around)
+            parts.append(clip_weights(self.clip_weights))
+        return parts[0] if len(parts) == 1 else optax.chain(*parts)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from jaxgan.common.errors import lookup
 from jaxgan.config.config import Config
 from jaxgan.config.groups import DataConfig, LatentConfig
-from jaxgan.config.moves import AdamConfig, DynamicsConfig, PenaltyConfig
+from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.models import DCGANConfig, MLPConfig
 
 
@@ -21,7 +21,7 @@ def mlp_mnist() -> Config:
 
     jaxgan train mlp-mnist: 2:59 on two CPU cores; fd_mnist_cnn 0.563 (floor 0.017).
     """
-    adam = AdamConfig(2e-4, 0.5)
+    adam = OptimizerConfig(2e-4, b1=0.5)
     return Config(
         model=MLPConfig(), latent=LatentConfig(dim=100), steps=20000, g_optimizer=adam, d_optimizer=adam
     )
@@ -34,7 +34,7 @@ def _dcgan(*, conditional: bool = False, source: str = "mnist") -> Config:
     3,000 steps, one seed each and with networks down to 7x7 pixels, it had the lowest Frechet
     distance: 0.78, where the best with batch norm had 1.15.
     """
-    adam = AdamConfig(1e-3, 0.0)
+    adam = OptimizerConfig(1e-3, b1=0.0)
     return Config(
         model=DCGANConfig(width=32, d_batch_norm=False, conditional=conditional),
         data=DataConfig(source),
@@ -65,7 +65,7 @@ def wgan_gp_mnist() -> Config:
 
     jaxgan train wgan-gp-mnist: 6:07 on two CPU cores; fd_mnist_cnn 0.884 (floor 0.017), still falling.
     """
-    adam = AdamConfig(2e-4, 0.5, 0.9)
+    adam = OptimizerConfig(2e-4, b1=0.5, b2=0.9)
     return Config(
         model=DCGANConfig(width=32, d_batch_norm=False),
         loss="wasserstein",
@@ -118,7 +118,7 @@ def _toy(source: str, steps: int, scale: float, noise: float, noise_end: float) 
     Random Fourier features and spread-out biases let small networks resolve modes much narrower than
     their distance; noise at the start finds all modes, and the falling penalty lets them sharpen.
     """
-    g_adam, d_adam = (AdamConfig(rate, 0.0, 0.95, schedule="cosine") for rate in (3e-3, 2e-3))
+    g_adam, d_adam = (OptimizerConfig(rate, b1=0.0, b2=0.95, schedule="cosine") for rate in (3e-3, 2e-3))
     return Config(
         model=MLPConfig(
             g_widths=(96,) * 5,

@@ -53,14 +53,18 @@ def cycle_gan(
     def judge(view: View) -> jax.Array:
         total = jnp.zeros(())
         for critic, _, _, real, fake in sides(view):
-            total += loss.discriminator(view.gathered(view(critic, real)), view.gathered(view(critic, fake))).mean()
+            total += loss.discriminator(
+                view.gathered(view(critic, real)), view.gathered(view(critic, fake))
+            ).mean()
         return total
 
     def translate(view: View) -> jax.Array:
         fooled, undone, same = jnp.zeros(()), jnp.zeros(()), jnp.zeros(())
         both = sides(view)
         for (critic, there, back, real, fake), source in zip(both, (both[1][3], both[0][3]), strict=True):
-            fooled += loss.generator(view.gathered(view(critic, real)), view.gathered(view(critic, fake))).mean()
+            fooled += loss.generator(
+                view.gathered(view(critic, real)), view.gathered(view(critic, fake))
+            ).mean()
             undone += jnp.abs(view(back, fake) - source).mean()
             if identity:
                 same += jnp.abs(view(there, real) - real).mean()

@@ -5,9 +5,16 @@ and two facts: `conditional` (labels matter) and `convolutional` (decides how st
 on a CPU). Generators take (z, label, train), discriminators (x, label, train) and return logits.
 """
 
+from jaxgan.common.errors import lookup
 from jaxgan.models.dcgan import DCGANConfig
 from jaxgan.models.mlp import MLPConfig
 
 MODELS = {"mlp": MLPConfig, "dcgan": DCGANConfig}
 
-__all__ = ["MODELS", "DCGANConfig", "MLPConfig"]
+
+def find_model(name: str) -> type[MLPConfig | DCGANConfig]:
+    """The configuration class of the family `name`. Raises InputError naming the nearest if there is none."""
+    return lookup("model", name, MODELS)
+
+
+__all__ = ["MODELS", "DCGANConfig", "MLPConfig", "find_model"]

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.common import keys
-from jaxgan.common.errors import InputError, lookup
+from jaxgan.common.checks import check_range
+from jaxgan.common.errors import lookup
 from jaxgan.common.numerics import is_number
 
 
@@ -30,8 +31,7 @@ class Latent(NamedTuple):
 
 
 def _check_dim(dim: int) -> None:
-    if dim < 1:
-        raise InputError(f"dim: expected at least 1 latent coordinate, got {dim}")
+    check_range("dim", dim, at_least=1, unit="latent coordinate")
 
 
 def normal(dim: int) -> Latent:
@@ -78,8 +78,7 @@ def get_latent(name: str, dim: int, scale: float = 1.0) -> Latent:
       ValueError: if there is no such prior, `dim` is below 1 or `scale` not positive.
     """
     latent = lookup("latent", name, LATENTS)(dim)
-    if is_number(scale) and not scale > 0:
-        raise InputError(f"scale: expected a positive number, got {scale}")
+    check_range("scale", scale, above=0)
     if is_number(scale) and scale == 1:
         return latent
     return Latent(dim, lambda key: scale * latent.draw(key))

@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.models import fastconv
 
@@ -192,5 +193,4 @@ def maybe_spectral(layer: nn.Module, spectral_norm: bool, x: jax.Array, train: b
 
 def check_logits(d_logits: int) -> None:
     """Raises ValueError unless `d_logits` is a number of logits that an example can have."""
-    if d_logits < 1:
-        raise InputError(f"d_logits: expected at least 1 logit an example, got {d_logits}")
+    check_range("d_logits", d_logits, at_least=1, unit="logit an example")

@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.models.layers import ACTIVATIONS, BatchNorm, check_logits, dtype_of, maybe_spectral
 
@@ -207,10 +208,8 @@ class MLPConfig:
         lookup("activation", self.g_activation or self.activation, ACTIVATIONS)
         lookup("weight_init", self.weight_init, INITS)
         for name in ("g_fourier", "d_fourier", "bias_init"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name}: expected at least 0, got {getattr(self, name)}")
-        if not self.data_scale > 0:
-            raise InputError(f"data_scale: expected a positive number, got {self.data_scale}")
+            check_range(name, getattr(self, name), at_least=0)
+        check_range("data_scale", self.data_scale, above=0)
         if len(shape) == 3 and self.data_scale != 1:
             raise InputError(
                 f"data_scale: expected 1 for images, which lie in [-1, 1], got {self.data_scale}"

@@ -11,8 +11,8 @@ from typing import Any
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.common.user_files import is_file, split
-from jaxgan.config.config import Config, from_json, to_json
-from jaxgan.config.fields import with_fields
+from jaxgan.config.config import Config
+from jaxgan.config.fields import from_json, to_json, with_fields
 
 LOSS_FILE = "loss.py"  # copy of a loss of the user's own
 

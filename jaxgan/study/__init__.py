@@ -1,7 +1,7 @@
 """Studies: variants of training compared over many seeds, with intervals and tests.
 
-A `Spec` says what is compared and stands for `Cell`s; `run_study` trains those that are not there
-yet, `analyse` compares them, and `write_outputs` writes tables, plots and the report.
+A `Spec` says which losses and `Variant`s are compared, and stands for `Cell`s. `run_study` trains the cells
+that are not there yet, `analyse` compares them, and `write_outputs` writes tables, plots and the report.
 """
 
 from jaxgan.study.analysis import analyse
@@ -11,9 +11,12 @@ from jaxgan.study.report import write_outputs
 from jaxgan.study.results import CellResult, Outcome, Store
 from jaxgan.study.runner import run_cell, run_study
 from jaxgan.study.spec import Cell, Spec
+from jaxgan.study.variants import NO_PENALTY, PRESET, Variant, penalty_variant, variant
 
 __all__ = [
     "LAUNCHERS",
+    "NO_PENALTY",
+    "PRESET",
     "Cell",
     "CellResult",
     "LaunchOptions",
@@ -21,9 +24,12 @@ __all__ = [
     "Spec",
     "Store",
     "StudyArgs",
+    "Variant",
     "analyse",
+    "penalty_variant",
     "run_cell",
     "run_command",
     "run_study",
+    "variant",
     "write_outputs",
 ]

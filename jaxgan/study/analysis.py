@@ -1,4 +1,4 @@
-"""From results to conclusions: scores by variant with intervals, collapse, and comparisons."""
+"""From results to conclusions: the scores of each variant with intervals, its collapses, and comparisons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.statistics import Interval
 from jaxgan.study.results import CellResult, Outcome
 
-# The best value possible is not needed; the worst is what a diverged seed counts as.
+# Scores that are better when higher, with the worst value of each, which a diverged seed counts as.
 _HIGHER_IS_BETTER = {
     "high_quality": 0.0,
     "modes": 0.0,
@@ -36,7 +36,7 @@ class Metric(NamedTuple):
     Attributes:
       name: of the score.
       higher: whether higher is better.
-      worst: what a diverged seed counts as: the end of the scale, or infinity where there is none.
+      worst: value that a diverged seed counts as: the bad end of the scale, or infinity if it has none.
     """
 
     name: str
@@ -45,16 +45,16 @@ class Metric(NamedTuple):
 
 
 def metric(name: str) -> Metric:
-    """How the score called `name` is read; what is not known to be better when higher is so when lower."""
+    """How the score called `name` is read: lower is better unless it is listed as better when higher."""
     higher = name in _HIGHER_IS_BETTER
     return Metric(name, higher, _HIGHER_IS_BETTER.get(name, math.inf))
 
 
 def headline(results: Sequence[CellResult]) -> Metric:
-    """The score by which a dataset's variants are compared.
+    """The score by which the variants of a dataset are compared.
 
-    For mixtures the share of points of high quality; for images the Frechet distance; else the
-    first score there is.
+    It is the share of points of high quality for mixtures, the Frechet distance for images, and the
+    first score of the results for anything else.
     """
     names = _score_names(results)
     frechet = [name for name in names if name == "fid" or name.startswith("fd_")]
@@ -75,18 +75,18 @@ def _score_names(results: Sequence[CellResult]) -> list[str]:
 
 
 def shown_metrics(results: Sequence[CellResult]) -> list[Metric]:
-    """The headline and what else belongs in a table."""
+    """The scores of a table: the headline, then the others that are worth a column."""
     first, names = headline(results), _score_names(results)
     return [first, *(metric(name) for name in _SHOWN if name in names and name != first.name)]
 
 
 def final_values(result: CellResult, score: Metric) -> np.ndarray:
-    """The score of each seed at the end; of those that diverged or have none, the worst."""
+    """The score of each seed at the end; the worst value where a seed diverged or has no score."""
     return _values(result, score, lambda outcome: None if outcome.diverged else outcome.final.get(score.name))
 
 
 def best_values(result: CellResult, score: Metric) -> np.ndarray:
-    """The score of each seed at its best step; a seed that diverged before the first has the worst."""
+    """The score of each seed at its best step; the worst value where it diverged before its first score."""
     return _values(result, score, lambda outcome: (outcome.best or {}).get(score.name))
 
 
@@ -98,11 +98,11 @@ def _values(result: CellResult, score: Metric, value: Callable[[Outcome], float 
 def collapsed(result: CellResult, outcome: Outcome) -> bool | None:
     """Whether a seed ended with fewer than half of the modes, or of the classes.
 
-    None where it diverged, or the scores cannot tell.
+    None if it diverged, or if no score counts modes or classes.
     """
     if outcome.diverged:
         return None
-    # a set of images whose modes are counted (stacked digits) has a class for each
+    # where the modes of images are counted (stacked digits), each class is one
     for name, there in (
         ("modes", result.data.get("modes") or result.data.get("classes")),
         ("classes_present", result.data.get("classes")),
@@ -120,13 +120,13 @@ class Summary(NamedTuple):
     """One variant on one dataset.
 
     Attributes:
-      result: what it is computed from.
+      result: of its cell.
       final: interval of each shown score at the end, over the seeds that have a value.
-      best: the same at each seed's best step.
-      n: seeds.
-      diverged: seeds that did.
-      collapsed: seeds that did; None where the scores cannot tell.
-      values: of the headline at the end, the worst for a diverged seed.
+      best: the same at the best step of each seed.
+      n: number of seeds.
+      diverged: number of seeds that diverged.
+      collapsed: number of seeds that collapsed; None if no score can tell.
+      values: the headline of each seed at the end; the worst value for a seed that diverged.
     """
 
     result: CellResult
@@ -144,11 +144,11 @@ class Comparison(NamedTuple):
     Attributes:
       a: index of the variant that stands higher in the table.
       b: index of the other.
-      difference: mean of a minus mean of b; None where a seed has no value.
-      delta: Cliff's delta, positive where a is better.
+      difference: mean of a minus mean of b; None if a seed has no value.
+      delta: Cliff's delta, positive if a is better.
       p: of the test; None with a single seed.
-      adjusted: p by Holm's method over all pairs of the dataset.
-      mann_whitney: p of that test, as a check that assumes less.
+      adjusted: p, adjusted by Holm's method for all pairs of the dataset.
+      mann_whitney: p of the Mann-Whitney test, which assumes less, to check the other.
     """
 
     a: int
@@ -165,12 +165,12 @@ class DatasetAnalysis(NamedTuple):
 
     Attributes:
       dataset: name of the preset.
-      metrics: shown scores, the headline first.
-      variants: best first.
+      metrics: the scores that are shown, the headline first.
+      variants: the best one first.
       failed: cells without scores.
       comparisons: of all pairs of variants.
-      test: "welch" or "mann_whitney".
-      ordered_by: "mean" or "mean rank".
+      test: of the pairs: "welch" or "mann_whitney".
+      ordered_by: what the variants are ordered by: "mean" or "mean rank" of the headline.
     """
 
     dataset: str
@@ -183,12 +183,12 @@ class DatasetAnalysis(NamedTuple):
 
 
 def analyse(results: Sequence[CellResult], test: str = "auto") -> list[DatasetAnalysis]:
-    """One analysis a dataset, in the order in which they first appear.
+    """An analysis of each dataset, in the order in which the datasets first appear.
 
     Args:
       results: of all cells.
-      test: "welch"; "mann_whitney"; or "auto": the former where every seed has a value (a diverged
-        seed has the worst of a bounded scale), and the latter, which needs ranks only, where not.
+      test: "welch", "mann_whitney", or "auto": Welch's test if every seed has a value (that of a diverged
+        seed is the worst of a bounded scale), and otherwise Mann-Whitney's, which needs ranks only.
 
     Raises:
       InputError: for a test that does not exist.
@@ -267,7 +267,7 @@ def _compare(samples: Sequence[np.ndarray], score: Metric, test: str) -> list[Co
 
 
 def summary_line(result: CellResult, score: Metric) -> str:
-    """What the progress says of a cell."""
+    """The mean score of a cell over its seeds, as the progress says it."""
     values = final_values(result, score)
     values = values[np.isfinite(values)]
     diverged = sum(outcome.diverged for outcome in result.outcomes)

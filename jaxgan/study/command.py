@@ -1,4 +1,4 @@
-"""The command line of a study: a spec that its options override, and how it is run."""
+"""The command line of a study: its options change a spec and say how it is run."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ import tyro
 from jaxgan.common.errors import InputError
 from jaxgan.study.launchers import LaunchOptions
 from jaxgan.study.report import write_outputs
-from jaxgan.study.results import CellResult
+from jaxgan.study.results import CellResult, Store
 from jaxgan.study.runner import Train, run_study
 from jaxgan.study.spec import Cell, Spec
 
 
 @dataclass(frozen=True)
 class StudyArgs:
-    """What is trained, and how."""
+    """What a study trains, and how."""
 
     spec: tyro.conf.OmitArgPrefixes[Spec] = field(default_factory=Spec)
     launch: tyro.conf.OmitArgPrefixes[LaunchOptions] = field(default_factory=LaunchOptions)
     out: pathlib.Path = pathlib.Path("runs/study")
-    """Folder of the study; started again with it, a study goes on where it stopped."""
+    """Folder of the study. A study that is started again with its folder goes on where it stopped."""
     only: str = ""
     """Train and report only the cells whose name contains this."""
     list: bool = False
-    """Print the cells and end."""
+    """Print the cells and train nothing."""
     report_only: bool = False
-    """Report the cells that are there, train none."""
+    """Report the cells that are there and train nothing."""
     test: Literal["auto", "welch", "mann_whitney"] = "auto"
-    """Test of pairs; auto: welch where every seed has a value, else mann_whitney."""
+    """Test of pairs; auto: welch if every seed has a value, otherwise mann_whitney."""
 
 
 def run_command(args: StudyArgs, *, title: str, train: Train | None = None) -> int:
-    """Runs a study as asked on the command line and returns the exit status.
+    """Runs a study as the command line asks and returns the exit status.
 
-    0: done, whatever became of the cells. 2: bad input, one line says which. 130: stopped; the same
-    command goes on.
+    0: the study has ended, even if some cells failed. 2: the input was bad; one line on stderr says how.
+    130: it was stopped with Ctrl-C; the same command goes on.
     """
     try:
         return _run(args, title, train)
@@ -81,8 +81,6 @@ def _run(args: StudyArgs, title: str, train: Train | None) -> int:
 
 
 def _kept(cells: Sequence[Cell], out: pathlib.Path) -> list[CellResult]:
-    from jaxgan.study.results import Store
-
     found = [Store(out / "cells").load(cell, cell.key) for cell in cells]
     kept = [result for result in found if result is not None]
     if not kept:

@@ -1,8 +1,8 @@
-"""Where cells are trained: in processes of this machine, or by Ray on several.
+"""Where cells are trained: in processes of this machine, or by Ray on several machines.
 
-A launcher takes the cells by key, a picklable function that trains one, and options; it yields
-(key, result) in the order in which they end, and a failed result for a cell whose process died.
-Only the caller writes files, so a worker that is lost leaves nothing half done behind.
+A launcher takes the cells by key, a picklable function that trains a cell, and options. It yields
+(key, result) of each cell as it ends; the result of a cell whose process died is a failure. Only the
+caller writes files, so a worker that is lost leaves nothing half done behind.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from typing import Any, Literal
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.study.results import CellResult
 from jaxgan.study.spec import Cell
@@ -36,24 +37,24 @@ class LaunchOptions:
     launcher: Literal["local", "ray"] = "local"
     """local: processes of this machine; ray: a Ray cluster."""
     workers: int | None = None
-    """Processes of the local launcher; None: one a GPU, else one that uses all devices."""
+    """Processes of the local launcher; None: one for each GPU, or without GPUs one with all devices."""
     retry_failed: bool = False
-    """Train cells again that failed before."""
+    """Train the cells again that failed before."""
     ray_address: str | None = None
-    """Address of a Ray cluster, or auto; None: Ray is started on this machine."""
+    """Address of a Ray cluster, or auto; None: start Ray on this machine."""
     ray_cpus: float = 1.0
-    """CPUs that Ray reserves for a cell."""
+    """CPUs that Ray reserves for each cell."""
     ray_gpus: float | None = None
-    """GPUs that Ray reserves for a cell; None: one where the cluster has any."""
+    """GPUs that Ray reserves for each cell; None: one if the cluster has any."""
     ray_retries: int = 3
-    """How often a cell is started again, elsewhere if need be, when its worker is lost."""
+    """How often Ray starts a cell again, on another machine if need be, when its worker is lost."""
 
 
 # --- processes of this machine -------------------------------------------------------------------
 
 
 class _Worker:
-    """A process of its own that trains one cell at a time; what kills it does not kill the study."""
+    """A process that trains one cell at a time; what kills it does not kill the study."""
 
     def __init__(self, run: Run, environment: Mapping[str, str]) -> None:
         context = multiprocessing.get_context("spawn")  # XLA's threads do not survive a fork
@@ -70,7 +71,7 @@ class _Worker:
             self.connection.send(cell)
 
     def result(self, cell: Cell) -> CellResult:
-        """What it has sent, or a failure that says how it died."""
+        """The result that the worker has sent, or a failure that says how the worker died."""
         try:
             found = self.connection.recv()
             self._busy = False
@@ -94,7 +95,7 @@ class _Worker:
 
 
 def _work(pipe: connection.Connection, run: Run, environment: Mapping[str, str]) -> None:
-    """The life of a worker process."""
+    """What a worker process does from start to end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
     os.environ.update(environment)  # before JAX looks for devices
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -107,7 +108,7 @@ def _work(pipe: connection.Connection, run: Run, environment: Mapping[str, str])
 
 
 def _end_with_parent() -> None:
-    """A study that is killed takes its workers along: started again, it must not compete with them."""
+    """Ends this worker when its study is killed, so that it does not compete with the study started again."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
@@ -118,13 +119,12 @@ def _cause(exitcode: int | None) -> str:
     if exitcode is None or exitcode >= 0:
         return f"exit status {exitcode}"
     name = signal.Signals(-exitcode).name
-    return name + (", perhaps for want of memory" if name == "SIGKILL" else "")
+    return name + (", perhaps because memory ran out" if name == "SIGKILL" else "")
 
 
 def local(cells: Mapping[str, Cell], run: Run, options: LaunchOptions) -> Iterator[tuple[str, CellResult]]:
     """Trains cells in worker processes of this machine, each with its own devices."""
-    if options.workers is not None and options.workers < 1:
-        raise InputError(f"workers: expected at least 1, got {options.workers}")
+    check_range("workers", options.workers, at_least=1)
     waiting = list(cells.items())[::-1]
     environments = device_groups(options.workers, visible_gpus())[: len(waiting)]
     workers = [_Worker(run, environment) for environment in environments]
@@ -166,7 +166,7 @@ def visible_gpus() -> list[str]:
 
 
 def device_groups(workers: int | None, gpus: list[str]) -> list[dict[str, str]]:
-    """Environment variables of each worker process: the GPUs are dealt out, or shared if there are fewer."""
+    """Environment variables for each worker: the GPUs are dealt out, or shared if there are more workers."""
     count = workers or max(1, len(gpus))
     if not gpus or count == 1:
         return [{} for _ in range(count)]
@@ -183,10 +183,10 @@ def device_groups(workers: int | None, gpus: list[str]) -> list[dict[str, str]]:
 
 
 def ray(cells: Mapping[str, Cell], run: Run, options: LaunchOptions) -> Iterator[tuple[str, CellResult]]:
-    """Trains cells as tasks of a Ray cluster; a lost worker's cell starts again on what is left.
+    """Trains cells as tasks of a Ray cluster; the cell of a lost worker starts again on another.
 
-    jaxgan must be installed on all machines, in one version, and data and files of losses of one's
-    own must have the same paths there.
+    All machines must have the same version of jaxgan, and have data and files of the user's own losses
+    under the same paths.
     """
     try:
         import ray as cluster
@@ -219,12 +219,12 @@ def ray(cells: Mapping[str, Cell], run: Run, options: LaunchOptions) -> Iterator
 
 
 def run_task(run: Run, cell: Cell) -> CellResult:
-    """What a Ray worker does."""
+    """Trains a cell in a Ray worker."""
     return run(cell)
 
 
 def _reach(address: str | None) -> None:
-    """Ray itself tries for many minutes to connect to an address where nothing is."""
+    """Raises InputError if nothing answers at an address; Ray itself would try for many minutes."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         try:

@@ -1,4 +1,4 @@
-"""Plots of a study, each a PNG file in bytes."""
+"""Plots of a study, each returned as the bytes of a PNG file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLOURS = ("#2563eb", "#c2410c", "#059669", "#7c3aed", "#eab308", "#0891b2", "#
 
 
 def _treatment(result: CellResult) -> str:
-    """All of a variant but its loss."""
+    """What a variant has besides its loss: the names of its penalties and dynamics."""
     cell = result.cell
     parts = [x for x in (cell.penalty, cell.dynamics) if x not in ("none", "default")]
     return ", ".join(parts) or ("no penalty" if cell.penalty == "none" else "as in the preset")
@@ -51,8 +51,8 @@ def _tidy(axes: Axes) -> None:
     axes.tick_params(labelsize=8)
 
 
-def scores(analysis: DatasetAnalysis) -> bytes:
-    """The headline of each variant: its seeds, mean and interval at the end, and the mean of the best."""
+def draw_scores(analysis: DatasetAnalysis) -> bytes:
+    """Draws the headline of each variant: its seeds, mean and interval at the end, and the mean of the best steps."""
     variants, score = analysis.variants, analysis.metrics[0]
     colours = _colours(variants)
     figure = _figure(9.0, 1.1 + 0.24 * len(variants))
@@ -95,8 +95,8 @@ def _short(variant: Summary) -> str:
     return name + lost
 
 
-def curves(analysis: DatasetAnalysis) -> bytes:
-    """The headline on the way, a panel a loss: means over the seeds, with 95 % bootstrap bands."""
+def draw_curves(analysis: DatasetAnalysis) -> bytes:
+    """Draws the headline on the way in a panel for each loss: means over the seeds with 95 % bootstrap bands."""
     losses: dict[str, list[Summary]] = {}
     for variant in sorted(analysis.variants, key=lambda v: v.result.cell.variant):
         losses.setdefault(variant.result.cell.loss, []).append(variant)
@@ -127,8 +127,8 @@ def curves(analysis: DatasetAnalysis) -> bytes:
 def band(result: CellResult, score: Metric) -> tuple[np.ndarray, ...]:
     """(steps, means, lows, highs) of a cell's curve.
 
-    A seed that has diverged counts as the worst from then on where the scale has one, and is left
-    out otherwise. Without the score on the way, the main score is taken ("score").
+    A seed that has diverged counts as the worst value from then on if the scale has one, and is left
+    out otherwise. If the score is not computed on the way, the curve is that of the main score, "score".
     """
     records = [record for outcome in result.outcomes for record in outcome.curve]
     name = score.name if any(score.name in record for record in records) else "score"
@@ -148,8 +148,8 @@ def _at(curve: Sequence[Mapping[str, Any]], step: int, name: str) -> float | Non
     return next((record.get(name) for record in curve if record["step"] == step), None)
 
 
-def panels(analysis: DatasetAnalysis, store: Store) -> bytes | None:
-    """What each variant draws at the end: the seed of the median score. None if no samples were kept."""
+def draw_samples(analysis: DatasetAnalysis, store: Store) -> bytes | None:
+    """Draws samples of each variant at the end, from the seed with the median score; None if none were kept."""
     chosen = [(variant, *_median_samples(variant, store)) for variant in analysis.variants]
     shown = [samples for _, _, samples in chosen if samples is not None]
     if not shown:
@@ -208,8 +208,8 @@ def _reference(result: CellResult) -> np.ndarray | None:
     return np.asarray(source.sample(jax.random.key(0), 1000)[0]) if isinstance(source, Points) else None
 
 
-def pairs(analysis: DatasetAnalysis) -> bytes:
-    """Cliff's delta of every pair, rows against columns; a dot where the adjusted p is at most 0.05."""
+def draw_pairs(analysis: DatasetAnalysis) -> bytes:
+    """Draws Cliff's delta of every pair, rows against columns, with a dot if the adjusted p is at most 0.05."""
     n = len(analysis.variants)
     matrix = np.full((n, n), np.nan)
     sure = []

@@ -1,4 +1,4 @@
-"""The report of a study: tables, plots, protocol, all in one HTML file that needs nothing but a browser."""
+"""The report of a study: tables, plots and protocol in one HTML file that needs nothing but a browser."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ from collections.abc import Sequence
 
 from jaxgan.common.files import write_atomically
 from jaxgan.common.statistics import smallest_p
-from jaxgan.study import plots, tables
 from jaxgan.study.analysis import DatasetAnalysis, analyse
+from jaxgan.study.plots import draw_curves, draw_pairs, draw_samples, draw_scores
 from jaxgan.study.results import CellResult, Store
+from jaxgan.study.tables import (
+    comparison_rows,
+    comparisons_csv,
+    csv_text,
+    header,
+    interval_text,
+    jsonl,
+    markdown,
+    variant_row,
+)
 
 _MOST_PAIRS = 20  # of the page; all are in comparisons.csv
 _MOST_VARIANTS_PLOTTED = 60  # against each other
@@ -33,24 +43,24 @@ pre,code{background:#f1f5f9;border-radius:4px}pre{padding:.7rem;overflow:auto}co
 def write_outputs(
     results: Sequence[CellResult], out: pathlib.Path, *, title: str, command: str, test: str = "auto"
 ) -> list[pathlib.Path]:
-    """Writes everything that a study ends in.
+    """Writes the results of a study: tables, plots and the report.
 
     Args:
       results: of all cells.
       out: folder of the study, with its cells/.
       title: of the report.
-      command: that made it.
-      test: of pairs, see `jaxgan.study.analysis.analyse`.
+      command: that ran the study.
+      test: of pairs of variants, as `analyse` takes it.
 
     Returns:
       Paths of summary.md, results.csv, results.jsonl, comparisons.csv, the plots and report.html.
     """
     analyses = analyse(results, test)
     files: dict[str, str | bytes] = {
-        "summary.md": tables.markdown(analyses),
-        "results.csv": tables.csv_text(results),
-        "results.jsonl": tables.jsonl(results),
-        "comparisons.csv": tables.comparisons_csv(analyses),
+        "summary.md": markdown(analyses),
+        "results.csv": csv_text(results),
+        "results.jsonl": jsonl(results),
+        "comparisons.csv": comparisons_csv(analyses),
     }
     pictures: dict[str, dict[str, bytes]] = {}
     for analysis in analyses:
@@ -66,10 +76,10 @@ def _plots(analysis: DatasetAnalysis, store: Store) -> dict[str, bytes]:
     if not analysis.variants:
         return {}
     made = {
-        "scores": plots.scores(analysis),
-        "curves": plots.curves(analysis),
-        "samples": plots.panels(analysis, store),
-        "pairs": plots.pairs(analysis) if 1 < len(analysis.variants) <= _MOST_VARIANTS_PLOTTED else None,
+        "scores": draw_scores(analysis),
+        "curves": draw_curves(analysis),
+        "samples": draw_samples(analysis, store),
+        "pairs": draw_pairs(analysis) if 1 < len(analysis.variants) <= _MOST_VARIANTS_PLOTTED else None,
     }
     return {name: picture for name, picture in made.items() if picture is not None}
 
@@ -107,7 +117,7 @@ def _section(analysis: DatasetAnalysis, pictures: dict[str, bytes]) -> str:
     if not analysis.variants:
         return f"<h2>{name}</h2><p>No cell of it has scores.</p>"
     score = analysis.metrics[0].name
-    rows = [tables.row(analysis, i) for i in range(len(analysis.variants))]
+    rows = [variant_row(analysis, i) for i in range(len(analysis.variants))]
     bad = [2 * v.diverged >= v.n for v in analysis.variants]
     captions = {
         "scores": f"{score} of each seed (dots), mean and 95 % bootstrap interval at the end, mean at the best step "
@@ -122,7 +132,7 @@ def _section(analysis: DatasetAnalysis, pictures: dict[str, bytes]) -> str:
         for key, png in pictures.items()
     }
     return (
-        f"<h2>{name}</h2>{_findings(analysis)}{_table(tables.header(analysis), rows, bad)}"
+        f"<h2>{name}</h2>{_findings(analysis)}{_table(header(analysis), rows, bad)}"
         f"<p class=note>{_order(analysis)}</p>"
         f"{figures.get('scores', '')}{figures.get('curves', '')}{figures.get('samples', '')}"
         f"{_comparisons(analysis, figures.get('pairs', ''))}"
@@ -130,10 +140,12 @@ def _section(analysis: DatasetAnalysis, pictures: dict[str, bytes]) -> str:
 
 
 def _findings(analysis: DatasetAnalysis) -> str:
-    """What can be said in a sentence or two."""
+    """The findings in a sentence or two."""
     first = analysis.variants[0]
     name, score = first.result.cell.variant, analysis.metrics[0].name
-    text = f"Best at the end: <b>{html.escape(name)}</b>, {score} {tables.interval_text(first.final[score], first.n)}. "
+    text = (
+        f"Best at the end: <b>{html.escape(name)}</b>, {score} {interval_text(first.final[score], first.n)}. "
+    )
     rivals = [c for c in analysis.comparisons if c.a == 0]
     if rivals:
         level = [c for c in rivals if c.adjusted is None or c.adjusted > 0.05]
@@ -150,9 +162,9 @@ def _order(analysis: DatasetAnalysis) -> str:
     by = "mean" if analysis.ordered_by == "mean" else "mean rank, as some seeds have no value"
     score = analysis.metrics[0].name
     return (
-        f"Ordered by the {by} of the final {score}. Mean [95 % bootstrap interval] over the seeds. In red: "
-        "at least half of the seeds diverged. p against the first row, adjusted by Holm's method over "
-        "all pairs; the first row is first by these same data."
+        f"Ordered by the {by} of the final {score}. Mean [95 % bootstrap interval] over the seeds. Rows in red: "
+        "at least half of the seeds diverged. p compares a row with the first one, which these same data have "
+        "put first, and is adjusted by Holm's method over all pairs."
     )
 
 
@@ -188,7 +200,7 @@ def _comparisons(analysis: DatasetAnalysis, figure: str) -> str:
         f"than {floor:.2g} before adjustment"
         + (f", so on its own it could not tell any of {pairs} pairs apart." if floor * pairs > 0.05 else ".")
     )
-    rows = tables.comparison_rows(analysis, _MOST_PAIRS)
+    rows = comparison_rows(analysis, _MOST_PAIRS)
     shown = f"The {len(rows)} smallest of {pairs}; all are in comparisons.csv." if len(rows) < pairs else ""
     table = _table(names, rows, text=2)
     return f"<h3>Pairs</h3><p>{html.escape(text)}</p>{figure}{table}<p class=note>{shown}</p>"
@@ -212,21 +224,23 @@ def _protocol(analyses: Sequence[DatasetAnalysis]) -> str:
     )
     items = [
         f"Headline score: {named}. All scores are of the averaged (EMA) generator.",
-        "Final is the last step. Best is, for each seed, the evaluated step with the lowest main score (sliced "
-        "Wasserstein distance of points, Frechet distance of images): it flatters in that score, and need not in "
-        "another.",
-        "A seed has diverged when a loss, a gradient norm or its main score was no longer finite. It is not dropped: "
-        "at the end it counts as the worst of the scale (0 for shares and counts); where the scale has no end "
-        "(distances), it has the worst rank in orders and tests, and the mean is that of the other seeds, whose "
-        "number is stated. Its best is what it had before.",
+        "Final is the last step. Best is, for each seed, the evaluated step with the lowest main score "
+        "(sliced Wasserstein distance of points, Frechet distance of images): this flatters a variant in "
+        "that score, though not always in others.",
+        "A seed has diverged when a loss, a gradient norm or its main score was no longer finite. It is not "
+        "dropped: at the end it counts as the worst value of the scale (0 for shares and counts). Where the "
+        "scale has no end (distances), it takes the worst rank in orders and tests, and the mean is that of "
+        "the other seeds, whose number is stated. Its best score is the best that it had before.",
         "A seed has collapsed when it ends with fewer than half of the mixture's modes, or of the classes.",
-        "Intervals: percentile bootstrap of the mean over seeds, 95 % nominal, enumerated in full up to 9 seeds. For "
-        "so few they are too narrow: of 5 normal values they cover the mean in about 84 %, of 10 in 90 %.",
-        "Pairs: Welch's t-test of the final headline where every seed has a value, else the Mann-Whitney test; both "
-        "unpaired, as equal seeds share little between variants. Holm's method over all pairs of a dataset keeps the "
-        "chance of any false difference at 5 %. Cliff's delta is P(a better than b) - P(b better than a) over seeds.",
-        "Every variant has the same budget and the same other settings; none was tuned. What does badly here may do "
-        "well with its own learning rate.",
+        "Intervals: percentile bootstrap of the mean over seeds, 95 % nominal, over all resamples of up to 9 "
+        "seeds. For so few seeds they are too narrow: they cover the mean of 5 normal values in 84 % of "
+        "cases, of 10 in 90 %.",
+        "Pairs: Welch's t-test of the final headline if every seed has a value, otherwise the Mann-Whitney "
+        "test; both are unpaired, as the same seed has little in common between variants. Holm's method over "
+        "all pairs of a dataset keeps the chance of any false difference at 5 %. Cliff's delta is P(a better "
+        "than b) - P(b better than a) over seeds.",
+        "All variants have the same budget and the same other settings, and none was tuned: a variant that "
+        "does badly here may do well with a learning rate of its own.",
     ]
     return "<h2>Protocol</h2><ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in items) + "</ul>"
 

@@ -1,4 +1,4 @@
-"""What a cell came to, and the folder in which finished cells are kept."""
+"""The results of cells, and the folder in which they are kept."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Outcome:
-    """One seed of a cell.
+    """The result of one seed of a cell.
 
     Attributes:
       seed: of weights, data order and noise.
-      status: "finished" or "diverged" (a loss was no longer finite).
-      diverged_at: the step at which it was.
-      curve: records of the quick scores on the way, with "step".
-      final: scores of the last step by name; an undefined one is None.
-      best: the same at the step with the lowest main score, with "step"; None if there was none.
+      status: "finished", or "diverged" if a loss was no longer finite.
+      diverged_at: the step at which that was seen.
+      curve: records of the quick scores on the way, each with its "step".
+      final: scores of the last step by name; a score that is undefined is None.
+      best: the same at the step with the lowest main score, with its "step"; None if there was no score.
     """
 
     seed: int
@@ -43,25 +43,25 @@ class Outcome:
 
     @property
     def diverged(self) -> bool:
-        """Whether it did not reach the end."""
+        """Whether the seed did not reach the end."""
         return self.status != "finished"
 
 
 @dataclass(frozen=True)
 class CellResult:
-    """What a cell came to.
+    """The result of a cell.
 
     Attributes:
       cell: what was trained.
-      key: its hash, as computed where it was trained.
-      status: "finished", whatever became of its seeds, or "failed": the program raised or died.
-      outcomes: one a seed; none if it failed.
-      data: "modes" of the mixture and "classes" of the images; 0 where there are none.
-      seconds: of wall clock.
-      environment: of the process that trained it (jaxgan.runs.environment).
-      error: one line.
+      key: the cell's hash, as computed where it was trained.
+      status: "finished", even if seeds diverged, or "failed" if the program raised or died.
+      outcomes: one for each seed; none if the cell failed.
+      data: number of "modes" of the mixture and of "classes" of the images; 0 where there are none.
+      seconds: time that the training took.
+      environment: of the process that trained it (see `jaxgan.runs.environment`).
+      error: in one line.
       traceback: of the error.
-      samples: examples of each seed at the end, by seed.
+      samples: examples at the end, by seed.
     """
 
     cell: Cell
@@ -77,14 +77,14 @@ class CellResult:
 
     @property
     def failed(self) -> bool:
-        """Whether there is nothing but an error."""
+        """Whether the cell has an error and no outcomes."""
         return self.status == "failed"
 
     @classmethod
     def failure(
         cls, cell: Cell, key: str, error: str, traceback: str = "", seconds: float = 0.0
     ) -> CellResult:
-        """The result of a cell that raised, or whose process died."""
+        """Makes the result of a cell that raised, or whose process died."""
         return cls(
             cell, key, "failed", seconds=seconds, error=" ".join(error.split()), traceback=traceback or None
         )
@@ -106,7 +106,7 @@ class CellResult:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> CellResult:
-        """The result of a dict made by `to_json`. Raises ValueError, KeyError or TypeError for another."""
+        """Reads a dict made by `to_json`; raises ValueError, KeyError or TypeError for any other."""
         if content["format"] != _FORMAT:
             raise ValueError(f"expected format {_FORMAT}, got {content['format']}")
         kept = {name: value for name, value in content.items() if name not in ("format", "cell", "outcomes")}
@@ -115,7 +115,7 @@ class CellResult:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: numbers that are not finite become None, NumPy scalars Python's."""
+    """A value as JSON has it: numbers that are not finite become None, NumPy scalars become Python's."""
     if isinstance(value, Mapping):
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -127,22 +127,22 @@ def plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Store:
-    """The cells/ folder of a study: a JSON file a cell, whole or absent, and its samples beside it."""
+    """The folder cells/ of a study: for each cell a JSON file, whole or absent, and its samples beside it."""
 
     path: pathlib.Path
 
     def save(self, result: CellResult) -> None:
-        """Writes samples, then the result, whose presence says that both are there."""
+        """Writes the samples and then the result, whose presence says that both are there."""
         if result.samples:
             buffer = io.BytesIO()
-            # no compression: noise does not shrink, and savez_compressed stamps nothing either
+            # without compression: noise does not shrink
             np.savez(buffer, **{str(seed): samples for seed, samples in result.samples.items()})  # type: ignore[arg-type]
             write_atomically(self._file(result.cell, result.key, "npz"), buffer.getvalue())
         text = json.dumps(result.to_json(), indent=1, allow_nan=False) + "\n"
         write_atomically(self._file(result.cell, result.key, "json"), text)
 
     def load(self, cell: Cell, key: str) -> CellResult | None:
-        """The result of a cell; None if there is none, or its file is damaged."""
+        """The result of a cell; None if there is none or its file is damaged."""
         try:
             result = CellResult.from_json(json.loads(self._file(cell, key, "json").read_text()))
         except FileNotFoundError:
@@ -154,7 +154,7 @@ class Store:
         return result if result.key == key else None
 
     def with_samples(self, result: CellResult) -> CellResult:
-        """The result with the samples of its file, if there is one that can be read."""
+        """The result with its samples, if their file is there and can be read."""
         try:
             with np.load(self._file(result.cell, result.key, "npz")) as file:
                 return replace(result, samples={int(seed): file[seed] for seed in file.files})

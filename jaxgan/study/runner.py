@@ -1,4 +1,4 @@
-"""Running a study: cells that are not there yet are trained, and each is kept as soon as it is done."""
+"""Runs a study: trains the cells that are not there yet, and keeps each as soon as it is done."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ import numpy as np
 from jaxgan.common.errors import lookup
 from jaxgan.config.data import open_data
 from jaxgan.data import Points
+from jaxgan.study.analysis import headline, summary_line
 from jaxgan.study.launchers import LAUNCHERS, LaunchOptions
 from jaxgan.study.results import CellResult, Outcome, Store, plain
 from jaxgan.study.spec import Cell
 
 Train = Callable[..., Sequence[Any]]
-"""(config, seeds) -> a jaxgan.ensemble.Member for each seed."""
+"""(config, seeds) -> a `jaxgan.train.recorder.Member` for each seed."""
 
-_SAMPLES_KEPT = 2500  # points of a seed; of images 64
+_POINTS_KEPT, _IMAGES_KEPT = 2500, 64  # samples of each seed
 _say = functools.partial(print, flush=True)
 
 
 def run_cell(cell: Cell, train: Train | None = None) -> CellResult:
-    """Trains all seeds of a cell in this process. What is raised becomes a failed result.
+    """Trains all seeds of a cell in this process; an exception becomes a failed result.
 
     Args:
       cell: what to train.
-      train: (config, seeds) -> members; None: `jaxgan.train.members.run_members`.
+      train: (config, seeds) -> members; None: `jaxgan.train.recorder.run_members`.
 
     Returns:
       The result, with samples.
@@ -72,7 +73,7 @@ def _outcome(member: Any) -> Outcome:
 
 
 def _kept(samples: np.ndarray) -> np.ndarray:
-    return samples[: 64 if samples.ndim == 4 else _SAMPLES_KEPT]
+    return samples[: _IMAGES_KEPT if samples.ndim == 4 else _POINTS_KEPT]
 
 
 def _data_facts(config: Any) -> dict[str, int]:
@@ -93,17 +94,17 @@ def run_study(
 
     A cell is written whole as soon as it is done, under a name that holds the hash of everything
     that determines it. So a study that was killed, by whatever signal, goes on where it stopped
-    when it is started again, and one whose spec has changed trains what is new.
+    when it is started again, and a study whose spec has changed trains only what is new.
 
     Args:
       cells: what to train.
-      out: folder of the study; cells go to its folder cells/.
+      out: folder of the study, which keeps the cells in its folder cells/.
       options: how cells are spread over processes or machines; None: the defaults.
-      train: (config, seeds) -> members, picklable; None: `jaxgan.train.members.run_members`.
-      say: takes lines of progress.
+      train: (config, seeds) -> members, picklable; None: `jaxgan.train.recorder.run_members`.
+      say: prints a line of progress.
 
     Returns:
-      One result a cell, without samples.
+      A result for each cell, without samples.
 
     Raises:
       InputError: for a launcher that does not exist or cannot start.
@@ -129,7 +130,7 @@ def run_study(
 
 
 def _checked(result: tuple[str, CellResult], pending: Mapping[str, Cell]) -> tuple[str, CellResult]:
-    """Refuses what was trained from something else than was asked for."""
+    """The key and result of a cell; a failure if what was trained is not what was asked for."""
     key, found = result
     if found.failed:
         return key, CellResult.failure(
@@ -148,19 +149,17 @@ def _line(result: CellResult) -> str:
     text = f"{result.cell.dataset}: {result.cell.variant}: "
     if result.failed:
         return text + f"FAILED: {(result.error or '')[:160]}"
-    from jaxgan.study.analysis import headline, summary_line
-
     return text + f"{summary_line(result, headline([result]))}, {result.seconds:.1f} s"
 
 
 class _Clock:
-    """Time left, from the pace of this process."""
+    """Estimates the time left from the pace so far."""
 
     def __init__(self, total: int) -> None:
         self._total, self._done, self._began = total, 0, time.monotonic()
 
     def tick(self) -> str:
-        """One more is done; the time that the rest will take at this pace."""
+        """Counts one more cell and returns the time that the others will take."""
         self._done += 1
         seconds = (time.monotonic() - self._began) / self._done * (self._total - self._done)
         minutes, seconds = divmod(round(seconds), 60)

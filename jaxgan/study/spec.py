@@ -1,4 +1,4 @@
-"""What a study trains: a small declarative spec, and the cells that it stands for."""
+"""What a study trains: a declarative spec, and the cells that it stands for."""
 
 from __future__ import annotations
 
@@ -9,24 +9,31 @@ import itertools
 import json
 import pathlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import tyro
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.common.user_files import is_file, split
 from jaxgan.common.versions import version_of
-from jaxgan.config.config import Config, from_json, to_json
+from jaxgan.config.config import Config
 from jaxgan.config.data import open_data
-from jaxgan.config.fields import with_fields
+from jaxgan.config.fields import from_json, frozen, to_json, with_fields
 from jaxgan.config.presets import get_preset
 from jaxgan.losses import LOSSES, find_loss
-from jaxgan.penalties import PENALTIES
-
-Fields = Mapping[str, Any]
-"""Dotted names of configuration fields, with their values."""
+from jaxgan.study.variants import (
+    NO_PENALTY,
+    PRESET,
+    DynamicsVariants,
+    Fields,
+    PenaltyVariants,
+    Variant,
+    flat,
+    parse_fields,
+)
 
 # Fields that say where and how a run is done, not what comes out of it.
 _NOT_IDENTITY = ("preset", "out", "seed", "log_every", "checkpoint_every", "sample_every", "compute")
@@ -34,22 +41,22 @@ _NOT_IDENTITY = ("preset", "out", "seed", "log_every", "checkpoint_every", "samp
 
 @dataclass(frozen=True)
 class Spec:
-    """Losses x penalties x dynamics x datasets, each trained with every seed."""
+    """Datasets x losses x penalties x dynamics, each combination trained with every seed."""
 
     datasets: tuple[str, ...] = ("toy-ring",)
     """Presets to start from."""
     losses: tuple[str, ...] = tuple(LOSSES)
     """Names of losses, or FILE:NAME for a loss of your own."""
-    penalties: tuple[str, ...] = ("none",)
-    """default (the preset's), none, or weights and other penalty fields: r1=0.1+r2=0.1, or r1=1+every=4."""
-    dynamics: tuple[str, ...] = ("default",)
-    """default (the preset's), or fields of dynamics or of the configuration: updates=extragradient, or d_steps=5."""
+    penalties: PenaltyVariants = (NO_PENALTY,)
+    """default (the preset's), none, or weights with other penalty fields in quotes: "r1 0.1 r2 0.1 every 4"."""
+    dynamics: DynamicsVariants = (PRESET,)
+    """default (the preset's), or fields of dynamics or of the configuration in quotes: "unroll 3", "d_steps 5"."""
     dynamics_for: tuple[str, ...] = ()
-    """Losses that get every entry of dynamics, the others only the first; none named: all get every one."""
+    """Losses that get every variant of dynamics, where others get the first only; none named: all losses."""
     seeds: int = 5
-    """How many seeds: 0, 1, ..."""
-    set: tuple[str, ...] = ()
-    """Fields of every cell, over all others: steps=500 model.g_widths=[64,64]."""
+    """Number of seeds: 0, 1, ..."""
+    set: tuple[tuple[str, str], ...] = ()
+    """Fields of every cell, over all others: steps 500 model.g_widths [64,64]."""
     fields: tyro.conf.Suppress[Fields] = field(default_factory=dict)
     """Fields of every cell."""
     loss_fields: tyro.conf.Suppress[Mapping[str, Fields]] = field(default_factory=dict)
@@ -61,8 +68,7 @@ class Spec:
         Raises:
           InputError: for a name or a field that does not exist.
         """
-        if self.seeds < 1:
-            raise InputError(f"seeds: expected at least 1, got {self.seeds}")
+        check_range("seeds", self.seeds, at_least=1)
         for name in ("datasets", "losses", "penalties", "dynamics"):
             if not getattr(self, name):
                 raise InputError(f"{name}: expected at least one, got none")
@@ -77,70 +83,12 @@ class Spec:
                 found.setdefault(cell.key, cell)
         return tuple(found.values())
 
-    def _cell(self, dataset: str, loss: str, penalty: str, dynamics: str) -> Cell:
-        fields = {
-            **self.fields,
-            **self.loss_fields.get(loss, {}),
-            **_penalty_fields(penalty),
-            **_dynamics_fields(dynamics),
-            **_assignments("set", self.set),
-        }
-        cell = Cell(dataset, loss, penalty, dynamics, tuple(range(self.seeds)), fields)
+    def _cell(self, dataset: str, loss: str, penalty: Variant, dynamics: Variant) -> Cell:
+        last = parse_fields("set", [word for pair in self.set for word in pair])
+        fields = flat(self.fields, self.loss_fields.get(loss, {}), penalty.changes, dynamics.changes, last)
+        cell = Cell(dataset, loss, penalty.name, dynamics.name, tuple(range(self.seeds)), fields)
         cell.check()
         return cell
-
-
-def _assignments(argument: str, entries: Sequence[str]) -> dict[str, Any]:
-    """["a=1", "b=x"] as {"a": 1, "b": "x"}: values are JSON, or else text."""
-    found = {}
-    for entry in entries:
-        name, equals, text = entry.partition("=")
-        if not equals or not name:
-            raise InputError(f"{argument}: expected NAME=VALUE, got {entry!r}")
-        try:
-            found[name] = _frozen(json.loads(text))
-        except ValueError:
-            found[name] = text
-    return found
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
-
-
-def _entries(text: str) -> list[str]:
-    return re.split(r"\+(?=[A-Za-z_])", text)  # not the plus of 1e+5
-
-
-def _penalty_fields(text: str) -> dict[str, Any]:
-    if text == "default":
-        return {}
-    if text == "none":
-        return {"penalty.weights": ()}
-    given = _assignments("penalties", _entries(text))
-    others = {f"penalty.{name}" for name in _penalty_options()}
-    weights = {name: value for name, value in given.items() if f"penalty.{name}" not in others}
-    for name, weight in weights.items():
-        lookup("penalty", name, PENALTIES)
-        if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise InputError(f"penalties: expected {name}=WEIGHT, a number, got {weight!r}")
-    rest = {f"penalty.{name}": value for name, value in given.items() if name not in weights}
-    plain = {"penalty.schedule": "constant", "penalty.every": 1, "penalty.options": ()}  # not the preset's
-    return {"penalty.weights": tuple((name, float(w)) for name, w in weights.items()), **plain, **rest}
-
-
-def _penalty_options() -> list[str]:
-    return [f.name for f in dataclasses.fields(Config().penalty) if f.name != "weights"]
-
-
-def _dynamics_fields(text: str) -> dict[str, Any]:
-    if text == "default":
-        return {}
-    known = {f.name for f in dataclasses.fields(Config)}
-    given = _assignments("dynamics", _entries(text))
-    return {
-        name if "." in name or name in known else f"dynamics.{name}": value for name, value in given.items()
-    }
 
 
 # --- cells ---------------------------------------------------------------------------------------
@@ -148,7 +96,16 @@ def _dynamics_fields(text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Cell:
-    """One variant on one dataset, with all its seeds: the unit that is trained, kept and resumed."""
+    """One combination of a spec with all its seeds: the unit that is trained, kept and resumed.
+
+    Attributes:
+      dataset: name of the preset.
+      loss: its name, or FILE:NAME.
+      penalty: name of the variant.
+      dynamics: name of the variant.
+      seeds: that are trained.
+      fields: changes of the preset, the variants' own included.
+    """
 
     dataset: str
     loss: str
@@ -159,7 +116,7 @@ class Cell:
 
     @property
     def variant(self) -> str:
-        """The cell's name within its dataset; what is left at its default is left out."""
+        """The cell's name within its dataset: the loss, and what is changed of penalties and dynamics."""
         loss = pathlib.Path(self.loss).name if is_file(self.loss) else self.loss
         parts = [] if self.penalty == "default" else [self.penalty if self.penalty != "none" else ""]
         parts += [] if self.dynamics == "default" else [self.dynamics]
@@ -172,13 +129,13 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """Hash of everything that determines the result (see `identity`)."""
+        """Hash of everything that determines the result: of `identity`."""
         text = json.dumps(self.identity(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def name(self) -> str:
-        """Name of the cell's files, without suffix."""
+        """Name of the cell's files, without their suffix."""
         return f"{self.slug}-{self.key}"
 
     @property
@@ -187,7 +144,7 @@ class Cell:
         return re.sub(r"[^A-Za-z0-9._=]+", "-", f"{self.dataset}-{self.variant}").strip("-")[:100]
 
     def config(self) -> Config:
-        """The whole configuration.
+        """The configuration of all seeds.
 
         Raises:
           InputError: for a field that does not exist, or a value of another type.
@@ -196,7 +153,7 @@ class Cell:
         return from_json(to_json(config))  # where types are checked
 
     def identity(self) -> dict[str, Any]:
-        """What determines the result: configuration, seeds, version, and the content of a loss's file."""
+        """What determines the result: configuration, seeds, version, data, and the content of a loss's file."""
         config = to_json(self.config())
         kept = {name: value for name, value in config.items() if name not in _NOT_IDENTITY}
         if is_file(self.loss):
@@ -208,7 +165,7 @@ class Cell:
         return identity
 
     def check(self) -> None:
-        """Raises InputError for what can be seen to be wrong before anything is trained."""
+        """Raises InputError for what can be seen to be wrong without data or training."""
         find_loss(self.loss)
         self.config().check()
         _ = self.key
@@ -220,7 +177,7 @@ class Cell:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Cell:
         """The cell of a dict made by `to_json`."""
-        fields = {name: _frozen(value) for name, value in plain["fields"].items()}
+        fields = {name: frozen(value) for name, value in plain["fields"].items()}
         return cls(**{**plain, "seeds": tuple(plain["seeds"]), "fields": fields})
 
 

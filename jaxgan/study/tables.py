@@ -1,4 +1,4 @@
-"""A study as tables: Markdown of the variants, CSV of every seed, JSON Lines of every cell."""
+"""Tables of a study: Markdown of the variants, CSV of the seeds, JSON Lines of the cells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AXES = ("dataset", "loss", "penalty", "dynamics")
 
 
 def interval_text(interval: Interval | None, seeds: int) -> str:
-    """Mean [low, high] to three digits, and of how many seeds if not of all."""
+    """Mean [low, high] to three digits, with the number of seeds if some have no value."""
     if interval is None:
         return "–"
     text = f"{interval.mean:.3g}"
@@ -35,7 +35,7 @@ def p_text(p: float | None) -> str:
 
 
 def header(analysis: DatasetAnalysis) -> list[str]:
-    """Names of the columns of `row`."""
+    """Names of the columns of `variant_row`."""
     first, *others = (score.name for score in analysis.metrics)
     arrow = "higher" if analysis.metrics[0].higher else "lower"
     return [
@@ -49,8 +49,8 @@ def header(analysis: DatasetAnalysis) -> list[str]:
     ]
 
 
-def row(analysis: DatasetAnalysis, index: int) -> list[str]:
-    """The cells of one variant, as text."""
+def variant_row(analysis: DatasetAnalysis, index: int) -> list[str]:
+    """The row of one variant, as text."""
     variant = analysis.variants[index]
     first, *others = (score.name for score in analysis.metrics)
     return [
@@ -65,18 +65,18 @@ def row(analysis: DatasetAnalysis, index: int) -> list[str]:
 
 
 def share_text(count: int | None, variant: Summary) -> str:
-    """ "2/5", of the seeds; a dash where it cannot be told."""
+    """A count of the seeds of a variant, such as "2/5"; a dash if it is not known."""
     return "–" if count is None else f"{count}/{variant.n}"
 
 
 def p_against_first(analysis: DatasetAnalysis, index: int) -> float | None:
-    """The adjusted p of a variant against the one on top of the table."""
+    """The adjusted p of a variant against the first one of the table."""
     found = (c.adjusted for c in analysis.comparisons if c.a == 0 and c.b == index)
     return next(found, None)
 
 
 def markdown(analyses: Sequence[DatasetAnalysis]) -> str:
-    """One table a dataset."""
+    """A table for each dataset, in Markdown."""
     parts = []
     for analysis in analyses:
         seeds = sorted({variant.n for variant in analysis.variants})
@@ -86,7 +86,7 @@ def markdown(analyses: Sequence[DatasetAnalysis]) -> str:
             parts.append(f"{' or '.join(map(str, seeds))} seeds; mean [95 % bootstrap interval].\n")
             parts.append("| " + " | ".join(names) + " |")
             parts.append("|---|" + "---:|" * (len(names) - 1))
-            rows = (row(analysis, i) for i in range(len(analysis.variants)))
+            rows = (variant_row(analysis, i) for i in range(len(analysis.variants)))
             parts += ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in rows]
         parts += [f"\nFailed: {result.cell.variant}: {result.error}" for result in analysis.failed]
         parts.append("")
@@ -94,12 +94,12 @@ def markdown(analyses: Sequence[DatasetAnalysis]) -> str:
 
 
 def jsonl(results: Sequence[CellResult]) -> str:
-    """One line a cell, with the curves of all its seeds."""
+    """A line of JSON for each cell, with the curves of all its seeds."""
     return "".join(json.dumps(result.to_json(), allow_nan=False) + "\n" for result in results)
 
 
 def csv_text(results: Sequence[CellResult]) -> str:
-    """One row a seed; of a failed cell one row a seed too, with its error and no scores."""
+    """A row of CSV for each seed; seeds of a failed cell have its error and no scores."""
     scores = {
         f"{when}_{name}"
         for result in results
@@ -135,7 +135,7 @@ def csv_text(results: Sequence[CellResult]) -> str:
 
 
 def comparison_rows(analysis: DatasetAnalysis, most: int | None = None) -> list[list[str]]:
-    """Pairs as text, smallest p first: a, b, difference, Cliff's delta, p, adjusted p, Mann-Whitney p."""
+    """The pairs as text, smallest p first: a, b, difference, Cliff's delta, p, adjusted p, Mann-Whitney p."""
     order = sorted(analysis.comparisons, key=lambda c: (np.inf if c.p is None else c.p, -abs(c.delta)))
     names = [variant.result.cell.variant for variant in analysis.variants]
     return [
@@ -153,7 +153,7 @@ def comparison_rows(analysis: DatasetAnalysis, most: int | None = None) -> list[
 
 
 def comparisons_csv(analyses: Sequence[DatasetAnalysis]) -> str:
-    """All pairs of all datasets."""
+    """A row of CSV for each pair of variants of each dataset."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(

@@ -18,8 +18,8 @@ import jax
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.config.config import Config, to_json
-from jaxgan.config.fields import differences, with_fields
+from jaxgan.config.config import Config
+from jaxgan.config.fields import differences, to_json, with_fields
 from jaxgan.games.game import GameState, Metrics
 from jaxgan.metrics import make_evaluator
 from jaxgan.report.seeds import summary_lines, write_summary

@@ -9,10 +9,17 @@ import optax
 import pytest
 
 from jaxgan import InputError, init, make_step
-from jaxgan.config.config import from_json, to_json
-from jaxgan.config.fields import differences, with_fields
-from jaxgan.config.moves import AdamConfig, DynamicsConfig, PenaltyConfig
-from jaxgan.config.presets import PRESETS, get_preset
+from jaxgan.config import (
+    PRESETS,
+    DynamicsConfig,
+    OptimizerConfig,
+    PenaltyConfig,
+    differences,
+    from_json,
+    get_preset,
+    to_json,
+    with_fields,
+)
 from jaxgan.losses import LOSSES
 from jaxgan.penalties import PENALTIES
 
@@ -28,7 +35,7 @@ def test_presets_survive_json(name):
 def test_differences_are_named():
     config = get_preset("toy-ring")
     other = dataclasses.replace(
-        config, steps=1, g_optimizer=AdamConfig(0.5), penalty=PenaltyConfig((("r1", 2.0),))
+        config, steps=1, g_optimizer=OptimizerConfig(0.5), penalty=PenaltyConfig((("r1", 2.0),))
     )
     stored = json.loads(json.dumps(to_json(config)))
     assert differences(stored, to_json(config)) == []
@@ -66,7 +73,7 @@ def test_every_loss_and_penalty_can_be_configured():
 
 def test_schedules_end_at_zero():
     for schedule in ("linear", "cosine"):
-        adam = AdamConfig(0.1, 0.0, 0.9, schedule=schedule).build(10)
+        adam = OptimizerConfig(0.1, 0.0, 0.9, schedule=schedule).build(10)
         params = jnp.ones(())
         state, sizes = adam.init(params), []
         for _ in range(11):
@@ -148,12 +155,12 @@ WRONG = [
     ({"loss": "hinge", "label_smoothing": 0.1}, "label_smoothing: loss 'hinge' has none, got 0.1"),
     ({"penalty.options": (("order", 1.0),)}, "unknown option of the penalties 'order'"),
     ({"penalty.weights": (("r1", 1.0), ("r1", 2.0))}, "penalty.weights: expected each name once, got r1, r1"),
-    ({"penalty.weights": (("r1", -1.0),)}, "penalty.weights: expected a weight >= 0, got r1 -1.0"),
-    ({"penalty.weights": (("r1", float("nan")),)}, "penalty.weights: expected a weight >= 0"),
+    ({"penalty.weights": (("r1", -1.0),)}, "penalty.weights.r1: expected 0 <= r1 < inf, got -1.0"),
+    ({"penalty.weights": (("r1", float("nan")),)}, "penalty.weights.r1: expected 0 <= r1 < inf, got nan"),
     ({"penalty.target": 2.0}, "penalty.target: none of the penalties .r1, r2. takes it"),
-    ({"penalty.end": -1.0}, "penalty.end: expected a factor >= 0, got -1.0"),
+    ({"penalty.end": -1.0}, "penalty.end: expected at least 0, got -1.0"),
     ({"penalty.end": 0.0}, "end: expected positive ends of an exponential schedule"),
-    ({"dynamics.top_k": 0.0}, "dynamics.top_k: expected a part of 1, got 0.0"),
+    ({"dynamics.top_k": 0.0}, "dynamics.top_k: expected 0 < top_k <= 1, got 0.0"),
     ({"dynamics.pack": 3}, "dynamics.pack: expected a divisor of batch_size = 256, got 3"),
     (
         {"dynamics.updates": "extragradient", "d_steps": 2},

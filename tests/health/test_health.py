@@ -12,7 +12,7 @@ from helpers import arrays, same_arrays, small
 
 from jaxgan import InputError, health
 from jaxgan.config.groups import ComputeConfig, DataConfig, HealthConfig, LatentConfig
-from jaxgan.config.moves import AdamConfig, DynamicsConfig, PenaltyConfig
+from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.presets import get_preset
 from jaxgan.data import Images, fingerprint, open_source, other_split
 from jaxgan.data.mnist import load_mnist
@@ -29,7 +29,7 @@ from jaxgan.train.seeds import train_seeds
 from jaxgan.train.setup import set_up
 from jaxgan.train.stops import Stopped
 
-ADAM = AdamConfig(1e-3, 0.5)
+ADAM = OptimizerConfig(1e-3, 0.5)
 
 
 def names(folder: RunFolder) -> set[str]:
@@ -95,7 +95,7 @@ def digit_run(tmp_path, n=5000, **changes):
 
 
 def healthy(tmp_path, **changes):
-    return digit_run(tmp_path, **({"d_optimizer": AdamConfig(5e-4, 0.5)} | changes))
+    return digit_run(tmp_path, **({"d_optimizer": OptimizerConfig(5e-4, 0.5)} | changes))
 
 
 def ring(tmp_path, **changes):
@@ -105,7 +105,7 @@ def ring(tmp_path, **changes):
 
 
 def test_a_discriminator_of_64_digits_overfits(tmp_path, capsys):
-    fast = AdamConfig(2e-3, 0.5)
+    fast = OptimizerConfig(2e-3, 0.5)
     model = MLPConfig((64,), (128, 128))
     folder = train(digit_run(tmp_path, 64, steps=400, model=model, g_optimizer=fast, d_optimizer=fast))
     assert "discriminator overfits" in names(folder)
@@ -122,7 +122,7 @@ def test_a_discriminator_of_64_digits_overfits(tmp_path, capsys):
 
 
 def test_a_critic_without_a_bound_and_huge_learning_rates_diverge(tmp_path):
-    huge = AdamConfig(0.1, 0.5)
+    huge = OptimizerConfig(0.1, 0.5)
     config = digit_run(
         tmp_path, loss="wasserstein", steps=300, g_optimizer=huge, d_optimizer=huge, log_every=10
     )
@@ -142,7 +142,7 @@ def test_a_generator_that_rushes_collapses(tmp_path):
             dynamics=DynamicsConfig(),
             model=MLPConfig((64, 64), (64, 64)),
             latent=LatentConfig(dim=2),
-            g_optimizer=AdamConfig(1e-2, 0.9),
+            g_optimizer=OptimizerConfig(1e-2, 0.9),
             d_optimizer=ADAM,
         )
     )
@@ -204,7 +204,7 @@ def test_monitors_are_functions_of_the_state(tmp_path):
 
 def test_a_generator_that_hardly_moves_starves_also_when_resumed(tmp_path, monkeypatch, capsys):
     """The history comes back from metrics.jsonl: what stood is not told twice, what follows is the same."""
-    slow = AdamConfig(1e-8, 0.5)
+    slow = OptimizerConfig(1e-8, 0.5)
     options = {"steps": 700, "evaluate_every": 350, "checkpoint_every": 50, "quick_n": 20}
     options |= {"g_optimizer": slow, "d_optimizer": ADAM}
     whole = train(digit_run(tmp_path / "whole", **options))

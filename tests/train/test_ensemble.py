@@ -10,7 +10,7 @@ from helpers import small, small_dcgan
 from jaxgan import InputError
 from jaxgan.config.fields import with_fields
 from jaxgan.config.groups import ComputeConfig, DataConfig
-from jaxgan.config.moves import AdamConfig, PenaltyConfig
+from jaxgan.config.moves import OptimizerConfig, PenaltyConfig
 from jaxgan.models import MLPConfig
 from jaxgan.runs import evaluation
 from jaxgan.train import members as ensemble
@@ -22,7 +22,7 @@ from jaxgan.train.setup import set_up
 LAST_SEED = 2**32 - 1
 STEPS = 6
 # A large eps: Adam's own would amplify what is only rounding.
-ADAM = AdamConfig(1e-3, 0.5, eps=1e-2)
+ADAM = OptimizerConfig(1e-3, 0.5, eps=1e-2)
 
 
 def points(tmp_path, **changes):
@@ -339,7 +339,7 @@ def test_bad_members_are_named(tmp_path):
         ({"how": "vmap", "devices": 0}, "devices: expected at least 1, got 0"),
         ({"how": "vmap", "devices": 5}, "devices: expected at most 4 local devices, got 5"),
         ({"hyper": {rate: [1e-3]}}, f"hyper: expected one {rate} for each of 2 members, got 1"),
-        ({"hyper": {rate: [1e-3, -1]}}, "optimizer: expected learning_rate > 0, got learning_rate = -1"),
+        ({"hyper": {rate: [1e-3, -1]}}, f"{rate}: expected a positive number, got -1"),
         ({"hyper": {"g_optimizer.rate": [1, 2]}}, r"unknown field 'g_optimizer.rate'"),
         ({"hyper": {"penalty.weights.r1": [1, 2]}}, "unknown field 'penalty.weights.r1'"),
         ({"hyper": {"steps": [10, 20]}}, "hyper: expected fields that are real numbers, got steps"),

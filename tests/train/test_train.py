@@ -13,9 +13,9 @@ import pytest
 from helpers import arrays, command, same_arrays, small, small_dcgan
 
 from jaxgan import InputError
-from jaxgan.config.config import to_json
+from jaxgan.config.fields import to_json
 from jaxgan.config.groups import ComputeConfig, DataConfig
-from jaxgan.config.moves import AdamConfig, PenaltyConfig
+from jaxgan.config.moves import OptimizerConfig, PenaltyConfig
 from jaxgan.config.presets import get_preset
 from jaxgan.models import MLPConfig
 from jaxgan.runs.checkpoint import SaveError
@@ -156,7 +156,7 @@ def test_runs_repeat_and_seeds_differ(tmp_path):
 @pytest.mark.parametrize("how", ["jit", "pmap"])
 def test_training_on_four_devices_is_training_on_one(tmp_path, how):
     def final(devices, how):
-        sgd_like = AdamConfig(1e-3, 0.5, eps=1e-2)  # a large eps: Adam's own amplifies rounding
+        sgd_like = OptimizerConfig(1e-3, 0.5, eps=1e-2)  # a large eps: Adam's own amplifies rounding
         config = small(tmp_path / f"{devices}{how}", compute=ComputeConfig(devices, how), steps=10)
         folder = train(dataclasses.replace(config, g_optimizer=sgd_like, d_optimizer=sgd_like))
         return folder.records()[-1]
@@ -306,7 +306,7 @@ def test_other_data_are_not_scored(tmp_path):
 
 
 def test_a_number_that_is_not_finite_stops_the_run(tmp_path, capsys):
-    exploding = AdamConfig(1e30)
+    exploding = OptimizerConfig(1e30)
     with pytest.raises(Diverged, match=r"step \d+: not finite: .* = nan.*; there is no checkpoint before it"):
         train(small(tmp_path, g_optimizer=exploding, d_optimizer=exploding))
     folder = RunFolder(tmp_path / "runs" / "00000-mlp-mnist")
@@ -397,7 +397,7 @@ def test_training_longer(tmp_path):
     same_arrays(arrays(longer, 60), arrays(folder, 60))
     with pytest.raises(InputError, match="steps: expected at least 60, which the run has reached, got 50"):
         resume(folder, steps=50)
-    falling = AdamConfig(1e-3, schedule="linear")
+    falling = OptimizerConfig(1e-3, schedule="linear")
     scheduled = train(small(tmp_path, steps=10, g_optimizer=falling, d_optimizer=falling))
     with pytest.raises(
         InputError, match="steps: cannot change, as a learning rate, penalty, noise or share of fakes follows"
@@ -499,7 +499,10 @@ def test_bad_configurations_are_named(tmp_path):
             "label_smoothing: loss 'wasserstein' has none, got 0.1",
         ),
         ({"penalty": PenaltyConfig((("r3", 1.0),))}, "unknown penalty 'r3'"),
-        ({"g_optimizer": AdamConfig(-1)}, "optimizer: expected learning_rate > 0"),
+        (
+            {"g_optimizer": OptimizerConfig(-1)},
+            "g_optimizer.learning_rate: expected a positive number, got -1",
+        ),
         (
             {"data": DataConfig("mnist", "test", resolution=0)},
             "data.resolution: expected a size of at least 1",

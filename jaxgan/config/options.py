@@ -1,0 +1,74 @@
+"""Hyper-parameters of losses and penalties, which a configuration holds as pairs of names and numbers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.numerics import is_number
+from jaxgan.losses import Loss, find_loss
+
+Options = Sequence[tuple[str, Any]]
+
+
+def typed_options(of: str, given: Options, known: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+    """Options with each number converted to the type of the parameter's default.
+
+    Args:
+      of: what takes the options, for messages ("loss 'hinge'").
+      given: names and numbers, as the command line has them.
+      known: parameters of the function that takes the options.
+
+    Raises:
+      InputError: for an option that does not exist, or a number that is not of its type.
+    """
+    options = {}
+    for name, value in given:
+        if name not in known:
+            raise unknown(f"option of {of}", name, known)
+        options[name] = _like(known[name].default, of, name, value) if is_number(value) else value
+    return options
+
+
+def _like(default: Any, of: str, name: str, value: float) -> Any:
+    if isinstance(default, bool):
+        if value not in (0, 1):
+            raise InputError(f"{name}: expected 0 or 1, got {value}")
+        return bool(value)
+    if isinstance(default, int):
+        if value != int(value):
+            raise InputError(f"{name}: expected a whole number, got {value}")
+        return int(value)
+    if isinstance(default, tuple):
+        return (float(value),)
+    if isinstance(default, float):
+        return value
+    raise InputError(
+        f"{name}: expected an option of {of} that is a number; this one can be given in Python only"
+    )
+
+
+def build_loss(name: str, given: Options, label_smoothing: float) -> Loss:
+    """The loss called `name`, with its options.
+
+    Args:
+      name: an entry of LOSSES, or FILE.py:NAME.
+      given: its hyper-parameters.
+      label_smoothing: one of them, for the losses that have it; 0 for the others.
+
+    Raises:
+      InputError: for a loss or an option that does not exist, or a value out of range.
+    """
+    build = find_loss(name)
+    known = inspect.signature(build).parameters
+    options = typed_options(f"loss {name!r}", given, known)
+    smoothed = not is_number(label_smoothing) or label_smoothing != 0
+    if smoothed and "label_smoothing" not in known:
+        raise InputError(f"label_smoothing: loss {name!r} has none, got {label_smoothing}")
+    if smoothed and "label_smoothing" in options:
+        raise InputError("label_smoothing: given twice, by itself and among loss_options")
+    if "label_smoothing" in known:
+        options.setdefault("label_smoothing", label_smoothing)
+    return build(**options)
