@@ -88,8 +88,7 @@ class GAN:
             raise InputError(f"d_steps: expected at least 1 discriminator update a step, got {self.d_steps}")
         if self.d_steps > 1 and self.dynamics.updates != "alternating":
             raise InputError(f"d_steps: expected 1 with {self.dynamics.updates} updates, got {self.d_steps}")
-        claim = self.loss.claim
-        if self.dynamics.top_k is not None and claim is not None and claim.constraint == "features":
+        if self.dynamics.top_k is not None and self.loss.of_features:
             raise InputError("dynamics: top_k ranks fakes by their logit, and this loss has features instead")
         if self.dynamics.pack > 1 and any(
             penalty.needs_latents or penalty.generator for _, penalty in self.penalties.values()

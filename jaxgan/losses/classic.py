@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.numerics import is_number
 from jaxgan.losses.base import (
     Claim,
     Loss,
@@ -14,8 +18,8 @@ from jaxgan.losses.base import (
     check_smoothing,
     criterion,
     make_loss,
+    paired_accuracy,
     softplus,
-    threshold_accuracy,
     unless_smoothed,
 )
 from jaxgan.losses.divergences import LOG2
@@ -46,9 +50,15 @@ def minimax(*, label_smoothing: float = 0.0) -> Loss:
         # softplus(l) - softplus(-l) = l: the smoothed target adds s * l
         lambda real, fake: softplus(-real) + label_smoothing * real + softplus(fake),
         lambda real, fake: -softplus(fake),
-        threshold_accuracy(0.0),
-        unless_smoothed(_CROSS_ENTROPY, label_smoothing),
+        threshold=_even_logit(label_smoothing),
+        claim=unless_smoothed(_CROSS_ENTROPY, label_smoothing),
     )
+
+
+def _even_logit(label_smoothing: float) -> Any:
+    """The best logit where real and fake are equally likely: D = (1 - s) / 2."""
+    log1p = math.log1p if is_number(label_smoothing) else jnp.log1p
+    return log1p(-label_smoothing) - log1p(label_smoothing)
 
 
 def non_saturating(*, label_smoothing: float = 0.0) -> Loss:
@@ -94,7 +104,7 @@ def least_squares(
     """
     check_smoothing(label_smoothing)
     a, b, c = fake_target, real_target, generator_target
-    if isinstance(a, float | int) and isinstance(b, float | int) and not a < b:
+    if is_number(a) and is_number(b) and not a < b:
         raise InputError(f"real_target: expected more than fake_target = {a}, got {b}")
     smoothed = b - label_smoothing * (b - a)
     claim = Claim(
@@ -107,8 +117,8 @@ def least_squares(
     return make_loss(
         lambda real, fake: 0.5 * jnp.square(real - smoothed) + 0.5 * jnp.square(fake - a),
         lambda real, fake: 0.5 * jnp.square(fake - c),
-        threshold_accuracy(0.5 * (a + b)),
-        unless_smoothed(claim, label_smoothing),
+        threshold=0.5 * (a + smoothed),
+        claim=unless_smoothed(claim, label_smoothing),
     )
 
 
@@ -189,8 +199,8 @@ def geometric(*, margin: float = 1.0, slack: float = 1.0) -> Loss:
     return make_loss(
         lambda real, fake: slack * (jax.nn.relu(margin - real) + jax.nn.relu(margin + fake)),
         lambda real, fake: -fake,
-        threshold_accuracy(0.0),
-        claim,
+        threshold=0.0,
+        claim=claim,
     )
 
 
@@ -214,7 +224,8 @@ def dual_contrastive() -> Loss:
     return make_loss(
         discriminator,
         lambda real, fake: -discriminator(real, fake),
-        lambda real, fake: (real > fake).astype(jnp.float32),
-        Claim("none", shift_invariant=True),
+        compares=True,
+        comparison=paired_accuracy,
+        claim=Claim("none", shift_invariant=True),
         exempt=("batch_size",),
     )

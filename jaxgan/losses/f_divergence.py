@@ -25,7 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.losses.base import Claim, Loss, make_loss, softplus, threshold_accuracy
+from jaxgan.common.numerics import is_number
+from jaxgan.losses.base import Claim, Loss, make_loss, softplus
 from jaxgan.losses.divergences import LOG2, alpha_divergence
 
 TANGENT = 20.0
@@ -56,8 +57,8 @@ def _f_loss(form: _Variational, claim: Claim, non_saturating: bool, limit: Any =
     return make_loss(
         lambda real, fake: -g(real) + conjugate(fake),
         (lambda real, fake: -g(fake)) if non_saturating else (lambda real, fake: -conjugate(fake)),
-        threshold_accuracy(form.middle),
-        claim,
+        threshold=form.middle,
+        claim=claim,
     )
 
 
@@ -177,7 +178,7 @@ def f_alpha(*, alpha: float = 0.5, non_saturating: bool = False) -> Loss:
     References:
       Nowozin et al. (2016), f-GAN, table 6.
     """
-    if isinstance(alpha, float | int) and alpha in (0, 1):
+    if is_number(alpha) and alpha in (0, 1):
         raise InputError(f"alpha: expected any number but 0 and 1 (use f_reverse_kl, f_kl), got {alpha}")
     name = f"alpha-divergence, alpha = {alpha}"
     value = partial(alpha_divergence, alpha=alpha)

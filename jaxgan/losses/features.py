@@ -48,12 +48,13 @@ def _contrast(kernel: Kernel) -> Criterion:
 
 
 def _zero_sum(distance: Criterion, claim: Claim) -> Loss:
-    return Loss(lambda real, fake: -distance(real, fake), distance, None, claim)
+    negative = lambda real, fake: -distance(real, fake)
+    return Loss(negative, distance, compares=True, of_features=True, claim=claim)
 
 
 def _features_claim(name: str, value: Callable[[np.ndarray, np.ndarray], float]) -> Claim:
     critic = "features that separate p from q most"
-    return Claim(name, 0.0, 1.0, critic, shift_invariant=True, value=value, constraint="features")
+    return Claim(name, 0.0, 1.0, critic, shift_invariant=True, value=value)
 
 
 def _numpy_contrast(kernel: Callable[[float], float]) -> Callable[[np.ndarray, np.ndarray], float]:
@@ -159,14 +160,14 @@ def mmd_repulsive(*, sigmas: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)) -> 
     References:
       Wang, Sun, Halgamuge (2019), Improving MMD-GAN training with repulsive loss function, eq. 4.
     """
-    attractive = mmd_rbf(sigmas=sigmas)
+    _check_scales("sigmas", sigmas)
     kernel = _rbf(sigmas)
 
     def discriminator(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
         x, y = (_rows(a) for a in same_shape(real_logits, fake_logits))
         return _others(kernel(_squared_distances(x, x))) - _others(kernel(_squared_distances(y, y)))
 
-    return Loss(discriminator, attractive.generator, None, attractive.claim, exempt=("gap",))
+    return mmd_rbf(sigmas=sigmas)._replace(discriminator=discriminator, exempt=("gap",))
 
 
 def sinkhorn(*, epsilon: float = 1.0, iterations: int = 30) -> Loss:

@@ -30,6 +30,12 @@ _balance = lambda p, q: (p - q) / (p + q)
 _NONE = Claim("none", shift_invariant=True)
 
 
+def _comparing(
+    discriminator: Criterion, generator: Criterion, comparison: Criterion, claim: Claim | None
+) -> Loss:
+    return make_loss(discriminator, generator, compares=True, comparison=comparison, claim=claim)
+
+
 def _average(to_real: Criterion) -> Criterion:
     """to_real(a, b) is the cost of a as real and b as fake; means are over the batch."""
     return lambda real, fake: to_real(real - fake.mean(0), fake - real.mean(0))
@@ -58,7 +64,7 @@ def relativistic_paired(*, label_smoothing: float = 0.0) -> Loss:
     """
     check_smoothing(label_smoothing)
     claim = Claim("paired_jensen_shannon", LOG2, 1.0, "log(p/q) + any constant", _log_ratio, True)
-    return make_loss(
+    return _comparing(
         lambda real, fake: softplus(fake - real) + label_smoothing * (real - fake),
         lambda real, fake: softplus(real - fake),
         paired_accuracy,
@@ -79,7 +85,7 @@ def relativistic_paired_hinge(*, margin: float = 1.0) -> Loss:
       Jolicoeur-Martineau (2019), The relativistic discriminator; (2020), On relativistic f-divergences.
     """
     check_positive("margin", margin)
-    return make_loss(
+    return _comparing(
         lambda real, fake: jax.nn.relu(margin - (real - fake)),
         lambda real, fake: jax.nn.relu(margin + (real - fake)),
         paired_accuracy,
@@ -96,11 +102,11 @@ def relativistic_paired_least_squares() -> Loss:
       Jolicoeur-Martineau (2019), The relativistic discriminator; (2020), On relativistic f-divergences.
     """
     claim = Claim("paired_least_squares", 1.0, 2.0, "proportional to (p - q) / (p + q)", None, True)
-    return make_loss(
+    return _comparing(
         lambda real, fake: 0.5 * jnp.square(real - fake - 1),
         lambda real, fake: 0.5 * jnp.square(fake - real - 1),
         paired_accuracy,
-        claim._replace(optimum=lambda p, q: _paired_squares_optimum(p, q)),
+        claim._replace(optimum=_paired_squares_optimum),
     )
 
 
@@ -126,7 +132,7 @@ def relativistic_average(*, label_smoothing: float = 0.0) -> Loss:
       Jolicoeur-Martineau (2019), The relativistic discriminator, section 4 (RaSGAN).
     """
     check_smoothing(label_smoothing)
-    return make_loss(
+    return _comparing(
         _average(lambda real, fake: softplus(-real) + label_smoothing * real + softplus(fake)),
         _average(lambda real, fake: softplus(real) + softplus(-fake)),
         _average_accuracy,
@@ -149,7 +155,7 @@ def relativistic_average_hinge(*, margin: float = 1.0) -> Loss:
       Jolicoeur-Martineau (2019), The relativistic discriminator, appendix (RaHingeGAN).
     """
     check_positive("margin", margin)
-    return make_loss(
+    return _comparing(
         _average(lambda real, fake: jax.nn.relu(margin - real) + jax.nn.relu(margin + fake)),
         _average(lambda real, fake: jax.nn.relu(margin + real) + jax.nn.relu(margin - fake)),
         _average_accuracy,
@@ -166,11 +172,11 @@ def relativistic_average_least_squares() -> Loss:
       Jolicoeur-Martineau (2019), The relativistic discriminator, section 4 (RaLSGAN).
     """
     claim = Claim("average_least_squares", 1.0, 1.0, "proportional to (p - q) / (p + q)", None, True)
-    return make_loss(
+    return _comparing(
         _average(lambda real, fake: 0.5 * jnp.square(real - 1) + 0.5 * jnp.square(fake + 1)),
         _average(lambda real, fake: 0.5 * jnp.square(real + 1) + 0.5 * jnp.square(fake - 1)),
         _average_accuracy,
-        claim._replace(optimum=lambda p, q: _average_squares_optimum(p, q)),
+        claim._replace(optimum=_average_squares_optimum),
     )
 
 

@@ -245,8 +245,7 @@ def test_members_of_an_ensemble_are_watched_by_one_program(tmp_path, monkeypatch
 def test_a_sign_is_given_only_where_a_logit_alone_means_something(name):
     loss = LOSSES[name]()
     sign = real_sign(loss)
-    compares = loss.claim is not None and (loss.claim.shift_invariant or loss.claim.constraint == "features")
-    assert (sign is None) == (loss.accuracy is None or compares)
+    assert (sign is None) == (loss.accuracy is None or loss.compares)
     if sign is not None:
         assert float(sign(jnp.full((8,), 1e6))) == 1
         assert float(sign(jnp.full((8,), -1e6))) == -1
