@@ -42,7 +42,7 @@ def stage_widths(stages: int, width: int) -> list[int]:
     return [width * min(2**i, 8) for i in range(stages)]
 
 
-class Generator(nn.Module):
+class Generator(nn.Module, kw_only=True):
     """Latents to images through transposed 4x4 convolutions with batch normalisation and ReLU.
 
     Attributes:
@@ -82,7 +82,7 @@ class Generator(nn.Module):
         return jnp.tanh(x.astype(jnp.float32))
 
 
-class Discriminator(nn.Module):
+class Discriminator(nn.Module, kw_only=True):
     """Images to logits through strided 4x4 convolutions with leaky ReLU.
 
     With classes, every logit gains the inner product of the features with the label's embedding
@@ -144,7 +144,7 @@ def _embed(
     return maybe_spectral(embed, spectral_norm, label, train)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DCGANConfig:
     """Convolutional generator and discriminator (DCGAN)."""
 
@@ -194,12 +194,18 @@ class DCGANConfig:
         classes = n_classes if self.conditional else 0
         dtype = dtype_of(self.dtype)
         height, width, channels = shape
-        generator = Generator((height, width, channels), self.width, classes, self.embedding, dtype)
+        generator = Generator(
+            shape=(height, width, channels),
+            width=self.width,
+            n_classes=classes,
+            embedding=self.embedding,
+            dtype=dtype,
+        )
         discriminator = Discriminator(
-            self.d_width or self.width,
-            self.d_batch_norm,
-            classes,
-            dtype,
+            width=self.d_width or self.width,
+            batch_norm=self.d_batch_norm,
+            n_classes=classes,
+            dtype=dtype,
             spectral_norm=self.d_spectral_norm,
             logits=self.d_logits,
         )
