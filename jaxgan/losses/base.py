@@ -1,4 +1,4 @@
-"""What a loss is, what it may claim, and how criteria of logits are made."""
+"""What a loss is, what it may claim, and how its functions of logits are made."""
 
 from __future__ import annotations
 
@@ -92,7 +92,12 @@ class Loss(NamedTuple):
 
 
 def criterion(of_logits: Criterion) -> Criterion:
-    """Makes [batch(, k)] -> [batch] of a function of two logit arrays that keeps their shape."""
+    """Wraps a function of two logit arrays that keeps their shape, so that it averages an example's logits.
+
+    Returns:
+      A function of logits [batch] or [batch, k] that returns [batch], in at least float32. It raises
+      ValueError if the shapes of the two arrays differ.
+    """
 
     def checked(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
         value = of_logits(*same_shape(real_logits, fake_logits))
@@ -102,7 +107,7 @@ def criterion(of_logits: Criterion) -> Criterion:
 
 
 def same_shape(real_logits: jax.Array, fake_logits: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Both in at least float32. Raises ValueError if their shapes differ."""
+    """Returns both arrays in at least float32. Raises ValueError if their shapes differ."""
     if real_logits.shape != fake_logits.shape:
         raise InputError(
             "real_logits and fake_logits: expected one shape for both, "
@@ -114,13 +119,13 @@ def same_shape(real_logits: jax.Array, fake_logits: jax.Array) -> tuple[jax.Arra
 def make_loss(
     discriminator: Criterion, generator: Criterion, *, comparison: Criterion | None = None, **facts: Any
 ) -> Loss:
-    """A `Loss` of functions that keep the shape of their logits; `facts` are its other attributes."""
+    """Builds a `Loss` of functions that keep the shape of their logits; `facts` are its other attributes."""
     compared = criterion(comparison) if comparison else None
     return Loss(criterion(discriminator), criterion(generator), comparison=compared, **facts)
 
 
 def paired_accuracy(real: jax.Array, fake: jax.Array) -> jax.Array:
-    """Each real belongs above the fake beside it."""
+    """Is 1 where a real lies above the fake beside it, and 0 elsewhere."""
     return (real > fake).astype(jnp.float32)
 
 
@@ -137,5 +142,5 @@ def check_positive(name: str, value: float) -> None:
 
 
 def unless_smoothed(claim: Claim, label_smoothing: float) -> Claim | None:
-    """The claim, which smoothed targets void."""
+    """Returns the claim, or None where targets are smoothed, as they void it."""
     return claim if is_number(label_smoothing) and label_smoothing == 0 else None

@@ -8,10 +8,11 @@ data. G minimises -E_q[f*(g(v))], or, non-saturating, -E_q[g(v)].
 Nowozin, Cseke, Tomioka (2016), f-GAN, eq. 4-7 and tables 1, 2, 6. All activations here increase with
 v, so that reals get the higher logits.
 
-Exponentials overflow float32 near 88. Beyond |v| = 20 both terms go on along their tangents (but for
-Pearson's parabola; earlier for alphas far from 0 and 1, where exponents are larger): value and gradient
-stay finite for every logit up to 1e9, and nothing changes where the optimal logit is within 20: for
-density ratios between e^-20 and e^20, or e^-10 and e^10 for Neyman's.
+Exponentials overflow float32 near 88. Beyond |v| = 20, therefore, both terms go on along their tangents,
+and for alphas far from 0 and 1, whose exponents are larger, they do so earlier; only Pearson's parabola
+goes on as it is. Value and gradient stay finite for every logit up to 1e9. Nothing changes where the
+optimal logit is within 20, that is for density ratios between e^-20 and e^20, or between e^-10 and e^10
+for Neyman's.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class _Variational(NamedTuple):
 
 
 def _tangent_beyond(term: Term, limit: Any = TANGENT) -> Term:
-    """`term` up to |v| = limit, its tangents after that."""
+    """Continues `term` along its tangents beyond |v| = limit."""
 
     def continued(v: jax.Array) -> jax.Array:
         inside = jnp.clip(v, -limit, limit)

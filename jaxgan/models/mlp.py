@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.models.layers import ACTIVATIONS, BatchNorm, check_logits, dtype_of, maybe_spectral
 
-INITS: dict[str, tuple[Any, Any]] = {  # of hidden and of output layers
+INITS: dict[str, tuple[Any, Any]] = {  # name -> initialisers of hidden layers and of the last
     "lecun": (nn.initializers.lecun_normal(), nn.initializers.lecun_normal()),
     "he": (
         nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
@@ -23,7 +23,7 @@ INITS: dict[str, tuple[Any, Any]] = {  # of hidden and of output layers
 
 
 def _biases(width: float) -> Any:
-    """Uniform in [-width, width]; zeros for 0."""
+    """An initialiser, uniform in [-width, width]; a width of 0 gives zeros."""
     if not width:
         return nn.initializers.zeros_init()
     return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -width, width)
@@ -122,7 +122,7 @@ class Discriminator(_Perceptron, kw_only=True):
     """Images (or points) to logits through hidden layers of `widths`, the first without batch normalisation.
 
     Attributes:
-      logits: number of logits an example.
+      logits: number of logits per example.
     """
 
     logits: int = 1
@@ -154,7 +154,7 @@ class MLPConfig:
     d_spectral_norm: bool = False
     """Spectral normalisation of the discriminator's layers."""
     d_logits: int = 1
-    """Logits that the discriminator gives an example."""
+    """Logits that the discriminator gives each example."""
     weight_init: Literal["lecun", "he"] = "lecun"
     """Variance of the first weights: 1 / inputs, or 2 / inputs in hidden layers."""
     bias_init: float = 0.0
@@ -164,7 +164,7 @@ class MLPConfig:
     d_fourier: int = 0
     """Random Fourier features of what the discriminator sees."""
     fourier_scale: float = 1.0
-    """Standard deviation of their frequencies (for the discriminator, of inputs over data_scale)."""
+    """Standard deviation of their frequencies; the discriminator's are those of inputs over data_scale."""
     data_scale: float = 1.0
     """Size of the data: the generator's output is multiplied, the discriminator's input divided by it."""
     dtype: str = "float32"
@@ -174,7 +174,7 @@ class MLPConfig:
     convolutional = False
 
     def build(self, shape: tuple[int, ...], n_classes: int) -> tuple[Generator, Discriminator]:
-        """The two networks for examples of `shape`; classes are ignored.
+        """Builds the two networks for examples of `shape`; classes are ignored.
 
         Raises:
           ValueError: for an unknown activation or dtype, or a width or number of logits below 1.

@@ -31,7 +31,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 
 
 def dtype_of(name: str) -> Any:
-    """The type that a network computes in. Raises ValueError unless float32 or bfloat16."""
+    """The type called `name`. Raises ValueError unless it is float32 or bfloat16."""
     if name not in ("float32", "bfloat16"):
         raise InputError(f"dtype: expected 'float32' or 'bfloat16', got {name!r}")
     return jnp.dtype(name)
