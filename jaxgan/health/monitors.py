@@ -39,23 +39,16 @@ _CLEAR_LEAD = 5.0
 
 
 def real_sign(loss: Loss) -> Callable[[jax.Array], jax.Array] | None:
-    """logits of reals -> mean sign E[sign D(x)] about the loss's own threshold, in [-1, 1].
+    """A function of the logits of reals: their mean sign E[sign D(x)] about the loss's threshold, in [-1, 1].
 
-    None where the sign of a single logit says nothing: without `Loss.accuracy` (Wasserstein, features),
-    and where accuracy compares logits with each other (relativistic losses, which a shift of all
-    logits does not change).
+    None for a loss without a threshold (Wasserstein, relativistic, features), as the sign of a single
+    logit says nothing there.
 
     References:
       Karras et al. (2020), Training generative adversarial networks with limited data, eq. 1: r_t.
     """
-    accuracy = loss.accuracy
-    if accuracy is None:
-        return None
-    high = jnp.full((1,), 1e6)
-    if float(accuracy(high, 2 * high).mean()) == 0:  # a higher fake makes this real wrong: they are compared
-        return None
-    # A fake at infinity is never right, so twice this is the share of reals that are.
-    return lambda real: 4 * accuracy(real, jnp.full_like(real, jnp.inf)).mean() - 1
+    threshold = loss.threshold
+    return None if threshold is None else lambda real: jnp.sign(real - threshold).mean()
 
 
 def overfitting(train: np.ndarray, held_out: np.ndarray, fake: np.ndarray) -> float | None:
@@ -140,8 +133,7 @@ class Monitors:
         self._n = min(n, len(source)) if isinstance(source, Images) else n
         self._batch = min(batch_size, self._n) // game.critic.multiple * game.critic.multiple
         self._features = features_for(source) if isinstance(source, Images) else None
-        claim = game.critic.loss.claim
-        self._judges = self._batch > 0 and not (claim is not None and claim.constraint == "features")
+        self._judges = self._batch > 0 and not game.critic.loss.of_features
         sign = real_sign(game.critic.loss) if self._judges else None
         self._sign = None if sign is None else jax.jit(sign)
         self._judge = jax.jit(lambda *args: self._logits(*args)[0])

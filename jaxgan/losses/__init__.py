@@ -2,12 +2,14 @@
 
 Every entry of LOSSES is a function of hyper-parameters (all with defaults) that returns a `Loss`.
 Both halves of a `Loss` take `(real_logits, fake_logits)`, float32 of shape [batch] or [batch, k], and
-return one value an example, [batch]; the caller takes the mean over the batch. Both are to be
+return one value per example, [batch]; the caller takes the mean over the batch. Both are to be
 minimised. Losses of scalar logits average the k logits of an example; losses of features (energy,
-MMD, Sinkhorn) take them as a vector.
+MMD, Sinkhorn) take them as a vector. In the formulas, x is a real example, G(z) a fake one and D the
+discriminator.
 
-Logits are what the discriminator returns before any sigmoid, so D = sigmoid(logit) in the formulas,
-and log D = -softplus(-logit), which stays finite and has exact gradients for every float32 logit.
+Logits are what the discriminator returns before any sigmoid. Where a formula has a probability D in it,
+D = sigmoid(logit), and log D = -softplus(-logit), which stays finite and has exact gradients for every
+float32 logit. In all other formulas D is the logit itself.
 """
 
 from __future__ import annotations
@@ -82,7 +84,7 @@ LOSSES: dict[str, Callable[..., Loss]] = {entry.__name__: entry for entry in _EN
 
 
 def find_loss(name: str) -> Callable[..., Loss]:
-    """The function that builds the loss `name`: an entry of LOSSES, or FILE.py:NAME.
+    """Finds the function that builds the loss `name`, an entry of LOSSES or FILE.py:NAME.
 
     Raises:
       ValueError: if there is no such loss, or the file cannot be used.
@@ -91,7 +93,7 @@ def find_loss(name: str) -> Callable[..., Loss]:
 
 
 def get_loss(name: str, **options: Any) -> Loss:
-    """The loss called `name` (or in a file, FILE.py:NAME), built with `options`.
+    """Builds the loss `name`, an entry of LOSSES or FILE.py:NAME, with `options`.
 
     Raises:
       ValueError: if there is no such loss, or an option's value is out of range.

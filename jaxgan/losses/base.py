@@ -1,4 +1,4 @@
-"""What a loss is, what it may claim, and how criteria of logits are made."""
+"""What a loss is, what it may claim, and how its functions of logits are made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.common.errors import InputError
-from jaxgan.common.numerics import at_least_float32
+from jaxgan.common.numerics import at_least_float32, is_number
 
 Criterion = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -20,21 +20,21 @@ class Claim(NamedTuple):
     """What a loss is said to measure, in a form that `jaxgan losses check` and the tests verify.
 
     With a discriminator that may take any value at any point, the least loss it can reach for data p
-    and fakes q is (offset - divergence(p, q)) / scale.
+    and fakes q is (offset - divergence(p, q)) / scale. The discriminator of a `Loss` that is
+    `of_features` has no such optimum: there, the divergence is that of the two batches of features, and
+    the generator's loss is it.
 
     Attributes:
-      divergence: what it is called; a name in `divergences.DIVERGENCES`, or any text with `value`;
-        "none" where no closed form is known.
-      offset: see above; None: unstated, any offset will do.
-      scale: see above, positive; None: unstated, any will do.
+      divergence: a name in `divergences.DIVERGENCES`, any other name if `value` is given, or "none"
+        where no closed form is known.
+      offset: see above; None leaves it open, and the laws find the one that fits.
+      scale: see above, positive; None leaves it open.
       critic: the optimal discriminator's logits, as a formula to read.
-      optimum: (p, q) -> those logits, for arrays of positive probabilities; None: not checked.
-      shift_invariant: adding one number to all logits changes nothing.
-      value: (p, q) -> divergence, where `divergence` is not a name in the table. For a loss of
-        features: (x, y) -> divergence, of two sets of feature vectors [n, k].
-      constraint: "lipschitz" where the discriminator must be 1-Lipschitz, for points on a line;
-        "features" where the logits are features [batch, k], the divergence is that of the two
-        batches of features, and the generator's loss is it.
+      optimum: (p, q) -> those logits, for arrays of positive probabilities; None is not checked.
+      shift_invariant: whether the loss stays the same when one number is added to all logits.
+      value: (p, q) -> divergence, for a divergence that has no name in the table. For a loss of
+        features it takes two sets of feature vectors [n, k].
+      constraint: "lipschitz" where the discriminator must be 1-Lipschitz, for points on a line.
     """
 
     divergence: str
@@ -48,27 +48,56 @@ class Claim(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """A game: what the discriminator and the generator each minimise.
+    """What the discriminator and the generator each minimise, and what code must know of their logits.
+
+    A loss of logits that stand alone, such as `hinge`, has a threshold. One that compares logits, such as
+    the relativistic ones, has none, and says itself which comparisons are right. The Wasserstein loss
+    has neither, and so no accuracy. `jaxgan losses check` reports a loss that declares what it is not.
 
     Attributes:
       discriminator: (real_logits, fake_logits) -> [batch]; a function of single logits may keep
         their shape [batch, k], as the step takes the mean of all.
       generator: the same.
-      accuracy: share of an example's two logits that lie on their right side, [batch], for losses
-        whose logits classify; None where a logit's sign says nothing (Wasserstein).
-      claim: the divergence behind the loss; None: nothing is stated.
+      threshold: the logit of an example that is as likely real as fake: reals belong above it and fakes
+        below. None where the value of a single logit says nothing.
+      compares: whether logits are compared with each other, so that the loss of an example is more than
+        a term of its real logit plus a term of its fake logit.
+      of_features: whether the k logits of an example are a vector of features, without order, instead
+        of k judgements to be averaged.
+      comparison: for a loss that compares, (real_logits, fake_logits) -> [batch], the share of an
+        example's two logits that lie on their right side of what they are compared with.
+      claim: the divergence behind the loss; None states nothing.
       exempt: names of the laws (`laws.LAWS`) that the loss does not obey, as its docstring says.
     """
 
     discriminator: Criterion
     generator: Criterion
-    accuracy: Criterion | None = None
+    threshold: float | jax.Array | None = None
+    compares: bool = False
+    of_features: bool = False
+    comparison: Criterion | None = None
     claim: Claim | None = None
     exempt: tuple[str, ...] = ()
 
+    @property
+    def accuracy(self) -> Criterion | None:
+        """(real_logits, fake_logits) -> [batch], the share of an example's two logits that are right.
+
+        None for a loss that has neither a `threshold` nor a `comparison`.
+        """
+        if self.threshold is None:
+            return self.comparison
+        above = lambda real: (real > self.threshold).astype(jnp.float32)
+        return criterion(lambda real, fake: 0.5 * (above(real) + (fake < self.threshold)))
+
 
 def criterion(of_logits: Criterion) -> Criterion:
-    """Makes [batch(, k)] -> [batch] of a function of two logit arrays that keeps their shape."""
+    """Wraps a function of two logit arrays that keeps their shape, so that it averages an example's logits.
+
+    Returns:
+      A function of logits [batch] or [batch, k] that returns [batch], in at least float32. It raises
+      ValueError if the shapes of the two arrays differ.
+    """
 
     def checked(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
         value = of_logits(*same_shape(real_logits, fake_logits))
@@ -78,7 +107,7 @@ def criterion(of_logits: Criterion) -> Criterion:
 
 
 def same_shape(real_logits: jax.Array, fake_logits: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Both in at least float32. Raises ValueError if their shapes differ."""
+    """Returns both arrays in at least float32. Raises ValueError if their shapes differ."""
     if real_logits.shape != fake_logits.shape:
         raise InputError(
             "real_logits and fake_logits: expected one shape for both, "
@@ -88,39 +117,30 @@ def same_shape(real_logits: jax.Array, fake_logits: jax.Array) -> tuple[jax.Arra
 
 
 def make_loss(
-    discriminator: Criterion,
-    generator: Criterion,
-    accuracy: Criterion | None = None,
-    claim: Claim | None = None,
-    exempt: tuple[str, ...] = (),
+    discriminator: Criterion, generator: Criterion, *, comparison: Criterion | None = None, **facts: Any
 ) -> Loss:
-    """A `Loss` of functions that keep the shape of their logits."""
-    accurate = criterion(accuracy) if accuracy else None
-    return Loss(criterion(discriminator), criterion(generator), accurate, claim, exempt)
-
-
-def threshold_accuracy(threshold: float) -> Criterion:
-    """Reals belong above the threshold, fakes below."""
-    return lambda real, fake: 0.5 * ((real > threshold).astype(jnp.float32) + (fake < threshold))
+    """Builds a `Loss` of functions that keep the shape of their logits; `facts` are its other attributes."""
+    compared = criterion(comparison) if comparison else None
+    return Loss(criterion(discriminator), criterion(generator), comparison=compared, **facts)
 
 
 def paired_accuracy(real: jax.Array, fake: jax.Array) -> jax.Array:
-    """Each real belongs above the fake beside it."""
+    """Is 1 where a real lies above the fake beside it, and 0 elsewhere."""
     return (real > fake).astype(jnp.float32)
 
 
 def check_smoothing(label_smoothing: float) -> None:
     """Raises ValueError for a number that is not in [0, 1)."""
-    if isinstance(label_smoothing, float | int) and not 0 <= label_smoothing < 1:
+    if is_number(label_smoothing) and not 0 <= label_smoothing < 1:
         raise InputError(f"label_smoothing: expected 0 <= label_smoothing < 1, got {label_smoothing}")
 
 
 def check_positive(name: str, value: float) -> None:
     """Raises ValueError for a number that is not positive."""
-    if isinstance(value, float | int) and not value > 0:
+    if is_number(value) and not value > 0:
         raise InputError(f"{name}: expected a positive number, got {value}")
 
 
 def unless_smoothed(claim: Claim, label_smoothing: float) -> Claim | None:
-    """The claim, which smoothed targets void."""
-    return claim if isinstance(label_smoothing, float | int) and label_smoothing == 0 else None
+    """Returns the claim, or None where targets are smoothed, as they void it."""
+    return claim if is_number(label_smoothing) and label_smoothing == 0 else None

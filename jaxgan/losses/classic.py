@@ -1,12 +1,16 @@
-"""The classic losses: minimax and non-saturating, least squares, Wasserstein, hinge, and a contrastive one."""
+"""The classic losses: cross-entropies, least squares, Wasserstein, margins, and a contrastive one."""
 
 from __future__ import annotations
+
+import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.numerics import is_number
 from jaxgan.losses.base import (
     Claim,
     Loss,
@@ -14,8 +18,8 @@ from jaxgan.losses.base import (
     check_smoothing,
     criterion,
     make_loss,
+    paired_accuracy,
     softplus,
-    threshold_accuracy,
     unless_smoothed,
 )
 from jaxgan.losses.divergences import LOG2
@@ -46,9 +50,15 @@ def minimax(*, label_smoothing: float = 0.0) -> Loss:
         # softplus(l) - softplus(-l) = l: the smoothed target adds s * l
         lambda real, fake: softplus(-real) + label_smoothing * real + softplus(fake),
         lambda real, fake: -softplus(fake),
-        threshold_accuracy(0.0),
-        unless_smoothed(_CROSS_ENTROPY, label_smoothing),
+        threshold=_even_logit(label_smoothing),
+        claim=unless_smoothed(_CROSS_ENTROPY, label_smoothing),
     )
+
+
+def _even_logit(label_smoothing: float) -> Any:
+    """The best logit where real and fake are equally likely: D = (1 - s) / 2."""
+    log1p = math.log1p if is_number(label_smoothing) else jnp.log1p
+    return log1p(-label_smoothing) - log1p(label_smoothing)
 
 
 def non_saturating(*, label_smoothing: float = 0.0) -> Loss:
@@ -75,7 +85,7 @@ def least_squares(
     generator_target: float = 1.0,
     label_smoothing: float = 0.0,
 ) -> Loss:
-    """Squares to targets: D 1/2 (D(x) - b)^2 + 1/2 (D(G(z)) - a)^2, G 1/2 (D(G(z)) - c)^2.
+    """Squares to targets: D minimises 1/2 (D(x) - b)^2 + 1/2 (D(G(z)) - a)^2, G 1/2 (D(G(z)) - c)^2.
 
     The factor 1/2 is the paper's and TF-GAN's; some libraries leave it out. The optimal D's loss is
     (b - a)^2 (2 - t) / 8 with t the triangular discrimination.
@@ -94,7 +104,7 @@ def least_squares(
     """
     check_smoothing(label_smoothing)
     a, b, c = fake_target, real_target, generator_target
-    if isinstance(a, float | int) and isinstance(b, float | int) and not a < b:
+    if is_number(a) and is_number(b) and not a < b:
         raise InputError(f"real_target: expected more than fake_target = {a}, got {b}")
     smoothed = b - label_smoothing * (b - a)
     claim = Claim(
@@ -107,8 +117,8 @@ def least_squares(
     return make_loss(
         lambda real, fake: 0.5 * jnp.square(real - smoothed) + 0.5 * jnp.square(fake - a),
         lambda real, fake: 0.5 * jnp.square(fake - c),
-        threshold_accuracy(0.5 * (a + b)),
-        unless_smoothed(claim, label_smoothing),
+        threshold=0.5 * (a + smoothed),
+        claim=unless_smoothed(claim, label_smoothing),
     )
 
 
@@ -130,7 +140,7 @@ def pearson_least_squares(*, label_smoothing: float = 0.0) -> Loss:
 
 
 def wasserstein() -> Loss:
-    """Difference of the critic's means: critic D(G(z)) - D(x), generator -D(G(z)).
+    """Difference of the critic's means: the critic minimises D(G(z)) - D(x), the generator -D(G(z)).
 
     Minus the critic's loss estimates the Wasserstein-1 distance only while the critic is
     1-Lipschitz: use it with `gradient_penalty` (or weight clipping).
@@ -150,7 +160,7 @@ def wasserstein() -> Loss:
 
 
 def hinge() -> Loss:
-    """Margins: D max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G -D(G(z)).
+    """Margins: D minimises max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G minimises -D(G(z)).
 
     At an exact tie (a logit on its margin) the gradient is 0. The optimal D's loss is 2 - 2 TV.
 
@@ -161,15 +171,15 @@ def hinge() -> Loss:
 
 
 def geometric(*, margin: float = 1.0, slack: float = 1.0) -> Loss:
-    """The soft-margin support vector machine of the geometric GAN: C (max(0, m - D(x)) + max(0, m + D(G(z)))).
+    """A support vector machine with soft margins: D minimises C (max(0, m - D(x)) + max(0, m + D(G(z)))).
 
-    G moves along the normal of the separating hyperplane: -D(G(z)). The paper's other term,
+    G minimises -D(G(z)), and so moves along the normal of the separating hyperplane. The paper's other term,
     1/2 ||w||^2 of the last layer's weights, is weight decay on that layer and belongs to the optimiser.
     With the defaults this is `hinge`.
 
     Args:
       margin: m, positive.
-      slack: C, weight of the margins against the decay of w.
+      slack: C, the weight of the margins against the decay of w, positive.
 
     Raises:
       ValueError: if `margin` or `slack` is not positive.
@@ -189,16 +199,17 @@ def geometric(*, margin: float = 1.0, slack: float = 1.0) -> Loss:
     return make_loss(
         lambda real, fake: slack * (jax.nn.relu(margin - real) + jax.nn.relu(margin + fake)),
         lambda real, fake: -fake,
-        threshold_accuracy(0.0),
-        claim,
+        threshold=0.0,
+        claim=claim,
     )
 
 
 def dual_contrastive() -> Loss:
     """Each real against all fakes of the batch, and each fake against all reals.
 
-    D softmax cross-entropies: log(1 + sum_j exp(D(y_j) - D(x_i))) + log(1 + sum_j exp(D(y_i) - D(x_j)));
-    G minimises minus that, the minimax form of the paper. The sums run over the batch, so the loss
+    D minimises two softmax cross-entropies, with y the fakes,
+    log(1 + sum_j exp(D(y_j) - D(x_i))) + log(1 + sum_j exp(D(y_i) - D(x_j))), and G maximises them: the
+    minimax form of the paper. The sums run over the batch, so the loss
     grows with the logarithm of the batch size (it is exempt from the law "batch_size"). The optimal D
     is log p/q up to a constant; no closed form of its loss is known.
 
@@ -214,7 +225,8 @@ def dual_contrastive() -> Loss:
     return make_loss(
         discriminator,
         lambda real, fake: -discriminator(real, fake),
-        lambda real, fake: (real > fake).astype(jnp.float32),
-        Claim("none", shift_invariant=True),
+        compares=True,
+        comparison=paired_accuracy,
+        claim=Claim("none", shift_invariant=True),
         exempt=("batch_size",),
     )

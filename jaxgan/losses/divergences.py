@@ -21,12 +21,12 @@ def kl(p: Distribution, q: Distribution) -> float:
 
 
 def reverse_kl(p: Distribution, q: Distribution) -> float:
-    """sum q log(q / p)."""
+    """Kullback-Leibler the other way round: sum q log(q / p)."""
     return kl(q, p)
 
 
 def jensen_shannon(p: Distribution, q: Distribution) -> float:
-    """1/2 KL(p || m) + 1/2 KL(q || m) with m = (p + q) / 2: at most log 2."""
+    """Jensen-Shannon: 1/2 KL(p || m) + 1/2 KL(q || m) with m = (p + q) / 2, at most log 2."""
     m = (p + q) / 2
     return 0.5 * kl(p, m) + 0.5 * kl(q, m)
 
@@ -42,17 +42,17 @@ def neyman(p: Distribution, q: Distribution) -> float:
 
 
 def squared_hellinger(p: Distribution, q: Distribution) -> float:
-    """sum (sqrt p - sqrt q)^2: at most 2 (some halve it)."""
+    """Squared Hellinger distance: sum (sqrt p - sqrt q)^2, at most 2 (some authors halve it)."""
     return float(np.sum((np.sqrt(p) - np.sqrt(q)) ** 2))
 
 
 def total_variation(p: Distribution, q: Distribution) -> float:
-    """1/2 sum |p - q|: at most 1."""
+    """Total variation: 1/2 sum |p - q|, at most 1."""
     return float(0.5 * np.sum(np.abs(p - q)))
 
 
 def triangular(p: Distribution, q: Distribution) -> float:
-    """Triangular discrimination (twice Vincze-Le Cam): sum (p - q)^2 / (p + q): at most 2.
+    """Triangular discrimination (twice Vincze-Le Cam): sum (p - q)^2 / (p + q), at most 2.
 
     It is twice Pearson's chi-squared of p (or of q) from (p + q) / 2.
     """
@@ -60,9 +60,10 @@ def triangular(p: Distribution, q: Distribution) -> float:
 
 
 def alpha_divergence(p: Distribution, q: Distribution, alpha: float) -> float:
-    """sum q (u^alpha - 1 - alpha (u - 1)) / (alpha (alpha - 1)) with u = p / q; alpha is not 0 or 1.
+    """Alpha-divergence: sum q (u^alpha - 1 - alpha (u - 1)) / (alpha (alpha - 1)) with u = p / q.
 
-    1/2 is twice the squared Hellinger distance, 2 half of Pearson's, -1 half of Neyman's.
+    Alpha may be any number but 0 and 1. With alpha = 1/2 it is twice the squared Hellinger distance, with
+    2 half of Pearson's, with -1 half of Neyman's.
     """
     u = p / q
     return float(np.sum(q * (u**alpha - 1 - alpha * (u - 1))) / (alpha * (alpha - 1)))
@@ -84,7 +85,7 @@ def paired_least_squares(p: Distribution, q: Distribution) -> float:
 
 
 def average_least_squares(p: Distribution, q: Distribution) -> float:
-    """4 t / (2 + 3 t) with t the triangular discrimination: the same for averaged opponents."""
+    """4 t / (2 + 3 t) with t the triangular discrimination: what squared differences to averages measure."""
     t = triangular(p, q)
     return 4 * t / (2 + 3 * t)
 

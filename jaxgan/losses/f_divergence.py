@@ -8,10 +8,11 @@ data. G minimises -E_q[f*(g(v))], or, non-saturating, -E_q[g(v)].
 Nowozin, Cseke, Tomioka (2016), f-GAN, eq. 4-7 and tables 1, 2, 6. All activations here increase with
 v, so that reals get the higher logits.
 
-Exponentials overflow float32 near 88. Beyond |v| = 20 both terms go on along their tangents (but for
-Pearson's parabola; earlier for alphas far from 0 and 1, where exponents are larger): value and gradient
-stay finite for every logit up to 1e9, and nothing changes where the optimal logit is within 20: for
-density ratios between e^-20 and e^20, or e^-10 and e^10 for Neyman's.
+Exponentials overflow float32 near 88. Beyond |v| = 20, therefore, both terms go on along their tangents,
+and for alphas far from 0 and 1, whose exponents are larger, they do so earlier; only Pearson's parabola
+goes on as it is. Value and gradient stay finite for every logit up to 1e9. Nothing changes where the
+optimal logit is within 20, that is for density ratios between e^-20 and e^20, or between e^-10 and e^10
+for Neyman's.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.losses.base import Claim, Loss, make_loss, softplus, threshold_accuracy
+from jaxgan.common.numerics import is_number
+from jaxgan.losses.base import Claim, Loss, make_loss, softplus
 from jaxgan.losses.divergences import LOG2, alpha_divergence
 
 TANGENT = 20.0
@@ -41,7 +43,7 @@ class _Variational(NamedTuple):
 
 
 def _tangent_beyond(term: Term, limit: Any = TANGENT) -> Term:
-    """`term` up to |v| = limit, its tangents after that."""
+    """Continues `term` along its tangents beyond |v| = limit."""
 
     def continued(v: jax.Array) -> jax.Array:
         inside = jnp.clip(v, -limit, limit)
@@ -56,8 +58,8 @@ def _f_loss(form: _Variational, claim: Claim, non_saturating: bool, limit: Any =
     return make_loss(
         lambda real, fake: -g(real) + conjugate(fake),
         (lambda real, fake: -g(fake)) if non_saturating else (lambda real, fake: -conjugate(fake)),
-        threshold_accuracy(form.middle),
-        claim,
+        threshold=form.middle,
+        claim=claim,
     )
 
 
@@ -177,7 +179,7 @@ def f_alpha(*, alpha: float = 0.5, non_saturating: bool = False) -> Loss:
     References:
       Nowozin et al. (2016), f-GAN, table 6.
     """
-    if isinstance(alpha, float | int) and alpha in (0, 1):
+    if is_number(alpha) and alpha in (0, 1):
         raise InputError(f"alpha: expected any number but 0 and 1 (use f_reverse_kl, f_kl), got {alpha}")
     name = f"alpha-divergence, alpha = {alpha}"
     value = partial(alpha_divergence, alpha=alpha)

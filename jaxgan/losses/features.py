@@ -21,7 +21,7 @@ Kernel = Callable[[jax.Array], jax.Array]
 
 
 def _squared_distances(x: jax.Array, y: jax.Array) -> jax.Array:
-    """||x_i - y_j||^2: [n, m]. By differences: exact at ties, and no cancellation."""
+    """||x_i - y_j||^2, [n, m]. Differences are exact at ties and do not cancel, unlike inner products."""
     return jnp.square(x[:, None] - y[None]).sum(-1)
 
 
@@ -30,7 +30,7 @@ def _rows(logits: jax.Array) -> jax.Array:
 
 
 def _others(pairs: jax.Array) -> jax.Array:
-    """Mean over j != i of a square array: [n]."""
+    """The mean over j != i of a square array, [n]."""
     n = pairs.shape[0]
     return jnp.where(jnp.eye(n, dtype=bool), 0.0, pairs).sum(1) / max(n - 1, 1)
 
@@ -48,12 +48,13 @@ def _contrast(kernel: Kernel) -> Criterion:
 
 
 def _zero_sum(distance: Criterion, claim: Claim) -> Loss:
-    return Loss(lambda real, fake: -distance(real, fake), distance, None, claim)
+    negative = lambda real, fake: -distance(real, fake)
+    return Loss(negative, distance, compares=True, of_features=True, claim=claim)
 
 
 def _features_claim(name: str, value: Callable[[np.ndarray, np.ndarray], float]) -> Claim:
     critic = "features that separate p from q most"
-    return Claim(name, 0.0, 1.0, critic, shift_invariant=True, value=value, constraint="features")
+    return Claim(name, 0.0, 1.0, critic, shift_invariant=True, value=value)
 
 
 def _numpy_contrast(kernel: Callable[[float], float]) -> Callable[[np.ndarray, np.ndarray], float]:
@@ -78,9 +79,9 @@ def _distance(squared: jax.Array) -> jax.Array:
 def energy() -> Loss:
     """Energy distance of features: 2 E||h(x) - h(y)|| - E||h(x) - h(x')|| - E||h(y) - h(y')||.
 
-    G minimises it, the critic maximises it. With one logit it is twice the Cramer distance. The paper's critic is
-    trained on a surrogate with one fake batch more; ours on the distance itself, and like the
-    paper's it needs a gradient penalty, as features can grow without bound.
+    G minimises it, the critic maximises it. With one logit it is twice the Cramer distance. The paper's
+    critic is trained on a surrogate with one more batch of fakes, ours on the distance itself. Like the
+    paper's, it needs a gradient penalty, as features can grow without bound.
 
     References:
       Bellemare et al. (2017), The Cramer distance as a solution to biased Wasserstein gradients, section 5.
@@ -144,7 +145,7 @@ def mmd_rq(*, alphas: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0)) -> Loss:
 
 
 def mmd_repulsive(*, sigmas: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)) -> Loss:
-    """MMD with a repulsive critic: D E k(x, x') - E k(y, y'), G the squared MMD of `mmd_rbf`.
+    """MMD with a repulsive critic: D minimises E k(x, x') - E k(y, y'), G the squared MMD of `mmd_rbf`.
 
     The critic spreads the features of reals and contracts those of fakes, instead of contracting
     both, so that it keeps looking at differences among reals. Its half does not compare reals with
@@ -159,14 +160,14 @@ def mmd_repulsive(*, sigmas: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)) -> 
     References:
       Wang, Sun, Halgamuge (2019), Improving MMD-GAN training with repulsive loss function, eq. 4.
     """
-    attractive = mmd_rbf(sigmas=sigmas)
+    _check_scales("sigmas", sigmas)
     kernel = _rbf(sigmas)
 
     def discriminator(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
         x, y = (_rows(a) for a in same_shape(real_logits, fake_logits))
         return _others(kernel(_squared_distances(x, x))) - _others(kernel(_squared_distances(y, y)))
 
-    return Loss(discriminator, attractive.generator, None, attractive.claim, exempt=("gap",))
+    return mmd_rbf(sigmas=sigmas)._replace(discriminator=discriminator, exempt=("gap",))
 
 
 def sinkhorn(*, epsilon: float = 1.0, iterations: int = 30) -> Loss:
@@ -219,7 +220,7 @@ def sinkhorn(*, epsilon: float = 1.0, iterations: int = 30) -> Loss:
 
 
 def _numpy_sinkhorn(x: np.ndarray, y: np.ndarray, epsilon: float) -> float:
-    """The same by scaling of the kernel matrix until it converges, valued as transport plan."""
+    """The same divergence by scaling the kernel matrix until it converges, as the cost of the plan."""
 
     def transport(a: np.ndarray, b: np.ndarray) -> float:
         cost = ((a[:, None] - b[None]) ** 2).sum(-1)

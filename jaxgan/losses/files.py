@@ -1,4 +1,4 @@
-"""A loss from a file of the user's own: FILE.py:NAME."""
+"""Losses from a file of the user's own, FILE.py:NAME."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from jaxgan.losses.base import Loss
 
 
 def load_loss(name: str) -> Callable[..., Loss]:
-    """The loss FILE.py:NAME, as a function of its options.
+    """Loads the loss FILE.py:NAME as a function of its options.
 
     Args:
-      name: the file, which is run by itself (what it imports must be installed, as runs keep a copy of
-        this one file only), and the name in it of a `Loss`, of a pair (discriminator,
-        generator), or of a function (with defaults for all its options) that returns one.
+      name: the file and a name in it. The name is that of a `Loss`, of a pair (discriminator,
+        generator), or of a function that returns one and has defaults for all its options. A pair says
+        nothing of its logits: it has no threshold and compares nothing. The file is run by itself, and a
+        run keeps a copy of it alone, so that what it imports must be installed.
 
     Returns:
       A function like those in LOSSES.

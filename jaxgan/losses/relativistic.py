@@ -1,8 +1,8 @@
-"""Losses that compare: the discriminator learns which is more real, not what is real.
+"""Losses that compare: the discriminator learns which of two is more real, not what is real.
 
 Jolicoeur-Martineau (2019), The relativistic discriminator: a key element missing from standard GAN.
-Paired: example i of the real batch meets example i of the fake batch. Average: each logit meets the
-mean logit of the other side. Only differences of logits count, and the generator's loss needs the
+In the paired losses, example i of the real batch meets example i of the fake batch; in the average ones,
+each logit meets the mean logit of the other side. Only differences of logits count, and the generator's loss needs the
 logits of reals.
 """
 
@@ -30,6 +30,12 @@ _balance = lambda p, q: (p - q) / (p + q)
 _NONE = Claim("none", shift_invariant=True)
 
 
+def _comparing(
+    discriminator: Criterion, generator: Criterion, comparison: Criterion, claim: Claim | None
+) -> Loss:
+    return make_loss(discriminator, generator, compares=True, comparison=comparison, claim=claim)
+
+
 def _average(to_real: Criterion) -> Criterion:
     """to_real(a, b) is the cost of a as real and b as fake; means are over the batch."""
     return lambda real, fake: to_real(real - fake.mean(0), fake - real.mean(0))
@@ -40,7 +46,7 @@ def _average_accuracy(real: jax.Array, fake: jax.Array) -> jax.Array:
 
 
 def relativistic_paired(*, label_smoothing: float = 0.0) -> Loss:
-    """Logistic, in pairs: D softplus(-(D(x) - D(G(z)))), G softplus(D(x) - D(G(z))).
+    """Logistic, in pairs: D minimises softplus(D(G(z)) - D(x)), G minimises softplus(D(x) - D(G(z))).
 
     The optimal D is log p/q, and D's loss is then log 2 minus the Jensen-Shannon divergence of
     (real, fake) pairs from (fake, real) pairs.
@@ -58,7 +64,7 @@ def relativistic_paired(*, label_smoothing: float = 0.0) -> Loss:
     """
     check_smoothing(label_smoothing)
     claim = Claim("paired_jensen_shannon", LOG2, 1.0, "log(p/q) + any constant", _log_ratio, True)
-    return make_loss(
+    return _comparing(
         lambda real, fake: softplus(fake - real) + label_smoothing * (real - fake),
         lambda real, fake: softplus(real - fake),
         paired_accuracy,
@@ -67,7 +73,7 @@ def relativistic_paired(*, label_smoothing: float = 0.0) -> Loss:
 
 
 def relativistic_paired_hinge(*, margin: float = 1.0) -> Loss:
-    """Hinge, in pairs: D max(0, m - (D(x) - D(G(z)))), G max(0, m + (D(x) - D(G(z)))).
+    """Hinge, in pairs: D minimises max(0, m - (D(x) - D(G(z)))), G max(0, m + (D(x) - D(G(z)))).
 
     Args:
       margin: m, positive.
@@ -79,7 +85,7 @@ def relativistic_paired_hinge(*, margin: float = 1.0) -> Loss:
       Jolicoeur-Martineau (2019), The relativistic discriminator; (2020), On relativistic f-divergences.
     """
     check_positive("margin", margin)
-    return make_loss(
+    return _comparing(
         lambda real, fake: jax.nn.relu(margin - (real - fake)),
         lambda real, fake: jax.nn.relu(margin + (real - fake)),
         paired_accuracy,
@@ -88,7 +94,7 @@ def relativistic_paired_hinge(*, margin: float = 1.0) -> Loss:
 
 
 def relativistic_paired_least_squares() -> Loss:
-    """Squares, in pairs: D 1/2 (D(x) - D(G(z)) - 1)^2, G 1/2 (D(G(z)) - D(x) - 1)^2.
+    """Squares, in pairs: D minimises 1/2 (D(x) - D(G(z)) - 1)^2, G 1/2 (D(G(z)) - D(x) - 1)^2.
 
     Targets are 1 and the factor 1/2 is that of `least_squares`.
 
@@ -96,11 +102,11 @@ def relativistic_paired_least_squares() -> Loss:
       Jolicoeur-Martineau (2019), The relativistic discriminator; (2020), On relativistic f-divergences.
     """
     claim = Claim("paired_least_squares", 1.0, 2.0, "proportional to (p - q) / (p + q)", None, True)
-    return make_loss(
+    return _comparing(
         lambda real, fake: 0.5 * jnp.square(real - fake - 1),
         lambda real, fake: 0.5 * jnp.square(fake - real - 1),
         paired_accuracy,
-        claim._replace(optimum=lambda p, q: _paired_squares_optimum(p, q)),
+        claim._replace(optimum=_paired_squares_optimum),
     )
 
 
@@ -111,7 +117,7 @@ def _paired_squares_optimum(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 
 def relativistic_average(*, label_smoothing: float = 0.0) -> Loss:
-    """Logistic, against averages: D softplus(-(D(x) - mean D(G))) + softplus(D(G(z)) - mean D(x)).
+    """Logistic, against averages: D minimises softplus(mean D(G) - D(x)) + softplus(D(G(z)) - mean D(x)).
 
     G minimises the same with reals and fakes exchanged. Some implementations halve the sum; ours
     does not. The batch means make the value depend a little on the batch size.
@@ -126,7 +132,7 @@ def relativistic_average(*, label_smoothing: float = 0.0) -> Loss:
       Jolicoeur-Martineau (2019), The relativistic discriminator, section 4 (RaSGAN).
     """
     check_smoothing(label_smoothing)
-    return make_loss(
+    return _comparing(
         _average(lambda real, fake: softplus(-real) + label_smoothing * real + softplus(fake)),
         _average(lambda real, fake: softplus(real) + softplus(-fake)),
         _average_accuracy,
@@ -135,7 +141,7 @@ def relativistic_average(*, label_smoothing: float = 0.0) -> Loss:
 
 
 def relativistic_average_hinge(*, margin: float = 1.0) -> Loss:
-    """Hinge, against averages: D max(0, m - (D(x) - mean D(G))) + max(0, m + (D(G(z)) - mean D(x))).
+    """Hinge, to averages: D minimises max(0, m - (D(x) - mean D(G))) + max(0, m + (D(G(z)) - mean D(x))).
 
     G minimises the same with reals and fakes exchanged.
 
@@ -149,7 +155,7 @@ def relativistic_average_hinge(*, margin: float = 1.0) -> Loss:
       Jolicoeur-Martineau (2019), The relativistic discriminator, appendix (RaHingeGAN).
     """
     check_positive("margin", margin)
-    return make_loss(
+    return _comparing(
         _average(lambda real, fake: jax.nn.relu(margin - real) + jax.nn.relu(margin + fake)),
         _average(lambda real, fake: jax.nn.relu(margin + real) + jax.nn.relu(margin - fake)),
         _average_accuracy,
@@ -158,7 +164,7 @@ def relativistic_average_hinge(*, margin: float = 1.0) -> Loss:
 
 
 def relativistic_average_least_squares() -> Loss:
-    """Squares, against averages: D 1/2 (D(x) - mean D(G) - 1)^2 + 1/2 (D(G(z)) - mean D(x) + 1)^2.
+    """Squares, to averages: D minimises 1/2 (D(x) - mean D(G) - 1)^2 + 1/2 (D(G(z)) - mean D(x) + 1)^2.
 
     G minimises the same with reals and fakes exchanged. The factor 1/2 is that of `least_squares`.
 
@@ -166,11 +172,11 @@ def relativistic_average_least_squares() -> Loss:
       Jolicoeur-Martineau (2019), The relativistic discriminator, section 4 (RaLSGAN).
     """
     claim = Claim("average_least_squares", 1.0, 1.0, "proportional to (p - q) / (p + q)", None, True)
-    return make_loss(
+    return _comparing(
         _average(lambda real, fake: 0.5 * jnp.square(real - 1) + 0.5 * jnp.square(fake + 1)),
         _average(lambda real, fake: 0.5 * jnp.square(real + 1) + 0.5 * jnp.square(fake - 1)),
         _average_accuracy,
-        claim._replace(optimum=lambda p, q: _average_squares_optimum(p, q)),
+        claim._replace(optimum=_average_squares_optimum),
     )
 
 

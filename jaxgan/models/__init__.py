@@ -1,8 +1,9 @@
-"""Network architectures: one file a family, and the table of their configurations.
+"""Network architectures: one file per family, and the table of their configurations.
 
 A configuration is a frozen dataclass with `build(shape, n_classes) -> (generator, discriminator)`
-and two facts: `conditional` (labels matter) and `convolutional` (decides how steps are dispatched
-on a CPU). Generators take (z, label, train), discriminators (x, label, train) and return logits.
+and two facts: `conditional` says whether labels matter, and `convolutional` decides how steps are
+dispatched on a CPU. Generators take (z, label, train) and return examples; discriminators take
+(x, label, train) and return logits.
 """
 
 from jaxgan.common.errors import lookup

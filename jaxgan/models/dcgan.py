@@ -1,8 +1,8 @@
 """Deep convolutional GAN (Radford, Metz, Chintala 2016), for images of any size.
 
-An image is halved, rounding up, until its shorter side is at most 4 pixels; the generator
-doubles its way back through the same sizes. 28 pixels go 28-14-7-4, 32 go 32-16-8-4, and 100x60
-go 100-50-25-13-7 by 60-30-15-8-4, so data of any size is used as it is.
+The discriminator halves an image, rounding up, until its shorter side is at most 4 pixels; the generator
+goes back through the same sizes. The sides of 28 pixels become 14, 7, 4, those of 32 become 16, 8, 4, and
+100x60 becomes 50x30, 25x15, 13x8, 7x4, so images of any size are used as they are.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from jaxgan.models.layers import (
 
 
 def stage_sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """Sizes from the image down to the smallest feature map, each half of the one before."""
+    """(height, width) of the image and of all feature maps, each half of the one before, rounded up."""
     sizes = [(height, width)]
     while min(sizes[-1]) > 4:
         sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
@@ -38,11 +38,11 @@ def stage_sizes(height: int, width: int) -> list[tuple[int, int]]:
 
 
 def stage_widths(stages: int, width: int) -> list[int]:
-    """Channels after each halving: doubled every time, up to 8 times the first."""
+    """Channels after each halving. They double every time, up to 8 times `width`."""
     return [width * min(2**i, 8) for i in range(stages)]
 
 
-class Generator(nn.Module):
+class Generator(nn.Module, kw_only=True):
     """Latents to images through transposed 4x4 convolutions with batch normalisation and ReLU.
 
     Attributes:
@@ -82,20 +82,20 @@ class Generator(nn.Module):
         return jnp.tanh(x.astype(jnp.float32))
 
 
-class Discriminator(nn.Module):
+class Discriminator(nn.Module, kw_only=True):
     """Images to logits through strided 4x4 convolutions with leaky ReLU.
 
-    With classes, every logit gains the inner product of the features with the label's embedding
+    With classes, the logit gains the inner product of the features with the label's embedding
     (Miyato, Koyama 2018, cGANs with projection discriminator, eq. 3).
 
     Attributes:
       width: channels at half resolution; doubled at every halving, up to 8 times.
-      batch_norm: batch normalisation after every convolution but the first.
+      batch_norm: whether every convolution but the first is batch-normalised.
       n_classes: 0, or the number of classes.
       dtype: type of the computation; parameters and logits are float32.
       axis_name: mapped axis that batch normalisation averages over.
       spectral_norm: whether every layer, the labels' embedding included, is spectrally normalised.
-      logits: number of logits an example.
+      logits: number of logits per example.
     """
 
     width: int = 64
@@ -144,20 +144,20 @@ def _embed(
     return maybe_spectral(embed, spectral_norm, label, train)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DCGANConfig:
     """Convolutional generator and discriminator (DCGAN)."""
 
     width: int = 64
     """Channels of the generator at half resolution, doubled at every halving (up to 8 times)."""
     d_width: int = 0
-    """The same for the discriminator; 0: as the generator."""
+    """The same for the discriminator; 0 takes the generator's."""
     d_batch_norm: bool = True
     """Batch normalisation in the discriminator, but for its first layer."""
     d_spectral_norm: bool = False
     """Spectral normalisation of the discriminator's layers."""
     d_logits: int = 1
-    """Logits that the discriminator gives an example; more than 1 for networks without classes only."""
+    """Logits that the discriminator gives each example; more than 1 only without classes."""
     conditional: bool = False
     """Condition on class labels: embedding in the generator, projection in the discriminator."""
     embedding: int = 32
@@ -168,7 +168,7 @@ class DCGANConfig:
     convolutional = True
 
     def build(self, shape: tuple[int, ...], n_classes: int) -> tuple[Generator, Discriminator]:
-        """The two networks for images of `shape` (height, width, channels).
+        """Builds the two networks for images of `shape` (height, width, channels).
 
         Raises:
           ValueError: if `shape` is not that of an image, a width is below 1, the dtype is
@@ -194,12 +194,18 @@ class DCGANConfig:
         classes = n_classes if self.conditional else 0
         dtype = dtype_of(self.dtype)
         height, width, channels = shape
-        generator = Generator((height, width, channels), self.width, classes, self.embedding, dtype)
+        generator = Generator(
+            shape=(height, width, channels),
+            width=self.width,
+            n_classes=classes,
+            embedding=self.embedding,
+            dtype=dtype,
+        )
         discriminator = Discriminator(
-            self.d_width or self.width,
-            self.d_batch_norm,
-            classes,
-            dtype,
+            width=self.d_width or self.width,
+            batch_norm=self.d_batch_norm,
+            n_classes=classes,
+            dtype=dtype,
             spectral_norm=self.d_spectral_norm,
             logits=self.d_logits,
         )

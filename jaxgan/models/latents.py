@@ -72,7 +72,7 @@ LATENTS: dict[str, Callable[[int], Latent]] = {"normal": normal, "uniform": unif
 
 
 def get_latent(name: str, dim: int, scale: float = 1.0) -> Latent:
-    """The prior called `name`, multiplied with `scale`.
+    """Builds the prior called `name`, of `dim` coordinates multiplied by `scale`.
 
     Raises:
       ValueError: if there is no such prior, `dim` is below 1 or `scale` not positive.

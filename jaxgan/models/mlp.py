@@ -14,7 +14,7 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.models.layers import ACTIVATIONS, BatchNorm, check_logits, dtype_of, maybe_spectral
 
-INITS: dict[str, tuple[Any, Any]] = {  # of hidden and of output layers
+INITS: dict[str, tuple[Any, Any]] = {  # name -> initialisers of hidden layers and of the last
     "lecun": (nn.initializers.lecun_normal(), nn.initializers.lecun_normal()),
     "he": (
         nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
@@ -24,73 +24,35 @@ INITS: dict[str, tuple[Any, Any]] = {  # of hidden and of output layers
 
 
 def _biases(width: float) -> Any:
-    """Uniform in [-width, width]; zeros for 0."""
+    """An initialiser, uniform in [-width, width]; a width of 0 gives zeros."""
     if not width:
         return nn.initializers.zeros_init()
     return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -width, width)
 
 
-def _with_waves(module: nn.Module, x: jax.Array) -> jax.Array:
-    """[x, sin(x W), cos(x W)] with fixed W ~ N(0, fourier_scale^2), kept in the collection "fourier".
-
-    Random Fourier features (Tancik et al. 2020): a network of few layers resolves finer detail.
-    """
-    fields: Any = module
-    if not fields.fourier:
-        return x
-    draw = lambda: (
-        fields.fourier_scale * jax.random.normal(module.make_rng("params"), (x.shape[1], fields.fourier))
-    )
-    waves = x @ module.variable("fourier", "frequencies", draw).value.astype(x.dtype)
-    return jnp.concatenate([x, jnp.sin(waves), jnp.cos(waves)], axis=1)
-
-
-def _hidden(module: nn.Module, x: jax.Array, train: bool) -> jax.Array:
-    """The hidden layers of both players; `module` is the one whose fields say how they look."""
-    fields: Any = module
-    x = _with_waves(module, x)
-    activation = lookup("activation", fields.activation, ACTIVATIONS)
-    for i, width in enumerate(fields.widths):
-        normalised = fields.batch_norm and (i > 0 or isinstance(module, Generator))
-        dense = nn.Dense(
-            width,
-            use_bias=not normalised,
-            dtype=fields.dtype,
-            kernel_init=lookup("weight_init", fields.weight_init, INITS)[0],
-            bias_init=_biases(fields.bias_init),
-            name=f"dense_{i}",
-        )
-        x = maybe_spectral(dense, getattr(module, "spectral_norm", False), x, train)
-        if normalised:
-            x = BatchNorm(axis_name=fields.axis_name, name=f"norm_{i}")(x, train)
-        x = activation(x)
-    return x
-
-
-class Generator(nn.Module):
-    """Latents to images (or points) through hidden layers of `widths`.
+class _Perceptron(nn.Module, kw_only=True):
+    """What both players share: the fields that say how hidden layers look, and those layers.
 
     Attributes:
-      shape: of one output: (height, width, channels), or (coordinates,).
-      widths: of the hidden layers.
+      widths: sizes of the hidden layers.
       activation: a name in `layers.ACTIVATIONS`.
-      batch_norm: whether every hidden layer is batch-normalised.
-      bounded: tanh at the end, for images in [-1, 1]; points are unbounded.
-      dtype: type of the computation; parameters and the output are float32.
+      batch_norm: whether hidden layers are batch-normalised.
+      spectral_norm: whether every layer is spectrally normalised.
+      dtype: type of the computation; parameters and outputs are float32.
       axis_name: mapped axis that batch normalisation averages over.
-      weight_init: of the weights, a name in `INITS`: variance 1 / inputs ("lecun"), or 2 / inputs in hidden
-        layers ("he").
+      weight_init: how weights start, a name in `INITS`: with variance 1 / inputs ("lecun"), or with
+        2 / inputs in hidden layers ("he").
       bias_init: hidden biases start uniform in plus and minus this.
-      fourier: number of random Fourier features of the input; 0: none.
+      fourier: number of random Fourier features of the input; 0 for none.
       fourier_scale: standard deviation of their frequencies.
-      data_scale: outputs are multiplied with this.
+      data_scale: size of the data: the generator multiplies its output by it, the discriminator divides
+        its input.
     """
 
-    shape: tuple[int, ...]
-    widths: tuple[int, ...] = (256, 512, 1024)
+    widths: tuple[int, ...]
     activation: str = "leaky_relu"
     batch_norm: bool = False
-    bounded: bool = True
+    spectral_norm: bool = False
     dtype: Any = jnp.float32
     axis_name: str | None = None
     weight_init: str = "lecun"
@@ -98,65 +60,83 @@ class Generator(nn.Module):
     fourier: int = 0
     fourier_scale: float = 1.0
     data_scale: float = 1.0
+
+    def hidden(self, x: jax.Array, train: bool, *, unnormalised: int = 0) -> jax.Array:
+        """The hidden layers of x [batch, n], of which the first `unnormalised` have no batch normalisation."""
+        x = self._with_waves(x.astype(self.dtype))
+        kernel_init = lookup("weight_init", self.weight_init, INITS)[0]
+        for i, width in enumerate(self.widths):
+            normalised = self.batch_norm and i >= unnormalised
+            dense = nn.Dense(
+                width,
+                use_bias=not normalised,
+                dtype=self.dtype,
+                kernel_init=kernel_init,
+                bias_init=_biases(self.bias_init),
+                name=f"dense_{i}",
+            )
+            x = maybe_spectral(dense, self.spectral_norm, x, train)
+            if normalised:
+                x = BatchNorm(axis_name=self.axis_name, name=f"norm_{i}")(x, train)
+            x = lookup("activation", self.activation, ACTIVATIONS)(x)
+        return x
+
+    def out(self, x: jax.Array, size: int, train: bool) -> jax.Array:
+        """The linear layer at the end: [batch, n] -> [batch, size], float32."""
+        kernel_init = lookup("weight_init", self.weight_init, INITS)[1]
+        dense = nn.Dense(size, dtype=self.dtype, kernel_init=kernel_init, name="out")
+        return maybe_spectral(dense, self.spectral_norm, x, train).astype(jnp.float32)
+
+    def _with_waves(self, x: jax.Array) -> jax.Array:
+        """[x, sin(x W), cos(x W)] with fixed W ~ N(0, fourier_scale^2), kept in the collection "fourier".
+
+        Random Fourier features (Tancik et al. 2020) let a network of few layers resolve finer detail.
+        """
+        if not self.fourier:
+            return x
+        shape = (x.shape[1], self.fourier)
+        draw = lambda: self.fourier_scale * jax.random.normal(self.make_rng("params"), shape)
+        waves = x @ self.variable("fourier", "frequencies", draw).value.astype(x.dtype)
+        return jnp.concatenate([x, jnp.sin(waves), jnp.cos(waves)], axis=1)
+
+
+class Generator(_Perceptron, kw_only=True):
+    """Latents to images (or points) through hidden layers of `widths`.
+
+    Attributes:
+      shape: shape of one output, (height, width, channels) or (coordinates,).
+      bounded: whether outputs end in tanh, for images in [-1, 1]; points are unbounded.
+    """
+
+    shape: tuple[int, ...]
+    bounded: bool = True
 
     @nn.compact
     def __call__(self, z: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
         """[batch, latent] -> [batch, *shape]; `label` is ignored."""
-        x = _hidden(self, z.astype(self.dtype), train)
-        out = nn.Dense(
-            math.prod(self.shape),
-            dtype=self.dtype,
-            kernel_init=lookup("weight_init", self.weight_init, INITS)[1],
-            name="out",
-        )
-        x = out(x).astype(jnp.float32) * self.data_scale
+        x = self.hidden(z, train)
+        x = self.out(x, math.prod(self.shape), train) * self.data_scale
         return (jnp.tanh(x) if self.bounded else x).reshape(-1, *self.shape)
 
 
-class Discriminator(nn.Module):
-    """Images (or points) to logits through hidden layers of `widths`.
+class Discriminator(_Perceptron, kw_only=True):
+    """Images (or points) to logits through hidden layers of `widths`, the first without batch normalisation.
 
     Attributes:
-      widths: of the hidden layers.
-      activation: a name in `layers.ACTIVATIONS`.
-      batch_norm: whether every hidden layer but the first is batch-normalised.
-      dtype: type of the computation; parameters and logits are float32.
-      axis_name: mapped axis that batch normalisation averages over.
-      spectral_norm: whether every layer is spectrally normalised.
-      logits: number of logits an example.
-      weight_init: of the weights, a name in `INITS`: variance 1 / inputs ("lecun"), or 2 / inputs in hidden
-        layers ("he").
-      bias_init: hidden biases start uniform in plus and minus this.
-      fourier: number of random Fourier features of the input; 0: none.
-      fourier_scale: standard deviation of their frequencies.
-      data_scale: inputs are divided by this.
+      logits: number of logits per example.
     """
 
-    widths: tuple[int, ...] = (512, 256)
-    activation: str = "leaky_relu"
-    batch_norm: bool = False
-    dtype: Any = jnp.float32
-    axis_name: str | None = None
-    spectral_norm: bool = False
     logits: int = 1
-    weight_init: str = "lecun"
-    bias_init: float = 0.0
-    fourier: int = 0
-    fourier_scale: float = 1.0
-    data_scale: float = 1.0
 
     @nn.compact
     def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
         """[batch, ...] -> logits [batch], or [batch, logits] if there are several; `label` is ignored."""
-        x = (x / self.data_scale).reshape(x.shape[0], -1).astype(self.dtype)
-        x = _hidden(self, x, train)
-        kernel_init = lookup("weight_init", self.weight_init, INITS)[1]
-        out = nn.Dense(self.logits, dtype=self.dtype, kernel_init=kernel_init, name="out")
-        logits = maybe_spectral(out, self.spectral_norm, x, train).astype(jnp.float32)
+        x = (x / self.data_scale).reshape(x.shape[0], -1)
+        logits = self.out(self.hidden(x, train, unnormalised=1), self.logits, train)
         return logits[:, 0] if self.logits == 1 else logits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MLPConfig:
     """Fully connected generator and discriminator."""
 
@@ -175,7 +155,7 @@ class MLPConfig:
     d_spectral_norm: bool = False
     """Spectral normalisation of the discriminator's layers."""
     d_logits: int = 1
-    """Logits that the discriminator gives an example."""
+    """Logits that the discriminator gives each example."""
     weight_init: Literal["lecun", "he"] = "lecun"
     """Variance of the first weights: 1 / inputs, or 2 / inputs in hidden layers."""
     bias_init: float = 0.0
@@ -185,7 +165,7 @@ class MLPConfig:
     d_fourier: int = 0
     """Random Fourier features of what the discriminator sees."""
     fourier_scale: float = 1.0
-    """Standard deviation of their frequencies (for the discriminator, of inputs over data_scale)."""
+    """Standard deviation of their frequencies; the discriminator's are those of inputs over data_scale."""
     data_scale: float = 1.0
     """Size of the data: the generator's output is multiplied, the discriminator's input divided by it."""
     dtype: str = "float32"
@@ -195,7 +175,7 @@ class MLPConfig:
     convolutional = False
 
     def build(self, shape: tuple[int, ...], n_classes: int) -> tuple[Generator, Discriminator]:
-        """The two networks for examples of `shape`; classes are ignored.
+        """Builds the two networks for examples of `shape`; classes are ignored.
 
         Raises:
           ValueError: for an unknown activation or dtype, or a width or number of logits below 1.
@@ -216,26 +196,25 @@ class MLPConfig:
             )
         dtype = dtype_of(self.dtype)
         shared: dict[str, Any] = {
+            "dtype": dtype,
             "weight_init": self.weight_init,
             "bias_init": self.bias_init,
             "fourier_scale": self.fourier_scale,
             "data_scale": self.data_scale,
         }
         generator = Generator(
-            shape,
-            self.g_widths,
-            self.g_activation or self.activation,
-            self.g_batch_norm,
+            shape=shape,
+            widths=self.g_widths,
+            activation=self.g_activation or self.activation,
+            batch_norm=self.g_batch_norm,
             bounded=len(shape) == 3,
-            dtype=dtype,
             fourier=self.g_fourier,
             **shared,
         )
         discriminator = Discriminator(
-            self.d_widths,
-            self.activation,
-            self.d_batch_norm,
-            dtype,
+            widths=self.d_widths,
+            activation=self.activation,
+            batch_norm=self.d_batch_norm,
             spectral_norm=self.d_spectral_norm,
             logits=self.d_logits,
             fourier=self.d_fourier,

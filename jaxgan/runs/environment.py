@@ -13,7 +13,7 @@ import jax
 
 from jaxgan.common.versions import version_of
 from jaxgan.data import cache_dir
-from jaxgan.models import fastconv
+from jaxgan.models.layers import fastconv
 
 PACKAGES = (
     "jax",

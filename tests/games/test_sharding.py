@@ -82,7 +82,7 @@ def test_devices_do_not_change_the_trajectory(game):
 
 
 def test_state_is_built_where_it_lives():
-    generator, discriminator = DCGANConfig(2).build(SHAPE, 0)
+    generator, discriminator = DCGANConfig(width=2).build(SHAPE, 0)
     gan = GAN(
         generator, discriminator, LOSSES["hinge"](), optax.sgd(0.1), optax.sgd(0.1), get_latent("normal", 3)
     )

@@ -77,9 +77,44 @@ WRONG = {
         "discriminator: its loss does not depend on real_logits",
     ),
     "features that do not say so": (
-        LOSSES["energy"]()._replace(claim=None),
+        LOSSES["energy"]()._replace(claim=None, of_features=False),
         "gap",
-        'if they are features, say so: claim=Claim."none", constraint="features"',
+        "if they are features, say so: of_features=True",
+    ),
+    "comparing without a word": (
+        Loss(lambda r, f: softplus(f - r), lambda r, f: softplus(r - f)),
+        "comparison",
+        "discriminator: the loss of an example depends on .*; say so: compares=True",
+    ),
+    "batch means without a word": (
+        Loss(d, lambda r, f: softplus(f.mean(0) - f)),
+        "comparison",
+        "generator: the loss of an example depends on",
+    ),
+    "a comparison that is none": (
+        Loss(d, g, compares=True),
+        "comparison",
+        "compares: .* leave compares=True out",
+    ),
+    "a comparison the wrong way round": (
+        LOSSES["relativistic_paired"]()._replace(comparison=lambda r, f: 1.0 * (r < f)),
+        "comparison",
+        "comparison: expected 1 where all reals are above all fakes .* got 0 and 1",
+    ),
+    "a comparison beside logits that stand alone": (
+        Loss(d, g, comparison=lambda r, f: 1.0 * (r > f)),
+        "comparison",
+        "declare a threshold instead",
+    ),
+    "another threshold": (
+        LOSSES["least_squares"]()._replace(threshold=0.0),
+        "threshold",
+        "prefers the logit 0.5 to the declared 0",
+    ),
+    "a threshold of critics": (
+        LOSSES["wasserstein"]()._replace(threshold=0.0),
+        "threshold",
+        "no single logit means anything; expected None, got 0",
     ),
     "no shift invariance": (
         Loss(d, g, claim=Claim("none", shift_invariant=True)),
@@ -159,7 +194,7 @@ def test_right_losses_with_small_margins_and_near_targets_pass():
         LOSSES["geometric"](margin=0.04),
         LOSSES["relativistic_paired_hinge"](margin=0.05),
         LOSSES["least_squares"](real_target=0.2, generator_target=0.2),
-        Loss(*LOSSES["energy"]()[:2], claim=Claim("none", constraint="features")),
+        Loss(*LOSSES["energy"]()[:2], compares=True, of_features=True, claim=Claim("none")),
     ):
         laws.gap_law(loss)
 
@@ -180,7 +215,7 @@ def test_what_a_users_function_raises_is_a_verdict():
     with pytest.raises(laws.Broken, match="expected the constraint"):
         laws.duality_law(bad)
     with pytest.raises(laws.Broken, match="needs value="):
-        laws.duality_law(LOSSES["energy"]()._replace(claim=Claim("mine", constraint="features")))
+        laws.duality_law(LOSSES["energy"]()._replace(claim=Claim("mine")))
 
 
 def test_a_wrong_shape_stops_the_rest():
@@ -252,7 +287,7 @@ def test_the_command_lists_checks_and_plots(file, tmp_path, capsys):
     assert main(["losses", "check", f"{file}:flipped"]) == 1
     out = capsys.readouterr().out
     assert "BROKEN  gap" in out
-    assert "breaks 1 of 9 laws: gap" in out
+    assert "breaks 1 of 11 laws: gap" in out
     assert main(["losses", "plot", "hinge", f"{file}:scaled", "--out", str(tmp_path / "p.png")]) == 0
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     capsys.readouterr()

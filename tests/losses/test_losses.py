@@ -217,7 +217,9 @@ def test_every_loss_obeys_every_law(name, law):
     try:
         laws.LAWS[law](loss)
     except laws.Skipped as skipped:
-        assert law in ("shift", "duality", "optimum")
+        assert law in ("shift", "duality", "optimum", "threshold")
+        if law == "threshold":
+            assert loss.threshold is None
         if law == "duality":
             assert loss.claim.divergence == "none"
         pytest.skip(str(skipped))
@@ -356,19 +358,23 @@ def test_no_gradient_on_a_margin(name):
         assert gradient == 0
 
 
+def functions_of(loss):
+    return [f for f in (loss.discriminator, loss.generator, loss.accuracy) if f is not None]
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_bfloat16_is_computed_in_float32(name):
     r, f = jax.random.normal(jax.random.key(1), (2, 6, 5))
-    for player in filter(None, LOSSES[name]()[:3]):
+    for player in functions_of(LOSSES[name]()):
         low = player(r.astype(jnp.bfloat16), f.astype(jnp.bfloat16))
         assert low.dtype == jnp.float32
         assert low.shape == (6,)
 
 
-@pytest.mark.parametrize("name", [n for n in LOSSES if LOSSES[n]().claim.constraint != "features"])
+@pytest.mark.parametrize("name", [n for n in LOSSES if not LOSSES[n]().of_features])
 def test_vector_logits_are_averaged(name):
     r, f = jax.random.normal(jax.random.key(1), (2, 6, 5))
-    for player in filter(None, LOSSES[name]()[:3]):
+    for player in functions_of(LOSSES[name]()):
         each = jnp.stack([player(r[:, k], f[:, k]) for k in range(5)], 1)
         np.testing.assert_allclose(player(r, f), each.mean(1), rtol=1e-5, atol=1e-6)
 
@@ -426,6 +432,30 @@ def test_accuracy_counts_logits_on_their_side():
     np.testing.assert_allclose(LOSSES["f_kl"]().accuracy(r, f), [1.0, 0.5, 0.5])  # equal odds lie at 1
     np.testing.assert_allclose(LOSSES["relativistic_average"]().accuracy(r, f), [1.0, 1.0, 0.5])
     assert LOSSES["wasserstein"]().accuracy is None
+    own = Loss(lambda r, f: f - r, lambda r, f: -f, threshold=0.65)
+    np.testing.assert_allclose(own.accuracy(r, f), [1.0, 0.5, 1.0])
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_what_a_loss_says_of_its_logits_holds_with_any_options(name, options):
+    loss = LOSSES[name](**dict(options))
+    assert "compared" in laws.comparison_law(loss) if loss.compares else laws.comparison_law(loss)
+    assert loss.of_features == (name in ("energy", "mmd_rbf", "mmd_rq", "mmd_repulsive", "sinkhorn"))
+    assert loss.compares == (
+        loss.of_features or name.startswith("relativistic") or name == "dual_contrastive"
+    )
+    assert (loss.threshold is None) == (loss.compares or name == "wasserstein")
+    if loss.threshold is not None:
+        laws.threshold_law(loss)
+
+
+def test_a_smoothed_target_moves_the_threshold():
+    """Where half of all examples are real, D = (1 - s) / 2 is the best of all constants."""
+    smoothed = LOSSES["non_saturating"](label_smoothing=0.2)
+    assert jax.nn.sigmoid(smoothed.threshold) == pytest.approx(0.4)
+    traced = jax.jit(lambda s: LOSSES["non_saturating"](label_smoothing=s).threshold)(0.2)
+    assert traced == pytest.approx(smoothed.threshold)
+    assert LOSSES["least_squares"](label_smoothing=0.2).threshold == pytest.approx(0.4)
 
 
 def test_bad_input_is_named():

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxgan.data import to_float
 from jaxgan.metrics.features.network import FeatureNetwork
-from jaxgan.models import fastconv
+from jaxgan.models.layers import fastconv
 
 
 @lru_cache(maxsize=2)

@@ -1,4 +1,4 @@
-"""Layers that several architectures share."""
+"""Normalisation: of activations by the batch's statistics, of weights by their largest singular value."""
 
 from __future__ import annotations
 
@@ -9,34 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgan.common.checks import check_range
-from jaxgan.common.errors import InputError
-from jaxgan.models import fastconv
-
-Initializer = Callable[..., jax.Array]
-
-# Radford, Metz, Chintala (2016), section 4: all weights from N(0, 0.02^2).
-dcgan_init: Initializer = nn.initializers.normal(0.02)
-
-
-def scale_init(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-    """N(1, 0.02^2), for the scales of batch normalisation in a DCGAN."""
-    return 1.0 + dcgan_init(key, shape, dtype)
-
-
-ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "relu": nn.relu,
-    "leaky_relu": lambda x: nn.leaky_relu(x, 0.2),
-    "silu": nn.silu,
-    "tanh": jnp.tanh,
-}
-
-
-def dtype_of(name: str) -> Any:
-    """The type that a network computes in. Raises ValueError unless float32 or bfloat16."""
-    if name not in ("float32", "bfloat16"):
-        raise InputError(f"dtype: expected 'float32' or 'bfloat16', got {name!r}")
-    return jnp.dtype(name)
+from jaxgan.models.layers.basics import Initializer
 
 
 class BatchNorm(nn.Module):
@@ -81,45 +54,6 @@ class BatchNorm(nn.Module):
         # One multiplication and one addition an element, forward and backward.
         factor = scale * jax.lax.rsqrt(var + self.epsilon)
         return (values * factor + (bias - mean * factor)).astype(x.dtype)
-
-
-class DownConv(nn.Module):
-    """4x4 convolution of stride 2: [n, h, w, c] -> [n, ceil(h/2), ceil(w/2), features]."""
-
-    output_axis = 0  # of the kernel; Linen's layers and UpConv have it last
-
-    features: int
-    use_bias: bool = True
-    kernel_init: Initializer = dcgan_init
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Computes in the type of `x`; parameters are float32."""
-        kernel = self.param("kernel", self.kernel_init, (self.features, 4, 4, x.shape[-1]))
-        x = fastconv.down(x, kernel.astype(x.dtype))
-        if self.use_bias:
-            bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
-            x = x + bias.astype(x.dtype)
-        return x
-
-
-class UpConv(nn.Module):
-    """Transposed 4x4 convolution of stride 2: [n, p, q, c] -> [n, *size, features]."""
-
-    features: int
-    size: tuple[int, int]
-    use_bias: bool = True
-    kernel_init: Initializer = dcgan_init
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Computes in the type of `x`; parameters are float32."""
-        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], 4, 4, self.features))
-        x = fastconv.up(x, kernel.astype(x.dtype), self.size)
-        if self.use_bias:
-            bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
-            x = x + bias.astype(x.dtype)
-        return x
 
 
 class SpectralNorm(nn.Module):
@@ -189,8 +123,3 @@ def maybe_spectral(layer: nn.Module, spectral_norm: bool, x: jax.Array, train: b
     """`layer` of `x`, with or without spectral normalisation; to be called in a compact method."""
     apply: Any = layer
     return SpectralNorm(layer)(x, train) if spectral_norm else apply(x)
-
-
-def check_logits(d_logits: int) -> None:
-    """Raises ValueError unless `d_logits` is a number of logits that an example can have."""
-    check_range("d_logits", d_logits, at_least=1, unit="logit an example")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.models import fastconv
+from jaxgan.models.layers import fastconv
 
 ODD = [(7, 9, 3, 4), (8, 12, 2, 3), (28, 28, 1, 4), (1, 5, 2, 2)]
 EVEN = [(8, 12, 3, 4), (4, 4, 2, 5), (7, 11, 2, 3)]  # sizes that halve to even ones

@@ -1,0 +1,43 @@
+"""Initialisers, activations, types: what layers of several families are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgan.common.checks import check_range
+from jaxgan.common.errors import InputError
+
+Initializer = Callable[..., jax.Array]
+
+# Radford, Metz, Chintala (2016), section 4: all weights from N(0, 0.02^2).
+dcgan_init: Initializer = nn.initializers.normal(0.02)
+
+
+def scale_init(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+    """N(1, 0.02^2), for the scales of batch normalisation in a DCGAN."""
+    return 1.0 + dcgan_init(key, shape, dtype)
+
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "relu": nn.relu,
+    "leaky_relu": lambda x: nn.leaky_relu(x, 0.2),
+    "silu": nn.silu,
+    "tanh": jnp.tanh,
+}
+
+
+def dtype_of(name: str) -> Any:
+    """The type called `name`. Raises ValueError unless it is float32 or bfloat16."""
+    if name not in ("float32", "bfloat16"):
+        raise InputError(f"dtype: expected 'float32' or 'bfloat16', got {name!r}")
+    return jnp.dtype(name)
+
+
+def check_logits(d_logits: int) -> None:
+    """Raises ValueError unless `d_logits` is a number of logits that an example can have."""
+    check_range("d_logits", d_logits, at_least=1, unit="logit an example")
