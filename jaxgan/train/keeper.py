@@ -18,43 +18,27 @@ from jaxgan.runs import evaluation
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.train.grids import grid_of
+from jaxgan.train.loop import Keeper
 from jaxgan.train.members import Members
 from jaxgan.train.progress import Voice
-from jaxgan.train.sinks import MetricsFile, Report, Samples, Sink
+from jaxgan.train.sinks import Files, Sink
 from jaxgan.train.stops import Diverged
 from jaxgan.train.tensorboard import TensorBoard
 
 
-class RunKeeper:
-    """Keeps a member's records, pictures, scores and checkpoints; nothing of it affects the training.
-
-    Attributes:
-      folder: where all is kept.
-      checkpoints: those of the folder.
-      open: whether more is to come.
-      error: how the member diverged; None if it did not.
-      best: {"step", "score"} of the lowest score on the way; None if there was none.
-    """
+class RunKeeper(Keeper):
+    """Keeps a member's records, pictures, scores and checkpoints; nothing of it affects the training."""
 
     def __init__(
         self, members: Members, k: int, folder: RunFolder, evaluator: Evaluator | None, voice: Voice
     ) -> None:
-        """Opens the folder's checkpoints.
-
-        Args:
-          members: of which this keeps one.
-          k: which.
-          folder: its run folder.
-          evaluator: scores it; None: nothing does.
-          voice: says what is worth a line.
-        """
+        """Opens the checkpoints of member k's folder; without an evaluator it is not scored."""
         self.members, self.k, self.folder, self.evaluator = members, k, folder, evaluator
         self.config = members.config
         self.checkpoints = Checkpoints(folder.path)
-        self.open, self.error, self.best = True, None, None
         self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis()
         board = TensorBoard(folder.path / "tensorboard")
-        self._sinks: list[Sink] = [voice, MetricsFile(folder), Samples(folder), board, Report(folder)]
+        self._sinks: list[Sink] = [voice, board, Files(folder)]
         self._monitors, n = None, min(self.config.health.n, self.config.quick_n)
         if self.config.health.enabled and n and members.sampler is not None:
             self._monitors = monitors_of(
@@ -117,26 +101,10 @@ class RunKeeper:
         """Returns when the last checkpoint is on disk."""
         self.checkpoints.wait()
 
-    def keep(
-        self, state: GameState, record: Mapping[str, Any], due: set[str], pace: tuple[float, float]
-    ) -> dict[str, Any]:
-        """Keeps what is due of an interval.
-
-        Args:
-          state: at its end.
-          record: its metrics.
-          due: of "evaluate", "sample", "save".
-          pace: seconds that it took, and images a second.
-
-        Returns:
-          The record, with all that was found.
-
-        Raises:
-          Diverged: if the averaged generator or its score is not finite.
-        """
-        step, (seconds, rate), score = record["step"], pace, None
+    def keep(self, state: GameState, record: dict[str, Any], due: set[str], seconds: float) -> dict[str, Any]:
+        """Keeps what is due; raises Diverged if the averaged generator or its score is not finite."""
+        step, score = record["step"], None
         self._seconds += seconds
-        record = {**record, "images_per_second": rate}
         if "evaluate" in due and self.evaluator is not None:
             score = self._score_now(self.evaluator, state, step)
             record |= {"score": score, "score_name": self.evaluator.main}
@@ -152,7 +120,9 @@ class RunKeeper:
 
     def _score_now(self, evaluator: Evaluator, state: GameState, step: int) -> float:
         variables = self.members.game.averaged(state)
-        score = evaluator.quick(self._sampler.stream(variables, evaluation.QUICK_SEED), self.config.quick_n)
+        score = evaluator.quick(
+            self.members.sampler.stream(variables, evaluation.QUICK_SEED), self.config.quick_n
+        )
         if not (np.isfinite(score) and evaluation.is_finite(variables)):
             what = f"the averaged generator, or its {evaluator.main}"
             raise Diverged(f"step {step}: not finite: {what}", step)
@@ -175,15 +145,10 @@ class RunKeeper:
                 sink.finding(record["step"], text)
         return record | {"verdicts": list(now)} if now else record
 
-    @property
-    def _sampler(self) -> Any:
-        assert self.members.sampler is not None
-        return self.members.sampler
-
     def _picture(self, state: GameState, step: int) -> None:
         if self.members.sampler is None:
             return
-        png = grid_of(self._sampler, self.members.source, self.members.game.averaged(state))
+        png = grid_of(self.members.sampler, self.members.source, self.members.game.averaged(state))
         for sink in self._sinks:
             sink.picture(step, png)
 
@@ -197,18 +162,12 @@ class RunKeeper:
         )
 
     def diverged(self, error: Diverged) -> None:
-        """Ends with a member that has no finite numbers any more."""
+        """Ends, and says what is left."""
         self.error = Diverged(f"{error}; {self.left()}", error.step)
         self.close("diverged", str(self.error))
 
     def finish(self, state: GameState, step: int, go_on: Callable[[], None]) -> None:
-        """Scores the last and the best checkpoint in full, and writes the report.
-
-        Args:
-          state: the last.
-          step: its number.
-          go_on: called before each part of the work; may raise, to stop here.
-        """
+        """Scores the last state and the best one in full, and writes the report; `go_on` may raise, to stop it."""
         go_on()
         if self.evaluator is not None:
             scores: dict[str, Any] = {
@@ -221,7 +180,6 @@ class RunKeeper:
                 last = self.best["step"] == step
                 scores["best"] = scores["final"] if last else self._score_best(self.evaluator)
             go_on()
-            self.folder.write("scores.json", scores)
             for sink in self._sinks:
                 sink.scores(scores)
         self.close("finished")
@@ -245,7 +203,7 @@ class RunKeeper:
         variables = self.members.game.averaged(state)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            scored = evaluation.score(evaluator, self._sampler, variables, self.config.final_n)
+            scored = evaluation.score(evaluator, self.members.sampler, variables, self.config.final_n)
         for warning in caught:
             if issubclass(warning.category, UserWarning):
                 self._voice.note(f"warning: {warning.message}")

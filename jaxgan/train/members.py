@@ -110,7 +110,7 @@ class Members:
         self.game = self._build_all()
         self.how, self.mesh, self._pipelines = self._placed(how, devices)
         self.repeat = steps_per_dispatch(config, self._pipelines[0], jax.default_backend(), starts)
-        self.sampler = None if self.game.output is None else sampler_of(self.game, config, self.data)
+        self.sampler: Any = None if self.game.output is None else sampler_of(self.game, config, self.data)
         placement = self._placement
         self._init = jax.jit(lambda key: init(self.game, key, batch_like(self.data)), out_shardings=placement)
         self._stack = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees))

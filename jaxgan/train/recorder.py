@@ -15,7 +15,7 @@ from jaxgan.data import Source
 from jaxgan.games.game import GameState
 from jaxgan.metrics import Evaluator, make_evaluator
 from jaxgan.runs import evaluation
-from jaxgan.train.loop import loop
+from jaxgan.train.loop import Keeper, loop
 from jaxgan.train.members import Members
 from jaxgan.train.sinks import Sink
 from jaxgan.train.stops import Diverged
@@ -80,7 +80,7 @@ def run_members(
     """
     members = Members(config, seeds, hyper=hyper, how=how, devices=devices, source=source)
     evaluator = None if members.sampler is None else make_evaluator(members.source)
-    keepers = [_Keeper(members, evaluator) for _ in members.seeds]
+    keepers = [_Curve(members, evaluator) for _ in members.seeds]
     sinks = [] if on_record is None else [_Told(on_record)]
     states, _ = loop(members, keepers, sinks, members.init(), 0, wanted=("evaluate",))
     ends = enumerate(zip(members.seeds, keepers, strict=True))
@@ -97,46 +97,42 @@ class _Told(Sink):
         self._on_record(record["step"])
 
 
-class _Keeper:
+class _Curve(Keeper):
     """The curve of a member, a copy of its best, and its end."""
 
     def __init__(self, members: Members, evaluator: Evaluator | None) -> None:
-        self.open, self.best = True, None
         self._members, self._evaluator, self._config = members, evaluator, members.config
         self._curve: list[dict[str, Any]] = []
         self._best_variables: Any = None
-        self._diverged_at: int | None = None
 
-    def wait(self) -> None:
-        """There is nothing to wait for."""
-
-    def keep(
-        self, state: GameState, record: Mapping[str, Any], due: set[str], pace: tuple[float, float]
-    ) -> Mapping[str, Any]:
+    def keep(self, state: GameState, record: dict[str, Any], due: set[str], seconds: float) -> dict[str, Any]:
         """Scores the member; raises Diverged if its average or its score is not finite."""
-        if self._evaluator is None:
-            self._curve.append(dict(record))
-            return record
-        variables, step = self._members.game.averaged(state), record["step"]
-        scores = self._quick(self._evaluator, variables)
-        main = scores[self._evaluator.main]
+        del record["images_per_second"]  # the machine's and not the member's
+        if self._evaluator is not None:
+            record |= self._scored(self._evaluator, state, record["step"])
+        self._curve.append(record)
+        return record
+
+    def _scored(self, evaluator: Evaluator, state: GameState, step: int) -> dict[str, float]:
+        variables = self._members.game.averaged(state)
+        scores = self._quick(evaluator, variables)
+        main = scores[evaluator.main]
         if not (np.isfinite(main) and evaluation.is_finite(variables)):
-            raise Diverged(f"step {step}: not finite: the average, or its {self._evaluator.main}", step)
-        self._curve.append({**record, "score": main, **scores})
+            raise Diverged(f"step {step}: not finite: the average, or its {evaluator.main}", step)
         if self.best is None or main <= self.best["score"]:
             self.best = {"step": step, "score": main}
             # a copy: the program reuses the buffers of the states that it is given
             self._best_variables = jax.tree.map(jnp.copy, variables)
-        return self._curve[-1]
+        return {"score": main, **scores}
 
     def _quick(self, evaluator: Evaluator, variables: Any) -> dict[str, float]:
         if len(self._members.source.shape) == 1:  # scores of points are cheap: all of them
             return self._scores(evaluator, variables, evaluation.QUICK_SEED, self._config.quick_n)
-        generate = self._sampler.stream(variables, evaluation.QUICK_SEED)
+        generate = self._members.sampler.stream(variables, evaluation.QUICK_SEED)
         return {evaluator.main: evaluator.quick(generate, self._config.quick_n)}
 
     def _scores(self, evaluator: Evaluator, variables: Any, seed: int, n: int) -> dict[str, float]:
-        scores = evaluator(self._sampler.stream(variables, seed), n).scores
+        scores = evaluator(self._members.sampler.stream(variables, seed), n).scores
         return {name: score.value for name, score in scores.items()}
 
     def _full(self, variables: Any) -> dict[str, float]:
@@ -144,26 +140,17 @@ class _Keeper:
             return {}
         return self._scores(self._evaluator, variables, evaluation.FIRST_SEED, self._config.final_n)
 
-    @property
-    def _sampler(self) -> Any:
-        assert self._members.sampler is not None
-        return self._members.sampler
-
-    def diverged(self, error: Diverged) -> None:
-        """Ends the curve."""
-        self.open, self._diverged_at = False, error.step
-
     def member(self, seed: int, state: GameState) -> Member:
         """What became of it: the last and the best state are scored in full."""
         best = None
         if self.best is not None:
             best = {"step": self.best["step"], **self._full(self._best_variables)}
-        if not self.open:
-            return Member(seed, "diverged", self._diverged_at, self._curve, {}, best, None)
+        if self.error is not None:
+            return Member(seed, "diverged", self.error.step, self._curve, {}, best, None)
         final, samples = {}, None
         if self._evaluator is not None:
             variables = self._members.game.averaged(state)
             final = self._full(variables)
             n = SAMPLES if len(self._members.source.shape) == 1 else 64
-            samples = self._sampler.by_seed(variables, range(n))
+            samples = self._members.sampler.by_seed(variables, range(n))
         return Member(seed, "finished", None, self._curve, final, best, samples)

@@ -11,8 +11,8 @@ from jaxgan.config.config import Config
 from jaxgan.config.fields import differences
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
-from jaxgan.train.loop import train_in
 from jaxgan.train.members import set_up
+from jaxgan.train.run import train_in
 
 
 def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:

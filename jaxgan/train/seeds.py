@@ -17,9 +17,9 @@ from jaxgan.report.seeds import summary_lines, write_summary
 from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, create, new_folder
 from jaxgan.runs.seeds import RECORD, is_alive, member_folder, summarise
-from jaxgan.train.loop import train_in, write_reals
 from jaxgan.train.members import Members
 from jaxgan.train.resume import saved_steps
+from jaxgan.train.run import train_in, write_reals
 from jaxgan.train.sinks import Sink
 from jaxgan.train.stops import Diverged
 

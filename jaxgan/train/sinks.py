@@ -39,38 +39,26 @@ class Sink:
         """Nothing more will come: the run is "finished", "stopped", "diverged" or "failed"."""
 
 
-class MetricsFile(Sink):
-    """metrics.jsonl: a line for each record."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        """Writes nothing yet."""
-        self._path = folder.metrics
-
-    def record(self, record: Mapping[str, Any]) -> None:
-        """Appends a line."""
-        with self._path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
-
-
-class Samples(Sink):
-    """The folder of grids: a file for each picture."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        """Writes nothing yet."""
-        self._folder = folder.samples
-
-    def picture(self, step: int, png: bytes) -> None:
-        """Writes step-STEP.png."""
-        write_atomically(self._folder / f"step-{step:07d}.png", png)
-
-
-class Report(Sink):
-    """report.html, which is made of the other files at the end."""
+class Files(Sink):
+    """The files of a run's folder: metrics.jsonl, pictures, scores.json, and the report, made of them at the end."""
 
     def __init__(self, folder: RunFolder) -> None:
         """Writes nothing yet."""
         self._folder = folder
 
+    def record(self, record: Mapping[str, Any]) -> None:
+        """Appends a line to metrics.jsonl."""
+        with self._folder.metrics.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def picture(self, step: int, png: bytes) -> None:
+        """Writes samples/step-STEP.png."""
+        write_atomically(self._folder.samples / f"step-{step:07d}.png", png)
+
+    def scores(self, scores: Mapping[str, Any]) -> None:
+        """Writes scores.json."""
+        self._folder.write("scores.json", scores)
+
     def close(self, status: str, error: str | None) -> None:
-        """Writes the report."""
+        """Writes report.html."""
         write_report(self._folder)

@@ -25,9 +25,9 @@ from jaxgan.report.run import write_report
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.seeds import member_folder
 from jaxgan.train.keeper import RunKeeper
-from jaxgan.train.loop import train
 from jaxgan.train.members import set_up
 from jaxgan.train.resume import resume
+from jaxgan.train.run import train
 from jaxgan.train.seeds import train_seeds
 from jaxgan.train.stops import Stopped
 
@@ -82,9 +82,9 @@ def lean(monkeypatch):
     )
     monkeypatch.setattr("jaxgan.train.keeper.grid_of", lambda *args: PNG)
     make = lambda source, features=None: make_evaluator(source) if source.name == "ring" else MeanImage()
-    monkeypatch.setattr("jaxgan.train.loop.make_evaluator", make)
+    monkeypatch.setattr("jaxgan.train.run.make_evaluator", make)
     monkeypatch.setattr("jaxgan.runs.evaluation.score", lambda *args: {"scores": {}})
-    monkeypatch.setattr("jaxgan.train.loop.reals_of", lambda *args: PNG)
+    monkeypatch.setattr("jaxgan.train.run.reals_of", lambda *args: PNG)
     monkeypatch.setattr("jaxgan.train.sinks.write_report", lambda folder: None)
 
 
@@ -214,10 +214,11 @@ def test_a_generator_that_hardly_moves_starves_also_when_resumed(tmp_path, monke
     assert "health: generator starves: " in capsys.readouterr().out
     keep = RunKeeper.keep
 
-    def stopping(self, state, record, due, pace):
-        keep(self, state, record, due, pace)
+    def stopping(self, state, record, due, seconds):
+        record = keep(self, state, record, due, seconds)
         if record["step"] == 650:
             raise Stopped(2, 650, self.folder)
+        return record
 
     with monkeypatch.context() as patch:
         patch.setattr(RunKeeper, "keep", stopping)

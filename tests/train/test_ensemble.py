@@ -19,9 +19,9 @@ from jaxgan.models import MLPConfig
 from jaxgan.runs import evaluation
 from jaxgan.train import members as module
 from jaxgan.train import recorder
-from jaxgan.train.loop import train
 from jaxgan.train.members import Members, set_up
 from jaxgan.train.recorder import run_members
+from jaxgan.train.run import train
 
 LAST_SEED = 2**32 - 1
 STEPS = 6

@@ -22,8 +22,8 @@ from jaxgan.runs.checkpoint import Checkpoints, SaveError
 from jaxgan.runs.evaluation import evaluate_run
 from jaxgan.runs.folder import RunFolder
 from jaxgan.train.keeper import RunKeeper
-from jaxgan.train.loop import train
 from jaxgan.train.members import Members
+from jaxgan.train.run import train
 from jaxgan.train.seeds import resume_seeds, train_seeds
 from jaxgan.train.stops import Stopped
 
@@ -155,8 +155,8 @@ def interrupt_at(monkeypatch, step, seed=2):
     """SIGINT, once, while the records of `step` are made."""
     keep, sent = RunKeeper.keep, []
 
-    def interrupting(self, state, record, due, pace):
-        kept = keep(self, state, record, due, pace)
+    def interrupting(self, state, record, due, seconds):
+        kept = keep(self, state, record, due, seconds)
         if record["step"] == step and self.members.seeds[self.k] == seed and not sent:
             sent.append(step)
             os.kill(os.getpid(), signal.SIGINT)

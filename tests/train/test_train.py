@@ -24,10 +24,10 @@ from jaxgan.runs.checkpoint import SaveError
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.opened import load
 from jaxgan.train.clock import grid_steps, steps_per_dispatch
-from jaxgan.train.loop import train
 from jaxgan.train.members import Members, set_up
 from jaxgan.train.progress import Progress
 from jaxgan.train.resume import resume
+from jaxgan.train.run import train
 from jaxgan.train.stops import Diverged, Stopped
 
 
