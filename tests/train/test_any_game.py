@@ -1,10 +1,12 @@
 """Games that are no GAN of two players: what cannot be sampled or judged is trained, saved and resumed all the same."""
 
 import dataclasses
+import re
 import shutil
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 from helpers import arrays, same_arrays, small
@@ -47,7 +49,7 @@ def ring(tmp_path, **changes):
 def test_a_game_without_an_output_is_trained_and_resumed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Config, "build", autoencoder)
     folder = train(ring(tmp_path))
-    assert "  Encode 0." in capsys.readouterr().out.replace("1.", "0.")
+    assert re.search(r"images/s  Decode \d\.\d{3}  Encode \d\.\d{3}", capsys.readouterr().out)
     records = folder.records()
     assert [record["step"] for record in records] == [10, 20, 30, 40]
     assert records[-1]["decode/loss"] < 0.5 * records[0]["decode/loss"]
@@ -66,8 +68,9 @@ def test_a_game_without_an_output_is_trained_and_resumed(tmp_path, monkeypatch, 
 
 def test_a_game_without_an_output_on_four_devices_and_over_seeds(tmp_path, monkeypatch):
     monkeypatch.setattr(Config, "build", autoencoder)
-    one, four = (train(ring(tmp_path / str(n), compute=ComputeConfig(n))).records()[-1] for n in (1, 4))
-    assert four["encode/loss"] == pytest.approx(one["encode/loss"], rel=1e-4)
+    losses = lambda folder: [record["encode/loss"] for record in folder.records()]
+    one, four = (losses(train(ring(tmp_path / str(n), compute=ComputeConfig(n)))) for n in (1, 4))
+    assert four == pytest.approx(one, rel=1e-4)
     folder = train_seeds(ring(tmp_path / "seeds"), 2)
     summary = folder.read("summary.json")
     assert (summary["scores"], summary["diverged"]) == ({}, [])
@@ -75,7 +78,7 @@ def test_a_game_without_an_output_on_four_devices_and_over_seeds(tmp_path, monke
     assert resume_seeds(folder).read("seeds.json")["status"] == "finished"
     members = run_members(ring(tmp_path), [0, 1])
     assert [(m.status, m.final, m.best, m.samples) for m in members] == [("finished", {}, None, None)] * 2
-    assert members[0].curve[-1]["encode/loss"] == pytest.approx(one["encode/loss"], rel=0.5)
+    assert members[0].curve[-1]["encode/loss"] == pytest.approx(np.mean(one[-2:]), rel=1e-3)
 
 
 def test_a_game_without_a_critic_has_no_monitors_of_one(tmp_path, monkeypatch):

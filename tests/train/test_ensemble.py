@@ -278,7 +278,7 @@ def test_the_best_is_kept_and_not_what_became_of_it(tmp_path, monkeypatch):
         def __call__(self, generate, n):
             scores = dict(self._real(generate, n).scores)
             seen.append(scores[self.main].value)
-            scores[self.main] = scores[self.main]._replace(value=next(falling, seen[-1]))
+            scores[self.main] = dataclasses.replace(scores[self.main], value=next(falling, seen[-1]))
             return Evaluation(scores)
 
     monkeypatch.setattr(recorder, "make_evaluator", Scripted)
