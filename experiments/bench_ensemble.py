@@ -45,8 +45,7 @@ from jaxgan.common.files import write_atomically
 from jaxgan.config import ComputeConfig, Config, get_preset, with_fields
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.environment import environment
-from jaxgan.train.members import Ensemble
-from jaxgan.train.setup import set_up
+from jaxgan.train.members import Members, set_up
 
 
 def toy(width: int, depth: int, batch_size: int) -> Config:
@@ -100,13 +99,13 @@ Turn = Callable[[], None]
 
 def one_after_the_other(config: Config, members: int, steps: int) -> Turn:
     """A function that takes each of the members through its steps with the program of a single run."""
-    setup = set_up(dataclasses.replace(config, compute=ComputeConfig(devices=1)))
-    states, inputs = [setup.init() for _ in range(members)], setup.pipeline.inputs(0)
+    one = set_up(dataclasses.replace(config, compute=ComputeConfig(devices=1)))
+    states, inputs = [one.init() for _ in range(members)], one.inputs(0)
 
     def turn() -> None:
         for k in range(members):
-            for _ in range(max(1, steps // setup.steps_per_dispatch)):
-                states[k], metrics = setup.program(states[k], next(inputs))
+            for _ in range(max(1, steps // one.repeat)):
+                states[k], metrics = one.advance(states[k], inputs)
             jax.block_until_ready((states[k], metrics))
 
     return turn
@@ -115,7 +114,7 @@ def one_after_the_other(config: Config, members: int, steps: int) -> Turn:
 def side_by_side(config: Config, members: int, steps: int, devices: int) -> tuple[str, Turn]:
     """How the members are trained, and a function that takes all through their steps."""
     how = "loop" if config.model.convolutional else "vmap"
-    group = Ensemble(config, range(members), how=how, devices=devices)
+    group = Members(config, range(members), how=how, devices=devices)
     states, inputs = group.init(), group.inputs(0)
 
     def turn() -> None:

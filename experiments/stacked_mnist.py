@@ -50,8 +50,8 @@ from jaxgan.report import pictures
 from jaxgan.report.scores import format_number
 from jaxgan.runs.environment import environment, start
 from jaxgan.runs.folder import RunFolder
-from jaxgan.train.loop import train
 from jaxgan.train.resume import resume
+from jaxgan.train.run import train
 from jaxgan.train.stops import Diverged, Stopped
 
 RESULTS = pathlib.Path(__file__).parent / "results"

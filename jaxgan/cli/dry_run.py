@@ -10,8 +10,7 @@ import numpy as np
 
 from jaxgan.config.config import Config
 from jaxgan.config.fields import to_json
-from jaxgan.train.program import compile_program
-from jaxgan.train.setup import set_up
+from jaxgan.train.members import set_up
 
 
 def dry_run(config: Config) -> None:
@@ -20,21 +19,16 @@ def dry_run(config: Config) -> None:
     Raises:
       InputError: for whatever would keep the run from starting.
     """
-    setup = set_up(config)
-    state = jax.eval_shape(setup.init)
-    inputs = next(setup.pipeline.inputs(0))
+    members = set_up(config)
+    state, data, mesh = members.like(), members.data, members.mesh
     print(json.dumps(to_json(config), indent=1))
-    print(
-        f"data           {setup.data['name']}: {setup.data['n'] or 'sampled'} of {tuple(setup.data['shape'])}"
-    )
+    print(f"data           {data['name']}: {data['n'] or 'sampled'} of {tuple(data['shape'])}")
     for name, player in state.players.items():
         print(f"{name:14} {_count(player.params):,} parameters")
     print(f"state          {_mebibytes(state):.1f} MiB (parameters, optimisers, average)")
-    print(f"data on device {_mebibytes(inputs):.1f} MiB")
-    devices = setup.mesh.size if setup.mesh else 1
-    print(f"dispatch       {setup.steps_per_dispatch} step(s) a program, on {devices} device(s)")
-    one = compile_program(setup.gan, setup.pipeline, setup.mesh, "jit", 1)
-    compiled = one.lower(state, inputs).compile()
+    print(f"data on device {_mebibytes(next(members.inputs(0)[0])):.1f} MiB")
+    print(f"dispatch       {members.repeat} step(s) a program, on {mesh.size if mesh else 1} device(s)")
+    compiled = members.lowered().compile()
     memory = compiled.memory_analysis()
     if memory is not None:
         peak = memory.temp_size_in_bytes + memory.argument_size_in_bytes

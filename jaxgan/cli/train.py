@@ -31,7 +31,7 @@ class _Train:
 def train(args: list[str]) -> None:
     """Trains a preset, changed by flags, in a new folder."""
     from jaxgan.cli.dry_run import dry_run
-    from jaxgan.train.loop import train as run
+    from jaxgan.train.run import train as run
 
     name = args[0] if args and not args[0].startswith("-") else DEFAULT_PRESET
     rest = args[1:] if args and not args[0].startswith("-") else args

@@ -111,7 +111,7 @@ class Monitors:
     The discriminator judges whole batches of the size it trains on, with the statistics, noise and packs
     of its training, and the current generator's fakes; variety is that of the averaged generator.
     What has no meaning is left out: signs for losses without a threshold, overfitting without held-out
-    examples, and both for losses of features.
+    examples, and both for losses of features and for games without a critic.
     """
 
     def __init__(self, game: Game, source: Source, sampler: Sampler, n: int, batch_size: int) -> None:
@@ -125,16 +125,15 @@ class Monitors:
           batch_size: examples of one discriminator update.
         """
         self._game, self._source, self._sampler = game, source, sampler
-        assert game.critic is not None
-        self._critic = game.critic
         assert game.output is not None
-        self._output = game.output
+        self._output, critic = game.output, game.critic
         self._asked = n
         self._n = min(n, len(source)) if isinstance(source, Images) else n
-        self._batch = min(batch_size, self._n) // game.critic.multiple * game.critic.multiple
+        multiple = 1 if critic is None else critic.multiple
+        self._batch = min(batch_size, self._n) // multiple * multiple
         self._features = features_for(source) if isinstance(source, Images) else None
-        self._judges = self._batch > 0 and not game.critic.loss.of_features
-        sign = real_sign(game.critic.loss) if self._judges else None
+        self._judges = critic is not None and self._batch > 0 and not critic.loss.of_features
+        sign = real_sign(critic.loss) if critic is not None and self._judges else None
         self._sign = None if sign is None else jax.jit(sign)
         self._judge = jax.jit(lambda *args: self._logits(*args)[0])
         self._judge_fakes = jax.jit(lambda *args: self._logits(*args)[1])
@@ -185,7 +184,8 @@ class Monitors:
             batch["label"] = label
         nobody = Turn("health", (), lambda view: jnp.zeros(()))
         deal = Deal(batch, jax.random.fold_in(jax.random.key(_SEED), part))
-        real, fake = self._critic.logits(View(self._game, nobody, state, {}, deal))
+        assert self._game.critic is not None
+        real, fake = self._game.critic.logits(View(self._game, nobody, state, {}, deal))
         return at_least_float32(real), at_least_float32(fake)
 
     # --- variety ---

@@ -219,7 +219,7 @@ class _Starves:
             self._score = score
         if "d/accuracy" in record:
             self._last = record
-            self._first.add(record["g/grad_norm"])
+            self._first.add(record.get("g/grad_norm", 0.0))
             self._stands.add(record["step"], record["d/accuracy"] >= MIN_WINS and not self._improved)
 
     def seen(self) -> _Seen:
@@ -227,7 +227,7 @@ class _Starves:
             return None
         evidence = f"the discriminator is right on {self._last['d/accuracy']:.1%} of reals and fakes"
         if self._first.median > 0:
-            ratio = self._last["g/grad_norm"] / self._first.median
+            ratio = self._last.get("g/grad_norm", 0.0) / self._first.median
             evidence += f"; the generator's gradient is {ratio:.2g} times as long as at the start"
         if self._score is not None:
             evidence += f"; its score does not improve ({_short(self._score)})"

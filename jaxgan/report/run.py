@@ -189,10 +189,10 @@ def _film(folder: RunFolder) -> str:
     )
 
 
-_PANELS = {
-    "losses": ("d/loss", "g/loss"),
+_PANELS = {  # names of metrics, or how they end
+    "losses": ("/loss",),
     "logits": ("d/real_logits", "d/fake_logits"),
-    "gradient norms": ("d/grad_norm", "g/grad_norm"),
+    "gradient norms": ("/grad_norm",),
     "discriminator accuracy": ("d/accuracy",),
     "images a second": ("images_per_second",),
     "discriminator on fixed sets": ("health/real_sign", "health/overfitting"),
@@ -206,9 +206,13 @@ def _curves(records: list[dict[str, Any]]) -> str:
         pairs = [(r["step"], r[name]) for r in records if r.get(name) is not None]
         return ([p[0] for p in pairs], [p[1] for p in pairs]) if pairs else None
 
-    shown = {name for names in _PANELS.values() for name in names} | {"d/adversarial"}
-    penalties = sorted({name for r in records for name in r if name.startswith("d/")} - shown)
-    panels = {**_PANELS, "penalties": tuple(penalties)}
+    known = list(dict.fromkeys(name for record in records for name in record))
+    panels = {
+        title: [n for n in known if any(n == p or (p.startswith("/") and n.endswith(p)) for p in patterns)]
+        for title, patterns in _PANELS.items()
+    }
+    shown = {"d/adversarial", "g/adversarial", *(name for names in panels.values() for name in names)}
+    panels["terms of the losses"] = [name for name in known if "/" in name and name not in shown]
     found = {title: {n: xy for n in names if (xy := line(n))} for title, names in panels.items()}
     if score := line("score"):
         found = {"score on the way": {"score": score}, **found}

@@ -1,4 +1,4 @@
-"""Checkpoints by Orbax: saved in the background, the newest two and the best kept, the newest good one restored."""
+"""Checkpoints by Orbax: saved in the background, the newest two and the best kept."""
 
 from __future__ import annotations
 
@@ -149,29 +149,12 @@ class Checkpoints:
             _collect_quietly()
             raise InputError(f"checkpoint {step} in {str(self._folder)!r} cannot be read ({reason})")
 
-    def restore_newest(self, like: GameState) -> tuple[GameState, dict[str, Any], list[int]]:
-        """The state and the meta dict of the newest checkpoint that can be read.
-
-        Newer ones that cannot are moved to `checkpoints-broken`, once an older one has been read.
-
-        Returns:
-          The state, its meta dict, and the steps that were set aside.
-
-        Raises:
-          InputError: if there is none that can be read.
-        """
-        broken: list[int] = []
-        for step in reversed(self.steps()):
-            try:
-                state, meta = self.restore(step, like), self.meta(step)
-            except InputError:
-                broken.append(step)
-                continue
-            for bad in broken:
-                self.set_aside(bad)
-            return state, meta, broken
-        found = f"none of {sorted(broken)} can be read" if broken else "there is none"
-        raise InputError(f"no checkpoint to go on from in {str(self._folder)!r}: {found}")
+    def read(self, step: int, like: GameState) -> tuple[GameState, dict[str, Any]] | None:
+        """The state of a checkpoint, as of `restore`, and its meta dict; None if one of them cannot be read."""
+        try:
+            return self.restore(step, like), self.meta(step)
+        except InputError:
+            return None
 
     def forget_after(self, step: int) -> None:
         """Deletes the checkpoints after `step`, which will be made again."""

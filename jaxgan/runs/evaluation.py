@@ -289,7 +289,7 @@ def record_evaluation(folder: RunFolder, scores: dict[str, Any]) -> None:
 
 def checkpoint_steps(path: pathlib.Path) -> list[int]:
     """The steps of all checkpoints of a run. Raises InputError if there are none."""
-    RunFolder(path).read("run.json")
+    RunFolder(path).facts()
     checkpoints = Checkpoints(path, read_only=True)
     try:
         steps = checkpoints.steps()

@@ -15,6 +15,7 @@ from jaxgan.config.config import Config
 from jaxgan.config.fields import from_json, to_json, with_fields
 
 LOSS_FILE = "loss.py"  # copy of a loss of the user's own
+LAYOUT = 2  # of the checkpoints: they keep a `GameState`
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,17 @@ class RunFolder:
             ) from error
         except (OSError, ValueError) as error:
             raise InputError(f"run: cannot read {str(path)!r}: {error}") from error
+
+    def facts(self) -> dict[str, Any]:
+        """run.json of a run whose checkpoints this version can read. Raises InputError for any other."""
+        facts = self.read("run.json")
+        if facts.get("layout", 1) != LAYOUT:
+            age = "an older" if facts.get("layout", 1) < LAYOUT else "a newer"
+            raise InputError(
+                f"run: {str(self.path)!r} was made by {age} version of jaxgan, and cannot be continued, sampled or "
+                "scored by this one"
+            )
+        return facts
 
     def write(self, name: str, value: Any) -> None:
         """Writes a JSON file of the folder, whole or not at all."""
@@ -136,7 +148,6 @@ def create(
     if is_file(config.loss):
         write_atomically(folder.path / LOSS_FILE, split(config.loss)[0].read_bytes())
     folder.write("config.json", to_json(config))
-    folder.write(
-        "run.json", {"status": "running", "command": command, "data": data, "environment": environment}
-    )
+    facts = {"status": "running", "command": command, "data": data, "environment": environment}
+    folder.write("run.json", {**facts, "layout": LAYOUT})
     return folder

@@ -15,7 +15,7 @@ from jaxgan.data.source import batch_like
 from jaxgan.games.game import Game, init
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder
-from jaxgan.runs.sampling import Sampler
+from jaxgan.runs.sampling import sampler_of
 
 
 class Run:
@@ -26,7 +26,7 @@ class Run:
       config: its configuration.
       step: of the checkpoint that was read.
       variables: of the averaged generator.
-      gan: its static half.
+      game: its static half.
       sampler: generates from `variables`.
     """
 
@@ -37,15 +37,12 @@ class Run:
           InputError: if there is no such run or checkpoint.
         """
         self.folder = folder
+        self.data = folder.facts()["data"]
         self.config = folder.config()
-        self.data = folder.read("run.json")["data"]
-        self.gan = self.config.build(tuple(self.data["shape"]), self.data["n_classes"])
-        points = len(self.data["shape"]) == 1
-        self.sampler = Sampler(
-            self.gan, self.data["n_classes"] if self.config.model.conditional else 0, points
-        )
-        state, self.step = _restore(folder, self.gan, self.data, checkpoint)
-        self.variables = self.gan.averaged(state)
+        self.game = self.config.build(tuple(self.data["shape"]), self.data["n_classes"])
+        self.sampler = sampler_of(self.game, self.config, self.data)
+        state, self.step = _restore(folder, self.game, self.data, checkpoint)
+        self.variables = self.game.averaged(state)
 
     def sample(
         self,
@@ -86,8 +83,8 @@ def load(path: str | os.PathLike[str], checkpoint: str | int = "last") -> Run:
     return Run(RunFolder(pathlib.Path(path)), checkpoint)
 
 
-def _restore(folder: RunFolder, gan: Game, data: Mapping[str, Any], which: str | int) -> tuple[Any, int]:
-    like = abstract(jax.eval_shape(lambda: init(gan, jax.random.key(0), batch_like(data))))
+def _restore(folder: RunFolder, game: Game, data: Mapping[str, Any], which: str | int) -> tuple[Any, int]:
+    like = abstract(jax.eval_shape(lambda: init(game, jax.random.key(0), batch_like(data))))
     checkpoints = Checkpoints(folder.path, read_only=True)
     try:
         steps = checkpoints.steps()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,6 +12,7 @@ from jax.sharding import NamedSharding
 
 from jaxgan.common.devices import batch_sharded
 from jaxgan.common.errors import InputError
+from jaxgan.config.config import Config
 from jaxgan.data import to_uint8
 from jaxgan.games.game import Game
 
@@ -30,7 +31,8 @@ class Sampler:
           points: whether examples are points (float32) and not images (uint8).
         """
         self.n_classes = n_classes
-        assert game.output is not None
+        if game.output is None:
+            raise InputError("game: expected one with an output to be sampled, got one without")
         module, latent = game.players[game.output.player].module, game.output.latent
 
         def generate(variables: Any, z: jax.Array, labels: jax.Array | None) -> jax.Array:
@@ -98,6 +100,15 @@ class Sampler:
         if isinstance(sharding, NamedSharding) and len(seeds) % sharding.mesh.size == 0:
             rows, labels = jax.device_put((rows, labels), batch_sharded(sharding.mesh))  # pyright: ignore
         return self._generate(variables, self._latents(self._keys(rows)), labels)
+
+
+def sampler_of(game: Game, config: Config, data: Mapping[str, Any]) -> Sampler:
+    """The sampler of a run: of its game, its configuration and what run.json says of its data.
+
+    Raises:
+      InputError: if the game has no output.
+    """
+    return Sampler(game, data["n_classes"] if config.model.conditional else 0, len(data["shape"]) == 1)
 
 
 class Stream:

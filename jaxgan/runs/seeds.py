@@ -35,8 +35,9 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
         "interval": "mean over the seeds that did not diverge, 95 % percentile bootstrap",
         "scores": {},
     }
-    first = next(iter(scores.values()))
-    for name, protocol in first["final"]["scores"].items():
+    first = next(iter(scores.values()), None)
+    summary["main"] = None if first is None else first["main"]
+    for name, protocol in first["final"]["scores"].items() if first is not None else ():
         entry: dict[str, Any] = {key: value for key, value in protocol.items() if key != "value"}
         for which in ("final", "best"):
             values = [s[which]["scores"][name]["value"] for s in scores.values() if s.get(which)]
@@ -45,5 +46,4 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
             if values:
                 entry[which] = bootstrap_mean(values)._asdict() | {"values": values, "of": len(members)}
         summary["scores"][name] = entry
-    summary["main"] = first["main"]
     return summary

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
+from jaxgan.data import Pipeline
 
 _FIRST_GRID = 16
 
@@ -54,6 +58,37 @@ def grid_steps(config: Config, repeat: int) -> set[int]:
         steps.add(step)
         step *= 2
     return steps
+
+
+def steps_per_dispatch(config: Config, pipeline: Pipeline, backend: str, starts: Sequence[int] = ()) -> int:
+    """How many steps one program makes: a divisor of every interval and start, so that each ends with one.
+
+    Raises:
+      InputError: if the configuration asks for a number that cannot be.
+    """
+    intervals = (
+        config.steps,
+        config.log_every,
+        config.sample_every,
+        config.checkpoint_every,
+        config.evaluate_every,
+    )
+    common = math.gcd(*intervals)
+    asked = config.compute.steps_per_dispatch
+    if pipeline.streams or config.compute.how == "pmap":
+        if asked not in (None, 1):
+            raise InputError(
+                f"compute.steps_per_dispatch: expected 1 with pmap or streamed data, got {asked}"
+            )
+        return 1
+    if asked is not None:
+        if common % asked:
+            raise InputError(
+                f"compute.steps_per_dispatch: expected a divisor of all intervals and of steps ({common}), got {asked}"
+            )
+        return math.gcd(asked, *starts)
+    most = 1 if backend == "cpu" and config.model.convolutional else 16
+    return max(k for k in range(1, most + 1) if math.gcd(common, *starts) % k == 0)
 
 
 @dataclass

@@ -1,9 +1,10 @@
-"""Many members in one program: the same pure step, over seeds and over scalar hyper-parameters.
+"""The members of a training, one or many: the same pure step over seeds and over scalar hyper-parameters.
 
 A member is what `jaxgan train --seed K` computes, to rounding: its weights, data order and noise
 come from its own seed. Members never exchange anything. Where one program for all pays
 (accelerators, fully connected networks) the step is mapped over them by `vmap`, and on several
-devices each takes its share of the members; elsewhere one compiled step goes round them in a loop.
+devices each takes its share of the members; elsewhere one compiled step goes round them in a loop,
+and on several devices each takes its share of every batch.
 """
 
 from __future__ import annotations
@@ -23,22 +24,50 @@ from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.config.data import open_data
 from jaxgan.config.fields import with_fields
-from jaxgan.data import Source, make_pipeline
+from jaxgan.data import Pipeline, Source, make_pipeline
 from jaxgan.data.source import batch_like, describe
+from jaxgan.games.compile import compile_step
 from jaxgan.games.game import Game, GameState, Metrics, init
 from jaxgan.games.step import make_step
-from jaxgan.runs.sampling import Sampler
-from jaxgan.train.program import steps_per_dispatch
+from jaxgan.runs.checkpoint import abstract
+from jaxgan.runs.sampling import sampler_of
+from jaxgan.train.clock import steps_per_dispatch
 
 HOW = ("auto", "vmap", "loop")
 _WIDEST_MAPPED = 64  # on a CPU: measured by experiments/bench_ensemble.py
 
 
-class Ensemble:
+def set_up(config: Config, *, starts: Sequence[int] = ()) -> Members:
+    """One member, of the configuration's own seed, on its devices: they share every batch.
+
+    Args:
+      config: what to do.
+      starts: steps at which training may begin, besides 0: those of the checkpoints.
+
+    Raises:
+      InputError: for anything in the configuration or the data that cannot be.
+    """
+    config.check()
+    devices = len(choose_devices(config.compute.devices))
+    return Members(config, [config.seed], how="loop", devices=devices, starts=starts)
+
+
+class Members:
     """Members that differ in their seed and in scalar hyper-parameters, trained side by side.
 
     The states of all members are one value: a stacked `GameState` under "vmap", a list of them under
     "loop"; `member` and `joined` go between it and single states.
+
+    Attributes:
+      config: of all members.
+      seeds: one for each member.
+      source: the data.
+      data: what run.json says of them.
+      game: the first member's, which says of all what is sampled and scored.
+      how: "vmap" or "loop".
+      repeat: how many steps one dispatch makes.
+      mesh: devices that share the members ("vmap") or every batch ("loop"); None: one device does all.
+      sampler: of what the game makes; None if it makes nothing to look at.
     """
 
     def __init__(
@@ -64,7 +93,7 @@ class Ensemble:
             to 1e-4 of itself.
           how: "vmap", "loop", or "auto": a loop on a CPU but for small fully connected networks, as
             XLA's mapped convolutions and batched products are slower there than single ones.
-          devices: how many to use, for "vmap"; None: as many local ones as divide the members.
+          devices: how many to use; None: for "vmap" as many local ones as divide the members, for "loop" one.
           source: data that is open already.
           starts: steps at which training may begin, besides 0.
 
@@ -78,34 +107,26 @@ class Ensemble:
         self._check_members()
         self.source = open_data(config) if source is None else source
         self.data = describe(self.source)
-        self.gan = self._build_all()
-        if how not in HOW:
-            raise InputError(f"how: expected one of {', '.join(HOW)}, got {how!r}")
-        self._pipelines = [self._pipeline(seed) for seed in self.seeds[:1]]
-        streams = self._pipelines[0].streams
-        if how == "auto":
-            how = "loop" if streams or _slow_to_map(config) else "vmap"
-        if streams:
-            if how == "vmap":
-                raise InputError("how: expected 'loop' for data that is streamed, got 'vmap'")
-            self._pipelines += [self._pipeline(seed) for seed in self.seeds[1:]]
-        self.how = how
+        self.game = self._build_all()
+        self.how, self.mesh, self._pipelines = self._placed(how, devices)
         self.repeat = steps_per_dispatch(config, self._pipelines[0], jax.default_backend(), starts)
-        self.mesh = self._mesh(devices) if how == "vmap" else None
-        self.sampler = Sampler(
-            self.gan, self.source.n_classes if config.model.conditional else 0, len(self.source.shape) == 1
-        )
-        self._init = jax.jit(lambda key: init(self.gan, key, batch_like(self.data)))
+        self.sampler: Any = None if self.game.output is None else sampler_of(self.game, config, self.data)
+        placement = self._placement
+        self._init = jax.jit(lambda key: init(self.game, key, batch_like(self.data)), out_shardings=placement)
         self._stack = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees))
+        self._chain = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees))
         self._take = jax.jit(lambda states, k: jax.tree.map(lambda x: x[k], states))
-        self._program = self._compiled()
-        own = {name: np.asarray(values, np.float32) for name, values in self.hyper.items()}
-        self._own: Any = (np.asarray(self.seeds, np.uint32), own)  # placed once: nothing moves in `advance`
-        if how == "vmap":
-            self._own = jax.device_put(self._own, None if self.mesh is None else batch_sharded(self.mesh))
+        mapped = self.how == "loop" and self._wants_pmap
+        self._program = self._pmapped() if mapped else self._compiled(self.repeat)
+        hypers = {name: np.asarray(values, np.float32) for name, values in self.hyper.items()}
+        own: Any = (np.asarray(self.seeds, np.uint32), hypers)  # placed once: nothing moves in `advance`
+        if self.how == "vmap":
+            self._own = jax.device_put(own, None if self.mesh is None else batch_sharded(self.mesh))
         else:
-            rows = [jax.tree.map(lambda x, k=k: x[k], self._own) for k in range(len(self.seeds))]
-            self._own = [jax.device_put(row) for row in rows]
+            rows = [jax.tree.map(lambda x, k=k: x[k], own) for k in range(len(self.seeds))]
+            self._own = [jax.device_put(row, placement) for row in rows]
+
+    # --- what is checked and built ---
 
     def _check_members(self) -> None:
         if not self.seeds:
@@ -133,7 +154,7 @@ class Ensemble:
     def _build_all(self) -> Game:
         """The first member's; raises InputError if another's cannot be, or not with its numbers as inputs."""
         values = {name: list(map(float, values)) for name, values in self.hyper.items()}
-        gans = [
+        games = [
             self._build({name: own[k] for name, own in values.items()})
             for k in range(len(self.seeds) if values else 1)
         ]
@@ -141,7 +162,7 @@ class Ensemble:
             traced = {name: jax.ShapeDtypeStruct((), jnp.float32) for name in values}
             with self._as_input_error():
                 jax.eval_shape(lambda hyper: self._build(hyper) and None, traced)
-        return gans[0]
+        return games[0]
 
     def _build(self, values: Mapping[str, Any]) -> Game:
         return with_fields(self.config, **values).build(self.source.shape, self.source.n_classes)
@@ -156,7 +177,49 @@ class Ensemble:
                 f"hyper: one of these decides what is computed, and is no input: {names}"
             ) from error
 
-    def _pipeline(self, seed: Any) -> Any:
+    # --- devices, data and the program ---
+
+    def _placed(self, how: str, devices: int | None) -> tuple[str, Any, list[Pipeline]]:
+        """How the members are trained, on which mesh, and the pipelines: one, or one a member where data stream."""
+        if how not in HOW:
+            raise InputError(f"how: expected one of {', '.join(HOW)}, got {how!r}")
+        if devices is not None and devices < 1:
+            raise InputError(f"devices: expected at least 1, got {devices}")
+        if how == "auto" and _slow_to_map(self.config):
+            how = "loop"
+        mesh = self._shared_batch(devices) if how == "loop" else None
+        pipelines = [self._pipeline(self.seeds[0], mesh)]
+        if pipelines[0].streams:
+            if how == "vmap":
+                raise InputError("how: expected 'loop' for data that is streamed, got 'vmap'")
+            how, mesh = "loop", self._shared_batch(devices)
+            pipelines = [self._pipeline(seed, mesh) for seed in self.seeds]
+        if how == "loop":
+            return how, mesh, pipelines
+        return "vmap", self._shared_members(devices), pipelines
+
+    def _shared_batch(self, devices: int | None) -> Any:
+        chosen = choose_devices(1 if devices is None else devices)
+        return make_mesh(chosen) if len(chosen) > 1 or self._wants_pmap else None
+
+    def _shared_members(self, devices: int | None) -> Any:
+        local = choose_devices(devices)
+        n = max(k for k in range(1, len(local) + 1) if len(self.seeds) % k == 0)
+        if devices is not None and n != devices:
+            raise InputError(f"devices: expected a divisor of {len(self.seeds)} members, got {devices}")
+        return make_mesh(local[:n]) if n > 1 else None
+
+    @property
+    def _wants_pmap(self) -> bool:
+        """Of a member by itself; several go round one program of jit."""
+        return self.config.compute.how == "pmap" and len(self.seeds) == 1 and not self.hyper
+
+    @property
+    def _placement(self) -> Any:
+        """Of a single member's state: None on one device."""
+        return replicated(self.mesh) if self.how == "loop" and self.mesh is not None else None
+
+    def _pipeline(self, seed: Any, mesh: Any) -> Pipeline:
         config = self.config
         return make_pipeline(
             self.source,
@@ -165,52 +228,64 @@ class Ensemble:
             seed=seed,
             flip=config.data.flip,
             placement=config.data.placement,
+            mesh=mesh,
         )
 
-    def _mesh(self, devices: int | None) -> Any:
-        if devices is not None and devices < 1:
-            raise InputError(f"devices: expected at least 1, got {devices}")
-        local = choose_devices(devices)
-        n = max(k for k in range(1, len(local) + 1) if len(self.seeds) % k == 0)
-        if devices is not None and n != devices:
-            raise InputError(f"devices: expected a divisor of {len(self.seeds)} members, got {devices}")
-        return make_mesh(local[:n]) if n > 1 else None
+    def _dispatch(self, repeat: int) -> Callable[..., tuple[GameState, Metrics]]:
+        """(state, inputs, seed, hyper) -> (state, metrics [repeat]): data and steps of one member."""
 
-    def _one(self, state: GameState, inputs: Any, seed: jax.Array, hyper: Mapping[str, jax.Array]) -> Any:
-        """One dispatch of one member."""
-        step, pipeline, own = make_step(self._build(hyper)), self._pipelines[0], seed
-        if pipeline.streams:  # batches come in the member's own order; flips need its seed here
-            pipeline, own = self._pipeline(seed), None
+        def dispatch(state: GameState, inputs: Any, seed: jax.Array, hyper: Mapping[str, jax.Array]) -> Any:
+            step, pipeline, own = make_step(self._build(hyper)), self._pipelines[0], seed
+            if pipeline.streams:  # batches come in the member's own order; flips need its seed here
+                pipeline, own = self._pipeline(seed, self.mesh), None
 
-        def once(state: GameState, _: None) -> tuple[GameState, Metrics]:
-            return step(state, pipeline.prepare(inputs, state.step, own))
+            def once(state: GameState, _: None) -> tuple[GameState, Metrics]:
+                return step(state, pipeline.prepare(inputs, state.step, own))
 
-        if self.repeat > 1:
-            return jax.lax.scan(once, state, length=self.repeat)
-        state, metrics = once(state, None)
-        return state, jax.tree.map(lambda x: x[None], metrics)
+            if repeat > 1:
+                return jax.lax.scan(once, state, length=repeat)
+            return _with_axis(once(state, None))
 
-    def _compiled(self) -> Callable[..., Any]:
+        return dispatch
+
+    def _compiled(self, repeat: int) -> Callable[..., Any]:
+        one, mesh = self._dispatch(repeat), self.mesh
         if self.how == "loop":
-            return jax.jit(self._one, donate_argnums=0)
-        mapped = jax.vmap(self._one, in_axes=(0, None, 0, 0))
-        if self.mesh is None:
+            whole = self._placement
+            return jax.jit(lambda *args: _with_axis(one(*args)), donate_argnums=0, out_shardings=whole)
+        mapped = jax.vmap(one, in_axes=(0, None, 0, 0))
+        if mesh is None:
             return jax.jit(mapped, donate_argnums=0)
-        split, whole = batch_sharded(self.mesh), replicated(self.mesh)
+        split, whole = batch_sharded(mesh), replicated(mesh)
         return jax.jit(
             mapped, in_shardings=(split, whole, split, split), out_shardings=(split, split), donate_argnums=0
         )
 
-    @property
-    def pipeline(self) -> Any:
-        """Of the first member."""
-        return self._pipelines[0]
+    def _pmapped(self) -> Callable[..., Any]:
+        pipeline, step = self._pipelines[0], make_step(self.game)
+        prepare, mapped = jax.jit(pipeline.prepare), compile_step(step, self.mesh, how="pmap")
+
+        def program(state: GameState, inputs: Any, *_: Any) -> tuple[GameState, Metrics]:
+            return _with_axis(_with_axis(mapped(state, prepare(inputs, state.step))))
+
+        return program
+
+    def lowered(self) -> Any:
+        """One step of one member of a loop under jit, lowered: it can be compiled and asked what it costs."""
+        state = jax.eval_shape(self._init, jax.random.key(0))
+        return self._compiled(1).lower(state, next(self._pipelines[0].inputs(0)), *self._own[0])
 
     # --- states ---
 
+    def like(self) -> GameState:
+        """Shapes, types and placement of a single member's state, for `Checkpoints.restore`."""
+        return abstract(jax.eval_shape(self._init, jax.random.key(0)), self._placement)
+
     def init_member(self, k: int) -> GameState:
         """The state that member k starts from: that of `jaxgan train --seed`."""
-        return jax.device_put(self._init(jax.random.key(self.seeds[k])), jax.local_devices()[0])
+        state = self._init(jax.random.key(self.seeds[k]))
+        # placed for good, as the data are: else the second step compiles again
+        return state if self._placement is not None else jax.device_put(state, jax.local_devices()[0])
 
     def init(self) -> Any:
         """All members' first states."""
@@ -230,10 +305,12 @@ class Ensemble:
         own = self._take(states, k)
         return own if self.mesh is None else jax.device_put(own, self.mesh.devices.flat[0])
 
+    # --- training ---
+
     def inputs(self, first_step: int) -> list[Any]:
         """Iterators over what `advance` needs of the data."""
         iterators = [pipeline.inputs(first_step) for pipeline in self._pipelines]
-        if self.mesh is None:
+        if self.how == "loop" or self.mesh is None:
             return iterators
         return [_repeating(jax.device_put(next(iterators[0]), replicated(self.mesh)))]
 
@@ -247,7 +324,14 @@ class Ensemble:
                 self._program(state, batches[k % len(batches)], *self._own[k])
                 for k, state in enumerate(states)
             ]
-            return [state for state, _ in moved], self._stack([metrics for _, metrics in moved])
+            metrics = [measured for _, measured in moved]
+            return [state for state, _ in moved], metrics[0] if len(moved) == 1 else self._chain(metrics)
+
+
+def _with_axis(result: tuple[GameState, Metrics]) -> tuple[GameState, Metrics]:
+    """The metrics with a first axis of length 1."""
+    state, metrics = result
+    return state, jax.tree.map(lambda x: x[None], metrics)
 
 
 def _slow_to_map(config: Config) -> bool:
@@ -257,7 +341,7 @@ def _slow_to_map(config: Config) -> bool:
     return model.convolutional or max((*model.g_widths, *model.d_widths), default=0) > _WIDEST_MAPPED
 
 
-def _repeating(value: Any) -> Any:
+def _repeating(value: Any) -> Iterator[Any]:
     while True:
         yield value
 

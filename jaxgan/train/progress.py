@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -12,12 +13,13 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from jaxgan.report.scores import format_number, score_rows
+from jaxgan.train.sinks import Sink
 
 _SECONDS_BETWEEN_LINES = 10.0
 _WIDE = 110  # characters in a line that hold the meaning of a score as well
 
 
-class Progress:
+class Progress(Sink):
     """Reports to stdout; a bar if that is a terminal."""
 
     def __init__(self, steps: int, folder: pathlib.Path) -> None:
@@ -27,7 +29,7 @@ class Progress:
         self.console.print(f"run: {folder}")
 
     def start(self, step: int) -> None:
-        """Training begins, or goes on, at `step`."""
+        """Begins the bar at `step`."""
         self._begun = (step, time.monotonic())
         if self.console.is_terminal:
             self._bar = Bar(
@@ -43,13 +45,13 @@ class Progress:
         else:
             self.console.print("compiling and training")
 
-    def update(self, record: dict[str, Any], best: dict[str, Any] | None) -> None:
-        """Shows one record of the metrics."""
-        text = (
-            f"{record['images_per_second']:,.0f} images/s  D {record['d/loss']:.3f}  G {record['g/loss']:.3f}"
-        )
-        if best is not None:
-            text += f"  best score {format_number(best['score'])}"
+    def record(self, record: Mapping[str, Any]) -> None:
+        """Shows the speed, the loss of every turn, and the "best_score" if there is one."""
+        losses = {name.removesuffix("/loss"): x for name, x in record.items() if name.endswith("/loss")}
+        text = f"{record['images_per_second']:,.0f} images/s"
+        text += "".join(f"  {turn.capitalize()} {loss:.3f}" for turn, loss in losses.items())
+        if "best_score" in record:
+            text += f"  best score {format_number(record['best_score'])}"
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=record["step"], text=text)
             return
@@ -63,17 +65,18 @@ class Progress:
             self.console.print(f"step {record['step']:,}/{self._steps:,}  {text}  {_clock(left)} left")
 
     def note(self, text: str) -> None:
-        """One line."""
+        """Prints a line."""
         self.console.print(text)
 
-    def stop(self) -> None:
-        """Training has ended; the bar stays as it is."""
+    def close(self, status: str, error: str | None = None) -> None:
+        """Leaves the bar as it is."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
-    def scores(self, scores: dict[str, Any]) -> None:
-        """The final table."""
+    def scores(self, scores: Mapping[str, Any]) -> None:
+        """Prints the final table."""
+        self.close("scored")
         best, last = scores.get("best"), scores["final"]["step"]
         title = f"scores of the averaged generator; final: step {last:,}"
         self.console.print(title + (f"; best: step {best['step']:,}" if best else ""))
@@ -92,6 +95,32 @@ class Progress:
             )
             table.add_row(*(by_name[name] for name in names))
         self.console.print(table)
+
+
+class Voice(Sink):
+    """What a member says on the terminal of all; `name` begins its lines, and is empty if it is the only one."""
+
+    def __init__(self, terminal: Sink, name: str = "") -> None:
+        """Says nothing yet."""
+        self.name, self._terminal, self._prefix = name, terminal, f"{name}: " if name else ""
+
+    def note(self, text: str) -> None:
+        """Prints a line."""
+        self._terminal.note(self._prefix + text)
+
+    def finding(self, step: int, text: str) -> None:
+        """Prints what was found."""
+        self.note(f"step {step:,}: health: {text}")
+
+    def scores(self, scores: Mapping[str, Any]) -> None:
+        """Prints the table of an only member."""
+        if not self.name:
+            self._terminal.scores(scores)
+
+    def close(self, status: str, error: str | None) -> None:
+        """Says what became of one of many."""
+        if self.name and status == "diverged":
+            self.note(f"diverged: {error}")
 
 
 def _clock(seconds: float) -> str:

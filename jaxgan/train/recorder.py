@@ -12,10 +12,13 @@ import numpy as np
 
 from jaxgan.config.config import Config
 from jaxgan.data import Source
-from jaxgan.games.game import Metrics
+from jaxgan.games.game import GameState
 from jaxgan.metrics import Evaluator, make_evaluator
 from jaxgan.runs import evaluation
-from jaxgan.train.members import Ensemble
+from jaxgan.train.loop import Keeper, loop
+from jaxgan.train.members import Members
+from jaxgan.train.sinks import Sink
+from jaxgan.train.stops import Diverged
 
 SAMPLES = 2500
 
@@ -34,7 +37,7 @@ class Member:
       best: the same at the step with the lowest main score on the way, with "step"; None if there
         was none.
       samples: points [n, 2] or uint8 images [n, h, w, c] of the last step (64 images, 2,500 points);
-        None if it diverged.
+        None if it diverged, or makes nothing to look at.
     """
 
     seed: int
@@ -63,99 +66,91 @@ def run_members(
     Args:
       config: of all members.
       seeds: of each.
-      hyper: as of `Ensemble`.
-      how: as of `Ensemble`.
-      devices: as of `Ensemble`.
-      source: as of `Ensemble`.
+      hyper: as of `Members`.
+      how: as of `Members`.
+      devices: as of `Members`.
+      source: as of `Members`.
       on_record: called with the step after every record.
 
     Returns:
       One `Member` for each seed, in their order.
 
     Raises:
-      InputError: as `Ensemble`.
+      InputError: as `Members`.
     """
-    ensemble = Ensemble(config, seeds, hyper=hyper, how=how, devices=devices, source=source)
-    recorder = _Recorder(ensemble)
-    states, inputs, step = ensemble.init(), ensemble.inputs(0), 0
-    while step < config.steps:
-        states, metrics = ensemble.advance(states, inputs)
-        step += ensemble.repeat
-        recorder.add(metrics)
-        if step % config.evaluate_every == 0 or step >= config.steps:
-            recorder.record(states, step)
-            if on_record is not None:
-                on_record(step)
-    return recorder.members(states)
+    members = Members(config, seeds, hyper=hyper, how=how, devices=devices, source=source)
+    evaluator = None if members.sampler is None else make_evaluator(members.source)
+    keepers = [_Curve(members, evaluator) for _ in members.seeds]
+    sinks = [] if on_record is None else [_Told(on_record)]
+    states, _ = loop(members, keepers, sinks, members.init(), 0, wanted=("evaluate",))
+    ends = enumerate(zip(members.seeds, keepers, strict=True))
+    return [keeper.member(seed, members.member(states, k)) for k, (seed, keeper) in ends]
 
 
-class _Recorder:
-    """Curves, best states and ends of the members of an ensemble."""
+class _Told(Sink):
+    """Passes the steps of records on."""
 
-    def __init__(self, ensemble: Ensemble) -> None:
-        self._ensemble = ensemble
-        self._evaluator: Evaluator = make_evaluator(ensemble.source)
-        self._pending: list[Metrics] = []
-        n = len(ensemble.seeds)
-        self._curves: list[list[dict[str, Any]]] = [[] for _ in range(n)]
-        self._diverged: list[int | None] = [None] * n
-        self._best: list[tuple[float, int, Any] | None] = [None] * n
+    def __init__(self, on_record: Callable[[int], None]) -> None:
+        self._on_record = on_record
 
-    def add(self, metrics: Metrics) -> None:
-        """Keeps the metrics of a dispatch, on the device."""
-        self._pending.append(metrics)
+    def record(self, record: Mapping[str, Any]) -> None:
+        self._on_record(record["step"])
 
-    def record(self, states: Any, step: int) -> None:
-        """Reads the metrics since the last record, and scores every member that is still finite."""
-        pending = [jax.device_get(metrics) for metrics in self._pending]
-        self._pending.clear()
-        series = {name: np.concatenate([m[name] for m in pending], axis=1) for name in pending[0]}
-        config, length = self._ensemble.config, next(iter(series.values())).shape[1]
-        for k, curve in enumerate(self._curves):
-            if self._diverged[k] is not None:
-                continue
-            finite = np.all([np.isfinite(values[k]) for values in series.values()], axis=0)
-            if not finite.all():
-                self._diverged[k] = step - length + 1 + int(np.argmin(finite))
-                continue
-            variables = self._ensemble.gan.averaged(self._ensemble.member(states, k))
-            scores = self._quick(variables)
-            main = scores[self._evaluator.main]
-            if not (np.isfinite(main) and evaluation.is_finite(variables)):
-                self._diverged[k] = step
-                continue
-            images = step * config.batch_size * config.d_steps
-            means = {name: float(values[k].mean()) for name, values in series.items()}
-            curve.append({"step": step, "images": images, "score": main, **scores, **means})
-            best = self._best[k]
-            if best is None or main <= best[0]:
-                # a copy: the program reuses the buffers of the states that it is given
-                self._best[k] = (main, step, jax.tree.map(jnp.copy, variables))
 
-    def _quick(self, variables: Any) -> dict[str, float]:
-        generate = self._ensemble.sampler.stream(variables, evaluation.QUICK_SEED)
-        if len(self._ensemble.source.shape) == 1:  # scores of points are cheap: all of them
-            scores = self._evaluator(generate, self._ensemble.config.quick_n).scores
-            return {name: score.value for name, score in scores.items()}
-        return {self._evaluator.main: self._evaluator.quick(generate, self._ensemble.config.quick_n)}
+class _Curve(Keeper):
+    """The curve of a member, a copy of its best, and its end."""
 
-    def _full(self, variables: Any) -> dict[str, float]:
-        generate = self._ensemble.sampler.stream(variables, evaluation.FIRST_SEED)
-        scores = self._evaluator(generate, self._ensemble.config.final_n).scores
+    def __init__(self, members: Members, evaluator: Evaluator | None) -> None:
+        self._members, self._evaluator, self._config = members, evaluator, members.config
+        self._curve: list[dict[str, Any]] = []
+        self._best_variables: Any = None
+
+    def keep(self, state: GameState, record: dict[str, Any], due: set[str], seconds: float) -> dict[str, Any]:
+        """Scores the member; raises Diverged if its average or its score is not finite."""
+        del record["images_per_second"]  # the machine's and not the member's
+        if self._evaluator is not None:
+            record |= self._scored(self._evaluator, state, record["step"])
+        self._curve.append(record)
+        return record
+
+    def _scored(self, evaluator: Evaluator, state: GameState, step: int) -> dict[str, float]:
+        variables = self._members.game.averaged(state)
+        scores = self._quick(evaluator, variables)
+        main = scores[evaluator.main]
+        if not (np.isfinite(main) and evaluation.is_finite(variables)):
+            raise Diverged(f"step {step}: not finite: the average, or its {evaluator.main}", step)
+        if self.best is None or main <= self.best["score"]:
+            self.best = {"step": step, "score": main}
+            # a copy: the program reuses the buffers of the states that it is given
+            self._best_variables = jax.tree.map(jnp.copy, variables)
+        return {"score": main, **scores}
+
+    def _quick(self, evaluator: Evaluator, variables: Any) -> dict[str, float]:
+        if len(self._members.source.shape) == 1:  # scores of points are cheap: all of them
+            return self._scores(evaluator, variables, evaluation.QUICK_SEED, self._config.quick_n)
+        generate = self._members.sampler.stream(variables, evaluation.QUICK_SEED)
+        return {evaluator.main: evaluator.quick(generate, self._config.quick_n)}
+
+    def _scores(self, evaluator: Evaluator, variables: Any, seed: int, n: int) -> dict[str, float]:
+        scores = evaluator(self._members.sampler.stream(variables, seed), n).scores
         return {name: score.value for name, score in scores.items()}
 
-    def members(self, states: Any) -> list[Member]:
-        """Scores the last and the best states in full."""
-        members = []
-        for k, seed in enumerate(self._ensemble.seeds):
-            best = self._best[k]
-            curve, diverged = self._curves[k], self._diverged[k]
-            best_scores = None if best is None else {"step": best[1], **self._full(best[2])}
-            if diverged is not None:
-                members.append(Member(seed, "diverged", diverged, curve, {}, best_scores, None))
-                continue
-            variables = self._ensemble.gan.averaged(self._ensemble.member(states, k))
-            n = SAMPLES if len(self._ensemble.source.shape) == 1 else 64
-            samples = self._ensemble.sampler.by_seed(variables, range(n))
-            members.append(Member(seed, "finished", None, curve, self._full(variables), best_scores, samples))
-        return members
+    def _full(self, variables: Any) -> dict[str, float]:
+        if self._evaluator is None:
+            return {}
+        return self._scores(self._evaluator, variables, evaluation.FIRST_SEED, self._config.final_n)
+
+    def member(self, seed: int, state: GameState) -> Member:
+        """What became of it: the last and the best state are scored in full."""
+        best = None
+        if self.best is not None:
+            best = {"step": self.best["step"], **self._full(self._best_variables)}
+        if self.error is not None:
+            return Member(seed, "diverged", self.error.step, self._curve, {}, best, None)
+        final, samples = {}, None
+        if self._evaluator is not None:
+            variables = self._members.game.averaged(state)
+            final = self._full(variables)
+            n = SAMPLES if len(self._members.source.shape) == 1 else 64
+            samples = self._members.sampler.by_seed(variables, range(n))
+        return Member(seed, "finished", None, self._curve, final, best, samples)

@@ -11,8 +11,8 @@ from jaxgan.config.config import Config
 from jaxgan.config.fields import differences
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
-from jaxgan.train.loop import Loop
-from jaxgan.train.setup import set_up
+from jaxgan.train.members import set_up
+from jaxgan.train.run import train_in
 
 
 def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
@@ -27,7 +27,7 @@ def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
         message names the fields).
       Diverged, Stopped, SaveError: as `train`.
     """
-    config = folder.config()
+    recorded, config = folder.facts()["data"], folder.config()
     saved = _saved_config(folder)
     own = folder.read("config.json")  # as it was given: `config` takes a loss file from the run's own copy
     constant = _constant(config)
@@ -51,13 +51,12 @@ def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
         )
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
-    setup = set_up(config, starts=saved_steps(folder))
-    recorded = folder.read("run.json")["data"]
-    if changed := differences(recorded, setup.data):
+    members = set_up(config, starts=saved_steps(folder))
+    if changed := differences(recorded, members.data):
         raise InputError(f"data.source: the data have changed since the run began: {'; '.join(changed)}")
     if steps is not None:
         folder.write("config.json", {**own, "steps": steps})
-    return Loop(setup, folder).run(resumed=True)
+    return train_in(folder, [folder], members, resumed=True)
 
 
 def _constant(config: Config) -> bool:

@@ -6,7 +6,16 @@ from jaxgan.runs.folder import RunFolder
 
 
 class Diverged(Exception):
-    """A loss or another metric is not finite; says where, which, and what is left."""
+    """A loss or another metric is not finite; says where, which, and what is left.
+
+    Attributes:
+      step: the first with such a number; None where several members have one each.
+    """
+
+    def __init__(self, message: str, step: int | None = None) -> None:
+        """Keeps the step."""
+        super().__init__(message)
+        self.step = step
 
 
 class Stopped(Exception):

@@ -1,4 +1,4 @@
-"""Scalars, images and text for TensorBoard, written in the calling thread so that a full disk is an error here."""
+"""Numbers, pictures and findings for TensorBoard, written in the calling thread: a full disk is an error here."""
 
 from __future__ import annotations
 
@@ -8,52 +8,53 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
+from jaxgan.report.pictures import pixels_of
+from jaxgan.train.sinks import Sink
 
 
-class TensorBoard:
-    """One event file in a folder of them."""
+class TensorBoard(Sink):
+    """One event file a session, in a folder of them."""
 
-    def __init__(self, folder: pathlib.Path, *, resumed_after: int | None = None) -> None:
-        """Opens a new event file.
+    def __init__(self, folder: pathlib.Path) -> None:
+        """Writes nothing yet; files of earlier sessions stay."""
+        self._folder, self._writer = folder, None
 
-        Args:
-          folder: where it goes; files of earlier sessions stay.
-          resumed_after: events of earlier sessions after this step are hidden.
-        """
+    def start(self, step: int) -> None:
+        """Opens a new file; events of earlier sessions after `step` are hidden."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from tensorboardX import summary
             from tensorboardX.event_file_writer import EventsWriter
             from tensorboardX.proto import event_pb2
         events: Any = event_pb2  # its classes are made while it is imported
-        folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         self._summary, self._event = summary, events.Event
-        self._writer = EventsWriter(str(folder / "events"))
-        if resumed_after is not None:
-            log = events.SessionLog(status=events.SessionLog.START)
-            event = events.Event(wall_time=time.time(), step=resumed_after + 1, session_log=log)
-            self._writer.write_event(event)
+        self._writer = EventsWriter(str(self._folder / "events"))
+        log = events.SessionLog(status=events.SessionLog.START)
+        self._writer.write_event(events.Event(wall_time=time.time(), step=step + 1, session_log=log))
 
-    def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """Writes numbers by their tags. Raises OSError if it cannot."""
-        for tag, value in values.items():
-            self._write(self._summary.scalar(tag, value), step)
-        self._writer.flush()
+    def record(self, record: Mapping[str, Any]) -> None:
+        """Writes the numbers by their names; the score by its own."""
+        for name, value in record.items():
+            if isinstance(value, float):
+                tag = f"score/{record['score_name']}" if name == "score" else name
+                self._write(self._summary.scalar(tag, value), record["step"])
 
-    def image(self, tag: str, pixels: np.ndarray, step: int) -> None:
-        """Writes a uint8 image [h, w, c]. Raises OSError if it cannot."""
-        self._write(self._summary.image(tag, pixels, dataformats="HWC"), step)
-        self._writer.flush()
+    def picture(self, step: int, png: bytes) -> None:
+        """Writes samples."""
+        self._write(self._summary.image("samples", pixels_of(png), dataformats="HWC"), step)
 
-    def text(self, tag: str, text: str, step: int) -> None:
-        """Writes a line of text. Raises OSError if it cannot."""
-        self._write(self._summary.text(tag, text), step)
-        self._writer.flush()
+    def finding(self, step: int, text: str) -> None:
+        """Writes a line of text."""
+        self._write(self._summary.text("health", text), step)
 
     def _write(self, summary: Any, step: int) -> None:
+        assert self._writer is not None
         self._writer.write_event(self._event(wall_time=time.time(), step=step, summary=summary))
+        self._writer.flush()
 
-    def close(self) -> None:
+    def close(self, status: str, error: str | None) -> None:
         """Closes the file."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

@@ -13,7 +13,7 @@ import jaxgan
 from jaxgan.__main__ import USAGE, main
 from jaxgan.cli.sample import parse_integers
 from jaxgan.config.presets import PRESETS, get_preset
-from jaxgan.train.loop import train
+from jaxgan.train.run import train
 
 _TINY = """
     --steps 20 --batch-size 8 --log-every 10 --sample-every 10 --checkpoint-every 10 --evaluate-every 10

@@ -20,7 +20,7 @@ from jaxgan.metrics.evaluator import ImageEvaluator, StackedEvaluator
 from jaxgan.runs.environment import environment
 from jaxgan.runs.evaluation import evaluate_run
 from jaxgan.runs.folder import create
-from jaxgan.train.loop import train
+from jaxgan.train.run import train
 
 LOG_1000 = math.log(1000)
 

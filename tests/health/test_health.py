@@ -20,16 +20,19 @@ from jaxgan.health import MEANINGS, Standing, Verdict, diagnose, mean_distance, 
 from jaxgan.losses import LOSSES
 from jaxgan.metrics import make_evaluator
 from jaxgan.models import MLPConfig
+from jaxgan.report.pictures import picture
 from jaxgan.report.run import write_report
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.seeds import member_folder
-from jaxgan.train.loop import Loop, train
+from jaxgan.train.keeper import RunKeeper
+from jaxgan.train.members import set_up
 from jaxgan.train.resume import resume
+from jaxgan.train.run import train
 from jaxgan.train.seeds import train_seeds
-from jaxgan.train.setup import set_up
 from jaxgan.train.stops import Stopped
 
 ADAM = OptimizerConfig(1e-3, 0.5)
+PNG = picture(np.zeros((1, 8, 8, 1), np.uint8))
 
 
 def names(folder: RunFolder) -> set[str]:
@@ -77,13 +80,12 @@ def lean(monkeypatch):
         "jaxgan.health.monitors.other_split",
         lambda source: digits(5000, 1000) if is_digits(source.name) else other_split(source),
     )
-    monkeypatch.setattr(Loop, "_write_grid", lambda *args: None)
+    monkeypatch.setattr("jaxgan.train.keeper.grid_of", lambda *args: PNG)
     make = lambda source, features=None: make_evaluator(source) if source.name == "ring" else MeanImage()
-    monkeypatch.setattr("jaxgan.train.loop.make_evaluator", make)
-    monkeypatch.setattr("jaxgan.train.seeds.make_evaluator", make)
-    monkeypatch.setattr(Loop, "_score", lambda *args: {"scores": {}})
-    monkeypatch.setattr("jaxgan.train.loop.write_reals", lambda *args: None)
-    monkeypatch.setattr("jaxgan.train.loop.write_report", lambda folder: None)
+    monkeypatch.setattr("jaxgan.train.run.make_evaluator", make)
+    monkeypatch.setattr("jaxgan.runs.evaluation.score", lambda *args: {"scores": {}})
+    monkeypatch.setattr("jaxgan.train.run.reals_of", lambda *args: PNG)
+    monkeypatch.setattr("jaxgan.train.sinks.write_report", lambda folder: None)
 
 
 def digit_run(tmp_path, n=5000, **changes):
@@ -190,8 +192,8 @@ def test_watching_changes_no_bit(tmp_path):
 
 def test_monitors_are_functions_of_the_state(tmp_path):
     setup = set_up(short(tmp_path, model=NORMED))
-    state = setup.init()
-    make = lambda: health.Monitors(setup.gan, setup.source, setup.sampler, 60, 16)
+    state = setup.init_member(0)
+    make = lambda: health.Monitors(setup.game, setup.source, setup.sampler, 60, 16)
     before = jax.tree.map(
         np.asarray,
         state.players,
@@ -214,15 +216,16 @@ def test_a_generator_that_hardly_moves_starves_also_when_resumed(tmp_path, monke
     whole = train(digit_run(tmp_path / "whole", **options))
     assert names(whole) == {"generator starves"}
     assert "health: generator starves: " in capsys.readouterr().out
-    interval = Loop.interval
+    keep = RunKeeper.keep
 
-    def stopping(self, state, step, due, clock):
-        interval(self, state, step, due, clock)
-        if step == 650:
-            raise Stopped(2, step, self.folder)
+    def stopping(self, state, record, due, seconds):
+        record = keep(self, state, record, due, seconds)
+        if record["step"] == 650:
+            raise Stopped(2, 650, self.folder)
+        return record
 
     with monkeypatch.context() as patch:
-        patch.setattr(Loop, "interval", stopping)
+        patch.setattr(RunKeeper, "keep", stopping)
         with pytest.raises(Stopped) as stopped:
             train(digit_run(tmp_path / "parts", **options))
     assert "health: generator starves: " in capsys.readouterr().out
@@ -299,15 +302,15 @@ def with_average(state, average):
 def test_monitors_of_a_known_state(tmp_path):
     """The discriminator's numbers as one would write them down; those of the average from its own fakes."""
     setup = set_up(short(tmp_path))
-    state = setup.init()
+    state = setup.init_member(0)
     half = jax.tree.map(lambda x: x / 2, state.players["generator"].average["params"])
-    monitors = health.Monitors(setup.gan, setup.source, setup.sampler, 64, 16)
+    monitors = health.Monitors(setup.game, setup.source, setup.sampler, 64, 16)
     found = monitors(with_average(state, {"params": half}))
     assert found["health/ema_distance"] == pytest.approx(0.5, rel=1e-5)
     assert monitors(state)["health/ema_distance"] == 0
     chosen = np.random.default_rng(health.monitors._SEED).permutation(len(setup.source))[:64]
     real = jnp.asarray(setup.source.images[chosen], jnp.float32) / 127.5 - 1
-    logits = setup.gan.players["discriminator"].module.apply(
+    logits = setup.game.players["discriminator"].module.apply(
         {"params": state.players["discriminator"].params}, real
     )
     assert found["health/real_sign"] == pytest.approx(float(jnp.sign(logits).mean()), abs=1e-6)
@@ -317,10 +320,10 @@ def test_monitors_of_a_known_state(tmp_path):
 
 def test_perfect_fakes_are_as_varied_as_reals(tmp_path):
     setup = set_up(ring(tmp_path))
-    monitors = health.Monitors(setup.gan, setup.source, setup.sampler, 500, 64)
+    monitors = health.Monitors(setup.game, setup.source, setup.sampler, 500, 64)
     points = np.asarray(setup.source.sample(jax.random.key(5), 500)[0])
     monitors._sampler = type("Perfect", (), {"stream": lambda *_: lambda n: points[:n]})()
-    found = monitors(setup.init())
+    found = monitors(setup.init_member(0))
     assert found["health/diversity"] == pytest.approx(1, abs=0.05)
     assert found["health/coverage"] > 0.9
     assert found["health/recall"] > 0.9
@@ -331,7 +334,7 @@ def test_other_splits_are_held_out_and_nothing_else(tmp_path):
     own = dataclasses.replace(digits(0, 100), name="npz:digits.npz")
     assert other_split(own) is None
     setup = set_up(short(tmp_path))
-    found = health.Monitors(setup.gan, own, setup.sampler, 32, 16)(setup.init())
+    found = health.Monitors(setup.game, own, setup.sampler, 32, 16)(setup.init_member(0))
     assert "health/overfitting" not in found
     assert "health/real_sign" in found
 
@@ -352,8 +355,8 @@ def test_other_splits_are_held_out_and_nothing_else(tmp_path):
 )
 def test_what_has_no_meaning_is_left_out(tmp_path, changes, absent):
     setup = set_up(short(tmp_path, **changes))
-    state = setup.init()
-    monitors = health.Monitors(setup.gan, setup.source, setup.sampler, 64, 16)
+    state = setup.init_member(0)
+    monitors = health.Monitors(setup.game, setup.source, setup.sampler, 64, 16)
     assert not monitors._judges or monitors._others is not None
     found = {name.removeprefix("health/") for name in monitors(state)}
     assert not found & absent
@@ -365,7 +368,7 @@ def test_what_has_no_meaning_is_left_out(tmp_path, changes, absent):
 def test_tiny_data_are_no_error(tmp_path):
     setup = set_up(short(tmp_path))
     few = dataclasses.replace(digits(0, 4), name="npz:x")
-    found = health.Monitors(setup.gan, few, setup.sampler, 1000, 8)(setup.init())
+    found = health.Monitors(setup.game, few, setup.sampler, 1000, 8)(setup.init_member(0))
     assert "health/diversity" in found
     assert "health/coverage" not in found  # fewer examples than neighbours
     with pytest.raises(InputError, match=r"health.n: expected at least 0 examples, got -1"):

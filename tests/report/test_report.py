@@ -12,7 +12,7 @@ from jaxgan.report import pictures
 from jaxgan.report.run import write_report
 from jaxgan.report.scores import format_number, meaning
 from jaxgan.runs.folder import RunFolder
-from jaxgan.train.loop import train
+from jaxgan.train.run import train
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from jaxgan.metrics.features import FEATURES, get_features, mnist_cnn
 from jaxgan.metrics.frechet import Gaussian
 from jaxgan.metrics.given import FixedImages
 from jaxgan.runs.evaluation import Protocol, evaluate_images, evaluate_run, open_run
-from jaxgan.train.loop import train
+from jaxgan.train.run import train
 
 
 @pytest.fixture(scope="module")

@@ -7,17 +7,21 @@ import numpy as np
 import pytest
 from helpers import small, small_dcgan
 
-from jaxgan import InputError
+from jaxgan import InputError, init, make_step
+from jaxgan.config.data import open_data
 from jaxgan.config.fields import with_fields
 from jaxgan.config.groups import ComputeConfig, DataConfig
 from jaxgan.config.moves import OptimizerConfig, PenaltyConfig
+from jaxgan.data import make_pipeline
+from jaxgan.data.source import batch_like, describe
+from jaxgan.metrics import Evaluation
 from jaxgan.models import MLPConfig
 from jaxgan.runs import evaluation
-from jaxgan.train import members as ensemble
-from jaxgan.train.loop import train
-from jaxgan.train.members import Ensemble
+from jaxgan.train import members as module
+from jaxgan.train import recorder
+from jaxgan.train.members import Members, set_up
 from jaxgan.train.recorder import run_members
-from jaxgan.train.setup import set_up
+from jaxgan.train.run import train
 
 LAST_SEED = 2**32 - 1
 STEPS = 6
@@ -54,7 +58,7 @@ def images(tmp_path, **changes):
 
 def trained(config, seeds, steps=STEPS, **options):
     """The members' states and metrics [member, step] after a few steps."""
-    group = Ensemble(config, seeds, **options)
+    group = Members(config, seeds, **options)
     states, inputs, metrics = group.init(), group.inputs(0), []
     for _ in range(steps // group.repeat):
         states, measured = group.advance(states, inputs)
@@ -65,13 +69,24 @@ def trained(config, seeds, steps=STEPS, **options):
 
 
 def alone(config, seed, steps=STEPS):
-    """The same of a run by itself."""
-    setup = set_up(with_fields(config, seed=seed))
-    state, inputs, metrics = setup.init(), setup.pipeline.inputs(0), []
-    for _ in range(steps // setup.steps_per_dispatch):
-        state, measured = setup.program(state, next(inputs))
+    """The same of one seed, step by step and without the loop's program."""
+    source = open_data(config)
+    game = config.build(source.shape, source.n_classes)
+    options = {"batch_size": config.batch_size, "d_steps": config.d_steps, "seed": seed}
+    options |= {"flip": config.data.flip, "placement": config.data.placement}
+    pipeline, step = make_pipeline(source, **options), make_step(game)
+    one = jax.jit(lambda state, inputs: step(state, pipeline.prepare(inputs, state.step)))
+    state, inputs, metrics = first_state(config, seed), pipeline.inputs(0), []
+    for _ in range(steps):
+        state, measured = one(state, next(inputs))
         metrics.append(jax.device_get(measured))
-    return jax.device_get(state), {name: np.concatenate([m[name] for m in metrics]) for name in metrics[0]}
+    return jax.device_get(state), {name: np.stack([m[name] for m in metrics]) for name in metrics[0]}
+
+
+def first_state(config, seed):
+    source = open_data(config)
+    game = config.build(source.shape, source.n_classes)
+    return init(game, jax.random.key(seed), batch_like(describe(source)))
 
 
 def close(a, b, tolerance):
@@ -113,11 +128,12 @@ def test_members_are_single_runs_mapped_or_in_a_loop(tmp_path, make):
 
 def test_first_states_are_those_of_single_runs_bit_for_bit(tmp_path):
     config = plain(tmp_path)
-    group = Ensemble(config, [3, LAST_SEED])
+    group = Members(config, [3, LAST_SEED])
+    plain_key = lambda state: state.replace(key=jax.random.key_data(state.key))
     for k, seed in enumerate(group.seeds):
-        state = set_up(with_fields(config, seed=seed)).init()
-        plain_key = lambda state: state.replace(key=jax.random.key_data(state.key))
-        same(plain_key(state), plain_key(group.init_member(k)))
+        state = plain_key(first_state(config, seed))
+        same(state, plain_key(group.init_member(k)))
+        same(state, plain_key(set_up(with_fields(config, seed=seed)).init_member(0)))
 
 
 def test_streamed_members_have_their_own_order_and_flips(tmp_path):
@@ -125,12 +141,12 @@ def test_streamed_members_have_their_own_order_and_flips(tmp_path):
     np.savez(tmp_path / "a.npz", images=pixels)
     data = DataConfig(f"npz:{tmp_path / 'a.npz'}", flip=True, placement="host")
     config = plain(tmp_path, data=data, compute=ComputeConfig(1))
-    group = Ensemble(config, [3, 4])
+    group = Members(config, [3, 4])
     assert group.how == "loop"
     looped = trained(config, [3, 4], steps=3)
     close(alone(config, 4, steps=3), looped[1], 1e-6)
     with pytest.raises(InputError, match="how: expected 'loop' for data that is streamed"):
-        Ensemble(config, [3, 4], how="vmap")
+        Members(config, [3, 4], how="vmap")
 
 
 def test_a_member_does_not_depend_on_the_others(tmp_path):
@@ -150,17 +166,17 @@ def test_members_on_several_devices_are_the_same(tmp_path):
 
 def test_devices_share_the_members_evenly(tmp_path):
     config = plain(tmp_path)
-    size = lambda n, **options: getattr(Ensemble(config, range(n), how="vmap", **options).mesh, "size", 1)
+    size = lambda n, **options: getattr(Members(config, range(n), how="vmap", **options).mesh, "size", 1)
     assert [size(n) for n in (1, 2, 3, 5, 6, 8, 9)] == [1, 2, 3, 1, 3, 4, 3]
     assert size(6, devices=2) == 2
-    group = Ensemble(config, range(8), how="vmap")
+    group = Members(config, range(8), how="vmap")
     assert len(group.init().step.sharding.device_set) == 4
     assert len(group.member(group.init(), 3).step.sharding.device_set) == 1
 
 
 def test_what_is_chosen(tmp_path):
-    assert Ensemble(plain(tmp_path), [0]).how == "vmap"
-    assert Ensemble(images(tmp_path), [0]).how == "loop"  # convolutions on a CPU
+    assert Members(plain(tmp_path), [0]).how == "vmap"
+    assert Members(images(tmp_path), [0]).how == "loop"  # convolutions on a CPU
 
 
 # --- hyper-parameters ----------------------------------------------------------------------------
@@ -180,13 +196,13 @@ HYPER = {
 
 def counted(monkeypatch):
     """How often a step is traced."""
-    traces, real = [], ensemble.make_step
+    traces, real = [], module.make_step
 
     def counting(gan):
         traces.append(gan)
         return real(gan)
 
-    monkeypatch.setattr(ensemble, "make_step", counting)
+    monkeypatch.setattr(module, "make_step", counting)
     return traces
 
 
@@ -251,15 +267,21 @@ def test_records_bests_and_ends(tmp_path):
 @pytest.mark.usefixtures("same_fakes")
 def test_the_best_is_kept_and_not_what_became_of_it(tmp_path, monkeypatch):
     """In a loop the states' own buffers are used again, and a best that is only pointed at would be lost."""
-    real, falling = ensemble._Recorder._quick, iter([2.0, 1.0, 3.0])
+    real, falling, seen = recorder.make_evaluator, iter([2.0, 1.0, 3.0]), []
 
-    def scripted(self, variables):
-        scores = real(self, variables)
-        seen.append(scores["sliced_wasserstein"])
-        return scores | {"sliced_wasserstein": next(falling)}
+    class Scripted:
+        main = "sliced_wasserstein"
 
-    seen = []
-    monkeypatch.setattr(ensemble._Recorder, "_quick", scripted)
+        def __init__(self, source):
+            self._real = real(source)
+
+        def __call__(self, generate, n):
+            scores = dict(self._real(generate, n).scores)
+            seen.append(scores[self.main].value)
+            scores[self.main] = dataclasses.replace(scores[self.main], value=next(falling, seen[-1]))
+            return Evaluation(scores)
+
+    monkeypatch.setattr(recorder, "make_evaluator", Scripted)
     config = plain(tmp_path, steps=30, evaluate_every=10)
     (member,) = run_members(config, [0], how="loop")
     assert member.best["step"] == 20
@@ -297,7 +319,7 @@ def test_a_diverging_member_disturbs_no_other(tmp_path):
 
 
 def test_the_first_step_that_is_not_finite_is_named(tmp_path, monkeypatch):
-    config, real, done = plain(tmp_path, steps=40), Ensemble.advance, []
+    config, real, done = plain(tmp_path, steps=40), Members.advance, []
 
     def poisoned(self, states, inputs):
         states, metrics = real(self, states, inputs)
@@ -307,7 +329,7 @@ def test_the_first_step_that_is_not_finite_is_named(tmp_path, monkeypatch):
             loss[1, 0], loss[2, 1] = np.nan, -np.inf
         return states, metrics | {"g/loss": loss}
 
-    monkeypatch.setattr(Ensemble, "advance", poisoned)
+    monkeypatch.setattr(Members, "advance", poisoned)
     members = run_members(config, [0, 1, 2], devices=1)
     assert [m.diverged_at for m in members] == [None, 27, 28]
     assert [len(m.curve) for m in members] == [2, 1, 1]
@@ -319,7 +341,7 @@ def test_the_first_step_that_is_not_finite_is_named(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("how", "devices"), [("vmap", 1), ("vmap", 2), ("loop", None)])
 def test_nothing_is_sent_while_training(tmp_path, how, devices):
-    group = Ensemble(plain(tmp_path), [0, 1], how=how, devices=devices, hyper={"ema.decay": [0.5, 0.6]})
+    group = Members(plain(tmp_path), [0, 1], how=how, devices=devices, hyper={"ema.decay": [0.5, 0.6]})
     states, inputs = group.init(), group.inputs(0)
     states, _ = group.advance(states, inputs)
     with jax.transfer_guard("disallow"):
@@ -352,11 +374,11 @@ def test_bad_members_are_named(tmp_path):
     ]  # fmt: skip
     for options, message in cases:
         with pytest.raises(InputError, match=message):
-            Ensemble(plain(tmp_path), **({"seeds": [0, 1]} | options))
+            Members(plain(tmp_path), **({"seeds": [0, 1]} | options))
 
 
 def test_what_only_the_step_refuses_is_one_line_too(tmp_path):
-    group = Ensemble(
+    group = Members(
         plain(tmp_path), [0, 1], hyper={"dynamics.top_k_start": [0.1, 0.2], "dynamics.top_k": [0.5, 0.6]}
     )
     with pytest.raises(InputError, match=r"hyper: .* decides what is computed.*: dynamics.top_k_start"):

@@ -21,8 +21,9 @@ from jaxgan.models import MLPConfig
 from jaxgan.runs.checkpoint import Checkpoints, SaveError
 from jaxgan.runs.evaluation import evaluate_run
 from jaxgan.runs.folder import RunFolder
-from jaxgan.train.loop import train
-from jaxgan.train.members import Ensemble
+from jaxgan.train.keeper import RunKeeper
+from jaxgan.train.members import Members
+from jaxgan.train.run import train
 from jaxgan.train.seeds import resume_seeds, train_seeds
 from jaxgan.train.stops import Stopped
 
@@ -152,18 +153,17 @@ def test_the_report_names_all_and_links_to_what_is_there(whole):
 
 def interrupt_at(monkeypatch, step, seed=2):
     """SIGINT, once, while the records of `step` are made."""
-    from jaxgan.train import loop as module
+    keep, sent = RunKeeper.keep, []
 
-    write, sent = module.Loop._write_record, []
-
-    def interrupting(self, record):
-        write(self, record)
-        if record["step"] == step and self.config.seed == seed and not sent:
+    def interrupting(self, state, record, due, seconds):
+        kept = keep(self, state, record, due, seconds)
+        if record["step"] == step and self.members.seeds[self.k] == seed and not sent:
             sent.append(step)
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.01)
+        return kept
 
-    monkeypatch.setattr(module.Loop, "_write_record", interrupting)
+    monkeypatch.setattr(RunKeeper, "keep", interrupting)
 
 
 def test_stopping_and_resuming_changes_no_bit(whole, tmp_path, monkeypatch, capsys):
@@ -182,17 +182,15 @@ def test_stopping_and_resuming_changes_no_bit(whole, tmp_path, monkeypatch, caps
 
 
 def test_a_signal_while_scoring_keeps_what_is_scored(whole, tmp_path, monkeypatch):
-    from jaxgan.train import loop as module
+    finish = RunKeeper.finish
 
-    finish = module.Loop.finish
-
-    def interrupting(self, state):
-        if self.config.seed == 2:
+    def interrupting(self, *args):
+        if self.members.seeds[self.k] == 2:
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(0.01)
-        finish(self, state)
+        finish(self, *args)
 
-    monkeypatch.setattr(module.Loop, "finish", interrupting)
+    monkeypatch.setattr(RunKeeper, "finish", interrupting)
     with pytest.raises(Stopped) as stopped:
         train_seeds(ring(tmp_path, seed=1), 3)
     monkeypatch.undo()
@@ -357,7 +355,7 @@ def test_bad_numbers_of_seeds_are_one_line(tmp_path, capsys):
 
 def poison(monkeypatch, members, step):
     """The losses of some members are no numbers from a step on."""
-    real = Ensemble.advance
+    real = Members.advance
 
     def poisoned(self, states, inputs):
         before = int(jax.device_get(self.member(states, 0).step))
@@ -367,7 +365,7 @@ def poison(monkeypatch, members, step):
             loss[k, max(step - before - 1, 0) :] = np.nan
         return states, metrics | {"g/loss": loss}
 
-    monkeypatch.setattr(Ensemble, "advance", poisoned)
+    monkeypatch.setattr(Members, "advance", poisoned)
 
 
 def test_a_diverging_member_is_a_result(whole, tmp_path, monkeypatch, capsys):
@@ -406,7 +404,7 @@ def test_all_diverging_is_status_1(tmp_path, capsys):
 
 
 def test_a_full_disk_is_a_save_error_and_loses_nothing(whole, tmp_path, monkeypatch):
-    from jaxgan.train import loop as module
+    from jaxgan.train import sinks as module
 
     write = module.write_atomically
 

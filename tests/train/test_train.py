@@ -13,19 +13,21 @@ import pytest
 from helpers import arrays, command, same_arrays, small, small_dcgan
 
 from jaxgan import InputError
+from jaxgan.config.data import open_data
 from jaxgan.config.fields import to_json
 from jaxgan.config.groups import ComputeConfig, DataConfig
 from jaxgan.config.moves import OptimizerConfig, PenaltyConfig
 from jaxgan.config.presets import get_preset
+from jaxgan.data import make_pipeline
 from jaxgan.models import MLPConfig
 from jaxgan.runs.checkpoint import SaveError
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.opened import load
-from jaxgan.train.clock import grid_steps
-from jaxgan.train.loop import train
-from jaxgan.train.program import steps_per_dispatch
+from jaxgan.train.clock import grid_steps, steps_per_dispatch
+from jaxgan.train.members import Members, set_up
+from jaxgan.train.progress import Progress
 from jaxgan.train.resume import resume
-from jaxgan.train.setup import set_up
+from jaxgan.train.run import train
 from jaxgan.train.stops import Diverged, Stopped
 
 
@@ -36,17 +38,15 @@ def numbers(record):
 
 def interrupt_at(monkeypatch, step):
     """SIGINT as from a keyboard, while the loop is at `step`."""
-    from jaxgan.train import loop as module
+    show = Progress.record
 
-    update = module.Progress.update
-
-    def interrupting(self, record, best):
-        update(self, record, best)
+    def interrupting(self, record):
+        show(self, record)
         if record["step"] == step:
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.01)
 
-    monkeypatch.setattr(module.Progress, "update", interrupting)
+    monkeypatch.setattr(Progress, "record", interrupting)
 
 
 @pytest.mark.parametrize("make", [small, small_dcgan], ids=["mlp", "dcgan"])
@@ -174,8 +174,9 @@ def test_several_steps_in_one_dispatch_are_the_same_steps(tmp_path):
 
 
 def test_how_many_steps_are_dispatched(tmp_path):
-    setup = set_up(small(tmp_path))
-    auto = lambda config, backend: steps_per_dispatch(config, setup.pipeline, backend)
+    config = small(tmp_path)
+    pipeline = make_pipeline(open_data(config), batch_size=config.batch_size)
+    auto = lambda config, backend: steps_per_dispatch(config, pipeline, backend)
     assert auto(small(tmp_path), "cpu") == 10  # a divisor of 40 steps and intervals of 10 and 20
     assert auto(small_dcgan(tmp_path), "cpu") == 1
     assert auto(small_dcgan(tmp_path), "gpu") == 10
@@ -242,20 +243,18 @@ def test_resuming_from_an_odd_step_keeps_to_the_intervals(tmp_path):
     folder = train(small(tmp_path, steps=25))
     resume(folder, steps=40)
     whole = train(small(tmp_path / "whole"))
-    assert set_up(folder.config()).steps_per_dispatch == 10
+    assert set_up(folder.config()).repeat == 10
     assert [r["step"] for r in folder.records()] == [10, 20, 25, 30, 40]
     same_arrays(arrays(folder, 40), arrays(whole, 40))
 
 
 def test_a_signal_while_scoring_stops_and_resuming_scores(tmp_path, monkeypatch):
-    from jaxgan.train import loop as module
-
-    def interrupted(self, variables):
+    def interrupted(*args):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.01)
         return {}
 
-    monkeypatch.setattr(module.Loop, "_score", interrupted)
+    monkeypatch.setattr("jaxgan.runs.evaluation.score", interrupted)
     with pytest.raises(Stopped) as stopped:
         train(small(tmp_path))
     monkeypatch.undo()
@@ -288,8 +287,8 @@ def test_an_unwritable_cache_loses_no_scores(tmp_path, monkeypatch):
 
 
 def test_pmap_takes_the_devices_it_is_given(tmp_path):
-    setup = set_up(small(tmp_path, compute=ComputeConfig(1, "pmap")))
-    assert setup.mesh.size == 1
+    members = set_up(small(tmp_path, compute=ComputeConfig(1, "pmap")))
+    assert members.mesh.size == 1
 
 
 def test_other_data_are_not_scored(tmp_path):
@@ -315,28 +314,17 @@ def test_a_number_that_is_not_finite_stops_the_run(tmp_path, capsys):
 
 
 def test_divergence_names_the_first_step_and_the_last_good_checkpoint(tmp_path, monkeypatch):
-    import jaxgan.train.setup as module
+    real = Members.advance
 
-    real = module.compile_program
+    def poisoned(self, states, inputs):
+        states, metrics = real(self, states, inputs)
+        if int(jax.device_get(self.member(states, 0).step)) == 17:
+            metrics = jax.device_get(metrics)
+            bad = {"d/loss": metrics["d/loss"] * np.nan, "g/loss": metrics["g/loss"] + np.inf}
+            metrics = {**metrics, **bad}
+        return states, metrics
 
-    def poisoned(*args):
-        program = real(*args)
-
-        def run(state, inputs):
-            state, metrics = program(state, inputs)
-            step = int(jax.device_get(state.step))
-            if step == 17:
-                metrics = jax.device_get(metrics)
-                metrics = {
-                    **metrics,
-                    "d/loss": metrics["d/loss"] * np.nan,
-                    "g/loss": metrics["g/loss"] + np.inf,
-                }
-            return state, metrics
-
-        return run
-
-    monkeypatch.setattr(module, "compile_program", poisoned)
+    monkeypatch.setattr(Members, "advance", poisoned)
     config = small(tmp_path, compute=ComputeConfig(1, "jit", 1))
     expected = "step 17: not finite: d/loss = nan, g/loss = inf; the last good checkpoint is step 10"
     with pytest.raises(Diverged, match=expected):
@@ -445,7 +433,7 @@ def test_resuming_before_the_first_checkpoint_starts_again(tmp_path, capsys):
 
 
 def test_a_full_disk_is_one_line_and_keeps_what_is_there(tmp_path, monkeypatch):
-    from jaxgan.train import loop as module
+    from jaxgan.train import sinks as module
 
     write = module.write_atomically
 

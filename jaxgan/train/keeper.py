@@ -1,0 +1,261 @@
+"""What is kept of a member in its run folder, and how its members go on from there."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxgan.common.errors import InputError
+from jaxgan.games.game import GameState
+from jaxgan.health import Diagnosis, monitors_of, summary
+from jaxgan.metrics import Evaluator
+from jaxgan.runs import evaluation
+from jaxgan.runs.checkpoint import Checkpoints
+from jaxgan.runs.folder import RunFolder
+from jaxgan.train.grids import grid_of
+from jaxgan.train.loop import Keeper
+from jaxgan.train.members import Members
+from jaxgan.train.progress import Voice
+from jaxgan.train.sinks import Files, Sink
+from jaxgan.train.stops import Diverged
+from jaxgan.train.tensorboard import TensorBoard
+
+
+class RunKeeper(Keeper):
+    """Keeps a member's records, pictures, scores and checkpoints; nothing of it affects the training."""
+
+    def __init__(
+        self, members: Members, k: int, folder: RunFolder, evaluator: Evaluator | None, voice: Voice
+    ) -> None:
+        """Opens the checkpoints of member k's folder; without an evaluator it is not scored."""
+        self.members, self.k, self.folder, self.evaluator = members, k, folder, evaluator
+        self.config = members.config
+        self.checkpoints = Checkpoints(folder.path)
+        self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis()
+        board = TensorBoard(folder.path / "tensorboard")
+        self._sinks: list[Sink] = [voice, board, Files(folder)]
+        self._monitors, n = None, min(self.config.health.n, self.config.quick_n)
+        if self.config.health.enabled and n and members.sampler is not None:
+            self._monitors = monitors_of(
+                members.game, members.source, members.sampler, n, self.config.batch_size
+            )
+
+    # --- beginning ---
+
+    def begin(self) -> GameState:
+        """The member's first state."""
+        state = self.members.init_member(self.k)
+        self._start(0)
+        self._picture(state, 0)
+        return state
+
+    def begin_again(self) -> GameState:
+        """The same where nothing of an interrupted run can be gone on with."""
+        self._voice.note("there is no checkpoint yet; starting from the beginning")
+        self.checkpoints.forget_after(-1)
+        self.folder.rewind(-1)
+        return self.begin()
+
+    def go_on(self, step: int, meta: Mapping[str, Any]) -> None:
+        """Goes back to a checkpoint at `step`; what was kept after it will be made again."""
+        self.checkpoints.forget_after(step)
+        self.folder.rewind(step)
+        self.best, self._seconds = meta["best"], meta["train_seconds"]
+        self._voice.note(f"resumed at step {step:,}")
+        before = self.folder.read("run.json").get("features")
+        if self.evaluator is not None and before not in (None, self.evaluator.features):
+            self._voice.note(
+                f"warning: the scores on the way were of the features {before}, which are gone; from here on "
+                f"they are of {self.evaluator.features}, and the best is chosen among these"
+            )
+            self.best = None
+        if self.config.health.enabled:
+            for record in self.folder.records():
+                self._diagnosis.add(record)
+        self._start(step)
+
+    def _start(self, step: int) -> None:
+        for sink in self._sinks:
+            sink.start(step)
+        features = None if self.evaluator is None else self.evaluator.features
+        self.folder.update(status="running", error=None, features=features)
+
+    def set_aside(self, step: int, then: str) -> None:
+        """Moves a checkpoint that cannot be read out of the way, and says so and what happens `then`."""
+        self.checkpoints.set_aside(step)
+        self._voice.note(f"checkpoint {step} cannot be read; it was moved to checkpoints-broken{then}")
+
+    def drop(self) -> None:
+        """Keeps nothing more, and leaves what there is as it is."""
+        self.open = False
+        self.checkpoints.close()
+
+    # --- on the way ---
+
+    def wait(self) -> None:
+        """Returns when the last checkpoint is on disk."""
+        self.checkpoints.wait()
+
+    def keep(self, state: GameState, record: dict[str, Any], due: set[str], seconds: float) -> dict[str, Any]:
+        """Keeps what is due; raises Diverged if the averaged generator or its score is not finite."""
+        step, score = record["step"], None
+        self._seconds += seconds
+        if "evaluate" in due and self.evaluator is not None:
+            score = self._score_now(self.evaluator, state, step)
+            record |= {"score": score, "score_name": self.evaluator.main}
+        record = self._watched(record, state)
+        for sink in self._sinks:
+            sink.record(record)
+        if "sample" in due:
+            self._picture(state, step)
+        if "save" in due:
+            meta = {"best": self.best, "train_seconds": round(self._seconds, 1)}
+            self.checkpoints.save(step, state, {"config": self.folder.read("config.json"), **meta}, score)
+        return record
+
+    def _score_now(self, evaluator: Evaluator, state: GameState, step: int) -> float:
+        variables = self.members.game.averaged(state)
+        score = evaluator.quick(
+            self.members.sampler.stream(variables, evaluation.QUICK_SEED), self.config.quick_n
+        )
+        if not (np.isfinite(score) and evaluation.is_finite(variables)):
+            what = f"the averaged generator, or its {evaluator.main}"
+            raise Diverged(f"step {step}: not finite: {what}", step)
+        if self.best is None or score <= self.best["score"]:  # the later of equals, as Orbax keeps it
+            self.best = {"step": step, "score": score}
+        return score
+
+    def _watched(self, record: dict[str, Any], state: GameState) -> dict[str, Any]:
+        """The record with what the monitors see and the names of the verdicts, which are told as they change."""
+        if not self.config.health.enabled:
+            return record
+        if self._monitors is not None and "score" in record:
+            record = record | self._monitors(state)
+        before = [verdict.name for verdict in self._diagnosis.verdicts()]
+        self._diagnosis.add(record)
+        now = {verdict.name: verdict for verdict in self._diagnosis.verdicts()}
+        told = [f"{name}: {now[name].evidence}. {now[name].advice}" for name in now if name not in before]
+        for text in told + [f"no longer: {name}" for name in before if name not in now]:
+            for sink in self._sinks:
+                sink.finding(record["step"], text)
+        return record | {"verdicts": list(now)} if now else record
+
+    def _picture(self, state: GameState, step: int) -> None:
+        if self.members.sampler is None:
+            return
+        png = grid_of(self.members.sampler, self.members.source, self.members.game.averaged(state))
+        for sink in self._sinks:
+            sink.picture(step, png)
+
+    # --- the end ---
+
+    def left(self) -> str:
+        """What there is to go on from, in words."""
+        saved = self.checkpoints.steps()
+        return (
+            f"the last good checkpoint is step {saved[-1]}" if saved else "there is no checkpoint before it"
+        )
+
+    def diverged(self, error: Diverged) -> None:
+        """Ends, and says what is left."""
+        self.error = Diverged(f"{error}; {self.left()}", error.step)
+        self.close("diverged", str(self.error))
+
+    def finish(self, state: GameState, step: int, go_on: Callable[[], None]) -> None:
+        """Scores the last state and the best one in full, and writes the report; `go_on` may raise, to stop it."""
+        go_on()
+        if self.evaluator is not None:
+            scores: dict[str, Any] = {
+                "main": self.evaluator.main,
+                "class_names": list(self.members.source.class_names),
+                "final": {"step": step, **self._score(self.evaluator, state)},
+            }
+            go_on()
+            if self.best is not None:
+                last = self.best["step"] == step
+                scores["best"] = scores["final"] if last else self._score_best(self.evaluator)
+            go_on()
+            for sink in self._sinks:
+                sink.scores(scores)
+        self.close("finished")
+        verdicts = self._diagnosis.verdicts()
+        if self.config.health.enabled and (
+            verdicts or not self._voice.name
+        ):  # one of many says what is wrong
+            self._voice.note(summary(verdicts))
+
+    def _score_best(self, evaluator: Evaluator) -> dict[str, Any] | None:
+        step = self.best["step"]  # pyright: ignore  (there is one)
+        self.checkpoints.wait()
+        try:
+            state = self.checkpoints.restore(step, self.members.like())
+        except InputError as error:  # damaged since it was saved; the last one's scores are not lost
+            self._voice.note(f"warning: no scores of the best checkpoint: {error}")
+            return None
+        return {"step": step, **self._score(evaluator, state)}
+
+    def _score(self, evaluator: Evaluator, state: GameState) -> dict[str, Any]:
+        variables = self.members.game.averaged(state)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            scored = evaluation.score(evaluator, self.members.sampler, variables, self.config.final_n)
+        for warning in caught:
+            if issubclass(warning.category, UserWarning):
+                self._voice.note(f"warning: {warning.message}")
+        return scored
+
+    def close(self, status: str, error: str | None = None) -> None:
+        """Waits for what is being written, and writes the report."""
+        self.open = False
+        with contextlib.ExitStack() as last_first:  # all of it, whatever fails
+            for sink in reversed(self._sinks):
+                last_first.callback(sink.close, status, error)
+            seconds = round(self._seconds, 1)
+            last_first.callback(self.folder.update, status=status, error=error, train_seconds=seconds)
+            last_first.callback(self.checkpoints.close)
+
+
+def restored(members: Members, keepers: Sequence[RunKeeper], path: pathlib.Path) -> tuple[Any, int]:
+    """All members' states at the newest step that every one of them has saved, and saved well.
+
+    Checkpoints after it that cannot be read are set aside. Where nobody has more than one checkpoint, as after
+    a kill during the first save, all begin again. Members whose keepers are closed only take their place.
+
+    Returns:
+      The states, and their step.
+
+    Raises:
+      InputError: if there is no such step; nothing was changed then.
+    """
+    open_ones = [keeper for keeper in keepers if keeper.open]
+    several, like, broken = len(keepers) > 1, members.like(), []
+    saved = {keeper.folder.path.name: keeper.checkpoints.steps() for keeper in open_ones}
+    common = sorted(set.intersection(*map(set, saved.values())))
+    for step in reversed(common):
+        found = {keeper.k: keeper.checkpoints.read(step, like) for keeper in open_ones}
+        broken += [(keeper, step) for keeper in open_ones if found[keeper.k] is None]
+        if None in found.values():
+            continue
+        for keeper, bad in broken:
+            keeper.set_aside(bad, f", and all go back to step {step:,}" if several else "")
+        states = {}
+        for keeper in open_ones:
+            states[keeper.k], meta = found[keeper.k]  # pyright: ignore  (none is None)
+            keeper.go_on(step, meta)
+        whole = [states.get(k) for k in range(len(keepers))]
+        return members.joined([members.init_member(k) if s is None else s for k, s in enumerate(whole)]), step
+    if common:
+        raise InputError(
+            f"no checkpoint{'s' * several} to go on from in {str(path)!r}: none of {common} can be read"
+            f"{' for every member' * several}"
+        )
+    if any(len(steps) > 1 for steps in saved.values()):  # more than an interrupted first save leaves
+        raise InputError(f"no step that all members have saved: {saved}; nothing was changed")
+    return members.joined(
+        [keeper.begin_again() if keeper.open else members.init_member(keeper.k) for keeper in keepers]
+    ), 0

@@ -1,0 +1,157 @@
+"""A training with all that is around it: folders, signals, scores, and every way to end."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from jaxgan.common.files import write_atomically
+from jaxgan.config.config import Config
+from jaxgan.metrics import make_evaluator
+from jaxgan.runs.checkpoint import SaveError
+from jaxgan.runs.environment import environment
+from jaxgan.runs.folder import RunFolder, create
+from jaxgan.runs.seeds import is_alive
+from jaxgan.train.clock import Signals
+from jaxgan.train.grids import reals_of
+from jaxgan.train.keeper import RunKeeper, restored
+from jaxgan.train.loop import loop
+from jaxgan.train.members import Members, set_up
+from jaxgan.train.progress import Progress, Voice
+from jaxgan.train.sinks import Sink
+from jaxgan.train.stops import Diverged, Stopped
+
+
+def train(config: Config, command: Sequence[str] | None = None) -> RunFolder:
+    """Trains from the beginning, in a new folder.
+
+    Args:
+      config: what to do.
+      command: the command line, for the report.
+
+    Returns:
+      The run's folder, with report.html.
+
+    Raises:
+      InputError: for a configuration or data that cannot be trained.
+      Diverged: if a metric is not finite.
+      Stopped: after SIGINT or SIGTERM; the run can be resumed.
+      SaveError: if a checkpoint cannot be written.
+    """
+    members = set_up(config)
+    text = shlex.join(command) if command else f"jaxgan train {config.preset}"
+    folder = create(config, members.data, environment(), text)
+    write_reals(members, folder)
+    return train_in(folder, [folder], members)
+
+
+def write_reals(members: Members, folder: RunFolder) -> None:
+    """Writes a picture of real examples, for comparison."""
+    by_class = members.sampler is not None and members.sampler.n_classes > 0
+    write_atomically(folder.samples / "reals.png", reals_of(members.source, by_class))
+
+
+def train_in(
+    folder: RunFolder,
+    own: Sequence[RunFolder],
+    members: Members,
+    *,
+    resumed: bool = False,
+    sinks: Callable[[Sink], Sequence[Sink]] = lambda terminal: (),
+) -> RunFolder:
+    """Trains members to the end, scores and reports; or goes on with what was interrupted.
+
+    Args:
+      folder: of all.
+      own: a run folder for each member: `folder` itself, or one in it for each.
+      members: what to train.
+      resumed: go on from the newest good checkpoints.
+      sinks: terminal -> further sinks of all together.
+
+    Returns:
+      `folder`.
+
+    Raises:
+      InputError, Diverged, Stopped, SaveError: as `train`.
+    """
+    alone = list(own) == [folder]
+    terminal = Progress(members.config.steps, folder.path)
+    evaluator = None
+    if members.sampler is not None:
+        evaluator = make_evaluator(members.source, own[0].read("run.json").get("features"))
+    keepers = []
+    for k, (seed, kept) in enumerate(zip(members.seeds, own, strict=True)):
+        voice = Voice(terminal, "" if alone else f"seed {seed}")
+        keepers.append(RunKeeper(members, k, kept, evaluator, voice))
+        if resumed and not alone and not is_alive(kept):
+            keepers[-1].drop()
+    session = _Session(folder, alone, members, keepers, [terminal, *sinks(terminal)])
+    with session.signals, session.ended():
+        session.run(resumed)
+    return folder
+
+
+@dataclass(eq=False)
+class _Session:
+    folder: RunFolder
+    alone: bool
+    members: Members
+    keepers: Sequence[RunKeeper]
+    sinks: Sequence[Sink]
+    signals: Signals = field(default_factory=Signals)
+
+    def run(self, resumed: bool) -> None:
+        """Trains and scores."""
+        members, keepers = self.members, self.keepers
+        if resumed:
+            states, step = restored(members, keepers, self.folder.path)
+        else:
+            states, step = members.joined([keeper.begin() for keeper in keepers]), 0
+        states, step = loop(members, keepers, self.sinks, states, step, signals=self.signals)
+        left = [keeper for keeper in keepers if keeper.open]
+        if not left:
+            lost = keepers[0].error if self.alone else None
+            raise lost or Diverged(f"all {len(keepers)} members diverged by step {step:,}")
+        self.stop_if_asked(step)
+        if members.sampler is not None:
+            who, each = ("", "") if self.alone else (f"{len(left)} members, ", " each")
+            self.sinks[0].note(f"scoring {who}{members.config.final_n:,} fakes{each}")
+        for keeper in left:
+            keeper.finish(members.member(states, keeper.k), step, lambda: self.stop_if_asked(step))
+        self.close("finished")
+
+    def stop_if_asked(self, step: int) -> None:
+        """Raises Stopped after a signal; `step` has been saved."""
+        if self.signals.received is not None:
+            raise Stopped(self.signals.received, step, self.folder)
+
+    @contextlib.contextmanager
+    def ended(self):
+        """Closes everything, whatever happens; what cannot be written becomes a SaveError."""
+        try:
+            yield
+        except Stopped:
+            self.close("stopped")
+            raise
+        except Diverged as error:
+            self.close("diverged", str(error))
+            raise
+        except BaseException as error:
+            with contextlib.suppress(Exception):
+                self.close("failed", f"{type(error).__name__}: {error}")
+            if not isinstance(error, OSError) or isinstance(error, SaveError):
+                raise
+            left = f"go on from the last good checkpoints with: jaxgan resume {self.folder.path}"
+            left = self.keepers[0].left() if self.alone else left
+            raise SaveError(f"could not write in {str(self.folder.path)!r} ({error}); {left}") from error
+
+    def close(self, status: str, error: str | None = None) -> None:
+        """Closes what is open, all of it; raises what could not be closed."""
+        with contextlib.ExitStack() as last_first:
+            for sink in self.sinks:
+                last_first.callback(sink.close, status, error)
+            for keeper in self.keepers:
+                if keeper.open:
+                    last_first.callback(keeper.close, status, error)

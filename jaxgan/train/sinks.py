@@ -1,0 +1,64 @@
+"""Where it goes what becomes known while training: the protocol of all sinks, and those of a run's folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from jaxgan.common.files import write_atomically
+from jaxgan.report.run import write_report
+from jaxgan.runs.folder import RunFolder
+
+
+class Sink:
+    """Is told what happens, and keeps or shows what it has a use for; as it stands, nothing.
+
+    Any method may raise OSError where something cannot be written.
+    """
+
+    def start(self, step: int) -> None:
+        """Training begins, or goes on, after `step`; what was told of later steps is void."""
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """Takes the numbers of an interval: "step", means of the metrics and, at times, a score."""
+
+    def picture(self, step: int, png: bytes) -> None:
+        """Takes samples of a step."""
+
+    def finding(self, step: int, text: str) -> None:
+        """Takes what the monitors see begin or end at a step."""
+
+    def note(self, text: str) -> None:
+        """Takes a line for whoever watches."""
+
+    def scores(self, scores: Mapping[str, Any]) -> None:
+        """Takes the final scores, as scores.json keeps them."""
+
+    def close(self, status: str, error: str | None) -> None:
+        """Nothing more will come: the run is "finished", "stopped", "diverged" or "failed"."""
+
+
+class Files(Sink):
+    """The files of a run's folder: metrics.jsonl, pictures, scores.json, and the report, made of them at the end."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        """Writes nothing yet."""
+        self._folder = folder
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """Appends a line to metrics.jsonl."""
+        with self._folder.metrics.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def picture(self, step: int, png: bytes) -> None:
+        """Writes samples/step-STEP.png."""
+        write_atomically(self._folder.samples / f"step-{step:07d}.png", png)
+
+    def scores(self, scores: Mapping[str, Any]) -> None:
+        """Writes scores.json."""
+        self._folder.write("scores.json", scores)
+
+    def close(self, status: str, error: str | None) -> None:
+        """Writes report.html."""
+        write_report(self._folder)
