@@ -13,7 +13,7 @@ from jaxgan.config.config import Config
 from jaxgan.config.groups import ComputeConfig, DataConfig, HealthConfig
 from jaxgan.config.moves import AdamConfig
 from jaxgan.config.presets import get_preset
-from jaxgan.data.source import batch_like
+from jaxgan.data import Spec
 from jaxgan.games.game import init
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.checkpoint import Checkpoints, abstract
@@ -51,9 +51,9 @@ def small_dcgan(tmp_path, **changes) -> Config:
 
 def arrays(folder: RunFolder, step: int) -> dict[str, np.ndarray]:
     """Every array of a checkpoint, by its path in the state."""
-    config, data = folder.config(), folder.read("run.json")["data"]
-    gan = config.build(tuple(data["shape"]), data["n_classes"])
-    like = abstract(jax.eval_shape(lambda: init(gan, jax.random.key(0), batch_like(data))))
+    spec = Spec.from_json(folder.read("run.json")["data"])
+    gan = folder.config().build(spec.shape, spec.n_classes)
+    like = abstract(jax.eval_shape(lambda: init(gan, jax.random.key(0), spec.batch())))
     checkpoints = Checkpoints(folder.path, read_only=True)
     try:
         state = checkpoints.restore(step, like)

@@ -23,9 +23,7 @@ def dry_run(config: Config) -> None:
     state = jax.eval_shape(setup.init)
     inputs = next(setup.pipeline.inputs(0))
     print(json.dumps(to_json(config), indent=1))
-    print(
-        f"data           {setup.data['name']}: {setup.data['n'] or 'sampled'} of {tuple(setup.data['shape'])}"
-    )
+    print(f"data           {setup.data['name']}: {setup.data['n'] or 'sampled'} of {setup.source.spec.shape}")
     print(f"generator      {_count(state.generator.params):,} parameters")
     print(f"discriminator  {_count(state.discriminator.params):,} parameters")
     print(f"state          {_mebibytes(state):.1f} MiB (parameters, optimisers, average)")

@@ -28,8 +28,8 @@ def data_dir() -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def _tfds() -> Iterator[Any]:
-    """TFDS, imported where it is needed: it takes seconds, and most runs do without."""
+def imported_tfds() -> Iterator[Any]:
+    """Imports TFDS, silently, where it is needed: it takes seconds, and most runs do without."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside TFDS and what it imports
         level = logging.getLogger("absl").level
@@ -87,7 +87,7 @@ def load_tfds(
       name: of the dataset, or "name/config".
       split: such as "train", "test" or "train[:5000]".
       resolution: side of the square images; None keeps their size, which must then be the same.
-      channels: 1 or 3; None keeps those of the dataset.
+      channels: 1, 2 (grey and alpha), 3 or 4 (RGBA); None keeps those of the dataset, without alpha.
 
     Raises:
       InputError: if there is no such dataset, it is not prepared (the message says what to run),
@@ -113,7 +113,7 @@ def load_tfds(
 
 
 def _not_prepared(name: str) -> InputError:
-    with _tfds() as tfds:
+    with imported_tfds() as tfds:
         known = tfds.list_builders(with_community_datasets=False)
     base = name.split("/")[0].split(":")[0]
     if base not in known and not (data_dir() / base).is_dir():
@@ -135,7 +135,7 @@ def _decode(
 ) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...], int]:
     if not _readable(name, version):
         raise _unreadable(name, version)
-    with _tfds() as tfds:
+    with imported_tfds() as tfds:
         try:
             builder = tfds.builder(f"{name}:{version}", data_dir=str(data_dir()))
             source = builder.as_data_source(split=split)
@@ -153,7 +153,7 @@ def _decode(
         images: np.ndarray | None = None
         for i, example in enumerate(source):
             pixels = np.asarray(example["image"])
-            pixels = to_pixels(from_array(pixels), resolution, channels or min(pixels.shape[2], 3))
+            pixels = to_pixels(from_array(pixels), resolution, channels or (3 if pixels.shape[2] > 2 else 1))
             if images is None:
                 images = cache.new_images(folder / "images.npy", (len(source), *pixels.shape))
             if pixels.shape != images.shape[1:]:
@@ -186,7 +186,7 @@ def prepare(name: str) -> str:
         raise InputError(
             "preparing a dataset needs TensorFlow (reading it does not); run: pip install 'jaxgan[prepare]'"
         ) from error
-    with _tfds() as tfds:
+    with imported_tfds() as tfds:
         known = tfds.list_builders(with_community_datasets=False)
         if name.split("/")[0] not in known:
             raise unknown("dataset of the TFDS catalogue", name, known, list_all=False)

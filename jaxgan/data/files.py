@@ -74,7 +74,7 @@ def load_folder(
     Args:
       path: of the folder or archive.
       resolution: side of the square images; None keeps their size, which must then be the same.
-      channels: 1 or 3; None gives 1 if all images are grey, else 3.
+      channels: 1, 2 (grey and alpha), 3 or 4 (RGBA); None gives 1 if all images are grey, else 3.
       skip_broken: leave broken files out, and count them.
 
     Raises:
@@ -182,7 +182,9 @@ def _classes(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
 
 
 def load_npz(path: str, *, resolution: int | None = None, channels: int | None = None) -> Images:
-    """Arrays "images" (uint8 [n, h, w(, c)]) and, optionally, "labels" (integers [n]) of an npz file.
+    """Arrays "images" (uint8 or uint16 [n, h, w(, c)]) and, optionally, "labels" (integers [n]) of an npz file.
+
+    Images of 2 channels are grey and alpha, of 4 RGB and alpha.
 
     Raises:
       InputError: if the file is missing or no npz, or an array is missing or of the wrong shape.

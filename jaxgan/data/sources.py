@@ -28,7 +28,7 @@ def open_source(
         zip archive), "npz:PATH", "ring", "grid" or "swissroll".
       split: of mnist, stacked_mnist and tfds sources; the others have one only, "train".
       resolution: side of square images: scaled and cut to it. None keeps the size.
-      channels: 1 (grey) or 3 (RGB). None keeps them.
+      channels: 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA). None keeps them.
       skip_broken: leave broken image files of a folder out, and count them.
 
     Raises:
@@ -36,8 +36,10 @@ def open_source(
     """
     if resolution is not None and resolution < 1:
         raise InputError(f"data.resolution: expected a size of at least 1 pixel, got {resolution}")
-    if channels not in (None, 1, 3):
-        raise InputError(f"data.channels: expected 1 (grey) or 3 (RGB), got {channels}")
+    if channels not in (None, 1, 2, 3, 4):
+        raise InputError(
+            f"data.channels: expected 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA), got {channels}"
+        )
     kind, _, rest = spec.partition(":")
     if kind == "mnist" and not rest:
         return load_mnist(split, resolution=resolution, channels=channels)

@@ -16,7 +16,7 @@ import optax
 from jaxgan.augment import seen
 from jaxgan.common import keys
 from jaxgan.common.numerics import at_least_float32
-from jaxgan.data import Images, Source, other_split, to_float
+from jaxgan.data import Source, as_images, other_split
 from jaxgan.games.game import GAN, GANState, Player
 from jaxgan.losses import Loss
 from jaxgan.metrics import prdc
@@ -90,7 +90,7 @@ def mean_distance(x: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class _Examples:
-    x: np.ndarray  # uint8 images or float32 points
+    x: np.ndarray  # as they are stored
     label: np.ndarray | None
 
     def __len__(self) -> int:
@@ -105,12 +105,25 @@ class _Examples:
 
 def _some(source: Source, n: int) -> _Examples:
     """n examples at random, without replacement, the same in every run."""
-    if not isinstance(source, Images):
-        draw = jax.jit(lambda key: source.sample(key, n)[0])
-        return _Examples(np.asarray(draw(jax.random.key(_SEED))), None)
-    chosen = np.random.default_rng(_SEED).permutation(len(source))[:n]
-    label = None if source.labels is None else np.asarray(source.labels[chosen], np.int32)
-    return _Examples(np.asarray(source.images[chosen]), label)
+    chosen = source.some(n, _SEED)
+    return _Examples(chosen[source.example], chosen.get("label"))
+
+
+Embedding = Callable[[np.ndarray], np.ndarray]
+
+
+def _features_of_images(source: Source) -> Embedding | None:
+    if source.n is None:
+        return None
+    network = features_for(as_images(source, "data.source"))
+    return lambda images: network(images)[0]
+
+
+EMBEDDINGS: dict[str, Callable[[Source], Embedding | None]] = {
+    "image": _features_of_images,
+    "point": lambda source: lambda points: points,
+}
+"""Name of a modality -> source -> (stored examples -> features [n, d] whose distances tell variety), or None."""
 
 
 class Monitors:
@@ -119,7 +132,7 @@ class Monitors:
     The discriminator judges whole batches of the size it trains on, with the statistics, noise and packs
     of its training, and the current generator's fakes; variety is that of the averaged generator.
     What has no meaning is left out: signs for losses without a threshold, overfitting without held-out
-    examples, and both for losses of features.
+    examples, both for losses of features, and variety for examples whose distances say nothing.
     """
 
     def __init__(self, gan: GAN, source: Source, sampler: Sampler, n: int, batch_size: int) -> None:
@@ -134,14 +147,15 @@ class Monitors:
         """
         self._gan, self._source, self._sampler = gan, source, sampler
         self._asked = n
-        self._n = min(n, len(source)) if isinstance(source, Images) else n
+        self._n = n if source.n is None else min(n, source.n)
         self._batch = min(batch_size, self._n) // gan.dynamics.pack * gan.dynamics.pack
-        self._features = features_for(source) if isinstance(source, Images) else None
+        embedding = EMBEDDINGS.get(source.modality.name)
+        self._embedded = None if embedding is None else embedding(source)
         claim = gan.loss.claim
         self._judges = self._batch > 0 and not (claim is not None and claim.constraint == "features")
         sign = real_sign(gan.loss) if self._judges else None
         self._sign = None if sign is None else jax.jit(sign)
-        self._judge, self._judge_fakes = jax.jit(self._logits), jax.jit(self._fake_logits)
+        self._judge, self._judge_fakes = jax.jit(self._real_logits), jax.jit(self._fake_logits)
         self._drift = jax.jit(_drift)
 
     def __call__(self, state: GANState) -> dict[str, float]:
@@ -179,12 +193,15 @@ class Monitors:
         ]
         return np.concatenate(parts)
 
+    def _real_logits(
+        self, d: Player, step: jax.Array, x: jax.Array, label: jax.Array | None, part: jax.Array
+    ) -> jax.Array:
+        return self._logits(d, step, self._source.modality.to_model(x), label, part)
+
     def _logits(
         self, d: Player, step: jax.Array, x: jax.Array, label: jax.Array | None, part: jax.Array
     ) -> jax.Array:
         rules = self._gan.dynamics
-        if x.dtype == jnp.uint8:
-            x = to_float(x)
         if rules.instance_noise is not None:
             x = seen.noisy(x, rules.instance_noise(step), self._example_keys(2 * part + 1))
         if label is not None:
@@ -203,7 +220,7 @@ class Monitors:
     # --- variety ---
 
     def _of_variety(self, state: GANState) -> dict[str, float]:
-        if self._n < 2:
+        if self._n < 2 or self._embedded is None:
             return {}
         real, spread = self._real_features
         fake = self._embedded(self._sampler.stream(state.ema, _FIRST_LATENT)(self._n))
@@ -213,9 +230,6 @@ class Monitors:
             found |= {name: scores[name] for name in ("precision", "recall", "coverage")}
         return found
 
-    def _embedded(self, x: np.ndarray) -> np.ndarray:
-        return x if self._features is None else self._features(x)[0]
-
     # --- the fixed sets ---
 
     @cached_property
@@ -224,19 +238,16 @@ class Monitors:
 
     @cached_property
     def _others(self) -> _Examples | None:
-        if not isinstance(self._source, Images):  # drawn anew for ever: there is nothing to know by heart
-            return None
-        other = other_split(self._source)
-        if (
-            other is None
-            or (other.labels is None) != (self._source.labels is None)
-            or len(other) < self._batch
-        ):
+        other = other_split(
+            self._source
+        )  # none of what is drawn anew for ever: there is nothing to know by heart
+        if other is None or other.spec.arrays != self._source.spec.arrays or (other.n or 0) < self._batch:
             return None
         return _some(other, max(self._asked, self._batch))
 
     @cached_property
     def _real_features(self) -> tuple[np.ndarray, float]:
+        assert self._embedded is not None
         features = self._embedded(self._reals.x)
         return features, mean_distance(features)
 

@@ -25,7 +25,7 @@ def _interval(entry: dict[str, Any] | None) -> str:
 
 def summary_lines(summary: dict[str, Any]) -> list[str]:
     """The summary as text: one line a score."""
-    width = max(map(len, summary["scores"]))
+    width = max(map(len, summary["scores"]), default=0)
     lines = [f"{'':{width}}  {'final':28} {'best':28} floor   (mean and 95 % interval over seeds)"]
     lines += [
         f"{name:{width}}  {_interval(entry['final']):28} {_interval(entry['best']):28} {format_number(entry['floor'])}"

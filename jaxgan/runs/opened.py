@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.data.source import batch_like
+from jaxgan.data import Spec
 from jaxgan.games.game import GAN, init
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder
@@ -24,6 +24,8 @@ class Run:
     Attributes:
       folder: its folder.
       config: its configuration.
+      data: what run.json says of its data.
+      spec: of its data.
       step: of the checkpoint that was read.
       variables: of the averaged generator, for `gan.generator.apply`.
       gan: its static half.
@@ -39,12 +41,11 @@ class Run:
         self.folder = folder
         self.config = folder.config()
         self.data = folder.read("run.json")["data"]
-        self.gan = self.config.build(tuple(self.data["shape"]), self.data["n_classes"])
-        points = len(self.data["shape"]) == 1
-        self.sampler = Sampler(
-            self.gan, self.data["n_classes"] if self.config.model.conditional else 0, points
-        )
-        state, self.step = _restore(folder, self.gan, self.data, checkpoint)
+        self.spec = Spec.from_json(self.data)
+        self.gan = self.config.build(self.spec.shape, self.spec.n_classes)
+        classes = self.spec.n_classes if self.config.model.conditional else 0
+        self.sampler = Sampler(self.gan, classes, self.spec)
+        state, self.step = _restore(folder, self.gan, self.spec, checkpoint)
         self.variables = state.ema
 
     def sample(
@@ -55,7 +56,9 @@ class Run:
         seeds: Sequence[int] | None = None,
         classes: Sequence[int] | None = None,
     ) -> np.ndarray:
-        """Images uint8 [n, h, w, c] (or points float32 [n, 2]) of consecutive seeds, or of `seeds`.
+        """Examples [n, ...] of consecutive seeds, or of `seeds`, in the form in which the data are stored.
+
+        Images are uint8 or uint16 [n, height, width, channels], as those of the data; points are float32 [n, d].
 
         Args:
           seed: of the first example; the next ones take the next seeds.
@@ -86,8 +89,8 @@ def load(path: str | os.PathLike[str], checkpoint: str | int = "last") -> Run:
     return Run(RunFolder(pathlib.Path(path)), checkpoint)
 
 
-def _restore(folder: RunFolder, gan: GAN, data: Mapping[str, Any], which: str | int) -> tuple[Any, int]:
-    like = abstract(jax.eval_shape(lambda: init(gan, jax.random.key(0), batch_like(data))))
+def _restore(folder: RunFolder, gan: GAN, spec: Spec, which: str | int) -> tuple[Any, int]:
+    like = abstract(jax.eval_shape(lambda: init(gan, jax.random.key(0), spec.batch())))
     checkpoints = Checkpoints(folder.path, read_only=True)
     try:
         steps = checkpoints.steps()

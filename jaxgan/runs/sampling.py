@@ -12,7 +12,7 @@ from jax.sharding import NamedSharding
 
 from jaxgan.common.devices import batch_sharded
 from jaxgan.common.errors import InputError
-from jaxgan.data import to_uint8
+from jaxgan.data import Spec
 from jaxgan.games.game import GAN
 
 _BATCH = 100
@@ -21,20 +21,20 @@ _BATCH = 100
 class Sampler:
     """Generates in batches of one size, so that one program serves any number of examples."""
 
-    def __init__(self, gan: GAN, n_classes: int, points: bool) -> None:
+    def __init__(self, gan: GAN, n_classes: int, spec: Spec) -> None:
         """Compiles nothing yet.
 
         Args:
           gan: whose generator and latent are used.
           n_classes: of a conditional generator; 0 if labels do not matter.
-          points: whether examples are points (float32) and not images (uint8).
+          spec: of the data, which says in what form examples are stored.
         """
         self.n_classes = n_classes
         self._gan = gan
 
         def generate(variables: Any, z: jax.Array, labels: jax.Array | None) -> jax.Array:
             x: Any = gan.generator.apply(variables, z, labels, train=False)
-            return x if points else to_uint8(x)
+            return spec.from_model(x)
 
         self._generate = jax.jit(generate)
         self._latents = jax.jit(jax.vmap(gan.latent.draw))
@@ -49,7 +49,7 @@ class Sampler:
         return np.asarray(self._latents(self._keys(jnp.asarray(seeds, jnp.uint32))))
 
     def decode(self, variables: Any, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Examples of latents [n, dim]: uint8 images [n, h, w, c], or float32 points [n, 2].
+        """Examples [n, ...] of latents [n, dim], in the form in which the data are stored.
 
         Raises:
           InputError: if a conditional generator gets no labels, or labels out of range.

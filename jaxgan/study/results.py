@@ -56,7 +56,7 @@ class CellResult:
       key: its hash, as computed where it was trained.
       status: "finished", whatever became of its seeds, or "failed": the program raised or died.
       outcomes: one a seed; none if it failed.
-      data: "modes" of the mixture and "classes" of the images; 0 where there are none.
+      data: "modes" of the mixture and "classes" of the images, 0 where there are none, and the name of the "modality".
       seconds: of wall clock.
       environment: of the process that trained it (jaxgan.runs.environment).
       error: one line.
@@ -68,7 +68,7 @@ class CellResult:
     key: str
     status: str
     outcomes: tuple[Outcome, ...] = ()
-    data: Mapping[str, int] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     environment: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None

@@ -13,7 +13,6 @@ import numpy as np
 
 from jaxgan.common.errors import lookup
 from jaxgan.config.data import open_data
-from jaxgan.data import Points
 from jaxgan.study.launchers import LAUNCHERS, LaunchOptions
 from jaxgan.study.results import CellResult, Outcome, Store, plain
 from jaxgan.study.spec import Cell
@@ -21,7 +20,6 @@ from jaxgan.study.spec import Cell
 Train = Callable[..., Sequence[Any]]
 """(config, seeds) -> a jaxgan.ensemble.Member for each seed."""
 
-_SAMPLES_KEPT = 2500  # points of a seed; of images 64
 _say = functools.partial(print, flush=True)
 
 
@@ -47,16 +45,18 @@ def run_cell(cell: Cell, train: Train | None = None) -> CellResult:
             train = run_members
         config = cell.config()
         members = train(config, cell.seeds)
+        source = open_data(config)
+        facts = {"modes": source.n_modes, "classes": source.n_classes, "modality": source.modality.name}
         return CellResult(
             cell,
             key,
             "finished",
             outcomes=tuple(_outcome(member) for member in members),
-            data=_data_facts(config),
+            data=facts,
             seconds=time.monotonic() - began,
             environment=environment(),
             samples={
-                member.seed: _kept(np.asarray(member.samples))
+                member.seed: np.asarray(member.samples)[: source.modality.shown]
                 for member in members
                 if member.samples is not None
             },
@@ -69,16 +69,6 @@ def run_cell(cell: Cell, train: Train | None = None) -> CellResult:
 def _outcome(member: Any) -> Outcome:
     names = ("seed", "status", "diverged_at", "curve", "final", "best")
     return Outcome(**{name: plain(getattr(member, name)) for name in names})
-
-
-def _kept(samples: np.ndarray) -> np.ndarray:
-    return samples[: 64 if samples.ndim == 4 else _SAMPLES_KEPT]
-
-
-def _data_facts(config: Any) -> dict[str, int]:
-    source = open_data(config)
-    modes = len(source.modes) if isinstance(source, Points) else 0
-    return {"modes": modes, "classes": source.n_classes}
 
 
 def run_study(

@@ -16,7 +16,6 @@ from jaxgan.common.devices import replicated
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.config.config import Config
-from jaxgan.data import Images
 from jaxgan.games.game import GANState
 from jaxgan.games.step import Metrics
 from jaxgan.health import Diagnosis, Monitors, monitors_of, summary
@@ -61,20 +60,14 @@ def train(config: Config, command: Sequence[str] | None = None) -> RunFolder:
 
 
 def write_reals(setup: Setup, folder: RunFolder) -> None:
-    """A grid of real examples, for comparison."""
-    source = setup.source
-    if isinstance(source, Images):
-        order = np.random.default_rng(0).permutation(len(source))
-        n = min(GRID_COLUMNS**2, len(source))
-        if setup.sampler.n_classes and source.labels is not None:  # one row a class, as in the grids
-            rows = [order[source.labels[order] == c][:GRID_COLUMNS] for c in range(source.n_classes)]
-            chosen = np.concatenate([row for row in rows if len(row) == GRID_COLUMNS] or [order[:n]])
-        else:
-            chosen = order[:n]
-        reals = source.images[np.sort(chosen)] if not setup.sampler.n_classes else source.images[chosen]
-    else:
-        reals = np.asarray(source.sample(jax.random.key(0), 2500)[0])
-    write_atomically(folder.samples / "reals.png", pictures.picture(np.asarray(reals), GRID_COLUMNS))
+    """A picture of real examples, for comparison, where their modality is drawn."""
+    source, conditional = setup.source, bool(setup.sampler.n_classes)
+    reals = source.of_each_class(GRID_COLUMNS, 0) if conditional else None  # one row a class, as in the grids
+    if reals is None:
+        reals = source.some(source.modality.shown, 0, ordered=not conditional)
+    png = pictures.picture(reals[source.example], source.modality, GRID_COLUMNS)
+    if png is not None:
+        write_atomically(folder.samples / "reals.png", png)
 
 
 class Loop:
@@ -182,7 +175,10 @@ class Loop:
         """Scores the last and the best checkpoint in full, and writes the report."""
         step = int(state.step)
         self._stop_if_asked(step)
-        self.progress.note(f"scoring {self.config.final_n:,} fakes")
+        if self.evaluator.main:
+            self.progress.note(f"scoring {self.config.final_n:,} fakes")
+        else:
+            self.progress.note(f"no scores: there are none of {self.setup.source.modality.name}s")
         scores: dict[str, Any] = {
             "main": self.evaluator.main,
             "class_names": list(self.setup.source.class_names),
@@ -197,7 +193,8 @@ class Loop:
         self._stop_if_asked(step)
         self.folder.write("scores.json", scores)
         self.close("finished")
-        self.progress.scores(scores)
+        if self.evaluator.main:
+            self.progress.scores(scores)
         verdicts = self.diagnosis.verdicts()
         if self.config.health.enabled and (verdicts or isinstance(self.progress, Progress)):
             self.progress.note(summary(verdicts))  # members of an ensemble say only what is wrong
@@ -251,7 +248,7 @@ class Loop:
         self.seconds += seconds
         record["images_per_second"] = rate
         score = self._evaluate(state, record) if "evaluate" in due else None
-        self._write_record(self._watched(record, state))
+        self._write_record(self._watched(record, state, "evaluate" in due))
         if "sample" in due:
             self._write_grid(state, step)
         if "save" in due:
@@ -289,23 +286,26 @@ class Loop:
         record: dict[str, Any] = {"step": step, "images": step * self.config.batch_size * self.config.d_steps}
         return record | {name: float(values.mean()) for name, values in series.items()}
 
-    def _evaluate(self, state: GANState, record: dict[str, Any]) -> float:
-        generate = self.setup.sampler.stream(state.ema, evaluation.QUICK_SEED)
-        score = self.evaluator.quick(generate, self.config.quick_n)
-        if not (np.isfinite(score) and evaluation.is_finite(state.ema)):
-            raise Diverged(
-                f"step {record['step']}: not finite: the averaged generator, or its {self.evaluator.main}"
-            )
+    def _evaluate(self, state: GANState, record: dict[str, Any]) -> float | None:
+        score = None
+        if self.evaluator.main:
+            generate = self.setup.sampler.stream(state.ema, evaluation.QUICK_SEED)
+            score = self.evaluator.quick(generate, self.config.quick_n)
+        if not (evaluation.is_finite(state.ema) and (score is None or np.isfinite(score))):
+            what = f"the averaged generator, or its {self.evaluator.main or 'statistics'}"
+            raise Diverged(f"step {record['step']}: not finite: {what}")
+        if score is None:
+            return None
         record |= {"score": score, "score_name": self.evaluator.main}
         if self.best is None or score <= self.best["score"]:  # the later of equals, as Orbax keeps it
             self.best = {"step": record["step"], "score": score}
         return score
 
-    def _watched(self, record: dict[str, Any], state: GANState) -> dict[str, Any]:
+    def _watched(self, record: dict[str, Any], state: GANState, closely: bool) -> dict[str, Any]:
         """The record with what the monitors see and the names of the verdicts, which are told as they change."""
         if not self.config.health.enabled:
             return record
-        seen = self.monitors(state) if self.monitors is not None and "score" in record else {}
+        seen = self.monitors(state) if self.monitors is not None and closely else {}
         record, before = record | seen, [verdict.name for verdict in self.diagnosis.verdicts()]
         self.diagnosis.add(record)
         now = {verdict.name: verdict for verdict in self.diagnosis.verdicts()}
@@ -335,14 +335,14 @@ class Loop:
             self.tensorboard.scalars(scalars, record["step"])
 
     def _write_grid(self, state: GANState, step: int) -> None:
-        sampler = self.setup.sampler
-        if isinstance(self.setup.source, Images):
-            labels = grid_labels(sampler.n_classes, GRID_COLUMNS)
-            n = GRID_COLUMNS**2 if labels is None else len(labels)
-            png = pictures.picture(sampler.by_seed(state.ema, range(n), labels), GRID_COLUMNS)
-        else:
-            reals = np.asarray(self.setup.source.sample(jax.random.key(0), 2500)[0])
-            png = pictures.picture(sampler.by_seed(state.ema, range(2500)), reference=reals)
+        sampler, source = self.setup.sampler, self.setup.source
+        if not pictures.is_drawn(source.modality):
+            return
+        labels = grid_labels(sampler.n_classes, GRID_COLUMNS)
+        n = source.modality.shown if labels is None else len(labels)
+        fakes, reals = sampler.by_seed(state.ema, range(n), labels), source.some(n, 0)[source.example]
+        png = pictures.picture(fakes, source.modality, GRID_COLUMNS, reals)
+        assert png is not None
         write_atomically(self.folder.samples / f"step-{step:07d}.png", png)
         if self.tensorboard is not None:
             self.tensorboard.image("samples", pictures.pixels_of(png), step)

@@ -24,7 +24,7 @@ from jaxgan.config.config import Config
 from jaxgan.config.data import open_data
 from jaxgan.config.fields import with_fields
 from jaxgan.data import Source, make_pipeline
-from jaxgan.data.source import batch_like, describe
+from jaxgan.data.source import describe
 from jaxgan.games.game import GAN, GANState, init
 from jaxgan.games.step import Metrics, make_step
 from jaxgan.runs.sampling import Sampler
@@ -92,10 +92,9 @@ class Ensemble:
         self.how = how
         self.repeat = steps_per_dispatch(config, self._pipelines[0], jax.default_backend(), starts)
         self.mesh = self._mesh(devices) if how == "vmap" else None
-        self.sampler = Sampler(
-            self.gan, self.source.n_classes if config.model.conditional else 0, len(self.source.shape) == 1
-        )
-        self._init = jax.jit(lambda key: init(self.gan, key, batch_like(self.data)))
+        spec = self.source.spec
+        self.sampler = Sampler(self.gan, spec.n_classes if config.model.conditional else 0, spec)
+        self._init = jax.jit(lambda key: init(self.gan, key, spec.batch()))
         self._stack = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees))
         self._take = jax.jit(lambda states, k: jax.tree.map(lambda x: x[k], states))
         self._program = self._compiled()
@@ -144,7 +143,7 @@ class Ensemble:
         return gans[0]
 
     def _build(self, values: Mapping[str, Any]) -> GAN:
-        return with_fields(self.config, **values).build(self.source.shape, self.source.n_classes)
+        return with_fields(self.config, **values).build(self.source.spec.shape, self.source.n_classes)
 
     @contextlib.contextmanager
     def _as_input_error(self) -> Iterator[None]:

@@ -17,8 +17,6 @@ from jaxgan.metrics import Evaluator, make_evaluator
 from jaxgan.runs import evaluation
 from jaxgan.train.members import Ensemble
 
-SAMPLES = 2500
-
 
 @dataclass
 class Member:
@@ -33,7 +31,7 @@ class Member:
       final: scores of the last step, by name; empty if it diverged.
       best: the same at the step with the lowest main score on the way, with "step"; None if there
         was none.
-      samples: points [n, 2] or uint8 images [n, h, w, c] of the last step (64 images, 2,500 points);
+      samples: examples [n, ...] of the last step, as many as a picture shows (64 images, 2,500 points);
         None if it diverged.
     """
 
@@ -134,7 +132,7 @@ class _Recorder:
 
     def _quick(self, variables: Any) -> dict[str, float]:
         generate = self._ensemble.sampler.stream(variables, evaluation.QUICK_SEED)
-        if len(self._ensemble.source.shape) == 1:  # scores of points are cheap: all of them
+        if self._evaluator.cheap:  # all of them
             scores = self._evaluator(generate, self._ensemble.config.quick_n).scores
             return {name: score.value for name, score in scores.items()}
         return {self._evaluator.main: self._evaluator.quick(generate, self._ensemble.config.quick_n)}
@@ -155,7 +153,7 @@ class _Recorder:
                 members.append(Member(seed, "diverged", diverged, curve, {}, best_scores, None))
                 continue
             variables = self._ensemble.member(states, k).ema
-            n = SAMPLES if len(self._ensemble.source.shape) == 1 else 64
+            n = self._ensemble.source.modality.shown
             samples = self._ensemble.sampler.by_seed(variables, range(n))
             members.append(Member(seed, "finished", None, curve, self._full(variables), best_scores, samples))
         return members

@@ -12,7 +12,7 @@ from jaxgan.common.devices import choose_devices, make_mesh
 from jaxgan.config.config import Config
 from jaxgan.config.data import open_data
 from jaxgan.data import Pipeline, Source, make_pipeline
-from jaxgan.data.source import batch_like, describe
+from jaxgan.data.source import describe
 from jaxgan.games.game import GAN, GANState, init
 from jaxgan.runs.sampling import Sampler
 from jaxgan.train.program import compile_program, steps_per_dispatch
@@ -38,7 +38,7 @@ class Setup:
 
     def init(self) -> GANState:
         """A fresh state on the devices."""
-        state = init(self.gan, jax.random.key(self.config.seed), batch_like(self.data), self.mesh)
+        state = init(self.gan, jax.random.key(self.config.seed), self.source.spec.batch(), self.mesh)
         if self.mesh is None:  # placed for good, as the data are: else the second step compiles again
             state = jax.device_put(state, jax.devices()[0])
         return state
@@ -56,7 +56,8 @@ def set_up(config: Config, *, starts: Sequence[int] = ()) -> Setup:
     """
     config.check()
     source = open_data(config)
-    gan = config.build(source.shape, source.n_classes)
+    spec = source.spec
+    gan = config.build(spec.shape, spec.n_classes)
     devices = choose_devices(config.compute.devices)
     mesh = make_mesh(devices) if len(devices) > 1 or config.compute.how == "pmap" else None
     pipeline = make_pipeline(
@@ -70,6 +71,5 @@ def set_up(config: Config, *, starts: Sequence[int] = ()) -> Setup:
     )
     repeat = steps_per_dispatch(config, pipeline, jax.default_backend(), starts)
     program = compile_program(gan, pipeline, mesh, config.compute.how, repeat)
-    conditional = config.model.conditional
-    sampler = Sampler(gan, source.n_classes if conditional else 0, points=len(source.shape) == 1)
+    sampler = Sampler(gan, spec.n_classes if config.model.conditional else 0, spec)
     return Setup(config, source, gan, mesh, pipeline, program, repeat, sampler)

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import io
 import itertools
 import json
@@ -465,7 +466,8 @@ def test_outputs_are_complete_and_self_contained(tmp_path):
 
 
 def test_images_are_reported_too(tmp_path):
-    results = [made("hinge", [2.0, 2.1], "fd_x"), made("minimax", [1.0, 1.2], "fd_x", diverged=(0, 1))]
+    image = functools.partial(made, name="fd_x", modality="image")
+    results = [image("hinge", [2.0, 2.1]), image("minimax", [1.0, 1.2], diverged=(0, 1))]
     store = Store(tmp_path / "cells")
     for result in results:
         samples = {0: np.random.default_rng(0).integers(0, 255, (9, 8, 8, 1), np.uint8)}
