@@ -38,7 +38,7 @@ from jaxgan.config.config import Config, to_json
 from jaxgan.config.fields import differences, with_fields
 from jaxgan.config.groups import DataConfig, LatentConfig
 from jaxgan.config.moves import AdamConfig, PenaltyConfig
-from jaxgan.data import Images, open_source
+from jaxgan.data import as_images, open_source
 from jaxgan.models import DCGANConfig
 from jaxgan.report import pictures
 from jaxgan.report.scores import format_number
@@ -192,8 +192,7 @@ def panel(entries: list[dict[str, Any]]) -> bytes:
     """A PNG of real stacks beside those of the first seed of every recipe, at the end of its run."""
     from matplotlib.figure import Figure
 
-    reals = open_source("stacked_mnist")
-    assert isinstance(reals, Images)
+    reals = as_images(open_source("stacked_mnist"), "data.source")
     grids = {f"real ({reals.name})": reals.images[:64]}
     for one in entries:
         if one["seed"] == 0:

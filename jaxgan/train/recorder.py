@@ -118,15 +118,16 @@ class _Recorder:
                 continue
             variables = self._ensemble.member(states, k).ema
             scores = self._quick(variables)
-            main = scores[self._evaluator.main]
-            if not (np.isfinite(main) and evaluation.is_finite(variables)):
+            main = scores.get(self._evaluator.main)
+            if not (evaluation.is_finite(variables) and (main is None or np.isfinite(main))):
                 self._diverged[k] = step
                 continue
             images = step * config.batch_size * config.d_steps
             means = {name: float(values[k].mean()) for name, values in series.items()}
-            curve.append({"step": step, "images": images, "score": main, **scores, **means})
+            own = {} if main is None else {"score": main, **scores}
+            curve.append({"step": step, "images": images, **own, **means})
             best = self._best[k]
-            if best is None or main <= best[0]:
+            if main is not None and (best is None or main <= best[0]):
                 # a copy: the program reuses the buffers of the states that it is given
                 self._best[k] = (main, step, jax.tree.map(jnp.copy, variables))
 
