@@ -21,7 +21,7 @@ from jaxgan.data.source import Images
 
 
 def data_dir() -> pathlib.Path:
-    """Where TFDS keeps prepared datasets: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
+    """Returns the folder in which TFDS keeps prepared datasets: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
     return pathlib.Path(
         os.environ.get("TFDS_DATA_DIR") or pathlib.Path.home() / "tensorflow_datasets"
     ).expanduser()
@@ -43,12 +43,15 @@ def imported_tfds() -> Iterator[Any]:
 
 
 def prepared(name: str) -> tuple[str, str] | None:
-    """Full name ("name" or "name/config") and newest version of a dataset that lies ready under `data_dir()`.
+    """Finds a dataset that lies ready under `data_dir()`.
 
     A dataset that has configurations may be called by its name alone if one of them is ready.
 
+    Returns:
+      Its full name ("name" or "name/config") and newest version; None if it is not there.
+
     Raises:
-      InputError: if several are.
+      InputError: if several configurations are ready.
     """
     folder = data_dir() / name
     if not folder.is_dir():
@@ -78,20 +81,20 @@ def _readable(name: str, version: str) -> bool:
 def load_tfds(
     name: str, split: str = "train", *, resolution: int | None = None, channels: int | None = None
 ) -> Images:
-    """An image dataset of the catalogue: feature "image", and "label" if there is one.
+    """Opens an image dataset of the catalogue: its feature "image", and "label" if there is one.
 
-    Decoded once into the cache (keyed by name, version, split and preprocessing); from then on
+    It is decoded once into the cache, under its name, version, split and preprocessing. From then on
     neither TFDS nor TensorFlow is imported.
 
     Args:
       name: of the dataset, or "name/config".
       split: such as "train", "test" or "train[:5000]".
-      resolution: side of the square images; None keeps their size, which must then be the same.
+      resolution: side of the square images in pixels; None keeps their size, which must then be the same.
       channels: 1, 2 (grey and alpha), 3 or 4 (RGBA); None keeps those of the dataset, without alpha.
 
     Raises:
-      InputError: if there is no such dataset, it is not prepared (the message says what to run),
-        the split is unknown, or it has no images.
+      InputError: if there is no such dataset, it is not prepared (the message says what to run), it
+        has no images, or the split is unknown.
     """
     found = prepared(name)
     if found is None:
@@ -171,7 +174,7 @@ def _decode(
 
 
 def prepare(name: str) -> str:
-    """Downloads and prepares a dataset in the form that is read without TensorFlow.
+    """Downloads a dataset and prepares it in the form that can be read without TensorFlow.
 
     Returns:
       The folder of the prepared dataset.

@@ -32,7 +32,7 @@ def arrays(split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def load_mnist(split: str = "train", *, resolution: int | None = None, channels: int | None = None) -> Images:
-    """The digits of a split, "train" or "test".
+    """Opens the digits of a split, "train" or "test".
 
     Raises:
       InputError: for another split.

@@ -74,18 +74,18 @@ def _to_deep_pixels(image: np.ndarray, resolution: int | None, channels: int) ->
     """`to_pixels` of uint16 [h, w, c], which Pillow converts in grey only."""
     has_alpha, most = image.shape[2] in (2, 4), 65535.0
     opacity = image[:, :, -1:] / most if has_alpha else np.ones((*image.shape[:2], 1))
-    colour = np.float64(image[:, :, :-1] if has_alpha else image)
+    colour = (image[:, :, :-1] if has_alpha else image).astype(np.float64)
     if channels < 3 and colour.shape[2] == 3:
         colour = colour @ np.array([[0.299], [0.587], [0.114]])  # as Pillow makes grey of RGB
     colour = np.broadcast_to(colour, (*colour.shape[:2], 3 if channels > 2 else 1)) * opacity
-    planes = np.moveaxis(np.float32(np.concatenate([colour, opacity], axis=2)), 2, 0)
+    planes = np.moveaxis(np.concatenate([colour, opacity], axis=2), 2, 0).astype(np.float32)
     scaled = np.stack([np.asarray(_scaled(Image.fromarray(plane), resolution)) for plane in planes])
     over_black, opacity = scaled[:-1], np.clip(scaled[-1:], 0, 1)
     if channels in (2, 4):
         pixels = np.concatenate([over_black / np.maximum(opacity, 1e-6), most * opacity])
     else:
         pixels = over_black + most * (1 - opacity)
-    return np.uint16(np.clip(np.round(np.moveaxis(pixels, 0, 2)), 0, most))
+    return np.clip(np.round(np.moveaxis(pixels, 0, 2)), 0, most).astype(np.uint16)
 
 
 def check_images(what: str, images: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Sources by their splits: what is held out of training."""
+"""The splits of sources, which tell what is held out of training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ S = TypeVar("S", bound=Source)
 
 
 def parsed_name(name: str) -> tuple[str, str, str]:
-    """(kind, name or path, split) of a source; "" for what it has not."""
+    """Takes the name of a source apart: (kind, name or path, split), with "" for what it does not have."""
     kind, _, rest = name.partition(":")
     if kind == "tfds":
         base, _, split = rest.partition(":")

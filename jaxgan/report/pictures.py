@@ -81,14 +81,14 @@ def displayed(images: np.ndarray) -> np.ndarray:
     Transparent pixels show a grey and white checkerboard.
     """
     if images.dtype == np.uint16:
-        images = np.uint8((images.astype(np.uint32) + 128) // 257)
+        images = ((images.astype(np.uint32) + 128) // 257).astype(np.uint8)
     h, w, c = images.shape[-3:]
     if c in (1, 3):
         return images
     rows, columns = np.indices((h, w, 1))[:2] // _TILE
     board = 255.0 - 51 * ((rows + columns) % 2)
     opacity = images[..., -1:] / 255
-    return np.uint8(np.round(images[..., :-1] * opacity + board * (1 - opacity)))
+    return np.round(images[..., :-1] * opacity + board * (1 - opacity)).astype(np.uint8)
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
