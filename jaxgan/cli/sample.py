@@ -79,8 +79,10 @@ def sample(args: list[str]) -> None:
         examples = run.sample(seeds=seeds, classes=labels)
         if out.suffix.lower() == ".npz":
             buffer = io.BytesIO()
-            extra: dict[str, Any] = {} if labels is None else {"labels": np.asarray(labels)}
-            np.savez_compressed(buffer, images=examples, seeds=np.asarray(seeds), **extra)  # pyright: ignore
+            arrays: dict[str, Any] = {f"{run.spec.modality.name}s": examples, "seeds": np.asarray(seeds)}
+            if labels is not None:
+                arrays["labels"] = np.asarray(labels)
+            np.savez_compressed(buffer, **arrays)
             write_atomically(out, buffer.getvalue())
         elif out.suffix.lower() == ".png":
             png = pictures.picture(examples, run.spec.modality, columns)

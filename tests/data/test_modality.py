@@ -321,7 +321,7 @@ def test_a_waveform_is_trained_and_sampled_and_neither_drawn_nor_scored(
     out = tmp_path / "s.npz"
     assert main(["sample", str(folder.path), "--seeds", "0-4", "--out", str(out)]) == 0
     with np.load(out) as kept:
-        assert (kept["images"].shape, kept["images"].dtype) == ((5, 32, 2), np.int16)
+        assert (kept["waveforms"].shape, kept["waveforms"].dtype) == ((5, 32, 2), np.int16)
     capsys.readouterr()
     for args, said in (
         (["sample", folder.path, "--out", "s.png"], "out: waveforms are not drawn; write an .npz"),
