@@ -44,7 +44,7 @@ from jaxgan.config import (
     to_json,
     with_fields,
 )
-from jaxgan.data import Images, open_source
+from jaxgan.data import as_images, open_source
 from jaxgan.models import DCGANConfig
 from jaxgan.report import pictures
 from jaxgan.report.scores import format_number
@@ -198,8 +198,7 @@ def panel(entries: list[dict[str, Any]]) -> bytes:
     """A PNG of real stacks beside those of the first seed of every recipe, at the end of its run."""
     from matplotlib.figure import Figure
 
-    reals = open_source("stacked_mnist")
-    assert isinstance(reals, Images)
+    reals = as_images(open_source("stacked_mnist"), "data.source")
     grids = {f"real ({reals.name})": reals.images[:64]}
     for one in entries:
         if one["seed"] == 0:

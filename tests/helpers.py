@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxgan import init
 from jaxgan.config import ComputeConfig, Config, DataConfig, HealthConfig, OptimizerConfig, get_preset
-from jaxgan.data.source import batch_like
+from jaxgan.data import Spec
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder
@@ -57,9 +57,9 @@ def stream_keys(state, draw: int, stream: str, n: int):
 
 def arrays(folder: RunFolder, step: int) -> dict[str, np.ndarray]:
     """Every array of a checkpoint, by its path in the state."""
-    config, data = folder.config(), folder.read("run.json")["data"]
-    gan = config.build(tuple(data["shape"]), data["n_classes"])
-    like = abstract(jax.eval_shape(lambda: init(gan, jax.random.key(0), batch_like(data))))
+    spec = Spec.from_json(folder.read("run.json")["data"])
+    gan = folder.config().build(spec.shape, spec.n_classes)
+    like = abstract(jax.eval_shape(lambda: init(gan, jax.random.key(0), spec.batch())))
     checkpoints = Checkpoints(folder.path, read_only=True)
     try:
         state = checkpoints.restore(step, like)

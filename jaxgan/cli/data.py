@@ -1,4 +1,4 @@
-"""`jaxgan data`: what is in a source."""
+"""`jaxgan data`: what is in a source, and the preparation of datasets."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import dataclasses
 import pathlib
 from dataclasses import dataclass
 
-import jax
-import numpy as np
 import tyro
 
 from jaxgan.cli.arguments import parse
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
-from jaxgan.data import Images, Source, open_source
+from jaxgan.data import Source, open_source
 from jaxgan.report import pictures
 
 
@@ -28,7 +26,7 @@ class _Show:
     resolution: int | None = None
     """Scale and centre-crop images to this many pixels a side."""
     channels: int | None = None
-    """1 (grey) or 3 (RGB)."""
+    """1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA)."""
     skip_broken: bool = False
     """Leave broken image files out, and count them."""
     seed: int = 0
@@ -66,33 +64,19 @@ def data(args: list[str]) -> None:
 
 
 def _show(source: Source, seed: int, out: pathlib.Path) -> None:
-    if isinstance(source, Images):
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(source))[:64])
-        write_atomically(out, pictures.picture(np.asarray(source.images[chosen])))
-        height, width, channels = source.shape
-        rows = {
-            "examples": f"{len(source):,}"
-            + (f" ({source.skipped} broken files left out)" if source.skipped else ""),
-            "shape": f"{height}x{width}, {channels} channel{'s' * (channels > 1)}, uint8",
-            "values": f"{source.images.min()} to {source.images.max()}, mean {source.images.mean():.1f}",
-        }
-        if source.labels is not None:
-            counts = np.bincount(source.labels, minlength=source.n_classes)
-            named = (f"{name} {count:,}" for name, count in zip(source.class_names, counts, strict=True))
-            rows["classes"] = f"{source.n_classes}: {', '.join(named)}"
-        else:
-            rows["classes"] = "no labels"
-    else:
-        points = np.asarray(source.sample(jax.random.key(seed), 2500)[0])
-        write_atomically(out, pictures.scatter(points))
-        rows = {
-            "examples": "sampled without end",
-            "shape": "points in the plane, float32",
-            "values": f"{points.min():.3f} to {points.max():.3f}",
-            "modes": f"{len(source.modes)}, standard deviation {source.std:g}"
-            if len(source.modes)
-            else "none",
-        }
-    rows = {"source": source.name, **rows, "fingerprint": source.fingerprint, "picture": str(out)}
+    modality = source.modality
+    x = source.some(modality.shown, seed, ordered=True)[source.example]
+    png = pictures.picture(x, modality)
+    if png is not None:
+        write_atomically(out, png)
+    skipped = f" ({source.skipped} broken files left out)" if source.skipped else ""
+    rows = {
+        "source": source.name,
+        "examples": f"{source.n:,}{skipped}" if source.n else "sampled without end",
+        "shape": modality.in_words(source.shape, source.spec.stored),
+        **source.facts(),
+        "fingerprint": source.fingerprint,
+        "picture": f"none, as {modality.name}s are not drawn" if png is None else str(out),
+    }
     for name, text in rows.items():
         print(f"{name:12} {text}")

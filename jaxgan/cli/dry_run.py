@@ -22,9 +22,9 @@ def dry_run(config: Config) -> None:
     members = set_up(config)
     state, data, mesh = members.like(), members.data, members.mesh
     print(json.dumps(to_json(config), indent=1))
-    print(f"data           {data['name']}: {data['n'] or 'sampled'} of {tuple(data['shape'])}")
-    for name, player in state.players.items():
-        print(f"{name:14} {_count(player.params):,} parameters")
+    print(f"data           {data['name']}: {data['n'] or 'sampled'} of {members.source.spec.shape}")
+    for name in members.game.players:
+        print(f"{name:14} {_count(state.players[name].params):,} parameters")
     print(f"state          {_mebibytes(state):.1f} MiB (parameters, optimisers, average)")
     print(f"data on device {_mebibytes(next(members.inputs(0)[0])):.1f} MiB")
     print(f"dispatch       {members.repeat} step(s) a program, on {mesh.size if mesh else 1} device(s)")

@@ -22,7 +22,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.metrics import Evaluation, save_reference
 from jaxgan.metrics.compare import compare
-from jaxgan.report import pictures
+from jaxgan.report.pictures import enlarged, grid, png
 from jaxgan.report.run import write_report
 from jaxgan.report.scores import format_number, meaning
 from jaxgan.runs import environment, evaluation
@@ -264,4 +264,4 @@ def save_copies(path: pathlib.Path, copies: tuple[np.ndarray, np.ndarray]) -> No
     """A picture of fakes (left) beside the training images that they lie closest to (right)."""
     fakes, reals = copies
     pairs = np.stack([fakes, reals], axis=1).reshape(-1, *fakes.shape[1:])
-    write_atomically(path, pictures.picture(pairs, columns=8))
+    write_atomically(path, png(enlarged(grid(pairs, columns=8))))

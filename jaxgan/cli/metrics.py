@@ -12,7 +12,7 @@ import tyro
 from jaxgan.cli.arguments import parse
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.files import write_atomically
-from jaxgan.data import Images, open_source
+from jaxgan.data import Images, as_images, open_source
 from jaxgan.metrics.catalogue import DEFAULT, METRICS, display_name
 from jaxgan.metrics.features import FEATURES, classifier, features_for, mnist_cnn
 from jaxgan.runs import environment
@@ -41,7 +41,7 @@ class TrainFeatures:
     resolution: int | None = None
     """As the generator's data are opened: scale and centre-crop images to this many pixels a side."""
     channels: int | None = None
-    """As the generator's data are opened: 1 (grey) or 3 (RGB)."""
+    """As the generator's data are opened: 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA)."""
     epochs: float | None = None
     """Times that every image is seen; by default as many as 2,000 batches of 128 see, at most 60."""
     flip: bool = False
@@ -81,9 +81,8 @@ def train_features(parsed: TrainFeatures) -> None:
     """
     if parsed.out is not None and parsed.out.suffix != ".safetensors":
         raise InputError(f"out: expected a .safetensors file, got {str(parsed.out)!r}")
-    source = open_source(parsed.source, parsed.split, resolution=parsed.resolution, channels=parsed.channels)
-    if not isinstance(source, Images):
-        raise InputError(f"source: expected labelled images, got {parsed.source!r}, which is made of points")
+    opened = open_source(parsed.source, parsed.split, resolution=parsed.resolution, channels=parsed.channels)
+    source = as_images(opened, "source")
     if _is_shipped(source):
         raise InputError(
             f"source: {source.name!r} is scored with the shipped classifier {mnist_cnn.NAME!r}, "

@@ -1,4 +1,4 @@
-"""`jaxgan sample`: images from a run."""
+"""`jaxgan sample`: examples from a run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from jaxgan.cli.evaluate import checkpoint
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
+from jaxgan.data import Modality
 from jaxgan.report import pictures
 from jaxgan.runs import environment
 
@@ -55,7 +56,7 @@ def parse_integers(text: str, name: str) -> list[int]:
 
 
 def sample(args: list[str]) -> None:
-    """Writes images of a run."""
+    """Writes examples of a run."""
     from jaxgan.runs.opened import load
 
     parsed = parse(_Sample, args, "sample")
@@ -78,23 +79,28 @@ def sample(args: list[str]) -> None:
         examples = run.sample(seeds=seeds, classes=labels)
         if out.suffix.lower() == ".npz":
             buffer = io.BytesIO()
-            extra: dict[str, Any] = {} if labels is None else {"labels": np.asarray(labels)}
-            np.savez_compressed(buffer, images=examples, seeds=np.asarray(seeds), **extra)  # pyright: ignore
+            arrays: dict[str, Any] = {f"{run.spec.modality.name}s": examples, "seeds": np.asarray(seeds)}
+            if labels is not None:
+                arrays["labels"] = np.asarray(labels)
+            np.savez_compressed(buffer, **arrays)
             write_atomically(out, buffer.getvalue())
         elif out.suffix.lower() == ".png":
-            write_atomically(out, pictures.picture(examples, columns))
+            png = pictures.picture(examples, run.spec.modality, columns)
+            if png is None:
+                raise InputError(f"out: {run.spec.modality.name}s are not drawn; write an .npz")
+            write_atomically(out, png)
         elif out.suffix:
             raise InputError(f"out: expected a .png, .npz, .webp or .gif file or a folder, got {str(out)!r}")
         else:
-            _write_files(out, examples, seeds, labels)
+            _write_files(run.spec.modality, out, examples, seeds, labels)
     print(f"wrote {out} (step {run.step:,})")
 
 
 def _write_files(
-    folder: pathlib.Path, examples: np.ndarray, seeds: list[int], labels: list[int] | None
+    modality: Modality, folder: pathlib.Path, examples: np.ndarray, seeds: list[int], labels: list[int] | None
 ) -> None:
-    if examples.ndim != 4:
-        raise InputError("out: points have no image files; write a .png or an .npz")
+    if not modality.is_picture:
+        raise InputError(f"out: {modality.name}s have no image files; write a .png or an .npz")
     for i, (image, seed) in enumerate(zip(examples, seeds, strict=True)):
         name = f"seed{seed:05d}.png" if labels is None else f"class{labels[i]}-seed{seed:05d}.png"
         write_atomically(folder / name, pictures.png(image))
@@ -104,7 +110,7 @@ def _interpolate(
     run: Any, seeds: list[int], labels: list[int] | None, out: pathlib.Path, frames: int
 ) -> None:
     check_range("frames", frames, at_least=1)
-    if len(run.data["shape"]) != 3 or len(seeds) < 2:
+    if not run.spec.modality.is_picture or len(seeds) < 2:
         raise InputError("out: an animation needs a run of images and at least two seeds")
     z = run.sampler.latents(seeds)
     ends = np.roll(z, -1, axis=0)
@@ -116,7 +122,7 @@ def _interpolate(
     if run.sampler.n_classes:
         classes = np.repeat(np.asarray(labels if labels is not None else [0] * len(seeds), np.int32), frames)
     images = run.sampler.decode(run.variables, path.astype(np.float32), classes)
-    pictures.save_animation(out, [pictures.enlarged(image, 256) for image in images])
+    pictures.save_animation(out, [pictures.enlarged(image, 256) for image in pictures.displayed(images)])
 
 
 def _between(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:

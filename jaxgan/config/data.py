@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
-from jaxgan.data import Images, Source, open_source
+from jaxgan.data import Source, open_source
 
 
 def open_data(config: Config) -> Source:
@@ -20,6 +20,8 @@ def open_data(config: Config) -> Source:
         channels=config.data.channels,
         skip_broken=config.data.skip_broken,
     )
-    if isinstance(source, Images) and len(source) < 2:
-        raise InputError(f"data.source: expected at least 2 images in {source.name!r}, got {len(source)}")
+    if source.n is not None and source.n < 2:
+        raise InputError(
+            f"data.source: expected at least 2 {source.modality.name}s in {source.name!r}, got {source.n}"
+        )
     return source

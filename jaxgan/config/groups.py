@@ -17,7 +17,7 @@ class DataConfig:
     resolution: int | None = None
     """Scale and centre-crop images to this many pixels a side; None: as they are."""
     channels: int | None = None
-    """1 (grey) or 3 (RGB); None: as they are."""
+    """1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA); None: as they are."""
     flip: bool = False
     """Mirror images left to right at random."""
     skip_broken: bool = False

@@ -1,22 +1,33 @@
 """Data: named sources, and pipelines that turn them into batches as a function of the step."""
 
 from jaxgan.data.cache import cache_dir
+from jaxgan.data.modality import IMAGE, MODALITIES, POINT, Modality, from_float, to_float
 from jaxgan.data.pipeline import Pipeline, make_pipeline
-from jaxgan.data.source import Images, Points, Source, fingerprint, to_float, to_uint8
+from jaxgan.data.source import Arrays, Draws, Images, Points, Source, as_images, describe, fingerprint
 from jaxgan.data.sources import SOURCES, open_source
+from jaxgan.data.spec import Spec
 from jaxgan.data.splits import other_split
 
 __all__ = [
+    "IMAGE",
+    "MODALITIES",
+    "POINT",
     "SOURCES",
+    "Arrays",
+    "Draws",
     "Images",
+    "Modality",
     "Pipeline",
     "Points",
     "Source",
+    "Spec",
+    "as_images",
     "cache_dir",
+    "describe",
     "fingerprint",
+    "from_float",
     "make_pipeline",
     "open_source",
     "other_split",
     "to_float",
-    "to_uint8",
 ]

@@ -18,7 +18,7 @@ from jaxgan.data.source import fingerprint
 
 
 def cache_dir() -> pathlib.Path:
-    """The per-user cache: $JAXGAN_CACHE, else $XDG_CACHE_HOME/jaxgan, else ~/.cache/jaxgan."""
+    """Returns the folder of the per-user cache: $JAXGAN_CACHE, $XDG_CACHE_HOME/jaxgan, or ~/.cache/jaxgan."""
     if explicit := os.environ.get("JAXGAN_CACHE"):
         return pathlib.Path(explicit)
     base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
@@ -27,14 +27,14 @@ def cache_dir() -> pathlib.Path:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """Contents of one cache entry.
+    """The contents of one cache entry.
 
     Attributes:
-      images: uint8 [n, h, w, c], memory-mapped, read only.
+      images: uint8 [n, h, w, c], memory-mapped and read only.
       labels: int32 [n], or None.
       class_names: one for each label value.
-      fingerprint: of images and labels.
-      skipped: broken files left out.
+      fingerprint: of the images and labels.
+      skipped: number of broken files that were left out.
     """
 
     images: np.ndarray
@@ -45,10 +45,10 @@ class Decoded:
 
 
 def new_images(path: pathlib.Path, shape: tuple[int, ...]) -> np.memmap:
-    """A new uint8 .npy file, memory-mapped for writing, with all its room on the disk taken.
+    """Makes a uint8 .npy file, memory-maps it for writing, and takes all its room on the disk at once.
 
     Raises:
-      OSError: if the disk is full; without room, a write to the map would end the process.
+      OSError: if the disk is full. Later, a write to the map that finds no room would end the process.
     """
     images = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     if hasattr(os, "posix_fallocate"):
@@ -61,13 +61,13 @@ Decode = Callable[[pathlib.Path], tuple[np.ndarray, np.ndarray | None, tuple[str
 
 
 def cached(key: dict[str, Any], decode: Decode) -> Decoded:
-    """The entry of `key`, decoded first if it is not there.
+    """Returns the entry of `key`; if there is none yet, it is decoded first.
 
     Args:
-      key: everything that the result depends on, JSON-serialisable; any change is another entry.
-      decode: folder -> (images, labels, class names, skipped); may build the images in a memory
-        map inside the folder. It runs in a temporary folder that becomes the entry in one rename,
-        so a killed run leaves no half entry, and of two that race one wins.
+      key: everything that the result depends on, as JSON can hold it. Any change makes another entry.
+      decode: folder -> (images, labels, class names, number of broken files). It may build the images
+        in a memory map inside the folder. It runs in a temporary folder that becomes the entry in one
+        rename, so that a killed run leaves no half entry, and of two that race one wins.
     """
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
     entry = cache_dir() / "data" / name

@@ -21,15 +21,15 @@ from jaxgan.data.source import Images
 
 
 def data_dir() -> pathlib.Path:
-    """Where TFDS keeps prepared datasets: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
+    """Returns the folder in which TFDS keeps prepared datasets: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
     return pathlib.Path(
         os.environ.get("TFDS_DATA_DIR") or pathlib.Path.home() / "tensorflow_datasets"
     ).expanduser()
 
 
 @contextlib.contextmanager
-def _tfds() -> Iterator[Any]:
-    """TFDS, imported where it is needed: it takes seconds, and most runs do without."""
+def imported_tfds() -> Iterator[Any]:
+    """Imports TFDS, silently, where it is needed: it takes seconds, and most runs do without."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside TFDS and what it imports
         level = logging.getLogger("absl").level
@@ -43,12 +43,15 @@ def _tfds() -> Iterator[Any]:
 
 
 def prepared(name: str) -> tuple[str, str] | None:
-    """Full name ("name" or "name/config") and newest version of a dataset that lies ready under `data_dir()`.
+    """Finds a dataset that lies ready under `data_dir()`.
 
     A dataset that has configurations may be called by its name alone if one of them is ready.
 
+    Returns:
+      Its full name ("name" or "name/config") and newest version; None if it is not there.
+
     Raises:
-      InputError: if several are.
+      InputError: if several configurations are ready.
     """
     folder = data_dir() / name
     if not folder.is_dir():
@@ -78,20 +81,20 @@ def _readable(name: str, version: str) -> bool:
 def load_tfds(
     name: str, split: str = "train", *, resolution: int | None = None, channels: int | None = None
 ) -> Images:
-    """An image dataset of the catalogue: feature "image", and "label" if there is one.
+    """Opens an image dataset of the catalogue: its feature "image", and "label" if there is one.
 
-    Decoded once into the cache (keyed by name, version, split and preprocessing); from then on
+    It is decoded once into the cache, under its name, version, split and preprocessing. From then on
     neither TFDS nor TensorFlow is imported.
 
     Args:
       name: of the dataset, or "name/config".
       split: such as "train", "test" or "train[:5000]".
-      resolution: side of the square images; None keeps their size, which must then be the same.
-      channels: 1 or 3; None keeps those of the dataset.
+      resolution: side of the square images in pixels; None keeps their size, which must then be the same.
+      channels: 1, 2 (grey and alpha), 3 or 4 (RGBA); None keeps those of the dataset, without alpha.
 
     Raises:
-      InputError: if there is no such dataset, it is not prepared (the message says what to run),
-        the split is unknown, or it has no images.
+      InputError: if there is no such dataset, it is not prepared (the message says what to run), it
+        has no images, or the split is unknown.
     """
     found = prepared(name)
     if found is None:
@@ -113,7 +116,7 @@ def load_tfds(
 
 
 def _not_prepared(name: str) -> InputError:
-    with _tfds() as tfds:
+    with imported_tfds() as tfds:
         known = tfds.list_builders(with_community_datasets=False)
     base = name.split("/")[0].split(":")[0]
     if base not in known and not (data_dir() / base).is_dir():
@@ -135,7 +138,7 @@ def _decode(
 ) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...], int]:
     if not _readable(name, version):
         raise _unreadable(name, version)
-    with _tfds() as tfds:
+    with imported_tfds() as tfds:
         try:
             builder = tfds.builder(f"{name}:{version}", data_dir=str(data_dir()))
             source = builder.as_data_source(split=split)
@@ -153,7 +156,7 @@ def _decode(
         images: np.ndarray | None = None
         for i, example in enumerate(source):
             pixels = np.asarray(example["image"])
-            pixels = to_pixels(from_array(pixels), resolution, channels or min(pixels.shape[2], 3))
+            pixels = to_pixels(from_array(pixels), resolution, channels or (3 if pixels.shape[2] > 2 else 1))
             if images is None:
                 images = cache.new_images(folder / "images.npy", (len(source), *pixels.shape))
             if pixels.shape != images.shape[1:]:
@@ -171,7 +174,7 @@ def _decode(
 
 
 def prepare(name: str) -> str:
-    """Downloads and prepares a dataset in the form that is read without TensorFlow.
+    """Downloads a dataset and prepares it in the form that can be read without TensorFlow.
 
     Returns:
       The folder of the prepared dataset.
@@ -186,7 +189,7 @@ def prepare(name: str) -> str:
         raise InputError(
             "preparing a dataset needs TensorFlow (reading it does not); run: pip install 'jaxgan[prepare]'"
         ) from error
-    with _tfds() as tfds:
+    with imported_tfds() as tfds:
         known = tfds.list_builders(with_community_datasets=False)
         if name.split("/")[0] not in known:
             raise unknown("dataset of the TFDS catalogue", name, known, list_all=False)

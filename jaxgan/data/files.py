@@ -66,20 +66,21 @@ def _listing(path: pathlib.Path) -> Iterator[_Listing]:
 def load_folder(
     path: str, *, resolution: int | None = None, channels: int | None = None, skip_broken: bool = False
 ) -> Images:
-    """PNG, JPEG and WebP images below a folder or inside a zip archive (read in place, never unpacked).
+    """Opens the PNG, JPEG and WebP images below a folder or inside a zip archive, which is never unpacked.
 
-    If every image lies in a first-level sub-folder, these are the classes, in alphabetical order.
-    Decoded once into the cache, which is renewed when a file's name, size, time or checksum changes.
+    If every image lies in a first-level sub-folder, these are the classes, in alphabetical order. Images
+    are decoded once into the cache, and again when a file's name, size, time or checksum changes. They
+    have 8 bits a channel; deeper ones are rounded.
 
     Args:
       path: of the folder or archive.
-      resolution: side of the square images; None keeps their size, which must then be the same.
-      channels: 1 or 3; None gives 1 if all images are grey, else 3.
-      skip_broken: leave broken files out, and count them.
+      resolution: side of the square images in pixels; None keeps their size, which must then be the same.
+      channels: 1, 2 (grey and alpha), 3 or 4 (RGBA); None gives 1 if all images are grey, else 3.
+      skip_broken: whether broken files are left out, and counted.
 
     Raises:
-      InputError: if there is nothing at `path`, no image in it, a broken image (named), or images
-        of several sizes and no `resolution`.
+      InputError: if there is nothing at `path`, it has no image or a broken one (which is named), or
+        the images differ in size and there is no `resolution`.
     """
     root = pathlib.Path(path).expanduser()
     if not root.exists():
@@ -182,7 +183,10 @@ def _classes(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
 
 
 def load_npz(path: str, *, resolution: int | None = None, channels: int | None = None) -> Images:
-    """Arrays "images" (uint8 [n, h, w(, c)]) and, optionally, "labels" (integers [n]) of an npz file.
+    """Opens the arrays "images", uint8 or uint16 [n, h, w] or [n, h, w, c], and "labels" of an npz file.
+
+    Images of 1 channel are grey, of 2 grey and alpha, of 3 RGB, of 4 RGB and alpha. Labels are integers
+    [n] from 0 on, and may be missing.
 
     Raises:
       InputError: if the file is missing or no npz, or an array is missing or of the wrong shape.

@@ -25,19 +25,20 @@ FINGERPRINTS = {
 
 
 @lru_cache(maxsize=2)
-def _arrays(split: str) -> tuple[np.ndarray, np.ndarray]:
+def arrays(split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 [n, 28, 28, 1] and labels int32 [n] of a split, read once."""
     with np.load(PATH) as archive:
         return archive[f"{split}_images"].reshape(-1, 28, 28, 1), archive[f"{split}_labels"].astype(np.int32)
 
 
 def load_mnist(split: str = "train", *, resolution: int | None = None, channels: int | None = None) -> Images:
-    """The digits of a split, "train" or "test".
+    """Opens the digits of a split, "train" or "test".
 
     Raises:
       InputError: for another split.
     """
     known = lookup("split of mnist", split, FINGERPRINTS)
-    original, labels = _arrays(split)
+    original, labels = arrays(split)
     images = resized(original, resolution, channels)
     identity = known if images is original else fingerprint(images, labels)
     return Images(f"mnist:{split}", images, labels, tuple("0123456789"), identity)

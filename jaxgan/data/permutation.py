@@ -21,13 +21,13 @@ MAX_POSITIONS = 2**32  # positions of one period of steps must fit a uint32
 
 
 def shuffled_index(position: Any, n: int, *, seed: int, epoch: Any) -> Any:
-    """Index of the example at `position` of an epoch; each epoch has an order of its own.
+    """Gives the index of the example at `position` of an epoch; each epoch has an order of its own.
 
     Args:
       position: integers in [0, n), NumPy or JAX.
       n: number of examples.
-      seed: of the run.
-      epoch: of the same shape as `position` or a scalar.
+      seed: of the run; a traced one must be below 2^32.
+      epoch: integers of the same shape as `position`, or a scalar.
 
     Returns:
       uint32 indices in [0, n), distinct for distinct positions, of the kind of `position`.
@@ -72,14 +72,15 @@ def _mixed(x: Any) -> Any:
 
 
 def positions(step: Any, n: int, per_step: int) -> tuple[Any, Any]:
-    """(epoch, position in it) of every example of a step, where steps of `per_step` follow each other.
+    """Gives the epoch of every example of a step, and its position in the epoch.
 
-    Exact for any step: numbers are reduced so that no product exceeds n * per_step.
+    Steps of `per_step` examples follow each other. The numbers are exact for any step, as no product
+    exceeds n * per_step.
 
     Args:
       step: a Python integer or an integer array of shape ().
-      n: examples of the data.
-      per_step: examples of a step.
+      n: number of examples of the data.
+      per_step: number of examples of a step.
 
     Returns:
       Two uint32 arrays of shape [per_step].

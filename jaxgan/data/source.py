@@ -1,26 +1,213 @@
-"""What a data source is: images in an array, or points from a distribution."""
+"""Sources of data: a finite set of examples in arrays, or a distribution that is sampled without end."""
 
 from __future__ import annotations
 
+import abc
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common import keys
+from jaxgan.common.errors import InputError
+from jaxgan.data.modality import IMAGE, POINT, Modality
+from jaxgan.data.spec import LABEL, Spec
+
+Examples = dict[str, np.ndarray]
+"""Examples as they are stored: arrays [n, ...] by name."""
+
+
+class Source(abc.ABC):
+    """What can be trained on.
+
+    Attributes:
+      name: as given by the user, with its split.
+      modality: of the examples.
+      example: name of the array that is modelled.
+      class_names: one for each value of the array "label"; empty without classes.
+      fingerprint: a hash of all that the examples depend on.
+      skipped: broken files that were left out.
+      n: number of examples; None if they are sampled without end.
+    """
+
+    name: str
+    modality: Modality
+    example: str
+    class_names: tuple[str, ...]
+    fingerprint: str
+    skipped: int
+    n: int | None
+    n_modes: int = 0
+    """Number of centres that the distribution is known to have."""
+
+    @property
+    def opened_with(self) -> dict[str, Any]:
+        """Arguments of `open_source` with which another split looks like this one."""
+        return {}
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes; 0 without labels."""
+        return len(self.class_names)
+
+    @cached_property
+    def spec(self) -> Spec:
+        """The arrays of a batch of these data."""
+        stored = self._stored()
+
+        def in_batch(name: str) -> jax.ShapeDtypeStruct:
+            x = stored[name]
+            if name == LABEL:
+                return jax.ShapeDtypeStruct(x.shape, np.int32)
+            one = jax.ShapeDtypeStruct((1, *x.shape), jax.dtypes.canonicalize_dtype(x.dtype))
+            seen = jax.eval_shape(self.modality.to_model, one)
+            return jax.ShapeDtypeStruct(seen.shape[1:], seen.dtype)
+
+        arrays = {name: in_batch(name) for name in stored}
+        return Spec(arrays, self.example, self.n_classes, str(stored[self.example].dtype), self.modality)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example as it is stored."""
+        return self._stored()[self.example].shape
+
+    @abc.abstractmethod
+    def _stored(self) -> Mapping[str, Any]:
+        """Shapes and types of one example as it is stored."""
+
+    @abc.abstractmethod
+    def some(self, n: int, seed: int, *, ordered: bool = False) -> Examples:
+        """n examples at random (at most all), without replacement, the same for a seed.
+
+        Args:
+          n: how many.
+          seed: of the choice.
+          ordered: keep the order that the data have, where they have one.
+        """
+
+    @abc.abstractmethod
+    def two_sets(self, n: int, seed: int) -> tuple[Examples, Examples]:
+        """Two sets of n examples at random that share none; of finite data at most half of them each."""
+
+    def of_each_class(self, n: int, seed: int) -> Examples | None:
+        """n random examples of each class that has as many, class by class; None if no class has."""
+        return None
+
+    def facts(self) -> dict[str, str]:
+        """What people want to know of these data beyond their number and shape."""
+        return {}
+
+
+class Finite(Source):
+    """Examples in arrays."""
+
+    arrays: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.arrays[self.example])
+
+    @property
+    def n(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Number of examples."""
+        return len(self)
+
+    def take(self, indices: np.ndarray) -> Examples:
+        """The examples with these numbers."""
+        return {name: np.asarray(x[indices]) for name, x in self.arrays.items()}
+
+    def some(self, n: int, seed: int, *, ordered: bool = False) -> Examples:
+        """As of `Source`."""
+        chosen = np.random.default_rng(seed).permutation(len(self))[:n]
+        return self.take(np.sort(chosen) if ordered else chosen)
+
+    def two_sets(self, n: int, seed: int) -> tuple[Examples, Examples]:
+        """As of `Source`."""
+        order, n = np.random.default_rng(seed).permutation(len(self)), min(n, len(self) // 2)
+        return self.take(order[:n]), self.take(order[n : 2 * n])
+
+    def of_each_class(self, n: int, seed: int) -> Examples | None:
+        """As of `Source`."""
+        if LABEL not in self.arrays:
+            return None
+        order = np.random.default_rng(seed).permutation(len(self))
+        labels = self.arrays[LABEL][order]
+        rows = [order[labels == c][:n] for c in range(self.n_classes)]
+        whole = [row for row in rows if len(row) == n]
+        return self.take(np.concatenate(whole)) if whole else None
+
+    def facts(self) -> dict[str, str]:
+        """The range of all values, and the number of examples of each class."""
+        values = {"values": _range(self.arrays[self.example])}
+        if LABEL not in self.arrays:
+            return values | {"classes": "no labels"}
+        counts = np.bincount(self.arrays[LABEL], minlength=self.n_classes)
+        named = (f"{name} {count:,}" for name, count in zip(self.class_names, counts, strict=True))
+        return values | {"classes": f"{self.n_classes}: {', '.join(named)}"}
+
+    def _stored(self) -> Mapping[str, Any]:
+        return {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in self.arrays.items()}
+
+
+def _range(x: np.ndarray) -> str:
+    if np.issubdtype(x.dtype, np.integer):
+        return f"{x.min()} to {x.max()}, mean {x.mean():.1f}"
+    return f"{x.min():.3f} to {x.max():.3f}, mean {x.mean():.3f}"
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
+class Arrays(Finite):
+    """A finite set of examples of any modality.
+
+    Attributes:
+      name: of the data, for people.
+      arrays: name -> examples [n, ...] as they are stored; "label", if it is there, has integers from 0 on.
+      modality: of all arrays but "label".
+      class_names: one for each label value; by default the numbers.
+      example: name of the array that is modelled; "" takes the first that is not "label".
+      fingerprint: a hash of the arrays; "" computes it.
+      skipped: broken files that were left out.
+
+    Raises:
+      InputError: if there is no array besides "label", or the arrays differ in their number of examples.
+    """
+
+    name: str
+    arrays: Mapping[str, np.ndarray]
+    modality: Modality
+    class_names: tuple[str, ...] = ()
+    example: str = ""
+    fingerprint: str = ""
+    skipped: int = 0
+
+    def __post_init__(self) -> None:
+        """Checks the arrays, and fills in what was left out."""
+        names = [name for name in self.arrays if name != LABEL]
+        if not names:
+            raise InputError(f"arrays: expected examples in {self.name!r}, got only {list(self.arrays)}")
+        lengths = {name: len(x) for name, x in self.arrays.items()}
+        if len(set(lengths.values())) > 1:
+            raise InputError(f"arrays: expected as many examples in each of {self.name!r}, got {lengths}")
+        own: dict[str, Any] = {"arrays": dict(self.arrays), "example": self.example or names[0]}
+        if LABEL in self.arrays:
+            labels = own["arrays"][LABEL] = np.asarray(self.arrays[LABEL], np.int32)
+            own["class_names"] = self.class_names or tuple(map(str, range(labels.max() + 1)))
+        own["fingerprint"] = self.fingerprint or fingerprint(*own["arrays"].values())
+        for name, value in own.items():
+            object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, eq=False)
+class Images(Finite):
     """A finite set of images.
 
     Attributes:
       name: as given by the user, with its split.
-      images: uint8 [n, height, width, channels]; may be memory-mapped.
+      images: uint8 or uint16 [n, height, width, channels] with 1 to 4 channels; may be memory-mapped.
       labels: int32 [n], or None.
       class_names: one for each label value; empty without labels.
       fingerprint: SHA-256 of pixels and labels (see `fingerprint`).
@@ -34,31 +221,91 @@ class Images:
     fingerprint: str
     skipped: int = 0
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(height, width, channels)."""
-        return self.images.shape[1:]
+    modality: ClassVar[Modality] = IMAGE
+    example: ClassVar[str] = "image"
 
     @property
-    def n_classes(self) -> int:
-        """Number of classes; 0 without labels."""
-        return len(self.class_names)
+    def arrays(self) -> Mapping[str, np.ndarray]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The images and, where there are any, the labels."""
+        return {"image": self.images} | ({} if self.labels is None else {LABEL: self.labels})
 
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.images)
+    @property
+    def opened_with(self) -> dict[str, Any]:
+        """The size, if it is square, and the channels."""
+        height, width, channels = self.shape
+        return {"resolution": height if height == width else None, "channels": channels}
+
+
+class Endless(Source):
+    """Examples drawn from a distribution."""
+
+    n = None
+    class_names = ()
+
+    @abc.abstractmethod
+    def sample_arrays(self, key: jax.Array, n: int) -> dict[str, jax.Array]:
+        """n examples as they are stored; example i depends on the key and i only."""
+
+    def some(self, n: int, seed: int, *, ordered: bool = False) -> Examples:
+        """As of `Source`."""
+        return _on_host(self.sample_arrays(jax.random.key(seed), n))
+
+    def two_sets(self, n: int, seed: int) -> tuple[Examples, Examples]:
+        """As of `Source`."""
+        one, other = jax.random.split(jax.random.key(seed), 2)
+        return _on_host(self.sample_arrays(one, n)), _on_host(self.sample_arrays(other, n))
+
+    def facts(self) -> dict[str, str]:
+        """The range of the values in as many examples as a picture shows."""
+        return {"values": _range(self.some(self.modality.shown, 0)[self.example])}
+
+    def _stored(self) -> Mapping[str, Any]:
+        batch = jax.eval_shape(lambda: self.sample_arrays(jax.random.key(0), 1))
+        return {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in batch.items()}
+
+
+def _on_host(arrays: Mapping[str, jax.Array]) -> Examples:
+    return {name: np.asarray(x) for name, x in arrays.items()}
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
-    """A distribution over points in the plane, sampled without end.
+class Draws(Endless):
+    """A distribution over examples of any modality, sampled without end.
 
     Attributes:
       name: of the distribution.
-      draw: key -> (point float32 [2], label int32 []).
-      modes: centres of the mixture [k, 2]; empty for a distribution without modes.
+      draw: key -> one example as it is stored, arrays by name. It must be pure.
+      modality: of all arrays.
+      fingerprint: of the distribution and its constants.
+      example: name of the array that is modelled.
+      class_names: one for each value of the array "label", if there is one.
+      skipped: 0.
+    """
+
+    name: str
+    draw: Callable[[jax.Array], dict[str, jax.Array]]
+    modality: Modality
+    fingerprint: str
+    example: str
+    class_names: tuple[str, ...] = ()
+    skipped: int = 0
+
+    def sample_arrays(self, key: jax.Array, n: int) -> dict[str, jax.Array]:
+        """n examples; example i depends on the key and i only."""
+        return jax.vmap(self.draw)(keys.per_example(key, n))
+
+
+@dataclass(frozen=True, eq=False)
+class Points(Endless):
+    """A distribution over points, sampled without end.
+
+    Attributes:
+      name: of the distribution.
+      draw: key -> (point float32 [d], label int32 []).
+      modes: centres of the mixture [k, d]; empty for a distribution without modes.
       std: standard deviation of each mode.
       fingerprint: of the distribution and its constants.
+      skipped: 0.
     """
 
     name: str
@@ -68,33 +315,49 @@ class Points:
     fingerprint: str
     skipped: int = 0
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(2,)."""
-        return (2,)
+    modality: ClassVar[Modality] = POINT
+    example: ClassVar[str] = "image"
 
     @property
-    def n_classes(self) -> int:
-        """0: points are never conditioned on."""
-        return 0
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Empty."""
-        return ()
+    def n_modes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Number of modes; 0 for a distribution without."""
+        return len(self.modes)
 
     def sample(self, key: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
-        """Points [n, 2] and the modes they came from [n]; row i depends on its own key only."""
+        """Points [n, d] and the modes they came from [n]; row i depends on the key and i only."""
         return jax.vmap(self.draw)(keys.per_example(key, n))
 
+    def sample_arrays(self, key: jax.Array, n: int) -> dict[str, jax.Array]:
+        """Points alone: they are never conditioned on their modes."""
+        return {self.example: self.sample(key, n)[0]}
 
-Source = Images | Points
+    def facts(self) -> dict[str, str]:
+        """The range of some values, and the modes of the distribution."""
+        modes = f"{self.n_modes}, standard deviation {self.std:g}" if self.n_modes else "none"
+        return super().facts() | {"modes": modes}
 
 
-def fingerprint(images: np.ndarray, labels: np.ndarray | None) -> str:
-    """SHA-256 (hexadecimal) of the type, shape and bytes of images and labels."""
+def as_images(source: Source, argument: str) -> Images:
+    """A finite source of images as one of type `Images`.
+
+    Raises:
+      InputError: which names `argument`, if the source is made of something else or has no end.
+    """
+    if isinstance(source, Images):
+        return source
+    if isinstance(source, Arrays) and source.modality.name == IMAGE.name:
+        images, labels = source.arrays[source.example], source.arrays.get(LABEL)
+        return Images(source.name, images, labels, source.class_names, source.fingerprint, source.skipped)
+    end = "" if source.n else " without end"
+    raise InputError(
+        f"{argument}: expected images, got {source.name!r}, which is made of {source.modality.name}s{end}"
+    )
+
+
+def fingerprint(*arrays: np.ndarray | None) -> str:
+    """SHA-256 (hexadecimal) of the type, shape and bytes of arrays; None stands for one that is not there."""
     digest = hashlib.sha256()
-    for array in (images, labels):
+    for array in arrays:
         if array is None:
             digest.update(b"none")
             continue
@@ -104,32 +367,13 @@ def fingerprint(images: np.ndarray, labels: np.ndarray | None) -> str:
     return digest.hexdigest()
 
 
-def to_float(images: jax.Array) -> jax.Array:
-    """uint8 pixels 0 ... 255 to float32 in [-1, 1]."""
-    return images.astype(jnp.float32) / 127.5 - 1.0
-
-
-def to_uint8(images: jax.Array) -> jax.Array:
-    """Float images in [-1, 1] to the nearest uint8 pixels; values outside are clipped."""
-    return jnp.clip(jnp.round((images + 1.0) * 127.5), 0, 255).astype(jnp.uint8)
-
-
 def describe(source: Source) -> dict[str, Any]:
-    """What run.json says of the data."""
+    """What run.json says of the data: enough to open the run without them."""
     return {
         "name": source.name,
-        "n": len(source) if isinstance(source, Images) else 0,
-        "shape": list(source.shape),
-        "n_classes": source.n_classes,
+        "n": source.n or 0,
+        **source.spec.to_json(),
         "class_names": list(source.class_names),
         "fingerprint": source.fingerprint,
         "skipped": source.skipped,
     }
-
-
-def batch_like(data: Mapping[str, Any], batch_size: int = 1) -> dict[str, Any]:
-    """Shapes and types of a batch of the data of a run."""
-    batch = {"image": jax.ShapeDtypeStruct((batch_size, *data["shape"]), jnp.float32)}
-    if data["n_classes"]:
-        batch["label"] = jax.ShapeDtypeStruct((batch_size,), jnp.int32)
-    return batch

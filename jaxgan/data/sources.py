@@ -21,23 +21,25 @@ def open_source(
     channels: int | None = None,
     skip_broken: bool = False,
 ) -> Source:
-    """The source called `spec`.
+    """Opens the source called `spec`.
 
     Args:
       spec: "mnist", "stacked_mnist", "tfds:NAME" or "tfds:NAME:SPLIT", "folder:PATH" (a directory or
         zip archive), "npz:PATH", "ring", "grid" or "swissroll".
-      split: of mnist, stacked_mnist and tfds sources; the others have one only, "train".
-      resolution: side of square images: scaled and cut to it. None keeps the size.
-      channels: 1 (grey) or 3 (RGB). None keeps them.
-      skip_broken: leave broken image files of a folder out, and count them.
+      split: of mnist, stacked_mnist and tfds sources; the others have only "train".
+      resolution: side, in pixels, of the square that images are scaled and cut to. None keeps the size.
+      channels: 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA). None keeps them.
+      skip_broken: whether broken image files of a folder are left out, and counted.
 
     Raises:
-      InputError: for anything that cannot be opened as asked; the message says why.
+      InputError: if it cannot be opened as asked; the message says why.
     """
     if resolution is not None and resolution < 1:
         raise InputError(f"data.resolution: expected a size of at least 1 pixel, got {resolution}")
-    if channels not in (None, 1, 3):
-        raise InputError(f"data.channels: expected 1 (grey) or 3 (RGB), got {channels}")
+    if channels not in (None, 1, 2, 3, 4):
+        raise InputError(
+            f"data.channels: expected 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA), got {channels}"
+        )
     kind, _, rest = spec.partition(":")
     if kind == "mnist" and not rest:
         return load_mnist(split, resolution=resolution, channels=channels)

@@ -18,29 +18,32 @@ _SEED = 20161107  # of which digits are stacked; the data are the same in every 
 
 
 def stack_indices(n_digits: int, n: int, seed: int) -> np.ndarray:
-    """Which digits make up each of `n` images: int64 [n, 3], independent, uniform, with replacement.
+    """Chooses the digits that make up each of `n` images, independently, uniformly and with replacement.
 
-    From the raw bits of PCG64, which NumPy promises never to change; what its Generator makes of them
-    it may.
+    The choice is made of the raw bits of PCG64, which NumPy promises never to change. It makes no such
+    promise for its Generator.
+
+    Returns:
+      int64 [n, 3]: indices of digits.
     """
     bits = np.random.PCG64(seed).random_raw(3 * n)
     return (bits % np.uint64(n_digits)).astype(np.int64).reshape(n, 3)
 
 
 def mode_of(digits: np.ndarray) -> np.ndarray:
-    """The mode 100 a + 10 b + c of the digits [n, 3] in the red, green and blue channel: int32 [n]."""
+    """Gives the mode, 100 a + 10 b + c, of the digits [n, 3] in the red, green and blue channel: int32 [n]."""
     return (np.asarray(digits) @ np.array([100, 10, 1])).astype(np.int32)
 
 
 def load_stacked_mnist(
     split: str = "train", *, resolution: int | None = None, channels: int | None = None
 ) -> Images:
-    """As many stacks as the split has digits: 60,000 of "train", 10,000 of "test"; 28x28x3.
+    """Opens as many stacks as the split has digits: 60,000 of "train", 10,000 of "test", 28x28x3.
 
-    The label is the mode, 0 to 999, and its name the three digits: "407".
+    The label is the mode, 0 to 999, and its name is the three digits, such as "407".
 
     Raises:
-      InputError: for another split, or for other channels than the three.
+      InputError: for another split, or another number of channels than three.
     """
     if channels not in (None, 3):
         raise InputError(f"data.channels: expected 3 for source {NAME!r}, a digit in each, got {channels}")

@@ -44,7 +44,7 @@ def grid() -> Points:
 
 
 def swissroll() -> Points:
-    """A spiral: angle t ~ 1.5 pi (1 + 2 U[0, 1]), (t cos t, t sin t) plus noise 0.25, all over 7.5.
+    """A spiral: (t cos t, t sin t) plus Gaussian noise of 0.25, all over 7.5, with t = 1.5 pi (1 + 2 U[0, 1]).
 
     References:
       Gulrajani et al. (2017), Improved training of Wasserstein GANs, figure 1 and its code.

@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from jaxgan.common.numerics import at_least_float32
-from jaxgan.data import Images, Source, other_split, to_float
+from jaxgan.data import Source, as_images, other_split
 from jaxgan.games.game import Game, GameState, Turn
 from jaxgan.games.view import Deal, View
 from jaxgan.losses import Loss
@@ -82,7 +82,7 @@ def mean_distance(x: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class _Examples:
-    x: np.ndarray  # uint8 images or float32 points
+    x: np.ndarray  # as they are stored
     label: np.ndarray | None
 
     def __len__(self) -> int:
@@ -97,12 +97,25 @@ class _Examples:
 
 def _some(source: Source, n: int) -> _Examples:
     """n examples at random, without replacement, the same in every run."""
-    if not isinstance(source, Images):
-        draw = jax.jit(lambda key: source.sample(key, n)[0])
-        return _Examples(np.asarray(draw(jax.random.key(_SEED))), None)
-    chosen = np.random.default_rng(_SEED).permutation(len(source))[:n]
-    label = None if source.labels is None else np.asarray(source.labels[chosen], np.int32)
-    return _Examples(np.asarray(source.images[chosen]), label)
+    chosen = source.some(n, _SEED)
+    return _Examples(chosen[source.example], chosen.get("label"))
+
+
+Embedding = Callable[[np.ndarray], np.ndarray]
+
+
+def _features_of_images(source: Source) -> Embedding | None:
+    if source.n is None:
+        return None
+    network = features_for(as_images(source, "data.source"))
+    return lambda images: network(images)[0]
+
+
+EMBEDDINGS: dict[str, Callable[[Source], Embedding | None]] = {
+    "image": _features_of_images,
+    "point": lambda source: lambda points: points,
+}
+"""Name of a modality -> source -> (stored examples -> features [n, d] whose distances tell variety), or None."""
 
 
 class Monitors:
@@ -111,7 +124,8 @@ class Monitors:
     The discriminator judges whole batches of the size it trains on, with the statistics, noise and packs
     of its training, and the current generator's fakes; variety is that of the averaged generator.
     What has no meaning is left out: signs for losses without a threshold, overfitting without held-out
-    examples, and both for losses of features and for games without a critic.
+    examples, both for losses of features and for games without a critic, and variety for examples whose
+    distances say nothing.
     """
 
     def __init__(self, game: Game, source: Source, sampler: Sampler, n: int, batch_size: int) -> None:
@@ -128,10 +142,11 @@ class Monitors:
         assert game.output is not None
         self._output, critic = game.output, game.critic
         self._asked = n
-        self._n = min(n, len(source)) if isinstance(source, Images) else n
+        self._n = n if source.n is None else min(n, source.n)
         multiple = 1 if critic is None else critic.multiple
         self._batch = min(batch_size, self._n) // multiple * multiple
-        self._features = features_for(source) if isinstance(source, Images) else None
+        embedding = EMBEDDINGS.get(source.modality.name)
+        self._embedded = None if embedding is None else embedding(source)
         self._judges = critic is not None and self._batch > 0 and not critic.loss.of_features
         sign = real_sign(critic.loss) if critic is not None and self._judges else None
         self._sign = None if sign is None else jax.jit(sign)
@@ -179,7 +194,7 @@ class Monitors:
         self, state: GameState, x: jax.Array, label: jax.Array | None, part: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         """Of reals and of fakes beside them, as the critic sees them in training."""
-        batch = {"image": to_float(x) if x.dtype == jnp.uint8 else x}
+        batch = {self._source.example: self._source.modality.to_model(x)}
         if label is not None:
             batch["label"] = label
         nobody = Turn("health", (), lambda view: jnp.zeros(()))
@@ -191,7 +206,7 @@ class Monitors:
     # --- variety ---
 
     def _of_variety(self, state: GameState) -> dict[str, float]:
-        if self._n < 2:
+        if self._n < 2 or self._embedded is None:
             return {}
         real, spread = self._real_features
         fake = self._embedded(self._sampler.stream(self._game.averaged(state), _FIRST_LATENT)(self._n))
@@ -201,9 +216,6 @@ class Monitors:
             found |= {name: scores[name] for name in ("precision", "recall", "coverage")}
         return found
 
-    def _embedded(self, x: np.ndarray) -> np.ndarray:
-        return x if self._features is None else self._features(x)[0]
-
     # --- the fixed sets ---
 
     @cached_property
@@ -212,19 +224,16 @@ class Monitors:
 
     @cached_property
     def _others(self) -> _Examples | None:
-        if not isinstance(self._source, Images):  # drawn anew for ever: there is nothing to know by heart
-            return None
-        other = other_split(self._source)
-        if (
-            other is None
-            or (other.labels is None) != (self._source.labels is None)
-            or len(other) < self._batch
-        ):
+        other = other_split(
+            self._source
+        )  # none of what is drawn anew for ever: there is nothing to know by heart
+        if other is None or other.spec.arrays != self._source.spec.arrays or (other.n or 0) < self._batch:
             return None
         return _some(other, max(self._asked, self._batch))
 
     @cached_property
     def _real_features(self) -> tuple[np.ndarray, float]:
+        assert self._embedded is not None
         features = self._embedded(self._reals.x)
         return features, mean_distance(features)
 

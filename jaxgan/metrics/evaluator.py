@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.data import Images, Points, other_split, stacked
+from jaxgan.data import Images, Source, as_images, other_split, stacked
 from jaxgan.metrics.catalogue import DEFAULT, METRICS, Metric, Value, better, name_scores
 from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
 from jaxgan.metrics.features import FeatureNetwork, features_for, random_cnn
@@ -19,15 +19,28 @@ from jaxgan.metrics.frechet import Gaussian
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
 from jaxgan.metrics.neighbours import Memorisation
 from jaxgan.metrics.reference import cached_reference
-from jaxgan.metrics.score import Evaluation, Evaluator, Generate, Notify, Score
+from jaxgan.metrics.score import Evaluation, Evaluator, Generate, Notify, Score, Unscored
 
 _COPIES = 16
 
 
-def make_evaluator(source: Images | Points, features: str | None = None) -> Evaluator:
-    """The evaluator that fits the data; with these features ("NAME@IDENTITY"), if they can still be had."""
-    if isinstance(source, Points):
-        return MixtureEvaluator(source)
+def make_evaluator(source: Source, features: str | None = None) -> Evaluator:
+    """The evaluator that fits the data, by the modality of the source.
+
+    Args:
+      source: the reals.
+      features: of images: "NAME@IDENTITY" of the feature network to use, if it can still be had.
+    """
+    if source.modality.score is not None:
+        return source.modality.score(source)
+    make = EVALUATORS.get(source.modality.name, lambda source, features: Unscored())
+    return make(source, features)
+
+
+def _of_images(source: Source, features: str | None) -> Evaluator:
+    if source.n is None:
+        return Unscored()
+    source = as_images(source, "data.source")
     if source.name.split(":")[0] == stacked.NAME and source.shape == (28, 28, 3):
         return StackedEvaluator(source)
     evaluator = ImageEvaluator(source)
@@ -37,11 +50,20 @@ def make_evaluator(source: Images | Points, features: str | None = None) -> Eval
     return evaluator
 
 
+EVALUATORS: dict[str, Callable[[Source, str | None], Evaluator]] = {
+    "image": _of_images,
+    "point": lambda source, features: MixtureEvaluator(source),
+}
+"""Name of a modality -> what makes the evaluator of a source, as of `make_evaluator`."""
+
+
 class ImageEvaluator:
     """Images, by any of the scores in METRICS.
 
     Reals are a random subset, the same in every run. What is computed of them is kept.
     """
+
+    cheap = False
 
     def __init__(
         self,
@@ -254,6 +276,8 @@ def _cannot(metric: Metric, real: Sample, fake: Sample) -> str:
         return "the features have no classes"
     if metric.spatial and fake.spatial is None:
         return "only Inception has spatial features"
+    if metric.images and not metric.features and fake.images.dtype != np.uint8:
+        return "it looks at pixels of 8 bits, and these have 16"
     if metric.labels and (real.labels is None or fake.labels is None):
         return "reals and fakes need labels"
     if metric.features and min(len(real.features), len(fake.features)) <= 5:

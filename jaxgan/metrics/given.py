@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.data import Images, open_source
+from jaxgan.data import Images, as_images, open_source
 
 FIRST_SEED = 1_000_000  # of scored fakes; those of grids start at 0
 
@@ -28,10 +28,7 @@ def open_images(spec: str, name: str) -> Images:
         raise InputError(
             f"{name}: expected a folder, a zip archive, an npz file or a data source, got {spec!r}"
         )
-    source = open_source(spec)
-    if not isinstance(source, Images):
-        raise InputError(f"{name}: expected images, got {spec!r}, which is made of points")
-    return source
+    return as_images(open_source(spec), name)
 
 
 class FixedImages:

@@ -1,11 +1,12 @@
-"""Scores of mixtures in the plane and of stacked digits, by the published protocols."""
+"""Scores of points and of stacked digits, by the published protocols."""
 
 from __future__ import annotations
 
-import jax
+from typing import Any
+
 import numpy as np
 
-from jaxgan.data import Images, Points, stacked
+from jaxgan.data import Images, Source, stacked
 from jaxgan.data.mnist import load_mnist
 from jaxgan.metrics.features import features_for
 from jaxgan.metrics.floors import cached_floors
@@ -20,37 +21,44 @@ EVALUATION_SEED = 20140610  # of the points that scores are computed with
 
 
 class MixtureEvaluator:
-    """Points in the plane: sliced Wasserstein distance and, for mixtures, mode coverage."""
+    """Points of any dimension: sliced Wasserstein distance and, for mixtures, mode coverage.
+
+    Scores are always of the protocol's 2,500 points; where the data have fewer than twice as many, of half of them.
+    """
 
     main = "sliced_wasserstein"
     features = "none"
+    cheap = True
 
-    def __init__(self, source: Points) -> None:
-        """Draws the real points and two more sets for the floor."""
-        self._source = source
-        keys = jax.random.split(jax.random.key(EVALUATION_SEED), 2)
-        self._real, self._held_out = (np.asarray(source.sample(key, MIXTURE_POINTS)[0]) for key in keys)
+    def __init__(self, source: Source) -> None:
+        """Draws the real points and another set for the floor."""
+        self._source: Any = source  # with modes and their deviation, where it has any
+        sets = source.two_sets(MIXTURE_POINTS, EVALUATION_SEED)
+        self._real, self._held_out = (points[source.example] for points in sets)
 
     def quick(self, generate: Generate, n: int) -> float:
-        """The sliced Wasserstein distance; always on the protocol's 2,500 points."""
-        return sliced_wasserstein(generate(MIXTURE_POINTS), self._real)
+        """The sliced Wasserstein distance."""
+        return sliced_wasserstein(generate(len(self._real)), self._real)
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
-        """All scores; always on the protocol's 2,500 points."""
-        points = generate(MIXTURE_POINTS)
+        """All scores."""
+        points = generate(len(self._real))
         values, floors, errors = self._values(points), self._values(self._held_out), {}
         if np.isfinite(points).all():
             errors = bootstrap_errors(self._values, points)
         better = {"modes": "higher", "high_quality": "higher"}
-        real = {"sliced_wasserstein": MIXTURE_POINTS}
+        real = {"sliced_wasserstein": len(self._real)}
+        drawn = (
+            "fresh draws; floor: other fresh draws" if self._source.n is None else "a half; floor: the other"
+        )
         scores = {
             name: Score(
                 value,
                 floors[name],
                 better.get(name, "lower"),
                 real.get(name, 0),
-                MIXTURE_POINTS,
-                f"{self._source.name}, fresh draws; floor: other fresh draws",
+                len(points),
+                f"{self._source.name}, {drawn}",
                 "none",
                 errors.get(name),
                 _BOOTSTRAP,
@@ -61,7 +69,7 @@ class MixtureEvaluator:
 
     def _values(self, points: np.ndarray) -> dict[str, float]:
         values = {"sliced_wasserstein": sliced_wasserstein(points, self._real)}
-        if len(self._source.modes):
+        if self._source.n_modes:
             values |= mode_coverage(points, self._source.modes, self._source.std)
         return values
 
@@ -70,6 +78,7 @@ class StackedEvaluator:
     """Stacked MNIST: modes found and reverse KL, by the digit classifier on each channel."""
 
     main = "reverse_kl"
+    cheap = False
 
     def __init__(self, source: Images) -> None:
         """Loads the classifier; nothing is computed yet."""
@@ -80,11 +89,11 @@ class StackedEvaluator:
 
     def quick(self, generate: Generate, n: int) -> float:
         """The reverse KL of `n` fakes, at least about 999 / 2n: compare scores of as many fakes only."""
-        return stacked_modes(self._digits(generate(n)))["reverse_kl"]
+        return stacked_modes(self.digits(generate(n)))["reverse_kl"]
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
         """Both scores on `n` fakes; the published protocol has 26,000."""
-        digits = self._digits(generate(n))
+        digits = self.digits(generate(n))
         values, errors = stacked_modes(digits), bootstrap_errors(stacked_modes, digits)
         floors, floor_split = self._floors(n)
         scores = {
@@ -103,7 +112,7 @@ class StackedEvaluator:
         }
         return Evaluation(scores)
 
-    def _digits(self, images: np.ndarray) -> np.ndarray:
+    def digits(self, images: np.ndarray) -> np.ndarray:
         """The class of each channel of uint8 images [n, 28, 28, 3]: int64 [n, 3]."""
         return self._classes(np.moveaxis(images, 3, 1).reshape(-1, 28, 28, 1)).reshape(-1, 3)
 

@@ -71,9 +71,11 @@ class Evaluator(Protocol):
     """Scores any function n -> n generated examples."""
 
     main: str
-    """Name of the score that the best checkpoint is chosen by; lower is better."""
+    """Name of the score that the best checkpoint is chosen by; lower is better. "" if there are no scores."""
     features: str
     """Network and the hash of its weights, or "none"."""
+    cheap: bool
+    """Whether all scores cost about as little as the main one."""
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
         """All scores on `n` examples."""
@@ -82,3 +84,17 @@ class Evaluator(Protocol):
     def quick(self, generate: Generate, n: int) -> float:
         """The main score alone, without its floor."""
         ...
+
+
+class Unscored:
+    """In the place of scores, for data that nothing scores."""
+
+    main, features, cheap = "", "none", True
+
+    def __call__(self, generate: Generate, n: int) -> Evaluation:
+        """No scores."""
+        return Evaluation({})
+
+    def quick(self, generate: Generate, n: int) -> float:
+        """Not a number."""
+        return math.nan

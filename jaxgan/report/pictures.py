@@ -1,32 +1,107 @@
-"""Pictures: grids of images, scatter plots of points, animations of interpolations, and curves."""
+"""Pictures: grids of images, plots of points, animations of interpolations, and curves."""
 
 from __future__ import annotations
 
 import io
 import itertools
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+import struct
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from jaxgan.common.files import write_atomically
+from jaxgan.data import Modality
 from jaxgan.data.pixels import from_array
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _GRID_PIXELS = 640  # small images are enlarged to about this
+_TILE = 4  # pixels of a square of the checkerboard
+
+
+# --- examples of any modality ----------------------------------------------------------------------
+
+
+def picture(
+    examples: np.ndarray,
+    modality: Modality,
+    columns: int | None = None,
+    reference: np.ndarray | None = None,
+) -> bytes | None:
+    """Draws examples the way their modality is drawn.
+
+    Args:
+      examples: [n, ...] as they are stored.
+      modality: of the examples.
+      columns: examples in a row, where they stand in rows; None makes these about as many as the columns.
+      reference: examples to compare them with, where both are drawn on top of each other.
+
+    Returns:
+      A PNG file; None if nothing draws this modality.
+    """
+    draw = modality.draw or DRAWERS.get(modality.name)
+    return None if draw is None else draw(examples, columns, reference)
+
+
+def is_drawn(modality: Modality) -> bool:
+    """Whether `picture` draws examples of this modality."""
+    return modality.draw is not None or modality.name in DRAWERS
+
+
+def _draw_images(images: np.ndarray, columns: int | None, reference: np.ndarray | None) -> bytes:
+    return png(enlarged(grid(images, columns)))
+
+
+def _draw_points(points: np.ndarray, columns: int | None, reference: np.ndarray | None) -> bytes:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 5), dpi=110, layout="constrained")
+    draw_points(figure.add_subplot(), points, reference)
+    return png_of_figure(figure)
+
+
+DRAWERS: dict[str, Callable[[np.ndarray, int | None, np.ndarray | None], bytes]] = {
+    "image": _draw_images,
+    "point": _draw_points,
+}
+"""Name of a modality -> (examples, columns, reference) -> a PNG file, as of `picture`."""
+
+
+# --- images ----------------------------------------------------------------------------------------
+
+
+def displayed(images: np.ndarray) -> np.ndarray:
+    """Turns images [..., h, w, 1 to 4 channels] of 8 or 16 bits to what a screen shows: uint8 of 1 or 3 channels.
+
+    Transparent pixels show a grey and white checkerboard.
+    """
+    if images.dtype == np.uint16:
+        images = ((images.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    h, w, c = images.shape[-3:]
+    if c in (1, 3):
+        return images
+    rows, columns = np.indices((h, w, 1))[:2] // _TILE
+    board = 255.0 - 51 * ((rows + columns) % 2)
+    opacity = images[..., -1:] / 255
+    return np.round(images[..., :-1] * opacity + board * (1 - opacity)).astype(np.uint8)
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Tiles uint8 images [n, h, w, c] row by row, with a line of one pixel between them.
+    """Tiles images row by row, with a line of one pixel between them.
 
     Args:
-      images: to tile.
+      images: uint8 or uint16 [n, h, w, 1 to 4 channels].
       columns: images in a row; None makes the grid about square.
 
     Returns:
-      uint8 [height, width, c].
+      uint8 [height, width, 1 or 3], as `displayed`.
     """
+    images = displayed(images)
     n, h, w, c = images.shape
     columns = columns or int(np.ceil(np.sqrt(n * h / w)))
     rows = -(-n // columns)
@@ -38,52 +113,38 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
 
 
 def enlarged(pixels: np.ndarray, target: int = _GRID_PIXELS) -> np.ndarray:
-    """Every pixel repeated a whole number of times, so that the longer side comes near `target`."""
+    """Repeats every pixel a whole number of times, so that the longer side comes near `target`."""
     factor = max(1, round(target / max(pixels.shape[:2])))
     return pixels.repeat(factor, 0).repeat(factor, 1)
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """A PNG file of uint8 [h, w, 1 or 3]."""
+    """A PNG file of uint8 or uint16 [h, w, 1 to 4 channels], which keeps alpha and all bits."""
+    if pixels.dtype == np.uint16 and pixels.shape[2] > 1:
+        return _png_of_16_bits(pixels)
     buffer = io.BytesIO()
     from_array(pixels).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
+def _png_of_16_bits(pixels: np.ndarray) -> bytes:
+    """The same for 16 bits and several channels, which Pillow cannot write."""
+    h, w, c = pixels.shape
+    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[c]
+    rows = pixels.astype(">u2").reshape(h, -1).view(np.uint8)
+    unfiltered = np.pad(rows, ((0, 0), (1, 0)))  # every row begins with the number of its filter: 0 is none
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", w, h, 16, colour_type, 0, 0, 0)
+    data = zlib.compress(unfiltered.tobytes(), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
 def pixels_of(data: bytes) -> np.ndarray:
     """uint8 [h, w, 3] of a PNG file."""
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-
-
-def picture(examples: np.ndarray, columns: int | None = None, reference: np.ndarray | None = None) -> bytes:
-    """A PNG of examples: a grid of images, or a scatter plot of points over those of `reference`."""
-    if examples.ndim == 4:
-        return png(enlarged(grid(examples, columns)))
-    return scatter(examples, reference)
-
-
-def scatter(points: np.ndarray, reference: np.ndarray | None = None) -> bytes:
-    """A PNG of points [n, 2], with those of `reference` in grey behind, which also set the frame."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 5), dpi=110, layout="constrained")
-    axes = figure.add_subplot()
-    frame = points if reference is None else reference
-    if reference is not None:
-        axes.scatter(*reference.T, s=4, c="#b9bec6", linewidths=0)
-    axes.scatter(*points.T, s=4, c="#c2410c" if reference is not None else "#475569", linewidths=0)
-    centre, half = (frame.max(0) + frame.min(0)) / 2, 0.62 * float(np.ptp(frame, axis=0).max()) + 1e-6
-    axes.set(
-        xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - half, centre[1] + half), aspect="equal"
-    )
-    return png_of_figure(figure)
-
-
-def png_of_figure(figure: Any, dpi: int | None = None) -> bytes:
-    """A matplotlib figure as a PNG file."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi or "figure")
-    return buffer.getvalue()
 
 
 def save_animation(path: pathlib.Path, frames: Sequence[np.ndarray], milliseconds: int = 60) -> None:
@@ -96,6 +157,44 @@ def save_animation(path: pathlib.Path, frames: Sequence[np.ndarray], millisecond
         buffer, kind, save_all=True, append_images=images[1:], duration=milliseconds, loop=0, **options
     )
     write_atomically(path, buffer.getvalue())
+
+
+# --- plots -----------------------------------------------------------------------------------------
+
+
+def draw_points(
+    axes: Axes, points: np.ndarray, reference: np.ndarray | None = None, *, size: float = 4.0
+) -> None:
+    """Draws points on axes: a histogram in one dimension, else a scatter plot of the first two coordinates.
+
+    Args:
+      axes: of matplotlib.
+      points: [n, d].
+      reference: points [m, d] that are drawn in grey behind, and set the frame.
+      size: area of a dot in square points.
+    """
+    frame = (points if reference is None else reference)[:, :2]
+    centre, half = (frame.max(0) + frame.min(0)) / 2, 0.62 * float(np.ptp(frame, axis=0).max()) + 1e-6
+    axes.set(xlim=(centre[0] - half, centre[0] + half))
+    colour = "#475569" if reference is None else "#c2410c"
+    if points.shape[1] == 1:
+        bins = np.linspace(centre[0] - half, centre[0] + half, 101)
+        share = lambda x: {"x": x[:, 0], "bins": bins, "weights": np.full(len(x), 1 / len(x))}
+        if reference is not None:
+            axes.hist(**share(reference), color="#b9bec6")
+        axes.hist(**share(points), color=colour, histtype="step")
+        return
+    if reference is not None:
+        axes.scatter(*reference[:, :2].T, s=size, c="#b9bec6", linewidths=0)
+    axes.scatter(*points[:, :2].T, s=size, c=colour, linewidths=0)
+    axes.set(ylim=(centre[1] - half, centre[1] + half), aspect="equal")
+
+
+def png_of_figure(figure: Any, dpi: int | None = None) -> bytes:
+    """A matplotlib figure as a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi or "figure")
+    return buffer.getvalue()
 
 
 def curves(panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]], x_label: str) -> str:

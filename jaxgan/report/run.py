@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.common.files import write_atomically
+from jaxgan.data import Spec
 from jaxgan.health import MEANINGS as MONITORS
 from jaxgan.health import diagnose
 from jaxgan.report import pictures
@@ -27,7 +28,7 @@ def write_report(folder: RunFolder) -> pathlib.Path:
     parts = [
         _header(folder, run, config, records),
         _pictures(folder),
-        _scores(scores) if scores else "",
+        _scores(scores) if scores and scores["main"] else "",
         _health(records, bool(run["data"]["n"])) if config.get("health", {}).get("enabled") else "",
         _evaluations(folder),
         _film(folder),
@@ -42,11 +43,9 @@ def _header(folder: RunFolder, run: Mapping[str, Any], config: Mapping[str, Any]
     data = run["data"]
     last = records[-1] if records else {"step": 0, "images": 0}
     seconds = run.get("train_seconds")
-    size = (
-        f"{data['n']:,} examples of shape {'x'.join(map(str, data['shape']))}"
-        if data["n"]
-        else "sampled points"
-    )
+    spec = Spec.from_json(data)
+    shape = f"of shape {'x'.join(map(str, spec.shape))}"
+    size = f"{data['n']:,} examples {shape}" if data["n"] else f"sampled {spec.modality.name}s {shape}"
     skipped = f", {data['skipped']} broken files left out" if data.get("skipped") else ""
     facts = [
         f"{last['step']:,} generator steps, {last['images']:,} images shown to the discriminator",

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxgan.common.devices import make_mesh, replicated
 from jaxgan.common.errors import InputError
 from jaxgan.config.data import open_data
-from jaxgan.data import Images, Source
+from jaxgan.data import Images, Source, as_images
 from jaxgan.metrics import Evaluation, Evaluator, ImageEvaluator, make_evaluator
 from jaxgan.metrics.catalogue import DEFAULT, parse_metrics
 from jaxgan.metrics.features import get_features
@@ -76,7 +76,11 @@ class Protocol:
         if self.n < 2:
             raise InputError(f"n: expected at least 2 images, got {self.n}")
         usual = make_evaluator(source)
-        if not isinstance(source, Images) or not isinstance(usual, ImageEvaluator):
+        if not usual.main:
+            raise InputError(
+                f"run: expected examples that can be scored, got the {source.modality.name}s of {source.name!r}"
+            )
+        if not isinstance(usual, ImageEvaluator):
             if self.metrics is not None or self.features != "auto":
                 raise InputError(
                     f"metrics: expected none to be named for {source.name!r}, whose scores are those of its modes"
@@ -87,8 +91,9 @@ class Protocol:
         features = self.features
         if features == "auto" and asked & {"fid", "kid", "sfid", "fid_infinity"}:
             features = "inception"  # these names mean its features and no others
-        network = get_features(features, source, self.weights)
-        return ImageEvaluator(source, network=network, metrics=keys, notify=self.notify)
+        images = as_images(source, "data.source")
+        network = get_features(features, images, self.weights)
+        return ImageEvaluator(images, network=network, metrics=keys, notify=self.notify)
 
 
 # --- runs ------------------------------------------------------------------------------------------

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.data.source import batch_like
+from jaxgan.data import Spec
 from jaxgan.games.game import Game, init
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder
@@ -24,6 +24,8 @@ class Run:
     Attributes:
       folder: its folder.
       config: its configuration.
+      data: what run.json says of its data.
+      spec: of its data.
       step: of the checkpoint that was read.
       variables: of the averaged generator.
       game: its static half.
@@ -39,9 +41,10 @@ class Run:
         self.folder = folder
         self.data = folder.facts()["data"]
         self.config = folder.config()
-        self.game = self.config.build(tuple(self.data["shape"]), self.data["n_classes"])
-        self.sampler = sampler_of(self.game, self.config, self.data)
-        state, self.step = _restore(folder, self.game, self.data, checkpoint)
+        self.spec = Spec.from_json(self.data)
+        self.game = self.config.build(self.spec.shape, self.spec.n_classes)
+        self.sampler = sampler_of(self.game, self.config, self.spec)
+        state, self.step = _restore(folder, self.game, self.spec, checkpoint)
         self.variables = self.game.averaged(state)
 
     def sample(
@@ -52,7 +55,9 @@ class Run:
         seeds: Sequence[int] | None = None,
         classes: Sequence[int] | None = None,
     ) -> np.ndarray:
-        """Images uint8 [n, h, w, c] (or points float32 [n, 2]) of consecutive seeds, or of `seeds`.
+        """Examples [n, ...] of consecutive seeds, or of `seeds`, in the form in which the data are stored.
+
+        Images are uint8 or uint16 [n, height, width, channels], as those of the data; points are float32 [n, d].
 
         Args:
           seed: of the first example; the next ones take the next seeds.
@@ -83,8 +88,8 @@ def load(path: str | os.PathLike[str], checkpoint: str | int = "last") -> Run:
     return Run(RunFolder(pathlib.Path(path)), checkpoint)
 
 
-def _restore(folder: RunFolder, game: Game, data: Mapping[str, Any], which: str | int) -> tuple[Any, int]:
-    like = abstract(jax.eval_shape(lambda: init(game, jax.random.key(0), batch_like(data))))
+def _restore(folder: RunFolder, game: Game, spec: Spec, which: str | int) -> tuple[Any, int]:
+    like = abstract(jax.eval_shape(lambda: init(game, jax.random.key(0), spec.batch())))
     checkpoints = Checkpoints(folder.path, read_only=True)
     try:
         steps = checkpoints.steps()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ from jax.sharding import NamedSharding
 from jaxgan.common.devices import batch_sharded
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
-from jaxgan.data import to_uint8
+from jaxgan.data import Spec
 from jaxgan.games.game import Game
 
 _BATCH = 100
@@ -22,13 +22,13 @@ _BATCH = 100
 class Sampler:
     """Generates in batches of one size, so that one program serves any number of examples."""
 
-    def __init__(self, game: Game, n_classes: int, points: bool) -> None:
+    def __init__(self, game: Game, n_classes: int, spec: Spec) -> None:
         """Compiles nothing yet.
 
         Args:
           game: whose output is sampled.
           n_classes: of a conditional generator; 0 if labels do not matter.
-          points: whether examples are points (float32) and not images (uint8).
+          spec: of the data, which says in what form examples are stored.
         """
         self.n_classes = n_classes
         if game.output is None:
@@ -37,7 +37,7 @@ class Sampler:
 
         def generate(variables: Any, z: jax.Array, labels: jax.Array | None) -> jax.Array:
             x: Any = module.apply(variables, z, labels, train=False)
-            return x if points else to_uint8(x)
+            return spec.from_model(x)
 
         self._generate = jax.jit(generate)
         self._latents = jax.jit(jax.vmap(latent.draw))
@@ -52,7 +52,7 @@ class Sampler:
         return np.asarray(self._latents(self._keys(jnp.asarray(seeds, jnp.uint32))))
 
     def decode(self, variables: Any, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Examples of latents [n, dim]: uint8 images [n, h, w, c], or float32 points [n, 2].
+        """Examples [n, ...] of latents [n, dim], in the form in which the data are stored.
 
         Raises:
           InputError: if a conditional generator gets no labels, or labels out of range.
@@ -102,13 +102,13 @@ class Sampler:
         return self._generate(variables, self._latents(self._keys(rows)), labels)
 
 
-def sampler_of(game: Game, config: Config, data: Mapping[str, Any]) -> Sampler:
-    """The sampler of a run: of its game, its configuration and what run.json says of its data.
+def sampler_of(game: Game, config: Config, spec: Spec) -> Sampler:
+    """The sampler of a run: of its game, its configuration and the spec of its data.
 
     Raises:
       InputError: if the game has no output.
     """
-    return Sampler(game, data["n_classes"] if config.model.conditional else 0, len(data["shape"]) == 1)
+    return Sampler(game, spec.n_classes if config.model.conditional else 0, spec)
 
 
 class Stream:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxgan.common import statistics
-from jaxgan.data import Points, open_source
+from jaxgan.config.data import open_data
+from jaxgan.data.modality import Modality, find_modality
 from jaxgan.report import pictures
 from jaxgan.study.analysis import DatasetAnalysis, Metric, Summary
 from jaxgan.study.results import CellResult, Store
@@ -154,7 +155,10 @@ def draw_samples(analysis: DatasetAnalysis, store: Store) -> bytes | None:
     shown = [samples for _, _, samples in chosen if samples is not None]
     if not shown:
         return None
-    reference = _reference(chosen[0][0].result) if shown[0].ndim == 2 else None
+    modality = _modality(chosen[0][0].result)
+    if not pictures.is_drawn(modality):
+        return None
+    reference = _reference(chosen[0][0].result) if modality.name in _ON_AXES else None
     columns = min(6, len(chosen))
     rows = -(-len(chosen) // columns)
     figure = _figure(1.75 * columns, 1.95 * rows, dpi=100)
@@ -173,25 +177,20 @@ def draw_samples(analysis: DatasetAnalysis, store: Store) -> bytes | None:
             axes.text(
                 0.5, 0.5, "diverged", ha="center", va="center", transform=axes.transAxes, color="#b91c1c"
             )
-        elif samples.ndim == 4:
-            tiles = pictures.grid(samples[:36], columns=6)
-            axes.imshow(
-                tiles if tiles.shape[-1] == 3 else tiles[..., 0], cmap="gray", interpolation="nearest"
-            )
+        elif modality.name in _ON_AXES:
+            _ON_AXES[modality.name](axes, samples, reference)
         else:
-            _scatter(axes, samples, reference)
+            png = pictures.picture(samples[:36], modality, 6)
+            assert png is not None
+            axes.imshow(pictures.pixels_of(png), interpolation="nearest")
     return _png(figure)
 
 
-def _scatter(axes: Axes, points: np.ndarray, reference: np.ndarray | None) -> None:
-    frame = points if reference is None else reference
-    if reference is not None:
-        axes.scatter(*reference.T, s=2, c="#cbd5e1", linewidths=0)
-    axes.scatter(*points.T, s=1.2, c="#c2410c", linewidths=0, alpha=0.7)
-    centre, half = (frame.max(0) + frame.min(0)) / 2, 0.65 * float(np.ptp(frame, axis=0).max()) + 1e-6
-    axes.set(
-        xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - half, centre[1] + half), aspect="equal"
-    )
+def _points(axes: Axes, points: np.ndarray, reference: np.ndarray | None) -> None:
+    pictures.draw_points(axes, points, reference, size=1.5)
+
+
+_ON_AXES = {"point": _points}  # modalities that are plotted and not pasted, so that they fit a small panel
 
 
 def _median_samples(variant: Summary, store: Store) -> tuple[int, np.ndarray | None]:
@@ -200,12 +199,15 @@ def _median_samples(variant: Summary, store: Store) -> tuple[int, np.ndarray | N
     return seed, store.with_samples(variant.result).samples.get(seed)
 
 
-def _reference(result: CellResult) -> np.ndarray | None:
-    import jax
+def _modality(result: CellResult) -> Modality:
+    """That of the data; cells that were kept before it was recorded are asked for their data."""
+    name = result.data.get("modality")
+    return open_data(result.cell.config()).modality if name is None else find_modality(name)
 
-    data = result.cell.config().data
-    source = open_source(data.source, data.split, resolution=data.resolution, channels=data.channels)
-    return np.asarray(source.sample(jax.random.key(0), 1000)[0]) if isinstance(source, Points) else None
+
+def _reference(result: CellResult) -> np.ndarray:
+    source = open_data(result.cell.config())
+    return source.some(1000, 0)[source.example]
 
 
 def draw_pairs(analysis: DatasetAnalysis) -> bytes:

@@ -56,7 +56,8 @@ class CellResult:
       key: the cell's hash, as computed where it was trained.
       status: "finished", even if seeds diverged, or "failed" if the program raised or died.
       outcomes: one for each seed; none if the cell failed.
-      data: number of "modes" of the mixture and of "classes" of the images; 0 where there are none.
+      data: number of "modes" of the mixture and of "classes" of the images, 0 where there are none, and the name of
+        the "modality".
       seconds: time that the training took.
       environment: of the process that trained it (see `jaxgan.runs.environment`).
       error: in one line.
@@ -68,7 +69,7 @@ class CellResult:
     key: str
     status: str
     outcomes: tuple[Outcome, ...] = ()
-    data: Mapping[str, int] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     environment: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None

@@ -13,7 +13,6 @@ import numpy as np
 
 from jaxgan.common.errors import lookup
 from jaxgan.config.data import open_data
-from jaxgan.data import Points
 from jaxgan.study.analysis import headline, summary_line
 from jaxgan.study.launchers import LAUNCHERS, LaunchOptions
 from jaxgan.study.results import CellResult, Outcome, Store, plain
@@ -22,7 +21,6 @@ from jaxgan.study.spec import Cell
 Train = Callable[..., Sequence[Any]]
 """(config, seeds) -> a `jaxgan.train.recorder.Member` for each seed."""
 
-_POINTS_KEPT, _IMAGES_KEPT = 2500, 64  # samples of each seed
 _say = functools.partial(print, flush=True)
 
 
@@ -48,16 +46,18 @@ def run_cell(cell: Cell, train: Train | None = None) -> CellResult:
             train = run_members
         config = cell.config()
         members = train(config, cell.seeds)
+        source = open_data(config)
+        facts = {"modes": source.n_modes, "classes": source.n_classes, "modality": source.modality.name}
         return CellResult(
             cell,
             key,
             "finished",
             outcomes=tuple(_outcome(member) for member in members),
-            data=_data_facts(config),
+            data=facts,
             seconds=time.monotonic() - began,
             environment=environment(),
             samples={
-                member.seed: _kept(np.asarray(member.samples))
+                member.seed: np.asarray(member.samples)[: source.modality.shown]
                 for member in members
                 if member.samples is not None
             },
@@ -70,16 +70,6 @@ def run_cell(cell: Cell, train: Train | None = None) -> CellResult:
 def _outcome(member: Any) -> Outcome:
     names = ("seed", "status", "diverged_at", "curve", "final", "best")
     return Outcome(**{name: plain(getattr(member, name)) for name in names})
-
-
-def _kept(samples: np.ndarray) -> np.ndarray:
-    return samples[: _IMAGES_KEPT if samples.ndim == 4 else _POINTS_KEPT]
-
-
-def _data_facts(config: Any) -> dict[str, int]:
-    source = open_data(config)
-    modes = len(source.modes) if isinstance(source, Points) else 0
-    return {"modes": modes, "classes": source.n_classes}
 
 
 def run_study(

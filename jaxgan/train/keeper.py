@@ -108,7 +108,7 @@ class RunKeeper(Keeper):
         if "evaluate" in due and self.evaluator is not None:
             score = self._score_now(self.evaluator, state, step)
             record |= {"score": score, "score_name": self.evaluator.main}
-        record = self._watched(record, state)
+        record = self._watched(record, state, "evaluate" in due)
         for sink in self._sinks:
             sink.record(record)
         if "sample" in due:
@@ -130,11 +130,11 @@ class RunKeeper(Keeper):
             self.best = {"step": step, "score": score}
         return score
 
-    def _watched(self, record: dict[str, Any], state: GameState) -> dict[str, Any]:
+    def _watched(self, record: dict[str, Any], state: GameState, closely: bool) -> dict[str, Any]:
         """The record with what the monitors see and the names of the verdicts, which are told as they change."""
         if not self.config.health.enabled:
             return record
-        if self._monitors is not None and "score" in record:
+        if self._monitors is not None and closely:
             record = record | self._monitors(state)
         before = [verdict.name for verdict in self._diagnosis.verdicts()]
         self._diagnosis.add(record)
@@ -149,6 +149,8 @@ class RunKeeper(Keeper):
         if self.members.sampler is None:
             return
         png = grid_of(self.members.sampler, self.members.source, self.members.game.averaged(state))
+        if png is None:
+            return
         for sink in self._sinks:
             sink.picture(step, png)
 

@@ -25,10 +25,11 @@ from jaxgan.config.config import Config
 from jaxgan.config.data import open_data
 from jaxgan.config.fields import with_fields
 from jaxgan.data import Pipeline, Source, make_pipeline
-from jaxgan.data.source import batch_like, describe
+from jaxgan.data.source import describe
 from jaxgan.games.compile import compile_step
 from jaxgan.games.game import Game, GameState, Metrics, init
 from jaxgan.games.step import make_step
+from jaxgan.metrics import Evaluator, make_evaluator
 from jaxgan.runs.checkpoint import abstract
 from jaxgan.runs.sampling import sampler_of
 from jaxgan.train.clock import steps_per_dispatch
@@ -50,6 +51,19 @@ def set_up(config: Config, *, starts: Sequence[int] = ()) -> Members:
     config.check()
     devices = len(choose_devices(config.compute.devices))
     return Members(config, [config.seed], how="loop", devices=devices, starts=starts)
+
+
+def evaluator_of(members: Members, features: str | None = None) -> Evaluator | None:
+    """What scores the members; None where the game makes nothing, or there are no scores of what it makes.
+
+    Args:
+      members: to be scored.
+      features: that they have been scored on so far, as of `make_evaluator`.
+    """
+    if members.sampler is None:
+        return None
+    evaluator = make_evaluator(members.source, features)
+    return evaluator if evaluator.main else None
 
 
 class Members:
@@ -110,9 +124,13 @@ class Members:
         self.game = self._build_all()
         self.how, self.mesh, self._pipelines = self._placed(how, devices)
         self.repeat = steps_per_dispatch(config, self._pipelines[0], jax.default_backend(), starts)
-        self.sampler: Any = None if self.game.output is None else sampler_of(self.game, config, self.data)
+        self.sampler: Any = (
+            None if self.game.output is None else sampler_of(self.game, config, self.source.spec)
+        )
         placement = self._placement
-        self._init = jax.jit(lambda key: init(self.game, key, batch_like(self.data)), out_shardings=placement)
+        self._init = jax.jit(
+            lambda key: init(self.game, key, self.source.spec.batch()), out_shardings=placement
+        )
         self._stack = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees))
         self._chain = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees))
         self._take = jax.jit(lambda states, k: jax.tree.map(lambda x: x[k], states))
@@ -165,7 +183,7 @@ class Members:
         return games[0]
 
     def _build(self, values: Mapping[str, Any]) -> Game:
-        return with_fields(self.config, **values).build(self.source.shape, self.source.n_classes)
+        return with_fields(self.config, **values).build(self.source.spec.shape, self.source.n_classes)
 
     @contextlib.contextmanager
     def _as_input_error(self) -> Iterator[None]:

@@ -13,14 +13,12 @@ import numpy as np
 from jaxgan.config.config import Config
 from jaxgan.data import Source
 from jaxgan.games.game import GameState
-from jaxgan.metrics import Evaluator, make_evaluator
+from jaxgan.metrics import Evaluator
 from jaxgan.runs import evaluation
 from jaxgan.train.loop import Keeper, loop
-from jaxgan.train.members import Members
+from jaxgan.train.members import Members, evaluator_of
 from jaxgan.train.sinks import Sink
 from jaxgan.train.stops import Diverged
-
-SAMPLES = 2500
 
 
 @dataclass
@@ -36,7 +34,7 @@ class Member:
       final: scores of the last step, by name; empty if it diverged.
       best: the same at the step with the lowest main score on the way, with "step"; None if there
         was none.
-      samples: points [n, 2] or uint8 images [n, h, w, c] of the last step (64 images, 2,500 points);
+      samples: examples [n, ...] of the last step, as many as a picture shows (64 images, 2,500 points);
         None if it diverged, or makes nothing to look at.
     """
 
@@ -79,7 +77,7 @@ def run_members(
       InputError: as `Members`.
     """
     members = Members(config, seeds, hyper=hyper, how=how, devices=devices, source=source)
-    evaluator = None if members.sampler is None else make_evaluator(members.source)
+    evaluator = evaluator_of(members)
     keepers = [_Curve(members, evaluator) for _ in members.seeds]
     sinks = [] if on_record is None else [_Told(on_record)]
     states, _ = loop(members, keepers, sinks, members.init(), 0, wanted=("evaluate",))
@@ -126,7 +124,7 @@ class _Curve(Keeper):
         return {"score": main, **scores}
 
     def _quick(self, evaluator: Evaluator, variables: Any) -> dict[str, float]:
-        if len(self._members.source.shape) == 1:  # scores of points are cheap: all of them
+        if evaluator.cheap:  # all of them
             return self._scores(evaluator, variables, evaluation.QUICK_SEED, self._config.quick_n)
         generate = self._members.sampler.stream(variables, evaluation.QUICK_SEED)
         return {evaluator.main: evaluator.quick(generate, self._config.quick_n)}
@@ -151,6 +149,6 @@ class _Curve(Keeper):
         if self._evaluator is not None:
             variables = self._members.game.averaged(state)
             final = self._full(variables)
-            n = SAMPLES if len(self._members.source.shape) == 1 else 64
-            samples = self._members.sampler.by_seed(variables, range(n))
+            shown = range(self._members.source.modality.shown)
+            samples = self._members.sampler.by_seed(variables, shown)
         return Member(seed, "finished", None, self._curve, final, best, samples)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from jaxgan.common.files import write_atomically
 from jaxgan.config.config import Config
-from jaxgan.metrics import make_evaluator
 from jaxgan.runs.checkpoint import SaveError
 from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, create
@@ -18,7 +17,7 @@ from jaxgan.train.clock import Signals
 from jaxgan.train.grids import reals_of
 from jaxgan.train.keeper import RunKeeper, restored
 from jaxgan.train.loop import loop
-from jaxgan.train.members import Members, set_up
+from jaxgan.train.members import Members, evaluator_of, set_up
 from jaxgan.train.progress import Progress, Voice
 from jaxgan.train.sinks import Sink
 from jaxgan.train.stops import Diverged, Stopped
@@ -48,9 +47,10 @@ def train(config: Config, command: Sequence[str] | None = None) -> RunFolder:
 
 
 def write_reals(members: Members, folder: RunFolder) -> None:
-    """Writes a picture of real examples, for comparison."""
+    """Writes a picture of real examples, for comparison, where their modality is drawn."""
     by_class = members.sampler is not None and members.sampler.n_classes > 0
-    write_atomically(folder.samples / "reals.png", reals_of(members.source, by_class))
+    if (png := reals_of(members.source, by_class)) is not None:
+        write_atomically(folder.samples / "reals.png", png)
 
 
 def train_in(
@@ -78,9 +78,7 @@ def train_in(
     """
     alone = list(own) == [folder]
     terminal = Progress(members.config.steps, folder.path)
-    evaluator = None
-    if members.sampler is not None:
-        evaluator = make_evaluator(members.source, own[0].read("run.json").get("features"))
+    evaluator = evaluator_of(members, own[0].read("run.json").get("features"))
     keepers = []
     for k, (seed, kept) in enumerate(zip(members.seeds, own, strict=True)):
         voice = Voice(terminal, "" if alone else f"seed {seed}")
@@ -115,7 +113,9 @@ class _Session:
             lost = keepers[0].error if self.alone else None
             raise lost or Diverged(f"all {len(keepers)} members diverged by step {step:,}")
         self.stop_if_asked(step)
-        if members.sampler is not None:
+        if members.sampler is not None and keepers[0].evaluator is None:
+            self.sinks[0].note(f"no scores: there are none of {members.source.modality.name}s")
+        elif members.sampler is not None:
             who, each = ("", "") if self.alone else (f"{len(left)} members, ", " each")
             self.sinks[0].note(f"scoring {who}{members.config.final_n:,} fakes{each}")
         for keeper in left:

@@ -141,7 +141,7 @@ def test_anything_but_triples_of_digits_is_an_error(digits):
 
 def test_the_classifier_reads_the_channels_in_the_order_of_the_label(source, evaluate):
     assert isinstance(evaluate, StackedEvaluator)
-    read = mode_of(evaluate._digits(source.images[:400]))
+    read = mode_of(evaluate.digits(source.images[:400]))
     assert (read == source.labels[:400]).mean() > 0.98
 
 
@@ -184,7 +184,7 @@ def test_the_floor_is_that_of_the_split_not_trained_on(cache):
 def test_other_sizes_are_scored_as_any_images(cache, monkeypatch):
     digits = open_source("mnist", "test")
     few = lambda split: (digits.images[:50], digits.labels[:50])  # ten thousand take seconds to scale
-    monkeypatch.setattr(mnist, "_arrays", few)
+    monkeypatch.setattr(mnist, "arrays", few)
     images = np.zeros((4, 12, 12, 3), np.uint8)
     evaluator = make_evaluator(Images("stacked_mnist:train", images, None, (), "0" * 64))
     assert isinstance(evaluator, ImageEvaluator)

@@ -14,7 +14,7 @@ from jaxgan import InputError, health
 from jaxgan.config.groups import ComputeConfig, DataConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.presets import get_preset
-from jaxgan.data import Images, fingerprint, open_source, other_split
+from jaxgan.data import Images, describe, fingerprint, open_source, other_split
 from jaxgan.data.mnist import load_mnist
 from jaxgan.health import MEANINGS, Standing, Verdict, diagnose, mean_distance, overfitting, real_sign
 from jaxgan.losses import LOSSES
@@ -478,7 +478,7 @@ def test_reports_say_what_is_what_was_and_what_could_not_be_seen(tmp_path):
     folder = RunFolder(tmp_path)
     folder.samples.mkdir()
     run = {"status": "finished", "command": "c", "environment": {"devices": ["cpu"]}}
-    folder.write("run.json", {**run, "data": {"name": "x", "n": 9, "shape": [8, 8, 1]}})
+    folder.write("run.json", {**run, "data": describe(digits(0, 9))})
     folder.write("config.json", {"health": {"enabled": True}})
     records = history(6, health__diversity=lambda i: [0.1, 0.2, 0.12, 0.9, 0.8, 0.85][i], images=1)
     records[2] |= {"verdicts": ["mode collapse"]}

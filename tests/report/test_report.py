@@ -8,6 +8,7 @@ import pytest
 from helpers import small
 from PIL import Image
 
+from jaxgan.data import IMAGE, POINT, describe, open_source
 from jaxgan.report import pictures
 from jaxgan.report.run import write_report
 from jaxgan.report.scores import format_number, meaning
@@ -62,7 +63,7 @@ def test_a_report_of_nothing_yet(tmp_path):
     folder = RunFolder(tmp_path)
     (tmp_path / "samples").mkdir()
     folder.write("config.json", {})
-    data = {"name": "x", "n": 0, "shape": [2]}
+    data = describe(open_source("ring"))
     folder.write(
         "run.json", {"status": "running", "command": "c", "data": data, "environment": {"devices": ["cpu"]}}
     )
@@ -87,8 +88,11 @@ def test_grids_tile_row_by_row():
 
 def test_pictures_are_png(folder):
     rng = np.random.default_rng(0)
-    for examples in (rng.integers(0, 256, (5, 4, 4, 3), np.uint8), rng.normal(size=(50, 2))):
-        image = Image.open(io.BytesIO(pictures.picture(examples)))
+    for examples, kind in (
+        (rng.integers(0, 256, (5, 4, 4, 3), np.uint8), IMAGE),
+        (rng.normal(size=(50, 2)), POINT),
+    ):
+        image = Image.open(io.BytesIO(pictures.picture(examples, kind)))
         assert image.format == "PNG"
         assert min(image.size) > 200
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.data.source import to_float
+from jaxgan.data import to_float
 from jaxgan.metrics.features.network import FeatureNetwork
 from jaxgan.models.layers import BatchNorm
 

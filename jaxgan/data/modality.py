@@ -1,0 +1,93 @@
+"""Modalities: how examples of one kind are turned to what a model sees and back, and what people see of them.
+
+A modality that comes with the package is drawn by the function that `jaxgan.report.pictures.DRAWERS` has under
+its name, and scored by the one in `jaxgan.metrics.evaluator.EVALUATORS`. Any other may carry both itself, as
+`draw` and `score`. One that carries neither is trained and sampled all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def to_float(images: jax.Array) -> jax.Array:
+    """Scales the whole range of an unsigned integer type (pixels of 8 or 16 bits) to float32 in [-1, 1]."""
+    return images.astype(jnp.float32) / (np.iinfo(images.dtype).max / 2) - 1.0
+
+
+def from_float(images: jax.Array, dtype: Any = np.uint8) -> jax.Array:
+    """Rounds float images in [-1, 1] to the nearest pixels of an unsigned integer type; others are clipped."""
+    most = np.iinfo(dtype).max
+    return jnp.clip(jnp.round((images + 1.0) * (most / 2)), 0, most).astype(dtype)
+
+
+def _in_numbers(shape: tuple[int, ...], dtype: Any) -> str:
+    return f"{'x'.join(map(str, shape))}, {dtype}"
+
+
+def _image_in_words(shape: tuple[int, ...], dtype: Any) -> str:
+    height, width, channels = shape
+    return f"{height}x{width}, {channels} channel{'s' * (channels > 1)}, {dtype}"
+
+
+def _point_in_words(shape: tuple[int, ...], dtype: Any) -> str:
+    (d,) = shape
+    where = {1: "on the line", 2: "in the plane"}.get(d, f"of {d} coordinates")
+    return f"points {where}, {dtype}"
+
+
+@dataclass(frozen=True)
+class Modality:
+    """What is known of one kind of examples, whatever their number, size and source.
+
+    Attributes:
+      name: a noun for one example, such as "image"; messages and run.json use it.
+      to_model: stored examples [n, ...] -> float32 [n, ...] in the range that the model sees. It must be pure.
+      from_model: (what the model makes, type of stored examples) -> examples as they are stored; by default what the
+        model makes. It must be pure.
+      mirror: examples [n, ...] -> the same ones with left and right exchanged; None where that means nothing.
+      shown: the number of examples that a picture shows.
+      is_picture: whether one example is a picture by itself, so that it can be a PNG file or a frame of an animation.
+      in_words: (shape, type) of a stored example -> a description of it.
+      draw: (examples, columns, reference) -> a PNG file, as of `jaxgan.report.pictures.picture`; None leaves it to the
+        package.
+      score: source -> `jaxgan.metrics.Evaluator`; None leaves it to the package.
+    """
+
+    name: str
+    to_model: Callable[[jax.Array], jax.Array] = lambda x: x.astype(jnp.float32)
+    from_model: Callable[[jax.Array, Any], jax.Array] = lambda x, dtype: x
+    mirror: Callable[[jax.Array], jax.Array] | None = None
+    shown: int = 64
+    is_picture: bool = False
+    in_words: Callable[[tuple[int, ...], Any], str] = _in_numbers
+    draw: Callable[..., bytes] | None = None
+    score: Callable[[Any], Any] | None = None
+
+
+IMAGE = Modality(
+    "image",
+    to_float,
+    from_float,
+    mirror=lambda images: images[:, :, ::-1],
+    is_picture=True,
+    in_words=_image_in_words,
+)
+"""Pixels [height, width, channels] of 8 or 16 bits: grey, grey and alpha, RGB, or RGBA."""
+
+POINT = Modality("point", shown=2500, in_words=_point_in_words)
+"""float32 [coordinates], as they are."""
+
+MODALITIES: dict[str, Modality] = {modality.name: modality for modality in (IMAGE, POINT)}
+"""Modalities by name, for runs that are opened without their data; a package of one's own may add to it."""
+
+
+def find_modality(name: str) -> Modality:
+    """The modality called `name`; for an unknown name, one whose examples stay as the model made them."""
+    return MODALITIES.get(name, Modality(name))
