@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from jaxgan.common import statistics as st
 from jaxgan.common.errors import InputError
 from jaxgan.study import (
     Cell,
@@ -34,7 +35,6 @@ from jaxgan.study import (
     run_study,
     write_outputs,
 )
-from jaxgan.study import statistics as st
 from jaxgan.study.analysis import collapsed, final_values, metric
 from jaxgan.study.launchers import device_groups
 from jaxgan.study.plots import band
