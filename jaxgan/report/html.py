@@ -17,7 +17,8 @@ th{vertical-align:bottom;color:#475569}td.n,th.n{text-align:right}td.n{white-spa
 figure{margin:.6rem 0}figcaption{color:#64748b;font-size:.88em}img,svg{max-width:100%;height:auto}
 .pair{display:flex;gap:1.2rem;flex-wrap:wrap}.pair figure{margin:0;flex:1 1 320px}.film{max-width:660px;margin:auto}
 .pair img,.film img{width:100%;border-radius:4px}input[type=range]{width:100%}
-pre,code{background:#f1f5f9;border-radius:4px}pre{padding:.7rem;white-space:pre-wrap;overflow-wrap:anywhere}code{padding:.1em .3em}
+pre,code{background:#f1f5f9;border-radius:4px}pre{padding:.7rem;white-space:pre-wrap;overflow-wrap:anywhere}
+code{padding:.1em .3em}
 """
 _WITHOUT_END = ("br", "img", "input")
 

@@ -31,7 +31,7 @@ from jaxgan.runs.seeds import RECORD, is_alive, member_folder, summarise
 from jaxgan.train.clock import Clock, Signals
 from jaxgan.train.loop import Loop, write_reals
 from jaxgan.train.members import Ensemble
-from jaxgan.train.progress import Progress
+from jaxgan.train.progress import MemberProgress, Progress
 from jaxgan.train.resume import saved_steps
 from jaxgan.train.setup import Setup
 from jaxgan.train.stops import Diverged, Stopped
@@ -159,26 +159,6 @@ class _Stopwatch(Clock):
         return self._reading
 
 
-class _Quiet:
-    """A member's progress: only what is worth a line of its own."""
-
-    def __init__(self, shared: Progress, seed: int) -> None:
-        self._shared, self._name, self.record = shared, f"seed {seed}: ", {}
-
-    def note(self, text: str) -> None:
-        if not text.startswith("scoring"):
-            self._shared.note(self._name + text)
-
-    def update(self, record: dict[str, Any], best: dict[str, Any] | None) -> None:
-        self.record = record
-
-    def start(self, step: int) -> None: ...
-
-    def stop(self) -> None: ...
-
-    def scores(self, scores: dict[str, Any]) -> None: ...
-
-
 class _Members:
     """The members' own records, around the one program that trains them all."""
 
@@ -194,7 +174,7 @@ class _Members:
                 _member_setup(ensemble, k),
                 member_folder(folder, seed),
                 evaluator,
-                _Quiet(self.progress, seed),
+                MemberProgress(self.progress, f"seed {seed}"),
             )
             loop.signals = self.signals
             self.loops.append(loop)
