@@ -9,28 +9,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tyro
 
-from jaxgan.cli.arguments import parse
-from jaxgan.cli.evaluate import checkpoint
+from jaxgan.cli.arguments import Positional, checkpoint, parse
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.report import pictures
-from jaxgan.runs import environment
+
+_ANIMATIONS = (".webp", ".gif")
 
 
 @dataclass(frozen=True)
-class _Sample:
+class Sample:
     """Images from the averaged generator of a run, by seed: a seed always gives the same image."""
 
-    run: tyro.conf.Positional[pathlib.Path]
+    run: Positional[pathlib.Path]
     """Folder of the run."""
     seeds: str = "0-63"
-    """Seeds, such as: 0-63, or 3,7,20-29. For a grid of classes: the columns."""
+    """Seeds, such as 0-63 or 3,7,20-29; with --classes, those of each row (0-7 if not given)."""
     classes: str | None = None
-    """Classes of a conditional run, such as 0-9: one row each."""
+    """Classes of a conditional run, such as 0-9: a row each."""
     out: pathlib.Path = pathlib.Path("samples.png")
-    """A .png (grid), .npz (arrays), .webp or .gif (interpolation), or a folder (one PNG each)."""
+    """A .png (a grid), .npz (arrays), .webp or .gif (an interpolation), or a folder (a PNG an image)."""
     checkpoint: str = "last"
     """last, best, or a step."""
     columns: int | None = None
@@ -55,39 +54,49 @@ def parse_integers(text: str, name: str) -> list[int]:
 
 def sample(args: list[str]) -> None:
     """Writes images of a run."""
-    from jaxgan.runs.opened import load
-
-    parsed = parse(_Sample, args, "sample")
+    parsed = parse(Sample, args, "sample")
     seeds = parse_integers(parsed.seeds, "seeds")
     if parsed.columns is not None and parsed.columns < 1:
         raise InputError(f"columns: expected at least 1, got {parsed.columns}")
-    environment.start()
-    run = load(parsed.run, checkpoint(parsed.checkpoint))
+    out = parsed.out
+    if out.suffix.lower() not in ("", ".png", ".npz", *_ANIMATIONS):
+        raise InputError(f"out: expected a .png, .npz, .webp or .gif file or a folder, got {str(out)!r}")
     labels, columns = None, parsed.columns
-    if parsed.classes is not None:
+    if parsed.classes is not None:  # a row a class, of the same seeds
         classes = parse_integers(parsed.classes, "classes")
-        if parsed.seeds == _Sample.seeds:
+        if parsed.seeds == Sample.seeds:
             seeds = list(range(8))
         columns = columns or len(seeds)
         labels = [c for c in classes for _ in seeds]
         seeds = seeds * len(classes)
-    out = parsed.out
-    if out.suffix.lower() in (".webp", ".gif"):
+
+    from jaxgan.runs import environment
+    from jaxgan.runs.opened import load
+
+    environment.start()
+    run = load(parsed.run, checkpoint(parsed.checkpoint))
+    if out.suffix.lower() in _ANIMATIONS:
         _interpolate(run, seeds, labels, out, parsed.frames)
     else:
-        examples = run.sample(seeds=seeds, classes=labels)
-        if out.suffix.lower() == ".npz":
-            buffer = io.BytesIO()
-            extra: dict[str, Any] = {} if labels is None else {"labels": np.asarray(labels)}
-            np.savez_compressed(buffer, images=examples, seeds=np.asarray(seeds), **extra)  # pyright: ignore
-            write_atomically(out, buffer.getvalue())
-        elif out.suffix.lower() == ".png":
-            write_atomically(out, pictures.picture(examples, columns))
-        elif out.suffix:
-            raise InputError(f"out: expected a .png, .npz, .webp or .gif file or a folder, got {str(out)!r}")
-        else:
-            _write_files(out, examples, seeds, labels)
+        _write(out, run.sample(seeds=seeds, classes=labels), seeds, labels, columns)
     print(f"wrote {out} (step {run.step:,})")
+
+
+def _write(
+    out: pathlib.Path, examples: np.ndarray, seeds: list[int], labels: list[int] | None, columns: int | None
+) -> None:
+    """A grid, the arrays or a folder of files, by the suffix of `out`."""
+    if out.suffix.lower() == ".npz":
+        arrays = {"images": examples, "seeds": np.asarray(seeds)}
+        if labels is not None:
+            arrays["labels"] = np.asarray(labels)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]
+        write_atomically(out, buffer.getvalue())
+    elif out.suffix.lower() == ".png":
+        write_atomically(out, pictures.picture(examples, columns))
+    else:
+        _write_files(out, examples, seeds, labels)
 
 
 def _write_files(
