@@ -39,8 +39,8 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
-import tyro
 
+from jaxgan.cli.arguments import run_script
 from jaxgan.common.files import write_atomically
 from jaxgan.config import ComputeConfig, Config, get_preset, with_fields
 from jaxgan.models import DCGANConfig, MLPConfig
@@ -211,4 +211,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args, description=__doc__))
+    sys.exit(run_script(main, Args, __doc__))

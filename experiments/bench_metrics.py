@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
-import tyro
 
+from jaxgan.cli.arguments import run_script
 from jaxgan.common.files import write_atomically
 from jaxgan.metrics import frechet_distance, kernel_distance, moments, prdc
 from jaxgan.runs import environment
@@ -118,4 +118,4 @@ def show(title: str, found: dict[str, tuple[list[float], Any]], result: dict[str
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    sys.exit(run_script(main, Args, __doc__))

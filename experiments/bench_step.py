@@ -23,6 +23,7 @@ import json
 import math
 import os
 import pathlib
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,9 +33,9 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tyro
 
 from jaxgan import GAN, compile_step, init, make_step
+from jaxgan.cli.arguments import run_script
 from jaxgan.common.files import write_atomically
 from jaxgan.config import OptimizerConfig
 from jaxgan.losses import get_loss
@@ -276,4 +277,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args, description=__doc__))
+    sys.exit(run_script(main, Args, __doc__))

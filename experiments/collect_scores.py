@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import pathlib
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
 
-import tyro
-
+from jaxgan.cli.arguments import Positional, run_script
 from jaxgan.common.files import write_atomically
 from jaxgan.report.scores import format_number
 from jaxgan.runs.folder import RunFolder
@@ -26,7 +26,7 @@ SHOWN = ("precision", "recall", "coverage", "modes", "high_quality")
 class Args:
     """Which runs."""
 
-    runs: tyro.conf.Positional[tuple[pathlib.Path, ...]]
+    runs: Positional[tuple[pathlib.Path, ...]]
     """Folders of finished runs."""
     json: pathlib.Path | None = None
     """Write everything to this file."""
@@ -71,4 +71,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args, description=__doc__))
+    sys.exit(run_script(main, Args, __doc__))

@@ -15,14 +15,15 @@ from __future__ import annotations
 
 import pathlib
 import runpy
+import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import jax
 import numpy as np
-import tyro
 from PIL import Image
 
+from jaxgan.cli.arguments import run_script
 from jaxgan.metrics.features import dinov2
 
 GOLDEN = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "tests" / "golden" / "make_dinov2.py"))
@@ -101,4 +102,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args, description=__doc__))
+    sys.exit(run_script(main, Args, __doc__))

@@ -11,7 +11,6 @@ with status 1 otherwise.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import importlib.util
 import pathlib
@@ -19,6 +18,7 @@ import sys
 import tempfile
 import types
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import flax.traverse_util
@@ -26,6 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.cli.arguments import run_script
 from jaxgan.metrics.features import inception
 from jaxgan.metrics.features.torch_files import read_torch
 
@@ -36,6 +37,16 @@ LAYERS = (
 )
 SHAPES = ((32, 32, 3), (48, 64, 3), (299, 299, 3), (301, 301, 3), (400, 333, 3), (28, 28, 1))
 TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Args:
+    """What is compared."""
+
+    seed: int = 0
+    """Seed of the weights and the images."""
+    weights: pathlib.Path | None = None
+    """The published file, instead of random weights."""
 
 
 def tapped(variables: Any, images: jax.Array) -> dict[str, jax.Array]:
@@ -148,11 +159,7 @@ def differences(seed: int, weights: pathlib.Path | None) -> Iterator[tuple[str, 
         yield name, *np.max(pairs, axis=0)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0, help="of the weights and the images")
-    parser.add_argument("--weights", type=pathlib.Path, help="the published file, instead of random weights")
-    args = parser.parse_args()
+def main(args: Args) -> None:
     print(f"3 images each of {', '.join('x'.join(map(str, shape)) for shape in SHAPES)}")
     print(f"{'layer':16}{'of the largest value':>22}{'of the deviation':>20}")
     worst = 0.0
@@ -164,4 +171,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main, Args, __doc__))

@@ -17,12 +17,14 @@ It ends in DIR/summary.md, results.csv, results.jsonl, comparisons.csv, plots/ a
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 import sys
 from dataclasses import dataclass, field
 
 import tyro
 
+from jaxgan.cli.arguments import run_script
 from jaxgan.losses import LOSSES
 from jaxgan.study import NO_PENALTY, PRESET, Spec, StudyArgs, penalty_variant, run_command, variant
 
@@ -74,7 +76,8 @@ class Args(StudyArgs):
 
 def main() -> int:
     base = ALL if "--all" in sys.argv else DEFAULT
-    return run_command(tyro.cli(Args, default=Args(spec=base), description=__doc__), title="Loss variants")
+    study = functools.partial(run_command, title="Loss variants")
+    return run_script(study, Args, __doc__, Args(spec=base))
 
 
 if __name__ == "__main__":

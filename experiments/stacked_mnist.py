@@ -29,9 +29,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import tyro
-
 import jaxgan
+from jaxgan.cli.arguments import run_script
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.config import (
@@ -258,7 +257,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Args, description=__doc__))
-    except InputError as error:
-        raise SystemExit(f"error: {error}") from error
+    sys.exit(run_script(main, Args, __doc__))

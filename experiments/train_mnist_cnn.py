@@ -11,6 +11,7 @@ batch 128; the weights after the last epoch are saved, whatever their score, whi
 from __future__ import annotations
 
 import pathlib
+import sys
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import tyro
 
+from jaxgan.cli.arguments import run_script
 from jaxgan.data import to_float
 from jaxgan.data.mnist import load_mnist
 from jaxgan.data.permutation import shuffled_index
@@ -94,4 +95,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args, description=__doc__))
+    sys.exit(run_script(main, Args, __doc__))

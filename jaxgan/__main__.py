@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from jaxgan.common.errors import InputError, lookup
+from jaxgan.cli.status import exit_status
+from jaxgan.common.errors import unknown
 
+Verb = Callable[[list[str]], int | None]
 USAGE = """\
 jaxgan: generative adversarial networks in JAX
 
@@ -29,18 +29,8 @@ jaxgan: generative adversarial networks in JAX
 VERBS = ("train", "resume", "sample", "evaluate", "losses", "metrics", "presets", "data", "doctor")
 
 
-def _verb(name: str) -> Callable[[list[str]], int | None]:
-    lookup("command", name, dict.fromkeys(VERBS))
-    return getattr(importlib.import_module(f"jaxgan.cli.{name}"), name)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit status.
-
-    0: done. 1: training diverged, or a loss breaks a law. 2: bad input, or a file or disk that could
-    not be used; one line on stderr says which. 130, 143: stopped by SIGINT or SIGTERM (a training run
-    saves first).
-    """
+    """Runs one command and returns its exit status, as `jaxgan.cli.status.exit_status` says."""
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or args[0] in ("-h", "--help", "help"):
         print(USAGE, end="")
@@ -50,52 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"jaxgan {__version__}")
         return 0
-    try:
-        with _no_echoes():
-            return _verb(args[0])(args[1:]) or 0
-    except InputError as error:
-        return _fail(error, 2)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output has gone: `jaxgan presets | head`
-        sys.stderr.close()
-        return 141
-    except OSError as error:
-        return _fail(error, 2)
-    except Exception as error:
-        from jaxgan.train.stops import Diverged, Stopped
-
-        if isinstance(error, Stopped):
-            print(f"stopped at step {error.step:,}, all saved; go on with: jaxgan resume {error.folder.path}")
-            return 128 + error.signum
-        if isinstance(error, Diverged):
-            return _fail(error, 1)
-        raise
+    return exit_status(lambda: _verb(args[0])(args[1:]))
 
 
-@contextlib.contextmanager
-def _no_echoes() -> Iterator[None]:
-    """After a failed save, threads of TensorStore print once for every array that its event loop is closed.
-
-    The failure itself is raised, and ends in one line.
-    """
-    hook = sys.unraisablehook
-
-    def quiet(unraisable: Any) -> None:
-        if "Event loop is closed" not in str(unraisable.exc_value):
-            hook(unraisable)
-
-    sys.unraisablehook = quiet
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
-
-
-def _fail(error: BaseException, status: int) -> int:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-    return status
+def _verb(name: str) -> Verb:
+    """The function of a verb, which is called as its file is; nothing of the others is imported."""
+    if name not in VERBS:
+        raise unknown("command", name, VERBS)
+    return getattr(importlib.import_module(f"jaxgan.cli.{name}"), name)
 
 
 if __name__ == "__main__":

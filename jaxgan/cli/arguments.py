@@ -1,40 +1,135 @@
-"""Command lines into dataclasses, and what is wrong with them in one line."""
+"""Command lines into frozen dataclasses, and what is wrong with them in one line.
+
+Every verb is a file with a dataclass of its arguments, whose docstrings are its help, and a function of its name
+that takes what follows the verb: `parsed = parse(Sample, args, "sample")`. A verb that has verbs of its own hands
+them to `dispatch`; an experiment is run by `run_script`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import tyro
 
-from jaxgan.common.errors import InputError
+from jaxgan.cli.status import exit_status
+from jaxgan.common.errors import InputError, nearest, unknown
 
 Arguments = TypeVar("Arguments")
+Verb = Callable[[list[str]], int | None]
+Positional = tyro.conf.Positional
 
 
-@dataclass(frozen=True)
-class Nothing:
-    """This command takes no arguments."""
+def parse(
+    kind: type[Arguments], args: Sequence[str], verb: str, default: Arguments | None = None
+) -> Arguments:
+    """The arguments of a verb.
+
+    Args:
+      kind: a dataclass; its docstrings are what `--help` prints.
+      args: what follows the verb.
+      verb: with the verbs before it, such as "losses check".
+      default: what is not given is taken from it.
+
+    Raises:
+      InputError: in one line, for arguments that do not parse.
+      SystemExit: with status 0, after `--help`.
+    """
+    return _parse(kind, args, f"jaxgan {verb}", default)
 
 
-def parse(kind: type[Arguments], args: Sequence[str], verb: str, default: Any = None) -> Arguments:
-    """Arguments of a verb. Raises InputError, in one line, for those that do not parse."""
+def dispatch(verb: str, args: list[str], verbs: Mapping[str, Verb]) -> int | None:
+    """Runs the one of `verbs` that `args` begin with.
+
+    Args:
+      verb: whose verbs they are.
+      args: what follows it.
+      verbs: functions of what follows their names; the first line of their docstrings is the help of `verb`.
+        "" names what is run without arguments, if there is such a thing.
+
+    Raises:
+      InputError: for none of them.
+    """
+    name = args[0] if args else ""
+    if name in ("-h", "--help"):
+        print(_listed(verb, verbs))
+        return 0
+    if name in verbs:
+        return verbs[name](args[1:])
+    known = [name for name in verbs if name]
+    if "" in verbs:
+        raise unknown(f"{verb} command", name, known)
+    expected, hint = " or ".join(map(repr, known)), nearest(name, known)
+    raise InputError(
+        f"{verb}: expected {expected}, got {name or 'nothing'!r}" + (f"; {hint}" if hint else "")
+    )
+
+
+def _listed(verb: str, verbs: Mapping[str, Verb]) -> str:
+    names = [f"jaxgan {verb} {name}".rstrip() for name in verbs]
+    width = max(map(len, names))
+    says = [(function.__doc__ or "").strip().splitlines()[0] for function in verbs.values()]
+    lines = [f"  {name:{width}}  {text}" for name, text in zip(names, says, strict=True)]
+    return "\n".join([*lines, "", "Each has a --help of its own."])
+
+
+def run_script(
+    main: Callable[[Arguments], int | None],
+    kind: type[Arguments],
+    description: str | None = None,
+    default: Arguments | None = None,
+) -> int:
+    """Runs a script with the arguments of its command line, and returns its exit status.
+
+    Args:
+      main: what the script does.
+      kind: a dataclass, as of `parse`.
+      description: what `--help` begins with; None: the docstring of `kind`.
+      default: as of `parse`.
+    """
+    script = f"python {sys.argv[0]}"
+    return exit_status(lambda: main(_parse(kind, sys.argv[1:], script, default, description)))
+
+
+def print_rows(rows: Mapping[str, object]) -> None:
+    """Prints names and what is said of them, one a line."""
+    width = max(map(len, rows))
+    for name, text in rows.items():
+        print(f"{name:{width}}  {text}")
+
+
+def checkpoint(text: str) -> str | int:
+    """The value of a flag that names a checkpoint. Raises InputError for anything but last, best and steps."""
+    if text in ("last", "best"):
+        return text
+    if text.isdigit():
+        return int(text)
+    raise InputError(f"checkpoint: expected 'last', 'best' or a step, got {text!r}")
+
+
+def _parse(
+    kind: type[Arguments],
+    args: Sequence[str],
+    command: str,
+    default: Arguments | None = None,
+    description: str | None = None,
+) -> Arguments:
     options: dict[str, Any] = {} if default is None else {"default": default}
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(kind, args=list(args), prog=f"jaxgan {verb}", **options)
+            return tyro.cli(kind, args=list(args), prog=command, description=description, **options)
     except SystemExit as stop:
         if not stop.code:
             raise
-    raise InputError(_one_line(complaint.getvalue(), verb))
+    raise InputError(_one_line(complaint.getvalue(), command))
 
 
-def _one_line(box: str, verb: str) -> str:
+def _one_line(box: str, command: str) -> str:
     """What a parser's framed message says: its first paragraph, and the nearest option."""
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│| ") for line in box.splitlines()]
     lines = [line for line in lines if line and not re.match(r"[╭╰+].*[╮╯+]$", line)]
@@ -45,4 +140,4 @@ def _one_line(box: str, verb: str) -> str:
     hints = ("Perhaps you meant", "Arguments similar to")
     near = [lines[i + 1] for i, line in enumerate(lines[:-1]) if line.startswith(hints)]
     hint = f"; did you mean {near[0].split(' ')[0]}?" if near else ""
-    return f"{text}{hint} (see jaxgan {verb} --help)"
+    return f"{text}{hint} (see {command} --help)"

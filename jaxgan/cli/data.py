@@ -1,28 +1,26 @@
-"""`jaxgan data`: what is in a source, and the preparation of datasets."""
+"""`jaxgan data`: what is in a source, and datasets of the TFDS catalogue made ready."""
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 from dataclasses import dataclass
 
-import tyro
-
-from jaxgan.cli.arguments import parse
-from jaxgan.common.errors import InputError
+from jaxgan.cli.arguments import Positional, dispatch, parse, print_rows
+from jaxgan.common.checks import check_range
 from jaxgan.common.files import write_atomically
 from jaxgan.data import Source, open_source
+from jaxgan.data.catalogue import prepare as prepare_tfds
 from jaxgan.report import pictures
 
 
 @dataclass(frozen=True)
-class _Show:
-    """A grid of real examples of a source, and what is in it."""
+class Show:
+    """Write a picture of real examples of a source, and print what is in it."""
 
-    source: tyro.conf.Positional[str]
-    """mnist, tfds:NAME, folder:PATH, npz:PATH, ring, grid or swissroll."""
+    source: Positional[str]
+    """mnist, stacked_mnist, tfds:NAME, folder:PATH, npz:PATH, ring, grid or swissroll."""
     split: str = "train"
-    """Split of mnist and tfds sources."""
+    """Split of mnist, stacked_mnist and tfds sources."""
     resolution: int | None = None
     """Scale and centre-crop images to this many pixels a side."""
     channels: int | None = None
@@ -30,37 +28,41 @@ class _Show:
     skip_broken: bool = False
     """Leave broken image files out, and count them."""
     seed: int = 0
-    """Of the choice of examples."""
+    """Seed of the choice of examples."""
     out: pathlib.Path = pathlib.Path("data.png")
     """File to write."""
 
 
 @dataclass(frozen=True)
-class _Prepare:
+class Prepare:
     """Download a dataset of the TFDS catalogue, in the form that is read without TensorFlow."""
 
-    name: tyro.conf.Positional[str]
+    name: Positional[str]
     """Name in the catalogue, such as cifar10."""
 
 
-def data(args: list[str]) -> None:
+def data(args: list[str]) -> int | None:
     """Looks at a source, or prepares a TFDS dataset."""
-    if args and args[0] == "prepare":
-        from jaxgan.data.catalogue import prepare
+    return dispatch("data", args, {"show": show, "prepare": prepare})
 
-        print(f"prepared: {prepare(parse(_Prepare, args[1:], 'data prepare').name)}")
-    elif args and args[0] == "show":
-        parsed = parse(_Show, args[1:], "data show")
-        options = {f.name: getattr(parsed, f.name) for f in dataclasses.fields(parsed)}
-        for name in ("source", "seed", "out"):
-            options.pop(name)
-        if parsed.seed < 0:
-            raise InputError(f"seed: expected an integer >= 0, got {parsed.seed}")
-        _show(open_source(parsed.source, **options), parsed.seed, parsed.out)
-    elif args and args[0] in ("-h", "--help"):
-        print("jaxgan data show SOURCE [--out FILE] | jaxgan data prepare NAME; each has --help")
-    else:
-        raise InputError(f"data: expected 'show' or 'prepare', got {args[0] if args else 'nothing'!r}")
+
+def show(args: list[str]) -> None:
+    """Writes a picture of real examples of SOURCE, and prints what is in it."""
+    parsed = parse(Show, args, "data show")
+    check_range("seed", parsed.seed, at_least=0)
+    source = open_source(
+        parsed.source,
+        parsed.split,
+        resolution=parsed.resolution,
+        channels=parsed.channels,
+        skip_broken=parsed.skip_broken,
+    )
+    _show(source, parsed.seed, parsed.out)
+
+
+def prepare(args: list[str]) -> None:
+    """Downloads the dataset NAME of the TFDS catalogue, in the form that is read without TensorFlow."""
+    print(f"prepared: {prepare_tfds(parse(Prepare, args, 'data prepare').name)}")
 
 
 def _show(source: Source, seed: int, out: pathlib.Path) -> None:
@@ -70,13 +72,13 @@ def _show(source: Source, seed: int, out: pathlib.Path) -> None:
     if png is not None:
         write_atomically(out, png)
     skipped = f" ({source.skipped} broken files left out)" if source.skipped else ""
-    rows = {
-        "source": source.name,
-        "examples": f"{source.n:,}{skipped}" if source.n else "sampled without end",
-        "shape": modality.in_words(source.shape, source.spec.stored),
-        **source.facts(),
-        "fingerprint": source.fingerprint,
-        "picture": f"none, as {modality.name}s are not drawn" if png is None else str(out),
-    }
-    for name, text in rows.items():
-        print(f"{name:12} {text}")
+    print_rows(
+        {
+            "source": source.name,
+            "examples": f"{source.n:,}{skipped}" if source.n else "sampled without end",
+            "shape": modality.in_words(source.shape, source.spec.stored),
+            **source.facts(),
+            "fingerprint": source.fingerprint,
+            "picture": f"none, as {modality.name}s are not drawn" if png is None else out,
+        }
+    )

@@ -6,24 +6,27 @@ import contextlib
 import os
 import pathlib
 import sys
+from dataclasses import dataclass
 
 import jax
 
-from jaxgan.cli.arguments import Nothing, parse
+from jaxgan.cli.arguments import parse, print_rows
 from jaxgan.common.versions import version_of
 from jaxgan.data import cache_dir
 from jaxgan.data.catalogue import data_dir
 from jaxgan.runs.environment import environment, start
 
 
+@dataclass(frozen=True)
+class Doctor:
+    """Print versions, devices, memory and folders: what to send along with a question."""
+
+
 def doctor(args: list[str]) -> None:
     """Prints versions, devices, memory and folders."""
-    parse(Nothing, args, "doctor")
+    parse(Doctor, args, "doctor")
     start()
-    rows = described()
-    width = max(map(len, rows))
-    for name, text in rows.items():
-        print(f"{name:{width}}  {text}")
+    print_rows(described())
 
 
 def described() -> dict[str, str]:

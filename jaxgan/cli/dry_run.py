@@ -1,4 +1,4 @@
-"""What a run would be: printed, not trained."""
+"""`jaxgan train --dry-run`: what a run would be, printed and not trained."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import jax
-import numpy as np
 
+from jaxgan.cli.arguments import print_rows
 from jaxgan.config.config import Config
 from jaxgan.config.fields import to_json
 from jaxgan.train.members import set_up
@@ -22,28 +22,27 @@ def dry_run(config: Config) -> None:
     members = set_up(config)
     state, data, mesh = members.like(), members.data, members.mesh
     print(json.dumps(to_json(config), indent=1))
-    print(f"data           {data['name']}: {data['n'] or 'sampled'} of {members.source.spec.shape}")
-    for name in members.game.players:
-        print(f"{name:14} {_count(state.players[name].params):,} parameters")
-    print(f"state          {_mebibytes(state):.1f} MiB (parameters, optimisers, average)")
-    print(f"data on device {_mebibytes(next(members.inputs(0)[0])):.1f} MiB")
-    print(f"dispatch       {members.repeat} step(s) a program, on {mesh.size if mesh else 1} device(s)")
+    rows = {
+        "data": f"{data['name']}: {data['n'] or 'sampled'} of {members.source.spec.shape}",
+        **{name: f"{_count(state.players[name].params):,} parameters" for name in members.game.players},
+        "state": f"{_mebibytes(state):.1f} MiB (parameters, optimisers, average)",
+        "inputs": f"{_mebibytes(next(members.inputs(0)[0])):.1f} MiB of data on the device",
+        "dispatch": f"{members.repeat} step(s) a program, on {mesh.size if mesh else 1} device(s)",
+    }
     compiled = members.lowered().compile()
     memory = compiled.memory_analysis()
     if memory is not None:
         peak = memory.temp_size_in_bytes + memory.argument_size_in_bytes
-        print(f"memory         {peak / 2**20:.0f} MiB a device (arguments and temporaries of a step)")
+        rows["memory"] = f"{peak / 2**20:.0f} MiB a device (arguments and temporaries of a step)"
     flops = (compiled.cost_analysis() or {}).get("flops", 0.0)
-    print(f"FLOPs          {flops / 1e9:.2f} GFLOP a step, by the compiler's count")
+    rows["FLOPs"] = f"{flops / 1e9:.2f} GFLOP a step, by the compiler's count"
+    print_rows(rows)
 
 
 def _count(tree: Any) -> int:
-    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
+    """How many numbers there are in the arrays of a tree, or would be in those of its shapes."""
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
 def _mebibytes(tree: Any) -> float:
-    return sum(getattr(leaf, "nbytes", 0) or _nbytes(leaf) for leaf in jax.tree.leaves(tree)) / 2**20
-
-
-def _nbytes(leaf: Any) -> int:
-    return int(np.prod(leaf.shape)) * leaf.dtype.itemsize
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree)) / 2**20

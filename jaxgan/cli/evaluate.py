@@ -6,40 +6,32 @@ import contextlib
 import json
 import pathlib
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-import tyro
-from rich.console import Console
-from rich.table import Table
-
-from jaxgan.cli.arguments import parse
+from jaxgan.cli.arguments import Positional, checkpoint, parse
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
-from jaxgan.metrics import Evaluation, save_reference
-from jaxgan.metrics.compare import compare
-from jaxgan.report.pictures import enlarged, grid, png
-from jaxgan.report.run import write_report
-from jaxgan.report.scores import format_number, meaning
-from jaxgan.runs import environment, evaluation
-from jaxgan.runs.evaluation import checkpoint_steps, record_evaluation
-from jaxgan.runs.folder import RunFolder
+from jaxgan.common.progress import Progress
 
-Positional = tyro.conf.Positional
-_SECONDS_BETWEEN_LINES = 10.0
+if TYPE_CHECKING:
+    import numpy as np
+
+    from jaxgan.metrics import Evaluation
+    from jaxgan.runs.evaluation import Protocol
 
 
 @dataclass(frozen=True)
-class _Evaluate:
+class Evaluate:
     """Score runs against the data they were trained on, or images of any origin against others.
 
-    jaxgan evaluate RUN                                   the averaged generator of a run
-    jaxgan evaluate --fake FOLDER --real tfds:cifar10:test    images of any origin
-    jaxgan evaluate A B --compare                         two runs, or folders and npz files with --real
+    `jaxgan evaluate RUN` scores the averaged generator of a run.
+
+    `jaxgan evaluate --fake FOLDER --real tfds:cifar10:test` scores images of any origin.
+
+    `jaxgan evaluate A B --compare` compares two runs; with --real, two folders or npz files.
     """
 
     runs: Positional[tuple[pathlib.Path, ...]] = ()
@@ -70,42 +62,32 @@ class _Evaluate:
     """Write mean and covariance of the reals' features to this npz file (with --real, and without --fake)."""
 
 
+class Scored(NamedTuple):
+    """The scores of one generator or set of images: its title, as scores.json has them, and in full."""
+
+    title: str
+    scores: dict[str, Any]
+    full: Evaluation
+
+
 def evaluate(args: list[str]) -> None:
-    """Prints scores."""
-    parsed = parse(_Evaluate, args, "evaluate")
+    """Scores runs or images, or compares two of them."""
+    parsed = parse(Evaluate, args, "evaluate")
     _check(parsed)
+
+    from jaxgan.runs import environment
+
     environment.start()
-    protocol = evaluation.Protocol(
-        n=10000 if parsed.n is None else parsed.n,
-        metrics=parsed.metrics,
-        features="inception" if parsed.inception_weights and parsed.features == "auto" else parsed.features,
-        weights=parsed.inception_weights or parsed.weights,
-        notify=_Progress(),
-    )
     with _warnings_in_lines():
         if parsed.save_reference is not None:
-            _save_reference(parsed, protocol)
+            _save_reference(parsed, parsed.save_reference)
         elif parsed.compare:
-            _compare(parsed, protocol)
-        elif parsed.fake is not None:
-            scores, full = evaluation.evaluate_images(parsed.fake, str(parsed.real), protocol, n=parsed.n)
-            _show([(parsed.fake, scores)])
-            _write(parsed, scores, full)
+            _show_differences(parsed, *_score(parsed))
         else:
-            _runs(parsed, protocol)
+            _show(parsed, _score(parsed))
 
 
-@contextlib.contextmanager
-def _warnings_in_lines() -> Iterator[None]:
-    """Warnings as one line each, at the end and without their place in the code."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    for text in dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning):
-        print(f"warning: {text}", file=sys.stderr)
-
-
-def _check(parsed: _Evaluate) -> None:
+def _check(parsed: Evaluate) -> None:
     if parsed.n is not None and parsed.n < 2:
         raise InputError(f"n: expected at least 2 images, got {parsed.n}")
     if parsed.save_reference is not None:
@@ -125,143 +107,160 @@ def _check(parsed: _Evaluate) -> None:
         raise InputError(f"runs: expected one run (two with --compare), got {len(parsed.runs)}")
 
 
-def _runs(parsed: _Evaluate, protocol: evaluation.Protocol) -> None:
-    path = parsed.runs[0]
-    steps = checkpoint_steps(path) if parsed.checkpoint == "all" else [checkpoint(parsed.checkpoint)]
-    results = evaluation.evaluate_checkpoints(path, steps, protocol)
-    print(f"run: {path}")
-    _show([(f"step {scores['final']['step']:,}", scores) for scores, _ in results])
-    for scores, _ in results:
-        record_evaluation(RunFolder(path), scores)
-    write_report(RunFolder(path))
-    if len(results) == 1:
-        _write(parsed, *results[0])
-    else:
-        _write(parsed, {"checkpoints": [scores for scores, _ in results]}, results[-1][1])
+@contextlib.contextmanager
+def _warnings_in_lines() -> Iterator[None]:
+    """Warnings as one line each, at the end and without their place in the code."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for text in dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning):
+        print(f"warning: {text}", file=sys.stderr)
 
 
-def checkpoint(text: str) -> str | int:
-    """The value of --checkpoint for one of them. Raises InputError for anything else."""
-    if text in ("last", "best"):
-        return text
-    if text.isdigit():
-        return int(text)
-    raise InputError(f"checkpoint: expected 'last', 'best' or a step, got {text!r}")
+# --- what is computed ------------------------------------------------------------------------------
 
 
-def _save_reference(parsed: _Evaluate, protocol: evaluation.Protocol) -> None:
-    assert parsed.save_reference is not None
+@contextlib.contextmanager
+def _protocol(parsed: Evaluate) -> Iterator[Protocol]:
+    """What is asked for; progress is shown until the context is left."""
+    from jaxgan.runs.evaluation import Protocol
+
+    inception = parsed.inception_weights is not None and parsed.features == "auto"
+    with Progress(sys.stderr) as progress:
+        yield Protocol(
+            n=10000 if parsed.n is None else parsed.n,
+            metrics=parsed.metrics,
+            features="inception" if inception else parsed.features,
+            weights=parsed.inception_weights or parsed.weights,
+            notify=progress.count,
+        )
+
+
+def _save_reference(parsed: Evaluate, out: pathlib.Path) -> None:
+    from jaxgan.metrics import save_reference
+    from jaxgan.runs import evaluation
+
     source = evaluation.open_images(str(parsed.real), "real")
-    gaussian, settings = evaluation.reference_of(source, protocol, parsed.n)
-    save_reference(parsed.save_reference, gaussian, settings)
-    print(f"wrote {parsed.save_reference}: {settings['n']:,} images, features {settings['features']}")
+    with _protocol(parsed) as protocol:
+        gaussian, settings = evaluation.reference_of(source, protocol, parsed.n)
+    save_reference(out, gaussian, settings)
+    print(f"wrote {out}: {settings['n']:,} images, features {settings['features']}")
 
 
-def _compare(parsed: _Evaluate, protocol: evaluation.Protocol) -> None:
-    names = [str(path) for path in parsed.runs]
-    if parsed.real is not None:
-        n = parsed.n or min(len(evaluation.open_images(name, "fake")) for name in names)
-        results = [evaluation.evaluate_images(name, parsed.real, protocol, n=n) for name in names]
-    else:
-        which = checkpoint(parsed.checkpoint)
-        results = evaluation.evaluate_two_runs(parsed.runs[0], parsed.runs[1], which, protocol)
-    differences = compare(results[0][1], results[1][1])
-    table = _table("score", "A", "B", "B - A", "95 % interval", "better")
+def _score(parsed: Evaluate) -> list[Scored]:
+    """One for given images, one for each checkpoint of a run, or the two that are compared."""
+    from jaxgan.runs import evaluation
+
+    with _protocol(parsed) as protocol:
+        if parsed.fake is not None:
+            pair = evaluation.evaluate_images(parsed.fake, str(parsed.real), protocol, n=parsed.n)
+            return [Scored(parsed.fake, *pair)]
+        if not parsed.compare:
+            path, every = parsed.runs[0], parsed.checkpoint == "all"
+            steps = evaluation.checkpoint_steps(path) if every else [checkpoint(parsed.checkpoint)]
+            pairs = evaluation.evaluate_checkpoints(path, steps, protocol)
+            return [Scored(f"step {scores['final']['step']:,}", scores, full) for scores, full in pairs]
+        names = [str(path) for path in parsed.runs]
+        if parsed.real is None:
+            which = checkpoint(parsed.checkpoint)
+            pairs = evaluation.evaluate_two_runs(parsed.runs[0], parsed.runs[1], which, protocol)
+        else:
+            n = parsed.n or min(len(evaluation.open_images(name, "fake")) for name in names)
+            pairs = [evaluation.evaluate_images(name, parsed.real, protocol, n=n) for name in names]
+        return [Scored(name, *pair) for name, pair in zip(names, pairs, strict=True)]
+
+
+# --- what is printed and written -------------------------------------------------------------------
+
+
+def _show(parsed: Evaluate, scored: list[Scored]) -> None:
+    from jaxgan.report.scores import format_number, meaning
+    from jaxgan.report.terminal import print_table
+
+    if parsed.fake is None:
+        print(f"run: {parsed.runs[0]}")
+    for title, scores, _ in scored:
+        rows = [
+            (
+                name,
+                format_number(s["value"]),
+                "" if s.get("error") is None else f"± {s['error']:.2g}",
+                format_number(s["floor"]),
+                s["better"],
+                meaning(name),
+            )
+            for name, s in scores["final"]["scores"].items()
+        ]
+        print(title)
+        print_table(("score", "value", "± error", "floor", "better", "meaning"), rows, numbers=(1, 2, 3))
+    first = next(iter(scored[-1].full.scores.values()))
+    reals = f", {first.n_real:,} reals of {first.split}" if first.n_real else f"; {first.split}"
+    print(f"{first.n_fake:,} fakes{reals}; features {first.features}")
+    _write(parsed, scored)
+
+
+def _write(parsed: Evaluate, scored: list[Scored]) -> None:
+    """Leaves the scores with the run that they are of, and in the files that are asked for."""
+    from jaxgan.report.run import write_report
+    from jaxgan.runs.evaluation import record_evaluation
+    from jaxgan.runs.folder import RunFolder
+
+    every = [scores for _, scores, _ in scored]
+    if parsed.fake is None:
+        folder = RunFolder(parsed.runs[0])
+        for scores in every:
+            record_evaluation(folder, scores)
+        write_report(folder)
+    if parsed.json is not None:
+        _write_json(parsed.json, every[0] if len(every) == 1 else {"checkpoints": every})
+    if parsed.copies is not None:
+        copies = scored[-1].full.copies
+        if copies is None:
+            raise InputError("copies: expected 'memorisation' among the metrics")
+        save_copies(parsed.copies, copies)
+        print(f"wrote {parsed.copies}: fakes, each followed by the training image that it lies closest to")
+
+
+def _show_differences(parsed: Evaluate, a: Scored, b: Scored) -> None:
+    from jaxgan.metrics.compare import compare
+    from jaxgan.report.scores import format_number
+    from jaxgan.report.terminal import print_table
+
+    differences, rows = compare(a.full, b.full), []
     for name, d in differences.items():
         interval, verdict = "–", "–"
         if d.interval is not None:
             interval = f"{' to '.join(map(format_number, d.interval))}{' (paired)' * d.paired}"
             verdict = d.winner.upper() or "no difference shown"
-        table.add_row(name, *map(format_number, (d.a, d.b, d.difference)), interval, verdict)
-    console = _console()
-    console.print(f"A: {names[0]}\nB: {names[1]}")
-    console.print(table)
-    first = next(iter(results[0][1].scores.values()))
-    console.print(
-        f"{first.n_fake:,} fakes each, {first.n_real:,} reals of {first.split}; features {first.features}"
-    )
+        rows.append((name, *map(format_number, (d.a, d.b, d.difference)), interval, verdict))
+    print(f"A: {a.title}\nB: {b.title}")
+    print_table(("score", "A", "B", "B - A", "95 % interval", "better"), rows, numbers=(1, 2, 3))
+    first = next(iter(a.full.scores.values()))
+    print(f"{first.n_fake:,} fakes each, {first.n_real:,} reals of {first.split}; features {first.features}")
     if parsed.json is not None:
         values = {
             name: {"a": d.a, "b": d.b, "difference": d.difference, "interval": d.interval, "paired": d.paired}
             for name, d in differences.items()
         }
-        result = {"a": results[0][0], "b": results[1][0], "differences": values}
-        write_atomically(parsed.json, json.dumps(result, indent=1) + "\n")
-        print(f"wrote {parsed.json}")
+        _write_json(parsed.json, {"a": a.scores, "b": b.scores, "differences": values})
 
 
-# --- what is printed -----------------------------------------------------------------------------------
-
-
-def _console() -> Console:
-    width = None if sys.stdout.isatty() else 120
-    return Console(highlight=False, soft_wrap=True, markup=False, width=width)
-
-
-def _table(*names: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in names:
-        text = name in ("score", "better", "meaning", "95 % interval")
-        table.add_column(name, justify="left" if text else "right", no_wrap=name != "meaning")
-    return table
-
-
-def _show(results: list[tuple[str, dict[str, Any]]]) -> None:
-    console = _console()
-    for title, scores in results:
-        console.print(title)
-        table = _table("score", "value", "± error", "floor", "better", "meaning")
-        for name, s in scores["final"]["scores"].items():
-            error = "" if s.get("error") is None else f"± {s['error']:.2g}"
-            table.add_row(
-                name, format_number(s["value"]), error, format_number(s["floor"]), s["better"], meaning(name)
-            )
-        console.print(table)
-    first = next(iter(results[-1][1]["final"]["scores"].values()))
-    reals = f", {first['n_real']:,} reals of {first['split']}" if first["n_real"] else f"; {first['split']}"
-    console.print(f"{first['n_fake']:,} fakes{reals}; features {first['features']}")
-
-
-def _write(parsed: _Evaluate, scores: dict[str, Any], full: Evaluation) -> None:
-    if parsed.json is not None:
-        write_atomically(parsed.json, json.dumps(scores, indent=1) + "\n")
-        print(f"wrote {parsed.json}")
-    if parsed.copies is not None:
-        if full.copies is None:
-            raise InputError("copies: expected 'memorisation' among the metrics")
-        save_copies(parsed.copies, full.copies)
-        print(f"wrote {parsed.copies}: fakes, each followed by the training image that it lies closest to")
-
-
-class _Progress:
-    """One line that is written over on a terminal; elsewhere a line now and then."""
-
-    def __init__(self) -> None:
-        self._what, self._begun, self._printed = "", 0.0, 0.0
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """As of `jaxgan.metrics.score.Notify`."""
-        now = time.monotonic()
-        if what != self._what:
-            self._what, self._begun, self._printed = what, now, now
-        live = sys.stderr.isatty()
-        if not live and now - self._printed < _SECONDS_BETWEEN_LINES:
-            return
-        self._printed = now
-        text = what
-        if total:
-            left = (now - self._begun) / max(done, 1) * (total - done)
-            text += f" {done:,}/{total:,}, {left:.0f} s left"
-        print(
-            f"\r\x1b[K{text}" if live else text,
-            end="" if live and done < total else "\n",
-            file=sys.stderr,
-            flush=True,
-        )
+def _write_json(path: pathlib.Path, value: dict[str, Any]) -> None:
+    write_atomically(path, json.dumps(value, indent=1) + "\n")
+    print(f"wrote {path}")
 
 
 def save_copies(path: pathlib.Path, copies: tuple[np.ndarray, np.ndarray]) -> None:
-    """A picture of fakes (left) beside the training images that they lie closest to (right)."""
+    """Writes a picture of fakes, each followed by the training image that it lies closest to.
+
+    Args:
+      path: a PNG file.
+      copies: the fakes and these training images, uint8 [n, h, w, c] each.
+    """
+    import numpy as np
+
+    from jaxgan.report import pictures
+
     fakes, reals = copies
     pairs = np.stack([fakes, reals], axis=1).reshape(-1, *fakes.shape[1:])
-    write_atomically(path, png(enlarged(grid(pairs, columns=8))))
+    write_atomically(path, pictures.png(pictures.enlarged(pictures.grid(pairs, columns=8))))

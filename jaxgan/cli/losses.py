@@ -10,23 +10,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tyro
 
-from jaxgan.cli.arguments import parse
+from jaxgan.cli.arguments import Positional, dispatch, parse
 from jaxgan.common.checks import check_range
-from jaxgan.common.errors import InputError, unknown
-from jaxgan.common.files import write_atomically
+from jaxgan.common.errors import InputError
 from jaxgan.losses import LOSSES, Loss, find_loss
-from jaxgan.losses.laws import Broken, check, shape_law
-from jaxgan.report import pictures
-from jaxgan.runs import environment
 
-Positional = tyro.conf.Positional
-USAGE = """\
-jaxgan losses                      every loss: formula, what it measures, its optimal critic, paper
-jaxgan losses check NAME           verify a loss: an entry of the list, or FILE.py:NAME
-jaxgan losses plot [NAME ...]      value and gradient as functions of the logit; --out FILE.png
-"""
+
+@dataclass(frozen=True)
+class Show:
+    """List every loss: its formula, what it measures, its optimal critic, its options, its paper."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +32,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Plot:
-    """Value and gradient of losses as functions of the logit."""
+    """Draw value and gradient of losses as functions of the logit."""
 
     names: Positional[tuple[str, ...]] = ()
     """Entries of `jaxgan losses`, or FILE.py:NAME; none: all of the list."""
@@ -47,6 +40,20 @@ class Plot:
     """File to write."""
     limit: float = 4.0
     """Logits from minus to plus this."""
+
+
+def losses(args: list[str]) -> int | None:
+    """Lists, checks or plots losses; 1 if a loss breaks a law."""
+    return dispatch("losses", args, {"": show, "check": check, "plot": plot})
+
+
+# --- the list --------------------------------------------------------------------------------------
+
+
+def show(args: list[str]) -> None:
+    """Lists every loss: its formula, what it measures, its optimal critic, its options, its paper."""
+    parse(Show, args, "losses")
+    print(catalogue(), end="")
 
 
 def catalogue() -> str:
@@ -78,49 +85,67 @@ def _references(doc: str) -> list[str]:
     return [line for line in after.splitlines() if line.strip()] if found else []
 
 
-def check_lines(name: str) -> tuple[list[str], bool]:
-    """What the laws say of a loss, one line each, and whether all hold.
+# --- the laws --------------------------------------------------------------------------------------
 
-    Raises:
-      InputError: if there is no such loss.
-    """
-    verdicts = check(find_loss(name)())
+
+def check(args: list[str]) -> int:
+    """Runs every law on the loss NAME, an entry of the list or FILE.py:NAME, and says which it breaks."""
+    name = parse(Check, args, "losses check").name
+
+    from jaxgan.losses import laws
+    from jaxgan.runs import environment
+
+    environment.start()
+    verdicts = laws.check(find_loss(name)())
     marks = {"holds": "ok     ", "broken": "BROKEN ", "skipped": "-      "}
-    lines = [f"{marks[v.outcome]} {v.law:12} {v.detail}" for v in verdicts]
-    broken = [v.law for v in verdicts if v.outcome == "broken"]
-    verdict = (
-        f"breaks {len(broken)} of {len(verdicts)} laws: {', '.join(broken)}"
-        if broken
-        else "obeys every law that applies"
-    )
-    return [*lines, f"{name} {verdict}"], not broken
+    for verdict in verdicts:
+        print(f"{marks[verdict.outcome]} {verdict.law:12} {verdict.detail}")
+    broken = [verdict.law for verdict in verdicts if verdict.outcome == "broken"]
+    if broken:
+        print(f"{name} breaks {len(broken)} of {len(verdicts)} laws: {', '.join(broken)}")
+    else:
+        print(f"{name} obeys every law that applies")
+    return int(bool(broken))
 
 
-def plot(names: tuple[str, ...], out: pathlib.Path, limit: float) -> None:
-    """Writes a picture of losses as functions of one logit, the other side's being 0.
+# --- pictures --------------------------------------------------------------------------------------
 
-    Raises:
-      InputError: for an unknown loss, a limit that is not positive, or a file that is no PNG.
-    """
-    check_range("limit", limit, above=0)
-    if out.suffix.lower() != ".png":
-        raise InputError(f"out: expected a .png file, got {str(out)!r}")
-    losses = {name: find_loss(name)() for name in (names or LOSSES)}
-    for name, loss in losses.items():
+
+def plot(args: list[str]) -> None:
+    """Draws value and gradient of the losses NAMES, or of all, as functions of the logit."""
+    parsed = parse(Plot, args, "losses plot")
+    check_range("limit", parsed.limit, above=0)
+    if parsed.out.suffix.lower() != ".png":
+        raise InputError(f"out: expected a .png file, got {str(parsed.out)!r}")
+
+    from jaxgan.common.files import write_atomically
+    from jaxgan.losses.laws import Broken, shape_law
+    from jaxgan.runs import environment
+
+    environment.start()
+    chosen = {name: find_loss(name)() for name in (parsed.names or LOSSES)}
+    for name, loss in chosen.items():
         try:
             shape_law(loss)
         except Broken as broken:
             raise InputError(f"loss: {name!r} cannot be plotted: {broken}") from broken
-    write_atomically(out, _picture(losses, limit))
+    write_atomically(parsed.out, _picture(chosen, parsed.limit))
+    print(f"wrote {parsed.out}")
 
 
 def curves(
     loss: Loss, limit: float, points: int = 201
 ) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Name -> (logit, value, gradient), of batches of one real and one fake.
+    """Value and gradient of a loss against one logit, for batches of one real and one fake.
 
-    "D, real": the discriminator's loss against the real's logit, the fake's being 0; "D, fake" and
-    "G, fake": against the fake's logit, the real's being 0.
+    Args:
+      loss: both of its halves are evaluated.
+      limit: logits go from minus to plus this.
+      points: how many there are.
+
+    Returns:
+      "D, real": (logits, values, gradients) of the discriminator's loss against the real's logit, while the
+      fake's is 0; "D, fake" and "G, fake": of both losses against the fake's logit, while the real's is 0.
     """
     logits = jnp.linspace(-limit, limit, points)
     zero = jnp.zeros(1)
@@ -136,13 +161,13 @@ def curves(
 
 
 def _picture(losses: dict[str, Loss], limit: float) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
+    from jaxgan.report.pictures import png_of_figure
 
     columns = min(4, len(losses))
     rows = -(-len(losses) // columns)
     figure = Figure(figsize=(3.4 * columns, 2.6 * rows + 0.5), layout="constrained")
-    FigureCanvasAgg(figure)
     colours = {"D, real": "#2563eb", "D, fake": "#dc2626", "G, fake": "#16a34a"}
     for i, (name, loss) in enumerate(losses.items()):
         axes = figure.add_subplot(rows, columns, i + 1)
@@ -160,25 +185,4 @@ def _picture(losses: dict[str, Loss], limit: float) -> bytes:
     figure.supxlabel(
         "logit of the side named, the other side's being 0; solid: value, dotted: gradient", fontsize=9
     )
-    return pictures.png_of_figure(figure, dpi=110)
-
-
-def losses(args: list[str]) -> int:
-    """Lists, verifies or plots losses; 1 if one breaks a law."""
-    environment.start()
-    if not args:
-        print(catalogue(), end="")
-        return 0
-    if args[0] in ("-h", "--help"):
-        print(USAGE, end="")
-        return 0
-    if args[0] == "check":
-        lines, good = check_lines(parse(Check, args[1:], "losses check").name)
-        print("\n".join(lines))
-        return 0 if good else 1
-    if args[0] == "plot":
-        parsed = parse(Plot, args[1:], "losses plot")
-        plot(parsed.names, parsed.out, parsed.limit)
-        print(f"wrote {parsed.out}")
-        return 0
-    raise unknown("losses command", args[0], ("check", "plot"))
+    return png_of_figure(figure, dpi=110)

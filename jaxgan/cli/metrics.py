@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import pathlib
-import sys
-import time
 from dataclasses import dataclass
 
-import tyro
-
-from jaxgan.cli.arguments import parse
-from jaxgan.common.errors import InputError, unknown
+from jaxgan.cli.arguments import Positional, dispatch, parse, print_rows
+from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
+from jaxgan.common.progress import Progress
 from jaxgan.data import Images, as_images, open_source
 from jaxgan.metrics.catalogue import DEFAULT, METRICS, display_name
 from jaxgan.metrics.features import FEATURES, classifier, features_for, mnist_cnn
 from jaxgan.runs import environment
 
-Positional = tyro.conf.Positional
-USAGE = """\
-jaxgan metrics                          this list
-jaxgan metrics train-features SOURCE    train a classifier on labelled data; its generators are scored on
-                                        its features from then on
-"""
-_SECONDS_BETWEEN_LINES = 10.0
+
+@dataclass(frozen=True)
+class Show:
+    """List every score: its names, what it measures, by which protocol, and what it agrees with."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +46,20 @@ class TrainFeatures:
     """Also write the classifier to this file, a .safetensors."""
 
 
+def metrics(args: list[str]) -> int | None:
+    """Lists scores, or trains the features that they are computed with."""
+    return dispatch("metrics", args, {"": show, "train-features": train_features})
+
+
+def show(args: list[str]) -> None:
+    """Lists every score: its names, what it measures, by which protocol, and what it agrees with."""
+    parse(Show, args, "metrics")
+    print(catalogue())
+    print("jaxgan metrics train-features SOURCE    trains a feature network on your own labelled data")
+
+
 def catalogue() -> str:
-    """What `jaxgan metrics` alone prints."""
+    """The scores and the feature networks, as text."""
     lines = [
         "scores of images, by the name that `jaxgan evaluate --metrics` takes (FEATURES: the network's name):",
         "",
@@ -70,17 +76,15 @@ def catalogue() -> str:
             "",
         ]
     lines += [f"features: {', '.join(FEATURES)}, or FILE.py:FUNCTION", ""]
-    return "\n".join(lines) + USAGE
+    return "\n".join(lines)
 
 
-def train_features(parsed: TrainFeatures) -> None:
-    """Trains the classifier of a source and puts it into the cache.
-
-    Raises:
-      InputError: for a source that cannot be learnt from, or that has a shipped classifier.
-    """
+def train_features(args: list[str]) -> None:
+    """Trains a classifier on the labelled data SOURCE; their generators are scored on its features then."""
+    parsed = parse(TrainFeatures, args, "metrics train-features")
     if parsed.out is not None and parsed.out.suffix != ".safetensors":
         raise InputError(f"out: expected a .safetensors file, got {str(parsed.out)!r}")
+    environment.start()
     opened = open_source(parsed.source, parsed.split, resolution=parsed.resolution, channels=parsed.channels)
     source = as_images(opened, "source")
     if _is_shipped(source):
@@ -89,22 +93,27 @@ def train_features(parsed: TrainFeatures) -> None:
             "and needs none of its own"
         )
     print(f"{source.name}: {len(source):,} images, {source.n_classes} classes; compiling and training")
-    trained = classifier.train(
-        source, epochs=parsed.epochs, seed=parsed.seed, flip=parsed.flip, on_progress=_Lines()
-    )
+    with Progress() as progress:
+        trained = classifier.train(
+            source,
+            epochs=parsed.epochs,
+            seed=parsed.seed,
+            flip=parsed.flip,
+            on_progress=lambda done, steps, loss: progress.count("step", done, steps, f"loss {loss:.3f}"),
+        )
     path = classifier.save(trained)
     network, metadata = classifier.load(path)
     if parsed.out is not None:
         write_atomically(parsed.out, path.read_bytes())
         print(f"wrote {parsed.out}")
-    rows = {
-        "accuracy": f"{trained.accuracy:.2%} of {int(metadata['n_test']):,} images: {metadata['tested_on']}",
-        "trained on": f"{int(metadata['n_train']):,} images, {metadata['epochs']} epochs, seed {parsed.seed}",
-        "file": str(path),
-        "features": f"{network.name}@{network.identity}; the Fréchet distance is fd_{network.name}",
-    }
-    for name, text in rows.items():
-        print(f"{name:12} {text}")
+    print_rows(
+        {
+            "accuracy": f"{trained.accuracy:.2%} of {int(metadata['n_test']):,} images: {metadata['tested_on']}",
+            "trained on": f"{int(metadata['n_train']):,} images, {metadata['epochs']} epochs, seed {parsed.seed}",
+            "file": path,
+            "features": f"{network.name}@{network.identity}; the Fréchet distance is fd_{network.name}",
+        }
+    )
 
 
 def _is_shipped(source: Images) -> bool:
@@ -112,42 +121,3 @@ def _is_shipped(source: Images) -> bool:
         return features_for(source).name == mnist_cnn.NAME
     except InputError:  # a damaged classifier, which is replaced now
         return False
-
-
-class _Lines:
-    """Progress as lines, or as one line that is written over on a terminal."""
-
-    def __init__(self) -> None:
-        self._first: tuple[int, float] | None = None
-        self._printed = time.monotonic()
-
-    def __call__(self, done: int, steps: int, loss: float) -> None:
-        now = time.monotonic()
-        if self._first is None:  # the time before is that of compiling
-            self._first = (done, now)
-            return
-        if now - self._printed < _SECONDS_BETWEEN_LINES and done < steps:
-            return
-        self._printed = now
-        first, begun = self._first
-        left = (now - begun) / max(done - first, 1) * (steps - done)
-        text = f"step {done:,}/{steps:,}  loss {loss:.3f}  {int(left) // 60}:{int(left) % 60:02d} left"
-        if sys.stdout.isatty():
-            print(f"\r{text}", end="\n" if done == steps else "  ", flush=True)
-        else:
-            print(text, flush=True)
-
-
-def metrics(args: list[str]) -> int:
-    """Lists scores, or trains the features that they are computed with; returns the exit status."""
-    environment.start()
-    if not args:
-        print(catalogue(), end="")
-        return 0
-    if args[0] in ("-h", "--help"):
-        print(USAGE, end="")
-        return 0
-    if args[0] == "train-features":
-        train_features(parse(TrainFeatures, args[1:], "metrics train-features"))
-        return 0
-    raise unknown("metrics command", args[0], ("train-features",))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from jaxgan.cli.arguments import Nothing, parse
+from dataclasses import dataclass
+
+from jaxgan.cli.arguments import parse
 from jaxgan.config.presets import DEFAULT_PRESET, PRESETS
+
+
+@dataclass(frozen=True)
+class Presets:
+    """List the presets, which `jaxgan train` takes."""
 
 
 def presets(args: list[str]) -> None:
     """Lists the presets."""
-    parse(Nothing, args, "presets")
+    parse(Presets, args, "presets")
     width = max(map(len, PRESETS))
     for name, preset in PRESETS.items():
         summary = (preset.__doc__ or "").strip().splitlines()[0]

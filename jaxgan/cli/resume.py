@@ -5,42 +5,37 @@ from __future__ import annotations
 import pathlib
 from dataclasses import dataclass
 
-import tyro
-
-from jaxgan.cli.arguments import parse
+from jaxgan.cli.arguments import Positional, parse
 from jaxgan.common.errors import InputError
-from jaxgan.runs import environment
-
-Positional = tyro.conf.Positional
 
 
 @dataclass(frozen=True)
-class _Resume:
+class Resume:
     """Go on with a run from its newest good checkpoint, exactly as if it had never stopped."""
 
     run: Positional[pathlib.Path]
-    """Folder of the run."""
+    """Folder of the run, or of a run of several seeds."""
     steps: int | None = None
     """Train up to this step instead of the configured one."""
 
 
 def resume(args: list[str]) -> None:
-    """Goes on with a run."""
+    """Goes on with a run, or with all members of a run of several seeds."""
+    parsed = parse(Resume, args, "resume")
+
+    from jaxgan.runs import environment
     from jaxgan.runs.folder import RunFolder
-    from jaxgan.train.resume import resume as run
+    from jaxgan.train.resume import resume as resume_run
     from jaxgan.train.seeds import is_seeds, resume_seeds
 
-    parsed = parse(_Resume, args, "resume")
     environment.start()
-    folder = RunFolder(parsed.run)
-    if is_seeds(parsed.run.resolve().parent) and not is_seeds(parsed.run):
-        raise InputError(
-            f"run: {str(parsed.run)!r} is one of several seeds; resume them together: {parsed.run.resolve().parent}"
-        )
+    folder, parent = RunFolder(parsed.run), parsed.run.resolve().parent
     if is_seeds(parsed.run):
         if parsed.steps is not None:
             raise InputError("steps: cannot change for a run of several seeds")
         folder = resume_seeds(folder)
+    elif is_seeds(parent):
+        raise InputError(f"run: {str(parsed.run)!r} is one of several seeds; resume them together: {parent}")
     else:
-        folder = run(folder, steps=parsed.steps)
+        folder = resume_run(folder, steps=parsed.steps)
     print(f"report: {folder.report}")

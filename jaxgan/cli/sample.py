@@ -9,30 +9,29 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tyro
 
-from jaxgan.cli.arguments import parse
-from jaxgan.cli.evaluate import checkpoint
+from jaxgan.cli.arguments import Positional, checkpoint, parse
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.data import Modality
 from jaxgan.report import pictures
-from jaxgan.runs import environment
+
+_ANIMATIONS = (".webp", ".gif")
 
 
 @dataclass(frozen=True)
-class _Sample:
+class Sample:
     """Images from the averaged generator of a run, by seed: a seed always gives the same image."""
 
-    run: tyro.conf.Positional[pathlib.Path]
+    run: Positional[pathlib.Path]
     """Folder of the run."""
     seeds: str = "0-63"
-    """Seeds, such as: 0-63, or 3,7,20-29. For a grid of classes: the columns."""
+    """Seeds, such as 0-63 or 3,7,20-29; with --classes, those of each row (0-7 if not given)."""
     classes: str | None = None
-    """Classes of a conditional run, such as 0-9: one row each."""
+    """Classes of a conditional run, such as 0-9: a row each."""
     out: pathlib.Path = pathlib.Path("samples.png")
-    """A .png (grid), .npz (arrays), .webp or .gif (interpolation), or a folder (one PNG each)."""
+    """A .png (a grid), .npz (arrays), .webp or .gif (an interpolation), or a folder (a PNG an image)."""
     checkpoint: str = "last"
     """last, best, or a step."""
     columns: int | None = None
@@ -57,53 +56,60 @@ def parse_integers(text: str, name: str) -> list[int]:
 
 def sample(args: list[str]) -> None:
     """Writes examples of a run."""
-    from jaxgan.runs.opened import load
-
-    parsed = parse(_Sample, args, "sample")
+    parsed = parse(Sample, args, "sample")
     seeds = parse_integers(parsed.seeds, "seeds")
     check_range("columns", parsed.columns, at_least=1)
-    environment.start()
-    run = load(parsed.run, checkpoint(parsed.checkpoint))
+    out = parsed.out
+    if out.suffix.lower() not in ("", ".png", ".npz", *_ANIMATIONS):
+        raise InputError(f"out: expected a .png, .npz, .webp or .gif file or a folder, got {str(out)!r}")
     labels, columns = None, parsed.columns
-    if parsed.classes is not None:
+    if parsed.classes is not None:  # a row a class, of the same seeds
         classes = parse_integers(parsed.classes, "classes")
-        if parsed.seeds == _Sample.seeds:
+        if parsed.seeds == Sample.seeds:
             seeds = list(range(8))
         columns = columns or len(seeds)
         labels = [c for c in classes for _ in seeds]
         seeds = seeds * len(classes)
-    out = parsed.out
-    if out.suffix.lower() in (".webp", ".gif"):
+
+    from jaxgan.runs import environment
+    from jaxgan.runs.opened import load
+
+    environment.start()
+    run = load(parsed.run, checkpoint(parsed.checkpoint))
+    if out.suffix.lower() in _ANIMATIONS:
         _interpolate(run, seeds, labels, out, parsed.frames)
     else:
-        examples = run.sample(seeds=seeds, classes=labels)
-        if out.suffix.lower() == ".npz":
-            buffer = io.BytesIO()
-            arrays: dict[str, Any] = {f"{run.spec.modality.name}s": examples, "seeds": np.asarray(seeds)}
-            if labels is not None:
-                arrays["labels"] = np.asarray(labels)
-            np.savez_compressed(buffer, **arrays)
-            write_atomically(out, buffer.getvalue())
-        elif out.suffix.lower() == ".png":
-            png = pictures.picture(examples, run.spec.modality, columns)
-            if png is None:
-                raise InputError(f"out: {run.spec.modality.name}s are not drawn; write an .npz")
-            write_atomically(out, png)
-        elif out.suffix:
-            raise InputError(f"out: expected a .png, .npz, .webp or .gif file or a folder, got {str(out)!r}")
-        else:
-            _write_files(run.spec.modality, out, examples, seeds, labels)
+        _write(run.spec.modality, out, run.sample(seeds=seeds, classes=labels), seeds, labels, columns)
     print(f"wrote {out} (step {run.step:,})")
 
 
-def _write_files(
-    modality: Modality, folder: pathlib.Path, examples: np.ndarray, seeds: list[int], labels: list[int] | None
+def _write(
+    modality: Modality,
+    out: pathlib.Path,
+    examples: np.ndarray,
+    seeds: list[int],
+    labels: list[int] | None,
+    columns: int | None,
 ) -> None:
-    if not modality.is_picture:
+    """A grid, the arrays or a folder of files, by the suffix of `out`."""
+    if out.suffix.lower() == ".npz":
+        arrays = {f"{modality.name}s": examples, "seeds": np.asarray(seeds)}
+        if labels is not None:
+            arrays["labels"] = np.asarray(labels)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]
+        write_atomically(out, buffer.getvalue())
+    elif out.suffix.lower() == ".png":
+        png = pictures.picture(examples, modality, columns)
+        if png is None:
+            raise InputError(f"out: {modality.name}s are not drawn; write an .npz")
+        write_atomically(out, png)
+    elif not modality.is_picture:
         raise InputError(f"out: {modality.name}s have no image files; write a .png or an .npz")
-    for i, (image, seed) in enumerate(zip(examples, seeds, strict=True)):
-        name = f"seed{seed:05d}.png" if labels is None else f"class{labels[i]}-seed{seed:05d}.png"
-        write_atomically(folder / name, pictures.png(image))
+    else:
+        for i, (image, seed) in enumerate(zip(examples, seeds, strict=True)):
+            name = f"seed{seed:05d}.png" if labels is None else f"class{labels[i]}-seed{seed:05d}.png"
+            write_atomically(out / name, pictures.png(image))
 
 
 def _interpolate(

@@ -14,40 +14,48 @@ from jaxgan.cli.arguments import parse
 from jaxgan.config.config import Config
 from jaxgan.config.presets import DEFAULT_PRESET, get_preset
 from jaxgan.models import find_model
-from jaxgan.runs import environment
 
 
 @dataclass(frozen=True)
-class _Train:
+class Train:
+    """Train a preset, changed by flags, in a new folder, and leave a report there.
+
+    The preset is the first argument (`jaxgan presets` lists them); the defaults below are its own.
+    """
+
     config: Annotated[Config, tyro.conf.arg(name="")]
-    model: str | None = None
-    """mlp or dcgan: networks of this family, with its own defaults and flags --model.*; None: the preset's."""
     dry_run: bool = False
     """Print the resolved configuration, parameters, memory and FLOPs of a step, and train nothing."""
+    model: str | None = None
+    """mlp or dcgan: networks of this family, with its own defaults and flags --model.*; None: the preset's."""
     seeds: int | None = None
     """Train so many seeds side by side, from --seed on, and report means with intervals."""
 
 
 def train(args: list[str]) -> None:
     """Trains a preset, changed by flags, in a new folder."""
-    from jaxgan.cli.dry_run import dry_run
-    from jaxgan.train.run import train as run
+    named = bool(args) and not args[0].startswith("-")
+    name, flags = (args[0], args[1:]) if named else (DEFAULT_PRESET, args)
+    config = with_model(get_preset(name), flags)
+    parsed = parse(Train, flags, f"train {name}", Train(config))
 
-    name = args[0] if args and not args[0].startswith("-") else DEFAULT_PRESET
-    rest = args[1:] if args and not args[0].startswith("-") else args
-    config = with_model(get_preset(name), rest)
-    parsed = parse(_Train, rest, f"train {name}", _Train(config))
+    from jaxgan.runs import environment
+
     environment.start()
+    command = ["jaxgan", "train", name, *flags]
     if parsed.dry_run:
+        from jaxgan.cli.dry_run import dry_run
+
         dry_run(parsed.config)
         return
-    command = ["jaxgan", "train", name, *rest]
-    if parsed.seeds is not None:
+    if parsed.seeds is None:
+        from jaxgan.train.run import train as train_one
+
+        folder = train_one(parsed.config, command)
+    else:
         from jaxgan.train.seeds import train_seeds
 
         folder = train_seeds(parsed.config, parsed.seeds, command)
-    else:
-        folder = run(parsed.config, command)
     print(f"report: {folder.report}")
 
 

@@ -85,10 +85,12 @@ class Loss(NamedTuple):
 
         None for a loss that has neither a `threshold` nor a `comparison`.
         """
-        if self.threshold is None:
+        threshold = self.threshold
+        if threshold is None:
             return self.comparison
-        above = lambda real: (real > self.threshold).astype(jnp.float32)
-        return criterion(lambda real, fake: 0.5 * (above(real) + (fake < self.threshold)))
+        return criterion(
+            lambda real, fake: 0.5 * ((real > threshold).astype(jnp.float32) + (fake < threshold))
+        )
 
 
 def criterion(of_logits: Criterion) -> Criterion:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import pathlib
 from collections.abc import Mapping
@@ -13,7 +12,18 @@ from jaxgan.data import Spec
 from jaxgan.health import MEANINGS as MONITORS
 from jaxgan.health import diagnose
 from jaxgan.report import pictures
-from jaxgan.report.html import _flat, _image, _table, page
+from jaxgan.report.html import (
+    Html,
+    data_url,
+    details,
+    entries,
+    figure,
+    html,
+    lines,
+    page,
+    table,
+    tag,
+)
 from jaxgan.report.scores import format_number, meaning, score_rows, with_error
 from jaxgan.runs.folder import RunFolder
 
@@ -22,27 +32,28 @@ _MAX_GRIDS = 16
 
 def write_report(folder: RunFolder) -> pathlib.Path:
     """Writes report.html from the files of a run's folder, finished or not, and returns its path."""
-    run, config = folder.read("run.json"), folder.read("config.json")
-    records = folder.records()
-    scores = folder.read("scores.json") if (folder.path / "scores.json").exists() else None
-    parts = [
-        _header(folder, run, config, records),
-        _pictures(folder),
-        _scores(scores) if scores and scores["main"] else "",
-        _health(records, bool(run["data"]["n"])) if config.get("health", {}).get("enabled") else "",
-        _evaluations(folder),
+    run, config, records = folder.read("run.json"), folder.read("config.json"), folder.records()
+    has = lambda name: (folder.path / name).exists()
+    scores = folder.read("scores.json") if has("scores.json") else None
+    watched = config.get("health", {}).get("enabled")
+    text = page(
+        folder.path.name,
+        _header(folder, run, records),
+        _samples(folder),
+        _scores(scores) if scores and scores["main"] else None,
+        _health(records, bool(run["data"]["n"])) if watched else None,
+        _evaluations(folder.read("evaluations.json")) if has("evaluations.json") else None,
         _film(folder),
         _curves(records),
         _reproduction(run, config),
-    ]
-    write_atomically(folder.report, page(folder.path.name, "".join(parts)))
+    )
+    write_atomically(folder.report, text)
     return folder.report
 
 
-def _header(folder: RunFolder, run: Mapping[str, Any], config: Mapping[str, Any], records: list[Any]) -> str:
-    data = run["data"]
+def _header(folder: RunFolder, run: Mapping[str, Any], records: list[dict[str, Any]]) -> Html:
+    data, seconds, status = run["data"], run.get("train_seconds"), run["status"]
     last = records[-1] if records else {"step": 0, "images": 0}
-    seconds = run.get("train_seconds")
     spec = Spec.from_json(data)
     shape = f"of shape {'x'.join(map(str, spec.shape))}"
     size = f"{data['n']:,} examples {shape}" if data["n"] else f"sampled {spec.modality.name}s {shape}"
@@ -50,15 +61,18 @@ def _header(folder: RunFolder, run: Mapping[str, Any], config: Mapping[str, Any]
     facts = [
         f"{last['step']:,} generator steps, {last['images']:,} images shown to the discriminator",
         f"data: {data['name']} ({size}{skipped})",
-        *([f"trained for {seconds:.0f} s on {', '.join(run['environment']['devices'])}"] if seconds else []),
     ]
-    status = run["status"]
-    state = "" if status == "finished" else f' <span class="bad">({html.escape(status)})</span>'
-    note = f'<p class="bad">{html.escape(run["error"])}</p>' if run.get("error") else ""
-    return (
-        f"<h1>{html.escape(folder.path.name)}{state}</h1>"
-        f'<p class="lead">{"<br>".join(html.escape(fact) for fact in facts)}</p>{note}'
+    if seconds:
+        facts.append(f"trained for {seconds:.0f} s on {', '.join(run['environment']['devices'])}")
+    state = None if status == "finished" else [" ", tag("span", f"({status})", class_="bad")]
+    return html(
+        tag("h1", folder.path.name, state),
+        tag("p", lines(facts), class_="lead"),
+        tag("p", run["error"], class_="bad") if run.get("error") else None,
     )
+
+
+# --- samples ---------------------------------------------------------------------------------------
 
 
 def _grids(folder: RunFolder) -> list[pathlib.Path]:
@@ -69,92 +83,123 @@ def _step(path: pathlib.Path) -> int:
     return int(path.stem.removeprefix("step-"))
 
 
-def _pictures(folder: RunFolder) -> str:
-    grids, reals = _grids(folder), folder.samples / "reals.png"
-    figures = []
+def _samples(folder: RunFolder) -> Html | None:
+    grids, reals, figures = _grids(folder), folder.samples / "reals.png", []
     if grids:
         caption = f"generated, step {_step(grids[-1]):,} (averaged generator, fixed latents)"
-        figures.append(
-            f'<figure><img alt="generated" src="{_image(grids[-1])}"><figcaption>{caption}</figcaption></figure>'
-        )
+        figures.append(figure(data_url(grids[-1].read_bytes()), caption, "generated"))
     if reals.exists():
-        figures.append(
-            f'<figure><img alt="real" src="{_image(reals)}"><figcaption>real</figcaption></figure>'
-        )
-    return f'<h2>Samples</h2><div class="pair">{"".join(figures)}</div>' if figures else ""
+        figures.append(figure(data_url(reals.read_bytes()), "real", "real"))
+    return html(tag("h2", "Samples"), tag("div", figures, class_="pair")) if figures else None
 
 
-def _scores(scores: Mapping[str, Any]) -> str:
-    best = scores.get("best")
-    head = f"<th>score</th><th class=n>final (step {scores['final']['step']:,})</th>"
-    head += f"<th class=n>best (step {best['step']:,})</th>" if best else "<th class=n>best</th>"
-    head += "<th class=n>floor</th><th>better</th><th>meaning</th>"
-    body = "".join(
-        f"<tr><td><b>{html.escape(name)}</b></td><td class=n>{final}</td><td class=n>{top}</td>"
-        f"<td class=n>{floor}</td><td>{better}</td>"
-        f"<td>{html.escape(meaning)}<br><small>{html.escape(protocol)}</small></td></tr>"
-        for name, final, top, floor, better, meaning, protocol in score_rows(scores)
+def _film(folder: RunFolder) -> Html | None:
+    grids = _grids(folder)
+    if len(grids) < 2:
+        return None
+    if len(grids) > _MAX_GRIDS:  # evenly, with both ends
+        grids = [grids[round(i * (len(grids) - 1) / (_MAX_GRIDS - 1))] for i in range(_MAX_GRIDS)]
+    frames = json.dumps([[f"step {_step(path):,}", data_url(path.read_bytes())] for path in grids])
+    last = len(grids) - 1
+    return html(
+        tag("h2", "Samples over time"),
+        tag("input", type="range", id="t", min=0, max=last, value=last, aria_label="time"),
+        tag(
+            "figure",
+            tag("img", id="f", alt="samples over time"),
+            tag("figcaption", id="c"),
+            class_="film",
+        ),
+        Html(
+            f"<script>const F={frames},t=document.getElementById('t');"
+            "function show(){const [c,s]=F[t.value];document.getElementById('f').src=s;"
+            "document.getElementById('c').textContent=c}t.oninput=show;show()</script>"
+        ),
     )
+
+
+# --- scores ----------------------------------------------------------------------------------------
+
+
+def _explained(meaning: str, protocol: str) -> Html:
+    return lines([meaning, tag("small", protocol)])
+
+
+def _scores(scores: Mapping[str, Any]) -> Html:
+    best = scores.get("best")
+    names = [
+        "score",
+        f"final (step {scores['final']['step']:,})",
+        f"best (step {best['step']:,})" if best else "best",
+        *("floor", "better", "meaning"),
+    ]
+    rows = [
+        (tag("b", name), final, top, floor, better, _explained(says, protocol))
+        for name, final, top, floor, better, says, protocol in score_rows(scores)
+    ]
     note = (
         "Of the averaged (EMA) generator; ±: standard error, of these fakes alone. The floor is what real held-out "
-        "data gets in the generator's place. "
-        f"The best checkpoint is the one with the lowest {html.escape(scores['main'])} on the way "
-        "(fewer fakes), scored again here."
+        "data gets in the generator's place. The best checkpoint is the one with the lowest "
+        f"{scores['main']} on the way (fewer fakes), scored again here."
     )
+    return html(
+        tag("h2", "Scores"),
+        table(names, rows, numbers=range(1, 4)),
+        tag("p", note, class_="note"),
+        _classes(scores),
+    )
+
+
+def _classes(scores: Mapping[str, Any]) -> Html | None:
     histogram = scores["final"].get("class_histogram")
-    classes = ""
-    if histogram:
-        names = scores.get("class_names") or [str(i) for i in range(len(histogram))]
-        cells = "".join(f"<th class=n>{html.escape(name)}</th>" for name in names)
-        counts = "".join(f"<td class=n>{count:,}</td>" for count in histogram)
-        classes = (
-            "<p><small>Classes of the final fakes, by the classifier:</small></p>"
-            f"<table><tr>{cells}</tr><tr>{counts}</tr></table>"
-        )
-    return f"<h2>Scores</h2><table><tr>{head}</tr>{body}</table><p><small>{note}</small></p>{classes}"
+    if not histogram:
+        return None
+    names = scores.get("class_names") or list(range(len(histogram)))
+    return html(
+        tag("p", "Classes of the final fakes, by the classifier:", class_="note"),
+        table(names, [[f"{count:,}" for count in histogram]], numbers=range(len(names))),
+    )
 
 
-def _evaluations(folder: RunFolder) -> str:
-    """What `jaxgan evaluate` found since."""
-    if not (folder.path / "evaluations.json").exists():
-        return ""
-    rows = ""
-    for entry in folder.read("evaluations.json"):
+def _evaluations(evaluations: list[dict[str, Any]]) -> Html:
+    """What `jaxgan evaluate` has found since the training."""
+    rows = []
+    for entry in evaluations:
         for name, s in entry["final"]["scores"].items():
             reals = f", {s['n_real']:,} reals of {s['split']}" if s["n_real"] else ""
             protocol = f"{s['n_fake']:,} fakes{reals}; features {s['features']}; {s['protocol']}"
-            rows += (
-                f"<tr><td>{entry['final']['step']:,}<br><small>{html.escape(entry['date'])}</small></td>"
-                f"<td><b>{html.escape(name)}</b></td><td class=n>{with_error(s)}</td>"
-                f"<td class=n>{format_number(s['floor'])}</td><td>{s['better']}</td>"
-                f"<td>{html.escape(meaning(name))}<br><small>{html.escape(protocol)}</small></td></tr>"
-            )
-    head = "<th>step</th><th>score</th><th class=n>value ± error</th><th class=n>floor</th><th>better</th>"
-    return f"<h2>Evaluations</h2><table><tr>{head}<th>meaning</th></tr>{rows}</table>"
+            step = lines([f"{entry['final']['step']:,}", tag("small", entry["date"])])
+            numbers = (with_error(s), format_number(s["floor"]))
+            rows.append((step, tag("b", name), *numbers, s["better"], _explained(meaning(name), protocol)))
+    names = ["step", "score", "value ± error", "floor", "better", "meaning"]
+    return html(tag("h2", "Evaluations"), table(names, rows, numbers=(2, 3)))
 
 
-def _health(records: list[dict[str, Any]], images: bool) -> str:
+# --- health and curves -----------------------------------------------------------------------------
+
+
+def _health(records: list[dict[str, Any]], images: bool) -> Html:
     """What the monitors saw last, and what is wrong by them."""
     verdicts = diagnose(records)
-    said = "".join(
-        f'<p><b class="bad">{html.escape(v.name)}</b> since step {v.since:,}: {html.escape(v.evidence)}.<br>'
-        f"<small>What usually helps: {html.escape(v.advice)}</small></p>"
+    said = [
+        tag(
+            "p",
+            lines(
+                [
+                    [tag("b", v.name, class_="bad"), f" since step {v.since:,}: {v.evidence}."],
+                    tag("small", f"What usually helps: {v.advice}"),
+                ]
+            ),
+        )
         for v in verdicts
-    )
-    rows = ""
+    ]
+    rows = []
     for name, says in MONITORS.items():
         values = [(r["step"], r[name]) for r in records if name in r]
         if values:
             (step, last), numbers = values[-1], [value for _, value in values]
-            rows += (
-                f"<tr><td><b>{name.removeprefix('health/')}</b></td><td class=n>{format_number(last)}</td>"
-                f"<td class=n>{format_number(min(numbers))}</td><td class=n>{format_number(max(numbers))}</td>"
-                f"<td class=n>{step:,}</td><td>{html.escape(says)}</td></tr>"
-            )
-    head = "<th>monitor</th>" + "".join(
-        f"<th class=n>{name}</th>" for name in ("last", "least", "most", "step")
-    )
-    table = f"<table><tr>{head}<th>meaning</th></tr>{rows}</table>" if rows else ""
+            shown = map(format_number, (last, min(numbers), max(numbers)))
+            rows.append((tag("b", name.removeprefix("health/")), *shown, f"{step:,}", says))
     gone = sorted({name for r in records for name in r.get("verdicts", [])} - {v.name for v in verdicts})
     notes = [f"Seen on the way, and gone: {name}, {_span(records, name)}." for name in gone]
     if rows and images and not any("health/overfitting" in r for r in records):
@@ -162,30 +207,18 @@ def _health(records: list[dict[str, Any]], images: bool) -> str:
             "Whether the discriminator overfits was not seen: these data have no held-out split, or it never "
             "told reals from fakes clearly."
         )
-    said = said or "<p>Nothing wrong was seen at the end.</p>"
-    return f"<h2>Health</h2>{said}{table}" + "".join(f"<p><small>{note}</small></p>" for note in notes)
+    names = ["monitor", "last", "least", "most", "step", "meaning"]
+    return html(
+        tag("h2", "Health"),
+        said or tag("p", "Nothing wrong was seen at the end."),
+        table(names, rows, numbers=range(1, 5)) if rows else None,
+        [tag("p", note, class_="note") for note in notes],
+    )
 
 
 def _span(records: list[dict[str, Any]], verdict: str) -> str:
     steps = [r["step"] for r in records if verdict in r.get("verdicts", [])]
     return f"steps {steps[0]:,} to {steps[-1]:,}"
-
-
-def _film(folder: RunFolder) -> str:
-    grids = _grids(folder)
-    if len(grids) < 2:
-        return ""
-    if len(grids) > _MAX_GRIDS:  # evenly, with both ends
-        grids = [grids[round(i * (len(grids) - 1) / (_MAX_GRIDS - 1))] for i in range(_MAX_GRIDS)]
-    frames = json.dumps([[f"step {_step(path):,}", _image(path)] for path in grids])
-    return (
-        "<h2>Samples over time</h2>"
-        f'<input type="range" id="t" min="0" max="{len(grids) - 1}" value="{len(grids) - 1}" aria-label="time">'
-        '<figure class="film"><img id="f" alt="samples over time"><figcaption id="c"></figcaption></figure>'
-        f"<script>const F={frames},t=document.getElementById('t');"
-        "function show(){const [c,s]=F[t.value];document.getElementById('f').src=s;"
-        "document.getElementById('c').textContent=c}t.oninput=show;show()</script>"
-    )
 
 
 _PANELS = {  # names of metrics, or how they end
@@ -200,29 +233,30 @@ _PANELS = {  # names of metrics, or how they end
 }
 
 
-def _curves(records: list[dict[str, Any]]) -> str:
+def _curves(records: list[dict[str, Any]]) -> Html | None:
     def line(name: str) -> tuple[list[float], list[float]] | None:
         pairs = [(r["step"], r[name]) for r in records if r.get(name) is not None]
         return ([p[0] for p in pairs], [p[1] for p in pairs]) if pairs else None
 
     known = list(dict.fromkeys(name for record in records for name in record))
-    panels = {
-        title: [n for n in known if any(n == p or (p.startswith("/") and n.endswith(p)) for p in patterns)]
-        for title, patterns in _PANELS.items()
-    }
+    panels = {"score on the way": [name for name in known if name == "score"]}
+    for title, patterns in _PANELS.items():
+        ends = tuple(pattern for pattern in patterns if pattern.startswith("/"))
+        panels[title] = [name for name in known if name in patterns or (ends and name.endswith(ends))]
     shown = {"d/adversarial", "g/adversarial", *(name for names in panels.values() for name in names)}
     panels["terms of the losses"] = [name for name in known if "/" in name and name not in shown]
     found = {title: {n: xy for n in names if (xy := line(n))} for title, names in panels.items()}
-    if score := line("score"):
-        found = {"score on the way": {"score": score}, **found}
-    found = {title: lines for title, lines in found.items() if lines}
-    return f"<h2>Curves</h2>{pictures.curves(found, 'generator steps')}" if found else ""
+    found = {title: curves for title, curves in found.items() if curves}
+    if not found:
+        return None
+    return html(tag("h2", "Curves"), Html(pictures.curves(found, "generator steps")))
 
 
-def _reproduction(run: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    return (
-        f"<h2>Reproduce</h2><pre>{html.escape(run['command'])}</pre>"
-        f"<details><summary>configuration</summary>{_table(_flat(config))}</details>"
-        f"<details><summary>data</summary>{_table(_flat(run['data']))}</details>"
-        f"<details><summary>environment</summary>{_table(_flat(run['environment']))}</details>"
+def _reproduction(run: Mapping[str, Any], config: Mapping[str, Any]) -> Html:
+    return html(
+        tag("h2", "Reproduce"),
+        tag("pre", run["command"]),
+        details("configuration", entries(config)),
+        details("data", entries(run["data"])),
+        details("environment", entries(run["environment"])),
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 from jaxgan.common.files import write_atomically
 from jaxgan.report import pictures
-from jaxgan.report.html import page
+from jaxgan.report.html import Html, figure, html, page, table, tag
 from jaxgan.report.scores import format_number
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.seeds import RECORD, member_folder
@@ -44,47 +43,72 @@ def write_summary(folder: RunFolder, summary: dict[str, Any]) -> None:
     """Writes summary.json and report.html."""
     folder.write("summary.json", summary)
     record = folder.read(RECORD)
-    cells = "".join(
-        f"<tr><td><b>{html.escape(name)}</b></td><td class=n>{_interval(e['final'])}</td>"
-        f"<td class=n>{_interval(e['best'])}</td><td class=n>{format_number(e['floor'])}</td>"
-        f"<td>{e['better']}</td></tr>"
-        for name, e in summary["scores"].items()
+    members = {seed: member_folder(folder, seed) for seed in summary["seeds"]}
+    lead = (
+        f"{len(members)} seeds, trained in one program ({record['how']}); {len(summary['diverged'])} diverged"
     )
-    rows, curves, figures = [], {}, []
-    for seed in summary["seeds"]:
-        member = member_folder(folder, seed)
-        run, name = member.read("run.json"), member.path.name
-        links = f'<a href="{name}/report.html">{name}</a>'
-        scored = member.read("scores.json") if (member.path / "scores.json").exists() else None
-        final = scored["final"]["scores"] if scored else {}
-        values = "".join(
-            f"<td class=n>{format_number(final.get(score, {}).get('value'))}</td>"
-            for score in summary["scores"]
+    text = page(
+        folder.path.name,
+        tag("h1", folder.path.name),
+        tag("p", lead, class_="lead"),
+        _scores(summary),
+        _members(summary, members),
+        _curves(summary["main"], members),
+        _samples(members),
+        tag("h2", "Reproduce"),
+        tag("pre", record["command"]),
+    )
+    write_atomically(folder.report, text)
+
+
+def _scores(summary: dict[str, Any]) -> Html:
+    rows = [
+        (
+            tag("b", name),
+            _interval(entry["final"]),
+            _interval(entry["best"]),
+            format_number(entry["floor"]),
+            entry["better"],
         )
-        rows.append(f"<tr><td>{links}</td><td>{html.escape(run['status'])}</td>{values}</tr>")
+        for name, entry in summary["scores"].items()
+    ]
+    note = f"{summary['interval']}. Best: each member's own checkpoint with the lowest main score on the way."
+    return html(
+        tag("h2", "Scores"),
+        table(("score", "final", "best", "floor", "better"), rows, numbers=range(1, 4)),
+        tag("p", note[0].upper() + note[1:], class_="note"),
+    )
+
+
+def _members(summary: dict[str, Any], members: dict[int, RunFolder]) -> Html:
+    rows, names = [], list(summary["scores"])
+    for member in members.values():
+        scored = (member.path / "scores.json").exists()
+        final = member.read("scores.json")["final"]["scores"] if scored else {}
+        link = tag("a", member.path.name, href=f"{member.path.name}/report.html")
+        values = (format_number(final.get(name, {}).get("value")) for name in names)
+        rows.append((link, member.read("run.json")["status"], *values))
+    head = ("run", "status", *names)
+    return html(tag("h2", "Members"), table(head, rows, numbers=range(2, len(head))))
+
+
+def _curves(main: str, members: dict[int, RunFolder]) -> Html | None:
+    curves = {}
+    for seed, member in members.items():
         points = [(r["step"], r["score"]) for r in member.records() if r.get("score") is not None]
         if points:
             curves[f"seed {seed}"] = tuple(map(list, zip(*points, strict=True)))
-        figures.append(_figure(member, f"seed {seed}"))
-    head = "".join(f"<th class=n>{html.escape(name)}</th>" for name in summary["scores"])
-    plot = pictures.curves({f"{summary['main']} on the way": curves}, "generator steps") if curves else ""
-    body = (
-        f"<h1>{html.escape(folder.path.name)}</h1>"
-        f'<p class="lead">{len(summary["seeds"])} seeds, trained in one program ({html.escape(record["how"])}); '
-        f"{len(summary['diverged'])} diverged</p>"
-        "<h2>Scores</h2><table><tr><th>score</th><th class=n>final</th><th class=n>best</th><th class=n>floor</th>"
-        f"<th>better</th></tr>{cells}</table><p><small>{html.escape(summary['interval'])}. Best: each member's own "
-        "checkpoint with the lowest main score on the way.</small></p>"
-        f"<h2>Members</h2><table><tr><th>run</th><th>status</th>{head}</tr>{''.join(rows)}</table>"
-        f"<h2>Curves</h2>{plot}<h2>Samples</h2><div class=pair>{''.join(figures)}</div>"
-        f"<h2>Reproduce</h2><pre>{html.escape(record['command'])}</pre>"
-    )
-    write_atomically(folder.report, page(folder.path.name, body))
+    if not curves:
+        return None
+    plot = pictures.curves({f"{main} on the way": curves}, "generator steps")
+    return html(tag("h2", "Curves"), Html(plot))
 
 
-def _figure(member: RunFolder, caption: str) -> str:
-    grids = sorted(member.samples.glob("step-*.png"))
-    if not grids:
-        return ""
-    source = f"{member.path.name}/samples/{grids[-1].name}"
-    return f'<figure><img alt="{caption}" src="{source}"><figcaption>{caption}</figcaption></figure>'
+def _samples(members: dict[int, RunFolder]) -> Html | None:
+    """The last grids, by their addresses beside the report."""
+    figures = []
+    for seed, member in members.items():
+        grids, caption = sorted(member.samples.glob("step-*.png")), f"seed {seed}"
+        if grids:
+            figures.append(figure(f"{member.path.name}/samples/{grids[-1].name}", caption, caption))
+    return html(tag("h2", "Samples"), tag("div", figures, class_="pair")) if figures else None

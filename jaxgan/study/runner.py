@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.common.errors import lookup
+from jaxgan.common.progress import Pace
 from jaxgan.config.data import open_data
 from jaxgan.study.analysis import headline, summary_line
 from jaxgan.study.launchers import LAUNCHERS, LaunchOptions
@@ -109,13 +110,13 @@ def run_study(
             results[key] = kept
     pending = {key: cell for key, cell in by_key.items() if key not in results}
     say(f"study: {out}: {len(by_key)} cells, {len(results)} kept, {len(pending)} to train")
-    clock = _Clock(len(pending))
+    pace = Pace(len(by_key), len(results))
     if pending:
         for result in launch(pending, functools.partial(run_cell, train=train), options):
             key, result = _checked(result, pending)
             store.save(result)
             results[key] = CellResult.from_json(result.to_json())
-            say(f"[{len(results)}/{len(by_key)}] {_line(result)}; {clock.tick()} left")
+            say(f"[{len(results)}/{len(by_key)}] {_line(result)}; {pace.left(len(results))} left")
     return [results[key] for key in by_key]
 
 
@@ -140,18 +141,3 @@ def _line(result: CellResult) -> str:
     if result.failed:
         return text + f"FAILED: {(result.error or '')[:160]}"
     return text + f"{summary_line(result, headline([result]))}, {result.seconds:.1f} s"
-
-
-class _Clock:
-    """Estimates the time left from the pace so far."""
-
-    def __init__(self, total: int) -> None:
-        self._total, self._done, self._began = total, 0, time.monotonic()
-
-    def tick(self) -> str:
-        """Counts one more cell and returns the time that the others will take."""
-        self._done += 1
-        seconds = (time.monotonic() - self._began) / self._done * (self._total - self._done)
-        minutes, seconds = divmod(round(seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

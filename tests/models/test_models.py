@@ -122,39 +122,6 @@ def test_spectral_norm_keeps_the_parameters_and_their_start(name):
     np.testing.assert_allclose([np.linalg.norm(u) for u in vectors], 1, rtol=1e-5)
 
 
-<<<<<<< HEAD
-def test_a_spectrally_normalised_mlp_is_1_lipschitz_and_a_plain_one_is_not():
-    config = MLPConfig(d_widths=(32, 16), d_spectral_norm=True)
-    discriminator = config.build((6,), 0)[1]
-    a, b = jax.random.normal(jax.random.key(2), (2, 1000, 6))
-    variables = discriminator.init(jax.random.key(3), a, train=True)
-    variables = {**variables, "params": jax.tree.map(lambda x: 5 * x, variables["params"])}
-    after = converged(discriminator, variables, a[:2])
-    slope = lambda of: float(jnp.max(jnp.abs(of(a) - of(b)) / jnp.linalg.norm(a - b, axis=1)))
-    assert 0.05 < slope(lambda x: discriminator.apply(after, x)) <= 1 + 1e-4
-    plain = dataclasses.replace(config, d_spectral_norm=False).build((6,), 0)[1]
-    assert slope(lambda x: plain.apply({"params": variables["params"]}, x)) > 2
-
-
-def test_spectral_vectors_move_with_training_by_an_iteration_a_pass():
-    """They are statistics of the discriminator: two passes, on reals and on fakes, are two iterations."""
-    generator, discriminator = MLPConfig(g_widths=(4,), d_widths=(8,), d_spectral_norm=True).build((2,), 0)
-    sgd = optax.sgd(0.1)
-    gan = GAN(generator, discriminator, get_loss("hinge"), sgd, sgd, get_latent("normal", 3))
-    batch = {"image": jax.random.normal(jax.random.key(0), (4, 2))}
-    state = init(gan, jax.random.key(1), batch)
-    new, _ = jax.jit(make_step(gan))(state, batch)
-    before = {"params": state.players["discriminator"].params, **state.players["discriminator"].stats}
-    twice = converged(discriminator, before, batch["image"], calls=2)["spectral"]
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
-        new.players["discriminator"].stats["spectral"],
-        twice,
-    )
-
-
-=======
->>>>>>> h-losses
 @pytest.mark.parametrize("name", MODELS)
 def test_discriminators_may_give_several_logits(name):
     config = dataclasses.replace(SMALL[name], d_logits=5)

@@ -1,0 +1,90 @@
+"""Progress is a bar on a terminal, lines with the time left elsewhere, and needs no JAX."""
+
+import contextlib
+import io
+import subprocess
+import sys
+
+import pytest
+
+from jaxgan.common import progress
+from jaxgan.common.progress import Pace, Progress
+
+
+class Terminal(io.StringIO):
+    """Takes what a terminal would show."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that is set by hand."""
+    seconds = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: seconds[0])
+    return seconds
+
+
+def test_time_left_is_that_of_the_pace(clock):
+    pace = Pace(total=1000, done=100)
+    clock[0] += 60  # for 50
+    assert pace.left(150) == "17:00"
+    clock[0] += 7200 - 60
+    assert pace.left(200) == "16:00:00"
+    assert pace.left(1000) == "0:00"
+
+
+def test_lines_come_now_and_then_or_at_once(clock):
+    out = io.StringIO()
+    with Progress(out) as shown:
+        shown.start("step", 1000, text="compiling")
+        for step in range(1, 31):
+            clock[0] += 1
+            shown.update(step, "fine")
+        shown.update(31, "a score", at_once=True)
+        shown.note("a note")
+    assert out.getvalue().splitlines() == [
+        "compiling",
+        "step 10/1,000  fine  16:30 left",
+        "step 20/1,000  fine  16:20 left",
+        "step 30/1,000  fine  16:10 left",
+        "step 31/1,000  a score  15:38 left",
+        "a note",
+    ]
+
+
+def test_what_only_calls_back_starts_by_itself(clock):
+    out = io.StringIO()
+    shown = Progress(out)
+    shown.count("features of reals", 100, 2000)
+    clock[0] += 20
+    shown.count("features of reals", 300, 2000)
+    shown.count("computing fd", 0, 0)
+    clock[0] += 20
+    shown.count("computing fd", 0, 0)
+    shown.count("step", 50, 50, "loss 0.1")
+    assert out.getvalue().splitlines() == [
+        "features of reals 300/2,000  2:50 left",
+        "computing fd",
+        "step 50/50  loss 0.1  0:00 left",
+    ]
+
+
+def test_a_terminal_has_a_bar_that_ends_even_in_an_error():
+    out = Terminal()
+    with contextlib.suppress(RuntimeError), Progress(out) as shown:
+        shown.start("step", 40, 10)
+        shown.update(20, "[loss] 0.5")
+        shown.note("[note]")
+        raise RuntimeError
+    text = out.getvalue()
+    assert "20/40" in text
+    assert "[loss] 0.5" in text
+    assert "[note]" in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")  # the cursor is back
+
+
+def test_it_needs_nothing_heavy():
+    code = "import sys, jaxgan.common.progress; assert not {'jax', 'rich', 'numpy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
