@@ -21,10 +21,11 @@ from jaxgan.cli.arguments import parse
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.metrics import Evaluation, save_reference
+from jaxgan.metrics.catalogue import kind_of
 from jaxgan.metrics.compare import compare
 from jaxgan.report import pictures
 from jaxgan.report.run import write_report
-from jaxgan.report.scores import format_number, meaning
+from jaxgan.report.scores import format_number
 from jaxgan.runs import environment, evaluation
 from jaxgan.runs.evaluation import checkpoint_steps, record_evaluation
 from jaxgan.runs.folder import RunFolder
@@ -213,9 +214,8 @@ def _show(results: list[tuple[str, dict[str, Any]]]) -> None:
         table = _table("score", "value", "± error", "floor", "better", "meaning")
         for name, s in scores["final"]["scores"].items():
             error = "" if s.get("error") is None else f"± {s['error']:.2g}"
-            table.add_row(
-                name, format_number(s["value"]), error, format_number(s["floor"]), s["better"], meaning(name)
-            )
+            kind, numbers = kind_of(name, s), [format_number(s[which]) for which in ("value", "floor")]
+            table.add_row(name, numbers[0], error, numbers[1], kind.better, kind.meaning)
         console.print(table)
     first = next(iter(results[-1][1]["final"]["scores"].values()))
     reals = f", {first['n_real']:,} reals of {first['split']}" if first["n_real"] else f"; {first['split']}"

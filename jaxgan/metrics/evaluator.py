@@ -10,12 +10,12 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.data import Images, Points, other_split, stacked
-from jaxgan.metrics.catalogue import DEFAULT, METRICS, Metric, Value, better, name_scores
+from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
 from jaxgan.metrics.features import FeatureNetwork, features_for, random_cnn
-from jaxgan.metrics.features.inception import Inception
 from jaxgan.metrics.floors import cached_floors
 from jaxgan.metrics.frechet import Gaussian
+from jaxgan.metrics.image_scores import DEFAULT, METRICS, Metric, Value
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
 from jaxgan.metrics.neighbours import Memorisation
 from jaxgan.metrics.reference import cached_reference
@@ -25,7 +25,13 @@ _COPIES = 16
 
 
 def make_evaluator(source: Images | Points, features: str | None = None) -> Evaluator:
-    """The evaluator that fits the data; with these features ("NAME@IDENTITY"), if they can still be had."""
+    """The evaluator that fits the data.
+
+    Args:
+      source: the real data.
+      features: signature ("NAME@IDENTITY") of the feature network that a run has been scored with so far. It
+        is used again if it can still be had.
+    """
     if isinstance(source, Points):
         return MixtureEvaluator(source)
     if source.name.split(":")[0] == stacked.NAME and source.shape == (28, 28, 3):
@@ -38,9 +44,9 @@ def make_evaluator(source: Images | Points, features: str | None = None) -> Eval
 
 
 class ImageEvaluator:
-    """Images, by any of the scores in METRICS.
+    """Scores images by any of METRICS.
 
-    Reals are a random subset, the same in every run. What is computed of them is kept.
+    The reals are a random subset of the data, the same in every run. What is computed of them is kept.
     """
 
     def __init__(
@@ -55,23 +61,22 @@ class ImageEvaluator:
 
         Args:
           source: the reals.
-          network: features; None: the best at hand for the source.
-          metrics: keys of METRICS. Those that need a classifier are left out where there is none, unless
+          network: the feature network; None takes the best at hand for the source.
+          metrics: keys of METRICS. Those that the data or the network do not allow are left out, unless
             nothing is left.
-          notify: is told of progress.
+          notify: called with the progress.
         """
         self._source = source
         self._network = features_for(source) if network is None else network
-        self._suffix = suffix(self._network)
         self._metrics = [METRICS[name] for name in metrics]
         self._keys = list(metrics)
         self._notify = notify
-        self.main = name_scores("{fd}", self._suffix)
-        self.features = f"{self._network.name}@{self._network.identity}"
+        self.main = SCORES["fd"].name(self._network.label)
+        self.features = self._network.signature
         self._reals: dict[tuple[int, bool], Sample] = {}
 
     def reference(self, n: int) -> tuple[Gaussian, dict[str, str | int]]:
-        """Mean and covariance of n reals (at most all), and what they are of, as `save_reference` takes them."""
+        """Mean and covariance of n reals (at most all of them), and the settings that they depend on."""
         n = min(n, len(self._source))
         return self._reference(n), self._settings(n)
 
@@ -81,7 +86,7 @@ class ImageEvaluator:
         return self._reference(n).distance(fakes.gaussian)
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
-        """The scores on `n` fakes and up to `n` reals."""
+        """The scores of `n` fakes against up to `n` reals."""
         if n < 2:
             raise InputError(f"n: expected at least 2 images, got {n}")
         labels = getattr(generate, "labels", lambda n: None)(n)
@@ -100,7 +105,7 @@ class ImageEvaluator:
             scores[name] = Score(
                 value.value,
                 floors.get(name) if value.floor is None else value.floor,
-                better(name),
+                SCORES[value.key],
                 min(n, len(self._source)) if everything else int(value.n_real or 0),
                 n if value.n_fake is None else value.n_fake,
                 f"{self._source.name}; floor: {floor_split}",
@@ -116,7 +121,7 @@ class ImageEvaluator:
         return Evaluation(scores, counts, paired, self._closest(fakes, memory[0]) if memory else None)
 
     def _values(self, real: Sample, fake: Sample, *, floor: bool = False) -> dict[str, tuple[Value, str]]:
-        """Values and protocols by name."""
+        """Values and protocols by the name of the score."""
         values = {}
         for key, metric in zip(self._keys, self._metrics, strict=True):
             if floor and metric.trains:
@@ -134,8 +139,9 @@ class ImageEvaluator:
                 found = metric.compute(self._to_train_on(real), fake, notify=self._notify)
             else:
                 found = metric.compute(self._every_real() if metric.every_real else real, fake)
-            for name, value in found.items():
-                values[name_scores(name, self._suffix)] = (value, metric.protocol)
+            for value in found:
+                name = SCORES[value.key].name(self._network.label, value.height)
+                values[name] = (value, metric.protocol)
         if not values and not floor:
             raise InputError(
                 f"metrics: none of {', '.join(self._keys)} can be computed with features {self._network.name!r} "
@@ -158,23 +164,15 @@ class ImageEvaluator:
             n,
             keep=n if every else max((m.features for m in self._metrics), default=0),
             keep_images=0 if every else max((m.images for m in self._metrics), default=0),
-            spatial=isinstance(self._network, Inception) and any(m.spatial for m in self._metrics),
+            spatial="spatial" in self._network.outputs and any(m.spatial for m in self._metrics),
             labels=labels,
             on_progress=progress,
         )
 
-    def _pick(self, images: np.ndarray, n: int) -> np.ndarray:
-        """n images at random, without replacement, the same in every run, in random order."""
-        chosen = _order(len(images))[:n]
-        order = np.argsort(chosen)  # a memory map is read front to back
-        picked = np.empty((len(chosen), *images.shape[1:]), images.dtype)
-        picked[order] = images[chosen[order]]
-        return picked
-
     def _real(self, n: int) -> Sample:
         n = min(n, len(self._source))
         if (n, False) not in self._reals:
-            batches = cut(self._pick(self._source.images, n), self._network.batch)
+            batches = cut(pick(self._source.images, n), self._network.batch)
             labels = self._source.labels
             labels = None if labels is None else labels[_order(len(labels))[:n]]
             self._reals[n, False] = self._collect("reals", batches, n, labels=labels)
@@ -215,7 +213,7 @@ class ImageEvaluator:
     # --- floors ---
 
     def _floors(self, n: int) -> tuple[dict[str, float], str]:
-        """The scores of held-out reals; none where there are too few of them."""
+        """The scores of held-out reals and where these are from; no scores where there are too few of them."""
 
         def compute() -> tuple[dict[str, float], str]:
             held_out = other_split(self._source)
@@ -227,7 +225,7 @@ class ImageEvaluator:
                     return {}, "none (no held-out images)"
                 images, split = self._source.images[rest[:n]], "other images of the same source"
                 labels = None if self._source.labels is None else self._source.labels[rest[:n]]
-            images = self._pick(images, n)
+            images = pick(images, n)
             labels = None if labels is None else labels[_order(len(labels))[:n]]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # said of the generator's own score
@@ -243,17 +241,17 @@ class ImageEvaluator:
         return cached_floors(f"{self._source.fingerprint[:16]}-{network}-{n}-{keys}-v4", compute)
 
     def _closest(self, fakes: Sample, found: Memorisation) -> tuple[np.ndarray, np.ndarray]:
-        """The fakes that lie closest to a training image, for its surroundings, and these images."""
+        """The fakes that lie closest to a training image, relative to its own neighbours, and those images."""
         closest = np.argsort(found.ratio, kind="stable")[:_COPIES]
         return fakes.images[closest], np.stack([self._source.images[i] for i in found.index[closest]])
 
 
 def _cannot(metric: Metric, real: Sample, fake: Sample) -> str:
-    """Why a metric cannot be computed of these samples; "" if it can."""
+    """Why a metric cannot be computed from these samples; "" if it can."""
     if metric.classes and fake.logits is None:
         return "the features have no classes"
     if metric.spatial and fake.spatial is None:
-        return "only Inception has spatial features"
+        return "the features do not know where things are, as only Inception's do"
     if metric.labels and (real.labels is None or fake.labels is None):
         return "reals and fakes need labels"
     if metric.features and min(len(real.features), len(fake.features)) <= 5:
@@ -261,11 +259,13 @@ def _cannot(metric: Metric, real: Sample, fake: Sample) -> str:
     return ""
 
 
-def suffix(network: FeatureNetwork) -> str:
-    """What names of scores carry of a network: "inception", and so "fid", only for the weights that define it."""
-    if isinstance(network, Inception) and not network.is_original:
-        return f"{network.name}_{network.identity[:8]}"
-    return network.name
+def pick(images: np.ndarray, n: int) -> np.ndarray:
+    """n images at random without replacement (at most all), the same in every run, in random order."""
+    chosen = _order(len(images))[:n]
+    order = np.argsort(chosen)  # a memory map is read front to back
+    picked = np.empty((len(chosen), *images.shape[1:]), images.dtype)
+    picked[order] = images[chosen[order]]
+    return picked
 
 
 def _order(n: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Scores of mixtures in the plane and of stacked digits, by the published protocols."""
+"""Evaluators of mixtures in the plane and of stacked digits, by the published protocols."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxgan.data import Images, Points, stacked
 from jaxgan.data.mnist import load_mnist
+from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.features import features_for
 from jaxgan.metrics.floors import cached_floors
 from jaxgan.metrics.mixtures import mode_coverage, stacked_modes
@@ -16,39 +17,37 @@ from jaxgan.metrics.sliced import sliced_wasserstein
 
 MIXTURE_POINTS = 2500  # the published protocol
 _BOOTSTRAP = "error: bootstrap of the fakes"
-EVALUATION_SEED = 20140610  # of the points that scores are computed with
+EVALUATION_SEED = 20140610  # of the reals that scores are computed with
 
 
 class MixtureEvaluator:
-    """Points in the plane: sliced Wasserstein distance and, for mixtures, mode coverage."""
+    """Scores points in the plane by their sliced Wasserstein distance and, for mixtures, their mode coverage."""
 
     main = "sliced_wasserstein"
     features = "none"
 
     def __init__(self, source: Points) -> None:
-        """Draws the real points and two more sets for the floor."""
+        """Draws the real points, and another set of them for the floor."""
         self._source = source
         keys = jax.random.split(jax.random.key(EVALUATION_SEED), 2)
         self._real, self._held_out = (np.asarray(source.sample(key, MIXTURE_POINTS)[0]) for key in keys)
 
     def quick(self, generate: Generate, n: int) -> float:
-        """The sliced Wasserstein distance; always on the protocol's 2,500 points."""
+        """The sliced Wasserstein distance, always on the protocol's 2,500 points."""
         return sliced_wasserstein(generate(MIXTURE_POINTS), self._real)
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
-        """All scores; always on the protocol's 2,500 points."""
+        """All scores, always on the protocol's 2,500 points."""
         points = generate(MIXTURE_POINTS)
         values, floors, errors = self._values(points), self._values(self._held_out), {}
         if np.isfinite(points).all():
             errors = bootstrap_errors(self._values, points)
-        better = {"modes": "higher", "high_quality": "higher"}
-        real = {"sliced_wasserstein": MIXTURE_POINTS}
         scores = {
             name: Score(
                 value,
                 floors[name],
-                better.get(name, "lower"),
-                real.get(name, 0),
+                SCORES[name],
+                MIXTURE_POINTS if name == "sliced_wasserstein" else 0,
                 MIXTURE_POINTS,
                 f"{self._source.name}, fresh draws; floor: other fresh draws",
                 "none",
@@ -67,7 +66,7 @@ class MixtureEvaluator:
 
 
 class StackedEvaluator:
-    """Stacked MNIST: modes found and reverse KL, by the digit classifier on each channel."""
+    """Scores stacked digits by the modes found and the reverse KL, with the digit classifier on each channel."""
 
     main = "reverse_kl"
 
@@ -76,22 +75,22 @@ class StackedEvaluator:
         self._source = source
         self._split = "train" if source.name.endswith(":test") else "test"
         self._network = features_for(load_mnist(self._split))
-        self.features = f"{self._network.name}@{self._network.identity}"
+        self.features = self._network.signature
 
     def quick(self, generate: Generate, n: int) -> float:
-        """The reverse KL of `n` fakes, at least about 999 / 2n: compare scores of as many fakes only."""
-        return stacked_modes(self._digits(generate(n)))["reverse_kl"]
+        """The reverse KL of `n` fakes. It is at least about 999 / 2n: compare only scores of as many fakes."""
+        return stacked_modes(self.digits(generate(n)))["reverse_kl"]
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
-        """Both scores on `n` fakes; the published protocol has 26,000."""
-        digits = self._digits(generate(n))
+        """Both scores of `n` fakes; the published protocol has 26,000."""
+        digits = self.digits(generate(n))
         values, errors = stacked_modes(digits), bootstrap_errors(stacked_modes, digits)
         floors, floor_split = self._floors(n)
         scores = {
             name: Score(
                 values[name],
                 floors[name],
-                better,
+                SCORES[name],
                 0,  # the reference is uniform, not a sample
                 n,
                 f"{self._source.name}, uniform over {stacked.N_MODES:,} modes; floor: {floor_split}",
@@ -99,12 +98,12 @@ class StackedEvaluator:
                 errors[name],
                 _BOOTSTRAP,
             )
-            for name, better in (("reverse_kl", "lower"), ("modes", "higher"))
+            for name in ("reverse_kl", "modes")
         }
         return Evaluation(scores)
 
-    def _digits(self, images: np.ndarray) -> np.ndarray:
-        """The class of each channel of uint8 images [n, 28, 28, 3]: int64 [n, 3]."""
+    def digits(self, images: np.ndarray) -> np.ndarray:
+        """The digit in each channel of uint8 images [n, 28, 28, 3]: int64 [n, 3]."""
         return self._classes(np.moveaxis(images, 3, 1).reshape(-1, 28, 28, 1)).reshape(-1, 3)
 
     def _classes(self, digits: np.ndarray) -> np.ndarray:

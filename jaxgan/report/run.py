@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.common.files import write_atomically
-from jaxgan.health import MEANINGS as MONITORS
-from jaxgan.health import diagnose
+from jaxgan.health import MONITORS, diagnose
+from jaxgan.metrics.catalogue import SCORES, kind_of
 from jaxgan.report import pictures
 from jaxgan.report.html import _flat, _image, _table, page
-from jaxgan.report.scores import format_number, meaning, score_rows, with_error
+from jaxgan.report.scores import format_number, score_rows, with_error
 from jaxgan.runs.folder import RunFolder
 
 _MAX_GRIDS = 16
@@ -124,11 +124,12 @@ def _evaluations(folder: RunFolder) -> str:
         for name, s in entry["final"]["scores"].items():
             reals = f", {s['n_real']:,} reals of {s['split']}" if s["n_real"] else ""
             protocol = f"{s['n_fake']:,} fakes{reals}; features {s['features']}; {s['protocol']}"
+            kind = kind_of(name, s)
             rows += (
                 f"<tr><td>{entry['final']['step']:,}<br><small>{html.escape(entry['date'])}</small></td>"
                 f"<td><b>{html.escape(name)}</b></td><td class=n>{with_error(s)}</td>"
-                f"<td class=n>{format_number(s['floor'])}</td><td>{s['better']}</td>"
-                f"<td>{html.escape(meaning(name))}<br><small>{html.escape(protocol)}</small></td></tr>"
+                f"<td class=n>{format_number(s['floor'])}</td><td>{kind.better}</td>"
+                f"<td>{html.escape(kind.meaning)}<br><small>{html.escape(protocol)}</small></td></tr>"
             )
     head = "<th>step</th><th>score</th><th class=n>value ± error</th><th class=n>floor</th><th>better</th>"
     return f"<h2>Evaluations</h2><table><tr>{head}<th>meaning</th></tr>{rows}</table>"
@@ -143,14 +144,15 @@ def _health(records: list[dict[str, Any]], images: bool) -> str:
         for v in verdicts
     )
     rows = ""
-    for name, says in MONITORS.items():
+    for key in MONITORS:
+        name = f"health/{key}"
         values = [(r["step"], r[name]) for r in records if name in r]
         if values:
             (step, last), numbers = values[-1], [value for _, value in values]
             rows += (
-                f"<tr><td><b>{name.removeprefix('health/')}</b></td><td class=n>{format_number(last)}</td>"
+                f"<tr><td><b>{key}</b></td><td class=n>{format_number(last)}</td>"
                 f"<td class=n>{format_number(min(numbers))}</td><td class=n>{format_number(max(numbers))}</td>"
-                f"<td class=n>{step:,}</td><td>{html.escape(says)}</td></tr>"
+                f"<td class=n>{step:,}</td><td>{html.escape(SCORES[key].meaning)}</td></tr>"
             )
     head = "<th>monitor</th>" + "".join(
         f"<th class=n>{name}</th>" for name in ("last", "least", "most", "step")

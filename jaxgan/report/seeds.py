@@ -6,6 +6,7 @@ import html
 from typing import Any
 
 from jaxgan.common.files import write_atomically
+from jaxgan.metrics.catalogue import kind_of
 from jaxgan.report import pictures
 from jaxgan.report.html import page
 from jaxgan.report.scores import format_number
@@ -43,7 +44,7 @@ def write_summary(folder: RunFolder, summary: dict[str, Any]) -> None:
     cells = "".join(
         f"<tr><td><b>{html.escape(name)}</b></td><td class=n>{_interval(e['final'])}</td>"
         f"<td class=n>{_interval(e['best'])}</td><td class=n>{format_number(e['floor'])}</td>"
-        f"<td>{e['better']}</td></tr>"
+        f"<td>{kind_of(name, e).better}</td></tr>"
         for name, e in summary["scores"].items()
     )
     rows, curves, figures = [], {}, []

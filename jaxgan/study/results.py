@@ -57,6 +57,8 @@ class CellResult:
       status: "finished", whatever became of its seeds, or "failed": the program raised or died.
       outcomes: one a seed; none if it failed.
       data: "modes" of the mixture and "classes" of the images; 0 where there are none.
+      kinds: how each score is read, by its name, as `jaxgan.metrics.catalogue.kind_of` takes it; empty in what
+        was trained before this was kept.
       seconds: of wall clock.
       environment: of the process that trained it (jaxgan.runs.environment).
       error: one line.
@@ -69,6 +71,7 @@ class CellResult:
     status: str
     outcomes: tuple[Outcome, ...] = ()
     data: Mapping[str, int] = field(default_factory=dict)
+    kinds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
     environment: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
@@ -100,6 +103,7 @@ class CellResult:
             "seconds": round(self.seconds, 3),
             "cell": self.cell.to_json(),
             "data": dict(self.data),
+            "kinds": plain(self.kinds),
             "environment": dict(self.environment),
             "outcomes": [plain(vars(outcome)) for outcome in self.outcomes],
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ from jaxgan.config.config import Config
 from jaxgan.data import Source
 from jaxgan.games.step import Metrics
 from jaxgan.metrics import Evaluator, make_evaluator
+from jaxgan.metrics.catalogue import Kind
 from jaxgan.runs import evaluation
 from jaxgan.train.members import Ensemble
 
@@ -35,6 +36,7 @@ class Member:
         was none.
       samples: points [n, 2] or uint8 images [n, h, w, c] of the last step (64 images, 2,500 points);
         None if it diverged.
+      kinds: how the scores of `final` and `best` are read, by name.
     """
 
     seed: int
@@ -44,6 +46,7 @@ class Member:
     final: dict[str, float]
     best: dict[str, float] | None
     samples: np.ndarray | None
+    kinds: dict[str, Kind] = field(default_factory=dict)
 
 
 def run_members(
@@ -100,6 +103,7 @@ class _Recorder:
         self._curves: list[list[dict[str, Any]]] = [[] for _ in range(n)]
         self._diverged: list[int | None] = [None] * n
         self._best: list[tuple[float, int, Any] | None] = [None] * n
+        self._kinds: dict[str, Kind] = {}
 
     def add(self, metrics: Metrics) -> None:
         """Keeps the metrics of a dispatch, on the device."""
@@ -142,6 +146,7 @@ class _Recorder:
     def _full(self, variables: Any) -> dict[str, float]:
         generate = self._ensemble.sampler.stream(variables, evaluation.FIRST_SEED)
         scores = self._evaluator(generate, self._ensemble.config.final_n).scores
+        self._kinds |= {name: score.kind for name, score in scores.items()}
         return {name: score.value for name, score in scores.items()}
 
     def members(self, states: Any) -> list[Member]:
@@ -152,10 +157,11 @@ class _Recorder:
             curve, diverged = self._curves[k], self._diverged[k]
             best_scores = None if best is None else {"step": best[1], **self._full(best[2])}
             if diverged is not None:
-                members.append(Member(seed, "diverged", diverged, curve, {}, best_scores, None))
+                members.append(Member(seed, "diverged", diverged, curve, {}, best_scores, None, self._kinds))
                 continue
             variables = self._ensemble.member(states, k).ema
             n = SAMPLES if len(self._ensemble.source.shape) == 1 else 64
             samples = self._ensemble.sampler.by_seed(variables, range(n))
-            members.append(Member(seed, "finished", None, curve, self._full(variables), best_scores, samples))
+            final = self._full(variables)
+            members.append(Member(seed, "finished", None, curve, final, best_scores, samples, self._kinds))
         return members

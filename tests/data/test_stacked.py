@@ -141,7 +141,7 @@ def test_anything_but_triples_of_digits_is_an_error(digits):
 
 def test_the_classifier_reads_the_channels_in_the_order_of_the_label(source, evaluate):
     assert isinstance(evaluate, StackedEvaluator)
-    read = mode_of(evaluate._digits(source.images[:400]))
+    read = mode_of(evaluate.digits(source.images[:400]))
     assert (read == source.labels[:400]).mean() > 0.98
 
 
