@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.metrics.features import inception
+from jaxgan.metrics.features.resizing import resize_tf1
 from jaxgan.metrics.features.torch_files import read_torch
 
 # What the compared layers are called in both networks, in order.
@@ -138,7 +139,7 @@ def differences(seed: int, weights: pathlib.Path | None) -> Iterator[tuple[str, 
     for shape in SHAPES:
         images = random_images(seed, 3, shape)
         expected = {"resize": reference_resize(images, inception.SIZE)} | theirs(images)
-        got = {"resize": inception.resize_tf1(jnp.asarray(images), inception.SIZE)}
+        got = {"resize": resize_tf1(jnp.asarray(images), inception.SIZE)}
         got |= network(variables, inception.preprocess(images))
         for name, value in expected.items():
             gap = np.abs(np.asarray(got[name]) - value).max()

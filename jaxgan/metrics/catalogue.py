@@ -33,12 +33,13 @@ class Kind:
 
         Args:
           features: the label of the network whose features are compared. Distances of the features of the
-            original Inception are called "fid" and "kid"; all others carry the label in their name.
+            original Inception are called "fid", "sfid" and "kid"; all others carry the label in their name.
           height: of the images, in pixels, for kinds that have a score for each size.
         """
         original = features == "inception"
         return (self.pattern or self.key).format(
             fd="fid" if original else f"fd_{features}",
+            sfd="sfid" if original else f"sfd_{features}",
             kd="kid" if original else f"kd_{features}",
             mmd=f"mmd_{features}",
             height=height,
@@ -87,7 +88,7 @@ SCORES: Mapping[str, Kind] = {
             pattern="{fd}_infinity",
         ),
         Kind(
-            "sfd", "the Fréchet distance of Inception's features that know where things are", pattern="sfid"
+            "sfd", "the Fréchet distance of Inception's features that know where things are", pattern="{sfd}"
         ),
         Kind("intra_fd", "mean over classes of the Fréchet distance within the class", pattern="intra_{fd}"),
         Kind(

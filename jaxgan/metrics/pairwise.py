@@ -1,7 +1,7 @@
 """Distances of all pairs of points: who is near whom, and within which radius.
 
 Distances are computed in blocks in float32 on the device and, wherever float32 cannot decide, again in float64.
-The results are those of float64 throughout: `brute_force` says the same in a few lines, and tests compare the two.
+So the results are those of float64: `brute_force` computes the same in a few lines, and tests compare the two.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ def nearest(a: Points, b: Points, k: int, block: int) -> tuple[np.ndarray, np.nd
       block: rows and columns of the distance matrix that are held at once.
 
     Returns:
-      Squared distances [n, k] in float64, ascending, and indices [n, k]; of equal distances, the smaller index
-      comes first.
+      Squared distances [n, k], ascending, and indices [n, k]; of equal distances, the smaller index comes
+      first. Distances are those of float64, with the rounding of a product of the centred points at most.
     """
     rough = _rough_nearest(a, b, min(k + _SPARE, len(b)), block, False)
     distances, indices = np.empty((len(a), k)), np.empty((len(a), k), np.int64)

@@ -9,7 +9,7 @@ import pytest
 from jaxgan import InputError
 from jaxgan.metrics.perceptual import perceptual_distance, perceptual_path_length
 from jaxgan.metrics.resampling import trimmed_mean
-from jaxgan.models.latents import normal, slerp, sphere
+from jaxgan.models.latents import normal, sphere
 
 GOLDEN = dict(np.load(helpers.GOLDEN / "similarity.npz"))
 FEATURES = {"f": [GOLDEN["f0"], GOLDEN["f1"]], "g": [GOLDEN["g0"], GOLDEN["g1"]]}
@@ -127,16 +127,6 @@ def test_the_batch_size_does_not_matter():
     assert of(49, 7)[0] != pytest.approx(of(50, 7)[0], rel=1e-3)
     other = perceptual_path_length(linear, normal(3), SQUARED, jax.random.key(4), n=50)
     assert other[0] != pytest.approx(of(50, 7)[0], rel=1e-2)
-
-
-def test_arcs_end_where_they_should():
-    a, b = jax.random.normal(jax.random.key(0), (2, 5, 4))
-    np.testing.assert_allclose(slerp(a, b, jnp.zeros((5, 1))), a, atol=1e-6)
-    np.testing.assert_allclose(slerp(a, b, jnp.ones((5, 1))), b, atol=1e-6)
-    unit = lambda v: v / jnp.linalg.norm(v, axis=1, keepdims=True)
-    middle = slerp(unit(a), unit(b), jnp.full((5, 1), 0.5))
-    np.testing.assert_allclose(middle, unit(unit(a) + unit(b)), atol=1e-6)
-    np.testing.assert_allclose(slerp(a, 3 * a, jnp.full((5, 1), 0.5)), 2 * a, atol=1e-5)
 
 
 def test_the_trimmed_mean_and_its_error():

@@ -19,7 +19,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from jaxgan.common import statistics as st
 from jaxgan.common.errors import InputError
+from jaxgan.metrics.catalogue import SCORES
 from jaxgan.study import (
     Cell,
     CellResult,
@@ -34,7 +36,6 @@ from jaxgan.study import (
     run_study,
     write_outputs,
 )
-from jaxgan.study import statistics as st
 from jaxgan.study.analysis import collapsed, final_values, metric
 from jaxgan.study.launchers import device_groups
 from jaxgan.study.plots import band
@@ -245,6 +246,50 @@ def test_where_the_scale_has_no_end_ranks_decide():
     assert [c.adjusted for c in found.comparisons] == pytest.approx(adjusted)
     with pytest.raises(InputError, match="expected one of auto"):
         analyse(results, "t")
+
+
+def test_scores_are_read_as_their_results_say():
+    """A score that no table knows: its own kind decides the order, the worst value and the headline."""
+    kind = lambda key, better, worst, best: {
+        "key": key, "meaning": "m", "better": better, "scale": [worst, best]
+    }  # fmt: skip
+    results = [
+        dataclasses.replace(
+            made("hinge", [0.5, 0.6], "own"), kinds={"own": kind("own", "higher", -1.0, None)}
+        ),
+        dataclasses.replace(
+            made("minimax", [0.9, 0.9], "own", diverged=(0,)),
+            kinds={"own": kind("own", "higher", -1.0, None)},
+        ),
+    ]
+    results = [CellResult.from_json(json.loads(json.dumps(result.to_json()))) for result in results]
+    (found,) = analyse(results)
+    assert found.metrics[0].higher
+    assert [v.result.cell.loss for v in found.variants] == ["hinge", "minimax"]
+    assert final_values(found.variants[1].result, found.metrics[0]).tolist() == [-1.0, 0.9]
+    both = dataclasses.replace(
+        made("hinge", [0.5], "other"),
+        kinds={"other": kind("other", "lower", None, 0.0), "distance": kind("fd", "lower", None, 0.0)},
+    )
+    both = dataclasses.replace(
+        both,
+        outcomes=(dataclasses.replace(both.outcomes[0], final={"other": 0.5, "distance": 2.0}, best=None),),
+    )
+    assert analyse([both])[0].metrics[0].name == "distance"  # a Frechet distance, whatever it is called
+
+
+def test_members_say_how_their_scores_are_read():
+    cell = dataclasses.replace(SPEC, losses=("hinge",), seeds=1).cells()[0]
+
+    def train(config, seeds):
+        members = fake_train(config, seeds)
+        for member in members:
+            member.kinds = {name: SCORES[name] for name in member.final}
+        return members
+
+    result = run_cell(cell, train)
+    assert result.kinds["modes"] == SCORES["modes"].to_json()
+    assert run_cell(cell, fake_train).kinds == {}
 
 
 def test_collapse_is_fewer_than_half_of_the_modes():

@@ -15,7 +15,6 @@ import pytest
 from safetensors.numpy import save_file
 
 from jaxgan import InputError
-from jaxgan.metrics.features import weights as weights_module
 from jaxgan.metrics.features.torch_files import Unpickler, read_torch
 from jaxgan.metrics.features.weights import Weights, fetch, load, sha256_of
 
