@@ -25,6 +25,7 @@ from PIL import Image
 
 from jaxgan.cli.arguments import run_script
 from jaxgan.metrics.features import dinov2
+from jaxgan.metrics.features.resizing import resize_pillow
 
 GOLDEN = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "tests" / "golden" / "make_dinov2.py"))
 GRID = dinov2.RESOLUTION // 14
@@ -56,9 +57,9 @@ def compare_resizing() -> None:
         size = f"{shape[0]} x {shape[1]} -> {to} x {to}"
         channels = [Image.fromarray(np.float32(image[0, ..., c])) for c in range(3)]
         floats = [np.asarray(c.resize((to, to), Image.Resampling.BICUBIC)) for c in channels]
-        row(f"{size}, float", dinov2.resize(image, (to, to))[0], np.stack(floats, -1).clip(0, 255))
+        row(f"{size}, float", resize_pillow(image, (to, to))[0], np.stack(floats, -1).clip(0, 255))
         rounded = Image.fromarray(image[0]).resize((to, to), Image.Resampling.BICUBIC)
-        row(f"{size}, 8-bit", dinov2.resize(image, (to, to), rounded=True)[0], np.asarray(rounded))
+        row(f"{size}, 8-bit", resize_pillow(image, (to, to), rounded=True)[0], np.asarray(rounded))
 
 
 def compare_network(args: Args) -> None:

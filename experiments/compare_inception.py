@@ -28,6 +28,7 @@ import numpy as np
 
 from jaxgan.cli.arguments import run_script
 from jaxgan.metrics.features import inception
+from jaxgan.metrics.features.resizing import resize_tf1
 from jaxgan.metrics.features.torch_files import read_torch
 
 # What the compared layers are called in both networks, in order.
@@ -149,7 +150,7 @@ def differences(seed: int, weights: pathlib.Path | None) -> Iterator[tuple[str, 
     for shape in SHAPES:
         images = random_images(seed, 3, shape)
         expected = {"resize": reference_resize(images, inception.SIZE)} | theirs(images)
-        got = {"resize": inception.resize_tf1(jnp.asarray(images), inception.SIZE)}
+        got = {"resize": resize_tf1(jnp.asarray(images), inception.SIZE)}
         got |= network(variables, inception.preprocess(images))
         for name, value in expected.items():
             gap = np.abs(np.asarray(got[name]) - value).max()

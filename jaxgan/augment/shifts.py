@@ -40,5 +40,9 @@ def flip_and_shift(keys: jax.Array, x: jax.Array) -> jax.Array:
 
 def _shifted_indices(key: jax.Array, size: int) -> jax.Array:
     shift = jax.random.randint(key, (), -(size // 8), size // 8 + 1)
-    inside = jnp.abs(jnp.arange(size) + shift)
-    return size - 1 - jnp.abs(size - 1 - inside)
+    return reflected(jnp.arange(size) + shift, size)
+
+
+def reflected(index: jax.Array, size: int) -> jax.Array:
+    """Indices less than `size` outside of [0, size), mirrored at the first and the last pixel."""
+    return size - 1 - jnp.abs(size - 1 - jnp.abs(index))

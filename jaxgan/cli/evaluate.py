@@ -174,7 +174,8 @@ def _score(parsed: Evaluate) -> list[Scored]:
 
 
 def _show(parsed: Evaluate, scored: list[Scored]) -> None:
-    from jaxgan.report.scores import format_number, meaning
+    from jaxgan.metrics.catalogue import kind_of
+    from jaxgan.report.scores import format_number
     from jaxgan.report.terminal import print_table
 
     if parsed.fake is None:
@@ -186,8 +187,8 @@ def _show(parsed: Evaluate, scored: list[Scored]) -> None:
                 format_number(s["value"]),
                 "" if s.get("error") is None else f"± {s['error']:.2g}",
                 format_number(s["floor"]),
-                s["better"],
-                meaning(name),
+                kind_of(name, s).better,
+                kind_of(name, s).meaning,
             )
             for name, s in scores["final"]["scores"].items()
         ]

@@ -10,8 +10,10 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.common.progress import Progress
 from jaxgan.data import Images, as_images, open_source
-from jaxgan.metrics.catalogue import DEFAULT, METRICS, display_name
+from jaxgan.health import MONITORS
+from jaxgan.metrics.catalogue import SCORES, Kind
 from jaxgan.metrics.features import FEATURES, classifier, features_for, mnist_cnn
+from jaxgan.metrics.image_scores import DEFAULT, METRICS, Metric
 from jaxgan.runs import environment
 
 
@@ -65,18 +67,38 @@ def catalogue() -> str:
         "",
     ]
     for key, metric in METRICS.items():
-        usual = "  (by default)" if key in DEFAULT else ""
-        names = ", ".join(display_name(name) for name in metric.names)
+        needs = ", ".join(_needs(metric))
         lines += [
-            f"{key}{usual}",
-            f"  scores:    {names}; {metric.better} is better",
-            f"  measures:  {metric.measures}",
-            f"  protocol:  {metric.protocol}",
-            f"  agrees:    {metric.agrees}",
+            f"{key}{'  (by default)' if key in DEFAULT else ''}",
+            *(_line(SCORES[score]) for score in metric.scores),
+            *([f"  needs:    {needs}"] if needs else []),
+            f"  protocol: {metric.protocol}",
+            f"  agrees:   {metric.agrees}",
             "",
         ]
+    of_images = {score for metric in METRICS.values() for score in metric.scores}
+    others = [kind for kind in SCORES.values() if kind.key not in {*of_images, *MONITORS}]
+    lines += ["scores of points and of stacked digits:", *map(_line, others), ""]
+    lines += ["monitors of a run, in its report:", *(_line(SCORES[name]) for name in MONITORS), ""]
     lines += [f"features: {', '.join(FEATURES)}, or FILE.py:FUNCTION", ""]
     return "\n".join(lines)
+
+
+def _line(kind: Kind) -> str:
+    direction = f", {kind.better} is better" if kind.better else ""
+    return f"  {kind.name()}{direction}: {kind.meaning}"
+
+
+def _needs(metric: Metric) -> list[str]:
+    """What a metric needs beyond images and features."""
+    needs = {
+        "features with classes": metric.classes,
+        "Inception's features": metric.spatial,
+        "labels of reals and fakes": metric.labels,
+        "the split that the generator was trained on and another one to test on": metric.trains,
+        "minutes of training (so it is computed only if named)": metric.trains,
+    }
+    return [text for text, needed in needs.items() if needed]
 
 
 def train_features(args: list[str]) -> None:

@@ -15,6 +15,7 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.data import Modality
+from jaxgan.models.latents import slerp
 from jaxgan.report import pictures
 
 _ANIMATIONS = (".webp", ".gif")
@@ -119,22 +120,12 @@ def _interpolate(
     if not run.spec.modality.is_picture or len(seeds) < 2:
         raise InputError("out: an animation needs a run of images and at least two seeds")
     z = run.sampler.latents(seeds)
-    ends = np.roll(z, -1, axis=0)
     shares = np.arange(frames)[:, None] / frames
-    path = np.concatenate([_between(a, b, shares) for a, b in zip(z, ends, strict=True)])
+    path = np.asarray(slerp(z[:, None], np.roll(z, -1, axis=0)[:, None], shares)).reshape(-1, z.shape[1])
     classes = None
     if labels is not None and not run.sampler.n_classes:
         raise InputError("classes: expected none, as this generator is not conditional")
     if run.sampler.n_classes:
         classes = np.repeat(np.asarray(labels if labels is not None else [0] * len(seeds), np.int32), frames)
-    images = run.sampler.decode(run.variables, path.astype(np.float32), classes)
+    images = run.sampler.decode(run.variables, path, classes)
     pictures.save_animation(out, [pictures.enlarged(image, 256) for image in pictures.displayed(images)])
-
-
-def _between(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Along the great circle from a to b, as high-dimensional Gaussian latents lie near a sphere."""
-    cosine = np.clip(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-12), -1, 1)
-    angle = np.arccos(cosine)
-    if np.sin(angle) < 1e-4:
-        return (1 - share) * a + share * b
-    return (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)

@@ -5,11 +5,11 @@ nothing from the run's own random numbers. `diagnose` is a pure function of the 
 metrics.jsonl, so a resumed run comes to the same verdicts.
 """
 
-from jaxgan.health.monitors import MEANINGS, Monitors, mean_distance, monitors_of, overfitting, real_sign
+from jaxgan.health.monitors import MONITORS, Monitors, mean_distance, monitors_of, overfitting, real_sign
 from jaxgan.health.verdicts import Diagnosis, Standing, Verdict, diagnose, summary
 
 __all__ = [
-    "MEANINGS",
+    "MONITORS",
     "Diagnosis",
     "Monitors",
     "Standing",

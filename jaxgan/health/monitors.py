@@ -22,15 +22,9 @@ from jaxgan.metrics import prdc
 from jaxgan.metrics.features import features_for
 from jaxgan.runs.sampling import Sampler
 
-MEANINGS = {
-    "health/real_sign": "mean sign of D on training reals (r_t of ADA): near 1, D is sure of all of them",
-    "health/overfitting": "share of D's lead on fakes that held-out reals do not have (r_v of ADA): 0 none, 1 all",
-    "health/ema_distance": "relative distance of the averaged from the current generator's parameters",
-    "health/diversity": "mean distance of two fakes over that of two reals, in features: 1 as varied, 0 all alike",
-    "health/precision": "share of fakes that lie among the reals: fidelity",
-    "health/recall": "share of reals that lie among the fakes: variety",
-    "health/coverage": "share of reals with a fake nearby: variety",
-}
+MONITORS = ("real_sign", "overfitting", "ema_distance", "diversity", "precision", "recall", "coverage")
+"""What may be seen of a state; `jaxgan.metrics.catalogue.SCORES` says what each of them means."""
+
 _SEED = 20200611  # of the fixed sets: the same in every run
 _FIRST_LATENT = 3_000_000  # seeds of the fixed fakes: apart from those of grids and scores
 _NEIGHBOURS = 5
@@ -119,7 +113,7 @@ EMBEDDINGS: dict[str, Callable[[Source], Embedding | None]] = {
 
 
 class Monitors:
-    """Looks at states of one GAN on its data: a state -> finite numbers by name, those of MEANINGS.
+    """Looks at states of one GAN on its data: a state -> finite numbers by name, "health/" and one of MONITORS.
 
     The discriminator judges whole batches of the size it trains on, with the statistics, noise and packs
     of its training, and the current generator's fakes; variety is that of the averaged generator.

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.numerics import safe_root
 from jaxgan.losses.base import Claim, Criterion, Loss, check_positive, same_shape
 
 Kernel = Callable[[jax.Array], jax.Array]
@@ -70,12 +71,6 @@ def _numpy_contrast(kernel: Callable[[float], float]) -> Callable[[np.ndarray, n
     return value
 
 
-def _distance(squared: jax.Array) -> jax.Array:
-    """The square root, with gradient 0 where two features coincide."""
-    positive = squared > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1.0)), 0.0)
-
-
 def energy() -> Loss:
     """Energy distance of features: 2 E||h(x) - h(y)|| - E||h(x) - h(x')|| - E||h(y) - h(y')||.
 
@@ -88,7 +83,7 @@ def energy() -> Loss:
       Szekely, Rizzo (2013), Energy statistics.
     """
     return _zero_sum(
-        _contrast(lambda squared: -_distance(squared)),
+        _contrast(lambda squared: -safe_root(squared)),
         _features_claim("energy distance", _numpy_contrast(lambda squared: -np.sqrt(squared))),
     )
 

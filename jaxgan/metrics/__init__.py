@@ -1,4 +1,4 @@
-"""Scores: pure functions over features or images, feature networks, and evaluators that bring both together."""
+"""Scores: pure functions of features or images, feature networks, and evaluators that bring them together."""
 
 from jaxgan.metrics.cas import classification_accuracy_score
 from jaxgan.metrics.classes import histogram_kl, inception_score

@@ -1,4 +1,4 @@
-"""How well a classifier that has seen generated images only does on real ones."""
+"""The classification accuracy score: how well a classifier of generated images does on real ones."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.metrics.features import classifier
+from jaxgan.metrics.features.fitting import BATCH_SIZE, STEPS, check_examples, fit, predict
 
 OnProgress = Callable[[str, int, int, int, float], None]
-"""Receives (what is trained on, seed, steps done, all steps, loss) now and then."""
+"""Receives (name of the training set, seed, steps done, all steps, loss) now and then."""
 
 
 def classification_accuracy_score(
@@ -23,43 +23,43 @@ def classification_accuracy_score(
     *,
     n_classes: int,
     real: tuple[np.ndarray, np.ndarray] | None = None,
-    steps: int = classifier.STEPS,
+    steps: int = STEPS,
     seeds: Sequence[int] = (0,),
-    batch_size: int = classifier.BATCH_SIZE,
+    batch_size: int = BATCH_SIZE,
     flip: bool = False,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Trains classifiers on generated images and tests them on real ones.
 
-    With `real`, the same classifier is also trained on the reals, which is what fakes are to be
-    compared with, and on reals and fakes together, which tells whether the fakes serve as augmentation
-    (the paper's naive augmentation score). All have as many steps: more images are seen less often.
+    With `real`, the same classifier is also trained on the reals alone, for comparison, and on reals and
+    fakes together, which tells whether the fakes serve as augmentation (the paper's naive augmentation
+    score). All are trained for as many steps, so that the images of a larger set are seen less often.
 
-    The published protocol trains a ResNet-50 on ImageNet; the network here is the small
-    `classifier.ResidualCNN`, so numbers compare only with others of the same steps and batch size.
+    The published protocol trains a ResNet-50 on ImageNet. The network here is the small
+    `features.residual_cnn.ResidualCNN`, so numbers compare only with others of the same steps and batch size.
 
     Args:
-      fake_images: uint8 [n, h, w, c], h and w at least 16.
-      fake_labels: integers [n], the classes that the fakes were generated for.
-      test_images: uint8 [m, h, w, c], real images that the generator has not been trained on.
-      test_labels: integers [m].
+      fake_images: uint8 [n, h, w, c], with h and w at least 16.
+      fake_labels: the classes that the fakes were generated for, integers [n].
+      test_images: real images that the generator has not been trained on, uint8 [m, h, w, c].
+      test_labels: their classes, integers [m].
       n_classes: number of classes, at least 2.
       real: images and labels that the generator was trained on.
-      steps: updates of each classifier.
-      seeds: one training of each classifier for each.
-      batch_size: images of a step.
-      flip: turn half of the images left to right while training.
+      steps: number of updates of each classifier.
+      seeds: each classifier is trained once for each seed.
+      batch_size: number of images in a step.
+      flip: whether half of the images are turned left to right in training.
       on_progress: called now and then.
 
     Returns:
-      "fake", and with `real` also "real" and "real_and_fake", each a dict: "accuracy" (mean over
-      seeds), "spread" (standard deviation over seeds, ddof 1; None for one seed), "by_seed",
-      "per_class" (mean over seeds of the accuracy on each class; None for a class without test
-      images), "n_train". Beside them the protocol: "n_test", "n_classes", "steps", "batch_size",
-      "flip", "seeds". All plain Python, ready for JSON.
+      A dict of plain Python values, ready for JSON. "fake", and with `real` also "real" and "real_and_fake",
+      are dicts of "accuracy" (mean over seeds), "spread" (standard deviation over seeds, ddof 1; None for one
+      seed), "by_seed", "per_class" (mean over seeds of the accuracy on each class; None for a class without
+      test images) and "n_train". Beside them stands the protocol: "n_test", "n_classes", "steps",
+      "batch_size", "flip" and "seeds".
 
     Raises:
-      InputError: for images or labels that do not fit each other, or no seeds.
+      InputError: for images or labels that do not fit each other, or for seeds that are none or repeated.
 
     References:
       Ravuri, Vinyals (2019), Classification accuracy score for conditional generative models, sections
@@ -70,7 +70,7 @@ def classification_accuracy_score(
         sets["real"] = real
     named = {f"{name}_images": pair for name, pair in (*sets.items(), ("test", (test_images, test_labels)))}
     for name, (images, labels) in named.items():
-        classifier.check_examples(name, images, labels, n_classes)
+        check_examples(name, images, labels, n_classes)
         if images.shape[1:] != test_images.shape[1:]:
             raise InputError(
                 f"{name}: expected the shape of the test images, {test_images.shape[1:]}, got {images.shape[1:]}"
@@ -82,10 +82,10 @@ def classification_accuracy_score(
         sets["real_and_fake"] = tuple(np.concatenate(pair) for pair in pairs)  # pyright: ignore
 
     def by_class(name: str, seed: int) -> np.ndarray:
-        """Test images [class, right] counted of one training."""
+        """After one training, the number of test images of each class that are classified correctly."""
         images, labels = sets[name]
         report = None if on_progress is None else partial(on_progress, name, seed)
-        variables = classifier.fit(
+        variables = fit(
             images,
             labels,
             n_classes,
@@ -95,7 +95,7 @@ def classification_accuracy_score(
             flip=flip,
             on_progress=report,
         )
-        right = classifier.predict(variables, n_classes, test_images) == test_labels
+        right = predict(variables, n_classes, test_images) == test_labels
         return np.bincount(np.asarray(test_labels)[right], minlength=n_classes)
 
     totals = np.bincount(test_labels, minlength=n_classes)
@@ -114,7 +114,7 @@ def classification_accuracy_score(
 
 
 def _summary(right: np.ndarray, totals: np.ndarray) -> dict[str, Any]:
-    """Accuracies of counts [seed, class] of right answers among `totals` [class]."""
+    """Accuracies from the numbers of right answers [seed, class] and of test images, `totals` [class]."""
     by_seed = right.sum(1) / totals.sum()
     means = right.mean(0)
     return {

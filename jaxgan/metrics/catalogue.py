@@ -1,392 +1,154 @@
-"""The scores of images, by the name that `jaxgan evaluate --metrics` knows them by."""
+"""Every score said once: what it means, which way is better, where its scale ends and how it is named."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
-
-import numpy as np
-
-from jaxgan.common.errors import InputError, unknown
-from jaxgan.metrics import neighbours
-from jaxgan.metrics.cas import classification_accuracy_score
-from jaxgan.metrics.classes import histogram_kl, inception_score
-from jaxgan.metrics.collect import Sample
-from jaxgan.metrics.diversity import ndb
-from jaxgan.metrics.features import classifier
-from jaxgan.metrics.frechet import Gaussian, frechet_infinity, intra_class_frechet
-from jaxgan.metrics.kernel import gaussian_mmd, kernel_subsets
-from jaxgan.metrics.patches import swd_patches
-from jaxgan.metrics.resampling import bootstrap_error, jackknife_error
-from jaxgan.metrics.score import Notify
-from jaxgan.metrics.similarity import MS_SSIM_WEIGHTS, ms_ssim_diversity
-
-PRDC_EXAMPLES = 5000  # at most by default: the cost grows with the square
-KERNEL_EXAMPLES = 50_000
-IMAGES = 5000  # that scores of pixels look at
-_PRDC_K = 5
-
-
-class Value(NamedTuple):
-    """A number of one metric.
-
-    Attributes:
-      value: the score.
-      error: its standard error; None if it is not known.
-      paired: [k], one number for each real or each subset of examples, in an order that does not depend
-        on the fakes, whose mean is the value; None if there is no such thing.
-      n_real: reals that were used; None for all.
-      n_fake: fakes that were used; None for all.
-      copies: what was found of memorisation, example by example; None of other scores.
-      floor: what reals get, of scores that find that out themselves.
-    """
-
-    value: float
-    error: float | None = None
-    paired: np.ndarray | None = None
-    n_real: int | None = None
-    n_fake: int | None = None
-    copies: neighbours.Memorisation | None = None
-    floor: float | None = None
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A score, or several that are computed together.
+class Kind:
+    """How scores of one kind are read, whatever features their names carry.
 
     Attributes:
-      names: of the scores; {fd}, {kd} and {mmd} become names that carry the features.
-      measures: what, in a few words.
-      better: "lower" or "higher".
-      protocol: the settings that change the number.
-      agrees: with which reference, and how closely (see tests).
-      compute: (reals, fakes) -> values by name; what trains classifiers also takes `notify`.
-      features: how many features of either set are needed.
-      images: how many images of either set are needed.
-      classes: whether a classifier is needed.
-      every_real: whether features of all reals are needed.
-      spatial: whether the spatial features of Inception are needed.
-      labels: whether both sets must have labels.
-      trains: whether classifiers are trained, on all reals and images of a held-out split; takes minutes.
+      key: the name of the kind, in `SCORES`.
+      meaning: what the score says, in a few words.
+      better: "lower" or "higher"; "" where neither is, and then the ends of the scale say nothing.
+      worst: the worst value that there is; infinity where the scale has no such end.
+      best: the best value that there is; infinity where the scale has no such end.
+      pattern: what such a score is called: see `name`; "" for the key itself.
     """
 
-    names: tuple[str, ...]
-    measures: str
-    better: str
-    protocol: str
-    agrees: str
-    compute: Callable[..., Mapping[str, Value]]
-    features: int = 0
-    images: int = 0
-    classes: bool = False
-    every_real: bool = False
-    spatial: bool = False
-    labels: bool = False
-    trains: bool = False
+    key: str
+    meaning: str
+    better: str = "lower"
+    worst: float = math.inf
+    best: float = 0.0
+    pattern: str = ""
+
+    def name(self, features: str = "FEATURES", height: int | str = "HEIGHT") -> str:
+        """The name of a score of this kind.
+
+        Args:
+          features: the label of the network whose features are compared. Distances of the features of the
+            original Inception are called "fid", "sfid" and "kid"; all others carry the label in their name.
+          height: of the images, in pixels, for kinds that have a score for each size.
+        """
+        original = features == "inception"
+        return (self.pattern or self.key).format(
+            fd="fid" if original else f"fd_{features}",
+            sfd="sfid" if original else f"sfd_{features}",
+            kd="kid" if original else f"kd_{features}",
+            mmd=f"mmd_{features}",
+            height=height,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What a file needs to say of a score, for `kind_of` to read; an end at infinity becomes None."""
+        finite = lambda end: end if math.isfinite(end) else None
+        scale = [finite(self.worst), finite(self.best)]
+        return {"key": self.key, "meaning": self.meaning, "better": self.better, "scale": scale}
 
 
-def _frechet(real: Sample, fake: Sample) -> dict[str, Value]:
-    value = real.gaussian.distance(fake.gaussian)
-    return {"{fd}": Value(value, _without_parts(real.gaussian, fake.leave_one_out))}
+def kind_of(name: str, stored: Mapping[str, Any]) -> Kind:
+    """How a score in a file is read: as the file itself says.
+
+    Files that were written before scores said how they are read give "better" at most. For these the kind
+    with that very name is taken; a name that is unknown means nothing, and lower is better.
+
+    Args:
+      name: of the score.
+      stored: its entry in the file, with what `Kind.to_json` gives among it.
+    """
+    if "key" in stored:
+        worst, best = (math.inf if end is None else end for end in stored["scale"])
+        return Kind(stored["key"], stored["meaning"], stored["better"], worst, best)
+    known = SCORES.get(name, Kind(name, ""))
+    return replace(known, better=stored.get("better", known.better))
 
 
-def _without_parts(real: Gaussian, parts: Sequence[Gaussian]) -> float | None:
-    return jackknife_error([real.distance(part) for part in parts]) if parts else None
+def _share(key: str, meaning: str) -> Kind:
+    return Kind(key, meaning, "higher", worst=0.0, best=1.0)
 
 
-def _spatial(real: Sample, fake: Sample) -> dict[str, Value]:
-    assert real.spatial is not None
-    assert fake.spatial is not None
-    error = _without_parts(real.spatial, fake.spatial_leave_one_out)
-    return {"sfid": Value(real.spatial.distance(fake.spatial), error)}
+def _count(key: str, meaning: str, worst: float = 0.0) -> Kind:
+    return Kind(key, meaning, "higher", worst, best=math.inf)
 
 
-def _intra(real: Sample, fake: Sample) -> dict[str, Value]:
-    n, m = len(real.features), len(fake.features)
-    assert real.labels is not None
-    assert fake.labels is not None
-    value, error, _ = intra_class_frechet(real.features, real.labels[:n], fake.features, fake.labels[:m])
-    return {"intra_{fd}": Value(value, error, n_real=n, n_fake=m)}
-
-
-def _frechet_infinity(real: Sample, fake: Sample) -> dict[str, Value]:
-    value, error = frechet_infinity(real.gaussian, fake.features)
-    return {"{fd}_infinity": Value(value, error, n_fake=len(fake.features))}
-
-
-def _kernel(real: Sample, fake: Sample) -> dict[str, Value]:
-    values, error = kernel_subsets(real.features, fake.features)
-    return {"{kd}": Value(float(values.mean()), error, values, len(real.features), len(fake.features))}
-
-
-def _mmd(real: Sample, fake: Sample) -> dict[str, Value]:
-    value, error = gaussian_mmd(real.features, fake.features)
-    error = None if error is None else 1000 * error
-    return {"{mmd}": Value(1000 * value, error, n_real=len(real.features), n_fake=len(fake.features))}
-
-
-def _share(inside: np.ndarray, n_real: int, n_fake: int, *, paired: bool = False) -> Value:
-    inside = inside.astype(np.float64)
-    error = float(inside.std(ddof=1) / np.sqrt(len(inside)))
-    return Value(float(inside.mean()), error, inside if paired else None, n_real, n_fake)
-
-
-def _prdc(real: Sample, fake: Sample) -> dict[str, Value]:
-    x, y = real.features[:PRDC_EXAMPLES], fake.features[:PRDC_EXAMPLES]
-    balls = neighbours.balls(x, y, k=_PRDC_K)
-    n = (len(x), len(y))
-    return {
-        "precision": _share(balls.around_fakes > 0, *n),
-        "recall": _share(balls.reached, *n, paired=True),
-        "density": _share(balls.around_fakes / _PRDC_K, *n),
-        "coverage": _share(balls.covered, *n, paired=True),
-    }
-
-
-def _classes(real: Sample, fake: Sample) -> dict[str, Value]:
-    assert real.logits is not None
-    assert fake.logits is not None
-    classes = fake.logits.shape[1]
-    counts, real_counts = (np.bincount(s.logits.argmax(1), minlength=classes) for s in (fake, real))  # pyright: ignore
-    splits = min(10, fake.n)
-    score, spread = inception_score(fake.logits, splits=splits)
-    present = lambda counts: float((counts > 0).sum())
-    divergence = lambda counts: histogram_kl(counts, np.maximum(real_counts, 1e-9))
-    return {
-        "inception_score": Value(score, spread / max(splits - 1, 1) ** 0.5, n_real=0),
-        "classes_present": Value(present(counts), bootstrap_error(present, counts), n_real=0),
-        "class_kl": Value(divergence(counts), bootstrap_error(divergence, counts)),
-    }
-
-
-def _memorisation(real: Sample, fake: Sample) -> dict[str, Value]:
-    found = neighbours.memorisation(real.features, fake.features[:PRDC_EXAMPLES])
-    share = _share(found.authentic, len(real.features), len(found.authentic))
-    return {"authenticity": share._replace(copies=found)}
-
-
-def _diversity(real: Sample, fake: Sample) -> dict[str, Value]:
-    scales = int(np.log2(max(min(fake.images.shape[1:3]) / 11, 1))) + 1
-    weights = np.asarray(MS_SSIM_WEIGHTS[:scales]) / sum(MS_SSIM_WEIGHTS[:scales])
-    value, error = ms_ssim_diversity(fake.images, weights=weights.tolist())
-    return {"ms_ssim_pairs": Value(value, error, n_real=0, n_fake=len(fake.images))}
-
-
-def _patches(real: Sample, fake: Sample) -> dict[str, Value]:
-    n = min(len(real.images), len(fake.images))
-    levels = swd_patches(real.images[:n], fake.images[:n])
-    parts = [swd_patches(real.images[g:n:10], fake.images[g:n:10]) for g in range(10)] if n >= 100 else []
-    error = lambda level: float(np.std([part[level] for part in parts], ddof=1) / 10**0.5) if parts else None
-    return {f"swd_{k}": Value(value, error(k), n_real=n, n_fake=n) for k, value in levels.items()}
-
-
-def _bins(real: Sample, fake: Sample) -> dict[str, Value]:
-    flat = lambda s: s.images.reshape(len(s.images), -1).astype(np.float32) / 255
-    found = ndb(flat(real), flat(fake))
-    n, m = len(real.images), len(fake.images)
-    return {
-        "ndb_share": Value(found["ndb_over_k"], found["ndb_over_k_error"], n_real=n, n_fake=m),
-        "ndb_js": Value(found["js"], found["js_error"], n_real=n, n_fake=m),
-    }
-
-
-def _accuracy(real: Sample, fake: Sample, notify: Notify | None = None) -> dict[str, Value]:
-    assert real.labels is not None
-    assert fake.labels is not None
-    assert real.held_out is not None
-    images, labels = real.held_out
-    n = len(fake.images)
-    says = {"fake": "fakes", "real": "reals", "real_and_fake": "reals and fakes"}
-
-    def progress(name: str, seed: int, done: int, steps: int, loss: float) -> None:
-        if notify is not None:
-            notify(f"cas: training on {says[name]}", done, steps)
-
-    found = classification_accuracy_score(
-        fake.images,
-        fake.labels[:n],
-        images,
-        labels,
-        n_classes=int(max(real.labels.max(), labels.max(), fake.labels.max())) + 1,
-        real=(real.images, real.labels),
-        on_progress=progress,
+SCORES: Mapping[str, Kind] = {
+    kind.key: kind
+    for kind in (
+        # of images
+        Kind("fd", "Fréchet distance of feature statistics: fakes against reals", pattern="{fd}"),
+        Kind(
+            "fd_infinity",
+            "the Fréchet distance, extrapolated to infinitely many fakes",
+            pattern="{fd}_infinity",
+        ),
+        Kind(
+            "sfd", "the Fréchet distance of Inception's features that know where things are", pattern="{sfd}"
+        ),
+        Kind("intra_fd", "mean over classes of the Fréchet distance within the class", pattern="intra_{fd}"),
+        Kind(
+            "kd",
+            "squared maximum mean discrepancy of the features with a cubic kernel, without bias",
+            pattern="{kd}",
+        ),
+        Kind(
+            "mmd",
+            "squared maximum mean discrepancy of the features with a Gaussian kernel, as in CMMD",
+            pattern="{mmd}",
+        ),
+        _share("precision", "share of fakes that lie among the reals: fidelity"),
+        _share("recall", "share of reals that lie among the fakes: variety"),
+        _count("density", "how densely reals surround the fakes; can exceed 1"),
+        _share("coverage", "share of reals with a fake nearby: variety"),
+        _count("inception_score", "sure and evenly spread classes, by the classifier", worst=1.0),
+        _count("classes_present", "classes that the classifier finds among the fakes"),
+        Kind("class_kl", "KL divergence of the fakes' class histogram from the data's, in nats"),
+        _share("authenticity", "share of fakes that are no copies of training images"),
+        Kind("ms_ssim_pairs", "mean similarity of random pairs of fakes", worst=1.0),
+        Kind("swd", "distance of patches at this level of the Laplacian pyramid", pattern="swd_{height}"),
+        Kind(
+            "ndb_share",
+            "share of the reals' k-means cells that hold significantly more or fewer fakes",
+            worst=1.0,
+        ),
+        Kind(
+            "ndb_js",
+            "Jensen-Shannon divergence of fakes and reals over the reals' k-means cells, in nats",
+            worst=math.log(2),
+        ),
+        _share("cas", "accuracy on held-out reals of a classifier trained on the fakes alone"),
+        _share("cas_augmented", "accuracy on held-out reals of a classifier trained on reals and fakes"),
+        # of points and of stacked digits
+        Kind("sliced_wasserstein", "distance of point clouds along random directions"),
+        _count("modes", "modes with at least one fake (of a mixture: within 3 standard deviations)"),
+        _share("high_quality", "share of fakes within 3 standard deviations of a mode"),
+        Kind("reverse_kl", "KL divergence of fakes over modes from uniform, in nats"),
+        # of a state in training
+        Kind(
+            "real_sign",
+            "mean sign of D on training reals (r_t of ADA): near 1, D is sure of all of them",
+            better="",
+        ),
+        Kind(
+            "overfitting",
+            "share of D's lead on fakes that held-out reals do not have (r_v of ADA): 0 none, 1 all",
+            worst=1.0,
+        ),
+        Kind(
+            "ema_distance",
+            "relative distance of the averaged from the current generator's parameters",
+            better="",
+        ),
+        Kind(
+            "diversity",
+            "mean distance of two fakes over that of two reals, in features: 1 as varied, 0 all alike",
+            better="",
+        ),
     )
-
-    def value(name: str) -> Value:
-        share = found[name]["accuracy"]
-        error = (share * (1 - share) / len(labels)) ** 0.5
-        return Value(share, error, None, real.n, n, floor=found["real"]["accuracy"])
-
-    return {"cas": value("fake"), "cas_augmented": value("real_and_fake")}
-
-
-_ERROR = "error: delete-a-group jackknife over 10 tenths of the fakes"
-METRICS: dict[str, Metric] = {
-    "fd": Metric(
-        ("{fd}",),
-        "distance of Gaussians fitted to the features of reals and fakes",
-        "lower",
-        f"ddof 1, float64; {_ERROR}",
-        "torch-fidelity: 2e-15 relative, 2e-8 with fewer examples than dimensions; closed forms: 1e-10",
-        _frechet,
-    ),
-    "fd_infinity": Metric(
-        ("{fd}_infinity",),
-        "the same, extrapolated to infinitely many fakes",
-        "lower",
-        "15 subset sizes from a tenth to all, a line in 1/n; error: of the regression",
-        "closed form: Gaussians",
-        _frechet_infinity,
-        features=KERNEL_EXAMPLES,
-    ),
-    "sfd": Metric(
-        ("sfid",),
-        "the same on features that know where things are; Inception only",
-        "lower",
-        f"first 7 channels of the sixth mixed block, 17 x 17 positions; ddof 1, float64; {_ERROR}",
-        "torch-fidelity's network: 3e-6 of the largest value (experiments/compare_inception.py)",
-        _spatial,
-        spatial=True,
-    ),
-    "intra_fd": Metric(
-        ("intra_{fd}",),
-        "mean over classes of the distance within the class; class-conditional generators of labelled data",
-        "lower",
-        "ddof 1, float64, unweighted mean; error: delta method, of the fakes",
-        "closed form: Gaussians",
-        _intra,
-        features=KERNEL_EXAMPLES,
-        labels=True,
-    ),
-    "kd": Metric(
-        ("{kd}",),
-        "squared maximum mean discrepancy with a cubic kernel, without bias",
-        "lower",
-        "(x.y/d + 1)^3, 100 subsets of at most 1,000; error: spread over subsets, allowing for their overlap",
-        "torch-fidelity (KID): 2e-14 relative on the same subset",
-        _kernel,
-        features=KERNEL_EXAMPLES,
-    ),
-    "mmd": Metric(
-        ("{mmd}",),
-        "maximum mean discrepancy with a Gaussian kernel, as CMMD, on these features",
-        "lower",
-        f"sigma 10, unit vectors, biased, times 1,000; {_ERROR}",
-        "its definition by brute force: 1e-9",
-        _mmd,
-        features=PRDC_EXAMPLES,
-    ),
-    "prdc": Metric(
-        ("precision", "recall", "density", "coverage"),
-        "shares of fakes among reals (fidelity) and of reals among fakes (diversity)",
-        "higher",
-        f"k = {_PRDC_K}, Euclidean, strict <, at most {PRDC_EXAMPLES:,} of each; error: of a mean over examples",
-        "prdc 0.2: equal",
-        _prdc,
-        features=PRDC_EXAMPLES,
-    ),
-    "is": Metric(
-        ("inception_score", "classes_present", "class_kl"),
-        "sure and evenly spread classes, by the classifier of the features",
-        "higher",
-        "10 splits in order, ddof 0, mean; error: spread over splits / 3; of the counts: bootstrap of the fakes",
-        "torch-fidelity: 1e-14 relative",
-        _classes,
-        classes=True,
-    ),
-    "memorisation": Metric(
-        ("authenticity",),
-        "share of fakes that are no copies of training images",
-        "higher",
-        f"a copy lies closer to its nearest real than any other real does; {PRDC_EXAMPLES:,} fakes, all reals",
-        "its definition by brute force: equal",
-        _memorisation,
-        features=PRDC_EXAMPLES,
-        images=PRDC_EXAMPLES,
-        every_real=True,
-    ),
-    "ms_ssim": Metric(
-        ("ms_ssim_pairs",),
-        "mean similarity of random pairs of fakes",
-        "lower",
-        "1,000 pairs, as many scales as fit (window 11), weights of Wang et al. scaled to sum 1",
-        "pytorch-msssim: 4e-8",
-        _diversity,
-        images=IMAGES,
-    ),
-    "swd": Metric(
-        ("swd_HEIGHT",),
-        "distance of patches at each level of the Laplacian pyramid",
-        "lower",
-        "7x7 patches, 128 an image, 512 directions, times 1,000; error: spread over tenths / sqrt(10)",
-        "its definition by brute force; OpenCV's pyramid: 1e-6",
-        _patches,
-        images=1000,
-    ),
-    "ndb": Metric(
-        ("ndb_share", "ndb_js"),
-        "share of k-means cells of the reals that hold significantly more or fewer fakes",
-        "lower",
-        "100 cells of pixels, level 0.05: a perfect generator gets about 0.05; error: bootstrap of the fakes",
-        "SciPy: the test of each cell",
-        _bins,
-        images=IMAGES,
-    ),
-    "cas": Metric(
-        ("cas", "cas_augmented"),
-        "accuracy on held-out reals of a classifier trained on the fakes alone, or on reals and fakes; "
-        "the floor is that of one trained on the reals",
-        "higher",
-        f"residual CNN, {classifier.STEPS:,} steps of {classifier.BATCH_SIZE}, seed 0; error: binomial, of the tests; "
-        "class-conditional generators, of the split that they were trained on; three trainings, so only if named",
-        "its definition: a classifier of copies does as the one of the originals",
-        _accuracy,
-        images=KERNEL_EXAMPLES,
-        labels=True,
-        trains=True,
-    ),
 }
-DEFAULT = ("fd", "kd", "prdc", "is")
-_HIGHER = {name for metric in METRICS.values() if metric.better == "higher" for name in metric.names}
-_ALIASES = {
-    "fid": "fd",
-    "kid": "kd",
-    "cmmd": "mmd",
-    "inception_score": "is",
-    "fid_infinity": "fd_infinity",
-    "sfid": "sfd",
-}
-
-
-def better(name: str) -> str:
-    """ "higher" or "lower": which is better of a score."""
-    return "higher" if name in _HIGHER and name != "class_kl" else "lower"
-
-
-def parse_metrics(text: str) -> list[str]:
-    """The keys of METRICS in a list with commas; "all" is all of them but those that train. Raises InputError for
-    an unknown one."""
-    names = [part.strip() for part in text.split(",") if part.strip()]
-    if not names:
-        raise InputError(f"metrics: expected names of {', '.join(METRICS)}, got {text!r}")
-    if names == ["all"]:
-        return [name for name, metric in METRICS.items() if not metric.trains]
-    found = [_ALIASES.get(name, name) for name in names]
-    for name in found:
-        if name not in METRICS:
-            raise unknown("metric", name, METRICS)
-    return list(dict.fromkeys(found))
-
-
-def name_scores(name: str, features: str) -> str:
-    """The name of a score on these features: "fid" and "kid" only where they are Inception's."""
-    own = features == "inception"
-    return name.format(
-        fd="fid" if own else f"fd_{features}", kd="kid" if own else f"kd_{features}", mmd=f"mmd_{features}"
-    )
-
-
-def display_name(name: str) -> str:
-    """A name of `Metric.names` for people: fd_FEATURES for {fd}."""
-    return name.format(fd="fd_FEATURES", kd="kd_FEATURES", mmd="mmd_FEATURES")
+"""All kinds of scores by their key; the monitors of `jaxgan.health` are called "health/KEY"."""

@@ -1,4 +1,4 @@
-"""Scores of the predictions of a classifier, and divergences of histograms."""
+"""Scores of a classifier's predictions, and the divergence of histograms."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from jaxgan.common.errors import InputError
 
 
 def inception_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, float]:
-    """exp of the mean KL(p(y|x) || p(y)), over `splits` consecutive parts: mean and deviation (ddof 0).
+    """The exponential of the mean KL(p(y|x) || p(y)): its mean and deviation (ddof 0) over consecutive parts.
 
     Args:
       logits: class logits [n, classes] of a classifier.
-      splits: number of parts; p(y) is that of the part.
+      splits: number of parts; each has its own p(y).
 
     Raises:
       InputError: for fewer examples than parts.
@@ -35,7 +35,10 @@ def inception_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, flo
 
 
 def histogram_kl(counts: ArrayLike, reference: ArrayLike) -> float:
-    """KL(p || q) in nats of two histograms; an empty bin of p adds nothing, one of q only makes it infinite."""
+    """KL(p || q) of two histograms, in nats.
+
+    A bin that is empty in p adds nothing; one that is empty in q alone makes the divergence infinite.
+    """
     p = np.asarray(counts, np.float64) / np.sum(counts)
     q = np.asarray(reference, np.float64) / np.sum(reference)
     with np.errstate(divide="ignore"):

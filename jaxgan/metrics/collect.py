@@ -1,4 +1,7 @@
-"""From images to what scores are computed from: features stay on the devices, sums are kept, and little else."""
+"""Runs images through a feature network and keeps what scores are computed from.
+
+Features stay on the devices; of most of them only sums are kept.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.metrics.features import FeatureNetwork
-from jaxgan.metrics.features.inception import Inception
+from jaxgan.metrics.features.network import FeatureNetwork
 from jaxgan.metrics.frechet import Gaussian, MomentStream
 from jaxgan.metrics.score import Generate
 
@@ -23,16 +25,16 @@ class Sample:
     """What is known of one set of images.
 
     Attributes:
-      n: images.
+      n: number of images.
       gaussian: mean and covariance of the features.
-      leave_one_out: the same without each tenth; empty if there are too few images.
+      leave_one_out: the same without each tenth of the images in turn; empty if there are too few images.
       features: of the first images [min(n, kept), d]; empty if none were asked for.
-      logits: of all [n, classes]; None without a classifier.
-      images: the first ones, uint8; empty if none were asked for.
-      spatial: of the spatial features; None if they were not asked for.
-      spatial_leave_one_out: as leave_one_out.
-      labels: of the images, integers [n]; None without.
-      held_out: of reals that classifiers are trained on: other images and their labels, to test these with.
+      logits: of all images [n, classes]; None without a classifier.
+      images: the first images, uint8; empty if none were asked for.
+      spatial: mean and covariance of the spatial features; None if they were not asked for.
+      spatial_leave_one_out: as `leave_one_out`, of the spatial features.
+      labels: of the images, integers [n]; None if there are none.
+      held_out: where classifiers are trained on these images, other images and their labels to test them with.
     """
 
     n: int
@@ -48,10 +50,10 @@ class Sample:
 
 
 def batches_of(generate: Generate, n: int, size: int) -> Batches:
-    """Batches of `size` images and how many of each count; the last is filled up.
+    """Yields batches of `size` images and how many images of each count; the last batch is filled up.
 
-    A function with a method `batches(n, size)` is asked for them, and may leave them on the devices;
-    of another the result is cut up.
+    A function that has a method `batches(n, size)` is asked for them, and may leave them on the devices. The
+    result of any other function is cut up.
     """
     if (batches := getattr(generate, "batches", None)) is not None:
         yield from batches(n, size)
@@ -60,7 +62,7 @@ def batches_of(generate: Generate, n: int, size: int) -> Batches:
 
 
 def cut(images: np.ndarray, size: int) -> Batches:
-    """An array in batches of `size`, the last filled up with zeros, and how many rows of each count."""
+    """Yields an array in batches of `size`, the last filled up with zeros, and how many rows of each count."""
     for start in range(0, len(images), size):
         part = np.asarray(images[start : start + size])
         yield np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)]), len(part)
@@ -80,14 +82,14 @@ def collect(
     """Runs images through a feature network.
 
     Args:
-      batches: uint8 images [b, h, w, c] and how many of them count, as of `batches_of`.
-      network: whose features.
-      n: images in all.
-      keep: features of how many of the first images to keep.
-      keep_images: how many of the first images to keep.
-      spatial: whether to gather Inception's spatial features as well.
+      batches: uint8 images [b, h, w, c] and how many of them count, as `batches_of` yields them.
+      network: the network that gives the features.
+      n: number of images in all.
+      keep: of how many of the first images the features are kept.
+      keep_images: how many of the first images are kept.
+      spatial: whether spatial features are gathered as well; the network must give them.
       labels: of the images [n].
-      on_progress: called with images done and n.
+      on_progress: called with the number of images done, and n.
 
     Raises:
       InputError: for features that are not finite.
@@ -95,17 +97,14 @@ def collect(
     stream, positions = MomentStream(n), MomentStream(n)
     features, logits, images, done = [], [], [], 0
     for batch, valid in batches:
+        outputs = network.apply(jnp.asarray(batch))
+        stream.add(outputs.features, valid)
         if spatial:
-            assert isinstance(network, Inception)
-            f, p, where = network.run(jnp.asarray(batch))
-            positions.add(where, valid)
-        else:
-            f, p = network.apply(jnp.asarray(batch))
-        stream.add(f, valid)
+            positions.add(outputs.spatial, valid)
         if done < keep:
-            features.append(np.asarray(f)[: min(valid, keep - done)])
-        if p is not None:
-            logits.append(np.asarray(p)[:valid])
+            features.append(np.asarray(outputs.features)[: min(valid, keep - done)])
+        if outputs.logits is not None:
+            logits.append(np.asarray(outputs.logits)[:valid])
         if done < keep_images:
             images.append(np.asarray(batch)[: min(valid, keep_images - done)])
         done += valid

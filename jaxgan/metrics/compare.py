@@ -1,4 +1,4 @@
-"""Two generators compared: differences of scores with intervals."""
+"""Compares two generators: differences of scores with intervals."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.metrics import Evaluation
-from jaxgan.metrics.score import Score
+from jaxgan.metrics.score import Evaluation, Score
 
 
 @dataclass(frozen=True)
@@ -17,8 +16,8 @@ class Difference:
     """A score of two generators, and their difference B - A with its 95 % interval.
 
     Attributes:
-      a: of the first.
-      b: of the second.
+      a: score of the first.
+      b: score of the second.
       difference: b - a.
       error: standard error of the difference; None if it is not known.
       paired: whether the reals' own luck cancels in the error.
@@ -34,25 +33,25 @@ class Difference:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 %, by a normal approximation; None if the error is not known."""
+        """The 95 % interval of the difference, by a normal approximation; None if the error is not known."""
         if self.error is None:
             return None
         return self.difference - 1.96 * self.error, self.difference + 1.96 * self.error
 
     @property
     def winner(self) -> str:
-        """ "a" or "b", the better one if the interval leaves 0 out; else ""."""
+        """Which one is better, "a" or "b"; "" if the interval holds 0 or is not known."""
         if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
             return ""
         return "b" if (self.difference > 0) == (self.better == "higher") else "a"
 
 
 def compare(a: Evaluation, b: Evaluation) -> dict[str, Difference]:
-    """Scores of two generators by the same evaluator and number of fakes, against each other.
+    """Compares the scores of two generators, by the same evaluator and on as many fakes each.
 
-    Where a score is a mean over reals, or over subsets of them that are the same for both, the error is that
-    of the mean of differences. Elsewhere both errors are taken to be independent: they are of the
-    fakes alone.
+    Where a score is a mean over reals, or over subsets of reals that are the same for both generators, the
+    error is that of the mean difference. Elsewhere the two errors are taken to be independent, as each
+    comes from its own fakes.
 
     Raises:
       InputError: if the two do not have the same scores.

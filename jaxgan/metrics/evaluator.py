@@ -10,12 +10,12 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.data import Images, Source, as_images, other_split, stacked
-from jaxgan.metrics.catalogue import DEFAULT, METRICS, Metric, Value, better, name_scores
+from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
 from jaxgan.metrics.features import FeatureNetwork, features_for, random_cnn
-from jaxgan.metrics.features.inception import Inception
 from jaxgan.metrics.floors import cached_floors
 from jaxgan.metrics.frechet import Gaussian
+from jaxgan.metrics.image_scores import DEFAULT, METRICS, Metric, Value
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
 from jaxgan.metrics.neighbours import Memorisation
 from jaxgan.metrics.reference import cached_reference
@@ -29,7 +29,8 @@ def make_evaluator(source: Source, features: str | None = None) -> Evaluator:
 
     Args:
       source: the reals.
-      features: of images: "NAME@IDENTITY" of the feature network to use, if it can still be had.
+      features: signature ("NAME@IDENTITY") of the feature network that a run has been scored with so far. It
+        is used again if it can still be had.
     """
     if source.modality.score is not None:
         return source.modality.score(source)
@@ -58,9 +59,9 @@ EVALUATORS: dict[str, Callable[[Source, str | None], Evaluator]] = {
 
 
 class ImageEvaluator:
-    """Images, by any of the scores in METRICS.
+    """Scores images by any of METRICS.
 
-    Reals are a random subset, the same in every run. What is computed of them is kept.
+    The reals are a random subset of the data, the same in every run. What is computed of them is kept.
     """
 
     cheap = False
@@ -77,23 +78,22 @@ class ImageEvaluator:
 
         Args:
           source: the reals.
-          network: features; None: the best at hand for the source.
-          metrics: keys of METRICS. Those that need a classifier are left out where there is none, unless
+          network: the feature network; None takes the best at hand for the source.
+          metrics: keys of METRICS. Those that the data or the network do not allow are left out, unless
             nothing is left.
-          notify: is told of progress.
+          notify: called with the progress.
         """
         self._source = source
         self._network = features_for(source) if network is None else network
-        self._suffix = suffix(self._network)
         self._metrics = [METRICS[name] for name in metrics]
         self._keys = list(metrics)
         self._notify = notify
-        self.main = name_scores("{fd}", self._suffix)
-        self.features = f"{self._network.name}@{self._network.identity}"
+        self.main = SCORES["fd"].name(self._network.label)
+        self.features = self._network.signature
         self._reals: dict[tuple[int, bool], Sample] = {}
 
     def reference(self, n: int) -> tuple[Gaussian, dict[str, str | int]]:
-        """Mean and covariance of n reals (at most all), and what they are of, as `save_reference` takes them."""
+        """Mean and covariance of n reals (at most all of them), and the settings that they depend on."""
         n = min(n, len(self._source))
         return self._reference(n), self._settings(n)
 
@@ -103,7 +103,7 @@ class ImageEvaluator:
         return self._reference(n).distance(fakes.gaussian)
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
-        """The scores on `n` fakes and up to `n` reals."""
+        """The scores of `n` fakes against up to `n` reals."""
         if n < 2:
             raise InputError(f"n: expected at least 2 images, got {n}")
         labels = getattr(generate, "labels", lambda n: None)(n)
@@ -122,7 +122,7 @@ class ImageEvaluator:
             scores[name] = Score(
                 value.value,
                 floors.get(name) if value.floor is None else value.floor,
-                better(name),
+                SCORES[value.key],
                 min(n, len(self._source)) if everything else int(value.n_real or 0),
                 n if value.n_fake is None else value.n_fake,
                 f"{self._source.name}; floor: {floor_split}",
@@ -138,7 +138,7 @@ class ImageEvaluator:
         return Evaluation(scores, counts, paired, self._closest(fakes, memory[0]) if memory else None)
 
     def _values(self, real: Sample, fake: Sample, *, floor: bool = False) -> dict[str, tuple[Value, str]]:
-        """Values and protocols by name."""
+        """Values and protocols by the name of the score."""
         values = {}
         for key, metric in zip(self._keys, self._metrics, strict=True):
             if floor and metric.trains:
@@ -156,8 +156,9 @@ class ImageEvaluator:
                 found = metric.compute(self._to_train_on(real), fake, notify=self._notify)
             else:
                 found = metric.compute(self._every_real() if metric.every_real else real, fake)
-            for name, value in found.items():
-                values[name_scores(name, self._suffix)] = (value, metric.protocol)
+            for value in found:
+                name = SCORES[value.key].name(self._network.label, value.height)
+                values[name] = (value, metric.protocol)
         if not values and not floor:
             raise InputError(
                 f"metrics: none of {', '.join(self._keys)} can be computed with features {self._network.name!r} "
@@ -180,23 +181,15 @@ class ImageEvaluator:
             n,
             keep=n if every else max((m.features for m in self._metrics), default=0),
             keep_images=0 if every else max((m.images for m in self._metrics), default=0),
-            spatial=isinstance(self._network, Inception) and any(m.spatial for m in self._metrics),
+            spatial="spatial" in self._network.outputs and any(m.spatial for m in self._metrics),
             labels=labels,
             on_progress=progress,
         )
 
-    def _pick(self, images: np.ndarray, n: int) -> np.ndarray:
-        """n images at random, without replacement, the same in every run, in random order."""
-        chosen = _order(len(images))[:n]
-        order = np.argsort(chosen)  # a memory map is read front to back
-        picked = np.empty((len(chosen), *images.shape[1:]), images.dtype)
-        picked[order] = images[chosen[order]]
-        return picked
-
     def _real(self, n: int) -> Sample:
         n = min(n, len(self._source))
         if (n, False) not in self._reals:
-            batches = cut(self._pick(self._source.images, n), self._network.batch)
+            batches = cut(pick(self._source.images, n), self._network.batch)
             labels = self._source.labels
             labels = None if labels is None else labels[_order(len(labels))[:n]]
             self._reals[n, False] = self._collect("reals", batches, n, labels=labels)
@@ -237,7 +230,7 @@ class ImageEvaluator:
     # --- floors ---
 
     def _floors(self, n: int) -> tuple[dict[str, float], str]:
-        """The scores of held-out reals; none where there are too few of them."""
+        """The scores of held-out reals and where these are from; no scores where there are too few of them."""
 
         def compute() -> tuple[dict[str, float], str]:
             held_out = other_split(self._source)
@@ -249,7 +242,7 @@ class ImageEvaluator:
                     return {}, "none (no held-out images)"
                 images, split = self._source.images[rest[:n]], "other images of the same source"
                 labels = None if self._source.labels is None else self._source.labels[rest[:n]]
-            images = self._pick(images, n)
+            images = pick(images, n)
             labels = None if labels is None else labels[_order(len(labels))[:n]]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # said of the generator's own score
@@ -265,17 +258,17 @@ class ImageEvaluator:
         return cached_floors(f"{self._source.fingerprint[:16]}-{network}-{n}-{keys}-v4", compute)
 
     def _closest(self, fakes: Sample, found: Memorisation) -> tuple[np.ndarray, np.ndarray]:
-        """The fakes that lie closest to a training image, for its surroundings, and these images."""
+        """The fakes that lie closest to a training image, relative to its own neighbours, and those images."""
         closest = np.argsort(found.ratio, kind="stable")[:_COPIES]
         return fakes.images[closest], np.stack([self._source.images[i] for i in found.index[closest]])
 
 
 def _cannot(metric: Metric, real: Sample, fake: Sample) -> str:
-    """Why a metric cannot be computed of these samples; "" if it can."""
+    """Why a metric cannot be computed from these samples; "" if it can."""
     if metric.classes and fake.logits is None:
         return "the features have no classes"
     if metric.spatial and fake.spatial is None:
-        return "only Inception has spatial features"
+        return "the features do not know where things are, as only Inception's do"
     if metric.images and not metric.features and fake.images.dtype != np.uint8:
         return "it looks at pixels of 8 bits, and these have 16"
     if metric.labels and (real.labels is None or fake.labels is None):
@@ -285,11 +278,13 @@ def _cannot(metric: Metric, real: Sample, fake: Sample) -> str:
     return ""
 
 
-def suffix(network: FeatureNetwork) -> str:
-    """What names of scores carry of a network: "inception", and so "fid", only for the weights that define it."""
-    if isinstance(network, Inception) and not network.is_original:
-        return f"{network.name}_{network.identity[:8]}"
-    return network.name
+def pick(images: np.ndarray, n: int) -> np.ndarray:
+    """n images at random without replacement (at most all), the same in every run, in random order."""
+    chosen = _order(len(images))[:n]
+    order = np.argsort(chosen)  # a memory map is read front to back
+    picked = np.empty((len(chosen), *images.shape[1:]), images.dtype)
+    picked[order] = images[chosen[order]]
+    return picked
 
 
 def _order(n: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Floors: what real held-out data would score, computed once and kept."""
+"""Floors: what real held-out data score, computed once and kept in the cache."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from jaxgan.data import cache_dir
 def cached_floors(
     key: str, compute: Callable[[], tuple[dict[str, float], str]]
 ) -> tuple[dict[str, float], str]:
-    """Floors and what they are of, cached by content: they are the same for every run."""
+    """Floors by the name of the score, and a text that says what they are of; the same for every run.
+
+    Args:
+      key: the name under which they are cached; it holds everything that they depend on.
+      compute: called if they are not in the cache.
+    """
     path = cache_dir() / "floors" / f"{key}.json"
     with contextlib.suppress(OSError, ValueError, KeyError):  # missing or damaged: computed again
         stored = json.loads(path.read_text())

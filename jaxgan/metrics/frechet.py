@@ -1,4 +1,4 @@
-"""Fréchet distances of Gaussians fitted to features, and the moments they need, gathered as features come."""
+"""Fréchet distances of Gaussians fitted to features, and the moments that they need, gathered batch by batch."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """A mean [d] and a covariance [d, d] in float64; what is expensive is computed once and kept."""
+    """A mean [d] and a covariance [d, d] in float64. The covariance is factored once, on first use."""
 
     mean: np.ndarray
     cov: np.ndarray
 
     @cached_property
     def factor(self) -> np.ndarray:
-        """A matrix A with A A' = covariance: Cholesky's, or the square root where there is none.
+        """A matrix A with A A' = covariance: Cholesky's factor, or one by eigenvalues where that does not exist.
 
-        Negative eigenvalues (rounding) count as 0.
+        Negative eigenvalues, which come from rounding, count as 0.
         """
         try:
             return np.linalg.cholesky(self.cov)
@@ -48,7 +48,7 @@ class Gaussian:
             return vectors * np.sqrt(np.clip(values, 0, None))
 
     def distance(self, other: Gaussian) -> float:
-        """Squared Fréchet distance, as `frechet_distance`; uses this one's factor."""
+        """The squared Fréchet distance, as `frechet_distance`; it needs the factor of `self` only."""
         cross = self.factor.T @ other.cov @ self.factor
         root_trace = np.sqrt(np.clip(np.linalg.eigvalsh((cross + cross.T) / 2), 0, None)).sum()
         gap = np.square(self.mean - other.mean).sum()
@@ -58,15 +58,15 @@ class Gaussian:
 def frechet_distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.ndarray) -> float:
     """Squared Fréchet (2-Wasserstein) distance of two Gaussians.
 
-    ||m1 - m2||^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), the last term by eigenvalues of A' S2 A with
-    A A' = S1, which are real and clipped at 0: rank-deficient covariances are fine, and need no
-    small multiple of the identity added. "FID" in the literature is this square, and not its root.
+    It is ||m1 - m2||^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). The last term is computed by the eigenvalues of
+    A' S2 A with A A' = S1, which are real, and clipped at 0. So covariances may be rank-deficient, without
+    a small multiple of the identity added. "FID" in the literature is this square, not its root.
 
     Args:
-      mean1: [d].
-      cov1: [d, d], symmetric, positive semi-definite.
-      mean2: [d].
-      cov2: [d, d].
+      mean1: mean of the first Gaussian [d].
+      cov1: its covariance [d, d], symmetric and positive semi-definite.
+      mean2: mean of the second Gaussian [d].
+      cov2: its covariance [d, d].
 
     Raises:
       InputError: if the shapes do not fit each other or a value is not finite.
@@ -87,15 +87,15 @@ def frechet_distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov
 
 
 def frechet_error(real: Gaussian, features: np.ndarray) -> float:
-    """Standard error of the Fréchet distance of a set of fakes, by the delta method: of the fakes' luck alone.
+    """Standard error of the Fréchet distance that comes from the choice of the fakes, by the delta method.
 
-    An example x moves the distance by 2 (m2 - m1).(x - m2) + (x - m2)'(I - T)(x - m2) over n, to first order, with
-    T = A (A' S2 A)^(-1/2) A' the map that takes one Gaussian to the other (A A' = S1). Much cheaper than
-    a jackknife. Where the two Gaussians are equal the first order vanishes, and so does this error.
+    To first order, an example x moves the distance by 2 (m2 - m1).(x - m2) + (x - m2)'(I - T)(x - m2) over n,
+    where T = A (A' S2 A)^(-1/2) A', with A A' = S1, takes one Gaussian to the other. This is much cheaper than
+    a jackknife. Where the two Gaussians are equal, the first order vanishes, and so does this error.
 
     Args:
-      real: of the reals.
-      features: of the fakes [n, d].
+      real: Gaussian of the reals.
+      features: features of the fakes [n, d].
 
     References:
       van der Vaart (1998), Asymptotic statistics, chapter 20; the derivative of the trace of the root is
@@ -118,22 +118,23 @@ def frechet_infinity(
     """Fréchet distance extrapolated to infinitely many fakes, and the standard error of the extrapolation.
 
     The distance of n fakes is biased upwards by about c/n. It is computed for random subsets of `points`
-    sizes from `smallest` to all, and a line in 1/n is fitted: its intercept is the estimate. The bias
-    of finitely many reals stays. The error is the regression's: it knows nothing of the luck of the whole set.
+    sizes, from `smallest` to all fakes, and a line in 1/n is fitted; its intercept is the estimate. The bias
+    of finitely many reals stays. The error is that of the regression, and knows nothing of the choice of the
+    whole set.
 
     Args:
-      real: of the reals.
-      features: of the fakes [n, d].
+      real: Gaussian of the reals.
+      features: features of the fakes [n, d].
       points: number of sizes, evenly spaced.
-      smallest: size of the smallest subset; None: a tenth of n.
+      smallest: size of the smallest subset; None takes a tenth of n.
       seed: of the subsets.
 
     Raises:
       InputError: for too few fakes or points.
 
     References:
-      Chong, Forsyth (2020), Effectively unbiased FID and inception score, section 4 (there 15 sizes from
-      5,000 to 50,000, with fakes of quasi-random latents; ours are those at hand).
+      Chong, Forsyth (2020), Effectively unbiased FID and inception score, section 4. They take 15 sizes from
+      5,000 to 50,000 and generate from quasi-random latents; here the fakes are those at hand.
     """
     features = np.asarray(features, np.float64)
     smallest = max(2, len(features) // 10) if smallest is None else smallest
@@ -156,16 +157,16 @@ def frechet_infinity(
 def intra_class_frechet(
     real: np.ndarray, real_labels: np.ndarray, fake: np.ndarray, fake_labels: np.ndarray
 ) -> tuple[float, float, dict[int, float]]:
-    """Mean over classes of the Fréchet distance between the reals and the fakes of a class, its error, and each.
+    """Mean over classes of the Fréchet distance between the reals and the fakes of the class.
 
     Args:
-      real: features [n, d].
-      real_labels: integers [n].
-      fake: features [m, d].
-      fake_labels: integers [m]: the classes that the generator was asked for.
+      real: features of reals [n, d].
+      real_labels: their classes, integers [n].
+      fake: features of fakes [m, d].
+      fake_labels: the classes that the generator was asked for, integers [m].
 
     Returns:
-      The mean, its standard error (`frechet_error` of each class), and the distance of each class.
+      The mean, its standard error (from `frechet_error` of each class), and the distance of each class.
 
     Raises:
       InputError: if a class of the reals has fewer than 2 reals or fakes.
@@ -189,17 +190,17 @@ def intra_class_frechet(
 class MomentStream:
     """Mean and covariance of features that come in batches and stay on their devices.
 
-    Sums are kept in float64 on the device, one for each of `GROUPS` consecutive parts of the whole, so
-    that memory does not grow with the number of examples, and batches and devices do not matter.
+    Only sums are kept, in float64 on the device, for each of `GROUPS` consecutive parts of all examples. So
+    memory does not grow with the number of examples, and the result does not depend on batches and devices.
     """
 
     def __init__(self, n: int, groups: int = GROUPS) -> None:
-        """For `n` examples in all."""
+        """Expects `n` examples in all."""
         self._n, self._seen, self._sums = n, 0, None
         self._ends = [n * (g + 1) // groups for g in range(groups)]
 
     def add(self, features: jax.Array | np.ndarray, valid: int | None = None) -> None:
-        """The next features [b, d]; only the first `valid` rows count."""
+        """Adds the next features [b, d]; only the first `valid` rows count."""
         valid = len(features) if valid is None else min(valid, len(features))
         start, stop = self._seen, self._seen + valid
         self._seen = stop
@@ -229,13 +230,13 @@ class MomentStream:
         return Gaussian(mean, (outer - n * np.outer(mean, mean)) / (n - 1))
 
     def gaussian(self) -> Gaussian:
-        """Of all examples so far. Raises InputError for fewer than two."""
+        """The Gaussian of all examples so far. Raises InputError for fewer than two."""
         if self._sums is None:
             raise InputError("features: expected at least 2 examples, got none")
         return self._gaussian(range(len(self._ends)))
 
     def leave_one_out(self) -> list[Gaussian]:
-        """Of all groups but one, for each group; empty if there are fewer than 3 examples a group."""
+        """The Gaussians of all examples but those of one group, for each group; none below 3 examples a group."""
         groups = range(len(self._ends))
         if self._sums is None or min(sums[0] for sums in self._sums) < 3:
             return []

@@ -1,4 +1,4 @@
-"""Images that are given, and not drawn from a generator."""
+"""Images that are given instead of drawn from a generator."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ FIRST_SEED = 1_000_000  # of scored fakes; those of grids start at 0
 
 
 def open_images(spec: str, name: str) -> Images:
-    """Images of a folder, a zip archive, an npz file, or anything that `open_source` knows.
+    """The images of a folder, a zip archive, an npz file, or anything else that `open_source` knows.
+
+    Args:
+      spec: a path or a data source.
+      name: of the argument, for messages.
 
     Raises:
-      InputError: if they cannot be opened, or are points.
+      InputError: if there are none to be opened, or the source is made of points.
     """
     path = pathlib.Path(spec).expanduser()
     if path.suffix == ".npz" and path.is_file():
@@ -40,7 +44,7 @@ class FixedImages:
         self._order = np.random.default_rng(FIRST_SEED).permutation(len(images))
 
     def __call__(self, n: int) -> np.ndarray:
-        """n images. Raises InputError if there are fewer."""
+        """The first n images. Raises InputError if there are fewer."""
         if n > len(self._order):
             raise InputError(
                 f"n: expected at most the {len(self._order)} images of {self._images.name!r}, got {n}"
@@ -48,7 +52,7 @@ class FixedImages:
         return np.stack([self._images.images[i] for i in self._order[:n]])
 
     def batches(self, n: int, size: int) -> Any:
-        """The same in batches; a memory map is never read whole."""
+        """Yields the same images in batches, and how many of each count; a memory map is never read whole."""
         for start in range(0, n, size):
             chosen = self._order[start : min(start + size, n)]
             part = np.stack([self._images.images[i] for i in chosen])
@@ -56,5 +60,5 @@ class FixedImages:
             yield np.concatenate([part, padding]), len(part)
 
     def labels(self, n: int) -> np.ndarray | None:
-        """Labels of the same images, or None."""
+        """The labels of the same images, or None if there are none."""
         return None if self._images.labels is None else self._images.labels[self._order[:n]]

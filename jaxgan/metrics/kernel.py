@@ -7,8 +7,6 @@ import numpy as np
 from jaxgan.common.errors import InputError
 from jaxgan.metrics.resampling import GROUPS, jackknife_error
 
-_ROWS = 1000  # of a kernel matrix that are held at once
-
 
 def _pair(name: str, x: np.ndarray, y: np.ndarray, fewest: int) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
@@ -38,25 +36,25 @@ def kernel_distance(
     subset_size: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Unbiased squared MMD with the kernel (x.y / d + 1)^degree, over random subsets: mean and standard error.
+    """Unbiased squared MMD with the kernel (x.y / d + 1)^degree: its mean over random subsets, and the error of it.
 
-    Each subset holds `subset_size` examples of either set, without replacement (or all of the smaller
-    set, if that is less). Not multiplied by 1,000, as some tables do. May be negative.
+    Each subset holds `subset_size` examples of either set, drawn without replacement (or as many as the smaller
+    set has, if that is less). The value is not multiplied by 1,000, as it is in some tables. It may be negative.
 
     The spread over subsets, divided by the square root of their number, would be the error of the mean
-    for these examples only. Subsets of one set overlap; the error given is that of m-of-n
+    for these examples only. As subsets of one set overlap, the error given is that of m-of-n
     subsampling where it is larger: the spread times sqrt(subset_size / n).
 
     Args:
-      x: reals [n, d].
-      y: fakes [m, d].
-      degree: of the polynomial.
+      x: features of reals [n, d].
+      y: features of fakes [m, d].
+      degree: degree of the polynomial.
       subsets: number of subsets.
       subset_size: examples of each set in a subset, at most.
       seed: of the subsets.
 
     Returns:
-      Mean and standard error.
+      The mean and its standard error.
 
     Raises:
       InputError: for sets of different dimension, fewer than 2 examples, or values that are not finite.
@@ -77,9 +75,10 @@ def kernel_subsets(
     subset_size: int = 1000,
     seed: int = 0,
 ) -> tuple[np.ndarray, float]:
-    """The values of `kernel_distance` for its subsets, and the standard error of their mean.
+    """The values of `kernel_distance` for each of its subsets, and the standard error of their mean.
 
-    Two calls with the same x, the same size of y and the same seed use the same subsets of x.
+    Two calls with the same x, the same size of y and the same seed use the same subsets of x. Arguments and
+    errors are those of `kernel_distance`.
     """
     x, y = _pair("kernel_distance", x, y, 2)
     if subsets < 2 or subset_size < 2 or degree < 1:
@@ -124,24 +123,25 @@ def _polynomial(x: np.ndarray, y: np.ndarray, degree: int) -> float:
 
 
 def gaussian_mmd(
-    x: np.ndarray, y: np.ndarray, *, sigma: float = 10.0, normalise: bool = True
+    x: np.ndarray, y: np.ndarray, *, sigma: float = 10.0, normalise: bool = True, block: int = 1000
 ) -> tuple[float, float | None]:
-    """Squared MMD with the kernel exp(-|x - y|^2 / (2 sigma^2)), all pairs, biased (an example with itself counts).
+    """Squared MMD with the kernel exp(-|x - y|^2 / (2 sigma^2)) over all pairs, those of an example with itself too.
 
-    The convention of CMMD, whose published numbers are 1,000 times this on CLIP embeddings of unit length.
-    The error is that of the fakes' luck alone: by leaving out each of ten parts of them in turn.
+    So it is biased, by the convention of CMMD, whose published numbers are 1,000 times this on CLIP embeddings
+    of unit length. The error knows of the choice of the fakes only: each of ten parts of them is left out in turn.
 
     Args:
-      x: reals [n, d].
-      y: fakes [m, d].
-      sigma: bandwidth.
-      normalise: whether to scale every feature vector to unit length first.
+      x: features of reals [n, d].
+      y: features of fakes [m, d].
+      sigma: bandwidth of the kernel.
+      normalise: whether every feature vector is scaled to unit length first.
+      block: rows of the kernel matrix that are held at once.
 
     Returns:
-      The value and its standard error (None with fewer than 2 fakes a part).
+      The value and its standard error (None if a part has fewer than 2 fakes).
 
     Raises:
-      InputError: for sets of different dimension, none at all, or values that are not finite.
+      InputError: for sets of different dimension, an empty set, or values that are not finite.
 
     References:
       Jayasumana et al. (2024), Rethinking FID, section 4; Gretton et al. (2012), eq. 5.
@@ -153,11 +153,11 @@ def gaussian_mmd(
     x, y = x - centre, y - centre
 
     def sums(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Of the kernel between a part of a and a part of b: [GROUPS, GROUPS]."""
+        """Sums of the kernel between each part of a and each part of b: [GROUPS, GROUPS]."""
         norms, total = np.square(b).sum(1), np.zeros((GROUPS, GROUPS))
         for i, part in enumerate(np.array_split(a, GROUPS)):
-            for start in range(0, len(part), _ROWS):
-                rows = part[start : start + _ROWS]
+            for start in range(0, len(part), block):
+                rows = part[start : start + block]
                 squared = np.square(rows).sum(1)[:, None] + norms - 2 * rows @ b.T
                 columns = np.exp(np.maximum(squared, 0) / (-2 * sigma**2)).sum(0)
                 total[i] += [each.sum() for each in np.array_split(columns, GROUPS)]

@@ -1,4 +1,4 @@
-"""Mode coverage of 2-D mixtures and of stacked digits, by the published protocols."""
+"""Mode coverage of mixtures in the plane and of stacked digits, by the published protocols."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from jaxgan.metrics.classes import histogram_kl
 def mode_coverage(points: np.ndarray, modes: np.ndarray, std: float) -> dict[str, float]:
     """Modes found, share of high-quality points, and reverse KL of the modes.
 
-    A point is of high quality within 3 standard deviations of its nearest mode (Euclidean); a mode
-    is found with at least one such point. Reverse KL is KL(p || uniform) in nats, with p the
-    histogram of high-quality points over modes; log(number of modes) where there is no such point.
+    A point is of high quality if it lies within 3 standard deviations of its nearest mode (Euclidean); a mode
+    is found if it has at least one such point. Reverse KL is KL(p || uniform) in nats, with p the histogram
+    of high-quality points over modes; it is log(number of modes) where there is no such point.
 
     Args:
-      points: [n, 2].
-      modes: [k, 2].
+      points: generated points [n, 2].
+      modes: centres of the modes [k, 2].
       std: standard deviation of each mode.
 
     Returns:
@@ -51,21 +51,21 @@ def mode_coverage(points: np.ndarray, modes: np.ndarray, std: float) -> dict[str
 def stacked_modes(digits: np.ndarray) -> dict[str, float]:
     """Modes found among stacked digits, of 1,000, and reverse KL of the modes.
 
-    A mode is a triple of digits; it is found with at least one example, however sure the classifier is.
+    A mode is a triple of digits; it is found if it has at least one example, however sure the classifier is.
     Reverse KL is KL(p || uniform) over the 1,000 modes in nats, with p the histogram of the examples:
     the generator comes first, as published. The data's own modes are not quite uniform (MNIST has more
-    ones than fives), which adds 0.004. A finite sample's histogram is never flat: n examples of the
-    uniform distribution itself get about 999 / 2n, 0.0193 for the protocol's 26,000. A single mode gets
-    log 1000 = 6.91.
+    ones than fives), which adds 0.004. The histogram of a finite sample is never flat: n examples of the
+    uniform distribution itself get about 999 / 2n, which is 0.0193 for the protocol's 26,000. A single mode
+    gets log 1000 = 6.91.
 
     Args:
-      digits: integers 0 to 9 [n, 3]: the class of each channel.
+      digits: the class of each channel, integers 0 to 9 [n, 3].
 
     Returns:
       "modes", "reverse_kl".
 
     Raises:
-      InputError: for another shape, no example, or anything but digits.
+      InputError: for another shape, no example, or numbers that are no digits.
 
     References:
       Srivastava et al. (2017), VEEGAN, section 4.2; Lin et al. (2018), PacGAN, section 4.2.

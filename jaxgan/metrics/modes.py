@@ -1,4 +1,4 @@
-"""Scores of points and of stacked digits, by the published protocols."""
+"""Evaluators of points and of stacked digits, by the published protocols."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxgan.data import Images, Source, stacked
 from jaxgan.data.mnist import load_mnist
+from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.features import features_for
 from jaxgan.metrics.floors import cached_floors
 from jaxgan.metrics.mixtures import mode_coverage, stacked_modes
@@ -17,11 +18,11 @@ from jaxgan.metrics.sliced import sliced_wasserstein
 
 MIXTURE_POINTS = 2500  # the published protocol
 _BOOTSTRAP = "error: bootstrap of the fakes"
-EVALUATION_SEED = 20140610  # of the points that scores are computed with
+EVALUATION_SEED = 20140610  # of the reals that scores are computed with
 
 
 class MixtureEvaluator:
-    """Points of any dimension: sliced Wasserstein distance and, for mixtures, mode coverage.
+    """Scores points of any dimension by their sliced Wasserstein distance and, for mixtures, their mode coverage.
 
     Scores are always of the protocol's 2,500 points; where the data have fewer than twice as many, of half of them.
     """
@@ -46,17 +47,14 @@ class MixtureEvaluator:
         values, floors, errors = self._values(points), self._values(self._held_out), {}
         if np.isfinite(points).all():
             errors = bootstrap_errors(self._values, points)
-        better = {"modes": "higher", "high_quality": "higher"}
-        real = {"sliced_wasserstein": len(self._real)}
-        drawn = (
-            "fresh draws; floor: other fresh draws" if self._source.n is None else "a half; floor: the other"
-        )
+        endless = self._source.n is None
+        drawn = "fresh draws; floor: other fresh draws" if endless else "a half; floor: the other"
         scores = {
             name: Score(
                 value,
                 floors[name],
-                better.get(name, "lower"),
-                real.get(name, 0),
+                SCORES[name],
+                len(self._real) if name == "sliced_wasserstein" else 0,
                 len(points),
                 f"{self._source.name}, {drawn}",
                 "none",
@@ -75,7 +73,7 @@ class MixtureEvaluator:
 
 
 class StackedEvaluator:
-    """Stacked MNIST: modes found and reverse KL, by the digit classifier on each channel."""
+    """Scores stacked digits by the modes found and the reverse KL, with the digit classifier on each channel."""
 
     main = "reverse_kl"
     cheap = False
@@ -85,14 +83,14 @@ class StackedEvaluator:
         self._source = source
         self._split = "train" if source.name.endswith(":test") else "test"
         self._network = features_for(load_mnist(self._split))
-        self.features = f"{self._network.name}@{self._network.identity}"
+        self.features = self._network.signature
 
     def quick(self, generate: Generate, n: int) -> float:
-        """The reverse KL of `n` fakes, at least about 999 / 2n: compare scores of as many fakes only."""
+        """The reverse KL of `n` fakes. It is at least about 999 / 2n: compare only scores of as many fakes."""
         return stacked_modes(self.digits(generate(n)))["reverse_kl"]
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
-        """Both scores on `n` fakes; the published protocol has 26,000."""
+        """Both scores of `n` fakes; the published protocol has 26,000."""
         digits = self.digits(generate(n))
         values, errors = stacked_modes(digits), bootstrap_errors(stacked_modes, digits)
         floors, floor_split = self._floors(n)
@@ -100,7 +98,7 @@ class StackedEvaluator:
             name: Score(
                 values[name],
                 floors[name],
-                better,
+                SCORES[name],
                 0,  # the reference is uniform, not a sample
                 n,
                 f"{self._source.name}, uniform over {stacked.N_MODES:,} modes; floor: {floor_split}",
@@ -108,12 +106,12 @@ class StackedEvaluator:
                 errors[name],
                 _BOOTSTRAP,
             )
-            for name, better in (("reverse_kl", "lower"), ("modes", "higher"))
+            for name in ("reverse_kl", "modes")
         }
         return Evaluation(scores)
 
     def digits(self, images: np.ndarray) -> np.ndarray:
-        """The class of each channel of uint8 images [n, 28, 28, 3]: int64 [n, 3]."""
+        """The digit in each channel of uint8 images [n, 28, 28, 3]: int64 [n, 3]."""
         return self._classes(np.moveaxis(images, 3, 1).reshape(-1, 28, 28, 1)).reshape(-1, 3)
 
     def _classes(self, digits: np.ndarray) -> np.ndarray:

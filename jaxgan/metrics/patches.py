@@ -23,29 +23,29 @@ def swd_patches(
     projections: int = 512,
     seed: int = 0,
 ) -> dict[int, float]:
-    """Sliced Wasserstein distance of 7x7 patches of each level of the Laplacian pyramid, times 1,000.
+    """Sliced Wasserstein distance of 7x7 patches at each level of the Laplacian pyramid, times 1,000.
 
-    The finest level compares textures, the coarsest one large structures. Conventions are the authors':
-    each set's patches are normalised to mean 0 and deviation 1 per channel, so colour shifts and contrast do not
-    count; a direction's distance is the mean absolute difference of sorted projections (1-Wasserstein, where
-    `sliced_wasserstein` has the root of the squares); numbers are multiplied by 1,000. Theirs are of
-    16,384 images. The i-th real and the i-th fake are cut at the same random places, so that equal
-    sets are at 0; the floor is that of two sets of reals. Memory: 75 KB per image of each set with 3
-    channels and 128 patches, for each level.
+    The finest level compares textures, the coarsest one large structures. The conventions are the authors'.
+    Each set's patches are normalised to mean 0 and deviation 1 per channel, so that shifts of colour and
+    contrast do not count. The distance in one direction is the mean absolute difference of the sorted
+    projections (1-Wasserstein, where `sliced_wasserstein` has the root of the mean square). Numbers are
+    multiplied by 1,000; published ones are of 16,384 images. The i-th real and the i-th fake are cut at the
+    same random places, so that equal sets are at distance 0; the floor is the distance of two sets of reals.
+    Each level needs 75 KB of memory per image of each set, with 3 channels and 128 patches.
 
     Args:
       real: images [n, h, w, c], uint8 or float.
-      fake: as real.
-      levels: of the pyramid; None goes on while the next level has at least 16 pixels a side.
-      patches_per_image: random positions in each image, for each level.
+      fake: images of the same shape.
+      levels: number of levels; None goes on while the next level has at least 16 pixels a side.
+      patches_per_image: number of random positions in each image, for each level.
       projections: number of directions, uniform on the sphere.
       seed: of positions and directions.
 
     Returns:
-      The distance of each level, by its height in pixels, finest first. The published average is their mean.
+      The distance of each level by its height in pixels, the finest first. Their mean is the published average.
 
     Raises:
-      InputError: if the sets differ in shape, or the sides cannot be halved as often or become too small.
+      InputError: if the sets differ in shape, or their sides cannot be halved as often or become too small.
 
     References:
       Karras, Aila, Laine, Lehtinen (2018), Progressive growing of GANs, section 5; Burt, Adelson (1983) for the
@@ -106,27 +106,27 @@ def _patches(images: np.ndarray, levels: int, per_image: int, seed: int) -> list
 
 
 def _laplacian(images: np.ndarray, levels: int) -> list[np.ndarray]:
-    """Each level minus what the next coarser one says of it, and the coarsest as it is; finest first."""
+    """Each level minus the next coarser one expanded, finest first; the coarsest level as it is."""
     pyramid = [images]
     for _ in range(levels - 1):
-        coarse = _blur(pyramid[-1])[:, ::2, ::2]
-        pyramid[-1] = pyramid[-1] - _expand(coarse)
+        coarse = blur(pyramid[-1])[:, ::2, ::2]
+        pyramid[-1] = pyramid[-1] - expand(coarse)
         pyramid.append(coarse)
     return pyramid
 
 
-def _blur(images: np.ndarray) -> np.ndarray:
-    """The binomial filter on both axes; borders are mirrored without repeating the edge pixel."""
+def blur(images: np.ndarray) -> np.ndarray:
+    """Filters images [n, h, w, c] with binomial weights on both axes; mirrors them at the edge pixel."""
     rows = scipy.ndimage.convolve1d(images, _BINOMIAL, axis=1, mode="mirror")
     return scipy.ndimage.convolve1d(rows, _BINOMIAL, axis=2, mode="mirror")
 
 
-def _expand(images: np.ndarray) -> np.ndarray:
-    """Twice the size: zeros between pixels, blurred, times 4 for the zeros."""
+def expand(images: np.ndarray) -> np.ndarray:
+    """Expands images to twice their size: puts zeros between the pixels, blurs, and multiplies by 4 for the zeros."""
     n, height, width, channels = images.shape
     spread = np.zeros((n, 2 * height, 2 * width, channels), images.dtype)
     spread[:, ::2, ::2] = images
-    return 4 * _blur(spread)
+    return 4 * blur(spread)
 
 
 def _normalise(patches: np.ndarray) -> np.ndarray:

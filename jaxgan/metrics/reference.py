@@ -18,17 +18,17 @@ from jaxgan.metrics.frechet import Gaussian
 
 
 def save_reference(path: pathlib.Path, gaussian: Gaussian, protocol: dict[str, str | int]) -> None:
-    """Writes mean ("mu") and covariance ("sigma") in float64, as is the custom, and "protocol" as JSON."""
+    """Writes mean and covariance in float64 under their customary names "mu" and "sigma", and "protocol" as JSON."""
     buffer = io.BytesIO()
     np.savez(buffer, mu=gaussian.mean, sigma=gaussian.cov, protocol=np.asarray(json.dumps(protocol)))
     write_atomically(path, buffer.getvalue())
 
 
 def load_reference(path: pathlib.Path) -> tuple[Gaussian, dict[str, str | int]]:
-    """Reads such a file, or one published elsewhere with "mu" and "sigma", whose protocol is then empty.
+    """Reads what `save_reference` wrote, or a published file of "mu" and "sigma", whose protocol is then empty.
 
     Raises:
-      InputError: if it cannot be read or holds something else.
+      InputError: if the file cannot be read or holds something else.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -59,11 +59,11 @@ def is_reference(path: pathlib.Path) -> bool:
 
 
 def cached_reference(settings: dict[str, str | int], compute: Callable[[], Gaussian]) -> Gaussian:
-    """The statistics that these settings stand for: from the cache, or computed and put there.
+    """The statistics that belong to these settings, from the cache, or computed and put there.
 
     Args:
-      settings: everything that changes them, the fingerprint of the images included.
-      compute: called if they are not there.
+      settings: everything that changes the statistics, the fingerprint of the images included.
+      compute: called if they are not in the cache.
     """
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
     path = cache_dir() / "references" / f"{key}.npz"

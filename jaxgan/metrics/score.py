@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from jaxgan.metrics.catalogue import Kind
+
 Generate = Callable[[int], np.ndarray]
 """n -> n examples. May have a method `batches(n, size)`: see `jaxgan.metrics.collect.batches_of`."""
 
 Notify = Callable[[str, int, int], None]
-"""Called with what is going on, how much is done, and how much there is."""
+"""Called with what is going on, how much of it is done, and how much there is to do."""
 
 
 @dataclass(frozen=True)
@@ -22,20 +24,21 @@ class Score:
     """One number and what is needed to read it.
 
     Attributes:
-      value: of the generator.
-      floor: of real held-out data in the generator's place: what a perfect generator would get.
-      better: "lower" or "higher".
-      n_real: real examples used.
-      n_fake: generated examples used.
+      value: what the generator gets.
+      floor: what real held-out data get in the generator's place: what a perfect generator would get. None
+        if there are none.
+      kind: what the number means, which way is better and where its scale ends.
+      n_real: number of real examples used.
+      n_fake: number of generated examples used.
       split: of the real examples, and what the floor was computed from.
-      features: network and the hash of its weights, or "none".
+      features: name and identity of the feature network, or "none".
       error: standard error, as far as it can be known from this one set of fakes; None if it cannot.
       protocol: settings that change the number, and how the error was got.
     """
 
     value: float
     floor: float | None
-    better: str
+    kind: Kind
     n_real: int
     n_fake: int
     split: str
@@ -43,22 +46,30 @@ class Score:
     error: float | None = None
     protocol: str = ""
 
+    @property
+    def better(self) -> str:
+        """ "lower" or "higher"."""
+        return self.kind.better
+
     def to_json(self) -> dict[str, Any]:
-        """A plain dict; infinite and undefined numbers become None."""
+        """A plain dict, with what `jaxgan.metrics.catalogue.kind_of` reads; numbers that are not finite become None."""
         finite = lambda x: None if isinstance(x, float) and not math.isfinite(x) else x
-        return {name: finite(value) for name, value in asdict(self).items()}
+        numbers = {
+            field.name: finite(getattr(self, field.name)) for field in fields(self) if field.name != "kind"
+        }
+        return numbers | self.kind.to_json()
 
 
 class Evaluation(NamedTuple):
     """What an evaluator says of a generator.
 
     Attributes:
-      scores: by name, the main one first.
-      class_histogram: fakes that the feature network assigns to each class; None without classes.
-      paired: by name of score, one number for each real example or subset of them (the same ones for every
-        generator), whose mean is the score: what two generators are compared by.
-      copies: the fakes that lie closest to a training example for its surroundings, and these: uint8
-        images [k, h, w, c] twice; None unless asked for.
+      scores: all scores by name, the main one first.
+      class_histogram: number of fakes that the feature network assigns to each class; None without classes.
+      paired: by the name of the score, one number for each real example or each subset of them (the same ones
+        for every generator). Their mean is the score; two generators are compared by their differences.
+      copies: the fakes that lie closest to a training example, measured by how far that one lies from its own
+        neighbours, and those training examples: uint8 images [k, h, w, c] twice; None unless asked for.
     """
 
     scores: dict[str, Score]
@@ -73,7 +84,7 @@ class Evaluator(Protocol):
     main: str
     """Name of the score that the best checkpoint is chosen by; lower is better. "" if there are no scores."""
     features: str
-    """Network and the hash of its weights, or "none"."""
+    """Name and identity of the feature network, or "none"."""
     cheap: bool
     """Whether all scores cost about as little as the main one."""
 

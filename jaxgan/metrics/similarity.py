@@ -1,4 +1,4 @@
-"""How alike two images are, pixel by pixel and window by window: PSNR, SSIM, MS-SSIM."""
+"""How alike two images are, pixel by pixel (PSNR) and window by window (SSIM, MS-SSIM)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _PAIRS_AT_ONCE = 32
 def psnr(x: ArrayLike, y: ArrayLike, *, data_range: float = 255.0) -> jax.Array:
     """Peak signal-to-noise ratio in decibels, per image; infinite for equal images.
 
-    10 log10(data_range^2 / MSE), with the squared error averaged over positions and channels.
+    It is 10 log10(data_range^2 / MSE), with the squared error averaged over positions and channels.
 
     Args:
       x: images [n, h, w, c], uint8 or float.
-      y: as x.
+      y: images of the same shape and kind.
       data_range: largest minus smallest possible value: 255 for uint8, 2 for floats in [-1, 1].
 
     Returns:
@@ -49,15 +49,15 @@ def ssim(
 ) -> jax.Array:
     """Structural similarity, per image: 1 for equal images, about 0 for unrelated ones, at least -1.
 
-    Statistics under a Gaussian window, only where it lies inside the image; population variances
-    (the window's weights sum to 1); the mean over positions and channels. pytorch-msssim does the same.
-    scikit-image does with gaussian_weights=True, use_sample_covariance=False, sigma=1.5 and
-    channel_axis; its defaults are a flat 7x7 window and sample covariances.
-    The original MATLAB code shrinks large images first; this one never does.
+    Means and population variances are taken under a Gaussian window (whose weights sum to 1), only where it
+    lies inside the image; the result is the mean over positions and channels. pytorch-msssim does the same, and
+    so does scikit-image with gaussian_weights=True, use_sample_covariance=False, sigma=1.5 and channel_axis;
+    its defaults are a flat 7x7 window and sample covariances. The original MATLAB code shrinks large images
+    first; this function never does.
 
     Args:
       x: images [n, h, w, c], uint8 or float.
-      y: as x.
+      y: images of the same shape and kind.
       data_range: largest minus smallest possible value: 255 for uint8, 2 for floats in [-1, 1].
       window: side of the window in pixels, odd.
       sigma: standard deviation of the window in pixels.
@@ -91,17 +91,17 @@ def ms_ssim(
 ) -> jax.Array:
     """Multi-scale structural similarity, per image, in [0, 1]: 1 for equal images.
 
-    The contrast-structure term of each scale, and at the coarsest one the whole SSIM, each averaged over
-    positions, clipped at 0 and raised to its scale's weight; their product, averaged over channels. k1 is
-    0.01 and k2 0.03. Between scales 2x2 pixels are averaged. As in pytorch-msssim, a side that is odd at
-    some scale gets a row of zeros first, which both images share: such sizes score higher, so compare images
-    of one size only, best a multiple of 16. The original code filters and drops pixels instead. Five
-    scales of 11 pixels need a side of 161; for smaller images give fewer weights (they are used as they are,
-    not normalised) or a smaller window, and say so.
+    Each scale contributes its contrast-structure term, and the coarsest one the whole SSIM. The terms are
+    averaged over positions, clipped at 0 and raised to the weight of their scale; their product is averaged
+    over channels. k1 is 0.01 and k2 0.03. Between scales 2x2 pixels are averaged. As in pytorch-msssim, a side
+    that is odd at some scale gets a row of zeros first, which both images share. Such sizes score higher, so
+    compare only images of one size, best a multiple of 16. The original code filters and drops pixels instead.
+    Five scales of 11 pixels need a side of 161. For smaller images give fewer weights (they are used as they
+    are, not normalised) or a smaller window, and say so with the score.
 
     Args:
       x: images [n, h, w, c], uint8 or float.
-      y: as x.
+      y: images of the same shape and kind.
       data_range: largest minus smallest possible value: 255 for uint8, 2 for floats in [-1, 1].
       weights: exponent of each scale, the finest first.
       window: side of the Gaussian window in pixels, odd.
@@ -139,10 +139,10 @@ def ms_ssim_diversity(
 ) -> tuple[float, float]:
     """Mean MS-SSIM of random pairs of images of one class, and its standard error; lower is more diverse.
 
-    Compare it with the score of as many real images of the class: noise is diverse too. A pair is two
-    different images; pairs are drawn with replacement, so the standard error says nothing of the choice of
-    the images themselves once there are more pairs than half of them. The authors score images of 128
-    pixels, too small for five scales of 11 pixels: window=7 or fewer weights do there.
+    Compare it with the score of as many real images of the class, as noise is diverse too. A pair consists of
+    two different images. Pairs are drawn with replacement, so once there are more pairs than half of the
+    images, the standard error says nothing of the choice of the images. The authors score images of 128
+    pixels, which are too small for five scales of 11 pixels; take window=7 or fewer weights there.
 
     Args:
       images: [n, h, w, c] of one class, uint8 or float.
@@ -220,12 +220,12 @@ def _gaussian(window: int, sigma: float) -> np.ndarray:
 
 
 def _as(x: jax.Array, *values: ArrayLike) -> list[jax.Array]:
-    """Values as arrays of the type of x; as constants they would be compiled in, for each data range anew."""
+    """Values as arrays of the type of x. As constants they would be compiled in, anew for each data range."""
     return [jnp.asarray(value, x.dtype) for value in values]
 
 
 def _average(x: jax.Array) -> jax.Array:
-    """[n, h, w, c] -> [n]; axis by axis, since one long float32 sum would lose digits."""
+    """The mean of each image, [n, h, w, c] -> [n]; axis by axis, as one long float32 sum would lose digits."""
     return x.mean(2).mean(1).mean(1)
 
 
@@ -238,10 +238,10 @@ class _Moments(NamedTuple):
 
 
 def _slide(moments: _Moments, weights: jax.Array, axis: int) -> _Moments:
-    """Moments under a window along `axis` of points that have moments themselves.
+    """Moments under a window along `axis`, of points that have moments themselves.
 
-    By the law of total covariance, the mean of the covariances plus the covariance of the means. Two
-    passes, one for each axis, give those of the square window with differences from the means only:
+    By the law of total covariance, they are the mean of the covariances plus the covariance of the means. Two
+    passes, one for each axis, give the moments of the square window from differences to the means only;
     E[x^2] - E[x]^2 would lose the variance of flat regions in float32.
     """
     size = moments.cov.shape[axis] - len(weights) + 1
@@ -295,7 +295,7 @@ def _ms_ssim(
 
 
 def _halve(x: jax.Array) -> jax.Array:
-    """Means of 2x2 pixels; an odd side gets a row of zeros in front."""
+    """Means of 2x2 pixels; a side that is odd gets a row of zeros in front."""
     n, h, w, c = x.shape
     x = jnp.pad(x, ((0, 0), (h % 2, 0), (w % 2, 0), (0, 0)))
     return x.reshape(n, (h + 1) // 2, 2, (w + 1) // 2, 2, c).mean((2, 4))

@@ -1,4 +1,4 @@
-"""Distances of one-dimensional projections."""
+"""The sliced Wasserstein distance: distances of one-dimensional projections."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from jaxgan.common.errors import InputError
 
 
 def sliced_wasserstein(x: np.ndarray, y: np.ndarray, *, projections: int = 128, seed: int = 0) -> float:
-    """Square root of the mean squared 2-Wasserstein distance of 1-D projections on random directions.
+    """Square root of the mean squared 2-Wasserstein distance of projections onto random directions.
 
     Args:
-      x: [n, d].
-      y: [n, d].
+      x: points [n, d].
+      y: points [n, d].
       projections: number of directions, uniform on the sphere.
       seed: of the directions.
 

@@ -68,6 +68,34 @@ def sphere(dim: int) -> Latent:
     return Latent(dim, draw)
 
 
+def slerp(a: jax.typing.ArrayLike, b: jax.typing.ArrayLike, t: jax.typing.ArrayLike) -> jax.Array:
+    """Interpolates along the arc from a to b: directions spherically, lengths linearly.
+
+    High-dimensional Gaussian latents lie near a sphere, which a straight line between them would leave.
+
+    Args:
+      a: vectors [..., d], at t = 0.
+      b: vectors [..., d], at t = 1.
+      t: share of the way [..., 1].
+
+    Returns:
+      Vectors, of the shape that the arguments broadcast to.
+
+    References:
+      White (2016), Sampling generative networks, section 3.1.
+    """
+    length = lambda v: jnp.sqrt(jnp.square(v).sum(-1, keepdims=True))
+    tiny = jnp.finfo(a.dtype).tiny
+    a_length, b_length = length(a), length(b)
+    a, b = a / jnp.maximum(a_length, tiny), b / jnp.maximum(b_length, tiny)
+    cosine = (a * b).sum(-1, keepdims=True)
+    across = b - cosine * a
+    sine = length(across)
+    angle = t * jnp.arctan2(sine, cosine)  # precise also near 0, where arccos is not
+    direction = a * jnp.cos(angle) + across / jnp.maximum(sine, tiny) * jnp.sin(angle)
+    return (a_length + t * (b_length - a_length)) * direction
+
+
 LATENTS: dict[str, Callable[[int], Latent]] = {"normal": normal, "uniform": uniform, "sphere": sphere}
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from jaxgan.common.files import write_atomically
 from jaxgan.data import Spec
-from jaxgan.health import MEANINGS as MONITORS
-from jaxgan.health import diagnose
+from jaxgan.health import MONITORS, diagnose
+from jaxgan.metrics.catalogue import SCORES, kind_of
 from jaxgan.report import pictures
 from jaxgan.report.html import (
     Html,
@@ -24,7 +24,7 @@ from jaxgan.report.html import (
     table,
     tag,
 )
-from jaxgan.report.scores import format_number, meaning, score_rows, with_error
+from jaxgan.report.scores import format_number, score_rows, with_error
 from jaxgan.runs.folder import RunFolder
 
 _MAX_GRIDS = 16
@@ -169,8 +169,8 @@ def _evaluations(evaluations: list[dict[str, Any]]) -> Html:
             reals = f", {s['n_real']:,} reals of {s['split']}" if s["n_real"] else ""
             protocol = f"{s['n_fake']:,} fakes{reals}; features {s['features']}; {s['protocol']}"
             step = lines([f"{entry['final']['step']:,}", tag("small", entry["date"])])
-            numbers = (with_error(s), format_number(s["floor"]))
-            rows.append((step, tag("b", name), *numbers, s["better"], _explained(meaning(name), protocol)))
+            kind, numbers = kind_of(name, s), (with_error(s), format_number(s["floor"]))
+            rows.append((step, tag("b", name), *numbers, kind.better, _explained(kind.meaning, protocol)))
     names = ["step", "score", "value ± error", "floor", "better", "meaning"]
     return html(tag("h2", "Evaluations"), table(names, rows, numbers=(2, 3)))
 
@@ -194,12 +194,12 @@ def _health(records: list[dict[str, Any]], images: bool) -> Html:
         for v in verdicts
     ]
     rows = []
-    for name, says in MONITORS.items():
-        values = [(r["step"], r[name]) for r in records if name in r]
+    for key in MONITORS:
+        values = [(r["step"], r[f"health/{key}"]) for r in records if f"health/{key}" in r]
         if values:
             (step, last), numbers = values[-1], [value for _, value in values]
             shown = map(format_number, (last, min(numbers), max(numbers)))
-            rows.append((tag("b", name.removeprefix("health/")), *shown, f"{step:,}", says))
+            rows.append((tag("b", key), *shown, f"{step:,}", SCORES[key].meaning))
     gone = sorted({name for r in records for name in r.get("verdicts", [])} - {v.name for v in verdicts})
     notes = [f"Seen on the way, and gone: {name}, {_span(records, name)}." for name in gone]
     if rows and images and not any("health/overfitting" in r for r in records):

@@ -16,11 +16,14 @@ from jaxgan.common.errors import InputError
 from jaxgan.config.data import open_data
 from jaxgan.data import Images, Source, as_images
 from jaxgan.metrics import Evaluation, Evaluator, ImageEvaluator, make_evaluator
-from jaxgan.metrics.catalogue import DEFAULT, parse_metrics
+from jaxgan.metrics.catalogue import SCORES
+from jaxgan.metrics.collect import collect
 from jaxgan.metrics.features import get_features
 from jaxgan.metrics.frechet import Gaussian
 from jaxgan.metrics.given import FIRST_SEED, FixedImages, open_images
+from jaxgan.metrics.image_scores import DEFAULT, METRICS, parse_metrics
 from jaxgan.metrics.reference import is_reference, load_reference
+from jaxgan.metrics.resampling import jackknife_error
 from jaxgan.metrics.score import Notify, Score
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
@@ -55,7 +58,7 @@ class Protocol:
 
     Attributes:
       n: fakes.
-      metrics: names with commas, as of `jaxgan.metrics.catalogue.parse_metrics`; None: the usual ones.
+      metrics: names with commas, as of `jaxgan.metrics.image_scores.parse_metrics`; None: the usual ones.
       features: name of a feature network, "FILE.py:NAME" of one's own, or "auto".
       weights: file of its weights, for those that would be downloaded.
       notify: is told of progress.
@@ -217,11 +220,6 @@ def _against_reference(
     fakes: Images, path: pathlib.Path, protocol: Protocol, n: int
 ) -> tuple[dict[str, Any], Evaluation]:
     """The Fréchet distance to published statistics."""
-    from jaxgan.metrics.catalogue import METRICS, name_scores
-    from jaxgan.metrics.collect import collect
-    from jaxgan.metrics.evaluator import suffix
-    from jaxgan.metrics.resampling import jackknife_error
-
     real, stored = load_reference(path)
     if protocol.metrics is not None and parse_metrics(protocol.metrics) != ["fd"]:
         raise InputError(
@@ -232,10 +230,10 @@ def _against_reference(
     if features == "auto":
         features = str(stored.get("features", "")).partition("@")[0] or by_size.get(len(real.mean), "auto")
     network = get_features(features, fakes, protocol.weights)
-    wanted = str(stored.get("features", f"{network.name}@{network.identity}"))
-    if wanted != f"{network.name}@{network.identity}":
+    wanted = str(stored.get("features", network.signature))
+    if wanted != network.signature:
         raise InputError(
-            f"features: expected {wanted}, which {str(path)!r} was computed with, got {network.name}@{network.identity}"
+            f"features: expected {wanted}, which {str(path)!r} was computed with, got {network.signature}"
         )
     generate = FixedImages(fakes)
     sample = collect(generate.batches(n, network.batch), network, n)
@@ -248,15 +246,15 @@ def _against_reference(
     value = Score(
         real.distance(sample.gaussian),
         None,
-        "lower",
+        SCORES["fd"],
         int(stored.get("n", 0)),
         n,
         f"statistics of {path.name}; floor: none",
-        f"{network.name}@{network.identity}",
+        network.signature,
         jackknife_error(without) if without else None,
         METRICS["fd"].protocol,
     )
-    name = name_scores("{fd}", suffix(network))
+    name = SCORES["fd"].name(network.label)
     evaluation = Evaluation({name: value})
     return {
         "main": name,

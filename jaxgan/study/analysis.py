@@ -13,19 +13,9 @@ from scipy import stats
 from jaxgan.common import statistics
 from jaxgan.common.errors import InputError
 from jaxgan.common.statistics import Interval
+from jaxgan.metrics.catalogue import Kind, kind_of
 from jaxgan.study.results import CellResult, Outcome
 
-# Scores that are better when higher, with the worst value of each, which a diverged seed counts as.
-_HIGHER_IS_BETTER = {
-    "high_quality": 0.0,
-    "modes": 0.0,
-    "precision": 0.0,
-    "recall": 0.0,
-    "density": 0.0,
-    "coverage": 0.0,
-    "classes_present": 0.0,
-    "inception_score": 1.0,
-}
 _SHOWN = ("modes", "precision", "recall", "coverage", "classes_present", "sliced_wasserstein", "reverse_kl")
 TESTS = ("auto", "welch", "mann_whitney")
 
@@ -35,19 +25,27 @@ class Metric(NamedTuple):
 
     Attributes:
       name: of the score.
-      higher: whether higher is better.
-      worst: value that a diverged seed counts as: the bad end of the scale, or infinity if it has none.
+      kind: what it means, which way is better, and where its scale ends.
     """
 
     name: str
-    higher: bool
-    worst: float
+    kind: Kind
+
+    @property
+    def higher(self) -> bool:
+        """Whether higher is better."""
+        return self.kind.better == "higher"
+
+    @property
+    def worst(self) -> float:
+        """What a diverged seed counts as: the worst end of the scale, or infinity where there is none."""
+        return self.kind.worst
 
 
-def metric(name: str) -> Metric:
-    """How the score called `name` is read: lower is better unless it is listed as better when higher."""
-    higher = name in _HIGHER_IS_BETTER
-    return Metric(name, higher, _HIGHER_IS_BETTER.get(name, math.inf))
+def metric(name: str, results: Sequence[CellResult] = ()) -> Metric:
+    """The score called `name`, read as these results say; where none says it, as the catalogue does."""
+    stored = (result.kinds[name] for result in results if name in result.kinds)
+    return Metric(name, kind_of(name, next(stored, {})))
 
 
 def headline(results: Sequence[CellResult]) -> Metric:
@@ -56,11 +54,12 @@ def headline(results: Sequence[CellResult]) -> Metric:
     It is the share of points of high quality for mixtures, the Frechet distance for images, and the
     first score of the results for anything else.
     """
-    names = _score_names(results)
-    frechet = [name for name in names if name == "fid" or name.startswith("fd_")]
-    if "high_quality" in names:
-        return metric("high_quality")
-    return metric([*frechet, *names, "score"][0])
+    found = [metric(name, results) for name in _score_names(results)]
+    for key in ("high_quality", "fd"):
+        for score in found:
+            if score.kind.key == key:
+                return score
+    return [*found, metric("score")][0]
 
 
 def _score_names(results: Sequence[CellResult]) -> list[str]:
@@ -77,7 +76,7 @@ def _score_names(results: Sequence[CellResult]) -> list[str]:
 def shown_metrics(results: Sequence[CellResult]) -> list[Metric]:
     """The scores of a table: the headline, then the others that are worth a column."""
     first, names = headline(results), _score_names(results)
-    return [first, *(metric(name) for name in _SHOWN if name in names and name != first.name)]
+    return [first, *(metric(name, results) for name in _SHOWN if name in names and name != first.name)]
 
 
 def final_values(result: CellResult, score: Metric) -> np.ndarray:

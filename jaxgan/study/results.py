@@ -58,6 +58,8 @@ class CellResult:
       outcomes: one for each seed; none if the cell failed.
       data: number of "modes" of the mixture and of "classes" of the images, 0 where there are none, and the name of
         the "modality".
+      kinds: how each score is read, by its name, as `jaxgan.metrics.catalogue.kind_of` takes it; empty in what
+        was trained before this was kept.
       seconds: time that the training took.
       environment: of the process that trained it (see `jaxgan.runs.environment`).
       error: in one line.
@@ -70,6 +72,7 @@ class CellResult:
     status: str
     outcomes: tuple[Outcome, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    kinds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
     environment: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
@@ -101,6 +104,7 @@ class CellResult:
             "seconds": round(self.seconds, 3),
             "cell": self.cell.to_json(),
             "data": dict(self.data),
+            "kinds": plain(self.kinds),
             "environment": dict(self.environment),
             "outcomes": [plain(vars(outcome)) for outcome in self.outcomes],
         }

@@ -55,6 +55,11 @@ def run_cell(cell: Cell, train: Train | None = None) -> CellResult:
             "finished",
             outcomes=tuple(_outcome(member) for member in members),
             data=facts,
+            kinds={
+                name: kind.to_json()
+                for member in members
+                for name, kind in getattr(member, "kinds", {}).items()
+            },
             seconds=time.monotonic() - began,
             environment=environment(),
             samples={

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ from jaxgan.config.config import Config
 from jaxgan.data import Source
 from jaxgan.games.game import GameState
 from jaxgan.metrics import Evaluator
+from jaxgan.metrics.catalogue import Kind
 from jaxgan.runs import evaluation
 from jaxgan.train.loop import Keeper, loop
 from jaxgan.train.members import Members, evaluator_of
@@ -36,6 +37,7 @@ class Member:
         was none.
       samples: examples [n, ...] of the last step, as many as a picture shows (64 images, 2,500 points);
         None if it diverged, or makes nothing to look at.
+      kinds: how the scores of `final` and `best` are read, by name.
     """
 
     seed: int
@@ -45,6 +47,7 @@ class Member:
     final: dict[str, float]
     best: dict[str, float] | None
     samples: np.ndarray | None
+    kinds: dict[str, Kind] = field(default_factory=dict)
 
 
 def run_members(
@@ -102,6 +105,7 @@ class _Curve(Keeper):
         self._members, self._evaluator, self._config = members, evaluator, members.config
         self._curve: list[dict[str, Any]] = []
         self._best_variables: Any = None
+        self._kinds: dict[str, Kind] = {}
 
     def keep(self, state: GameState, record: dict[str, Any], due: set[str], seconds: float) -> dict[str, Any]:
         """Scores the member; raises Diverged if its average or its score is not finite."""
@@ -131,6 +135,7 @@ class _Curve(Keeper):
 
     def _scores(self, evaluator: Evaluator, variables: Any, seed: int, n: int) -> dict[str, float]:
         scores = evaluator(self._members.sampler.stream(variables, seed), n).scores
+        self._kinds |= {name: score.kind for name, score in scores.items()}
         return {name: score.value for name, score in scores.items()}
 
     def _full(self, variables: Any) -> dict[str, float]:
@@ -144,11 +149,11 @@ class _Curve(Keeper):
         if self.best is not None:
             best = {"step": self.best["step"], **self._full(self._best_variables)}
         if self.error is not None:
-            return Member(seed, "diverged", self.error.step, self._curve, {}, best, None)
+            return Member(seed, "diverged", self.error.step, self._curve, {}, best, None, self._kinds)
         final, samples = {}, None
         if self._evaluator is not None:
             variables = self._members.game.averaged(state)
             final = self._full(variables)
             shown = range(self._members.source.modality.shown)
             samples = self._members.sampler.by_seed(variables, shown)
-        return Member(seed, "finished", None, self._curve, final, best, samples)
+        return Member(seed, "finished", None, self._curve, final, best, samples, self._kinds)

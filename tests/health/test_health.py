@@ -16,7 +16,7 @@ from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.presets import get_preset
 from jaxgan.data import Images, describe, fingerprint, open_source, other_split
 from jaxgan.data.mnist import load_mnist
-from jaxgan.health import MEANINGS, Standing, Verdict, diagnose, mean_distance, overfitting, real_sign
+from jaxgan.health import MONITORS, Standing, Verdict, diagnose, mean_distance, overfitting, real_sign
 from jaxgan.losses import LOSSES
 from jaxgan.metrics import make_evaluator
 from jaxgan.models import MLPConfig
@@ -165,7 +165,7 @@ def test_a_healthy_ring_is_healthy(tmp_path):
 def test_a_healthy_digit_run_is_healthy(tmp_path, capsys):
     folder = train(healthy(tmp_path))
     assert ever(folder) == set()
-    assert set(MEANINGS) - {"health/overfitting"} <= seen(folder)[-1].keys()
+    assert {f"health/{name}" for name in MONITORS if name != "overfitting"} <= seen(folder)[-1].keys()
     assert capsys.readouterr().out.splitlines()[-1] == "health: nothing wrong was seen"
 
 

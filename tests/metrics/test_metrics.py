@@ -23,6 +23,8 @@ from jaxgan.metrics import (
     prdc,
     sliced_wasserstein,
 )
+from jaxgan.metrics.catalogue import SCORES
+from jaxgan.metrics.evaluator import pick
 from jaxgan.metrics.features import features_for, mnist_cnn
 from jaxgan.metrics.modes import EVALUATION_SEED
 
@@ -247,7 +249,7 @@ def test_a_set_too_small_to_split_has_no_floor(cache):
 def test_held_out_images_of_a_folder_are_others_than_the_reals(cache):
     source = fake_source(900)
     evaluator = make_evaluator(source)
-    picked = evaluator._pick(source.images, 300)
+    picked = pick(source.images, 300)
     order = np.random.default_rng(EVALUATION_SEED).permutation(900)
     assert {i.tobytes() for i in picked} == {source.images[j].tobytes() for j in order[:300]}
     held_out = source.images[np.sort(order[300:])[:300]]
@@ -268,6 +270,6 @@ def test_mixtures_are_scored_by_the_protocol(cache):
 
 
 def test_undefined_numbers_become_null():
-    score = Score(math.inf, None, "lower", 1, 1, "s", "none")
+    score = Score(math.inf, None, SCORES["fd"], 1, 1, "s", "none")
     assert score.to_json()["value"] is None
     assert json.dumps(score.to_json())

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.metrics.perceptual import _slerp, _trimmed_mean, perceptual_distance, perceptual_path_length
+from jaxgan.metrics.perceptual import perceptual_distance, perceptual_path_length
+from jaxgan.metrics.resampling import trimmed_mean
 from jaxgan.models.latents import normal, sphere
 
 GOLDEN = dict(np.load(helpers.GOLDEN / "similarity.npz"))
@@ -128,24 +129,14 @@ def test_the_batch_size_does_not_matter():
     assert other[0] != pytest.approx(of(50, 7)[0], rel=1e-2)
 
 
-def test_arcs_end_where_they_should():
-    a, b = jax.random.normal(jax.random.key(0), (2, 5, 4))
-    np.testing.assert_allclose(_slerp(a, b, jnp.zeros((5, 1))), a, atol=1e-6)
-    np.testing.assert_allclose(_slerp(a, b, jnp.ones((5, 1))), b, atol=1e-6)
-    unit = lambda v: v / jnp.linalg.norm(v, axis=1, keepdims=True)
-    middle = _slerp(unit(a), unit(b), jnp.full((5, 1), 0.5))
-    np.testing.assert_allclose(middle, unit(unit(a) + unit(b)), atol=1e-6)
-    np.testing.assert_allclose(_slerp(a, 3 * a, jnp.full((5, 1), 0.5)), 2 * a, atol=1e-5)
-
-
 def test_the_trimmed_mean_and_its_error():
     values = np.random.default_rng(0).exponential(size=(2000, 400)) ** 2
-    results = np.asarray([_trimmed_mean(row, 0.05, 0.75) for row in values])
+    results = np.asarray([trimmed_mean(row, 0.05, 0.75) for row in values])
     low, high = (np.quantile(values[0], q, method=m) for q, m in ((0.05, "lower"), (0.75, "higher")))
     kept = [v for v in values[0] if low <= v <= high]
     assert results[0, 0] == pytest.approx(np.mean(kept))
     assert results[:, 1].mean() == pytest.approx(results[:, 0].std(), rel=0.1)
-    whole = _trimmed_mean(values[0], 0, 1)
+    whole = trimmed_mean(values[0], 0, 1)
     assert whole == pytest.approx((values[0].mean(), values[0].std(ddof=1) / 20))
 
 

@@ -8,7 +8,7 @@ import scipy.stats
 
 from jaxgan import InputError
 from jaxgan.metrics import sliced_wasserstein
-from jaxgan.metrics.patches import _blur, _expand, swd_patches
+from jaxgan.metrics.patches import blur, expand, swd_patches
 from jaxgan.metrics.similarity import ms_ssim, ms_ssim_diversity, psnr, ssim
 
 GOLDEN = dict(np.load(helpers.GOLDEN / "similarity.npz"))
@@ -164,14 +164,14 @@ def test_copies_have_no_diversity():
 
 def smooth(n, seed, size=32, channels=2):
     noise = np.random.default_rng(seed).normal(size=(n, size, size, channels)).astype(np.float32)
-    return 128 + 60 * _blur(noise)
+    return 128 + 60 * blur(noise)
 
 
 def test_the_pyramid_is_that_of_opencv():
     image = GOLDEN["pyramid_image"][None, :, :, None]
-    np.testing.assert_allclose(_blur(image)[0, ::2, ::2, 0], GOLDEN["pyramid_down"], atol=1e-6)
+    np.testing.assert_allclose(blur(image)[0, ::2, ::2, 0], GOLDEN["pyramid_down"], atol=1e-6)
     # OpenCV repeats the last row and column of what it expands; the published pyramid mirrors them.
-    np.testing.assert_allclose(_expand(image)[0, :-2, :-2, 0], GOLDEN["pyramid_up"][:-2, :-2], atol=1e-6)
+    np.testing.assert_allclose(expand(image)[0, :-2, :-2, 0], GOLDEN["pyramid_up"][:-2, :-2], atol=1e-6)
 
 
 def test_patches_are_compared_as_published():
@@ -184,8 +184,8 @@ def test_patches_are_compared_as_published():
         positions = np.random.default_rng((5, level)).integers(size - 6, size=(3, 10, 2))
         sets = []
         for images in (real, fake):
-            coarse = _blur(images)[:, ::2, ::2]
-            image = images - _expand(coarse) if level == 0 else coarse
+            coarse = blur(images)[:, ::2, ::2]
+            image = images - expand(coarse) if level == 0 else coarse
             cut = [image[i, r : r + 7, c : c + 7] for i, places in enumerate(positions) for r, c in places]
             cut = np.stack(cut).astype(np.float64)
             sets.append(((cut - cut.mean((0, 1, 2))) / cut.std((0, 1, 2))).reshape(30, -1))

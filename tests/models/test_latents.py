@@ -1,12 +1,13 @@
 """Priors: moments, support, and numbers that belong to an example."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxgan import InputError
 from jaxgan.common import keys
-from jaxgan.models.latents import LATENTS, get_latent
+from jaxgan.models.latents import LATENTS, get_latent, slerp
 
 
 @pytest.mark.parametrize("name", LATENTS)
@@ -35,6 +36,27 @@ def test_a_row_depends_on_its_index_only(name):
     share = latent.sample(keys.per_example(key, 4, first=8), 4)
     np.testing.assert_array_equal(share, whole[8:])
     assert len(np.unique(whole[:, 0])) == 12
+
+
+def test_arcs_end_where_they_should():
+    a, b = jax.random.normal(jax.random.key(0), (2, 5, 4))
+    np.testing.assert_allclose(slerp(a, b, jnp.zeros((5, 1))), a, atol=1e-6)
+    np.testing.assert_allclose(slerp(a, b, jnp.ones((5, 1))), b, atol=1e-6)
+    unit = lambda v: v / jnp.linalg.norm(v, axis=1, keepdims=True)
+    middle = slerp(unit(a), unit(b), jnp.full((5, 1), 0.5))
+    np.testing.assert_allclose(middle, unit(unit(a) + unit(b)), atol=1e-6)
+    np.testing.assert_allclose(slerp(a, 3 * a, jnp.full((5, 1), 0.5)), 2 * a, atol=1e-5)
+
+
+def test_arcs_broadcast_over_frames():
+    """Between latents of one length they are the published ones; animations take all frames at once."""
+    z = get_latent("sphere", 6).sample(jax.random.key(3), 4)
+    ends, shares = jnp.roll(z, -1, axis=0), np.arange(5)[:, None] / 5
+    path = slerp(z[:, None], ends[:, None], shares)
+    assert path.shape == (4, 5, 6)
+    angle = np.arccos((z * ends).sum(1) / 6)[:, None, None]
+    expected = np.sin((1 - shares) * angle) * z[:, None] + np.sin(shares * angle) * ends[:, None]
+    np.testing.assert_allclose(path, expected / np.sin(angle), atol=1e-5)
 
 
 def test_bad_input_is_named():

@@ -1,7 +1,9 @@
 """The report stands alone and says what the run's files say; pictures are what they should be."""
 
+import html
 import io
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -9,9 +11,10 @@ from helpers import small
 from PIL import Image
 
 from jaxgan.data import IMAGE, POINT, describe, open_source
+from jaxgan.metrics.catalogue import SCORES
 from jaxgan.report import pictures
 from jaxgan.report.run import write_report
-from jaxgan.report.scores import format_number, meaning
+from jaxgan.report.scores import format_number, score_rows
 from jaxgan.runs.folder import RunFolder
 from jaxgan.train.run import train
 
@@ -53,10 +56,45 @@ def test_the_report_shows_the_run(folder):
 
 
 def test_every_score_has_a_meaning(folder):
-    names = set(folder.read("scores.json")["final"]["scores"]) | {"modes", "high_quality", "reverse_kl"}
-    names |= {"fid", "kid", "sfid", "fid_infinity", "intra_fd_x_cnn", "mmd_x_cnn", "swd_32", "authenticity"}
-    assert [name for name in sorted(names) if not meaning(name)] == []
-    assert meaning("no such score") == ""
+    page, scores = folder.report.read_text(), folder.read("scores.json")
+    assert {"fd_mnist_cnn", "kd_mnist_cnn", "precision", "class_kl"} <= scores["final"]["scores"].keys()
+    for name, score in scores["final"]["scores"].items():
+        assert score["meaning"], name
+        assert html.escape(score["meaning"]) in page
+    for kind in SCORES.values():
+        entry = {
+            "value": 0.5,
+            "floor": None,
+            "n_fake": 9,
+            "n_real": 0,
+            "features": "x_cnn@0",
+            **kind.to_json(),
+        }
+        name = kind.name("x_cnn", 32)
+        ((_, value, _, _, better, meaning, _),) = score_rows({"final": {"scores": {name: entry}}})
+        assert (value, better, meaning) == ("0.5", kind.better, kind.meaning)
+        assert meaning
+
+
+def test_scores_of_older_runs_and_of_strangers_are_shown(folder, tmp_path):
+    """Files once said no more than which way is better; names that nobody knows are no error."""
+    shutil.copytree(folder.path, tmp_path / "old")
+    old = RunFolder(tmp_path / "old")
+    scores = old.read("scores.json")
+    for which in ("final", "best"):
+        entries = scores[which]["scores"]
+        for entry in entries.values():
+            for key in ("key", "meaning", "scale"):
+                del entry[key]
+        entries["no such score"] = {**entries["precision"], "value": 0.123}
+    old.write("scores.json", scores)
+    page = write_report(old).read_text()
+    assert "<b>no such score</b></td><td class=n>0.123" in page
+    assert html.escape(SCORES["precision"].meaning) in page
+    rows = {row[0]: row for row in score_rows(scores)}
+    assert rows["precision"][4] == rows["no such score"][4] == "higher"
+    assert rows["fd_mnist_cnn"][4] == "lower"
+    assert rows["no such score"][5] == rows["fd_mnist_cnn"][5] == ""
 
 
 def test_a_report_of_nothing_yet(tmp_path):

@@ -14,11 +14,12 @@ from jaxgan.__main__ import main
 from jaxgan.data import Images, fingerprint, open_source
 from jaxgan.metrics import ImageEvaluator, frechet_distance, load_reference, moments, prdc, save_reference
 from jaxgan.metrics.cas import classification_accuracy_score
-from jaxgan.metrics.catalogue import METRICS, name_scores, parse_metrics
+from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.compare import compare
 from jaxgan.metrics.features import FEATURES, get_features, mnist_cnn
 from jaxgan.metrics.frechet import Gaussian
 from jaxgan.metrics.given import FixedImages
+from jaxgan.metrics.image_scores import METRICS, parse_metrics
 from jaxgan.runs.evaluation import Protocol, evaluate_images, evaluate_run, open_run
 from jaxgan.train.run import train
 
@@ -101,7 +102,7 @@ def test_the_accuracy_of_classifiers_of_fakes(cache, monkeypatch):
         asked.append(len(arguments[0]))
         return classification_accuracy_score(*arguments, **options, steps=30, batch_size=32)
 
-    monkeypatch.setattr("jaxgan.metrics.catalogue.classification_accuracy_score", short)
+    monkeypatch.setattr("jaxgan.metrics.image_scores.classification_accuracy_score", short)
     monkeypatch.setattr("jaxgan.metrics.evaluator.other_split", lambda source: digits(300, 3000))
     real = digits(400)
     wrong = dataclasses.replace(real, labels=(np.asarray(real.labels) + 1) % 10)
@@ -123,8 +124,8 @@ def test_the_accuracy_of_classifiers_of_fakes(cache, monkeypatch):
 def test_metrics_by_name():
     assert parse_metrics("fid, kid,prdc,fid") == ["fd", "kd", "prdc"]
     assert parse_metrics("all") == [name for name in METRICS if name != "cas"]
-    assert name_scores("{fd}_infinity", "inception") == "fid_infinity"
-    assert name_scores("{kd}", "mnist_cnn") == "kd_mnist_cnn"
+    assert SCORES["fd_infinity"].name("inception") == "fid_infinity"
+    assert SCORES["kd"].name("mnist_cnn") == "kd_mnist_cnn"
     with pytest.raises(InputError, match="unknown metric 'prcd'; did you mean 'prdc'"):
         parse_metrics("prcd")
     with pytest.raises(InputError, match="expected names"):

@@ -1,4 +1,4 @@
-"""Feature networks: one interface for all, and the choice of one that fits the data."""
+"""Feature networks: one interface for all of them, and the choice of one that fits the data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from jaxgan.metrics.features.random_cnn import random_cnn
 
 
 def features_for(source: Images) -> FeatureNetwork:
-    """The best network at hand for `source`: the shipped one of MNIST, one trained on these data, random weights."""
+    """The best feature network at hand for `source`.
+
+    For MNIST it is the shipped classifier, for other data the classifier that was trained on them; without
+    one, convolutions with random weights.
+    """
     is_mnist = source.name.split(":")[:2] in (["mnist", "train"], ["mnist", "test"], ["tfds", "mnist"])
     if is_mnist and source.shape == (28, 28, 1):
         return mnist_cnn.features()
@@ -27,10 +31,10 @@ def get_features(name: str, source: Images, weights: pathlib.Path | None = None)
 
     Args:
       name: one of FEATURES, or "FILE.py:NAME" of a function uint8 images [n, h, w, c] -> features [n, d] or
-        (features, logits [n, classes]). "auto" is `features_for`; "trained" is the classifier that
-        `jaxgan metrics train-features` made of these data.
-      source: what the images look like.
-      weights: file of pretrained weights, instead of the cached or downloaded one.
+        (features, logits [n, classes]). "auto" is the choice of `features_for`; "trained" is the classifier
+        that `jaxgan metrics train-features` trained on these data.
+      source: says what the images look like.
+      weights: a file of pretrained weights, instead of the cached or downloaded one.
 
     Raises:
       InputError: for an unknown name, weights that are not there, or data that the network does not fit.

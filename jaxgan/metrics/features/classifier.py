@@ -1,10 +1,9 @@
-"""A small classifier trained on labelled data itself, whose features its generators are then scored on.
+"""Classifiers of labelled data: trained on a data source, kept in the cache, and found again for its generators.
 
-The network is a residual CNN of 128 features that trains in minutes on a few CPU cores. What is
-trained is kept in the per-user cache, in features/, under the first 16 digits of the fingerprints
-of the images that it was trained on and of the split that it was tested on, in sorted order. So
-there is one classifier for a dataset: opened by either of its splits it gives the same features,
-and training again replaces it. Data without another split are told by their own fingerprint alone.
+The network is a residual CNN of 128 features that trains in minutes on a few CPU cores. The cache keeps it
+in features/, under the first 16 digits of the fingerprints of the images that it was trained on and of the
+split that it was tested on, in sorted order. So there is one classifier for a dataset: either of its splits
+finds it, and training again replaces it. Data without another split are known by their own fingerprint alone.
 """
 
 from __future__ import annotations
@@ -32,16 +31,8 @@ from jaxgan.metrics.features.residual_cnn import network_of
 
 MAX_EPOCHS = 60
 HELD_OUT_SHARE = 0.1  # of data that have no other split
-_VERSION = "cnn1"  # of network and recipe; part of the file's name
-
-
-# --- the network ---------------------------------------------------------------------------------
-
-
-# --- training ------------------------------------------------------------------------------------
-
-
-# --- classifiers of a data source ----------------------------------------------------------------
+VERSION = "cnn1"
+"""Of network and recipe; part of the names of files."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +40,9 @@ class Trained:
     """A trained classifier.
 
     Attributes:
-      variables: of the network, on the host.
-      accuracy: share of the held-out images that it gets right.
-      metadata: what is written beside the weights; all text.
+      variables: "params" and "batch_stats" of the network, on the host.
+      accuracy: share of the held-out images that it classifies correctly.
+      metadata: what is written beside the weights; all values are text.
     """
 
     variables: Any
@@ -70,19 +61,20 @@ def train(
 ) -> Trained:
     """Trains a classifier on all images of `source`, and tests it on its other split.
 
-    Data without another split give up a tenth, chosen by the seed, that is tested on and not trained on.
+    Where there is no other split, a tenth of the images, chosen by the seed, is held out to test on.
     The weights after the last step are kept, whatever their accuracy.
 
     Args:
-      source: labelled images of at least two classes, 16 pixels a side and 1 to 4 channels.
-      epochs: times that every image is seen; None: as many as STEPS steps see, but at most 60.
+      source: labelled images of at least two classes, with at least 16 pixels a side and 1 to 4 channels.
+      epochs: how often every image is seen; None: as often as `fitting.STEPS` steps see it, but at most 60 times.
       seed: of weights, order, augmentation and of what is held out.
-      batch_size: images of a step.
-      flip: turn half of the images left to right.
+      batch_size: number of images in a step.
+      flip: whether half of the images are turned left to right.
       on_progress: called now and then.
 
     Raises:
-      InputError: if the source has no labels, one class, too few or too small images, or for bad epochs.
+      InputError: if the source has no labels, only one class, or too few or too small images, or if `epochs` is
+        not positive.
     """
     _check_source(source)
     if epochs is not None and not 0 < epochs < float("inf"):
@@ -121,7 +113,7 @@ def train(
         "steps": str(steps),
         "batch_size": str(batch),
         "flip": str(flip).lower(),
-        "network": _VERSION,
+        "network": VERSION,
         "jaxgan": version_of("jaxgan"),
         "jax": jax.__version__,
         "backend": jax.default_backend(),
@@ -150,7 +142,7 @@ def _check_source(source: Images) -> None:
 def _parts(
     source: Images, seed: int
 ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray], Images | str]:
-    """Images and labels to train on; those to test on; where the latter are from."""
+    """Images and labels to train on, those to test on, and where the latter are from."""
     labels = source.labels
     assert labels is not None  # checked before
     other = other_labelled_split(source)
@@ -165,7 +157,7 @@ def _parts(
 
 
 def other_labelled_split(source: Images) -> Images | None:
-    """The test split of data that come in splits (the train split, if `source` is that), if it has labels."""
+    """The other split of data that come in splits, test for train and train for test; None if it has no labels."""
     other = other_split(source)
     if other is None or other.labels is None or other.class_names != source.class_names:
         return None
@@ -173,7 +165,7 @@ def other_labelled_split(source: Images) -> Images | None:
 
 
 def name_of(source: Images) -> str:
-    """What the classifier of a source is called: its name without kind, folders and split, and "_cnn"."""
+    """What the classifier of a source is called: the source's name without kind, folders and split, then "_cnn"."""
     kind, base, _ = parsed_name(source.name)
     if kind in ("folder", "npz"):
         path = pathlib.Path(base).expanduser()
@@ -188,9 +180,9 @@ def name_of(source: Images) -> str:
 
 
 def cache_path(metadata: dict[str, str]) -> pathlib.Path:
-    """Where the cache keeps the classifier that `metadata` describes."""
+    """The file in the cache for the classifier that `metadata` describes."""
     prints = sorted(filter(None, (metadata["fingerprint"], metadata["tested_on_fingerprint"])))
-    return _folder() / "-".join([*(p[:16] for p in prints), f"{_VERSION}.safetensors"])
+    return _folder() / "-".join([*(p[:16] for p in prints), f"{VERSION}.safetensors"])
 
 
 def _folder() -> pathlib.Path:
@@ -198,7 +190,7 @@ def _folder() -> pathlib.Path:
 
 
 def save(trained: Trained, path: pathlib.Path | None = None) -> pathlib.Path:
-    """Writes a classifier as safetensors, to `path` or into the cache; returns where."""
+    """Writes a classifier as safetensors, to `path` or into the cache, and returns the path."""
     from safetensors.numpy import save as serialised
 
     path = cache_path(trained.metadata) if path is None else path
@@ -209,10 +201,10 @@ def save(trained: Trained, path: pathlib.Path | None = None) -> pathlib.Path:
 
 
 def load(path: pathlib.Path) -> tuple[FeatureNetwork, dict[str, str]]:
-    """The network in a file, its identity the first 12 digits of the file's SHA-256; and its metadata.
+    """The feature network in a file, and its metadata. Its identity is the first 12 digits of the file's SHA-256.
 
     Raises:
-      InputError: if the file is no such classifier.
+      InputError: if the file does not hold such a classifier.
     """
     from safetensors.numpy import load as parse
 
@@ -233,8 +225,8 @@ def _metadata(path: pathlib.Path) -> dict[str, str]:
             metadata = file.metadata() or {}
     except Exception as error:
         raise _unreadable(path, error) from error
-    if metadata.get("network") != _VERSION:
-        raise InputError(f"features: expected a classifier of version {_VERSION} in {str(path)!r}")
+    if metadata.get("network") != VERSION:
+        raise InputError(f"features: expected a classifier of version {VERSION} in {str(path)!r}")
     return metadata
 
 
@@ -248,16 +240,16 @@ def _unreadable(path: pathlib.Path, error: Exception) -> InputError:
 
 
 def features(source: Images) -> FeatureNetwork | None:
-    """The cached classifier of a source, trained on it or on the other split of the same data, or None.
+    """The cached classifier that was trained on a source or on the other split of the same data; None without one.
 
-    If there are several, the one trained on `source` itself is taken, then the one of most images.
+    Of several, the one trained on `source` itself comes first, then the one trained on the most images.
 
     Raises:
-      InputError: if the file cannot be read; another network in its place would change the scores.
+      InputError: if its file cannot be read. To take another network instead would change the scores.
     """
     found = [
         (metadata["fingerprint"] == source.fingerprint, int(metadata["n_train"]), path.name, path)
-        for path in _folder().glob(f"*{source.fingerprint[:16]}*{_VERSION}.safetensors")
+        for path in _folder().glob(f"*{source.fingerprint[:16]}*{VERSION}.safetensors")
         if source.fingerprint
         in ((metadata := _metadata(path))["fingerprint"], metadata["tested_on_fingerprint"])
     ]

@@ -15,14 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common.errors import InputError, lookup
-from jaxgan.metrics.features.network import FeatureNetwork
+from jaxgan.metrics.features.network import FeatureNetwork, Outputs
+from jaxgan.metrics.features.resizing import cubic, resize_pillow
 from jaxgan.metrics.features.weights import Weights, load
 
 Size = Literal["s", "l"]
 RESOLUTION = 224
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's red, green and blue, in [0, 1]
 STD = (0.229, 0.224, 0.225)
-_FIXED_POINT = 22  # bits after the point of Pillow's weights for 8-bit images
 _EXACT = jax.lax.Precision.HIGHEST
 _dense = partial(nn.Dense, precision=_EXACT)
 _norm = partial(nn.LayerNorm, epsilon=1e-6, use_fast_variance=False)
@@ -77,10 +77,10 @@ class VisionTransformer(nn.Module):
     """DINOv2's vision transformer.
 
     Attributes:
-      width: numbers in a token.
+      width: how many numbers a token has.
       depth: number of blocks.
-      heads: of each attention.
-      grid: patches along a side of the images that the position embeddings were trained for.
+      heads: number of heads of each attention.
+      grid: number of patches along a side of the images that the position embeddings were trained for.
       patch: side of a patch in pixels.
 
     References:
@@ -96,9 +96,9 @@ class VisionTransformer(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
-        """Normalised images [n, h, w, 3], h and w multiples of the patch -> tokens [n, 1 + patches, width].
+        """Normalised images [n, h, w, 3], with h and w multiples of the patch -> tokens [n, 1 + patches, width].
 
-        The tokens are those after the last normalisation, the class token first.
+        The tokens are those after the last normalisation; the class token is the first.
         """
         square = (self.patch, self.patch)
         x = nn.Conv(self.width, square, square, "VALID", precision=_EXACT, name="patch_embed")(images)
@@ -116,15 +116,15 @@ class VisionTransformer(nn.Module):
 
 
 def position_embeddings(table: jax.Array, rows: int, columns: int) -> jax.Array:
-    """Learned position embeddings, interpolated to another grid of patches.
+    """Interpolates learned position embeddings to another grid of patches.
 
     Args:
-      table: [1, 1 + g², width]: the class token's, then those of a g × g grid, row by row.
-      rows: of the grid wanted.
-      columns: of the grid wanted.
+      table: [1, 1 + g², width]: the embedding of the class token, then those of a g × g grid, row by row.
+      rows: number of rows of the grid that is wanted.
+      columns: number of its columns.
 
     Returns:
-      [1, 1 + rows·columns, width]. The class token's is kept as it is.
+      [1, 1 + rows·columns, width]. The embedding of the class token is kept as it is.
     """
     grid = math.isqrt(table.shape[1] - 1)
     if rows == columns == grid:
@@ -136,80 +136,34 @@ def position_embeddings(table: jax.Array, rows: int, columns: int) -> jax.Array:
 
 
 def _cubic_interpolation(n_in: int, n_out: int) -> np.ndarray:
-    """Matrix [n_out, n_in] of the bicubic interpolation that DINOv2's position embeddings go through.
+    """The matrix [n_out, n_in] of the bicubic interpolation of DINOv2's position embeddings.
 
-    PyTorch's: a = -0.75, half-pixel centres, edges repeated, no antialiasing. The published models
-    ask for n_out + 0.1 points, a guard against rounding, and so sample a little closer than n_in / n_out.
+    It is PyTorch's: a = -0.75, half-pixel centres, edges repeated, no antialiasing. To guard against rounding,
+    the published models ask for n_out + 0.1 points, and so sample a little closer than n_in / n_out.
     """
     source = (np.arange(n_out) + 0.5) * n_in / (n_out + 0.1) - 0.5
     first = np.floor(source).astype(int) - 1
     matrix = np.zeros((n_out, n_in))
     for tap in range(4):
         column = np.clip(first + tap, 0, n_in - 1)
-        np.add.at(matrix, (np.arange(n_out), column), _cubic(source - (first + tap), -0.75))
+        np.add.at(matrix, (np.arange(n_out), column), cubic(source - (first + tap), -0.75))
     return matrix.astype(np.float32)
-
-
-def _cubic(x: np.ndarray, a: float) -> np.ndarray:
-    """The cubic convolution kernel with slope `a` at 1 (Keys 1981, eq. 15 has a = -0.5)."""
-    x = np.abs(x)
-    near = ((a + 2) * x - (a + 3)) * x * x + 1
-    far = a * (((x - 5) * x + 8) * x - 4)
-    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
 
 
 # --- images -----------------------------------------------------------------------------------
 
 
-def bicubic_weights(n_in: int, n_out: int) -> np.ndarray:
-    """Matrix [n_out, n_in], float64, of Pillow's bicubic resampling along one axis.
-
-    a = -0.5; half-pixel centres; the kernel is widened by the factor of shrinking, cut at the edges
-    and normalised to a sum of 1.
-    """
-    scale = n_in / n_out
-    centres = (np.arange(n_out) + 0.5) * scale
-    weights = _cubic((np.arange(n_in) + 0.5 - centres[:, None]) / max(scale, 1.0), -0.5)
-    return weights / weights.sum(1, keepdims=True)
-
-
-def resize(images: jax.Array | np.ndarray, shape: tuple[int, int], *, rounded: bool = False) -> jax.Array:
-    """Images [n, h, w, c] with values in [0, 255] -> float32 [n, *shape, c], clipped to [0, 255].
-
-    Args:
-      images: of any dtype; with `rounded`, whole numbers.
-      shape: height and width of the result, in pixels.
-      rounded: False: Pillow's antialiased bicubic on float images, as clean-fid (Parmar et al. 2022) has
-        it. True: the same on 8-bit images, bit for bit: weights in fixed point, and rounded and
-        clipped after either axis. Across first, then down; Pillow 13 does so for square images too,
-        but not for all oblong ones.
-    """
-    by_row, by_column = (bicubic_weights(a, b) for a, b in zip(images.shape[1:3], shape, strict=True))
-    if not rounded:
-        x = jnp.einsum("pw,nhwc->nhpc", jnp.float32(by_column), jnp.float32(images), precision=_EXACT)
-        x = jnp.einsum("qh,nhpc->nqpc", jnp.float32(by_row), x, precision=_EXACT)
-        return jnp.clip(x, 0.0, 255.0)
-    x = _resample_bytes("pw,nhwc->nhpc", by_column, jnp.int32(images))
-    return jnp.float32(_resample_bytes("qh,nhpc->nqpc", by_row, x))
-
-
-def _resample_bytes(axes: str, weights: np.ndarray, x: jax.Array) -> jax.Array:
-    fixed = np.trunc(weights * 2**_FIXED_POINT + np.copysign(0.5, weights)).astype(np.int32)
-    total = jnp.einsum(axes, fixed, x) + 2 ** (_FIXED_POINT - 1)
-    return jnp.clip(total >> _FIXED_POINT, 0, 255)
-
-
 def preprocess(images: jax.Array | np.ndarray, *, clean_resize: bool = True) -> jax.Array:
-    """What DINOv2 gets: images resized to 224 × 224, less ImageNet's mean, over its deviation.
+    """Makes DINOv2's input: images resized to 224 × 224, minus ImageNet's mean, over its standard deviation.
 
     Args:
-      images: uint8 [n, h, w, 1 or 3]; grey is repeated in all three channels.
+      images: uint8 [n, h, w, 1 or 3]; grey images are repeated over the three channels.
       clean_resize: see `features`.
 
     Returns:
       float32 [n, 224, 224, 3].
     """
-    x = resize(images, (RESOLUTION, RESOLUTION), rounded=not clean_resize)
+    x = resize_pillow(images, (RESOLUTION, RESOLUTION), rounded=not clean_resize)
     x = jnp.broadcast_to(x, (*x.shape[:3], 3)) / 255
     return (x - jnp.float32(MEAN)) / jnp.float32(STD)
 
@@ -240,15 +194,15 @@ NETWORKS: dict[str, tuple[VisionTransformer, Weights]] = {
 
 
 def convert(network: VisionTransformer, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Parameters of `network`, flat with names joined by "/", from the tensors of a published file.
+    """Converts the tensors of a published file to flat parameters of `network`, their names joined by "/".
 
     Args:
-      network: the module they are for.
-      tensors: by the names of the original PyTorch model ("blocks.0.attn.qkv.weight"). Its mask token, which
+      network: the module that the parameters are for.
+      tensors: by the names of the original PyTorch model ("blocks.0.attn.qkv.weight"). The mask token, which
         only training uses, is left out.
 
     Raises:
-      InputError: if a tensor is missing, is one too many or has another shape.
+      InputError: if a tensor is missing, unknown or of another shape.
     """
     arrays = {}
     for name, tensor in tensors.items():
@@ -275,7 +229,7 @@ def _flax_name(name: str) -> str:
 
 
 def unflatten(arrays: Mapping[str, np.ndarray]) -> Any:
-    """What `convert` returns as the network's tree of parameters."""
+    """The network's tree of parameters, from what `convert` returns."""
     return flax.traverse_util.unflatten_dict({k: jnp.asarray(v) for k, v in arrays.items()}, sep="/")
 
 
@@ -294,16 +248,16 @@ def features(
     """The normalised class token of DINOv2, for images of 1 or 3 channels.
 
     Args:
-      size: "l" (ViT-L/14: 1024 features, 1.2 GB), which published FD-DINOv2 use; "s" (ViT-S/14: 384, 88 MB).
+      size: "l" (ViT-L/14: 1,024 features, 1.2 GB), which published FD-DINOv2 use; "s" (ViT-S/14: 384, 88 MB).
       file: the published .pth file or a .safetensors of the same names; None downloads it once.
-      clean_resize: True resizes in float, without rounding; False as Pillow resizes 8-bit images. The
-        leaderboard of dgm-eval is of the latter (its --clean_resize is off unless asked for); its
-        authors saw hardly any difference. The identity tells the two apart.
-      batch: images a pass; the attention of ViT-L alone takes 4 MB for each.
+      clean_resize: True resizes in float, without rounding; False resizes 8-bit images as Pillow does. The
+        leaderboard of dgm-eval uses the latter (its --clean_resize is off by default); its authors saw
+        hardly any difference. The identity tells the two apart.
+      batch: number of images in a pass; the attention of ViT-L alone takes 4 MB for each.
 
     Raises:
-      InputError: for another size, or weights that cannot be had or are not DINOv2's; when called,
-        for images that are not uint8 [n, h, w, 1 or 3].
+      InputError: for another size, or weights that cannot be had or are not DINOv2's; when the network is
+        called, for images that are not uint8 [n, h, w, 1 or 3].
 
     References:
       Stein et al. 2023, "Exposing flaws of generative model evaluation metrics and their unfair treatment of
@@ -313,12 +267,12 @@ def features(
     arrays, sha256 = load(weights, partial(convert, network), file)
     params = unflatten(arrays)
 
-    def apply(images: jax.Array) -> tuple[jax.Array, None]:
+    def apply(images: jax.Array) -> Outputs:
         if images.ndim != 4 or images.shape[3] not in (1, 3) or images.dtype != jnp.uint8:
             raise InputError(
                 f"images: expected uint8 [n, h, w, 1 or 3] for DINOv2, got {images.dtype} {list(images.shape)}"
             )
-        return embed(network, params, images, clean_resize=clean_resize), None
+        return Outputs(embed(network, params, images, clean_resize=clean_resize))
 
     identity = sha256[:12] if clean_resize else f"{sha256[:12]}-8bit"
     return FeatureNetwork(weights.name, identity, apply, batch)

@@ -1,4 +1,4 @@
-"""Classifiers fitted to labelled images."""
+"""Fits a small classifier to labelled images, and predicts with it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxgan.augment.shifts import reflected
 from jaxgan.common import keys
 from jaxgan.common.errors import InputError
 from jaxgan.data import to_float
 from jaxgan.data.permutation import positions, shuffled_index
-from jaxgan.metrics.features.residual_cnn import ResidualCNN, network_of
+from jaxgan.metrics.features import residual_cnn
 
 OnProgress = Callable[[int, int, float], None]
 """Receives (steps done, all steps, loss) now and then, and after the last step."""
 BATCH_SIZE = 128
-STEPS = 2000  # by default, whatever the size of the data, but not beyond:
-MIN_SIDE = 16
+STEPS = 2000  # by default, whatever the size of the data
+MIN_SIDE = 16  # pixels of the smallest images that can be classified
 _STEPS_BETWEEN_REPORTS = 50
 
 
@@ -51,45 +52,42 @@ def views(
     flip: bool = False,
     first: jax.Array | int = 0,
 ) -> jax.Array:
-    """Each image moved at random by up to 4 pixels, or 2 below 32 pixels a side, its border mirrored.
+    """Moves each image at random by up to 4 pixels (2 below 32 pixels a side) and mirrors it at its border.
+
+    What happens to an image depends on the seed, the step and its index in the batch only.
 
     Args:
       images: [n, h, w, c] of any type.
       step: number of the step.
       seed: of the training.
-      flip: also turn half of them left to right.
+      flip: whether half of the images are also turned left to right.
       first: index of the first image in the batch of the step.
 
     Returns:
-      [n, h, w, c]; what happens to an image depends on (seed, step, its index in the batch) only.
+      [n, h, w, c], of the same type.
     """
     n, h, w, _ = images.shape
     reach = 2 if min(h, w) < 32 else 4
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 0x76696577), step)
     shift_keys, flip_keys = jax.vmap(jax.random.split, out_axes=1)(keys.per_example(key, n, first=first))
     shifts = jax.vmap(lambda key: jax.random.randint(key, (2,), -reach, reach + 1))(shift_keys)
-    rows = _reflected(shifts[:, :1] + jnp.arange(h), h)
-    columns = _reflected(shifts[:, 1:] + jnp.arange(w), w)
+    rows = reflected(shifts[:, :1] + jnp.arange(h), h)
+    columns = reflected(shifts[:, 1:] + jnp.arange(w), w)
     if flip:
         turned = jax.vmap(jax.random.bernoulli)(flip_keys)[:, None]
         columns = jnp.where(turned, w - 1 - columns, columns)
     return images[jnp.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def _reflected(index: jax.Array, size: int) -> jax.Array:
-    """Indices a little outside [0, size) mirrored at the first and the last pixel."""
-    return size - 1 - jnp.abs(size - 1 - jnp.abs(index))
-
-
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _init(model: ResidualCNN, recipe: _Recipe, shape: tuple[int, ...], seed: jax.Array) -> Any:
+def _init(model: residual_cnn.ResidualCNN, recipe: _Recipe, shape: tuple[int, ...], seed: jax.Array) -> Any:
     variables = model.init(jax.random.key(seed), jnp.zeros((1, *shape)))
     return variables["params"], variables["batch_stats"], recipe.optimizer().init(variables["params"])
 
 
 @partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
 def _step(
-    model: ResidualCNN,
+    model: residual_cnn.ResidualCNN,
     recipe: _Recipe,
     state: Any,
     images: jax.Array,
@@ -122,23 +120,23 @@ def fit(
     flip: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Any:
-    """Trains a ResidualCNN; the same arguments give the same variables on the same machine.
+    """Trains a `ResidualCNN`; the same arguments give the same variables on the same machine.
 
-    The batch of a step and how it is augmented are functions of (seed, step, index in the batch).
-    Examples are seen in epochs without replacement. It runs on one device, however many there are.
+    The batch of a step and how it is augmented are functions of the seed, the step and the index in the batch.
+    Every epoch sees each image once. The training runs on one device, however many there are.
 
     Args:
       images: uint8 [n, h, w, c]; may be memory-mapped.
       labels: integers [n] from 0 to n_classes - 1.
       n_classes: number of classes.
-      steps: updates.
+      steps: number of updates.
       seed: of weights, order and augmentation; from 0 to 2^32 - 1.
-      batch_size: images of a step; at most n are taken.
-      flip: turn half of the images left to right, which suits objects but not digits.
+      batch_size: number of images in a step; at most n are taken.
+      flip: whether half of the images are turned left to right, which suits objects but not digits.
       on_progress: called every 50 steps and after the last.
 
     Returns:
-      Variables of the network, on the host: "params" and "batch_stats".
+      The variables of the network, on the host: "params" and "batch_stats".
 
     Raises:
       InputError: for images, labels, steps, a seed or a batch size that cannot be trained with.
@@ -151,7 +149,7 @@ def fit(
     batch_size = min(batch_size, len(images))
     if batch_size < 2:
         raise InputError(f"batch_size: expected at least 2 images a batch, got {batch_size}")
-    model, recipe = ResidualCNN(n_classes), _Recipe(steps, flip)
+    model, recipe = residual_cnn.ResidualCNN(n_classes), _Recipe(steps, flip)
     state = _init(model, recipe, images.shape[1:], np.uint32(seed))
     labels = np.asarray(labels, np.int32)
     for done in range(1, steps + 1):
@@ -167,14 +165,18 @@ def fit(
 
 
 def predict(variables: Any, n_classes: int, images: np.ndarray) -> np.ndarray:
-    """Classes int64 [n] that trained variables give uint8 images [n, h, w, c]."""
-    logits = network_of(variables, n_classes, "classifier", "")(images)[1]
+    """The classes, int64 [n], that a network with trained variables assigns to uint8 images [n, h, w, c]."""
+    logits = residual_cnn.network_of(variables, n_classes, "classifier", "")(images)[1]
     assert logits is not None  # a classifier has them
     return logits.argmax(1)
 
 
 def check_examples(name: str, images: np.ndarray, labels: np.ndarray, n_classes: int) -> None:
-    """Raises InputError, in one line that starts with `name`, unless a classifier can use the examples."""
+    """Checks that a classifier can be trained or tested on labelled images.
+
+    Raises:
+      InputError: if it cannot; the message starts with `name`.
+    """
     if images.ndim != 4 or images.dtype != np.uint8:
         raise InputError(f"{name}: expected uint8 [n, h, w, c], got {images.dtype} of shape {images.shape}")
     if min(images.shape[1:3]) < MIN_SIDE or not 1 <= images.shape[3] <= 4:

@@ -1,13 +1,12 @@
-"""The Inception network that the Fréchet Inception distance is defined by."""
+"""The Inception network that the Fréchet Inception distance is defined by: graph, weights, feature network."""
 
 from __future__ import annotations
 
 import pathlib
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import flax.linen as nn
 import flax.traverse_util
@@ -16,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common.errors import InputError, nearest
-from jaxgan.metrics.features.network import FeatureNetwork, in_batches
+from jaxgan.metrics.features.network import FeatureNetwork, Outputs
+from jaxgan.metrics.features.resizing import resize_tf1
 from jaxgan.metrics.features.weights import Weights, load
 from jaxgan.models.layers import BatchNorm
 
@@ -33,21 +33,6 @@ WEIGHTS = Weights(
 _BATCH = 32
 _SPATIAL_CHANNELS = 7
 _PRECISION = jax.lax.Precision.HIGHEST
-
-
-class Outputs(NamedTuple):
-    """What one pass gives, float32.
-
-    Attributes:
-      features: the last block averaged over the image [n, 2048], for FID, KID and the like.
-      logits: class logits without the bias of the last layer [n, 1008], for the inception score.
-      spatial: the first 7 channels of the 1x1 branch of the sixth mixed block, Mixed_6d in PyTorch's
-        names, 17x17 positions [n, 2023], channels fastest, for sFID.
-    """
-
-    features: jax.Array
-    logits: jax.Array
-    spatial: jax.Array
 
 
 # --- the network -----------------------------------------------------------------------------------
@@ -83,12 +68,12 @@ Branch = tuple[str, tuple[Step | Fork, ...]]
 
 
 class Mixed(nn.Module):
-    """Chains of convolutions and a pooling of one input, side by side along the channels.
+    """Several chains of convolutions and a pooling of the same input, joined along the channels.
 
     Attributes:
       branches: name and convolutions of each chain.
-      pool_features: of the 1x1 convolution after the pooling; 0 for none.
-      pool: "average" (over the pixels that are there, without padding) or "max".
+      pool_features: channels of the 1x1 convolution after the pooling; 0 for none.
+      pool: "average" (over the pixels inside the image only) or "max".
       stride: 2 halves the image in the last convolution of each chain and in the pooling.
     """
 
@@ -173,8 +158,8 @@ def _to_8(name: str) -> Mixed:
 class InceptionV3(nn.Module):
     """The graph of 5 December 2015, under the names that its PyTorch copies use.
 
-    It differs from later Inception-v3 networks: 1,008 logits, no auxiliary head, average pools that leave
-    padding out, and a max pool in the last block, where its twin before it has an average pool.
+    It differs from later Inception-v3 networks: it has 1,008 logits, no auxiliary head, average pools that
+    leave padding out, and a max pool in the last block, where the block before it has an average pool.
 
     References:
       Szegedy et al. (2016), Rethinking the Inception architecture for computer vision; Heusel et al. (2017),
@@ -183,7 +168,7 @@ class InceptionV3(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array) -> Outputs:
-        """Images [n, 299, 299, 3] in [-1, 1), as `preprocess` makes them -> outputs."""
+        """Images [n, 299, 299, 3] in [-1, 1), as `preprocess` makes them -> all outputs."""
         x = Conv(32, (3, 3), 2, "VALID", name="Conv2d_1a_3x3")(images)
         x = Conv(32, (3, 3), 1, "VALID", name="Conv2d_2a_3x3")(x)
         x = Conv(64, (3, 3), name="Conv2d_2b_3x3")(x)
@@ -209,35 +194,6 @@ class InceptionV3(nn.Module):
 
 
 # --- images ------------------------------------------------------------------------------------------
-
-
-def resize_tf1(images: jax.Array, size: int) -> jax.Array:
-    """Bilinear resize as TensorFlow 1 did it by default: no half pixels, no antialiasing.
-
-    Pixel i of the result lies at i * (old size / new size) of the image, between two pixels; the last
-    one repeats beyond the border. Corners are so not aligned, and a smaller image is a sample
-    of the larger one, aliases included.
-
-    Args:
-      images: [n, h, w, c], any type.
-      size: side of the result.
-
-    Returns:
-      float32 [n, size, size, c], on the scale of `images`.
-
-    References:
-      Parmar, Zhang, Zhu (2022), On aliased resizing and surprising subtleties in GAN evaluation.
-    """
-    x = images.astype(jnp.float32)
-    for axis in (2, 1):
-        length = x.shape[axis]
-        # In float32, as TensorFlow: the weights are those numbers, rounding included.
-        position = np.arange(size, dtype=np.float32) * (np.float32(length) / np.float32(size))
-        low = position.astype(np.int32)
-        weight = np.expand_dims(position - low, tuple(a for a in range(4) if a != axis))
-        below, above = (jnp.take(x, i, axis) for i in (low, np.minimum(low + 1, length - 1)))
-        x = below + (above - below) * weight
-    return x
 
 
 @jax.jit
@@ -269,8 +225,8 @@ _TORCH_NAMES = {
 
 
 @lru_cache(maxsize=1)
-def _shapes() -> dict[str, tuple[int, ...]]:
-    """Shape of each variable, by its path."""
+def shapes() -> dict[str, tuple[int, ...]]:
+    """Shape of each variable of the network, by its path."""
     init = lambda: InceptionV3().init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)))
     tree: Any = flax.traverse_util.flatten_dict(dict(jax.eval_shape(init)), sep="/")
     return {path: leaf.shape for path, leaf in tree.items()}
@@ -287,20 +243,20 @@ def _torch_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def torch_shapes() -> dict[str, tuple[int, ...]]:
-    """Shapes of PyTorch's tensors, by name; without the bias of the last layer and the counts of batches."""
+    """Shapes of PyTorch's tensors by name, without the bias of the last layer and the counts of batches."""
     return {
         _torch_name(path): tuple(shape[axis] for axis in _torch_axes(shape))
-        for path, shape in _shapes().items()
+        for path, shape in shapes().items()
     }
 
 
 def convert(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Weights under pytorch-fid's and torch-fidelity's names -> float32 variables, by path.
+    """Converts weights under pytorch-fid's and torch-fidelity's names to float32 variables by path.
 
     The bias of the last layer (`fc.bias`) and the counts of batches are left out.
 
     Raises:
-      InputError: for a name that is unknown or missing, and for a shape that is another.
+      InputError: for a name that is unknown or missing, and for a tensor of another shape.
     """
     expected = torch_shapes()
     given = {n: t for n, t in tensors.items() if n != "fc.bias" and not n.endswith(".num_batches_tracked")}
@@ -315,7 +271,7 @@ def convert(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         if given[name].shape != shape:
             raise InputError(f"weights of {NAME}: {name}: expected shape {shape}, got {given[name].shape}")
     converted = {}
-    for path, shape in _shapes().items():
+    for path, shape in shapes().items():
         back = np.argsort(_torch_axes(shape))
         converted[path] = np.ascontiguousarray(given[_torch_name(path)].transpose(back), np.float32)
     return converted
@@ -328,8 +284,8 @@ def _listed(names: list[str], what: str) -> str:
 def random_weights(seed: int) -> dict[str, np.ndarray]:
     """Untrained weights under PyTorch's names, for tests and comparisons; the same on every machine.
 
-    Convolutions keep the scale of what passes (variance 2 / inputs); the running averages are not those
-    of any data, only far enough from 0 and 1 to matter.
+    Convolutions keep the scale of their input (variance 2 / inputs). The running averages are those of no
+    data, but far enough from 0 and 1 to matter.
     """
 
     def draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -344,8 +300,8 @@ def random_weights(seed: int) -> dict[str, np.ndarray]:
         gain = 1.0 if name == "fc.weight" else 2.0
         return np.sqrt(np.float32(gain / np.prod(shape[1:]))) * unit
 
-    shapes = torch_shapes() | {"fc.bias": (N_CLASSES,)}
-    return {name: draw(name, shape).astype(np.float32) for name, shape in shapes.items()}
+    expected = torch_shapes() | {"fc.bias": (N_CLASSES,)}
+    return {name: draw(name, shape).astype(np.float32) for name, shape in expected.items()}
 
 
 def _unit(seed: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -360,74 +316,52 @@ def _unit(seed: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 @jax.jit
 def forward(variables: Any, images: jax.Array) -> Outputs:
-    """The outputs for preprocessed images, [n, 299, 299, 3]."""
+    """The outputs for preprocessed images [n, 299, 299, 3]."""
     return InceptionV3().apply(variables, images)  # pyright: ignore[reportReturnType]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Inception(FeatureNetwork):
-    """The feature network, and all that one pass gives.
-
-    Attributes:
-      run: uint8 images of a fixed batch size -> outputs.
-      weights_sha256: of the file of the weights; `identity` is its first 12 digits.
-    """
-
-    run: Callable[[jax.Array], Outputs]
-    weights_sha256: str
-
-    @property
-    def is_original(self) -> bool:
-        """Whether the weights are those that FID is defined by: only then is a distance called `fid`."""
-        return self.weights_sha256 == WEIGHTS.sha256
-
-    def outputs(self, images: np.ndarray) -> Outputs:
-        """Features, logits and spatial features of uint8 images [n, h, w, 1 or 3], as NumPy arrays."""
-        return in_batches(self.run, images, self.batch)
-
-    def spatial(self, images: np.ndarray) -> np.ndarray:
-        """Spatial features [n, 2023] alone, as sFID uses them.
-
-        They say where things are, which the average over the image forgets.
-
-        References:
-          Nash et al. (2021), Generating images with sparse representations, section 4.
-        """
-        return np.asarray(self.outputs(images).spatial)
-
-
-def from_arrays(arrays: Mapping[str, np.ndarray], weights_sha256: str, *, batch: int = _BATCH) -> Inception:
+def from_arrays(
+    arrays: Mapping[str, np.ndarray], weights_sha256: str, *, batch: int = _BATCH
+) -> FeatureNetwork:
     """The feature network of converted weights.
+
+    Only the weights that FID is defined by make it the Inception after which a distance is called "fid". Of
+    others the label carries the first 8 digits of their hash.
 
     Args:
       arrays: as `convert` returns them.
-      weights_sha256: of the file that they came from.
-      batch: images a pass, of some 10 MB of memory each.
+      weights_sha256: SHA-256 of the file that they came from; the identity is its first 12 digits.
+      batch: number of images in a pass; each takes some 10 MB of memory.
     """
     variables = flax.traverse_util.unflatten_dict({k: jnp.asarray(v) for k, v in arrays.items()}, sep="/")
 
-    def run(images: jax.Array) -> Outputs:
+    def apply(images: jax.Array) -> Outputs:
         _check_images(images)
         return forward(variables, preprocess(images))
 
-    def apply(images: jax.Array) -> tuple[jax.Array, jax.Array]:
-        outputs = run(images)
-        return outputs.features, outputs.logits
-
-    return Inception(NAME, weights_sha256[:12], apply, batch, run=run, weights_sha256=weights_sha256)
+    label = NAME if weights_sha256 == WEIGHTS.sha256 else f"{NAME}_{weights_sha256[:8]}"
+    return FeatureNetwork(NAME, weights_sha256[:12], apply, batch, Outputs._fields, label)
 
 
-def features(file: pathlib.Path | None = None) -> Inception:
-    """FID's Inception: 2,048 features and 1,008 logits without bias.
+def features(file: pathlib.Path | None = None) -> FeatureNetwork:
+    """FID's Inception: 2,048 features, 1,008 logits without bias, and spatial features.
 
-    Images are resized to 299x299 as TensorFlow 1 did (see `resize_tf1`), grey ones repeated over the channels;
-    all is computed in float32 at the highest precision.
+    The features are the last block averaged over the image. The spatial features are the first 7 channels of
+    the 1x1 branch of the sixth mixed block (Mixed_6d in PyTorch's names) at its 17x17 positions, [n, 2023]
+    with the channels fastest: sFID uses them, as they say where things are, which the average forgets.
+
+    Images are resized to 299x299 as TensorFlow 1 did (see `resizing.resize_tf1`), and grey ones are repeated
+    over the channels. Everything is computed in float32 at the highest precision.
 
     Args:
       file: the weights, as pytorch-fid published them or as safetensors under the same names; None
-        takes the copy in the per-user cache, downloaded (91 MB) on first use.
+        takes the copy in the per-user cache, which is downloaded (91 MB) on first use.
 
     Raises:
       InputError: if the weights cannot be had or do not fit; see `jaxgan.metrics.features.weights`.
+
+    References:
+      Heusel et al. (2017), GANs trained by a two time-scale update rule; Nash et al. (2021), Generating images
+      with sparse representations, section 4, for the spatial features.
     """
     return from_arrays(*load(WEIGHTS, convert, file))

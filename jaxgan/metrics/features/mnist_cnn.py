@@ -1,4 +1,4 @@
-"""A small digit classifier whose features MNIST generators are scored on."""
+"""A small digit classifier; generators of MNIST are scored on its features."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.data import to_float
-from jaxgan.metrics.features.network import FeatureNetwork
+from jaxgan.metrics.features.network import FeatureNetwork, Outputs
 from jaxgan.models.layers import BatchNorm
 
 PATH = pathlib.Path(__file__).parent / "mnist_cnn.safetensors"
@@ -23,7 +23,7 @@ N_FEATURES = 128
 
 
 class MNISTClassifier(nn.Module):
-    """Four 3x3 convolutions with batch normalisation and ReLU, averaged over the image, one linear layer."""
+    """Four 3x3 convolutions with batch normalisation and ReLU, an average over the image and a linear layer."""
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool = False) -> tuple[jax.Array, jax.Array]:
@@ -64,6 +64,8 @@ def apply(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def features() -> FeatureNetwork:
-    """The shipped classifier."""
+    """The feature network of the shipped classifier, for images [n, 28, 28, 1]."""
     variables, identity = load()
-    return FeatureNetwork(NAME, identity, lambda images: apply(variables, images))
+    return FeatureNetwork(
+        NAME, identity, lambda images: Outputs(*apply(variables, images)), outputs=("features", "logits")
+    )

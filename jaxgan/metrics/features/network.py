@@ -1,10 +1,10 @@
-"""Feature networks: uint8 images in, float32 features (and class logits, where there are classes) out."""
+"""Feature networks: uint8 images in, float32 features (and what else a network gives) out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,24 +13,56 @@ import numpy as np
 from jaxgan.common.errors import InputError
 
 
+class Outputs(NamedTuple):
+    """What a network gives for n images, float32; None stands for what it does not give.
+
+    Attributes:
+      features: [n, d]; what distances of sets are computed from.
+      logits: [n, classes]; of a network that classifies.
+      spatial: [n, e], features that know where in the image things are.
+    """
+
+    features: Any
+    logits: Any = None
+    spatial: Any = None
+
+
 @dataclass(frozen=True)
 class FeatureNetwork:
     """A named network.
 
     Attributes:
-      name: goes into the names of scores.
-      identity: of the weights.
-      apply: uint8 images of a fixed batch size -> (features, logits or None).
-      batch: that batch size; fewer where an image takes much memory.
+      name: of the network.
+      identity: of its weights; changes when they do.
+      apply: uint8 images of a fixed batch size -> outputs.
+      batch: that batch size; smaller where an image takes much memory.
+      outputs: names of the `Outputs` that are given. A function of the user's own (`own.from_function`) may
+        leave out its logits.
+      label: what names of scores carry; "" for the name.
     """
 
     name: str
     identity: str
-    apply: Callable[[jax.Array], tuple[jax.Array, jax.Array | None]]
+    apply: Callable[[jax.Array], Outputs]
     batch: int = 500
+    outputs: tuple[str, ...] = ("features",)
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        """Takes the name for the label if there is none."""
+        object.__setattr__(self, "label", self.label or self.name)
+
+    @property
+    def signature(self) -> str:
+        """Name and identity: scores of one signature compare."""
+        return f"{self.name}@{self.identity}"
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Features [n, d] and logits [n, classes] (or None) of uint8 images [n, h, w, c], in batches."""
+        return in_batches(lambda part: self.apply(part)[:2], images, self.batch)
+
+    def all_outputs(self, images: np.ndarray) -> Outputs:
+        """All that the network gives for uint8 images [n, h, w, c], in batches, as NumPy arrays."""
         return in_batches(self.apply, images, self.batch)
 
 

@@ -1,4 +1,4 @@
-"""Features by a function of the user's own."""
+"""Features that a function of the user's own computes."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.user_files import load_object, split
-from jaxgan.metrics.features.network import FeatureNetwork
+from jaxgan.metrics.features.network import FeatureNetwork, Outputs
 
 
 def from_function(
     function: Callable[[np.ndarray], Any], name: str, identity: str, *, batch: int = 500
 ) -> FeatureNetwork:
-    """A feature network of any function.
+    """Makes a feature network of any function.
 
     Args:
-      function: uint8 images [n, h, w, c] -> features [n, d], or (features, logits [n, classes]); of JAX, NumPy
-        or anything that NumPy can read. n is always `batch`.
-      name: for the names of scores; letters, digits and underscores.
-      identity: changes when the function does.
-      batch: images a call.
+      function: uint8 images [n, h, w, c] -> features [n, d], or (features, logits [n, classes]), as arrays of
+        JAX, of NumPy or of anything that NumPy can read. n is always `batch`.
+      name: goes into the names of scores; letters, digits and underscores.
+      identity: a text that changes when the function does.
+      batch: number of images in a call.
 
     Raises:
-      InputError: (when called) for results of another shape.
+      InputError: for another name; when the network is called, for results of another shape.
     """
     if not name.isidentifier():
         raise InputError(f"features: expected a name of letters, digits and underscores, got {name!r}")
 
-    def apply(images: Any) -> tuple[Any, Any]:
+    def apply(images: Any) -> Outputs:
         result = function(images)
         features, logits = result if isinstance(result, tuple) else (result, None)
         features = features if isinstance(features, jax.Array) else np.asarray(features)
@@ -42,13 +42,15 @@ def from_function(
                 raise InputError(
                     f"features: expected {what} [{len(images)}, d] of {name!r}, got {array.shape}"
                 )
-        return features, logits
+        return Outputs(features, logits)
 
-    return FeatureNetwork(name, identity, apply, batch)
+    return FeatureNetwork(name, identity, apply, batch, outputs=("features", "logits"))
 
 
 def load(spec: str) -> FeatureNetwork:
-    """The function NAME in FILE.py, given as "FILE.py:NAME"; its file's hash is its identity.
+    """The feature network of the function NAME in FILE.py, given as "FILE.py:NAME".
+
+    Its identity is the first 12 digits of the SHA-256 of the file.
 
     Raises:
       InputError: if there is no such file or function.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.data import to_float
-from jaxgan.metrics.features.network import FeatureNetwork
+from jaxgan.metrics.features.network import FeatureNetwork, Outputs
 from jaxgan.models.layers import fastconv
 
 
@@ -18,8 +18,8 @@ from jaxgan.models.layers import fastconv
 def random_cnn(channels: int) -> FeatureNetwork:
     """Three strided convolutions with fixed random weights; the channel means after each are the features.
 
-    Untrained features see textures and colours, not objects. They rank checkpoints of one run on
-    data for which no trained network is at hand; distances of different data do not compare.
+    Untrained features see textures and colours, not objects. They serve to rank the checkpoints of one run
+    where no trained network fits the data; distances on different data do not compare.
     """
     widths = (channels, 32, 64, 128)
     keys = jax.random.split(jax.random.key(0), len(widths) - 1)
@@ -30,11 +30,11 @@ def random_cnn(channels: int) -> FeatureNetwork:
     identity = hashlib.sha256(b"".join(np.asarray(k).tobytes() for k in kernels)).hexdigest()[:12]
 
     @jax.jit
-    def apply(images: jax.Array) -> tuple[jax.Array, None]:
+    def apply(images: jax.Array) -> Outputs:
         x, features = to_float(images), []
         for kernel in kernels:
             x = jax.nn.relu(fastconv.down(x, kernel))
             features.append(x.mean((1, 2)))
-        return jnp.concatenate(features, axis=1), None
+        return Outputs(jnp.concatenate(features, axis=1))
 
     return FeatureNetwork("random_cnn", identity, apply)

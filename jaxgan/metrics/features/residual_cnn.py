@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.data import to_float
-from jaxgan.metrics.features.network import FeatureNetwork
+from jaxgan.metrics.features.network import FeatureNetwork, Outputs
 from jaxgan.models.layers import BatchNorm, DownConv
 
 _MAX_SIDE = 64  # larger images are averaged down to this: the cost stays bounded
@@ -18,7 +18,7 @@ _he_normal = nn.initializers.he_normal(in_axis=-1, out_axis=0)  # of DownConv
 
 
 class Block(nn.Module):
-    """relu(x + f(x)), f of two 3x3 convolutions with batch normalisation; f is 0 at the start."""
+    """relu(x + f(x)), with f two 3x3 convolutions, each batch-normalised; f is 0 at the start of training."""
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
@@ -33,14 +33,14 @@ class Block(nn.Module):
 
 
 class ResidualCNN(nn.Module):
-    """Stages that halve the image, by a 4x4 convolution, and may refine it by residual blocks.
+    """A classifier in stages; each halves the image by a 4x4 convolution, and may refine it by residual blocks.
 
-    Images of more than 64 pixels are averaged down first, those of more than 32 have a stage more.
+    Images of more than 64 pixels a side are averaged down first; those of more than 32 get one more stage.
 
     Attributes:
       n_classes: number of classes.
-      widths: channels of the stages; the last are the features.
-      blocks: residual blocks of the stages.
+      widths: channels of each stage; those of the last are the features.
+      blocks: number of residual blocks of each stage.
     """
 
     n_classes: int
@@ -49,8 +49,8 @@ class ResidualCNN(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool = False) -> tuple[jax.Array, jax.Array]:
-        """Images [n, h, w, c] in [-1, 1] -> (features [n, 128], logits [n, n_classes])."""
-        x = _averaged_down(images)
+        """Images [n, h, w, c] in [-1, 1] -> (features [n, widths[-1]], logits [n, n_classes])."""
+        x = averaged_down(images)
         stages = list(zip(self.widths, self.blocks, strict=True))
         if max(x.shape[1:3]) > _MAX_SIDE // 2:
             stages.insert(0, (self.widths[0] // 2, 0))
@@ -63,8 +63,8 @@ class ResidualCNN(nn.Module):
         return features, nn.Dense(self.n_classes)(features)
 
 
-def _averaged_down(images: jax.Array) -> jax.Array:
-    """Means of whole pixels, such that no side is longer than _MAX_SIDE."""
+def averaged_down(images: jax.Array) -> jax.Array:
+    """Averages images [n, h, w, c] over windows of whole pixels, so that no side is longer than 64."""
     factors = tuple(-(-side // _MAX_SIDE) for side in images.shape[1:3])
     if factors == (1, 1):
         return images
@@ -72,11 +72,19 @@ def _averaged_down(images: jax.Array) -> jax.Array:
 
 
 @partial(jax.jit, static_argnums=0)
-def _apply(model: ResidualCNN, variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return model.apply(variables, to_float(images))  # pyright: ignore[reportReturnType]
+def _apply(model: ResidualCNN, variables: Any, images: jax.Array) -> Outputs:
+    return Outputs(*model.apply(variables, to_float(images)))
 
 
 def network_of(variables: Any, n_classes: int, name: str, identity: str) -> FeatureNetwork:
-    """A feature network of trained variables."""
+    """The feature network of trained variables.
+
+    Args:
+      variables: "params" and "batch_stats" of a `ResidualCNN`.
+      n_classes: number of its classes.
+      name: of the network.
+      identity: of the variables.
+    """
     model, on_device = ResidualCNN(n_classes), jax.tree.map(jnp.asarray, variables)
-    return FeatureNetwork(name, identity, lambda images: _apply(model, on_device, images))
+    apply = lambda images: _apply(model, on_device, images)
+    return FeatureNetwork(name, identity, apply, outputs=("features", "logits"))

@@ -1,4 +1,4 @@
-"""Weights read from PyTorch's and safetensors' files, without running code from them."""
+"""Reads weights from files of PyTorch and of safetensors, without running code from them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Arrays = dict[str, np.ndarray]
 
 
 def read_torch(path: pathlib.Path) -> Arrays:
-    """Tensors by name of a file that `torch.save` or safetensors wrote, without PyTorch.
+    """Tensors by name of a file that `torch.save` or safetensors wrote, read without PyTorch.
 
-    Reads a state dict of strided tensors in the zip format, in that of PyTorch before 1.6, and in
-    safetensors; the content decides which, not the suffix. Pickles may name tensors, their storages
-    and ordered dictionaries; anything else is refused before it runs. Arrays are read-only views
-    of the file's storages, bfloat16 as jnp.bfloat16.
+    The file holds a state dict of strided tensors in PyTorch's zip format, in its format before 1.6, or in
+    that of safetensors; the content decides which, not the suffix. Pickles may name tensors, their storages
+    and ordered dictionaries; anything else is refused before it runs. Arrays are read-only views of the
+    file's storages; bfloat16 becomes jnp.bfloat16.
 
     Raises:
       InputError: for a file that is broken, of another kind, or holds anything but tensors.
@@ -36,7 +36,7 @@ def read_torch(path: pathlib.Path) -> Arrays:
         with path.open("rb") as file:
             head = file.read(9)
         if head[8:] == b"{":  # after the 8 bytes of its header's length
-            return _read_safetensors(path)
+            return read_safetensors(path)
         if head[:2] == b"PK":
             return _read_zip(path)
         if head[:1] == b"\x80":
@@ -49,7 +49,8 @@ def read_torch(path: pathlib.Path) -> Arrays:
         raise InputError(f"{path}: cannot be read as weights ({reason}); is the file whole?") from error
 
 
-def _read_safetensors(path: pathlib.Path) -> Arrays:
+def read_safetensors(path: pathlib.Path) -> Arrays:
+    """Tensors by name of a safetensors file. For another file, raises what the library raises."""
     from safetensors.numpy import load_file
 
     return load_file(path)
@@ -101,8 +102,8 @@ class _Tensor:
     strides: tuple[int, ...]
 
 
-class _Unpickler(pickle.Unpickler):
-    """Knows the few names that a state dict needs, and builds descriptions of tensors from them."""
+class Unpickler(pickle.Unpickler):
+    """Reads one pickle: knows the few names that a state dict needs, and makes descriptions of tensors of them."""
 
     def __init__(self, file: IO[bytes]) -> None:
         """Takes the next pickle of `file`."""
@@ -110,7 +111,7 @@ class _Unpickler(pickle.Unpickler):
         self.storages: dict[str, _Storage] = {}
 
     def find_class(self, module: str, name: str, /) -> Any:
-        """Made anew each time but for OrderedDict, which is immutable: a file can leave nothing behind."""
+        """What a name stands for, made anew each time (OrderedDict is immutable): a file can leave nothing behind."""
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if module == "torch._utils" and name in ("_rebuild_tensor", "_rebuild_tensor_v2"):
@@ -124,7 +125,7 @@ class _Unpickler(pickle.Unpickler):
         raise InputError(f"expected nothing but tensors, got {module}.{name}, which is not run")
 
     def persistent_load(self, pid: Any, /) -> _Storage:
-        """The storage ("storage", type, key, device, size); before zip, None follows."""
+        """The storage that ("storage", type, key, device, size) names; before zip, None follows the size."""
         kind, storage_type, key, _, size, *view = pid
         if kind != "storage" or not isinstance(storage_type, _StorageType) or not isinstance(key, str):
             raise InputError(f"expected nothing but tensors, got a reference to {kind!r}")
@@ -165,7 +166,7 @@ def _read_zip(path: pathlib.Path) -> Arrays:
         root = pickles[0].removesuffix("data.pkl")
         if f"{root}byteorder" in archive.namelist() and _stored(archive, f"{root}byteorder") != b"little":
             raise InputError("expected numbers in little-endian order, got another order")
-        unpickler = _Unpickler(io.BytesIO(_stored(archive, pickles[0])))
+        unpickler = Unpickler(io.BytesIO(_stored(archive, pickles[0])))
         tree = unpickler.load()
         values = {}
         for key, storage in unpickler.storages.items():
@@ -179,15 +180,15 @@ def _read_zip(path: pathlib.Path) -> Arrays:
 def _read_legacy(path: pathlib.Path) -> Arrays:
     """Four pickles (magic number, version, machine, state dict), storages' keys, then their bytes."""
     with path.open("rb") as file:
-        magic, _, machine = (_Unpickler(file).load() for _ in range(3))
+        magic, _, machine = (Unpickler(file).load() for _ in range(3))
         if magic != _MAGIC:
             raise InputError("expected weights written by torch.save, got another pickle")
         if not machine["little_endian"]:
             raise InputError("expected numbers in little-endian order, got another order")
-        unpickler = _Unpickler(file)
+        unpickler = Unpickler(file)
         tree = unpickler.load()
         values = {}
-        for key in _Unpickler(file).load():
+        for key in Unpickler(file).load():
             storage = unpickler.storages[key]
             (size,) = struct.unpack("<q", file.read(8))
             n_bytes = size * storage.dtype.itemsize

@@ -1,4 +1,4 @@
-"""Pretrained weights: downloaded once, checked, and read without running anything that a file asks for."""
+"""Pretrained weights: downloaded once, checked by their hash, converted once and kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from jaxgan.common.errors import InputError
 from jaxgan.data.cache import cache_dir
-from jaxgan.metrics.features.torch_files import Arrays, _read_safetensors, read_torch
+from jaxgan.metrics.features.torch_files import Arrays, read_safetensors, read_torch
 
 _CONVERSION = 1  # counts changes in what converted weights look like
 _TIMEOUT = 30  # seconds without a byte
@@ -26,10 +26,10 @@ class Weights:
     """Where published weights are.
 
     Attributes:
-      name: of the network; goes into file names.
-      url: of the file.
-      sha256: of the file, all 64 digits or the first of them; None takes what comes.
-      option: how a user names a file of their own; said where a download fails.
+      name: name of the network; goes into file names.
+      url: where the file is published.
+      sha256: SHA-256 of the file, all 64 digits or the first of them; None takes what comes.
+      option: the option by which a user names a copy of the file; messages about failed downloads say it.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Weights:
 
     @property
     def path(self) -> pathlib.Path:
-        """Of the download in the per-user cache."""
+        """Where the per-user cache keeps the download."""
         return _folder() / self.url.rsplit("/", 1)[-1]
 
 
@@ -50,14 +50,14 @@ def sha256_of(path: pathlib.Path) -> str:
 
 
 def fetch(weights: Weights, file: pathlib.Path | None = None) -> pathlib.Path:
-    """The file given, else the one in the per-user cache, downloaded on first use.
+    """The file given, or else the one in the per-user cache, which is downloaded on first use.
 
     Args:
-      weights: where to get them.
-      file: a copy at hand, taken as it is.
+      weights: what to download, and from where.
+      file: a copy at hand, which is taken as it is.
 
     Raises:
-      InputError: if there is no such file, the download fails or its SHA-256 is another.
+      InputError: if there is no such file, the download fails or its SHA-256 differs.
     """
     if file is not None:
         if not file.is_file():
@@ -71,17 +71,17 @@ def fetch(weights: Weights, file: pathlib.Path | None = None) -> pathlib.Path:
 def load(
     weights: Weights, convert: Callable[[Arrays], Arrays], file: pathlib.Path | None = None
 ) -> tuple[Arrays, str]:
-    """Converted weights and the SHA-256 of the file that they come from.
+    """Converted weights, and the SHA-256 of the file that they come from.
 
-    The conversion is kept as safetensors in the per-user cache, by the hash of its source.
+    The per-user cache keeps the conversion as safetensors, under the hash of its source.
 
     Args:
-      weights: where to get them.
+      weights: what to download, and from where.
       convert: tensors by PyTorch's names -> arrays by our names.
       file: a copy at hand, in any form that `read_torch` knows.
 
     Raises:
-      InputError: if they cannot be had, read or converted; the message names the file.
+      InputError: if the weights cannot be had, read or converted; the message names the file.
     """
     path = fetch(weights, file)
     sha256 = sha256_of(path)
@@ -89,7 +89,7 @@ def load(
         _check(weights, sha256, f"{path} (delete it, and it is downloaded again)")
     kept = _folder() / f"{weights.name}-{sha256[:12]}-v{_CONVERSION}.safetensors"
     try:
-        return _read_safetensors(kept), sha256
+        return read_safetensors(kept), sha256
     except Exception:  # not there yet, or not whole
         tensors = read_torch(path)
     try:
@@ -143,7 +143,7 @@ def _download(weights: Weights) -> None:
 
 
 def _keep(arrays: Arrays, path: pathlib.Path, source_sha256: str) -> None:
-    """Writes a conversion, where it can be written: the next process is spared the work."""
+    """Writes a conversion where it can be written, which spares the next process the work."""
     from safetensors.numpy import save_file
 
     try:
@@ -154,6 +154,3 @@ def _keep(arrays: Arrays, path: pathlib.Path, source_sha256: str) -> None:
             os.replace(temporary, path)
     except OSError:
         pass
-
-
-# --- PyTorch's formats -----------------------------------------------------------------------------

@@ -15,18 +15,18 @@ from jaxgan.__main__ import main
 from jaxgan.data import Images, fingerprint, open_source
 from jaxgan.metrics import make_evaluator
 from jaxgan.metrics.cas import classification_accuracy_score
-from jaxgan.metrics.features import classifier, features_for, mnist_cnn
+from jaxgan.metrics.features import classifier, features_for, fitting, mnist_cnn, residual_cnn
 from jaxgan.metrics.features.residual_cnn import ResidualCNN
 
 CLASSES, STEPS, BATCH = 6, 60, 32  # the same everywhere: compiled once
-views = jax.jit(classifier.views, static_argnames="flip")
+views = jax.jit(fitting.views, static_argnames="flip")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def small():
     """A narrower network everywhere: the tests are about what is done with it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier, "ResidualCNN", partial(ResidualCNN, widths=(8, 16, 32), blocks=(0, 1, 0)))
+        patch.setattr(residual_cnn, "ResidualCNN", partial(ResidualCNN, widths=(8, 16, 32), blocks=(0, 1, 0)))
         yield
 
 
@@ -56,7 +56,7 @@ def train(data, n_train=None, **options):
 
 @pytest.fixture(scope="module")
 def fitted(small):
-    return classifier.fit(*stripes(120, 0), CLASSES, steps=STEPS, batch_size=BATCH)
+    return fitting.fit(*stripes(120, 0), CLASSES, steps=STEPS, batch_size=BATCH)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_images_of_any_size_and_depth_cost_about_as_much():
 
 def test_large_images_are_averaged_exactly():
     image = np.arange(100 * 130, dtype=np.float32).reshape(1, 100, 130, 1)
-    got = classifier._averaged_down(jnp.asarray(image))
+    got = residual_cnn.averaged_down(jnp.asarray(image))
     assert got.shape == (1, 50, 44, 1)
     np.testing.assert_allclose(got[0, 3, 5, 0], image[0, 6:8, 14:17, 0].mean(), rtol=1e-6)
 
@@ -135,12 +135,12 @@ def test_a_view_belongs_to_seed_step_and_index():
 
 def test_it_learns_and_a_seed_gives_the_same_bits(fitted):
     images, labels = stripes(60, 1)
-    assert (classifier.predict(fitted, CLASSES, images) == labels).mean() >= 0.95
+    assert (fitting.predict(fitted, CLASSES, images) == labels).mean() >= 0.95
     records = []
     progress = lambda *record: records.append(record)
     options = {"steps": STEPS, "batch_size": BATCH}
-    again = classifier.fit(*stripes(120, 0), CLASSES, on_progress=progress, **options)
-    other = classifier.fit(*stripes(120, 0), CLASSES, seed=1, **options)
+    again = fitting.fit(*stripes(120, 0), CLASSES, on_progress=progress, **options)
+    other = fitting.fit(*stripes(120, 0), CLASSES, seed=1, **options)
     assert [record[:2] for record in records] == [(50, STEPS), (STEPS, STEPS)]
     assert records[-1][2] < 1
     leaves = lambda tree: np.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])
@@ -201,7 +201,7 @@ def test_bad_settings_are_named():
         ({"batch_size": 1}, "batch_size: expected at least 2"),
     ):
         with pytest.raises(InputError, match=message):
-            classifier.fit(images, labels, CLASSES, **options)
+            fitting.fit(images, labels, CLASSES, **options)
 
 
 # --- the cache ------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_a_trained_classifier_serves_its_data_and_no_other(cache):
     features, logits = network(data.images[:7])
     assert features.shape == (7, 32)
     np.testing.assert_array_equal(
-        logits.argmax(1), classifier.predict(trained.variables, CLASSES, data.images[:7])
+        logits.argmax(1), fitting.predict(trained.variables, CLASSES, data.images[:7])
     )
     assert make_evaluator(data).main == "fd_stripes_2_cnn"
     assert features_for(source(seed=5)).name == "random_cnn"
@@ -238,7 +238,7 @@ def test_both_splits_share_one_classifier(cache, splits):
     trained = train(splits["train"])
     assert trained.metadata["tested_on"] == "tfds:tiny/v:test"
     images, labels = splits["test"].images, splits["test"].labels
-    assert trained.accuracy == (classifier.predict(trained.variables, CLASSES, images) == labels).mean()
+    assert trained.accuracy == (fitting.predict(trained.variables, CLASSES, images) == labels).mean()
     path = classifier.save(trained)
     assert features_for(splits["test"]).identity == features_for(splits["train"]).identity
     assert features_for(splits["test"]).name == "tiny_v_cnn"
@@ -260,7 +260,7 @@ def test_of_several_the_one_trained_on_the_source_then_that_of_most_images(cache
     train_, part, test = ("a" * 64, "b" * 64, "c" * 64)
 
     def save(trained_on, tested_on, name, n):
-        metadata = {"network": classifier._VERSION, "n_classes": "6", "name": name, "n_train": str(n)}
+        metadata = {"network": classifier.VERSION, "n_classes": "6", "name": name, "n_train": str(n)}
         metadata |= {"fingerprint": trained_on, "tested_on_fingerprint": tested_on}
         classifier.save(classifier.Trained(fitted, 1.0, metadata))
 
@@ -278,7 +278,7 @@ def test_of_several_the_one_trained_on_the_source_then_that_of_most_images(cache
 
 def test_digits_keep_the_shipped_classifier(cache, fitted):
     digits = open_source("mnist", "test")
-    metadata = {"network": classifier._VERSION, "n_classes": "6", "name": "other", "n_train": "9"}
+    metadata = {"network": classifier.VERSION, "n_classes": "6", "name": "other", "n_train": "9"}
     metadata |= {"fingerprint": digits.fingerprint, "tested_on_fingerprint": ""}
     classifier.save(classifier.Trained(fitted, 1.0, metadata))
     assert features_for(digits).name == mnist_cnn.NAME
@@ -287,7 +287,7 @@ def test_digits_keep_the_shipped_classifier(cache, fitted):
 @pytest.mark.parametrize("damage", ["cut", "text", "foreign"])
 def test_a_damaged_classifier_is_an_error_not_other_features(cache, damage, fitted):
     data = source()
-    metadata = {"network": classifier._VERSION, "n_classes": "6", "name": "x_cnn", "n_train": "9"}
+    metadata = {"network": classifier.VERSION, "n_classes": "6", "name": "x_cnn", "n_train": "9"}
     metadata |= {"fingerprint": data.fingerprint, "tested_on_fingerprint": ""}
     path = classifier.save(classifier.Trained(fitted, 1.0, metadata))
     assert features_for(data).name == "x_cnn"

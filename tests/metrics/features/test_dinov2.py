@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 
 from jaxgan import InputError
 from jaxgan.metrics.features import dinov2
+from jaxgan.metrics.features.resizing import resize_pillow
 from jaxgan.metrics.features.weights import Weights
 
 GOLDEN = helpers.GOLDEN / "dinov2.npz"
@@ -106,7 +107,7 @@ SIZES = [
 ]
 
 
-resize = jax.jit(dinov2.resize, static_argnames=("shape", "rounded"))
+resize = jax.jit(resize_pillow, static_argnames=("shape", "rounded"))
 
 
 @pytest.mark.parametrize(("shape", "to"), SIZES)

@@ -12,7 +12,7 @@ from golden import make_inception as golden
 from safetensors.numpy import save_file
 
 from jaxgan import InputError
-from jaxgan.metrics.features import inception
+from jaxgan.metrics.features import inception, resizing
 from jaxgan.metrics.features.weights import sha256_of
 
 compare = golden.compare
@@ -55,7 +55,7 @@ def network(tensors, layers, tmp_path_factory):
     file = folder / "weights.safetensors"
     save_file(tensors, file)
     network = inception.features(file)
-    assert network.weights_sha256 == sha256_of(file)
+    assert network.identity == sha256_of(file)[:12]
     for path in folder.rglob("*.safetensors"):
         path.unlink()  # 90 MB each
     yield dataclasses.replace(network, batch=2)
@@ -83,14 +83,14 @@ def test_every_layer_is_that_of_pytorch(network, layers, tensors, images, expect
 
 
 def test_outputs_are_those_of_pytorch(network, images, expected):
-    outputs = network.outputs(images)
+    outputs = network.all_outputs(images)
+    assert network.outputs == ("features", "logits", "spatial")
     for name in ("features", "logits", "spatial"):
         assert getattr(outputs, name).shape == expected[name].shape
         close(getattr(outputs, name), expected[name])
     features, logits = network(images)
     np.testing.assert_array_equal(features, outputs.features)
     np.testing.assert_array_equal(logits, outputs.logits)
-    np.testing.assert_array_equal(network.spatial(images), outputs.spatial)
 
 
 def test_outputs_of_an_image_are_its_own(network, images):
@@ -106,15 +106,14 @@ def test_outputs_of_an_image_are_its_own(network, images):
 
 def test_the_identity_is_the_hash_of_the_file(network):
     assert network.name == "inception"
-    assert network.identity == network.weights_sha256[:12]
-    assert not network.is_original
-    assert dataclasses.replace(network, weights_sha256=inception.WEIGHTS.sha256).is_original
+    assert network.label == f"inception_{network.identity[:8]}"  # no distance of it is called fid
+    assert inception.from_arrays({}, inception.WEIGHTS.sha256).label == "inception"
     assert inception.WEIGHTS.sha256[:8] in inception.WEIGHTS.url  # PyTorch's convention for names of files
 
 
 def test_all_is_computed_at_the_highest_precision():
     """On an accelerator the default has three digits, which a distance of statistics does not forgive."""
-    arrays = {path: jax.ShapeDtypeStruct(shape, jnp.float32) for path, shape in inception._shapes().items()}
+    arrays = {path: jax.ShapeDtypeStruct(shape, jnp.float32) for path, shape in inception.shapes().items()}
     variables = flax.traverse_util.unflatten_dict(arrays, sep="/")
     images = jax.ShapeDtypeStruct((1, 299, 299, 3), jnp.float32)
     jaxpr = jax.make_jaxpr(inception.InceptionV3().apply)(variables, images)
@@ -129,7 +128,7 @@ def test_all_is_computed_at_the_highest_precision():
 
 @pytest.mark.parametrize("shape", golden.RESIZED, ids=str)
 def test_the_resize_is_that_of_tensorflow_1(shape, expected):
-    got = inception.resize_tf1(compare.random_images(golden.SEED, 2, shape), inception.SIZE)
+    got = resizing.resize_tf1(compare.random_images(golden.SEED, 2, shape), inception.SIZE)
     assert got.shape == (2, 299, 299, shape[2])
     np.testing.assert_allclose(
         golden.sampled(got), expected["resize/" + "x".join(map(str, shape))], rtol=0, atol=1e-3
@@ -139,12 +138,12 @@ def test_the_resize_is_that_of_tensorflow_1(shape, expected):
 def test_the_resize_by_hand():
     row = jnp.asarray([0.0, 10.0, 30.0])
     image = jnp.broadcast_to(row[None, None, :, None], (1, 3, 3, 1))
-    got = inception.resize_tf1(image, 6)
+    got = resizing.resize_tf1(image, 6)
     np.testing.assert_allclose(got[0, 0, :, 0], [0, 5, 10, 20, 30, 30])  # i / 2, and the last pixel repeats
-    np.testing.assert_array_equal(inception.resize_tf1(image.swapaxes(1, 2), 6), got.swapaxes(1, 2))
-    np.testing.assert_array_equal(inception.resize_tf1(image, 3), image)
+    np.testing.assert_array_equal(resizing.resize_tf1(image.swapaxes(1, 2), 6), got.swapaxes(1, 2))
+    np.testing.assert_array_equal(resizing.resize_tf1(image, 3), image)
     big = jnp.arange(12.0).reshape(1, 1, 12, 1)
-    np.testing.assert_array_equal(inception.resize_tf1(big, 4)[0, 0, :, 0], [0, 3, 6, 9])  # aliases
+    np.testing.assert_array_equal(resizing.resize_tf1(big, 4)[0, 0, :, 0], [0, 3, 6, 9])  # aliases
 
 
 def test_preprocessing_scales_and_repeats_grey():

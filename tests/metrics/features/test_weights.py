@@ -15,8 +15,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from jaxgan import InputError
-from jaxgan.metrics.features import weights as weights_module
-from jaxgan.metrics.features.torch_files import read_torch
+from jaxgan.metrics.features.torch_files import Unpickler, read_torch
 from jaxgan.metrics.features.weights import Weights, fetch, load, sha256_of
 
 GOLDEN = helpers.GOLDEN
@@ -200,7 +199,7 @@ def test_a_file_leaves_nothing_behind(tmp_path, name):
         read_torch(
             torch_file(tmp_path / "weights.pth", f"\x80\x02c{module}\n{attribute}\n".encode("latin1") + evil)
         )
-    given = weights_module._Unpickler(io.BytesIO(pickle.dumps(None))).find_class(module, attribute)
+    given = Unpickler(io.BytesIO(pickle.dumps(None))).find_class(module, attribute)
     assert getattr(given, "__name__", "") != "evil"
 
 

@@ -1,0 +1,352 @@
+"""The scores of images, by the name that `jaxgan evaluate --metrics` knows them by, and how each is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgan.common.errors import InputError, unknown
+from jaxgan.metrics import neighbours
+from jaxgan.metrics.cas import classification_accuracy_score
+from jaxgan.metrics.classes import histogram_kl, inception_score
+from jaxgan.metrics.collect import Sample
+from jaxgan.metrics.diversity import ndb
+from jaxgan.metrics.features.fitting import BATCH_SIZE, STEPS
+from jaxgan.metrics.frechet import Gaussian, frechet_infinity, intra_class_frechet
+from jaxgan.metrics.kernel import gaussian_mmd, kernel_subsets
+from jaxgan.metrics.patches import swd_patches
+from jaxgan.metrics.resampling import bootstrap_error, jackknife_error
+from jaxgan.metrics.score import Notify
+from jaxgan.metrics.similarity import MS_SSIM_WEIGHTS, ms_ssim_diversity
+
+PRDC_EXAMPLES = 5000  # at most: the cost grows with the square
+KERNEL_EXAMPLES = 50_000
+PIXEL_EXAMPLES = 5000  # images that scores of pixels look at
+_PRDC_K = 5
+
+
+class Value(NamedTuple):
+    """A number of one metric.
+
+    Attributes:
+      key: the kind of the score, of `jaxgan.metrics.catalogue.SCORES`.
+      value: the number.
+      error: its standard error; None if it is not known.
+      paired: [k], one number for each real or each subset of examples, in an order that does not depend
+        on the fakes, whose mean is the value; None if there is no such thing.
+      n_real: number of reals that were used; None for all.
+      n_fake: number of fakes that were used; None for all.
+      copies: what was found of memorisation, example by example; None of other scores.
+      floor: what reals get, of scores that find that out themselves.
+      height: of the images in pixels, of scores that there is one of for each size.
+    """
+
+    key: str
+    value: float
+    error: float | None = None
+    paired: np.ndarray | None = None
+    n_real: int | None = None
+    n_fake: int | None = None
+    copies: neighbours.Memorisation | None = None
+    floor: float | None = None
+    height: int = 0
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score, or several that are computed together.
+
+    Attributes:
+      scores: kinds of the scores, of `jaxgan.metrics.catalogue.SCORES`.
+      protocol: the settings that change the numbers, and how their errors are got.
+      agrees: with which reference it agrees, and how closely (see tests).
+      compute: (reals, fakes) -> values; what trains classifiers also takes `notify`.
+      features: how many features of either set are needed.
+      images: how many images of either set are needed.
+      classes: whether a classifier is needed.
+      every_real: whether features of all reals are needed.
+      spatial: whether features that know where things are are needed.
+      labels: whether both sets must have labels.
+      trains: whether classifiers are trained, on all reals and images of a held-out split; takes minutes.
+    """
+
+    scores: tuple[str, ...]
+    protocol: str
+    agrees: str
+    compute: Callable[..., Sequence[Value]]
+    features: int = 0
+    images: int = 0
+    classes: bool = False
+    every_real: bool = False
+    spatial: bool = False
+    labels: bool = False
+    trains: bool = False
+
+
+def _frechet(real: Sample, fake: Sample) -> list[Value]:
+    error = _without_parts(real.gaussian, fake.leave_one_out)
+    return [Value("fd", real.gaussian.distance(fake.gaussian), error)]
+
+
+def _without_parts(real: Gaussian, parts: Sequence[Gaussian]) -> float | None:
+    return jackknife_error([real.distance(part) for part in parts]) if parts else None
+
+
+def _frechet_infinity(real: Sample, fake: Sample) -> list[Value]:
+    value, error = frechet_infinity(real.gaussian, fake.features)
+    return [Value("fd_infinity", value, error, n_fake=len(fake.features))]
+
+
+def _spatial(real: Sample, fake: Sample) -> list[Value]:
+    assert real.spatial is not None
+    assert fake.spatial is not None
+    error = _without_parts(real.spatial, fake.spatial_leave_one_out)
+    return [Value("sfd", real.spatial.distance(fake.spatial), error)]
+
+
+def _intra(real: Sample, fake: Sample) -> list[Value]:
+    n, m = len(real.features), len(fake.features)
+    assert real.labels is not None
+    assert fake.labels is not None
+    value, error, _ = intra_class_frechet(real.features, real.labels[:n], fake.features, fake.labels[:m])
+    return [Value("intra_fd", value, error, n_real=n, n_fake=m)]
+
+
+def _kernel(real: Sample, fake: Sample) -> list[Value]:
+    values, error = kernel_subsets(real.features, fake.features)
+    return [Value("kd", float(values.mean()), error, values, len(real.features), len(fake.features))]
+
+
+def _mmd(real: Sample, fake: Sample) -> list[Value]:
+    value, error = gaussian_mmd(real.features, fake.features)
+    error = None if error is None else 1000 * error
+    return [Value("mmd", 1000 * value, error, n_real=len(real.features), n_fake=len(fake.features))]
+
+
+def _mean(key: str, numbers: np.ndarray, n_real: int, n_fake: int, *, paired: bool = False) -> Value:
+    numbers = numbers.astype(np.float64)
+    error = float(numbers.std(ddof=1) / np.sqrt(len(numbers)))
+    return Value(key, float(numbers.mean()), error, numbers if paired else None, n_real, n_fake)
+
+
+def _prdc(real: Sample, fake: Sample) -> list[Value]:
+    x, y = real.features[:PRDC_EXAMPLES], fake.features[:PRDC_EXAMPLES]
+    balls = neighbours.balls(x, y, k=_PRDC_K)
+    n = (len(x), len(y))
+    return [
+        _mean("precision", balls.around_fakes > 0, *n),
+        _mean("recall", balls.reached, *n, paired=True),
+        _mean("density", balls.around_fakes / _PRDC_K, *n),
+        _mean("coverage", balls.covered, *n, paired=True),
+    ]
+
+
+def _classes(real: Sample, fake: Sample) -> list[Value]:
+    assert real.logits is not None
+    assert fake.logits is not None
+    classes = fake.logits.shape[1]
+    counts, real_counts = (np.bincount(s.logits.argmax(1), minlength=classes) for s in (fake, real))  # pyright: ignore
+    splits = min(10, fake.n)
+    score, spread = inception_score(fake.logits, splits=splits)
+    present = lambda counts: float((counts > 0).sum())
+    divergence = lambda counts: histogram_kl(counts, np.maximum(real_counts, 1e-9))
+    return [
+        Value("inception_score", score, spread / max(splits - 1, 1) ** 0.5, n_real=0),
+        Value("classes_present", present(counts), bootstrap_error(present, counts), n_real=0),
+        Value("class_kl", divergence(counts), bootstrap_error(divergence, counts)),
+    ]
+
+
+def _memorisation(real: Sample, fake: Sample) -> list[Value]:
+    found = neighbours.memorisation(real.features, fake.features[:PRDC_EXAMPLES])
+    share = _mean("authenticity", found.authentic, len(real.features), len(found.authentic))
+    return [share._replace(copies=found)]
+
+
+def _diversity(real: Sample, fake: Sample) -> list[Value]:
+    scales = int(np.log2(max(min(fake.images.shape[1:3]) / 11, 1))) + 1
+    weights = np.asarray(MS_SSIM_WEIGHTS[:scales]) / sum(MS_SSIM_WEIGHTS[:scales])
+    value, error = ms_ssim_diversity(fake.images, weights=weights.tolist())
+    return [Value("ms_ssim_pairs", value, error, n_real=0, n_fake=len(fake.images))]
+
+
+def _patches(real: Sample, fake: Sample) -> list[Value]:
+    n = min(len(real.images), len(fake.images))
+    levels = swd_patches(real.images[:n], fake.images[:n])
+    parts = [swd_patches(real.images[g:n:10], fake.images[g:n:10]) for g in range(10)] if n >= 100 else []
+    error = lambda level: float(np.std([part[level] for part in parts], ddof=1) / 10**0.5) if parts else None
+    return [
+        Value("swd", value, error(height), n_real=n, n_fake=n, height=height)
+        for height, value in levels.items()
+    ]
+
+
+def _bins(real: Sample, fake: Sample) -> list[Value]:
+    flat = lambda s: s.images.reshape(len(s.images), -1).astype(np.float32) / 255
+    found = ndb(flat(real), flat(fake))
+    n, m = len(real.images), len(fake.images)
+    return [
+        Value("ndb_share", found["ndb_over_k"], found["ndb_over_k_error"], n_real=n, n_fake=m),
+        Value("ndb_js", found["js"], found["js_error"], n_real=n, n_fake=m),
+    ]
+
+
+def _accuracy(real: Sample, fake: Sample, notify: Notify | None = None) -> list[Value]:
+    assert real.labels is not None
+    assert fake.labels is not None
+    assert real.held_out is not None
+    images, labels = real.held_out
+    n = len(fake.images)
+    says = {"fake": "fakes", "real": "reals", "real_and_fake": "reals and fakes"}
+
+    def progress(name: str, seed: int, done: int, steps: int, loss: float) -> None:
+        if notify is not None:
+            notify(f"cas: training on {says[name]}", done, steps)
+
+    found = classification_accuracy_score(
+        fake.images,
+        fake.labels[:n],
+        images,
+        labels,
+        n_classes=int(max(real.labels.max(), labels.max(), fake.labels.max())) + 1,
+        real=(real.images, real.labels),
+        on_progress=progress,
+    )
+
+    def value(key: str, trained_on: str) -> Value:
+        share = found[trained_on]["accuracy"]
+        error = (share * (1 - share) / len(labels)) ** 0.5
+        return Value(key, share, error, None, real.n, n, floor=found["real"]["accuracy"])
+
+    return [value("cas", "fake"), value("cas_augmented", "real_and_fake")]
+
+
+_JACKKNIFE = "error: delete-a-group jackknife over 10 tenths of the fakes"
+METRICS: dict[str, Metric] = {
+    "fd": Metric(
+        ("fd",),
+        f"ddof 1, float64; {_JACKKNIFE}",
+        "torch-fidelity: 2e-15 relative, 2e-8 with fewer examples than dimensions; closed forms: 1e-10",
+        _frechet,
+    ),
+    "fd_infinity": Metric(
+        ("fd_infinity",),
+        "15 subset sizes from a tenth to all, a line in 1/n; error: of the regression",
+        "closed form: Gaussians",
+        _frechet_infinity,
+        features=KERNEL_EXAMPLES,
+    ),
+    "sfd": Metric(
+        ("sfd",),
+        f"first 7 channels of the sixth mixed block, 17 x 17 positions; ddof 1, float64; {_JACKKNIFE}",
+        "torch-fidelity's network: 3e-6 of the largest value (experiments/compare_inception.py)",
+        _spatial,
+        spatial=True,
+    ),
+    "intra_fd": Metric(
+        ("intra_fd",),
+        "ddof 1, float64, unweighted mean; error: delta method, of the fakes",
+        "closed form: Gaussians",
+        _intra,
+        features=KERNEL_EXAMPLES,
+        labels=True,
+    ),
+    "kd": Metric(
+        ("kd",),
+        "(x.y/d + 1)^3, 100 subsets of at most 1,000; error: spread over subsets, allowing for their overlap",
+        "torch-fidelity (KID): 2e-14 relative on the same subset",
+        _kernel,
+        features=KERNEL_EXAMPLES,
+    ),
+    "mmd": Metric(
+        ("mmd",),
+        f"sigma 10, unit vectors, biased, times 1,000; {_JACKKNIFE}",
+        "its definition by brute force: 1e-9",
+        _mmd,
+        features=PRDC_EXAMPLES,
+    ),
+    "prdc": Metric(
+        ("precision", "recall", "density", "coverage"),
+        f"k = {_PRDC_K}, Euclidean, strict <, at most {PRDC_EXAMPLES:,} of each; error: of a mean over examples",
+        "prdc 0.2: equal",
+        _prdc,
+        features=PRDC_EXAMPLES,
+    ),
+    "is": Metric(
+        ("inception_score", "classes_present", "class_kl"),
+        "10 splits in order, ddof 0, mean; error: spread over splits / 3; of the counts: bootstrap of the fakes",
+        "torch-fidelity: 1e-14 relative",
+        _classes,
+        classes=True,
+    ),
+    "memorisation": Metric(
+        ("authenticity",),
+        f"a copy lies closer to its nearest real than any other real does; {PRDC_EXAMPLES:,} fakes, all reals",
+        "its definition by brute force: equal",
+        _memorisation,
+        features=PRDC_EXAMPLES,
+        images=PRDC_EXAMPLES,
+        every_real=True,
+    ),
+    "ms_ssim": Metric(
+        ("ms_ssim_pairs",),
+        "1,000 pairs, as many scales as fit (window 11), weights of Wang et al. scaled to sum 1",
+        "pytorch-msssim: 4e-8",
+        _diversity,
+        images=PIXEL_EXAMPLES,
+    ),
+    "swd": Metric(
+        ("swd",),
+        "7x7 patches, 128 an image, 512 directions, times 1,000; error: spread over tenths / sqrt(10)",
+        "its definition by brute force; OpenCV's pyramid: 1e-6",
+        _patches,
+        images=1000,
+    ),
+    "ndb": Metric(
+        ("ndb_share", "ndb_js"),
+        "100 cells of pixels, level 0.05: a perfect generator gets about 0.05; error: bootstrap of the fakes",
+        "SciPy: the test of each cell",
+        _bins,
+        images=PIXEL_EXAMPLES,
+    ),
+    "cas": Metric(
+        ("cas", "cas_augmented"),
+        f"residual CNN, {STEPS:,} steps of {BATCH_SIZE}, seed 0; error: binomial, of the tests; floor: of a classifier "
+        "trained on the reals",
+        "its definition: a classifier of copies does as the one of the originals",
+        _accuracy,
+        images=KERNEL_EXAMPLES,
+        labels=True,
+        trains=True,
+    ),
+}
+DEFAULT = ("fd", "kd", "prdc", "is")
+_ALIASES = {
+    "fid": "fd",
+    "kid": "kd",
+    "cmmd": "mmd",
+    "inception_score": "is",
+    "fid_infinity": "fd_infinity",
+    "sfid": "sfd",
+}
+
+
+def parse_metrics(text: str) -> list[str]:
+    """The keys of METRICS in a list with commas; "all" stands for all of them but those that train classifiers.
+
+    Raises:
+      InputError: for an unknown name, or none at all.
+    """
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    if not names:
+        raise InputError(f"metrics: expected names of {', '.join(METRICS)}, got {text!r}")
+    if names == ["all"]:
+        return [name for name, metric in METRICS.items() if not metric.trains]
+    found = [_ALIASES.get(name, name) for name in names]
+    for name in found:
+        if name not in METRICS:
+            raise unknown("metric", name, METRICS)
+    return list(dict.fromkeys(found))
