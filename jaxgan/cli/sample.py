@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.cli.arguments import Positional, checkpoint, parse
@@ -120,8 +121,8 @@ def _interpolate(
     if not run.spec.modality.is_picture or len(seeds) < 2:
         raise InputError("out: an animation needs a run of images and at least two seeds")
     z = run.sampler.latents(seeds)
-    shares = np.arange(frames)[:, None] / frames
-    path = np.asarray(slerp(z[:, None], np.roll(z, -1, axis=0)[:, None], shares)).reshape(-1, z.shape[1])
+    ends = (jnp.asarray(z)[:, None], jnp.roll(z, -1, axis=0)[:, None])
+    path = np.asarray(slerp(*ends, jnp.arange(frames)[:, None] / frames)).reshape(-1, z.shape[1])
     classes = None
     if labels is not None and not run.sampler.n_classes:
         raise InputError("classes: expected none, as this generator is not conditional")

@@ -68,7 +68,7 @@ def sphere(dim: int) -> Latent:
     return Latent(dim, draw)
 
 
-def slerp(a: jax.typing.ArrayLike, b: jax.typing.ArrayLike, t: jax.typing.ArrayLike) -> jax.Array:
+def slerp(a: jax.Array, b: jax.Array, t: jax.Array) -> jax.Array:
     """Interpolates along the arc from a to b: directions spherically, lengths linearly.
 
     High-dimensional Gaussian latents lie near a sphere, which a straight line between them would leave.
