@@ -116,12 +116,12 @@ def train_features(args: list[str]) -> None:
         )
     print(f"{source.name}: {len(source):,} images, {source.n_classes} classes; compiling and training")
     with Progress() as progress:
+
+        def shown(done: int, steps: int, loss: float) -> None:
+            progress.count("step", done, steps, f"loss {loss:.3f}", at_once=done == steps)
+
         trained = classifier.train(
-            source,
-            epochs=parsed.epochs,
-            seed=parsed.seed,
-            flip=parsed.flip,
-            on_progress=lambda done, steps, loss: progress.count("step", done, steps, f"loss {loss:.3f}"),
+            source, epochs=parsed.epochs, seed=parsed.seed, flip=parsed.flip, on_progress=shown
         )
     path = classifier.save(trained)
     network, metadata = classifier.load(path)

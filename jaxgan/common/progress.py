@@ -71,11 +71,11 @@ class Progress:
             left = f"{self._pace.left(done)} left" if self._total else ""
             self.note("  ".join(filter(None, (self._what + counted, text, left))))
 
-    def count(self, what: str, done: int, total: int, text: str = "") -> None:
+    def count(self, what: str, done: int, total: int, text: str = "", *, at_once: bool = False) -> None:
         """Starts what is new, and updates what is not: for work that only calls back now and then."""
         if (what, total) != (self._what, self._total):
             self.start(what, total, done)
-        self.update(done, text, at_once=done == total > 0)
+        self.update(done, text, at_once=at_once)
 
     def note(self, text: str) -> None:
         """One line, above the bar if there is one."""

@@ -1,4 +1,4 @@
-"""The machine and the process: versions, devices, folders, and settings made once at the start."""
+"""The machine and the process: versions and devices, and what every command sets at its start."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PACKAGES = (
 
 
 def start() -> None:
-    """Turns the persistent compilation cache on, in the per-user cache (unless JAX_COMPILATION_CACHE_DIR is set)."""
+    """Keeps compiled programs in the per-user cache, unless JAX_COMPILATION_CACHE_DIR says where."""
     if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         return
     folder = cache_dir() / "xla"
@@ -41,7 +41,7 @@ def start() -> None:
 
 
 def environment() -> dict[str, Any]:
-    """What a result must be read with: versions, hardware, settings."""
+    """The versions, hardware and settings that a result depends on, as run.json keeps them."""
     devices = jax.local_devices()
     return {
         "date": time.strftime("%Y-%m-%d %H:%M"),

@@ -63,7 +63,8 @@ def test_what_only_calls_back_starts_by_itself(clock):
     shown.count("computing fd", 0, 0)
     clock[0] += 20
     shown.count("computing fd", 0, 0)
-    shown.count("step", 50, 50, "loss 0.1")
+    shown.count("features of fakes", 300, 300)
+    shown.count("step", 50, 50, "loss 0.1", at_once=True)
     assert out.getvalue().splitlines() == [
         "features of reals 300/2,000  2:50 left",
         "computing fd",
