@@ -226,6 +226,37 @@ def test_a_step_moves_nothing_between_host_and_device():
     assert np.isfinite(metrics["d/loss"])
 
 
+@pytest.mark.parametrize(
+    "config", [MLPConfig(g_widths=(64,), d_widths=(64,)), DCGANConfig(width=4)], ids=["mlp", "dcgan"]
+)
+def test_what_two_turns_compute_alike_is_computed_once(config):
+    """By counted operations: fakes that are used again spare one pass of the generator, without being shared by hand."""
+    generator, discriminator = config.build((16, 16, 1), 0)
+    real, count = {"image": jnp.zeros((8, 16, 16, 1))}, {}
+    for reuse in (False, True):
+        gan = GAN(
+            generator,
+            discriminator,
+            LOSSES["non_saturating"](),
+            SGD,
+            SGD,
+            get_latent("normal", 16),
+            reuse_fakes=reuse,
+        )
+        state = init(gan, jax.random.key(0), real)
+        count[reuse] = operations(make_step(gan), state, real)
+    player = state.players["generator"]
+    forward = lambda params, z: generator.apply(
+        {"params": params, **player.stats}, z, train=True, mutable=list(player.stats)
+    )[0]
+    spared = operations(forward, player.params, jnp.zeros((8, 16)))
+    assert count[True] <= count[False] - 0.9 * spared, (count, spared)
+
+
+def operations(function, *args):
+    return jax.jit(function).lower(*args).compile().cost_analysis()["flops"]
+
+
 def test_golden_step():
     """Values of one step of a small DCGAN, as committed. If this fails and you meant to change the
     algorithm, its random streams or its initialisation, say so in CHANGELOG.md and replace the numbers."""
