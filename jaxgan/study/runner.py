@@ -19,7 +19,7 @@ from jaxgan.study.results import CellResult, Outcome, Store, plain
 from jaxgan.study.spec import Cell
 
 Train = Callable[..., Sequence[Any]]
-"""(config, seeds) -> a jaxgan.ensemble.Member for each seed."""
+"""(config, seeds) -> a `jaxgan.train.recorder.Member` for each seed."""
 
 _SAMPLES_KEPT = 2500  # points of a seed; of images 64
 _say = functools.partial(print, flush=True)
@@ -30,7 +30,7 @@ def run_cell(cell: Cell, train: Train | None = None) -> CellResult:
 
     Args:
       cell: what to train.
-      train: (config, seeds) -> members; None: `jaxgan.train.members.run_members`.
+      train: (config, seeds) -> members; None: `jaxgan.train.recorder.run_members`.
 
     Returns:
       The result, with samples.
@@ -99,7 +99,7 @@ def run_study(
       cells: what to train.
       out: folder of the study; cells go to its folder cells/.
       options: how cells are spread over processes or machines; None: the defaults.
-      train: (config, seeds) -> members, picklable; None: `jaxgan.train.members.run_members`.
+      train: (config, seeds) -> members, picklable; None: `jaxgan.train.recorder.run_members`.
       say: takes lines of progress.
 
     Returns:
