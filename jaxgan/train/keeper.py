@@ -168,27 +168,25 @@ class RunKeeper(Keeper):
         self.error = Diverged(f"{error}; {self.left()}", error.step)
         self.close("diverged", str(self.error))
 
-    def finish(self, state: GameState, step: int, go_on: Callable[[], None]) -> None:
-        """Scores the last state and the best one in full, and writes the report; `go_on` may raise, to stop it."""
-        go_on()
+    def finish(self, state: GameState, step: int, check: Callable[[], None]) -> None:
+        """Scores the last state and the best one in full, and writes the report; `check` may raise, to stop it."""
+        check()
         if self.evaluator is not None:
             scores: dict[str, Any] = {
                 "main": self.evaluator.main,
                 "class_names": list(self.members.source.class_names),
                 "final": {"step": step, **self._score(self.evaluator, state)},
             }
-            go_on()
+            check()
             if self.best is not None:
                 last = self.best["step"] == step
                 scores["best"] = scores["final"] if last else self._score_best(self.evaluator)
-            go_on()
+            check()
             for sink in self._sinks:
                 sink.scores(scores)
         self.close("finished")
-        verdicts = self._diagnosis.verdicts()
-        if self.config.health.enabled and (
-            verdicts or not self._voice.name
-        ):  # one of many says what is wrong
+        verdicts, one_of_many = self._diagnosis.verdicts(), bool(self._voice.name)
+        if self.config.health.enabled and (verdicts or not one_of_many):
             self._voice.note(summary(verdicts))
 
     def _score_best(self, evaluator: Evaluator) -> dict[str, Any] | None:
@@ -249,8 +247,8 @@ def restored(members: Members, keepers: Sequence[RunKeeper], path: pathlib.Path)
         for keeper in open_ones:
             states[keeper.k], meta = found[keeper.k]  # pyright: ignore  (none is None)
             keeper.go_on(step, meta)
-        whole = [states.get(k) for k in range(len(keepers))]
-        return members.joined([members.init_member(k) if s is None else s for k, s in enumerate(whole)]), step
+        every = [states[k] if k in states else members.init_member(k) for k in range(len(keepers))]
+        return members.joined(every), step
     if common:
         raise InputError(
             f"no checkpoint{'s' * several} to go on from in {str(path)!r}: none of {common} can be read"
@@ -258,6 +256,5 @@ def restored(members: Members, keepers: Sequence[RunKeeper], path: pathlib.Path)
         )
     if any(len(steps) > 1 for steps in saved.values()):  # more than an interrupted first save leaves
         raise InputError(f"no step that all members have saved: {saved}; nothing was changed")
-    return members.joined(
-        [keeper.begin_again() if keeper.open else members.init_member(keeper.k) for keeper in keepers]
-    ), 0
+    every = [keeper.begin_again() if keeper.open else members.init_member(keeper.k) for keeper in keepers]
+    return members.joined(every), 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from jaxgan.common.files import write_atomically
@@ -93,6 +93,8 @@ def train_in(
 
 @dataclass(eq=False)
 class _Session:
+    """Members, what is kept of them, and who is told: from the first state to the last file."""
+
     folder: RunFolder
     alone: bool
     members: Members
@@ -128,7 +130,7 @@ class _Session:
             raise Stopped(self.signals.received, step, self.folder)
 
     @contextlib.contextmanager
-    def ended(self):
+    def ended(self) -> Iterator[None]:
         """Closes everything, whatever happens; what cannot be written becomes a SaveError."""
         try:
             yield
@@ -150,8 +152,8 @@ class _Session:
     def close(self, status: str, error: str | None = None) -> None:
         """Closes what is open, all of it; raises what could not be closed."""
         with contextlib.ExitStack() as last_first:
-            for sink in self.sinks:
+            for sink in reversed(self.sinks):
                 last_first.callback(sink.close, status, error)
-            for keeper in self.keepers:
+            for keeper in reversed(self.keepers):
                 if keeper.open:
                     last_first.callback(keeper.close, status, error)
