@@ -6,7 +6,7 @@ import pathlib
 from dataclasses import dataclass
 
 from jaxgan.cli.arguments import Positional, dispatch, parse, print_rows
-from jaxgan.common.checks import check_range
+from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.data import Source, open_source
 from jaxgan.data.catalogue import prepare as prepare_tfds
@@ -49,7 +49,8 @@ def data(args: list[str]) -> int | None:
 def show(args: list[str]) -> None:
     """Writes a picture of real examples of SOURCE, and prints what is in it."""
     parsed = parse(Show, args, "data show")
-    check_range("seed", parsed.seed, at_least=0)
+    if parsed.seed < 0:
+        raise InputError(f"seed: expected an integer >= 0, got {parsed.seed}")
     source = open_source(
         parsed.source,
         parsed.split,

@@ -190,7 +190,7 @@ def _check(
     if is_number(label_flip) and not 0 <= label_flip < 1:
         raise InputError(f"label_flip: expected a probability in [0, 1), got {label_flip}")
     if top_k is not None and loss.of_features:
-        raise InputError("top_k: it ranks fakes by their logit, and this loss has features instead")
+        raise InputError("top_k ranks fakes by their logit, and this loss has features instead")
     terms = [term for _, penalty in penalties.values() for term in penalty if term is not None]
     if pack > 1 and any(term.needs_latents for term in terms):
         raise InputError(f"penalties: none that needs latents goes with pack, got pack = {pack}")

@@ -17,7 +17,7 @@ class Progress(Sink):
 
     def __init__(self, steps: int, folder: pathlib.Path) -> None:
         """Says where the run is."""
-        self._steps, self._shown = steps, progress.Progress()
+        self._steps, self._shown, self._silent = steps, progress.Progress(), True
         self.note(f"run: {folder}")
 
     def start(self, step: int) -> None:
@@ -33,7 +33,8 @@ class Progress(Sink):
             text += f"  best score {format_number(record['best_score'])}"
         if "score" in record:
             text += f"  {record['score_name']} {format_number(record['score'])}"
-        self._shown.update(record["step"], text, at_once="score" in record)
+        self._shown.update(record["step"], text, at_once=self._silent or "score" in record)
+        self._silent = False
 
     def note(self, text: str) -> None:
         """Prints a line."""

@@ -65,10 +65,10 @@ def test_unknown_fields_are_named():
 def test_every_loss_and_penalty_can_be_configured():
     config = get_preset("dcgan-mnist")
     for loss in LOSSES:
-        assert dataclasses.replace(config, loss=loss).build((8, 8, 1), 0).loss.discriminator
+        assert dataclasses.replace(config, loss=loss).build((8, 8, 1), 0).critic.loss.discriminator
     weights = tuple((name, 2.0) for name in PENALTIES)
     gan = dataclasses.replace(config, penalty=PenaltyConfig(weights, every=4)).build((8, 8, 1), 0)
-    assert {name: weight for name, (weight, _) in gan.penalties.items()} == dict(weights)
+    assert {slot.split("/")[1] for slot in gan.memory} == set(PENALTIES)
 
 
 def test_schedules_end_at_zero():
@@ -136,9 +136,9 @@ def test_schedules_of_dynamics():
 
 def test_options_take_the_type_of_their_default():
     build = lambda **fields: with_fields(get_preset("toy-ring"), **fields).build((2,), 0)
-    assert build(loss="mmd_rbf", loss_options=(("sigmas", 2.0),)).loss
-    assert build(loss="sinkhorn", loss_options=(("iterations", 3.0),)).loss
-    assert build(loss="f_kl", loss_options=(("non_saturating", 1.0),)).loss
+    assert build(loss="mmd_rbf", loss_options=(("sigmas", 2.0),)).critic.loss
+    assert build(loss="sinkhorn", loss_options=(("iterations", 3.0),)).critic.loss
+    assert build(loss="f_kl", loss_options=(("non_saturating", 1.0),)).critic.loss
     assert build(**{"penalty.weights": (("gradient_penalty", 1.0),), "penalty.options": (("order", 1.0),)})
 
 

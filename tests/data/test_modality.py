@@ -38,8 +38,8 @@ from jaxgan.data import (
 from jaxgan.data.pixels import resized
 from jaxgan.metrics import Evaluation, Score, make_evaluator
 from jaxgan.report import pictures
-from jaxgan.train.loop import train
 from jaxgan.train.recorder import run_members
+from jaxgan.train.run import train
 
 DEPTHS = [(channels, dtype) for channels in (1, 2, 3, 4) for dtype in (np.uint8, np.uint16)]
 

@@ -225,7 +225,7 @@ def test_the_recipes_follow_the_protocol_and_share_all_but_the_game(experiment, 
     assert plain.final_n == 26000
     assert plain.model.d_batch_norm
     assert not relativistic.model.d_batch_norm
-    assert set(relativistic.build((28, 28, 3), 1000).penalties) == {"r1", "r2"}
+    assert set(relativistic.build((28, 28, 3), 1000).memory) == {"d/r1", "d/r2"}
     module = lambda config: config.build((28, 28, 3), 1000).players["generator"].module
     assert module(plain) == module(relativistic)
 

@@ -33,7 +33,7 @@ GAMES = {
 def trajectory(game, devices, how, steps=3):
     """Parameters, statistics and metrics after some steps; plain descent, as Adam amplifies rounding."""
     config = DCGANConfig(
-        4, d_batch_norm=game.get("batch_norm", True), conditional=game.get("conditional", False)
+        width=4, d_batch_norm=game.get("batch_norm", True), conditional=game.get("conditional", False)
     )
     generator, discriminator = config.build(SHAPE, 10)
     options = {"loss": LOSSES["relativistic_paired"](), **game["options"]}

@@ -230,7 +230,7 @@ def test_a_step_moves_nothing_between_host_and_device():
     "config", [MLPConfig(g_widths=(64,), d_widths=(64,)), DCGANConfig(width=4)], ids=["mlp", "dcgan"]
 )
 def test_what_two_turns_compute_alike_is_computed_once(config):
-    """By counted operations: fakes that are used again spare one pass of the generator, without being shared by hand."""
+    """By counted operations: fakes that are used again spare one pass of the generator; nothing is shared by hand."""
     generator, discriminator = config.build((16, 16, 1), 0)
     real, count = {"image": jnp.zeros((8, 16, 16, 1))}, {}
     for reuse in (False, True):
@@ -315,7 +315,7 @@ def test_bad_input_is_named():
         InputError, match="batch: expected a multiple of 3 examples, as turn 'd' takes one of every 3, got 4"
     ):
         make_step(gan)(state, batch(4))
-    with pytest.raises(InputError, match="batch: expected float32 examples .*, got uint8"):
+    with pytest.raises(InputError, match="batch: expected float32 examples .*, got 'image' of uint8"):
         make_step(gan)(state, {"image": jnp.zeros((6, 1), jnp.uint8)})
     with pytest.raises(InputError, match="d_steps: expected at least 1"):
         tiny(d_steps=0)

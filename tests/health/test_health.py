@@ -14,7 +14,7 @@ from jaxgan import InputError, health
 from jaxgan.config.groups import ComputeConfig, DataConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.presets import get_preset
-from jaxgan.data import Images, describe, fingerprint, open_source, other_split
+from jaxgan.data import IMAGE, Images, describe, fingerprint, open_source, other_split
 from jaxgan.data.mnist import load_mnist
 from jaxgan.health import MONITORS, Standing, Verdict, diagnose, mean_distance, overfitting, real_sign
 from jaxgan.losses import LOSSES
@@ -32,7 +32,7 @@ from jaxgan.train.seeds import train_seeds
 from jaxgan.train.stops import Stopped
 
 ADAM = OptimizerConfig(1e-3, 0.5)
-PNG = picture(np.zeros((1, 8, 8, 1), np.uint8))
+PNG = picture(np.zeros((1, 8, 8, 1), np.uint8), IMAGE)
 
 
 def names(folder: RunFolder) -> set[str]:

@@ -258,7 +258,7 @@ def all_values(shape, n):
                 return values.sum(), (values, state)
 
             state = start(penalty)
-            for update in range(1 + bool(state)):
+            for update in range(1 if isinstance(state, tuple) else 2):
                 slope, (values, state) = jax.grad(total, has_aux=True)(0.7, state)
                 out[name, update] = (values, slope)
         return out

@@ -13,7 +13,6 @@ from jaxgan.config.fields import with_fields
 from jaxgan.config.groups import ComputeConfig, DataConfig
 from jaxgan.config.moves import OptimizerConfig, PenaltyConfig
 from jaxgan.data import make_pipeline
-from jaxgan.data.source import batch_like, describe
 from jaxgan.metrics import Evaluation
 from jaxgan.models import MLPConfig
 from jaxgan.runs import evaluation
@@ -86,7 +85,7 @@ def alone(config, seed, steps=STEPS):
 def first_state(config, seed):
     source = open_data(config)
     game = config.build(source.shape, source.n_classes)
-    return init(game, jax.random.key(seed), batch_like(describe(source)))
+    return init(game, jax.random.key(seed), source.spec.batch())
 
 
 def close(a, b, tolerance):

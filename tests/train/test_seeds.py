@@ -115,9 +115,8 @@ def test_every_member_is_a_run(whole, tmp_path):
     assert (run.step, run.sample(n=5).shape) == (STEPS, (5, 2))
     assert load(member.path, "best").step == ours["best"]["step"]
     again = evaluate_run(member.path, "last", 150)["final"]
-    assert again["scores"]["sliced_wasserstein"] == pytest.approx(
-        ours["final"]["scores"]["sliced_wasserstein"]
-    )
+    kept, given = (end["scores"]["sliced_wasserstein"] for end in (ours["final"], again))
+    assert given == kept | {key: pytest.approx(kept[key]) for key in ("value", "error", "floor")}
     assert "seed-00002" in member.report.read_text()
 
 
@@ -133,7 +132,8 @@ def test_the_summary_is_of_the_members(whole):
             assert entry[which]["values"] == finite
             assert entry[which]["mean"] == pytest.approx(np.mean(finite))
             assert entry[which]["low"] <= entry[which]["mean"] <= entry[which]["high"]
-            assert min(finite) <= entry[which]["low"] <= entry[which]["high"] <= max(finite)
+            low, high = entry[which]["low"], entry[which]["high"]  # to rounding, as means of samples
+            assert min(finite) * (1 - 1e-12) <= low <= high <= max(finite) * (1 + 1e-12)
         assert entry["floor"] == scores[0]["final"]["scores"][name]["floor"]
 
 

@@ -245,10 +245,10 @@ def test_spectral_vectors_move_with_training_by_an_iteration_a_pass():
     batch = {"image": jax.random.normal(jax.random.key(0), (4, 2))}
     state = init(gan, jax.random.key(1), batch)
     new, _ = jax.jit(make_step(gan))(state, batch)
-    before = {"params": state.discriminator.params, **state.discriminator.stats}
+    before = {"params": state.players["discriminator"].params, **state.players["discriminator"].stats}
     twice = converged(discriminator, before, batch["image"], calls=2)["spectral"]
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
-        new.discriminator.stats["spectral"],
+        new.players["discriminator"].stats["spectral"],
         twice,
     )
