@@ -324,7 +324,7 @@ def test_crashes_failures_and_divergence_are_results_and_nothing_is_repeated(tmp
     assert "SIGKILL" in results[1].error
     assert [o.status for o in results[2].outcomes] == ["finished", "diverged", "finished"]
     assert results[2].outcomes[1].final["modes"] is None
-    assert results[0].data == {"modes": 8, "classes": 0}
+    assert results[0].data == {"modes": 8, "classes": 0, "modality": "point"}
     assert results[0].environment["packages"]["jax"]
     assert "left" in lines[-1]
     assert log.read_text().split()[::2] == ["hinge", "minimax", "wasserstein"]
