@@ -355,8 +355,8 @@ def test_changed_data_are_refused(tmp_path, capsys):
 def test_a_run_keeps_to_its_features(tmp_path, cache, monkeypatch, capsys):
     """A classifier trained in the meantime changes no score; where the old one is gone, that is said."""
     from jaxgan.metrics import evaluator as module
+    from jaxgan.metrics.features import random_cnn
     from jaxgan.metrics.features.network import Outputs
-from jaxgan.metrics.features import random_cnn
 
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), np.uint8)
     np.savez(tmp_path / "a.npz", images=images)
