@@ -85,10 +85,11 @@ class Loss(NamedTuple):
 
         None for a loss that has neither a `threshold` nor a `comparison`.
         """
-        if self.threshold is None:
+        threshold = self.threshold
+        if threshold is None:
             return self.comparison
-        above = lambda real: (real > self.threshold).astype(jnp.float32)
-        return criterion(lambda real, fake: 0.5 * (above(real) + (fake < self.threshold)))
+        above = lambda real: (real > threshold).astype(jnp.float32)
+        return criterion(lambda real, fake: 0.5 * (above(real) + (fake < threshold)))
 
 
 def criterion(of_logits: Criterion) -> Criterion:
