@@ -119,7 +119,7 @@ class DynamicsConfig:
         check_range("dynamics.lookahead", self.lookahead, at_least=0)
 
         def share(step: Any) -> Any:
-            done = (step / steps - self.top_k_start) / (1 - self.top_k_start)
+            done = (step / steps - self.top_k_start) / max(1 - self.top_k_start, 1e-9)
             return 1 - (1 - self.top_k) * jnp.clip(done, 0, 1)
 
         def sigma(step: Any) -> Any:
