@@ -148,8 +148,8 @@ def gradient_law(networks: Networks) -> str:
     """A gradient reaches every parameter, and through the discriminator what it judges."""
     for name, variables in networks.variables.items():
 
-        def value(params: Any, x: jax.Array, name: str = name, stats: Any = _stats(variables)) -> jax.Array:
-            out = networks.apply(name, {"params": params, **stats}, x, train=True)[0]
+        def value(params: Any, x: jax.Array, name: str = name, variables: Any = variables) -> jax.Array:
+            out = networks.apply(name, {**variables, "params": params}, x, train=True)[0]
             return (out * np.random.default_rng(3).normal(size=out.shape).astype(np.float32)).sum()
 
         own, into = jax.jit(jax.grad(value, (0, 1)))(variables["params"], networks.inputs[name])
