@@ -18,6 +18,7 @@ jaxgan: generative adversarial networks in JAX
   jaxgan sample RUN [--seeds 0-63]            images from a run: a grid, files, an animation
   jaxgan evaluate RUN [--checkpoint best]     score a run
   jaxgan losses                               list the losses; check or plot one, also of your own
+  jaxgan check FILE.py:NAME                   which laws something of your own obeys, and which it breaks
   jaxgan metrics                              list the scores; train features on your own labelled data
   jaxgan presets                              list the presets
   jaxgan data show SOURCE                     look at data; `jaxgan data prepare NAME` downloads a TFDS set
@@ -26,7 +27,7 @@ jaxgan: generative adversarial networks in JAX
 `jaxgan VERB --help` says more. A run is a folder such as runs/00000-dcgan-mnist.
 """
 
-VERBS = ("train", "resume", "sample", "evaluate", "losses", "metrics", "presets", "data", "doctor")
+VERBS = ("train", "resume", "sample", "evaluate", "losses", "check", "metrics", "presets", "data", "doctor")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -58,7 +58,7 @@ def stream_keys(state, draw: int, stream: str, n: int):
 def arrays(folder: RunFolder, step: int) -> dict[str, np.ndarray]:
     """Every array of a checkpoint, by its path in the state."""
     spec = Spec.from_json(folder.read("run.json")["data"])
-    gan = folder.config().build(spec.shape, spec.n_classes)
+    gan = folder.config().build(spec)
     like = abstract(jax.eval_shape(lambda: init(gan, jax.random.key(0), spec.batch())))
     checkpoints = Checkpoints(folder.path, read_only=True)
     try:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.cli.arguments import Positional, dispatch, parse
+from jaxgan.cli.check import report
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.losses import LOSSES, Loss, find_loss
@@ -96,16 +97,7 @@ def check(args: list[str]) -> int:
     from jaxgan.runs import environment
 
     environment.start()
-    verdicts = laws.check(find_loss(name)())
-    marks = {"holds": "ok     ", "broken": "BROKEN ", "skipped": "-      "}
-    for verdict in verdicts:
-        print(f"{marks[verdict.outcome]} {verdict.law:12} {verdict.detail}")
-    broken = [verdict.law for verdict in verdicts if verdict.outcome == "broken"]
-    if broken:
-        print(f"{name} breaks {len(broken)} of {len(verdicts)} laws: {', '.join(broken)}")
-    else:
-        print(f"{name} obeys every law that applies")
-    return int(bool(broken))
+    return report(name, laws.check(find_loss(name)()))
 
 
 # --- pictures --------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class Train:
     dry_run: bool = False
     """Print the resolved configuration, parameters, memory and FLOPs of a step, and train nothing."""
     model: str | None = None
-    """mlp or dcgan: networks of this family, with its own defaults and flags --model.*; None: the preset's."""
+    """mlp, dcgan or FILE.py:NAME: networks of this family, with flags --model.* of its own; None: the preset's."""
     seeds: int | None = None
     """Train so many seeds side by side, from --seed on, and report means with intervals."""
 

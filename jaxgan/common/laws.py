@@ -6,6 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
 
 class Broken(Exception):
     """The law is broken; the message says how, in one line."""
@@ -64,3 +68,90 @@ def verdicts(
 def first_line(error: Exception) -> str:
     """The first line of an exception's message, or its type where it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def hold_gradient(function: Callable[[Any], jax.Array], at: Any, of: str, within: str) -> float:
+    """Holds the gradient of a function against finite differences, along random directions.
+
+    In float64 (under `jax.enable_x64`) they must agree to 1e-5 of their size; where the function computes in
+    float32 all the same, to 5 %.
+
+    Args:
+      function: of a tree of arrays, to a scalar. It is compiled.
+      at: where.
+      of: what the function is, for messages.
+      within: what the tree is, for messages.
+
+    Returns:
+      The largest difference, relative to the size of the slopes.
+
+    Raises:
+      Broken: if they differ, or if the function does not change at all.
+    """
+    value, gradient = jax.jit(jax.value_and_grad(function))(at)
+    step, tolerance = (1e-5, 1e-5) if value.dtype == jnp.float64 else (1e-2, 0.05)
+    rng, compiled = np.random.default_rng(0), jax.jit(function)
+    got, expected = [], []
+    for _ in range(4):
+        way = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), at)
+        ends = [compiled(jax.tree.map(lambda x, d, h=h: x + h * d, at, way)) for h in (step, -step)]
+        expected.append((float(ends[0]) - float(ends[1])) / (2 * step))
+        products = jax.tree.map(lambda g, d: (g * d).sum(), gradient, way)
+        got.append(float(sum(jax.tree.leaves(products))))
+    size = max(map(abs, expected))
+    if not size > 1e-9 * max(1.0, abs(float(value))) and not any(got):
+        raise Broken(f"{of} does not change with {within}")
+    error = max(abs(a - b) for a, b in zip(got, expected, strict=True)) / max(size, 1e-6)
+    if error < tolerance:
+        return error
+    if not any(got):
+        raise Broken(
+            f"the gradient of {of} in {within} is 0, but {of} changes with them: it is cut, perhaps by stop_gradient "
+            "or a conversion to NumPy"
+        )
+    raise Broken(
+        f"the gradient of {of} in {within} differs from finite differences by {error:.2g} of its size"
+    )
+
+
+def hold_form(before: Any, after: Any, what: str) -> None:
+    """Raises `Broken` if two trees of arrays, or of their shapes, differ in structure, shapes or types."""
+    old, new = by_path(before), by_path(after)
+    if jax.tree.structure(before) != jax.tree.structure(after):
+        lost, found = (
+            ", ".join(sorted(names)) or "nothing"
+            for names in (old.keys() - new.keys(), new.keys() - old.keys())
+        )
+        raise Broken(f"{what} changes its structure (lost: {lost}; new: {found})")
+    for path, x in old.items():
+        y = new[path]
+        if (x.shape, x.dtype) != (y.shape, y.dtype):
+            raise Broken(f"{what}{path} changes from {x.dtype}{list(x.shape)} to {y.dtype}{list(y.shape)}")
+
+
+def hold_arrays(tree: Any, what: str) -> None:
+    """Raises `Broken` if a tree has leaves that are no arrays."""
+    for path, leaf in by_path(tree).items():
+        if not isinstance(leaf, jax.Array | np.ndarray):
+            got = type(leaf).__name__
+            raise Broken(f"{what}{path}: expected arrays only, got {got} (jnp.asarray makes one)")
+
+
+def hold_finite(tree: Any, what: str) -> None:
+    """Raises `Broken` if a tree of arrays holds a number that is not finite."""
+    for path, x in by_path(tree).items():
+        if jnp.issubdtype(x.dtype, jnp.floating) and not bool(jnp.isfinite(x).all()):
+            raise Broken(f"{what}{path} is not finite")
+
+
+def by_path(tree: Any) -> dict[str, Any]:
+    """The leaves of a tree by their paths, such as "['dense']['kernel']"."""
+    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def same(a: Any, b: Any, rtol: float = 1e-4) -> bool:
+    """Whether two arrays agree to `rtol` of their largest number."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    return a.shape == b.shape and bool(
+        np.abs(a - b).max(initial=0) <= rtol * max(np.abs(a).max(initial=0), 1e-6)
+    )

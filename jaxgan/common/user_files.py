@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import pathlib
 import sys
-from typing import Any
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, TypeVar
+
+import jax
 
 from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.laws import first_line
+
+T = TypeVar("T")
 
 
 def is_file(name: str) -> bool:
@@ -22,12 +30,28 @@ def split(name: str) -> tuple[pathlib.Path, str]:
     return pathlib.Path(path), attribute
 
 
-def load_object(kind: str, name: str) -> Any:
-    """What NAME is in FILE.py, which is run by itself.
+def short_name(name: str) -> str:
+    """FILE.py:NAME -> NAME; any other name stays as it is."""
+    return split(name)[1] if is_file(name) else name
+
+
+def content_hash(kind: str, path: pathlib.Path) -> str:
+    """SHA-256 (hexadecimal) of a file of the user's own. Raises InputError if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"{kind}: expected FILE:NAME, cannot read {str(path)!r}: {error.strerror}"
+        ) from error
+
+
+def load_object(kind: str, name: str, *, anew: bool = False) -> Any:
+    """What NAME is in FILE.py, which is run by itself, and once as long as it stays as it is.
 
     Args:
       kind: what is wanted, as a user would call it ("loss").
       name: FILE.py:NAME.
+      anew: run the file even if it has been run before.
 
     Raises:
       InputError: if there is no such file or name, or if running the file fails.
@@ -35,21 +59,89 @@ def load_object(kind: str, name: str) -> Any:
     path, attribute = split(name)
     if not path.is_file():
         raise InputError(f"{kind}: expected a Python file in {name!r}, got no file {str(path)!r}")
-    module_name = f"jaxgan_user_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's file raises
-        raise InputError(f"{kind}: running '{path}' raised {type(error).__name__}: {error}") from error
+    module = _run(kind, path, anew)
     if not hasattr(module, attribute):
         own = [
             name
             for name, value in vars(module).items()
-            if isinstance(value, tuple) or getattr(value, "__module__", "") == module_name
+            if isinstance(value, tuple) or getattr(value, "__module__", "") == module.__name__
         ]
         raise unknown(f"{kind} in {str(path)!r}", attribute, own)
     return getattr(module, attribute)
+
+
+def load_builder(
+    kind: str, name: str, convert: Callable[[Any], T | None], wanted: str, *, anew: bool = False
+) -> Callable[..., T]:
+    """Loads FILE.py:NAME as a function of its options.
+
+    Args:
+      kind: what is wanted, as a user would call it ("loss").
+      name: the file and a name in it, of a thing of this kind, or of a function that returns one and has
+        defaults for all its options.
+      convert: turns an object into the thing that is wanted; None if it cannot be.
+      wanted: what `convert` takes, for messages ("a jaxgan.Loss").
+      anew: as of `load_object`.
+
+    Returns:
+      A function of the options that returns the thing.
+
+    Raises:
+      InputError: as `load_object`, or for an object of another kind. The function raises it for options that
+        do not fit, and for whatever the user's function raises.
+    """
+    found = load_object(kind, name, anew=anew)
+    if (ready := convert(found)) is not None:
+        return lambda: ready
+    if not callable(found):
+        raise InputError(
+            f"{kind}: expected {name!r} to be {wanted} or a function that returns one, got {found!r}"
+        )
+
+    def build(**options: Any) -> T:
+        given = f"{options or 'no options'}"
+        made = convert(value := call(kind, name, found, (), options, given))
+        if made is None:
+            raise InputError(f"{kind}: expected {name!r} to return {wanted}, got {type(value).__name__}")
+        return made
+
+    build.__signature__ = inspect.signature(found)  # pyright: ignore
+    return build
+
+
+def call(
+    kind: str, name: str, function: Callable[..., Any], args: Any, options: dict[str, Any], given: str
+) -> Any:
+    """Calls a function of the user's own; raises InputError if it cannot be called so, or for what it raises."""
+    try:
+        inspect.signature(function).bind(*args, **options)
+    except TypeError as error:
+        raise InputError(f"{kind}: {name!r} cannot be called with {given}: {error}") from error
+    try:
+        return function(*args, **options)
+    except (InputError, jax.errors.ConcretizationTypeError):
+        raise
+    except Exception as error:  # whatever the user's function raises
+        raise InputError(f"{kind}: {name!r} raised {type(error).__name__}: {first_line(error)}") from error
+
+
+def _run(kind: str, path: pathlib.Path, anew: bool) -> ModuleType:
+    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    module_name = f"jaxgan_user_{place}_{content_hash(kind, path)[:12]}"
+    if module_name in sys.modules and not anew:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
+    try:
+        with (
+            jax.ensure_compile_time_eval()
+        ):  # arrays of the file are arrays, also if it is run during a trace
+            spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's file raises
+        del sys.modules[module_name]
+        raise InputError(
+            f"{kind}: running '{path}' raised {type(error).__name__}: {first_line(error)}"
+        ) from error
+    return module

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Union
+from typing import Any
 
+import jax
+import numpy as np
 import tyro
 
+from jaxgan.augment import Augmentation, find_augmentation
 from jaxgan.common.checks import check_range
-from jaxgan.common.errors import InputError
+from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.user_files import is_file, short_name
 from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.options import build_loss
+from jaxgan.data import IMAGE, POINT, Spec
+from jaxgan.data.spec import LABEL
+from jaxgan.games.files import load_game
 from jaxgan.games.game import Game, ema_schedule
 from jaxgan.games.gan import GAN
-from jaxgan.models import DCGANConfig, MLPConfig
+from jaxgan.models import DCGANConfig
 from jaxgan.models.latents import get_latent
-
-ModelConfig = tyro.conf.AvoidSubcommands[Union[MLPConfig, DCGANConfig]]  # noqa: UP007  (one of MODELS)
 
 
 @dataclass(frozen=True)
@@ -50,14 +55,18 @@ class Config:
     """Discriminator updates in a step, each with examples of its own."""
     reuse_fakes: bool = True
     """Whether the generator learns from the discriminator's last fakes, as in most code, or from fresh ones."""
+    game: str = "gan"
+    """gan: one generator and one discriminator; or a game of your own: FILE.py:NAME."""
     loss: str = "non_saturating"
     """A name that `jaxgan losses` lists, or a loss of your own: FILE.py:NAME."""
     loss_options: tuple[tuple[str, float], ...] = ()
     """Hyper-parameters of the loss, such as: alpha 0.3."""
     label_smoothing: float = 0.0
     """One-sided label smoothing: the target of reals is 1 minus this."""
+    augment: tuple[str, ...] = ()
+    """What the discriminator sees changed: flip_and_shift, adaptive, or augmentations of your own: FILE.py:NAME."""
     data: DataConfig = field(default_factory=DataConfig)
-    model: ModelConfig = field(default_factory=DCGANConfig)
+    model: Any = field(default_factory=DCGANConfig)
     latent: LatentConfig = field(default_factory=LatentConfig)
     penalty: PenaltyConfig = field(default_factory=PenaltyConfig)
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
@@ -71,6 +80,8 @@ class Config:
         """Raises InputError for the first number of these fields that is out of range; `build` checks the groups."""
         for name in ("steps", "batch_size", "d_steps"):
             check_range(name, getattr(self, name), at_least=1)
+        if self.game != "gan" and not is_file(self.game):
+            raise unknown("game", self.game, ("gan", "FILE.py:NAME"))
         for name in ("checkpoint_every", "sample_every", "evaluate_every", "log_every"):
             check_range(name, getattr(self, name), at_least=1)
         check_range("quick_n", self.quick_n, at_least=2, unit="fakes")
@@ -89,16 +100,24 @@ class Config:
                 f"dynamics.pack: expected 1 with a conditional model, as a pack has no one class, got {pack}"
             )
 
-    def build(self, shape: tuple[int, ...], n_classes: int) -> Game:
-        """The game of this configuration for examples of `shape`, which have `n_classes` classes.
+    def build(self, data: Spec | tuple[int, ...], n_classes: int = 0) -> Game:
+        """The game of this configuration.
+
+        Args:
+          data: spec of the data, or the shape of one example of images or points.
+          n_classes: of the examples of that shape.
 
         Raises:
           InputError: for a name that does not exist, or a number out of range.
         """
         self.check()
+        spec = data if isinstance(data, Spec) else _spec_of(data, n_classes)
+        if self.game != "gan":
+            return load_game(self.game)(spec.batch(), self)
         calls = 2 if self.dynamics.updates == "extragradient" else 1  # of each optimiser, at every update
         d_updates = self.steps * self.d_steps
-        generator, discriminator = self.model.build(shape, n_classes)
+        generator, discriminator = self.model.build(spec.shape, spec.n_classes)
+        dynamics = self.dynamics.build(self.steps)
         return GAN(
             generator=generator,
             discriminator=discriminator,
@@ -110,5 +129,23 @@ class Config:
             d_steps=self.d_steps,
             reuse_fakes=self.reuse_fakes,
             ema_decay=ema_schedule(self.ema.decay, ramp_up=self.ema.ramp_up),
-            **self.dynamics.build(self.steps),
+            example=spec.example,
+            **dynamics | {"augment": dynamics["augment"] | self._augmentations()},
         )
+
+    def _augmentations(self) -> dict[str, Augmentation]:
+        names = [short_name(name) for name in self.augment]
+        for name in names:
+            if names.count(name) > 1 or name == "instance_noise":
+                raise InputError(
+                    f"augment: expected other names than instance_noise, each once, got {name!r}"
+                )
+        return {name: find_augmentation(full)() for name, full in zip(names, self.augment, strict=True)}
+
+
+def _spec_of(shape: tuple[int, ...], n_classes: int) -> Spec:
+    arrays = {"image": jax.ShapeDtypeStruct(shape, np.float32)}
+    if n_classes:
+        arrays[LABEL] = jax.ShapeDtypeStruct((), np.int32)
+    stored, modality = ("uint8", IMAGE) if len(shape) == 3 else ("float32", POINT)
+    return Spec(arrays, "image", n_classes, stored, modality)

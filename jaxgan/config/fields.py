@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.config.config import Config
-from jaxgan.models import MODELS, find_model
+from jaxgan.models import find_model, model_name
 
 T = TypeVar("T")
 
@@ -17,8 +17,7 @@ T = TypeVar("T")
 def to_json(config: Config) -> dict[str, Any]:
     """A plain dict that `from_json` reads back; the model carries its name."""
     plain = dataclasses.asdict(config)
-    name = next(name for name, kind in MODELS.items() if type(config.model) is kind)
-    return plain | {"model": {"name": name, **plain["model"]}}
+    return plain | {"model": {"name": model_name(type(config.model)), **plain["model"]}}
 
 
 def from_json(plain: Mapping[str, Any]) -> Config:
@@ -72,9 +71,10 @@ def with_fields(config: T, **fields: Any) -> T:
 def _with_field(group: Any, full_name: str, path: Sequence[str], value: Any) -> Any:
     if isinstance(group, tuple):  # pairs of names and numbers, such as penalty.weights.r1
         pairs = [pair for pair in group if isinstance(pair, tuple)]
-        if len(path) > 1 or path[0] not in dict(pairs):
-            raise unknown("field", full_name, [full_name.removesuffix(path[0]) + name for name, _ in pairs])
-        return tuple((name, value if name == path[0] else old) for name, old in pairs)
+        own = ".".join(path)  # FILE.py:NAME has dots of its own
+        if own not in dict(pairs):
+            raise unknown("field", full_name, [full_name.removesuffix(own) + name for name, _ in pairs])
+        return tuple((name, value if name == own else old) for name, old in pairs)
     known = [f.name for f in dataclasses.fields(group)] if dataclasses.is_dataclass(group) else []
     if path[0] not in known:
         raise unknown("field", full_name, [".".join([*full_name.split(".")[: -len(path)], f]) for f in known])

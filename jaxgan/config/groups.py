@@ -11,7 +11,7 @@ class DataConfig:
     """What to train on."""
 
     source: str = "mnist"
-    """mnist, stacked_mnist, tfds:NAME, folder:PATH (directory or zip), npz:PATH, ring, grid or swissroll."""
+    """mnist, stacked_mnist, tfds:NAME, folder:PATH (or zip), npz:PATH, ring, grid, swissroll or FILE.py:NAME."""
     split: str = "train"
     """Split of mnist, stacked_mnist and tfds sources."""
     resolution: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,10 +15,11 @@ from jaxgan.augment import instance_noise
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup, unknown
 from jaxgan.common.numerics import is_number
+from jaxgan.common.user_files import short_name
 from jaxgan.config.options import typed_options
 from jaxgan.games.game import Moves
 from jaxgan.games.optimizers import OPTIMIZERS, clip_weights, orthogonal_regularisation
-from jaxgan.penalties import PENALTIES, Penalty, lazy, scheduled, weight_schedule
+from jaxgan.penalties import Penalty, find_penalty, lazy, scheduled, weight_schedule
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class PenaltyConfig:
     """Regularisers of the discriminator."""
 
     weights: tuple[tuple[str, float], ...] = ()
-    """Name and weight of each, such as: gradient_penalty 10, or: r1 0.1 r2 0.1."""
+    """Name (or FILE.py:NAME) and weight of each, such as: gradient_penalty 10, or: r1 0.1 r2 0.1."""
     every: int = 1
     """Apply them in one of this many discriminator updates, and this many times as strongly."""
     target: float = 1.0
@@ -46,11 +47,12 @@ class PenaltyConfig:
         Raises:
           InputError: for a penalty or an option that does not exist, or a number out of range.
         """
-        builders = {name: lookup("penalty", name, PENALTIES) for name, _ in self.weights}
+        weights = [(short_name(name), weight) for name, weight in self.weights]
+        builders = {short_name(name): find_penalty(name) for name, _ in self.weights}
         takes = {name: inspect.signature(builder).parameters for name, builder in builders.items()}
-        self._check({option for options in takes.values() for option in options})
+        self._check(weights, {option for options in takes.values() for option in options})
         built = {}
-        for name, weight in self.weights:
+        for name, weight in weights:
             shared = {"target": self.target, "one_sided": self.one_sided}
             given = {option: value for option, value in shared.items() if option in takes[name]}
             own = [(option, value) for option, value in self.options if option in takes[name]]
@@ -61,12 +63,12 @@ class PenaltyConfig:
             built[name] = weight, lazy(penalty, self.every)
         return built
 
-    def _check(self, taken: Collection[str]) -> None:
+    def _check(self, weights: Sequence[tuple[str, Any]], taken: Collection[str]) -> None:
         """Raises InputError for a number out of range, or an option that is not among those `taken`."""
-        names = [name for name, _ in self.weights]
+        names = [name for name, _ in weights]
         if len(set(names)) < len(names):
             raise InputError(f"penalty.weights: expected each name once, got {', '.join(names)}")
-        for name, weight in self.weights:
+        for name, weight in weights:
             check_range(f"penalty.weights.{name}", weight, at_least=0, below=math.inf)
         check_range("penalty.end", self.end, at_least=0)
         for name, _ in self.options:

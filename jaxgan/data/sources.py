@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.user_files import is_file, load_builder
 from jaxgan.data.catalogue import load_tfds
 from jaxgan.data.files import load_folder, load_npz
 from jaxgan.data.mnist import load_mnist
@@ -10,7 +14,7 @@ from jaxgan.data.source import Source
 from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 
-SOURCES = ("mnist", "stacked_mnist", "tfds:NAME", "folder:PATH", "npz:PATH", *TOYS)
+SOURCES = ("mnist", "stacked_mnist", "tfds:NAME", "folder:PATH", "npz:PATH", *TOYS, "FILE.py:NAME")
 
 
 def open_source(
@@ -25,7 +29,8 @@ def open_source(
 
     Args:
       spec: "mnist", "stacked_mnist", "tfds:NAME" or "tfds:NAME:SPLIT", "folder:PATH" (a directory or
-        zip archive), "npz:PATH", "ring", "grid" or "swissroll".
+        zip archive), "npz:PATH", "ring", "grid", "swissroll", or
+        "FILE.py:NAME", as of `load_source`.
       split: of mnist, stacked_mnist and tfds sources; the others have only "train".
       resolution: side, in pixels, of the square that images are scaled and cut to. None keeps the size.
       channels: 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA). None keeps them.
@@ -40,6 +45,12 @@ def open_source(
         raise InputError(
             f"data.channels: expected 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA), got {channels}"
         )
+    if is_file(spec):
+        if split != "train" or resolution is not None or channels is not None:
+            raise InputError(
+                f"data.source: {spec!r} takes no split, resolution or channels: it is as its file makes it"
+            )
+        return load_source(spec)()
     kind, _, rest = spec.partition(":")
     if kind == "mnist" and not rest:
         return load_mnist(split, resolution=resolution, channels=channels)
@@ -59,3 +70,23 @@ def open_source(
             raise InputError(f"data.resolution: source {spec!r} is made of points, which have no pixels")
         return TOYS[spec]()
     raise unknown("data source", spec, SOURCES)
+
+
+def load_source(name: str, *, anew: bool = False) -> Callable[..., Source]:
+    """Loads the source FILE.py:NAME as a function without arguments.
+
+    Args:
+      name: the file and a name in it: that of a `Source`, or of a function without arguments that
+        returns one.
+      anew: run the file even if it has been run before.
+
+    Raises:
+      InputError: if there is no such file or name, if running the file fails, or for another kind.
+    """
+    wanted = "a jaxgan.data.Source (Images, Arrays, Points, Draws)"
+    return load_builder("data.source", name, as_source, wanted, anew=anew)
+
+
+def as_source(value: Any) -> Source | None:
+    """A `Source` as it is; None for anything else."""
+    return value if isinstance(value, Source) else None

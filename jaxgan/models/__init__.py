@@ -6,16 +6,29 @@ dispatched on a CPU. Generators take (z, label, train) and return examples; disc
 (x, label, train) and return logits.
 """
 
+from typing import Any
+
 from jaxgan.common.errors import lookup
+from jaxgan.common.user_files import is_file
 from jaxgan.models.dcgan import DCGANConfig
+from jaxgan.models.files import load_family, loaded_name
 from jaxgan.models.mlp import MLPConfig
 
-MODELS = {"mlp": MLPConfig, "dcgan": DCGANConfig}
+MODELS: dict[str, type[Any]] = {"mlp": MLPConfig, "dcgan": DCGANConfig}
 
 
-def find_model(name: str) -> type[MLPConfig | DCGANConfig]:
-    """The configuration class of the family `name`. Raises InputError naming the nearest if there is none."""
-    return lookup("model", name, MODELS)
+def find_model(name: str) -> type[Any]:
+    """The configuration class of the family `name`, an entry of MODELS or FILE.py:NAME.
+
+    Raises:
+      InputError: naming the nearest if there is none, or if the file cannot be used.
+    """
+    return load_family(name) if is_file(name) else lookup("model", name, MODELS)
 
 
-__all__ = ["MODELS", "DCGANConfig", "MLPConfig", "find_model"]
+def model_name(family: type) -> str:
+    """The name under which `find_model` finds a family."""
+    return loaded_name(family) or next(name for name, kind in MODELS.items() if family is kind)
+
+
+__all__ = ["MODELS", "DCGANConfig", "MLPConfig", "find_model", "model_name"]

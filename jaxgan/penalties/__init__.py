@@ -14,9 +14,11 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxgan.common.errors import lookup
+from jaxgan.common.user_files import is_file
 from jaxgan.penalties.base import Critic, Generate, Penalty, Scene, Term, stateless
 from jaxgan.penalties.combine import lazy, scheduled, weight_schedule
 from jaxgan.penalties.consistency import balanced_consistency, consistency, latent_consistency
+from jaxgan.penalties.files import load_penalty
 from jaxgan.penalties.gradients import dragan, gradient_penalty, lipschitz_penalty, r1, r2, zero_centered
 from jaxgan.penalties.lecam import lecam
 from jaxgan.penalties.path_length import path_length
@@ -31,6 +33,7 @@ __all__ = [
     "balanced_consistency",
     "consistency",
     "dragan",
+    "find_penalty",
     "get_penalty",
     "gradient_penalty",
     "latent_consistency",
@@ -61,11 +64,20 @@ PENALTIES: dict[str, Callable[..., Penalty]] = {
 }
 
 
+def find_penalty(name: str) -> Callable[..., Penalty]:
+    """Finds the function that builds the penalty `name`, an entry of PENALTIES or FILE.py:NAME.
+
+    Raises:
+      ValueError: if there is no such penalty, or the file cannot be used.
+    """
+    return load_penalty(name) if is_file(name) else lookup("penalty", name, PENALTIES)
+
+
 def get_penalty(name: str, **options: Any) -> Penalty:
-    """The penalty called `name`, built with `options`.
+    """The penalty called `name`, an entry of PENALTIES or FILE.py:NAME, built with `options`.
 
     Raises:
       ValueError: if there is no such penalty, or an option's value is out of range.
       TypeError: if the penalty has no such option.
     """
-    return lookup("penalty", name, PENALTIES)(**options)
+    return find_penalty(name)(**options)

@@ -10,11 +10,11 @@ from typing import Any
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
-from jaxgan.common.user_files import is_file, split
+from jaxgan.common.user_files import short_name, split
 from jaxgan.config.config import Config
-from jaxgan.config.fields import from_json, to_json, with_fields
+from jaxgan.config.fields import from_json, to_json
+from jaxgan.config.own_files import with_files
 
-LOSS_FILE = "loss.py"  # copy of a loss of the user's own
 LAYOUT = 2  # of the checkpoints: they keep a `GameState`
 
 
@@ -81,13 +81,14 @@ class RunFolder:
     def config(self) -> Config:
         """The configuration. Raises InputError if it cannot be read.
 
-        A loss of the user's own is the copy that the run began with.
+        Files of the user's own are the copies that the run began with.
         """
-        config = from_json(self.read("config.json"))
-        copy = self.path / LOSS_FILE
-        if is_file(config.loss) and copy.exists():
-            config = with_fields(config, loss=f"{copy}:{split(config.loss)[1]}")
-        return config
+
+        def copied(copy: str, name: str) -> str:
+            path = self.path / copy
+            return f"{path}:{short_name(name)}" if path.exists() else name
+
+        return from_json(with_files(self.read("config.json"), copied))
 
     def records(self) -> list[dict[str, Any]]:
         """All whole records of metrics.jsonl."""
@@ -134,7 +135,7 @@ def create(
 ) -> RunFolder:
     """Makes the folder of a new run: the next free OUT/00000-PRESET, or `path`.
 
-    A loss of the user's own is copied into it, and the run uses that copy from then on.
+    Files of the user's own are copied into it, and the run uses these copies from then on.
 
     Raises:
       OSError: if it cannot be made.
@@ -145,9 +146,13 @@ def create(
         path.mkdir(parents=True)
         folder = RunFolder(path)
     folder.samples.mkdir()
-    if is_file(config.loss):
-        write_atomically(folder.path / LOSS_FILE, split(config.loss)[0].read_bytes())
-    folder.write("config.json", to_json(config))
+    plain = to_json(config)
+
+    def keep(copy: str, name: str) -> str:
+        write_atomically(folder.path / copy, split(name)[0].read_bytes())
+        return name
+
+    folder.write("config.json", with_files(plain, keep))
     facts = {"status": "running", "command": command, "data": data, "environment": environment}
     folder.write("run.json", {**facts, "layout": LAYOUT})
     return folder

@@ -42,7 +42,7 @@ class Run:
         self.data = folder.facts()["data"]
         self.config = folder.config()
         self.spec = Spec.from_json(self.data)
-        self.game = self.config.build(self.spec.shape, self.spec.n_classes)
+        self.game = self.config.build(self.spec)
         self.sampler = sampler_of(self.game, self.config, self.spec)
         state, self.step = _restore(folder, self.game, self.spec, checkpoint)
         self.variables = self.game.averaged(state)

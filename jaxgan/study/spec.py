@@ -17,11 +17,12 @@ import tyro
 
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup
-from jaxgan.common.user_files import is_file, split
+from jaxgan.common.user_files import content_hash, is_file, short_name, split
 from jaxgan.common.versions import version_of
 from jaxgan.config.config import Config
 from jaxgan.config.data import open_data
 from jaxgan.config.fields import from_json, frozen, to_json, with_fields
+from jaxgan.config.own_files import with_files
 from jaxgan.config.presets import get_preset
 from jaxgan.losses import LOSSES, find_loss
 from jaxgan.study.variants import (
@@ -37,6 +38,8 @@ from jaxgan.study.variants import (
 
 # Fields that say where and how a run is done, not what comes out of it.
 _NOT_IDENTITY = ("preset", "out", "seed", "log_every", "checkpoint_every", "sample_every", "compute")
+# Fields that came later: they count where they are not as they would have been, so that keys of cells stay.
+_LATER = {"game": "gan", "augment": ()}
 
 
 @dataclass(frozen=True)
@@ -153,12 +156,13 @@ class Cell:
         return from_json(to_json(config))  # where types are checked
 
     def identity(self) -> dict[str, Any]:
-        """What determines the result: configuration, seeds, version, data, and the content of a loss's file."""
-        config = to_json(self.config())
+        """What determines the result: configuration, seeds, version, data, and the content of files of one's own."""
+        hashed = lambda copy, name: (
+            f"{content_hash(copy.split('.')[0], split(name)[0])[:16]}:{short_name(name)}"
+        )
+        config = with_files(to_json(self.config()), hashed)
         kept = {name: value for name, value in config.items() if name not in _NOT_IDENTITY}
-        if is_file(self.loss):
-            path, name = split(self.loss)
-            kept["loss"] = f"{_content_hash(path)}:{name}"
+        kept = {name: value for name, value in kept.items() if name not in _LATER or value != _LATER[name]}
         identity = {"config": kept, "seeds": list(self.seeds), "jaxgan": version_of("jaxgan")}
         if self.config().data.source.startswith(("folder:", "npz:", "tfds:")):  # their content may change
             identity["data"] = _fingerprint(Config(data=self.config().data))
@@ -184,10 +188,3 @@ class Cell:
 @functools.lru_cache(maxsize=32)
 def _fingerprint(config: Config) -> str:
     return open_data(config).fingerprint
-
-
-def _content_hash(path: pathlib.Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    except OSError as error:
-        raise InputError(f"loss: expected FILE:NAME, cannot read {str(path)!r}: {error.strerror}") from error

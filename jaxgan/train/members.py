@@ -183,7 +183,7 @@ class Members:
         return games[0]
 
     def _build(self, values: Mapping[str, Any]) -> Game:
-        return with_fields(self.config, **values).build(self.source.spec.shape, self.source.n_classes)
+        return with_fields(self.config, **values).build(self.source.spec)
 
     @contextlib.contextmanager
     def _as_input_error(self) -> Iterator[None]:
@@ -356,7 +356,11 @@ def _slow_to_map(config: Config) -> bool:
     model: Any = config.model
     if jax.default_backend() != "cpu":
         return False
-    return model.convolutional or max((*model.g_widths, *model.d_widths), default=0) > _WIDEST_MAPPED
+    widths = (
+        *getattr(model, "g_widths", ()),
+        *getattr(model, "d_widths", ()),
+    )  # a family of one's own has none
+    return model.convolutional or max(widths, default=0) > _WIDEST_MAPPED
 
 
 def _repeating(value: Any) -> Iterator[Any]:
@@ -367,7 +371,7 @@ def _repeating(value: Any) -> Iterator[Any]:
 def _is_real(group: Any, path: Sequence[str]) -> bool:
     """Whether a field of a configuration is a real number: a hyper-parameter, not a size or a choice."""
     if isinstance(group, tuple):  # pairs of names and numbers
-        return len(path) == 1
+        return True
     if len(path) > 1:
         return _is_real(getattr(group, path[0]), path[1:])
     return dataclasses.is_dataclass(group) and typing.get_type_hints(type(group))[path[0]] is float

@@ -27,7 +27,7 @@ class Linear(nn.Module):
         return nn.Dense(2)(x)
 
 
-def autoencoder(config, shape, n_classes):
+def autoencoder(config, spec):
     """Two players and nothing that would be sampled or judged."""
 
     def error(view):

@@ -1,0 +1,152 @@
+"""What every augmentation must obey, as functions that try to refute it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.augment.base import Augmentation
+from jaxgan.common import keys
+from jaxgan.common.laws import (
+    Broken,
+    Verdict,
+    first_line,
+    hold_arrays,
+    hold_finite,
+    hold_form,
+    hold_gradient,
+    same,
+    verdicts,
+)
+
+SHAPES = ((3,), (8, 8, 2))
+_N = 6
+
+
+def _examples(shape: tuple[int, ...], seed: int = 0, dtype: Any = np.float32) -> tuple[jax.Array, jax.Array]:
+    x = np.random.default_rng(seed).uniform(-0.9, 0.9, (_N, *shape))
+    return jnp.asarray(x, dtype), keys.per_example(jax.random.key(seed), _N)
+
+
+def _see(augmentation: Augmentation, x: jax.Array, own: jax.Array) -> jax.Array:
+    return jax.jit(augmentation.see)(augmentation.init(), x, own, jnp.zeros((), jnp.int32))
+
+
+def _seen(augmentation: Augmentation) -> list[tuple[int, ...]]:
+    """Shapes of examples that it takes; raises Broken if there are none."""
+    taken, complaint = [], None
+    for shape in SHAPES:
+        x, own = _examples(shape)
+        try:
+            jax.eval_shape(augmentation.see, augmentation.init(), x, own, jnp.zeros((), jnp.int32))
+            taken.append(shape)
+        except Exception as error:  # whatever a user's function raises is the finding
+            complaint = complaint or error
+    if not taken and complaint is not None:
+        raise Broken(
+            f"raises {type(complaint).__name__} for examples {[_N, *SHAPES[0]]}: {first_line(complaint)}"
+        ) from complaint
+    return taken
+
+
+def form_law(augmentation: Augmentation) -> str:
+    """What comes out has the shape and the type of what went in."""
+    for shape in _seen(augmentation):
+        x, own = _examples(shape)
+        seen = jax.eval_shape(augmentation.see, augmentation.init(), x, own, jnp.zeros((), jnp.int32))
+        for name in ("shape", "dtype"):
+            got, expected = getattr(seen, name, None), getattr(x, name)
+            if got != expected:
+                raise Broken(f"expected examples of the same {name}, {expected}, got {got}")
+    return "examples keep their shape and type"
+
+
+def memory_law(augmentation: Augmentation) -> str:
+    """The memory is arrays, and learning keeps its structure, shapes and types, and finite numbers."""
+    memory = augmentation.init()
+    hold_arrays(memory, "memory")
+    if augmentation.learn is None:
+        return "it never changes" if jax.tree.leaves(memory) else "nothing is remembered"
+    for logits in (jnp.linspace(-1, 1, _N), jnp.full(_N, 1e4), jnp.full(_N, -1e4)):
+        after = jax.jit(augmentation.learn)(memory, logits, -logits)
+        hold_form(memory, after, "memory")
+        hold_finite(after, "memory")
+        memory = after
+    return "it keeps its structure, shapes and types, and stays finite at logits of +-1e4"
+
+
+def determinism_law(augmentation: Augmentation) -> str:
+    """The same keys give the same examples, also when it is compiled again."""
+    for shape in _seen(augmentation):
+        x, own = _examples(shape)
+        first, again = (
+            _see(augmentation, x, own),
+            _see(augmentation._replace(see=_anew(augmentation)), x, own),
+        )
+        if not np.array_equal(first, again):
+            raise Broken(
+                "the same keys give other examples the second time: draw all that is random by the keys"
+            )
+    return "the same keys give the same examples"
+
+
+def _anew(augmentation: Augmentation) -> Callable[..., jax.Array]:
+    return lambda *args: augmentation.see(*args)
+
+
+def keys_law(augmentation: Augmentation) -> str:
+    """What becomes of an example depends on the example and its own key, not on the others."""
+    for shape in _seen(augmentation):
+        x, own = _examples(shape)
+        other, other_keys = _examples(shape, 1)
+        seen = _see(augmentation, x, own)
+        order = np.random.default_rng(1).permutation(_N)
+        if not same(seen[order], _see(augmentation, x[order], own[order]), 1e-5):
+            raise Broken("the order of examples matters: each is to be drawn by its own key")
+        mixed = _see(augmentation, x.at[1:].set(other[1:]), jnp.concatenate([own[:1], other_keys[1:]]))
+        if not same(seen[0], mixed[0], 1e-5):
+            raise Broken("what becomes of an example depends on the other examples or their keys")
+    return "every example is changed by itself, by its own key"
+
+
+def gradient_law(augmentation: Augmentation) -> str:
+    """Gradients flow through it to the examples, as finite differences say (float64)."""
+    worst, memory = 0.0, augmentation.init()
+    for shape in _seen(augmentation):
+        with jax.enable_x64(True):
+            x, own = _examples(shape, dtype=np.float64)
+            weights = jnp.asarray(np.random.default_rng(2).normal(size=x.shape))
+            step = jnp.zeros((), jnp.int32)
+            function = lambda x, own=own, weights=weights, step=step: (
+                augmentation.see(memory, x, own, step) * weights
+            ).sum()
+            worst = max(worst, hold_gradient(function, x, "what is seen", "the examples"))
+    return f"equal to finite differences in float64, to {worst:.0e} of their size"
+
+
+def finite_law(augmentation: Augmentation) -> str:
+    """Finite examples stay finite, at the borders -1 and 1 too."""
+    for shape in _seen(augmentation):
+        x, own = _examples(shape)
+        for value in (x, jnp.sign(x), jnp.zeros_like(x)):
+            hold_finite(_see(augmentation, value, own), "what is seen")
+    return "finite examples stay finite"
+
+
+LAWS: dict[str, Callable[[Augmentation], str]] = {
+    "form": form_law,
+    "memory": memory_law,
+    "determinism": determinism_law,
+    "keys": keys_law,
+    "gradient": gradient_law,
+    "finite": finite_law,
+}
+
+
+def check(augmentation: Augmentation) -> list[Verdict]:
+    """Tries every law; once the form is wrong, the others are skipped."""
+    return verdicts(LAWS, augmentation)

@@ -1,0 +1,221 @@
+"""What every family of networks must obey, as functions that try to refute it.
+
+A law takes `Networks`: a configuration, built for the first kind of examples that it takes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.common.errors import InputError
+from jaxgan.common.laws import Broken, Skipped, Verdict, by_path, hold_finite, hold_form, same, verdicts
+
+SHAPES = ((12, 12, 2), (2,))
+CLASSES, LATENT, N = 3, 7, 4
+
+
+class Networks:
+    """The two networks of a configuration, and what the laws give to them."""
+
+    def __init__(self, config: Any, shape: tuple[int, ...] | None = None) -> None:
+        """Builds nothing yet.
+
+        Args:
+          config: of a family of networks.
+          shape: of one example; None takes the first of SHAPES that the configuration accepts.
+        """
+        self.config, self._shapes = config, SHAPES if shape is None else (shape,)
+
+    @cached_property
+    def built(self) -> tuple[tuple[int, ...], dict[str, Any]]:
+        """Shape of one example, and the modules by name. Raises Broken if no shape is accepted."""
+        refused = []
+        for shape in self._shapes:
+            try:
+                modules = self.config.build(shape, CLASSES)
+            except Exception as error:  # whatever a user's function raises is the finding
+                word = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+                refused.append(f"{list(shape)} ({word}{error})")
+                continue
+            if not isinstance(modules, tuple | list) or len(modules) != 2:
+                raise Broken(f"build: expected (generator, discriminator), got {type(modules).__name__}")
+            return shape, dict(zip(("generator", "discriminator"), modules, strict=True))
+        raise Broken(
+            f"build: expected networks for images or points, but refused are {' and '.join(refused)}"
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example."""
+        return self.built[0]
+
+    @cached_property
+    def labels(self) -> jax.Array | None:
+        """A label for each example, all classes among them; None where labels do not matter."""
+        return jnp.arange(N, dtype=jnp.int32) % CLASSES if self.config.conditional else None
+
+    @cached_property
+    def inputs(self) -> dict[str, jax.Array]:
+        """What each network is given: latents, and examples in the range that the model sees."""
+        rng = np.random.default_rng(0)
+        given = {
+            "generator": rng.normal(size=(N, LATENT)),
+            "discriminator": rng.uniform(-0.9, 0.9, (N, *self.shape)),
+        }
+        return {name: jnp.asarray(x, jnp.float32) for name, x in given.items()}
+
+    @cached_property
+    def variables(self) -> dict[str, Any]:
+        """Variables to start from, by network. Parameters are moved a little, as some start at 0 on purpose."""
+        found = {}
+        for name, module in self.built[1].items():
+            init = jax.jit(lambda key, x, module=module: dict(module.init(key, x, self.labels, train=True)))
+            found[name] = _moved(init(jax.random.key(0), self.inputs[name]))
+        return found
+
+    def apply(self, name: str, variables: Any, x: jax.Array, *, train: bool) -> tuple[Any, Any]:
+        """The answer of a network, and the collections that it leaves (but for parameters)."""
+        module, kept = self.built[1][name], [c for c in variables if c != "params"]
+        if not train:
+            return module.apply(variables, x, self.labels, train=False), {c: variables[c] for c in kept}
+        return module.apply(variables, x, self.labels, train=True, mutable=kept)
+
+
+def _moved(variables: dict[str, Any]) -> dict[str, Any]:
+    rng = np.random.default_rng(1)
+    move = lambda p: p + jnp.asarray(0.05 * rng.normal(size=p.shape), p.dtype)
+    return {**variables, "params": jax.tree.map(move, variables["params"])}
+
+
+def _stats(variables: dict[str, Any]) -> dict[str, Any]:
+    return {name: collection for name, collection in variables.items() if name != "params"}
+
+
+def form_law(networks: Networks) -> str:
+    """Examples of the right shape from latents, logits [batch] or [batch, k] from examples, float32."""
+    for name, module in networks.built[1].items():
+        x = networks.inputs[name]
+        labels = [networks.labels] if networks.config.conditional else [None, jnp.zeros(N, jnp.int32)]
+        for label in labels:
+            init = lambda x, module=module, label=label: module.init(jax.random.key(0), x, label, train=True)
+            variables = jax.eval_shape(init, x)
+            for train in (True, False):
+                kept = list(_stats(variables)) if train else False
+                apply = lambda v, x, m=module, y=label, t=train, k=kept: m.apply(v, x, y, train=t, mutable=k)
+                out: Any = jax.eval_shape(apply, variables, x)
+                _hold_answer(name, out[0] if train else out, networks.shape, train)
+    return f"float32 examples {list(networks.shape)} and logits, in training and after it"
+
+
+def _hold_answer(name: str, out: Any, shape: tuple[int, ...], train: bool) -> None:
+    got = list(getattr(out, "shape", []))
+    if name == "generator" and got != [N, *shape]:
+        raise Broken(f"generator: expected examples {[N, *shape]} with train={train}, got {got}")
+    if name == "discriminator" and (got[:1] != [N] or len(got) > 2):
+        raise Broken(f"discriminator: expected logits [{N}] or [{N}, k] with train={train}, got {got}")
+    if out.dtype != jnp.float32:
+        raise Broken(f"{name}: expected float32 with train={train}, got {out.dtype}")
+
+
+def range_law(networks: Networks) -> str:
+    """Fakes are finite, images lie in [-1, 1], and latents (and labels) make a difference."""
+    z, variables = networks.inputs["generator"], networks.variables["generator"]
+    make = jax.jit(lambda z: networks.apply("generator", variables, z, train=False)[0])
+    for size in (30.0, 1.0):
+        x = make(size * z)
+        hold_finite(x, "generator: what it makes")
+        if len(networks.shape) == 3 and (most := float(jnp.abs(x).max())) > 1:
+            raise Broken(f"generator: expected images in [-1, 1], got values up to {most:.3g}")
+        if networks.labels is None and same(x, make(size * z[::-1]), 1e-6):
+            raise Broken("generator: latents make no difference")
+    if networks.labels is not None:
+        alike = make(jnp.tile(z[:1], (N, 1)))
+        if same(alike[0], alike[1], 1e-6):
+            raise Broken("generator: it is conditional, but labels make no difference")
+        if same(alike[1], make(z)[1], 1e-6):
+            raise Broken("generator: latents make no difference")
+    return "images in [-1, 1]" if len(networks.shape) == 3 else "finite numbers"
+
+
+def gradient_law(networks: Networks) -> str:
+    """A gradient reaches every parameter, and through the discriminator what it judges."""
+    for name, variables in networks.variables.items():
+
+        def value(params: Any, x: jax.Array, name: str = name, variables: Any = variables) -> jax.Array:
+            out = networks.apply(name, {**variables, "params": params}, x, train=True)[0]
+            return (out * np.random.default_rng(3).normal(size=out.shape).astype(np.float32)).sum()
+
+        own, into = jax.jit(jax.grad(value, (0, 1)))(variables["params"], networks.inputs[name])
+        hold_finite(own, f"{name}: the gradient in ")
+        if unused := [path for path, g in by_path(own).items() if not g.any()]:
+            more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
+            raise Broken(f"{name}: no gradient reaches {', '.join(unused[:3])}{more}: unused, or cut off")
+        if not into.any():
+            what = "its latents" if name == "generator" else "what it judges, so the generator learns nothing"
+            raise Broken(f"{name}: no gradient reaches {what}")
+    return "one reaches every parameter of both networks"
+
+
+def second_law(networks: Networks) -> str:
+    """Second derivatives of the discriminator, which gradient penalties need, exist and are finite."""
+    variables = networks.variables["discriminator"]
+
+    def penalty(params: Any, x: jax.Array) -> jax.Array:
+        own = {**variables, "params": params}
+        judge = lambda x: networks.apply("discriminator", own, x, train=True)[0].sum()
+        return jnp.square(jax.grad(judge)(x)).sum()
+
+    gradient, x = jax.jit(jax.grad(penalty)), networks.inputs["discriminator"]
+    for examples, where in ((x, "at random examples"), (jnp.zeros_like(x), "at examples of zeros")):
+        hold_finite(gradient(variables["params"], examples), f"discriminator: the gradient of R1 {where} in ")
+    return "they exist and are finite"
+
+
+def statistics_law(networks: Networks) -> str:
+    """Training keeps the form of all statistics; after it a fake depends on its own latent only."""
+    for name, variables in networks.variables.items():
+        train = lambda v, x, name=name: dict(networks.apply(name, v, x, train=True)[1])
+        left = jax.eval_shape(train, variables, networks.inputs[name])
+        hold_form(_stats(variables), left, f"{name}: statistics ")
+    z, variables = networks.inputs["generator"], networks.variables["generator"]
+    make = jax.jit(lambda z: networks.apply("generator", variables, z, train=False)[0])
+    if not same(make(z)[0], make(z.at[1:].multiply(-2.0))[0]):
+        raise Broken("generator: with train=False a fake depends on the other latents of the batch")
+    return "training keeps their form; after it a fake depends on its own latent only"
+
+
+def precision_law(networks: Networks) -> str:
+    """With dtype "bfloat16" parameters, fakes and logits stay float32."""
+    if "dtype" not in {field.name for field in dataclasses.fields(networks.config)}:
+        raise Skipped("there is no option dtype")
+    low = Networks(dataclasses.replace(networks.config, dtype="bfloat16"), networks.shape)
+    form_law(low)
+    for name, variables in low.variables.items():
+        for path, p in by_path(variables["params"]).items():
+            if p.dtype != jnp.float32:
+                raise Broken(f"{name}: expected float32 parameters with bfloat16, got {p.dtype} in {path}")
+        answer = jax.jit(lambda x, name=name, v=variables: low.apply(name, v, x, train=False)[0])
+        hold_finite(answer(low.inputs[name]), f"{name}: its answer in bfloat16")
+    return "parameters, fakes and logits stay float32 with bfloat16"
+
+
+LAWS: dict[str, Callable[[Networks], str]] = {
+    "form": form_law,
+    "range": range_law,
+    "gradient": gradient_law,
+    "second": second_law,
+    "statistics": statistics_law,
+    "precision": precision_law,
+}
+
+
+def check(config: Any) -> list[Verdict]:
+    """Tries every law on a configuration; once the form is wrong, the others are skipped."""
+    return verdicts(LAWS, Networks(config))

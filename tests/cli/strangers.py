@@ -1,0 +1,258 @@
+"""Files of a stranger, who plugs in something of each kind: right ones and wrong ones."""
+
+HEAD = """
+from dataclasses import dataclass
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan import Game, Penalty, Player, Scene, Term, Turn
+from jaxgan.augment import Augmentation
+from jaxgan.data import POINT, Arrays, Draws
+from jaxgan.penalties import stateless
+
+
+class Net(nn.Module):
+    width: int
+    out: int
+
+    @nn.compact
+    def __call__(self, x, label=None, *, train=False):
+        y = nn.Dense(self.out)(nn.tanh(nn.Dense(self.width)(x)))
+        return y if self.out > 1 else y[:, 0]
+"""
+
+LOSS = """
+softplus = jax.nn.softplus
+loss = (lambda real, fake: softplus(-real) + softplus(fake)), (lambda real, fake: softplus(-fake))
+"""
+
+# drift remembers how large logits have been, and draws them to less.
+PENALTY = """
+def drift(*, power: float = 2.0, decay: float = 0.9):
+    def value(memory, scene, keys):
+        size = jnp.abs(scene.critic(scene.reals).reshape(len(keys), -1)).mean(1)
+        mean = decay * memory["size"] + (1 - decay) * jax.lax.stop_gradient(size).mean()
+        return size**power, {"size": mean.astype(jnp.float32)}
+
+    return Term(lambda: {"size": jnp.zeros(())}, value)
+"""
+
+MODEL = """
+@dataclass(frozen=True)
+class Tiny:
+    width: int = 8
+    conditional = False
+    convolutional = False
+
+    def build(self, shape, n_classes):
+        if len(shape) != 1:
+            raise ValueError("points only")
+        return Net(self.width, shape[0]), Net(self.width, 1)
+"""
+
+SOURCE = """
+def cloud():
+    x = np.random.default_rng(0).normal(size=(500, 2)).astype(np.float32)
+    return Arrays("cloud", {"image": x}, POINT)
+
+def draw(key):
+    return {"image": jax.random.normal(key, (2,))}
+
+endless = Draws("endless", draw, POINT, "endless-1", "image")
+"""
+
+AUGMENTATION = """
+def shake(keys, x):
+    return x + 0.1 * jax.vmap(lambda key: jax.random.normal(key, x.shape[1:], x.dtype))(keys)
+
+def shaken(scale: float = 0.5):
+    return Augmentation(lambda memory, x, keys, step: x * (1 + scale))
+"""
+
+GAME = """
+def autoencoder(batch, config):
+    d = batch["image"].shape[1]
+
+    def error(view):
+        x = view.batch["image"]
+        return jnp.square(view("decoder", view("encoder", x)) - x).mean()
+
+    names = ("encoder", "decoder")
+    return Game(
+        players={name: Player(Net(4, d), config.g_optimizer.build(config.steps)) for name in names},
+        turns=tuple(Turn(name, (name,), error) for name in names),
+        inputs=lambda batch: {name: (batch["image"],) for name in names},
+    )
+"""
+
+RIGHT = {  # NAME -> (kind, text of its file)
+    "loss": ("loss", HEAD + LOSS),
+    "drift": ("penalty", HEAD + PENALTY),
+    "Tiny": ("model", HEAD + MODEL),
+    "cloud": ("source", HEAD + SOURCE),
+    "endless": ("source", HEAD + SOURCE),
+    "shake": ("augmentation", HEAD + AUGMENTATION),
+    "shaken": ("augmentation", HEAD + AUGMENTATION),
+    "autoencoder": ("game", HEAD + GAME),
+}
+
+
+def but(text: str, old: str, new: str) -> str:
+    """The text with one thing done wrong."""
+    assert text.count(old) == 1, old
+    return HEAD + text.replace(old, new)
+
+
+NET = "class Net2(Net):\n    @nn.compact\n    def __call__(self, x, label=None, *, train=False):\n"
+NET += '        self.param("spare", nn.initializers.ones, (3,))\n'
+NET += "        return nn.Dense(1)(x)[:, 0]\n"
+
+# NAME and text -> (the law that it breaks, what is said of it)
+WRONG = {
+    "a cut gradient": (
+        "drift",
+        but(PENALTY, "return size**power", "return jax.lax.stop_gradient(size) ** power"),
+        "gradient",
+        "the gradient of its value in the discriminator's parameters is 0, but its value changes with them: it is cut",
+    ),
+    "a sum instead of a mean": (
+        "drift",
+        but(PENALTY, "return size**power", "return size**power * len(keys)"),
+        "batch_size",
+        "discriminator: its mean depends on the batch size",
+    ),
+    "a mean already taken": (
+        "drift",
+        but(PENALTY, "return size**power", "return (size**power).mean()"),
+        "form",
+        "discriminator: expected one value an example, [6] for logits [6], got []",
+    ),
+    "a root at 0": (
+        "drift",
+        but(PENALTY, "return size**power", "return jnp.sqrt(size**power)"),
+        "flat",
+        "discriminator: the gradient at a constant critic",
+    ),
+    "a memory that grows": (
+        "drift",
+        but(PENALTY, '{"size": mean.astype(jnp.float32)}', '{"size": mean[None]}'),
+        "memory",
+        "discriminator: memory['size'] changes from float32[] to float32[1]",
+    ),
+    "order matters": (
+        "drift",
+        but(PENALTY, "return size**power", "return size**power * jnp.arange(len(keys))"),
+        "order",
+        "discriminator: the values of examples depend on their order in the batch",
+    ),
+    "an unused parameter": (
+        "Tiny",
+        but(NET + MODEL, "Net(self.width, 1)", "Net2(self.width, 1)"),
+        "gradient",
+        "discriminator: no gradient reaches ['spare']: unused, or cut off",
+    ),
+    "fakes of another shape": (
+        "Tiny",
+        but(MODEL, "Net(self.width, shape[0])", "Net(self.width, 5)"),
+        "form",
+        "generator: expected examples [4, 2] with train=True, got [4, 5]",
+    ),
+    "chance without a seed": (
+        "cloud",
+        but(SOURCE, "default_rng(0)", "default_rng()"),
+        "determinism",
+        "another fingerprint when it is opened again",
+    ),
+    "numbers that are none": (
+        "cloud",
+        but(SOURCE, 'return Arrays("cloud", {"image": x}', 'x[::9] = np.nan; return Arrays("cloud", {"image": x}'),
+        "finite",
+        "examples['image'] is not finite",
+    ),
+    "another shape": (
+        "shake",
+        but(AUGMENTATION, "return x + 0.1", "x = x.repeat(2, 1); return x + 0.1"),
+        "form",
+        "expected examples of the same shape, (6, 3), got (6, 6)",
+    ),
+    "one key for all": (
+        "shake",
+        but(AUGMENTATION, "jax.vmap(lambda key: jax.random.normal(key, x.shape[1:], x.dtype))(keys)",
+            "jax.random.normal(keys[0], x.shape, x.dtype)"),
+        "keys",
+        "the order of examples matters: each is to be drawn by its own key",
+    ),
+    "chance without keys": (
+        "shake",
+        but(AUGMENTATION, "return x + 0.1", "return x + np.random.normal() + 0.1"),
+        "determinism",
+        "the same keys give other examples the second time",
+    ),
+    "fakes cut off": (
+        "shake",
+        but(AUGMENTATION, "return x + 0.1", "return jax.lax.stop_gradient(x) + 0.1"),
+        "gradient",
+        "the gradient of what is seen in the examples is 0, but what is seen changes with them: it is cut",
+    ),
+    "a player without a turn": (
+        "autoencoder",
+        but(GAME, "for name in names),\n        inputs", "for name in names[:1]),\n        inputs"),
+        "movers",
+        "player 'decoder' never moves: it is among the movers of no turn",
+    ),
+    "a player that does not matter": (
+        "autoencoder",
+        but(GAME, 'view("encoder", x))', 'jax.lax.stop_gradient(view("encoder", x)))'),
+        "movers",
+        "player 'encoder' never moves: its objective does not depend on it",
+    ),
+    "chance without streams": (
+        "autoencoder",
+        but(GAME, 'x = view.batch["image"]', 'x = view.batch["image"] + np.random.normal()'),
+        "purity",
+        "the same state and batch give another",
+    ),
+}  # fmt: skip
+
+# NAME and text -> what the one line says
+LINES = {
+    "raises": (
+        "drift",
+        HEAD + PENALTY + "\n1 / 0\n",
+        "running 'stranger.py' raised ZeroDivisionError: division by zero",
+    ),
+    "another name": (
+        "drifft",
+        HEAD + PENALTY,
+        "unknown check in 'stranger.py' 'drifft'; did you mean 'drift'?",
+    ),
+    "nothing of a kind": (
+        "Turn",
+        HEAD.replace("Scene, ", "") + "Turn = 3\n",
+        "expected 'stranger.py:Turn' to be a loss",
+    ),
+    "needs an argument": (
+        "f",
+        "def f(a):\n    pass\n",
+        "'stranger.py:f' cannot be called with no options: missing",
+    ),
+    "a family with no facts": (
+        "Tiny",
+        but(MODEL, "    conditional = False\n", ""),
+        "expected 'stranger.py:Tiny' to be a frozen dataclass with build(shape, n_classes), conditional and "
+        "convolutional, got one without conditional",
+    ),
+    "a game that raises": (
+        "autoencoder",
+        but(GAME, 'batch["image"].shape[1]', 'batch["picture"].shape[1]'),
+        "game: 'stranger.py:autoencoder' raised KeyError: 'picture'",
+    ),
+    "a game that is none": (
+        "autoencoder",
+        but(GAME, "    return Game(", "    return dict("),
+        "game: expected 'stranger.py:autoencoder' to return a jaxgan.Game, got dict",
+    ),
+}
