@@ -14,8 +14,8 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.metrics.features.network import FeatureNetwork
-from jaxgan.metrics.frechet import Gaussian, MomentStream
 from jaxgan.metrics.score import Generate
+from jaxgan.metrics.scores.frechet import Gaussian, MomentStream
 
 Batches = Iterator[tuple[Any, int]]
 

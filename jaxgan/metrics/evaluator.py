@@ -14,12 +14,12 @@ from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
 from jaxgan.metrics.features import FeatureNetwork, features_for, random_cnn
 from jaxgan.metrics.floors import cached_floors
-from jaxgan.metrics.frechet import Gaussian
 from jaxgan.metrics.image_scores import DEFAULT, METRICS, Metric, Value
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
-from jaxgan.metrics.neighbours import Memorisation
 from jaxgan.metrics.reference import cached_reference
 from jaxgan.metrics.score import Evaluation, Evaluator, Generate, Notify, Score, Unscored
+from jaxgan.metrics.scores.frechet import Gaussian
+from jaxgan.metrics.scores.neighbours import Memorisation
 
 _COPIES = 16
 

@@ -9,18 +9,18 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgan.common.errors import InputError, unknown
-from jaxgan.metrics import neighbours
 from jaxgan.metrics.cas import classification_accuracy_score
-from jaxgan.metrics.classes import histogram_kl, inception_score
 from jaxgan.metrics.collect import Sample
-from jaxgan.metrics.diversity import ndb
 from jaxgan.metrics.features.fitting import BATCH_SIZE, STEPS
-from jaxgan.metrics.frechet import Gaussian, frechet_infinity, intra_class_frechet
-from jaxgan.metrics.kernel import gaussian_mmd, kernel_subsets
-from jaxgan.metrics.patches import swd_patches
-from jaxgan.metrics.resampling import bootstrap_error, jackknife_error
 from jaxgan.metrics.score import Notify
-from jaxgan.metrics.similarity import MS_SSIM_WEIGHTS, ms_ssim_diversity
+from jaxgan.metrics.scores import neighbours
+from jaxgan.metrics.scores.classes import histogram_kl, inception_score
+from jaxgan.metrics.scores.diversity import ndb
+from jaxgan.metrics.scores.frechet import Gaussian, frechet_infinity, intra_class_frechet
+from jaxgan.metrics.scores.kernel import gaussian_mmd, kernel_subsets
+from jaxgan.metrics.scores.patches import swd_patches
+from jaxgan.metrics.scores.resampling import bootstrap_error, jackknife_error
+from jaxgan.metrics.scores.similarity import MS_SSIM_WEIGHTS, ms_ssim_diversity
 
 PRDC_EXAMPLES = 5000  # at most: the cost grows with the square
 KERNEL_EXAMPLES = 50_000

@@ -11,10 +11,10 @@ from jaxgan.data.mnist import load_mnist
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.features import features_for
 from jaxgan.metrics.floors import cached_floors
-from jaxgan.metrics.mixtures import mode_coverage, stacked_modes
-from jaxgan.metrics.resampling import bootstrap_errors
 from jaxgan.metrics.score import Evaluation, Generate, Score
-from jaxgan.metrics.sliced import sliced_wasserstein
+from jaxgan.metrics.scores.mixtures import mode_coverage, stacked_modes
+from jaxgan.metrics.scores.resampling import bootstrap_errors
+from jaxgan.metrics.scores.sliced import sliced_wasserstein
 
 MIXTURE_POINTS = 2500  # the published protocol
 _BOOTSTRAP = "error: bootstrap of the fakes"

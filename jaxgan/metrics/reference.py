@@ -14,7 +14,7 @@ import numpy as np
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.data import cache_dir
-from jaxgan.metrics.frechet import Gaussian
+from jaxgan.metrics.scores.frechet import Gaussian
 
 
 def save_reference(path: pathlib.Path, gaussian: Gaussian, protocol: dict[str, str | int]) -> None:

@@ -19,12 +19,12 @@ from jaxgan.metrics import Evaluation, Evaluator, ImageEvaluator, make_evaluator
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import collect
 from jaxgan.metrics.features import get_features
-from jaxgan.metrics.frechet import Gaussian
 from jaxgan.metrics.given import FIRST_SEED, FixedImages, open_images
 from jaxgan.metrics.image_scores import DEFAULT, METRICS, parse_metrics
 from jaxgan.metrics.reference import is_reference, load_reference
-from jaxgan.metrics.resampling import jackknife_error
 from jaxgan.metrics.score import Notify, Score
+from jaxgan.metrics.scores.frechet import Gaussian
+from jaxgan.metrics.scores.resampling import jackknife_error
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.opened import Run, load

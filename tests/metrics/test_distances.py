@@ -23,10 +23,10 @@ from jaxgan.metrics import (
     nearest,
     prdc,
 )
-from jaxgan.metrics.frechet import Gaussian, MomentStream, frechet_error
-from jaxgan.metrics.kernel import kernel_subsets
-from jaxgan.metrics.neighbours import balls
-from jaxgan.metrics.resampling import bootstrap_error, bootstrap_errors, jackknife_error
+from jaxgan.metrics.scores.frechet import Gaussian, MomentStream, frechet_error
+from jaxgan.metrics.scores.kernel import kernel_subsets
+from jaxgan.metrics.scores.neighbours import balls
+from jaxgan.metrics.scores.resampling import bootstrap_error, bootstrap_errors, jackknife_error
 
 GOLDEN = json.loads(golden.PATH.read_text())
 

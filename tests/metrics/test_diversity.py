@@ -8,7 +8,7 @@ import scipy.spatial.distance
 import scipy.stats
 
 from jaxgan import InputError
-from jaxgan.metrics.diversity import birthday, ndb
+from jaxgan.metrics.scores.diversity import birthday, ndb
 
 MODES = 20 * np.random.default_rng(9).normal(size=(8, 3))
 

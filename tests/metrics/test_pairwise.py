@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.metrics import brute_force, pairwise
-from jaxgan.metrics.pairwise import Points
+from jaxgan.metrics.scores import brute_force, pairwise
+from jaxgan.metrics.scores.pairwise import Points
 
 
 def plain(rng):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.metrics.perceptual import perceptual_distance, perceptual_path_length
-from jaxgan.metrics.resampling import trimmed_mean
+from jaxgan.metrics.scores.perceptual import perceptual_distance, perceptual_path_length
+from jaxgan.metrics.scores.resampling import trimmed_mean
 from jaxgan.models.latents import normal, sphere
 
 GOLDEN = dict(np.load(helpers.GOLDEN / "similarity.npz"))

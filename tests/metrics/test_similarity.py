@@ -8,8 +8,8 @@ import scipy.stats
 
 from jaxgan import InputError
 from jaxgan.metrics import sliced_wasserstein
-from jaxgan.metrics.patches import blur, expand, swd_patches
-from jaxgan.metrics.similarity import ms_ssim, ms_ssim_diversity, psnr, ssim
+from jaxgan.metrics.scores.patches import blur, expand, swd_patches
+from jaxgan.metrics.scores.similarity import ms_ssim, ms_ssim_diversity, psnr, ssim
 
 GOLDEN = dict(np.load(helpers.GOLDEN / "similarity.npz"))
 FUNCTIONS = [psnr, ssim, ms_ssim]

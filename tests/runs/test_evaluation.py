@@ -17,9 +17,9 @@ from jaxgan.metrics.cas import classification_accuracy_score
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.compare import compare
 from jaxgan.metrics.features import FEATURES, get_features, mnist_cnn
-from jaxgan.metrics.frechet import Gaussian
 from jaxgan.metrics.given import FixedImages
 from jaxgan.metrics.image_scores import METRICS, parse_metrics
+from jaxgan.metrics.scores.frechet import Gaussian
 from jaxgan.runs.evaluation import Protocol, evaluate_images, evaluate_run, open_run
 from jaxgan.train.run import train
 

@@ -12,7 +12,7 @@ from scipy.cluster.vq import kmeans2, vq
 from scipy.spatial.distance import jensenshannon
 
 from jaxgan.common.errors import InputError
-from jaxgan.metrics.resampling import bootstrap_error
+from jaxgan.metrics.scores.resampling import bootstrap_error
 
 _LLOYD_ITERATIONS = 100  # at most
 _LLOYD_AT_ONCE = 10  # until it is seen whether they still change anything
@@ -99,7 +99,7 @@ def _kmeans(x: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of empty cells
             centres, found = kmeans2(x, centres, iter=_LLOYD_AT_ONCE, minit="matrix", check_finite=False)
-        if np.array_equal(found, labels):
+        if labels is not None and np.array_equal(found, labels):
             break
         labels = found
     return centres

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.metrics.resampling import GROUPS
+from jaxgan.metrics.scores.resampling import GROUPS
 
 
 def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.data.stacked import N_MODES, mode_of
-from jaxgan.metrics.classes import histogram_kl
+from jaxgan.metrics.scores.classes import histogram_kl
 
 
 def mode_coverage(points: np.ndarray, modes: np.ndarray, std: float) -> dict[str, float]:

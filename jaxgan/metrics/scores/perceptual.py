@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from jaxgan.common import keys
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.common.numerics import at_least_float32, safe_root
-from jaxgan.metrics.resampling import trimmed_mean
+from jaxgan.metrics.scores.resampling import trimmed_mean
 from jaxgan.models.latents import Latent, slerp
 
 _EPSILON = 1e-10  # of the published distance, added to norms

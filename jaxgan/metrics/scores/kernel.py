@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.metrics.resampling import GROUPS, jackknife_error
+from jaxgan.metrics.scores.resampling import GROUPS, jackknife_error
 
 
 def _pair(name: str, x: np.ndarray, y: np.ndarray, fewest: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.metrics import pairwise
-from jaxgan.metrics.pairwise import Points
+from jaxgan.metrics.scores import pairwise
+from jaxgan.metrics.scores.pairwise import Points
 
 
 def prdc(real: np.ndarray, fake: np.ndarray, *, k: int = 5, block: int = 1000) -> dict[str, float]:
