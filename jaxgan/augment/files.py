@@ -33,7 +33,9 @@ def as_augmentation(value: Any) -> Augmentation | None:
     """An `Augmentation`, or a function that needs (keys, x) as one; None for anything else."""
     if isinstance(value, Augmentation):
         return value
-    return always(value) if callable(value) and not isinstance(value, type) and _needs_two(value) else None
+    if not callable(value) or isinstance(value, type) or not _needs_two(value):
+        return None
+    return always(value)  # pyright: ignore[reportArgumentType]  (what it gives is for the laws to check)
 
 
 def _needs_two(function: Callable[..., Any]) -> bool:

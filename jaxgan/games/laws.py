@@ -95,7 +95,7 @@ def purity_law(match: Match) -> str:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    typed = lambda x: jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+    typed = lambda x: jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
     plain = lambda x: np.asarray(jax.random.key_data(x) if typed(x) else x)
     return np.array_equal(plain(a), plain(b), equal_nan=jnp.issubdtype(a.dtype, jnp.floating))
 

@@ -30,4 +30,4 @@ def inside(
     """As `pairwise.inside`."""
     squared = squared_distances(x, y)
     within = squared < x_radii[:, None]
-    return np.sum(within, 0), np.any(within, 1), np.any(squared < y_radii, 1)  # pyright: ignore[reportReturnType]
+    return np.sum(within, 0), np.any(within, 1), np.any(squared < y_radii, 1)
