@@ -57,7 +57,8 @@ class TrainFeatures:
 def catalogue() -> str:
     """What `jaxgan metrics` alone prints."""
     lines = [
-        "scores of images, by the name that `jaxgan evaluate --metrics` takes (FEATURES: the network's name):",
+        "scores of images, by the name that `jaxgan evaluate --metrics` takes",
+        "(FEATURES: name of the network; on the original Inception they are called fid, kid and sfid):",
         "",
     ]
     for key, metric in METRICS.items():

@@ -15,7 +15,6 @@ from jaxgan.cli.arguments import parse
 from jaxgan.cli.evaluate import checkpoint
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
-from jaxgan.models.latents import slerp
 from jaxgan.report import pictures
 from jaxgan.runs import environment
 
@@ -104,12 +103,16 @@ def _write_files(
 def _interpolate(
     run: Any, seeds: list[int], labels: list[int] | None, out: pathlib.Path, frames: int
 ) -> None:
+    import jax.numpy as jnp
+
+    from jaxgan.models.latents import slerp
+
     if frames < 1:
         raise InputError(f"frames: expected at least 1, got {frames}")
     if len(run.data["shape"]) != 3 or len(seeds) < 2:
         raise InputError("out: an animation needs a run of images and at least two seeds")
     z = run.sampler.latents(seeds)
-    shares = np.arange(frames)[:, None] / frames
+    shares = jnp.arange(frames)[:, None] / frames
     path = np.asarray(slerp(z[:, None], np.roll(z, -1, axis=0)[:, None], shares)).reshape(-1, z.shape[1])
     classes = None
     if labels is not None and not run.sampler.n_classes:

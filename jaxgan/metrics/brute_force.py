@@ -30,4 +30,4 @@ def inside(
     """As `pairwise.inside`."""
     squared = squared_distances(x, y)
     within = squared < x_radii[:, None]
-    return within.sum(0), within.any(1), (squared < y_radii).any(1)
+    return within.sum(0), within.sum(1) > 0, (squared < y_radii).sum(1) > 0
