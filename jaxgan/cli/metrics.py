@@ -63,7 +63,8 @@ def show(args: list[str]) -> None:
 def catalogue() -> str:
     """The scores and the feature networks, as text."""
     lines = [
-        "scores of images, by the name that `jaxgan evaluate --metrics` takes (FEATURES: the network's name):",
+        "scores of images, by the name that `jaxgan evaluate --metrics` takes",
+        "(FEATURES: name of the network; on the original Inception they are called fid, kid and sfid):",
         "",
     ]
     for key, metric in METRICS.items():

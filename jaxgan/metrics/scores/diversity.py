@@ -94,7 +94,7 @@ def _jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
 
 def _kmeans(x: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     """Lloyd's algorithm from k-means++: centres [k, d]. An empty cell keeps its centre."""
-    centres, labels = _plus_plus(x, k, rng), None
+    centres, labels = _plus_plus(x, k, rng), np.empty(0)
     for _ in range(_LLOYD_ITERATIONS // _LLOYD_AT_ONCE):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of empty cells
