@@ -19,7 +19,6 @@ def adaptive(
     target: float = 0.6,
     images: float = 500_000,
     interval: int = 4,
-    threshold: float = 0.0,
     start: float = 0.0,
 ) -> Augmentation:
     """ADA's control: every example is augmented with a probability p that the critic's certainty steers.
@@ -32,9 +31,9 @@ def adaptive(
     Args:
       augment: (keys [n], x) -> x of the same shape, drawing for example i by key i.
       target: of r_t, in (-1, 1).
-      images: real images seen while p goes all the way from 0 to 1; the authors' is 500,000.
+      images: real images (or packs, where the critic judges packs) seen while p goes all the way from 0 to 1; the
+        authors' is 500,000.
       interval: updates of the critic between two changes of p; the authors' is 4.
-      threshold: above which a logit takes its example for real.
       start: p before the first update.
 
     Returns:
@@ -65,7 +64,7 @@ def adaptive(
         return jnp.where(chosen.reshape(-1, *(1,) * (x.ndim - 1)), augment(own[:, 1], x), x)
 
     def learn(memory: Any, real_logits: jax.Array, fake_logits: jax.Array) -> Any:
-        sign = jnp.sign(at_least_float32(real_logits) - threshold)
+        sign = jnp.sign(at_least_float32(real_logits))
         signs, updates = memory["signs"] + sign.mean(), memory["updates"] + 1
         due = updates >= interval
         way = jnp.sign(signs / updates - target) * interval * real_logits.shape[0] / images

@@ -16,7 +16,8 @@ class Augmentation(NamedTuple):
         keys differ between reals and fakes and between turns. Gradients flow through it to the fakes.
       init: () -> memory, arrays only; () if nothing is remembered.
       learn: (memory, real_logits, fake_logits) -> memory, after every update of the critic, from the logits of
-        what it saw; None where the memory never changes.
+        what it saw, less the threshold of the loss: the sign says what the critic takes an example for. None
+        where the memory never changes.
     """
 
     see: Callable[[Any, jax.Array, jax.Array, jax.Array], jax.Array]

@@ -122,7 +122,7 @@ class Config:
             generator=generator,
             discriminator=discriminator,
             loss=build_loss(self.loss, self.loss_options, self.label_smoothing),
-            penalties=self.penalty.build(d_updates, self.batch_size),
+            penalties=self.penalty.build(d_updates, self.batch_size, self.d_steps),
             g_optimizer=self.g_optimizer.build(calls * self.steps, "g_optimizer"),
             d_optimizer=self.d_optimizer.build(calls * d_updates, "d_optimizer"),
             latent=get_latent(self.latent.kind, self.latent.dim, self.latent.scale),
@@ -130,6 +130,7 @@ class Config:
             reuse_fakes=self.reuse_fakes,
             ema_decay=ema_schedule(self.ema.decay, ramp_up=self.ema.ramp_up),
             example=spec.example,
+            conditional=self.model.conditional,
             **dynamics | {"augment": dynamics["augment"] | self._augmentations()},
         )
 

@@ -24,12 +24,12 @@ from jaxgan.penalties import Penalty, find_penalty, lazy, scheduled, weight_sche
 
 @dataclass(frozen=True)
 class PenaltyConfig:
-    """Regularisers of the discriminator."""
+    """Terms that are added to the losses of the discriminator and, by some, of the generator."""
 
     weights: tuple[tuple[str, float], ...] = ()
     """Name (or FILE.py:NAME) and weight of each, such as: gradient_penalty 10, or: r1 0.1 r2 0.1."""
     every: int = 1
-    """Apply them in one of this many discriminator updates, and this many times as strongly."""
+    """Apply them in one of this many updates of their player, and this many times as strongly."""
     target: float = 1.0
     """Gradient norm that gradient_penalty, lipschitz_penalty and dragan aim at."""
     one_sided: bool = False
@@ -41,8 +41,8 @@ class PenaltyConfig:
     end: float = 0.0
     """Factor of the weights at the end of that schedule."""
 
-    def build(self, updates: int, batch_size: int) -> dict[str, tuple[float, Penalty]]:
-        """Weight and penalty by name, for a run of `updates` discriminator updates.
+    def build(self, updates: int, batch_size: int, d_steps: int = 1) -> dict[str, tuple[float, Penalty]]:
+        """Weight and penalty by name, for a run of `updates` discriminator updates, `d_steps` of them a step.
 
         Raises:
           InputError: for a penalty or an option that does not exist, or a number out of range.
@@ -59,7 +59,14 @@ class PenaltyConfig:
             penalty = builders[name](**given | typed_options(name, own, takes[name]))
             if self.schedule != "constant":
                 factor = weight_schedule(self.schedule, 1.0, self.end, updates * batch_size)
-                penalty = scheduled(penalty, factor, batch_size * self.every)
+                images = (
+                    batch_size * self.every
+                )  # that a discriminator update shows; a step makes d_steps of them
+                by_player = (
+                    scheduled(Penalty(discriminator=penalty.discriminator), factor, images),
+                    scheduled(Penalty(generator=penalty.generator), factor, images * d_steps),
+                )
+                penalty = Penalty(by_player[0].discriminator, by_player[1].generator)
             built[name] = weight, lazy(penalty, self.every)
         return built
 

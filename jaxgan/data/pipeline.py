@@ -191,7 +191,7 @@ def make_pipeline(
         raise InputError(f"data.placement: expected 'auto', 'device' or 'host', got {placement!r}")
     per_step = batch_size * d_steps
     check_batch(per_step, mesh, d_steps)
-    if flip and source.modality.mirror is None:
+    if flip and (source.modality.mirror is None or source.n is None):
         raise InputError(
             f"data.flip: expected images to flip, got the {source.modality.name}s of {source.name!r}"
         )

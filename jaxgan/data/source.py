@@ -194,8 +194,16 @@ class Arrays(Finite):
             raise InputError(f"arrays: expected as many examples in each of {self.name!r}, got {lengths}")
         own: dict[str, Any] = {"arrays": dict(self.arrays), "example": self.example or names[0]}
         if LABEL in self.arrays:
-            labels = own["arrays"][LABEL] = np.asarray(self.arrays[LABEL], np.int32)
+            given = np.asarray(self.arrays[LABEL])
+            labels = own["arrays"][LABEL] = given.astype(np.int32)
+            if given.ndim != 1 or (labels != given).any() or (labels < 0).any():
+                raise InputError(f"arrays: expected labels of {self.name!r} that are whole numbers >= 0, [n]")
             own["class_names"] = self.class_names or tuple(map(str, range(labels.max() + 1)))
+            if labels.max() >= len(own["class_names"]):
+                raise InputError(
+                    f"class_names: expected one for each of {labels.max() + 1} classes of {self.name!r}, got "
+                    f"{len(own['class_names'])}"
+                )
         own["fingerprint"] = self.fingerprint or fingerprint(*own["arrays"].values())
         for name, value in own.items():
             object.__setattr__(self, name, value)

@@ -10,7 +10,7 @@ from jaxgan.common.user_files import is_file, load_builder
 from jaxgan.data.catalogue import load_tfds
 from jaxgan.data.files import load_folder, load_npz
 from jaxgan.data.mnist import load_mnist
-from jaxgan.data.source import Source
+from jaxgan.data.source import Endless, Finite, Source
 from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 
@@ -88,5 +88,5 @@ def load_source(name: str, *, anew: bool = False) -> Callable[..., Source]:
 
 
 def as_source(value: Any) -> Source | None:
-    """A `Source` as it is; None for anything else."""
-    return value if isinstance(value, Source) else None
+    """A `Source` that is finite or endless, as it is; None for anything else."""
+    return value if isinstance(value, Finite | Endless) else None

@@ -30,7 +30,7 @@ def compile_step(
 
     Returns:
       A compiled (state, batch) -> (state, metrics) that takes the whole batch as one array (of
-      NumPy or JAX) and consumes its state: the buffers of the argument are reused.
+      NumPy or JAX). Under jit it consumes its state: the buffers of the argument are reused.
 
     Raises:
       ValueError: for an unknown `how`, or when called with a batch that the devices cannot share.

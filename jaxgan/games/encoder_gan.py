@@ -27,7 +27,8 @@ def bigan(
     """A critic of pairs (x, z): encoded reals against generated fakes. Generator and encoder move together.
 
     At the optimum the encoder inverts the generator. The two minimise loss.generator for both kinds of pair, with
-    the roles exchanged: loss.generator(D(x, E(x)), D(G(z), z)) + loss.generator(-D(G(z), z), -D(x, E(x))).
+    the roles exchanged, where all logits are reflected at the loss's threshold t: loss.generator(D(x, E(x)), D(G(z), z))
+    + loss.generator(2 t - D(G(z), z), 2 t - D(x, E(x))).
 
     Args:
       generator: module (z, label, train) -> x, averaged.
@@ -53,7 +54,10 @@ def bigan(
 
     def agree(view: View) -> jax.Array:
         encoded, generated = logits(view)
-        return (loss.generator(encoded, generated) + loss.generator(-generated, -encoded)).mean()
+        middle = 2 * (loss.threshold or 0.0)
+        return (
+            loss.generator(encoded, generated) + loss.generator(middle - generated, middle - encoded)
+        ).mean()
 
     def inputs(batch: Batch) -> Mapping[str, tuple[Any, ...]]:
         x, z = batch[example][:2], jnp.zeros((2, latent.dim))

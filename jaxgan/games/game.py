@@ -132,10 +132,12 @@ class Output(NamedTuple):
     Attributes:
       player: whose average is sampled and scored: a module (z, label, train) -> examples.
       latent: prior of z.
+      conditional: whether it takes the labels of the data; otherwise label is None.
     """
 
     player: str
     latent: Latent
+    conditional: bool = False
 
 
 class Critic(NamedTuple):
@@ -160,7 +162,8 @@ class Game:
       players: by name.
       turns: taken in this order in every step.
       inputs: a batch -> what each player is applied to when it is initialised, by name; two examples do.
-      memory: name -> () -> arrays: every state between steps that belongs to no player.
+      memory: name -> () -> arrays: every state between steps that belongs to no player. Under a mapped axis
+        (pmap) real numbers in it are averaged over the devices, so what holds examples goes with jit only.
       moves: how the players move.
       output: what is sampled and scored; None: nothing is.
       critic: what monitors look at; None: nothing.

@@ -39,6 +39,7 @@ def GAN(
     top_k: Callable[[jax.Array], jax.Array] | None = None,
     moves: Moves = Moves(),  # noqa: B008  (frozen)
     example: str = "image",
+    conditional: bool = False,
 ) -> Game:
     """A generative adversarial network: algorithm 1 of Goodfellow et al. (2014), as a game of two players.
 
@@ -72,12 +73,17 @@ def GAN(
         others; a loss of features has no such order and is refused.
       moves: how the two move.
       example: name of the array in the batch that the generator imitates.
+      conditional: whether the generator is sampled with labels.
 
     Raises:
       ValueError: for numbers out of range, or options that do not go together.
     """
     penalties, augment = dict(penalties or {}), dict(augment or {})
     _check(loss, penalties, d_steps, pack, label_flip, top_k, moves)
+    if loss.threshold is None and any(own.learn is not None for own in augment.values()):
+        raise InputError(
+            "augment: expected none that learns from logits with this loss, whose logits have no sign"
+        )
     d_terms = {
         name: (weight, own.discriminator) for name, (weight, own) in penalties.items() if own.discriminator
     }
@@ -104,6 +110,7 @@ def GAN(
             latents=z,
             critic=lambda x: view.ask("discriminator", x, label_of_packs(view)),
             generate=lambda z: seen(view, view.ask("generator", z, label), "fake"),
+            mean=view.deal.axis.mean,
         )
 
     def logits(view: View, scene: Scene) -> tuple[jax.Array, jax.Array]:
@@ -124,7 +131,8 @@ def GAN(
         for name, own in augment.items():
             if own.learn is not None:
                 slot = f"augment/{name}"
-                view.memory[slot] = own.learn(view.memory[slot], *jax.lax.stop_gradient((real, fake)))
+                above = (jax.lax.stop_gradient(logits) - loss.threshold for logits in (real, fake))
+                view.memory[slot] = own.learn(view.memory[slot], *above)
         return weighed(view, value, d_terms, here, pack)
 
     def forge(view: View) -> jax.Array:
@@ -156,9 +164,12 @@ def GAN(
             **{f"augment/{name}": own.init for name, own in augment.items()},
         },
         moves=moves,
-        output=Output("generator", latent),
+        output=Output("generator", latent, conditional),
         critic=Critic(loss, lambda view: logits(view, scene(view)), pack),
     )
+
+
+_METRICS = {"loss", "adversarial", "accuracy", "grad_norm", "real_logits", "fake_logits", "consensus"}
 
 
 def mean_of_best(values: jax.Array, fake_logits: jax.Array, share: jax.Array) -> jax.Array:
@@ -191,6 +202,8 @@ def _check(
         raise InputError(f"label_flip: expected a probability in [0, 1), got {label_flip}")
     if top_k is not None and loss.of_features:
         raise InputError("top_k ranks fakes by their logit, and this loss has features instead")
+    if taken := sorted(_METRICS & set(penalties)):
+        raise InputError(f"penalties: expected other names than those of metrics, got {', '.join(taken)}")
     terms = [term for _, penalty in penalties.values() for term in penalty if term is not None]
     if pack > 1 and any(term.needs_latents for term in terms):
         raise InputError(f"penalties: none that needs latents goes with pack, got pack = {pack}")

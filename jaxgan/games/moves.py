@@ -80,7 +80,7 @@ def unrolled(game: Game, turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
         state = _with_params(view.state, view.params)
         for _ in range(game.moves.unroll):
             for turn in opponents:
-                slopes = jax.tree.map(_off_zero, _slopes(game, _as_in(turn, last), state, view.deal))
+                slopes = jax.tree.map(_off_zero, _slopes(game, _as_in(turn, view.turn), state, view.deal))
                 moved = {
                     name: game.players[name].moved(state.players[name], slope, state.players[name].stats)
                     for name, slope in slopes.items()

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from jaxgan.common import keys
+from jaxgan.common.errors import unknown
 from jaxgan.games.axis import Axis
 from jaxgan.games.game import Batch, Game, GameState, Metrics, PyTree, Turn
 
@@ -92,5 +93,8 @@ class View:
         return self.deal.axis.gathered(logits)
 
     def written(self) -> dict[str, PyTree]:
-        """The memory that the objective wrote."""
+        """The memory that the objective wrote. Raises ValueError for a name that the game does not have."""
+        for name in self.memory:
+            if name not in self.state.memory:
+                raise unknown("memory", name, self.state.memory)
         return {name: value for name, value in self.memory.items() if value is not self.state.memory[name]}

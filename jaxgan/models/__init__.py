@@ -8,7 +8,7 @@ dispatched on a CPU. Generators take (z, label, train) and return examples; disc
 
 from typing import Any
 
-from jaxgan.common.errors import lookup
+from jaxgan.common.errors import InputError, lookup
 from jaxgan.common.user_files import is_file
 from jaxgan.models.dcgan import DCGANConfig
 from jaxgan.models.files import load_family, loaded_name
@@ -27,8 +27,14 @@ def find_model(name: str) -> type[Any]:
 
 
 def model_name(family: type) -> str:
-    """The name under which `find_model` finds a family."""
-    return loaded_name(family) or next(name for name, kind in MODELS.items() if family is kind)
+    """The name under which `find_model` finds a family. Raises InputError if there is none."""
+    name = loaded_name(family) or next((name for name, kind in MODELS.items() if family is kind), None)
+    if name is None:
+        raise InputError(
+            f"model: expected a family of MODELS or of a file (FILE.py:NAME), got {family.__name__}, which a run could "
+            "not find again"
+        )
+    return name
 
 
 __all__ = ["MODELS", "DCGANConfig", "MLPConfig", "find_model", "model_name"]

@@ -22,6 +22,7 @@ class Scene(NamedTuple):
       latents: z [batch, dim], from which the fakes were made.
       critic: examples -> logits, [batch] or [batch, k]. It remembers nothing of being asked.
       generate: latents -> fakes, of the generator and the labels that made `fakes`.
+      mean: a mean over these examples -> that over the whole batch, of which several devices may hold shares.
     """
 
     reals: jax.Array
@@ -29,6 +30,7 @@ class Scene(NamedTuple):
     latents: jax.Array
     critic: Critic
     generate: Generate
+    mean: Callable[[jax.Array], jax.Array] = lambda x: x
 
 
 class Term(NamedTuple):

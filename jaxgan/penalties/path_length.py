@@ -41,7 +41,7 @@ def path_length(*, decay: float = 0.01) -> Penalty:
         squared = jnp.square(at_least_float32(slopes)).sum(1)
         positive = squared > 0  # at 0 the root has no derivative
         lengths = jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1.0)), 0.0)
-        average = average + decay * (lengths.mean() - average)
+        average = average + decay * (scene.mean(lengths.mean()) - average)
         return jnp.square(lengths - average), jax.lax.stop_gradient(average)
 
     return Penalty(generator=Term(lambda: jnp.zeros((), jnp.float32), value, needs_latents=True))

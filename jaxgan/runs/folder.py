@@ -140,13 +140,13 @@ def create(
     Raises:
       OSError: if it cannot be made.
     """
+    plain = to_json(config)
     if path is None:
         folder = new_folder(config, config.preset)
     else:
         path.mkdir(parents=True)
         folder = RunFolder(path)
     folder.samples.mkdir()
-    plain = to_json(config)
 
     def keep(copy: str, name: str) -> str:
         write_atomically(folder.path / copy, split(name)[0].read_bytes())

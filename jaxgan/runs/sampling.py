@@ -108,7 +108,7 @@ def sampler_of(game: Game, config: Config, spec: Spec) -> Sampler:
     Raises:
       InputError: if the game has no output.
     """
-    return Sampler(game, spec.n_classes if config.model.conditional else 0, spec)
+    return Sampler(game, spec.n_classes if game.output.conditional else 0, spec)
 
 
 class Stream:

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 from tyro.constructors import PrimitiveConstructorSpec
 
-from jaxgan.common.errors import InputError, lookup
+from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.config.fields import frozen
 from jaxgan.config.moves import PenaltyConfig
-from jaxgan.penalties import PENALTIES
+from jaxgan.penalties import find_penalty
 
 Fields = Mapping[str, Any]
 """Dotted names of configuration fields, with their values."""
@@ -62,7 +62,7 @@ def penalty_variant(weights: Mapping[str, float], **others: Any) -> Variant:
       InputError: for a penalty that does not exist, or a weight that is not a number.
     """
     for name, weight in weights.items():
-        lookup("penalty", name, PENALTIES)
+        find_penalty(name)
         if isinstance(weight, bool) or not isinstance(weight, int | float):
             raise InputError(f"penalties: expected a number as the weight of {name}, got {weight!r}")
     group = {

@@ -62,6 +62,8 @@ def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
 def _constant(config: Config) -> bool:
     """Whether the number of steps changes nothing before its end."""
     schedules = {config.g_optimizer.schedule, config.d_optimizer.schedule, config.penalty.schedule}
+    if config.game != "gan":  # which may do anything with it
+        return False
     return schedules == {"constant"} and config.dynamics.top_k == 1 and config.dynamics.instance_noise == 0
 
 
