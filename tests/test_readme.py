@@ -45,6 +45,24 @@ def test_a_loss_of_ones_own_trains_as_the_shipped_one_does(names):
     assert np.isfinite(metrics["g/loss"])
 
 
+PLUG_INS = ["small_logits", "shake", "line", "Tiny", "autoencoder"]
+
+
+@pytest.mark.parametrize("name", PLUG_INS)
+def test_what_is_plugged_in_obeys_its_laws_and_trains(name, tmp_path, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text(next(block for block in blocks("python") if block.startswith("# mine.py")))
+    assert __main__.main(["check", f"{file}:{name}"]) == 0
+    line = next(
+        line for line in README.splitlines() if line.startswith("jaxgan train") and f"mine.py:{name}" in line
+    )
+    words = line.split("   ")[0].replace("mine.py", str(file)).split()[1:]
+    short = "--steps 2 --batch-size 8 --log-every 1 --evaluate-every 2 --sample-every 2 --checkpoint-every 2"
+    sizes = "--quick-n 40 --final-n 40 --health.n 0 --compute.devices 1"
+    assert __main__.main([*words, "--out", str(tmp_path), *short.split(), *sizes.split()]) == 0
+    assert "report: " in capsys.readouterr().out
+
+
 def test_the_quickstart_is_two_commands():
     section = re.search(r"^## Quickstart\b(.*?)(?=^## )", README, re.S | re.M).group(1)
     commands = re.findall(r"^```\w*\n(.*?)^```", section, re.S | re.M)

@@ -26,9 +26,9 @@ def bigan(
 ) -> Game:
     """A critic of pairs (x, z): encoded reals against generated fakes. Generator and encoder move together.
 
-    At the optimum the encoder inverts the generator. The two minimise loss.generator for both kinds of pair, with
-    the roles exchanged, where all logits are reflected at the loss's threshold t: loss.generator(D(x, E(x)), D(G(z), z))
-    + loss.generator(2 t - D(G(z), z), 2 t - D(x, E(x))).
+    At the optimum the encoder inverts the generator. The two minimise loss.generator for both kinds of pair, where
+    exchanged roles have their logits reflected at the loss's threshold t:
+    loss.generator(D(x, E(x)), D(G(z), z)) + loss.generator(2 t - D(G(z), z), 2 t - D(x, E(x))).
 
     Args:
       generator: module (z, label, train) -> x, averaged.
