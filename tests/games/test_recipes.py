@@ -52,7 +52,7 @@ def nearest(x, centres):
 def test_cycle_gan_finds_a_map_between_two_clouds_up_to_their_symmetry():
     """Every corner of the square goes to one corner of the other, no two to the same, and back."""
     game, batches = recipes()["cycle_gan"]
-    state, metrics = trained(game, batches, 1500)
+    state, metrics = trained(game, batches, 600)
     a = domains(999, 500)["a"]
     corner, distance = nearest(b := answer(game, state, "a_to_b", a), to_b(CORNERS))
     assert distance.mean() < 0.4  # of a radius of 1.5

@@ -285,17 +285,17 @@ def test_golden_step():
         sum(jnp.abs(leaf).sum() for leaf in jax.tree.leaves(state.players["generator"].average))
     )
     expected = {
-        "d/accuracy": 0.5625,
-        "d/adversarial": 1.3454202,
-        "d/fake_logits": -0.0006369,
-        "d/gp": 0.1520167,
-        "d/grad_norm": 5.4075379,
-        "d/loss": 1.4974369,
-        "d/real_logits": 0.085568,
-        "g/grad_norm": 1.2414112,
-        "g/loss": 0.6997744,
-        "g_sum": 27.719139,
-        "ema_sum": 37.659298,
+        "d/accuracy": 0.8125,
+        "d/adversarial": 1.3388387,
+        "d/fake_logits": -0.007967,
+        "d/gp": 0.1833267,
+        "d/grad_norm": 5.7340126,
+        "d/loss": 1.5221653,
+        "d/real_logits": 0.0908899,
+        "g/grad_norm": 1.3797826,
+        "g/loss": 0.7217549,
+        "g_sum": 27.778181,
+        "ema_sum": 37.710979,
     }
     assert got.keys() == expected.keys(), got
     for name, value in expected.items():

@@ -194,7 +194,7 @@ def recipes(optimizer=None):
     )
     shift = lambda keys, x: x + 0.3 * jax.vmap(lambda key: jax.random.normal(key, x.shape[1:]))(keys)
     return {
-        "cycle_gan": (cycle_gan(warp, warp, critic, critic, LOSSES["least_squares"]()), domains),
+        "cycle_gan": (cycle_gan(warp, warp, critic, critic, loss, cycle=2.0), domains),
         "bigan": (bigan(both, plain(2), critic, loss, latent), rings),
         "vae_gan": (
             vae_gan(

@@ -53,7 +53,8 @@ def test_outputs_are_complete_and_self_contained(tmp_path):
 
 
 def test_images_are_reported_too(tmp_path):
-    results = [made("hinge", [2.0, 2.1], "fd_x"), made("minimax", [1.0, 1.2], "fd_x", diverged=(0, 1))]
+    kind = {"name": "fd_x", "modality": "image"}
+    results = [made("hinge", [2.0, 2.1], **kind), made("minimax", [1.0, 1.2], diverged=(0, 1), **kind)]
     store = Store(tmp_path / "cells")
     for result in results:
         samples = {0: np.random.default_rng(0).integers(0, 255, (9, 8, 8, 1), np.uint8)}
