@@ -110,7 +110,7 @@ def test_path_length_makes_equal_steps_equally_long():
         one = lambda z, state=state: Net(2).apply({"params": state.players["generator"].params}, z[None])[0]
         length = jnp.sqrt(jnp.square(jax.vmap(jax.jacobian(one))(Z)).sum((1, 2)))
         spread[weight] = float(length.std() / length.mean())
-        assert float(state.memory["g/path_length"]) > 0.3  # the average has moved from 0
+        assert float(state.memory["g/path_length"]) > 0.1  # the average has moved from 0
         assert set(metrics) >= {"g/path_length", "g/adversarial"}
     assert spread[1.0] < 0.6 * spread[0.0], spread
 
