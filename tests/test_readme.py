@@ -46,6 +46,30 @@ def test_a_loss_of_ones_own_trains_as_the_shipped_one_does(names):
     assert np.isfinite(metrics["g/loss"])
 
 
+PLUGS = {  # the first line of a block names its file
+    "my_loss": ("bce", "--loss"),
+    "my_penalty": ("drift", "--penalty.weights"),
+    "my_model": ("Tiny", "--model"),
+    "my_data": ("cross", "--data.source"),
+    "my_augmentation": ("shake", "--augment"),
+    "my_game": ("autoencoder", "--game"),
+}
+
+
+@pytest.mark.parametrize("file", PLUGS)
+def test_what_is_plugged_in_obeys_its_laws_and_trains(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (block,) = (block for block in blocks("python") if block.startswith(f"# {file}.py\n"))
+    (tmp_path / f"{file}.py").write_text(block)
+    name, flag = PLUGS[file]
+    assert f"{flag} {file}.py:{name}" in README.replace("\n", " ")
+    assert __main__.main(["check", f"{file}.py:{name}"]) == 0, capsys.readouterr().out
+    flags = [flag, f"{file}.py:{name}", *(["0.001"] if flag == "--penalty.weights" else [])]
+    flags += [] if flag == "--model" else ["--model.g-widths", "8", "--model.d-widths", "8"]
+    tiny = "--steps 2 --batch-size 8 --log-every 1 --quick-n 100 --final-n 100 --health.no-enabled --compute.devices 1"
+    assert __main__.main(["train", "toy-ring", *flags, *tiny.split()]) == 0
+
+
 def test_the_quickstart_is_two_commands():
     section = re.search(r"^## Quickstart\b(.*?)(?=^## )", README, re.S | re.M).group(1)
     commands = re.findall(r"^```\w*\n(.*?)^```", section, re.S | re.M)
