@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from PIL import Image
 
 from jaxgan.common.errors import InputError
 from jaxgan.data import cache
@@ -166,6 +165,8 @@ def _all_grey(files: _Listing) -> bool:
     """Whether no image has colour; mostly the first one tells, and headers are enough."""
     for name in files.names:
         with contextlib.suppress(Exception):  # broken ones are dealt with when they are decoded
+            from PIL import Image
+
             if not is_grey(Image.open(io.BytesIO(files.read(name)))):
                 return False
     return True

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from jaxgan.common.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_PIXELS = 2**26  # of one file: beyond that it is a decompression bomb, or no training image
 
@@ -23,6 +25,8 @@ def open_image(data: bytes) -> Image.Image:
     Raises:
       BrokenImage: if it cannot be decoded, or is too large.
     """
+    from PIL import Image, ImageOps
+
     try:
         image = Image.open(io.BytesIO(data))
         if image.width * image.height > MAX_PIXELS:
@@ -50,6 +54,8 @@ def to_pixels(image: Image.Image, resolution: int | None, channels: int) -> np.n
     white. 16-bit grey is scaled to 8 bits; CMYK, palettes and other modes are converted. With
     `resolution` None the size is left as it is.
     """
+    from PIL import Image
+
     if image.mode.startswith("I"):  # 16-bit grey, which a conversion by Pillow would clip at 255
         image = Image.fromarray(np.uint8(np.clip(np.asarray(image, np.float64) / 257, 0, 255) + 0.5))
     if channels in (2, 4):
@@ -62,6 +68,8 @@ def to_pixels(image: Image.Image, resolution: int | None, channels: int) -> np.n
 
 
 def _scaled(image: Image.Image, resolution: int | None) -> Image.Image:
+    from PIL import Image
+
     if resolution is None or image.size == (resolution, resolution):
         return image
     side = min(image.size)
@@ -79,6 +87,8 @@ def _to_deep_pixels(image: np.ndarray, resolution: int | None, channels: int) ->
         colour = colour @ np.array([[0.299], [0.587], [0.114]])  # as Pillow makes grey of RGB
     colour = np.broadcast_to(colour, (*colour.shape[:2], 3 if channels > 2 else 1)) * opacity
     planes = np.moveaxis(np.concatenate([colour, opacity], axis=2), 2, 0).astype(np.float32)
+    from PIL import Image
+
     scaled = np.stack([np.asarray(_scaled(Image.fromarray(plane), resolution)) for plane in planes])
     over_black, opacity = scaled[:-1], np.clip(scaled[-1:], 0, 1)
     if channels in (2, 4):
@@ -123,4 +133,6 @@ def resized(images: np.ndarray, resolution: int | None, channels: int | None) ->
 
 def from_array(image: np.ndarray) -> Image.Image:
     """A Pillow image of uint8 [h, w, 1 to 4 channels], or of 16-bit grey."""
+    from PIL import Image
+
     return Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from jaxgan.common.errors import InputError
 from jaxgan.games.view import View
 from jaxgan.penalties import Scene, Term
 
@@ -31,5 +32,9 @@ def weighed(
     for name, (weight, term) in terms.items():
         slot = f"{view.name}/{name}"
         values, view.memory[slot] = term.value(view.memory[slot], scene, view.keys(slot)[::pack])
+        if values.ndim != 1:
+            raise InputError(
+                f"{slot}: expected one value an example, [batch], got shape {list(values.shape)}"
+            )
         loss += weight * view.log(name, values.mean())
     return loss

@@ -49,7 +49,8 @@ class _World:
         rng, size = np.random.default_rng(0), math.prod(self.shape)
         draw = lambda *of: jnp.asarray(rng.normal(0, of[0] ** -0.5, of), dtype)
         return {
-            "discriminator": {"in": draw(size, _HIDDEN), "out": draw(_HIDDEN, self.k or 1)},
+            # steep, so that terms which leave small slopes alone have something to say
+            "discriminator": {"in": draw(size, _HIDDEN), "out": 4 * draw(_HIDDEN, self.k or 1)},
             "generator": {"in": draw(_LATENT, _HIDDEN), "out": draw(_HIDDEN, size)},
         }
 

@@ -108,7 +108,8 @@ def sampler_of(game: Game, config: Config, spec: Spec) -> Sampler:
     Raises:
       InputError: if the game has no output.
     """
-    return Sampler(game, spec.n_classes if game.output.conditional else 0, spec)
+    conditional = game.output is not None and game.output.conditional
+    return Sampler(game, spec.n_classes if conditional else 0, spec)
 
 
 class Stream:

@@ -151,7 +151,7 @@ class _Curve(Keeper):
         if self.error is not None:
             return Member(seed, "diverged", self.error.step, self._curve, {}, best, None, self._kinds)
         final, samples = {}, None
-        if self._evaluator is not None:
+        if self._members.sampler is not None:
             variables = self._members.game.averaged(state)
             final = self._full(variables)
             shown = range(self._members.source.modality.shown)

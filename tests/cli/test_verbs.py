@@ -18,6 +18,7 @@ OWN_WORDS = {
     "sample": "a seed always gives the same image",
     "evaluate": "images of any origin",
     "losses": "jaxgan losses check",
+    "check": "Run every law on something of your own",
     "losses check": "Run every law on a loss",
     "losses plot": "as functions of the logit",
     "metrics": "jaxgan metrics train-features",

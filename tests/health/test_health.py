@@ -82,7 +82,7 @@ def lean(monkeypatch):
     )
     monkeypatch.setattr("jaxgan.train.keeper.grid_of", lambda *args: PNG)
     make = lambda source, features=None: make_evaluator(source) if source.name == "ring" else MeanImage()
-    monkeypatch.setattr("jaxgan.train.run.make_evaluator", make)
+    monkeypatch.setattr("jaxgan.train.members.make_evaluator", make)
     monkeypatch.setattr("jaxgan.runs.evaluation.score", lambda *args: {"scores": {}})
     monkeypatch.setattr("jaxgan.train.run.reals_of", lambda *args: PNG)
     monkeypatch.setattr("jaxgan.train.sinks.write_report", lambda folder: None)

@@ -17,7 +17,7 @@ from jaxgan.metrics import Evaluation
 from jaxgan.models import MLPConfig
 from jaxgan.runs import evaluation
 from jaxgan.train import members as module
-from jaxgan.train import recorder
+from jaxgan.train import members as set_up_module
 from jaxgan.train.members import Members, set_up
 from jaxgan.train.recorder import run_members
 from jaxgan.train.run import train
@@ -266,12 +266,12 @@ def test_records_bests_and_ends(tmp_path):
 @pytest.mark.usefixtures("same_fakes")
 def test_the_best_is_kept_and_not_what_became_of_it(tmp_path, monkeypatch):
     """In a loop the states' own buffers are used again, and a best that is only pointed at would be lost."""
-    real, falling, seen = recorder.make_evaluator, iter([2.0, 1.0, 3.0]), []
+    real, falling, seen = set_up_module.make_evaluator, iter([2.0, 1.0, 3.0]), []
 
     class Scripted:
         main = "sliced_wasserstein"
 
-        def __init__(self, source):
+        def __init__(self, source, features=None):
             self._real = real(source)
 
         def __call__(self, generate, n):
@@ -280,7 +280,7 @@ def test_the_best_is_kept_and_not_what_became_of_it(tmp_path, monkeypatch):
             scores[self.main] = dataclasses.replace(scores[self.main], value=next(falling, seen[-1]))
             return Evaluation(scores)
 
-    monkeypatch.setattr(recorder, "make_evaluator", Scripted)
+    monkeypatch.setattr(set_up_module, "make_evaluator", Scripted)
     config = plain(tmp_path, steps=30, evaluate_every=10)
     (member,) = run_members(config, [0], how="loop")
     assert member.best["step"] == 20

@@ -1,13 +1,14 @@
 """Distances of all pairs of points: who is near whom, and within which radius.
 
-Distances are computed in blocks in float32 on the device and, wherever float32 cannot decide, again in float64.
+Distances are computed in blocks in float32 and, wherever float32 cannot decide, again in float64.
 So the results are those of float64: `brute_force` computes the same in a few lines, and tests compare the two.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +16,28 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 
+P, R = ParamSpec("P"), TypeVar("R")
 _FEW = 16  # rows for which differences cost less than they spare
 _ROWS = 1000  # that are converted at once
 _SPARE = 3  # neighbours beyond the k-th whose distances are computed exactly
+
+
+def _processor() -> Any:
+    return jax.default_device(jax.local_devices(backend="cpu")[0])
+
+
+def on_host(function: Callable[P, R]) -> Callable[P, R]:
+    """`function` on the processor, also where JAX has an accelerator.
+
+    On a GPU the distances came out wrong (densities of 188 where 1 is right), which no test on a processor shows.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _processor():
+            return function(*args, **kwargs)
+
+    return run
 
 
 class Points:
@@ -26,11 +46,9 @@ class Points:
     def __init__(self, exact: np.ndarray, centre: np.ndarray) -> None:
         """Centres the points `exact` at `centre` [d]; distances between two sets need the same centre."""
         self.exact, self.centre = exact, centre
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), _processor():
             small, norms = _centred(exact, centre)
         self.small, self.norms = np.asarray(small), np.asarray(norms)
-        # On a CPU the BLAS of NumPy multiplies faster than XLA does, and there is nothing to move
-        self.device = None if jax.default_backend() == "cpu" else small
 
     def __len__(self) -> int:
         """Number of points."""
@@ -57,10 +75,11 @@ class Points:
 
     def products(self, rows: slice, others: Points, columns: slice, room: _Room) -> Any:
         """Inner products in float32, [rows, columns]. They may lie in `room`, until it is used again."""
-        if self.device is None or others.device is None:
-            x, y = self.small[rows], others.small[columns]
-            return np.matmul(x, y.T, out=room.matrix(len(x), len(y)))
-        return _products(self.device[rows], others.device[columns])
+        x, y = (
+            self.small[rows],
+            others.small[columns],
+        )  # NumPy's BLAS multiplies faster than XLA does on a CPU
+        return np.matmul(x, y.T, out=room.matrix(len(x), len(y)))
 
     def decided(
         self, rows: np.ndarray, others: Points, products: np.ndarray, radii: tuple[np.ndarray, np.ndarray]
@@ -112,6 +131,7 @@ class Points:
         return np.where(squared <= _tolerance(exact.shape[1], norms, np.float64), 0.0, squared)
 
 
+@on_host
 def nearest(a: Points, b: Points, k: int, block: int) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest points of b for each point of a.
 
@@ -148,6 +168,7 @@ def nearest(a: Points, b: Points, k: int, block: int) -> tuple[np.ndarray, np.nd
     return distances, indices
 
 
+@on_host
 def own_radii(x: Points, k: int, block: int) -> np.ndarray:
     """The squared distance of each point to its k-th neighbour in the same set, itself excluded.
 
@@ -176,6 +197,7 @@ def own_radii(x: Points, k: int, block: int) -> np.ndarray:
     return radii
 
 
+@on_host
 def inside(
     a: Points, b: Points, a_radii: np.ndarray, b_radii: np.ndarray, block: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -247,11 +269,6 @@ def _centred(exact: jax.Array, centre: jax.Array) -> tuple[jax.Array, jax.Array]
     """Points minus their centre in float32, and the squared norms of these."""
     small = (exact.astype(jnp.float64) - centre).astype(jnp.float32)
     return small, jnp.square(small.astype(jnp.float64)).sum(1).astype(jnp.float32)
-
-
-@jax.jit
-def _products(x: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST)
 
 
 @jax.jit
