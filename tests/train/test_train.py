@@ -356,7 +356,7 @@ def test_a_run_keeps_to_its_features(tmp_path, cache, monkeypatch, capsys):
     """A classifier trained in the meantime changes no score; where the old one is gone, that is said."""
     from jaxgan.metrics import evaluator as module
     from jaxgan.metrics.features import random_cnn
-    from jaxgan.metrics.features.network import Outputs
+    from jaxgan.metrics.features.network import FeatureNetwork, Outputs
 
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), np.uint8)
     np.savez(tmp_path / "a.npz", images=images)
@@ -364,7 +364,7 @@ def test_a_run_keeps_to_its_features(tmp_path, cache, monkeypatch, capsys):
     folder = train(config)
     assert folder.read("run.json")["features"].startswith("random_cnn@")
     larger = lambda images: Outputs(10 * random_cnn(1).apply(images).features)
-    trained = dataclasses.replace(random_cnn(1), name="a_2_cnn", identity="12345678", apply=larger)
+    trained = FeatureNetwork("a_2_cnn", "12345678", larger)
     monkeypatch.setattr(module, "features_for", lambda source: trained)
     resume(folder, steps=30)
     assert "fd_random_cnn" in folder.read("scores.json")["final"]["scores"]
