@@ -62,7 +62,7 @@ def test_a_run_keeps_a_copy_and_goes_on_with_it(stranger, kind):
         assert "['d/drift']" in "".join(arrays(folder, 4))
     if kind == "model":
         assert stored["model"] == {"name": "stranger.py:Tiny", "width": 5}
-        assert arrays(folder, 4)[".players['generator'].params['Dense_0']['bias']"].shape == (5,)
+        assert arrays(folder, 4)[".players['generator'].params['Dense_1']['bias']"].shape == (5,)
     if kind == "source":
         assert folder.read("run.json")["data"]["name"] == "cloud"
     if kind == "augmentation":
