@@ -131,7 +131,7 @@ def GAN(
         for name, own in augment.items():
             if own.learn is not None:
                 slot = f"augment/{name}"
-                above = (jax.lax.stop_gradient(logits) - loss.threshold for logits in (real, fake))
+                above = (jax.lax.stop_gradient(logits) - (loss.threshold or 0.0) for logits in (real, fake))
                 view.memory[slot] = own.learn(view.memory[slot], *above)
         return weighed(view, value, d_terms, here, pack)
 

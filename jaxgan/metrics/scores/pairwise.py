@@ -16,7 +16,8 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 _FEW = 16  # rows for which differences cost less than they spare
 _ROWS = 1000  # that are converted at once
 _SPARE = 3  # neighbours beyond the k-th whose distances are computed exactly
