@@ -54,7 +54,7 @@ def bigan(
 
     def agree(view: View) -> jax.Array:
         encoded, generated = logits(view)
-        middle = 2 * (loss.threshold or 0.0)
+        middle = 0.0 if loss.threshold is None else 2 * loss.threshold
         return (
             loss.generator(encoded, generated) + loss.generator(middle - generated, middle - encoded)
         ).mean()

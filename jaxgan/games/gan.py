@@ -131,7 +131,8 @@ def GAN(
         for name, own in augment.items():
             if own.learn is not None:
                 slot = f"augment/{name}"
-                above = (jax.lax.stop_gradient(logits) - (loss.threshold or 0.0) for logits in (real, fake))
+                zero = 0.0 if loss.threshold is None else loss.threshold
+                above = (jax.lax.stop_gradient(logits) - zero for logits in (real, fake))
                 view.memory[slot] = own.learn(view.memory[slot], *above)
         return weighed(view, value, d_terms, here, pack)
 
