@@ -117,15 +117,12 @@ def clip_weights(limit: float) -> optax.GradientTransformation:
 
 
 def kernel_output_axis(path: tuple[str, ...], value: jax.Array) -> int | None:
-    """Which axis of a parameter counts its outputs; None where it is no kernel of rank >= 2.
+    """The axis of a parameter that counts its outputs: the last one of a leaf called "kernel", or None.
 
-    The last one of a leaf called "kernel": nn.Dense [in, out], nn.Conv [h, w, in, out] and UpConv
-    [in, 4, 4, out]; but the first one of a DownConv, [out, 4, 4, in], which is known by the module's
-    automatic name ("DownConv_0") in the path.
+    None for all other leaves, and for kernels of rank 1. Kernels of linear layers are [in, out], those of
+    convolutions [height, width, in, out].
     """
-    if path[-1] != "kernel" or value.ndim < 2:
-        return None
-    return 0 if any(name.startswith("DownConv") for name in path) else value.ndim - 1
+    return value.ndim - 1 if path[-1] == "kernel" and value.ndim >= 2 else None
 
 
 def orthogonal_regularisation(

@@ -31,7 +31,7 @@ from jaxgan.metrics.features.residual_cnn import network_of
 
 MAX_EPOCHS = 60
 HELD_OUT_SHARE = 0.1  # of data that have no other split
-VERSION = "cnn1"
+VERSION = "cnn2"
 """Of network and recipe; part of the names of files."""
 
 

@@ -33,7 +33,7 @@ def random_cnn(channels: int) -> FeatureNetwork:
     def apply(images: jax.Array) -> Outputs:
         x, features = to_float(images), []
         for kernel in kernels:
-            x = jax.nn.relu(fastconv.down(x, kernel))
+            x = jax.nn.relu(fastconv.down(x, jnp.moveaxis(kernel, 0, 3)))
             features.append(x.mean((1, 2)))
         return Outputs(jnp.concatenate(features, axis=1))
 

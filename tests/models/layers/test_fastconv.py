@@ -19,9 +19,14 @@ def case(size, dtype=jnp.float32):
     draw = lambda key, shape: jax.random.normal(key, shape, dtype)
     return (
         draw(keys[0], (2, h, w, c)),
-        draw(keys[1], (o, 4, 4, c)),
+        draw(keys[1], (4, 4, c, o)),
         draw(keys[2], (2, -(-h // 2), -(-w // 2), o)),
     )
+
+
+def transposed(kernel):
+    """Of the convolution the other way: inputs and outputs exchanged."""
+    return jnp.swapaxes(kernel, 2, 3)
 
 
 def close(got, expected, tolerance=1e-9):
@@ -36,7 +41,7 @@ def pairs(kind, size):
     hw = x.shape[1:3]
     return (
         (down, fastconv.down_plain, (x, kernel)),
-        (lambda y, k: up(y, k, hw), lambda y, k: fastconv.up_plain(y, k, hw), (y, kernel)),
+        (lambda y, k: up(y, k, hw), lambda y, k: fastconv.up_plain(y, k, hw), (y, transposed(kernel))),
     )
 
 
@@ -78,14 +83,15 @@ def test_up_is_the_transpose_of_down(size):
     with jax.enable_x64(True):
         x, kernel, y = case(size, jnp.float64)
         left = jnp.vdot(fastconv.down_plain(x, kernel), y)
-        right = jnp.vdot(x, fastconv.up_plain(y, kernel, x.shape[1:3]))
+        right = jnp.vdot(x, fastconv.up_plain(y, transposed(kernel), x.shape[1:3]))
         np.testing.assert_allclose(left, right, rtol=1e-10)
 
 
 def test_up_is_the_transposed_convolution_of_the_library():
     """Against `lax.conv_transpose`: for even sizes ours is its SAME padding with the flipped kernel."""
     _, kernel, y = case((8, 12, 3, 4))
-    flipped = jnp.transpose(kernel[:, ::-1, ::-1], (1, 2, 0, 3))  # HWIO
+    kernel = transposed(kernel)
+    flipped = kernel[::-1, ::-1]
     library = jax.lax.conv_transpose(y, flipped, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
     close(fastconv.up(y, kernel, (8, 12)), library, 1e-5)
 
@@ -94,6 +100,7 @@ def test_up_is_the_transposed_convolution_of_the_library():
 def test_what_is_chosen_equals_the_definition_in_float32(size, monkeypatch):
     x, kernel, y = case(size)
     close(fastconv.down(x, kernel), fastconv.down_plain(x, kernel), 2e-5)
+    kernel = transposed(kernel)
     close(fastconv.up(y, kernel, x.shape[1:3]), fastconv.up_plain(y, kernel, x.shape[1:3]), 2e-5)
 
 
@@ -114,7 +121,7 @@ def test_fast_forms_are_used_on_a_cpu_and_can_be_turned_off(monkeypatch):
 def test_other_types_take_the_librarys_convolution():
     x, kernel, y = (a.astype(jnp.bfloat16) for a in case((8, 8, 2, 3)))
     assert "conv_general_dilated" in str(jax.make_jaxpr(fastconv.down)(x, kernel))
-    assert fastconv.up(y, kernel, (8, 8)).dtype == jnp.bfloat16
+    assert fastconv.up(y, transposed(kernel), (8, 8)).dtype == jnp.bfloat16
 
 
 def test_bad_size_is_named():

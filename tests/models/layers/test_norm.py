@@ -82,12 +82,12 @@ LAYERS = {
     "down": (
         lambda: DownConv(5, kernel_init=KERNELS),
         (2, 6, 5, 3),
-        lambda kernel: kernel.reshape(5, -1),  # [out, 4, 4, in]
+        lambda kernel: kernel.reshape(-1, 5).T,
     ),
     "up": (
         lambda: UpConv(2, (6, 5), kernel_init=KERNELS),
         (2, 3, 3, 4),
-        lambda kernel: np.moveaxis(kernel, -1, 0).reshape(2, -1),  # [in, 4, 4, out]
+        lambda kernel: kernel.reshape(-1, 2).T,
     ),
 }
 
