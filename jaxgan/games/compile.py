@@ -51,6 +51,17 @@ def compile_step(
     return run
 
 
+def options_of_loops() -> dict[str, str] | None:
+    """Options for `jax.jit` of a program that makes several steps in one `lax.scan`; None where there are none.
+
+    XLA merges what two turns compute alike (the fakes of both, say). Before it does so, it takes constants out of
+    the loop, each of them twice, and no longer sees that the turns compute the same: a pass of the generator more.
+    """
+    if jax.default_backend() == "tpu":  # whose compiler has passes of its own
+        return None
+    return {"xla_disable_hlo_passes": "while-loop-invariant-code-motion"}
+
+
 def _pmapped(step: Callable[..., tuple[GameState, Any]], mesh: Mesh) -> Callable[..., tuple[GameState, Any]]:
     compiled = jax.pmap(
         partial(step, axis_name=AXIS),

@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -26,7 +27,7 @@ from jaxgan.config.data import open_data
 from jaxgan.config.fields import with_fields
 from jaxgan.data import Pipeline, Source, make_pipeline
 from jaxgan.data.source import describe
-from jaxgan.games.compile import compile_step
+from jaxgan.games.compile import compile_step, options_of_loops
 from jaxgan.games.game import Game, GameState, Metrics, init
 from jaxgan.games.step import make_step
 from jaxgan.metrics import Evaluator, make_evaluator
@@ -268,16 +269,14 @@ class Members:
 
     def _compiled(self, repeat: int) -> Callable[..., Any]:
         one, mesh = self._dispatch(repeat), self.mesh
+        jit = partial(jax.jit, donate_argnums=0, compiler_options=options_of_loops() if repeat > 1 else None)
         if self.how == "loop":
-            whole = self._placement
-            return jax.jit(lambda *args: _with_axis(one(*args)), donate_argnums=0, out_shardings=whole)
+            return jit(lambda *args: _with_axis(one(*args)), out_shardings=self._placement)
         mapped = jax.vmap(one, in_axes=(0, None, 0, 0))
         if mesh is None:
-            return jax.jit(mapped, donate_argnums=0)
+            return jit(mapped)
         split, whole = batch_sharded(mesh), replicated(mesh)
-        return jax.jit(
-            mapped, in_shardings=(split, whole, split, split), out_shardings=(split, split), donate_argnums=0
-        )
+        return jit(mapped, in_shardings=(split, whole, split, split), out_shardings=(split, split))
 
     def _pmapped(self) -> Callable[..., Any]:
         pipeline, step = self._pipelines[0], make_step(self.game)

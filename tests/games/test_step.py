@@ -10,6 +10,7 @@ from helpers import stream_keys
 
 import jaxgan
 from jaxgan import GAN, InputError, ema_schedule, init, make_step
+from jaxgan.games.compile import options_of_loops
 from jaxgan.losses import LOSSES
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.models.latents import get_latent
@@ -251,6 +252,18 @@ def test_what_two_turns_compute_alike_is_computed_once(config):
     )[0]
     spared = operations(forward, player.params, jnp.zeros((8, 16)))
     assert count[True] <= count[False] - 0.9 * spared, (count, spared)
+
+
+def test_steps_in_a_loop_compute_alike_things_once_too():
+    """By products of matrices in the compiled program: those of one step, in a loop as by itself."""
+    gan, real = mlp(reuse_fakes=True), {"image": jnp.zeros((8, 2))}
+    state, step = init(gan, jax.random.key(0), real), make_step(gan)
+
+    def looped(state, batch):
+        return jax.lax.scan(lambda state, _: step(state, batch), state, length=4)
+
+    products = lambda f, options: jax.jit(f, compiler_options=options).lower(state, real).compile().as_text()
+    assert products(looped, options_of_loops()).count(" dot(") == products(step, None).count(" dot(") > 8
 
 
 def operations(function, *args):
