@@ -1,16 +1,37 @@
 """Four CPU devices, and folders of our own: no test reads or writes a user's cache or data."""
 
+import importlib.util
+import mmap
 import os
+import pathlib
 import shutil
 import tempfile
 
 # One folder for all workers: what one of them has compiled, the others and their processes reuse.
-_FIRST = "JAXGAN_TESTS_SCRATCH" not in os.environ
-_SCRATCH = os.environ.setdefault("JAXGAN_TESTS_SCRATCH", tempfile.mkdtemp(prefix="jaxgan-tests-"))
+_FIRST = "PYTEST_XDIST_WORKER" not in os.environ
+_KEPT = "JAXGAN_TESTS_SCRATCH" in os.environ
+_SCRATCH = os.environ.get("JAXGAN_TESTS_SCRATCH") or tempfile.mkdtemp(prefix="jaxgan-tests-")
+os.environ["JAXGAN_TESTS_SCRATCH"] = _SCRATCH
 os.environ["JAX_COMPILATION_CACHE_DIR"] = os.path.join(_SCRATCH, "xla")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-# Nearly all time of a test is compilation; the code that LLVM does not optimise computes the same.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip()
+
+
+def _quick_compilation() -> str:
+    """XLA's flags for programs that take a quarter of the time to compile: most of a test's time is compilation.
+
+    The programs are slower. XLA ends the process at a flag that it does not know, so each is looked for first.
+    """
+    flags = ["xla_backend_optimization_level=0", "xla_cpu_parallel_codegen_split_count=1"]
+    flags += ["xla_cpu_use_fusion_emitters=false"]
+    (library,) = pathlib.Path(importlib.util.find_spec("jaxlib").origin).parent.glob("libjax_common*")
+    with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as code:
+        return " ".join(f"--{flag}" for flag in flags if code.find(flag.split("=")[0].encode()) >= 0)
+
+
+if not _FIRST:  # each worker has one core
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+if _FIRST:  # workers and their processes inherit it
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_quick_compilation()}".strip()
 os.environ["JAXGAN_CACHE"] = os.path.join(_SCRATCH, "cache")
 os.environ["TFDS_DATA_DIR"] = os.path.join(_SCRATCH, "tensorflow_datasets")
 os.environ.setdefault("MPLCONFIGDIR", os.path.join(_SCRATCH, "matplotlib"))
@@ -30,5 +51,5 @@ def cache(tmp_path, monkeypatch):
 
 
 def pytest_sessionfinish(session, exitstatus):
-    if _FIRST:
+    if _FIRST and not _KEPT:
         shutil.rmtree(_SCRATCH, ignore_errors=True)

@@ -25,7 +25,8 @@ from jaxgan.runs.sampling import Sampler
 MONITORS = ("real_sign", "overfitting", "ema_distance", "diversity", "precision", "recall", "coverage")
 """What may be seen of a state; `jaxgan.metrics.catalogue.SCORES` says what each of them means."""
 
-_SEED = 20200611  # of the fixed sets: the same in every run
+SEED = 20200611
+"""Of the fixed sets: the same in every run."""
 _FIRST_LATENT = 3_000_000  # seeds of the fixed fakes: apart from those of grids and scores
 _NEIGHBOURS = 5
 # r_v divides by D's lead on fakes: below so many standard errors of that lead it is a ratio of noise.
@@ -91,7 +92,7 @@ class _Examples:
 
 def _some(source: Source, n: int) -> _Examples:
     """n examples at random, without replacement, the same in every run."""
-    chosen = source.some(n, _SEED)
+    chosen = source.some(n, SEED)
     return _Examples(chosen[source.example], chosen.get("label"))
 
 
@@ -192,7 +193,7 @@ class Monitors:
         if label is not None:
             batch["label"] = label
         nobody = Turn("health", (), lambda view: jnp.zeros(()))
-        deal = Deal(batch, jax.random.fold_in(jax.random.key(_SEED), part))
+        deal = Deal(batch, jax.random.fold_in(jax.random.key(SEED), part))
         assert self._game.critic is not None
         real, fake = self._game.critic.logits(View(self._game, nobody, state, {}, deal))
         return at_least_float32(real), at_least_float32(fake)
