@@ -40,10 +40,12 @@ def is_finite(variables: Any) -> bool:
 
 def as_json(evaluation: Evaluation, what: str = "averaged (EMA)") -> dict[str, Any]:
     """An evaluation as scores.json keeps it."""
+    held_out = {} if evaluation.held_out is None else {"held_out": evaluation.held_out.to_json()}
     return {
         "generator": what,
         "scores": {name: score.to_json() for name, score in evaluation.scores.items()},
         "class_histogram": evaluation.class_histogram,
+        **held_out,
     }
 
 

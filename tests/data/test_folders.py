@@ -76,7 +76,23 @@ def test_the_cache_tells_labels_apart(tmp_path, cache):
 
 
 def test_everything_that_pillow_reads_is_read(tmp_path, cache):
-    names = ["a.bmp", "b.jfif", "c.jpe", "d.tif", "e.tiff", "f.avif", "g.gif", "h.png", "i.webp", "j.ppm", "k.tga", "l.jp2", "m.ico", "n.qoi", "o.PNG"]
+    names = [
+        "a.bmp",
+        "b.jfif",
+        "c.jpe",
+        "d.tif",
+        "e.tiff",
+        "f.avif",
+        "g.gif",
+        "h.png",
+        "i.webp",
+        "j.ppm",
+        "k.tga",
+        "l.jp2",
+        "m.ico",
+        "n.qoi",
+        "o.PNG",
+    ]
     for i, name in enumerate(names):
         options = {"format": "JPEG"} if name[2:] in ("jfif", "jpe") else {}
         shade(10 * i, 16, "RGB").save(tmp_path / name, **options)

@@ -61,7 +61,8 @@ def load_folder(
         if not files.names:
             left = "".join(f"; {note}" for note in files.notes)
             raise InputError(
-                f"data.source: expected PNG, JPEG or WebP images (or others that Pillow reads) in {shown!r}, found none{left}"
+                f"data.source: expected PNG, JPEG or WebP images (or others that Pillow reads) in {shown!r}, found "
+                f"none{left}"
             )
         own, other = parts_of(files, split)
         name = f"folder:{printable(path)}"
