@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.files import expanded
 from jaxgan.data import cache
 from jaxgan.data.labels import compacted
 from jaxgan.data.pixels import from_array, to_pixels
@@ -23,10 +24,18 @@ from jaxgan.data.source import Images
 
 
 def data_dir() -> pathlib.Path:
-    """Returns the folder in which TFDS keeps prepared datasets: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
-    return pathlib.Path(
-        os.environ.get("TFDS_DATA_DIR") or pathlib.Path.home() / "tensorflow_datasets"
-    ).expanduser()
+    """Returns the folder in which TFDS keeps prepared datasets: $TFDS_DATA_DIR or ~/tensorflow_datasets.
+
+    Raises:
+      InputError: if there is neither.
+    """
+    if explicit := os.environ.get("TFDS_DATA_DIR"):
+        return expanded(explicit)
+    if (home := cache.home_dir()) is None:
+        raise InputError(
+            "TFDS_DATA_DIR: expected the folder of TFDS datasets, as there is no home folder, got none"
+        )
+    return home / "tensorflow_datasets"
 
 
 @contextlib.contextmanager

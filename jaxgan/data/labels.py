@@ -125,3 +125,24 @@ def class_index(text: str, class_names: Sequence[str]) -> int:
             expected = f"one of {', '.join(class_names[:100])}"
         raise InputError(f"classes: expected {expected}, got {text}")
     return int(text)
+
+
+def parsed_classes(text: str, class_names: Sequence[str]) -> list[int]:
+    """The numbers of classes in a list such as "cat,dog", "0-3,7" or "2": see `class_index`.
+
+    Raises:
+      InputError: for a class that does not exist.
+    """
+    if text in class_names:  # whatever is in it
+        return [class_index(text, class_names)]
+    found: list[int] = []
+    for part in (part.strip() for part in text.split(",")):
+        match = re.fullmatch(r"([0-9]+)\s*-\s*([0-9]+)", part)
+        if part in class_names or match is None:
+            found.append(class_index(part, class_names))
+            continue
+        first, last = int(match[1]), int(match[2])
+        if last < first or last - first > MOST_CLASSES:
+            raise InputError(f"classes: expected names, or numbers such as 0-9 or 3,7, got {text!r}")
+        found += [class_index(str(number), class_names) for number in range(first, last + 1)]
+    return found

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jaxgan.common.devices import make_mesh, replicated
 from jaxgan.common.errors import InputError
+from jaxgan.common.files import expanded
 from jaxgan.config.data import open_data
 from jaxgan.data import Images, Source, as_images
 from jaxgan.metrics import Evaluation, Evaluator, ImageEvaluator, make_evaluator
@@ -200,7 +201,7 @@ def evaluate_images(
     n = len(fakes) if n is None else n
     if not 2 <= n <= len(fakes):
         raise InputError(f"n: expected 2 to {len(fakes)} (the images of {fakes.name!r}), got {n}")
-    if is_reference(path := pathlib.Path(real).expanduser()):
+    if is_reference(path := expanded(real)):
         return _against_reference(fakes, path, protocol, n)
     reals = open_images(real, "real")
     if fakes.shape != reals.shape:

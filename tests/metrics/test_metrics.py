@@ -289,14 +289,14 @@ def test_no_held_out_image_finds_itself(cache):
 
 def test_scores_against_held_out_images_tell_copies(cache):
     """Copies of the training images are near these and far from the others; fresh images are near neither."""
-    source = with_hold_out(fake_source(900), 0.1)
-    fresh = fake_source(810, seed=1).images
+    source = with_hold_out(fake_source(500), 0.1)
+    fresh = fake_source(450, seed=1).images
     evaluator = ImageEvaluator(source, metrics=("fd", "kd", "prdc"))
     copies, honest = (
-        evaluator(lambda n, images=images: np.asarray(images[:n]), 810).held_out
+        evaluator(lambda n, images=images: np.asarray(images[:n]), 450).held_out
         for images in (source.images, fresh)
     )
-    assert copies.n == honest.n == 90
+    assert copies.n == honest.n == 50
     assert copies.name == f"held-out part of {source.name}"
     assert copies.scores.keys() == {
         "fd_random_cnn",

@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.common.files import write_atomically
+from jaxgan.common.files import expanded, write_atomically
 from jaxgan.common.versions import version_of
 from jaxgan.data import Images, cache_dir, other_split
 from jaxgan.data.splits import parsed_name
@@ -170,7 +170,7 @@ def name_of(source: Images) -> str:
     """What the classifier of a source is called: the source's name without kind, folders and split, then "_cnn"."""
     kind, base, _ = parsed_name(source.name)
     if kind in ("folder", "npz"):
-        path = pathlib.Path(base).expanduser()
+        path = expanded(base)
         base = path.stem if path.suffix in (".npz", ".zip") else (path.name or path.resolve().name)
     slug = re.sub(r"[^a-z0-9]+", "_", (base or kind).lower()).strip("_") or "images"
     if f"{slug}_cnn" == mnist_cnn.NAME:  # that is the shipped one, for digits as they are
