@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Callable, Sequence
 
@@ -33,6 +34,12 @@ VERBS = ("train", "resume", "sample", "evaluate", "losses", "check", "metrics", 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status, as `jaxgan.cli.status.exit_status` says."""
     args = list(sys.argv[1:] if argv is None else argv)
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+    ):  # a name or a dash that the terminal has no letters for is no error
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if not args or args[0] in ("-h", "--help", "help"):
         print(USAGE, end="")
         return 0

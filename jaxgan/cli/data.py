@@ -20,7 +20,7 @@ class Show:
     source: Positional[str]
     """mnist, stacked_mnist, tfds:NAME, folder:PATH, npz:PATH, ring, grid or swissroll."""
     split: str = "train"
-    """Split of mnist, stacked_mnist and tfds sources."""
+    """Split of mnist, stacked_mnist and tfds sources, and of folders that have such folders."""
     resolution: int | None = None
     """Scale and centre-crop images to this many pixels a side."""
     channels: int | None = None
@@ -79,6 +79,7 @@ def _show(source: Source, seed: int, out: pathlib.Path) -> None:
             "examples": f"{source.n:,}{skipped}" if source.n else "sampled without end",
             "shape": modality.in_words(source.shape, source.spec.stored),
             **source.facts(),
+            **({"notes": "; ".join(source.notes)} if source.notes else {}),
             "fingerprint": source.fingerprint,
             "picture": f"none, as {modality.name}s are not drawn" if png is None else out,
         }

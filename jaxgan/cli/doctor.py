@@ -1,20 +1,24 @@
-"""`jaxgan doctor`: versions, devices, memory and folders."""
+"""`jaxgan doctor`: versions, devices, memory and folders, and what is wrong with them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import pathlib
+import platform
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
 
 from jaxgan.cli.arguments import parse, print_rows
+from jaxgan.common.files import printable
 from jaxgan.common.versions import version_of
 from jaxgan.data import cache_dir
 from jaxgan.data.catalogue import data_dir
-from jaxgan.runs.environment import environment, start
+from jaxgan.models.layers import fastconv
+from jaxgan.runs.environment import PACKAGES, memory_gib, no_devices, processor, put_right
 
 
 @dataclass(frozen=True)
@@ -23,33 +27,41 @@ class Doctor:
 
 
 def doctor(args: list[str]) -> None:
-    """Prints versions, devices, memory and folders."""
+    """Prints versions, devices, memory and folders, and what is wrong."""
     parse(Doctor, args, "doctor")
-    start()
+    wrong = put_right()
+    if why := no_devices():
+        wrong.append(why)
     print_rows(described())
+    for text in wrong:
+        print(f"wrong: {text}")
+    if not wrong:
+        print("nothing wrong was found")
 
 
 def described() -> dict[str, str]:
-    """The environment and the folders in use, for people: name -> text."""
-    env = environment()
+    """The environment and the folders in use, for people: name -> text. What cannot be told says why."""
     rows = {
-        "jaxgan": env["jaxgan"],
-        "python": f"{env['python']} ({sys.executable})",
-        **env["packages"],
-        "tensorflow": version_of("tensorflow-cpu").replace("missing", version_of("tensorflow"))
-        + " (only `jaxgan data prepare` needs it)",
-        "platform": env["platform"],
-        "processor": f"{env['processor']}, {env['cores']} cores",
-        "memory": f"{env['memory_gib']} GiB",
-        "backend": env["backend"],
-        "devices": ", ".join(f"{jax.local_devices()[i]} ({kind})" for i, kind in enumerate(env["devices"])),
-        "CPU fast convolutions": ("on" if env["fast_conv"] else "off")
-        + ("" if env["backend"] == "cpu" else " (not a CPU: XLA's own are used)"),
-        "cache": _folder(cache_dir()),
-        "compilation cache": str(jax.config.values.get("jax_compilation_cache_dir") or "off"),
-        "TFDS data": _folder(data_dir()),
+        "jaxgan": version_of("jaxgan"),
+        "python": f"{platform.python_version()} ({printable(sys.executable)})",
     }
-    for device in jax.local_devices():
+    rows |= {name: version_of(name) for name in PACKAGES}
+    tensorflow = version_of("tensorflow-cpu").replace("missing", version_of("tensorflow"))
+    rows |= {
+        "tensorflow": f"{tensorflow} (only `jaxgan data prepare` needs it)",
+        "platform": platform.platform(),
+        "processor": _told(lambda: f"{processor()}, {os.cpu_count()} cores"),
+        "memory": _told(lambda: f"{memory_gib()} GiB"),
+        "backend": _told(jax.default_backend),
+        "devices": _told(
+            lambda: ", ".join(f"{device} ({device.device_kind})" for device in jax.local_devices())
+        ),
+        "CPU fast convolutions": _told(_fast_convolutions),
+        "cache": _told(lambda: _folder(cache_dir())),
+        "compilation cache": str(jax.config.values.get("jax_compilation_cache_dir") or "off"),
+        "TFDS data": _told(lambda: _folder(data_dir())),
+    }
+    for device in [] if no_devices() else jax.local_devices():
         with contextlib.suppress(Exception):
             stats = device.memory_stats()
             if stats and "bytes_limit" in stats:
@@ -57,10 +69,31 @@ def described() -> dict[str, str]:
     return rows
 
 
+def _told(tell: Callable[[], str]) -> str:
+    """What `tell` says, or why it cannot."""
+    try:
+        return tell()
+    except Exception as error:  # whatever is wrong, the other rows are told
+        return f"cannot be told ({(str(error).strip().splitlines() or [type(error).__name__])[0]})"
+
+
+def _fast_convolutions() -> str:
+    on = "on" if fastconv.enabled() else "off"
+    return on + ("" if jax.default_backend() == "cpu" else " (not a CPU: XLA's own are used)")
+
+
 def _folder(path: pathlib.Path) -> str:
-    if not path.exists():
-        parent = next(p for p in path.parents if p.exists())
-        return f"{path} (not there yet; {'can' if os.access(parent, os.W_OK) else 'cannot'} be made)"
-    size = sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+    shown = printable(path)
+    if not os.path.exists(path):
+        parent = next((p for p in path.absolute().parents if os.path.exists(p)), pathlib.Path("/"))
+        can = parent.is_dir() and os.access(parent, os.W_OK)
+        return f"{shown} (not there yet; {'can' if can else 'cannot'} be made)"
+    if not path.is_dir():
+        return f"{shown} (no folder)"
+    size = 0
+    for root, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(OSError):  # gone since, or a link to nothing
+                size += os.stat(os.path.join(root, name)).st_size
     writable = "" if os.access(path, os.W_OK) else ", read-only"
-    return f"{path} ({size / 2**20:.0f} MiB{writable})"
+    return f"{shown} ({size / 2**20:.0f} MiB{writable})"

@@ -24,6 +24,7 @@ def dry_run(config: Config) -> None:
     print(json.dumps(to_json(config), indent=1))
     rows = {
         "data": f"{data['name']}: {data['n'] or 'sampled'} of {members.source.spec.shape}",
+        **({"of the data": "; ".join(members.source.notes)} if members.source.notes else {}),
         **{name: f"{_count(state.players[name].params):,} parameters" for name in members.game.players},
         "state": f"{_mebibytes(state):.1f} MiB (parameters, optimisers, average)",
         "inputs": f"{_mebibytes(next(members.inputs(0)[0])):.1f} MiB of data on the device",

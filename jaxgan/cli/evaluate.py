@@ -175,7 +175,7 @@ def _score(parsed: Evaluate) -> list[Scored]:
 
 def _show(parsed: Evaluate, scored: list[Scored]) -> None:
     from jaxgan.metrics.catalogue import kind_of
-    from jaxgan.report.scores import format_number
+    from jaxgan.report.scores import format_number, held_out_line
     from jaxgan.report.terminal import print_table
 
     if parsed.fake is None:
@@ -194,6 +194,8 @@ def _show(parsed: Evaluate, scored: list[Scored]) -> None:
         ]
         print(title)
         print_table(("score", "value", "± error", "floor", "better", "meaning"), rows, numbers=(1, 2, 3))
+        if line := held_out_line(scores["final"]):
+            print(line)
     first = next(iter(scored[-1].full.scores.values()))
     reals = f", {first.n_real:,} reals of {first.split}" if first.n_real else f"; {first.split}"
     print(f"{first.n_fake:,} fakes{reals}; features {first.features}")

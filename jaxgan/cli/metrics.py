@@ -38,6 +38,8 @@ class TrainFeatures:
     """As the generator's data are opened: scale and centre-crop images to this many pixels a side."""
     channels: int | None = None
     """As the generator's data are opened: 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA)."""
+    hold_out: float = 0.1
+    """As of the generator's data: share that is held out of data without a second split, and tested on."""
     epochs: float | None = None
     """Times that every image is seen; by default as many as 2,000 batches of 128 see, at most 60."""
     flip: bool = False
@@ -108,7 +110,13 @@ def train_features(args: list[str]) -> None:
     if parsed.out is not None and parsed.out.suffix != ".safetensors":
         raise InputError(f"out: expected a .safetensors file, got {str(parsed.out)!r}")
     environment.start()
-    opened = open_source(parsed.source, parsed.split, resolution=parsed.resolution, channels=parsed.channels)
+    opened = open_source(
+        parsed.source,
+        parsed.split,
+        resolution=parsed.resolution,
+        channels=parsed.channels,
+        hold_out=parsed.hold_out,
+    )
     source = as_images(opened, "source")
     if _is_shipped(source):
         raise InputError(

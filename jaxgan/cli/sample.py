@@ -16,6 +16,7 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.data import Modality
+from jaxgan.data.labels import parsed_classes
 from jaxgan.models.latents import slerp
 from jaxgan.report import pictures
 
@@ -31,7 +32,7 @@ class Sample:
     seeds: str = "0-63"
     """Seeds, such as 0-63 or 3,7,20-29; with --classes, those of each row (0-7 if not given)."""
     classes: str | None = None
-    """Classes of a conditional run, such as 0-9: a row each."""
+    """Classes of a conditional run by name or number, such as cat,dog or 0-9: a row each."""
     out: pathlib.Path = pathlib.Path("samples.png")
     """A .png (a grid), .npz (arrays), .webp or .gif (an interpolation), or a folder (a PNG an image)."""
     checkpoint: str = "last"
@@ -64,20 +65,21 @@ def sample(args: list[str]) -> None:
     out = parsed.out
     if out.suffix.lower() not in ("", ".png", ".npz", *_ANIMATIONS):
         raise InputError(f"out: expected a .png, .npz, .webp or .gif file or a folder, got {str(out)!r}")
-    labels, columns = None, parsed.columns
-    if parsed.classes is not None:  # a row a class, of the same seeds
-        classes = parse_integers(parsed.classes, "classes")
-        if parsed.seeds == Sample.seeds:
-            seeds = list(range(8))
-        columns = columns or len(seeds)
-        labels = [c for c in classes for _ in seeds]
-        seeds = seeds * len(classes)
-
     from jaxgan.runs import environment
     from jaxgan.runs.opened import load
 
     environment.start()
     run = load(parsed.run, checkpoint(parsed.checkpoint))
+    labels, columns = None, parsed.columns
+    if parsed.classes is not None:  # a row a class, of the same seeds
+        if not run.sampler.n_classes:
+            raise InputError("classes: expected none, as this generator is not conditional")
+        classes = parsed_classes(parsed.classes, run.data["class_names"])
+        if parsed.seeds == Sample.seeds:
+            seeds = list(range(8))
+        columns = columns or len(seeds)
+        labels = [c for c in classes for _ in seeds]
+        seeds = seeds * len(classes)
     if out.suffix.lower() in _ANIMATIONS:
         _interpolate(run, seeds, labels, out, parsed.frames)
     else:

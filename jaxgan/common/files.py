@@ -7,13 +7,31 @@ import pathlib
 import tempfile
 
 
+def printable(name: str | os.PathLike[str]) -> str:
+    """A name for people to read: bytes in it that are not UTF-8 become "\\xff", line breaks "\\n"."""
+    text = os.fspath(name)
+    try:
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a surrogate pair, which no file system gave
+        text = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def expanded(path: str | os.PathLike[str]) -> pathlib.Path:
+    """The path with "~" replaced by the home folder, where there is one."""
+    try:
+        return pathlib.Path(path).expanduser()
+    except RuntimeError:  # nobody's home
+        return pathlib.Path(path)
+
+
 def write_atomically(path: pathlib.Path, content: str | bytes) -> None:
     """Writes to a temporary file beside `path` and renames it; makes the folder if there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

@@ -19,6 +19,7 @@ def open_data(config: Config) -> Source:
         resolution=config.data.resolution,
         channels=config.data.channels,
         skip_broken=config.data.skip_broken,
+        hold_out=config.data.hold_out,
     )
     if source.n is not None and source.n < 2:
         raise InputError(

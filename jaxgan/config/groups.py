@@ -13,7 +13,9 @@ class DataConfig:
     source: str = "mnist"
     """mnist, stacked_mnist, tfds:NAME, folder:PATH (or zip), npz:PATH, ring, grid, swissroll or FILE.py:NAME."""
     split: str = "train"
-    """Split of mnist, stacked_mnist and tfds sources."""
+    """Split of mnist, stacked_mnist and tfds sources, and of folders that have such folders."""
+    hold_out: float = 0.1
+    """Share of data without a second split that is held out, to compare with: at most 10,000 examples; 0: none."""
     resolution: int | None = None
     """Scale and centre-crop images to this many pixels a side; None: as they are."""
     channels: int | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import errno
 import hashlib
 import json
 import os
@@ -10,19 +12,53 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from jaxgan.data.source import fingerprint
+from jaxgan.common.files import expanded
+from jaxgan.data.rows import fingerprint
 
 
 def cache_dir() -> pathlib.Path:
-    """Returns the folder of the per-user cache: $JAXGAN_CACHE, $XDG_CACHE_HOME/jaxgan, or ~/.cache/jaxgan."""
+    """Returns the folder of the per-user cache: $JAXGAN_CACHE, $XDG_CACHE_HOME/jaxgan, or ~/.cache/jaxgan.
+
+    Where there is no home folder, it is one that the process removes at its end.
+    """
     if explicit := os.environ.get("JAXGAN_CACHE"):
-        return pathlib.Path(explicit)
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "jaxgan"
+        return expanded(explicit)
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return expanded(base) / "jaxgan"
+    home = home_dir()
+    return temporary_dir() if home is None else home / ".cache" / "jaxgan"
+
+
+def home_dir() -> pathlib.Path | None:
+    """The home folder of the user; None if there is none."""
+    try:
+        return pathlib.Path.home()
+    except RuntimeError:
+        return None
+
+
+@lru_cache(maxsize=1)
+def temporary_dir() -> pathlib.Path:
+    """A folder for what would be cached, where nothing can be: removed when the process ends."""
+    folder = tempfile.mkdtemp(prefix="jaxgan-cache-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return pathlib.Path(folder)
+
+
+def why_unwritable(folder: pathlib.Path) -> str:
+    """Why nothing can be written into a folder, which is made if it is not there; "" if something can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,20 +106,34 @@ def cached(key: dict[str, Any], decode: Decode) -> Decoded:
         rename, so that a killed run leaves no half entry, and of two that race one wins.
     """
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
-    entry = cache_dir() / "data" / name
-    if not (entry / "meta.json").exists():
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{name}-", dir=entry.parent))
+    folder = cache_dir() / "data"
+    for entry in (folder / name, temporary_dir() / "data" / name if _is_lost(folder) else None):
+        if entry is None or not os.path.exists(entry / "meta.json"):
+            continue
         try:
-            _write(temporary, key, decode)
-            try:
-                os.rename(temporary, entry)
-            except OSError:
-                if not (entry / "meta.json").exists():
-                    raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            return _read(entry)
+        except (OSError, ValueError, KeyError, EOFError):  # damaged: decoded again
+            shutil.rmtree(entry, ignore_errors=True)
+    if _is_lost(folder):
+        folder = temporary_dir() / "data"
+    folder.mkdir(parents=True, exist_ok=True)
+    entry, temporary = folder / name, pathlib.Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder))
+    try:
+        _write(temporary, key, decode)
+        try:
+            os.rename(temporary, entry)
+        except OSError:
+            if not (entry / "meta.json").exists():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return _read(entry)
+
+
+def _is_lost(folder: pathlib.Path) -> bool:
+    """Whether nothing can be kept in a folder. A full disk is another matter: it is an error."""
+    why = why_unwritable(folder)
+    return bool(why) and why not in (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 
 def _write(folder: pathlib.Path, key: dict[str, Any], decode: Decode) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -15,16 +16,26 @@ from typing import Any
 import numpy as np
 
 from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.files import expanded
 from jaxgan.data import cache
+from jaxgan.data.labels import compacted
 from jaxgan.data.pixels import from_array, to_pixels
 from jaxgan.data.source import Images
 
 
 def data_dir() -> pathlib.Path:
-    """Returns the folder in which TFDS keeps prepared datasets: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
-    return pathlib.Path(
-        os.environ.get("TFDS_DATA_DIR") or pathlib.Path.home() / "tensorflow_datasets"
-    ).expanduser()
+    """Returns the folder in which TFDS keeps prepared datasets: $TFDS_DATA_DIR or ~/tensorflow_datasets.
+
+    Raises:
+      InputError: if there is neither.
+    """
+    if explicit := os.environ.get("TFDS_DATA_DIR"):
+        return expanded(explicit)
+    if (home := cache.home_dir()) is None:
+        raise InputError(
+            "TFDS_DATA_DIR: expected the folder of TFDS datasets, as there is no home folder, got none"
+        )
+    return home / "tensorflow_datasets"
 
 
 @contextlib.contextmanager
@@ -104,15 +115,31 @@ def load_tfds(
         "kind": "tfds",
         "name": name,
         "version": version,
-        "folder": str(data_dir().resolve()),
+        "files": _content(data_dir() / name / version),
         "split": split,
         "resolution": resolution,
         "channels": channels,
     }
     decoded = cache.cached(key, lambda folder: _decode(name, version, split, folder, resolution, channels))
-    return Images(
-        f"tfds:{name}:{split}", decoded.images, decoded.labels, decoded.class_names, decoded.fingerprint
-    )
+    labels, names = decoded.labels, decoded.class_names
+    notes: tuple[str, ...] = ()
+    if labels is not None:
+        labels, names = compacted(labels, names)
+        if lost := len(decoded.class_names) - len(names):
+            notes = (
+                f"{lost:,} of {len(decoded.class_names):,} classes have no images in {split!r} and are none",
+            )
+    return Images(f"tfds:{name}:{split}", decoded.images, labels, names, decoded.fingerprint, notes=notes)
+
+
+def _content(folder: pathlib.Path) -> str:
+    """SHA-256 (hexadecimal) of the names and contents of all files of a prepared dataset."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{path.name}\0{content}\0".encode("utf-8", "backslashreplace"))
+    return digest.hexdigest()
 
 
 def _not_prepared(name: str) -> InputError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,19 +20,50 @@ class BrokenImage(Exception):
     """An image file that cannot be used; says why."""
 
 
+_NOT_READ = {"EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5", "PDF"}  # by other programs only, or no images
+_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
+
+
+@lru_cache(maxsize=1)
+def _formats() -> tuple[str, ...]:
+    """The formats that Pillow reads by itself."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(sorted(set(Image.OPEN) - _NOT_READ))
+
+
+@lru_cache(maxsize=1)
+def image_suffixes() -> tuple[str, ...]:
+    """The suffixes of all files that Pillow reads by itself, in lower case."""
+    from PIL import Image
+
+    formats = set(_formats())
+    return tuple(sorted(suffix for suffix, name in Image.registered_extensions().items() if name in formats))
+
+
+def looks_like_image(head: bytes) -> bool:
+    """Whether a file is an image of a common format by its first 16 bytes, whatever it is called."""
+    return head.startswith(_BEGINNINGS) or head[8:12] == b"WEBP" or head[4:12] in (b"ftypavif", b"ftypavis")
+
+
 def open_image(data: bytes) -> Image.Image:
-    """Decodes one file, upright by its EXIF rotation, and not past MAX_PIXELS.
+    """Decodes one file, upright by its EXIF rotation, and not past MAX_PIXELS; of an animation the first frame.
 
     Raises:
-      BrokenImage: if it cannot be decoded, or is too large.
+      BrokenImage: if it cannot be decoded, is too large, or its values have no known range.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     try:
-        image = Image.open(io.BytesIO(data))
-        if image.width * image.height > MAX_PIXELS:
-            raise BrokenImage(f"{image.width}x{image.height} pixels are more than {MAX_PIXELS}")
-        image.load()
+        try:
+            image = _loaded(data)
+        except ValueError:  # Pillow takes long texts and profiles for attacks; pixels do without them
+            if (bare := _without_texts(data)) == data:
+                raise
+            image = _loaded(bare)
+        if image.mode == "F" or (image.mode == "I" and max(image.getextrema()) > 65535):  # pyright: ignore
+            raise BrokenImage(f"the range of its values is not known (mode {image.mode})")
         return ImageOps.exif_transpose(image)
     except BrokenImage:
         raise
@@ -39,9 +71,65 @@ def open_image(data: bytes) -> Image.Image:
         raise BrokenImage(str(error) or type(error).__name__) from error
 
 
-def is_grey(image: Image.Image) -> bool:
-    """Whether an image has no colour by its mode: 1, L, LA or 16 bit."""
-    return image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+def _loaded(data: bytes) -> Image.Image:
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(data), formats=_formats())
+    if image.width * image.height > MAX_PIXELS:
+        raise BrokenImage(f"{image.width}x{image.height} pixels are more than {MAX_PIXELS}")
+    raw = _raw_mode(image)
+    image.load()
+    clear = image.info.get("transparency")
+    if clear is not None and image.mode in (
+        "L",
+        "RGB",
+    ):  # as it is in the file, where values may have other bits
+        scale = {"L;2": 85, "L;4": 17}.get(raw, 1)
+        deep = raw == "RGB;16B"
+        fitted = [
+            min(value // 256 if deep else value * scale, 255) for value in np.atleast_1d(clear).tolist()
+        ]
+        image.info["transparency"] = fitted[0] if image.mode == "L" else tuple(fitted)
+    return image
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How pixels are written in the file, such as "RGB;16B"; "" where the format does not say."""
+    tiles: Any = getattr(image, "tile", ())
+    if not tiles:
+        return ""
+    args = tiles[0][3]
+    return str(args[0] if isinstance(args, tuple) and args else args)
+
+
+def _without_texts(data: bytes) -> bytes:
+    """A PNG file without its texts and colour profile; any other data as they are."""
+    start = _BEGINNINGS[0]
+    if not data.startswith(start):
+        return data
+    kept, at = [start], len(start)
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] not in (b"tEXt", b"zTXt", b"iTXt", b"iCCP"):
+            kept.append(data[at:end])
+        at = end
+    return b"".join(kept)
+
+
+def is_grey_file(data: bytes) -> bool:
+    """Whether an image has no colour, by its header and palette: 1, L, LA, 16 bit, or a palette of greys."""
+    from PIL import Image
+
+    try:
+        image = Image.open(io.BytesIO(data), formats=_formats())
+    except ValueError:
+        image = Image.open(io.BytesIO(_without_texts(data)), formats=_formats())
+    if _raw_mode(image) == "LA;16B":  # which Pillow opens as RGBA
+        return True
+    if image.mode in ("P", "PA"):
+        palette = np.asarray(image.getpalette("RGB") or [0, 1, 2]).reshape(-1, 3)
+        return bool((palette == palette[:, :1]).all())
+    return image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
 
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -57,14 +145,39 @@ def to_pixels(image: Image.Image, resolution: int | None, channels: int) -> np.n
     from PIL import Image
 
     if image.mode.startswith("I"):  # 16-bit grey, which a conversion by Pillow would clip at 255
-        image = Image.fromarray(np.uint8(np.clip(np.asarray(image, np.float64) / 257, 0, 255) + 0.5))
+        image = _deep_grey(image)
+    elif image.mode == "La":
+        image = image.convert("LA")
+    elif image.mode == "LAB":
+        image = _of_lab(image)
     if channels in (2, 4):
         image = image.convert("RGBA")
-    elif "A" in image.mode or "transparency" in image.info:
+    elif "A" in image.mode or "a" in image.mode or "transparency" in image.info:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     pixels = np.asarray(_scaled(image.convert(_MODES[channels]), resolution), np.uint8)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def _of_lab(image: Image.Image) -> Image.Image:
+    from PIL import ImageCms
+
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+    assert converted is not None
+    return converted
+
+
+def _deep_grey(image: Image.Image) -> Image.Image:
+    """16-bit grey as 8 bits, with alpha where one of its values stands for transparency."""
+    from PIL import Image
+
+    values = np.asarray(image, np.float64)
+    grey = Image.fromarray(np.uint8(np.clip(values / 257, 0, 255) + 0.5))
+    clear = image.info.get("transparency")
+    if clear is None:
+        return grey
+    return Image.merge("LA", (grey, Image.fromarray(np.uint8(255 * (values != clear)))))
 
 
 def _scaled(image: Image.Image, resolution: int | None) -> Image.Image:
@@ -98,20 +211,30 @@ def _to_deep_pixels(image: np.ndarray, resolution: int | None, channels: int) ->
     return np.clip(np.round(np.moveaxis(pixels, 0, 2)), 0, most).astype(np.uint16)
 
 
-def check_images(what: str, images: Any) -> np.ndarray:
-    """Gives images [n, h, w, c] of an array that may lack the channel axis.
+def check_images(what: str, images: Any, n: int | None = None) -> np.ndarray:
+    """Gives images [n, h, w, c] of an array that may lack the channel axis, or be one colour picture [h, w, c].
+
+    Args:
+      what: whose images they are, for messages.
+      images: the array.
+      n: their number, where it is known.
 
     Raises:
       InputError: for types other than uint8 and uint16, more than 4 channels, or no images at all.
     """
     images = np.asarray(images)
+    one_picture = images.ndim == 3 and images.shape[2] in (3, 4) and images.shape[1] > 4
+    if one_picture and (n is None or n != len(images)):  # no row of 3 pixels is an image
+        images = images[None]
     if images.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{what}: expected uint8 images (or uint16), got {images.dtype}")
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or images.shape[3] > 4:
+        first = images.ndim == 4 and images.shape[1] <= 4
+        hint = "; the channels come last: images.transpose(0, 2, 3, 1)" if first else ""
         raise InputError(
-            f"{what}: expected images of shape [n, height, width, 1 to 4 channels], got {images.shape}"
+            f"{what}: expected images of shape [n, height, width, 1 to 4 channels], got {images.shape}{hint}"
         )
     if 0 in images.shape:
         raise InputError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +13,9 @@ import numpy as np
 
 from jaxgan.common import keys
 from jaxgan.common.errors import InputError
+from jaxgan.data.labels import named_labels
 from jaxgan.data.modality import IMAGE, POINT, Modality
+from jaxgan.data.rows import fingerprint
 from jaxgan.data.spec import LABEL, Spec
 
 Examples = dict[str, np.ndarray]
@@ -32,6 +33,8 @@ class Source(abc.ABC):
       fingerprint: a hash of all that the examples depend on.
       skipped: broken files that were left out.
       n: number of examples; None if they are sampled without end.
+      held_out: more examples of the same kind, which are not among these; None without any.
+      notes: what was decided and left out when these data were opened, in words.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Source(abc.ABC):
     fingerprint: str
     skipped: int
     n: int | None
+    held_out: Source | None = None
+    notes: tuple[str, ...] = ()
     n_modes: int = 0
     """Number of centres that the distribution is known to have."""
 
@@ -94,7 +99,10 @@ class Source(abc.ABC):
         """Two sets of n examples at random that share none; of finite data at most half of them each."""
 
     def of_each_class(self, n: int, seed: int) -> Examples | None:
-        """n random examples of each class that has as many, class by class; None if no class has."""
+        """n random examples of every class, class by class; None without classes.
+
+        A class that has fewer shows them again.
+        """
         return None
 
     def facts(self) -> dict[str, str]:
@@ -137,8 +145,7 @@ class Finite(Source):
         order = np.random.default_rng(seed).permutation(len(self))
         labels = self.arrays[LABEL][order]
         rows = [order[labels == c][:n] for c in range(self.n_classes)]
-        whole = [row for row in rows if len(row) == n]
-        return self.take(np.concatenate(whole)) if whole else None
+        return self.take(np.concatenate([np.resize(row, n) for row in rows if len(row)]))
 
     def facts(self) -> dict[str, str]:
         """The range of all values, and the number of examples of each class."""
@@ -153,7 +160,8 @@ class Finite(Source):
         return {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in self.arrays.items()}
 
 
-def _range(x: np.ndarray) -> str:
+def _range(x: Any) -> str:
+    x = np.asarray(x)
     if np.issubdtype(x.dtype, np.integer):
         return f"{x.min()} to {x.max()}, mean {x.mean():.1f}"
     return f"{x.min():.3f} to {x.max():.3f}, mean {x.mean():.3f}"
@@ -165,12 +173,16 @@ class Arrays(Finite):
 
     Attributes:
       name: of the data, for people.
-      arrays: name -> examples [n, ...] as they are stored; "label", if it is there, has integers from 0 on.
+      arrays: name -> examples [n, ...] as they are stored; "label", if it is there, has integers from 0 on, or texts,
+        which are numbered anew without gaps.
       modality: of all arrays but "label".
       class_names: one for each label value; by default the numbers.
       example: name of the array that is modelled; "" takes the first that is not "label".
       fingerprint: a hash of the arrays; "" computes it.
       skipped: broken files that were left out.
+      held_out: as of `Source`.
+      notes: as of `Source`.
+      whole: fingerprint of the data that these are a part of; "" if they are no part.
 
     Raises:
       InputError: if there is no array besides "label", or the arrays differ in their number of examples.
@@ -183,6 +195,9 @@ class Arrays(Finite):
     example: str = ""
     fingerprint: str = ""
     skipped: int = 0
+    held_out: Arrays | None = None
+    notes: tuple[str, ...] = ()
+    whole: str = ""
 
     def __post_init__(self) -> None:
         """Checks the arrays, and fills in what was left out."""
@@ -194,16 +209,9 @@ class Arrays(Finite):
             raise InputError(f"arrays: expected as many examples in each of {self.name!r}, got {lengths}")
         own: dict[str, Any] = {"arrays": dict(self.arrays), "example": self.example or names[0]}
         if LABEL in self.arrays:
-            given = np.asarray(self.arrays[LABEL])
-            labels = own["arrays"][LABEL] = given.astype(np.int32)
-            if given.ndim != 1 or (labels != given).any() or (labels < 0).any():
-                raise InputError(f"arrays: expected labels of {self.name!r} that are whole numbers >= 0, [n]")
-            own["class_names"] = self.class_names or tuple(map(str, range(labels.max() + 1)))
-            if labels.max() >= len(own["class_names"]):
-                raise InputError(
-                    f"class_names: expected one for each of {labels.max() + 1} classes of {self.name!r}, got "
-                    f"{len(own['class_names'])}"
-                )
+            what, given = f"arrays: labels of {self.name!r}", self.arrays[LABEL]
+            found = named_labels(what, given, lengths[LABEL], self.class_names)
+            own["arrays"][LABEL], own["class_names"] = found
         own["fingerprint"] = self.fingerprint or fingerprint(*own["arrays"].values())
         for name, value in own.items():
             object.__setattr__(self, name, value)
@@ -220,6 +228,9 @@ class Images(Finite):
       class_names: one for each label value; empty without labels.
       fingerprint: SHA-256 of pixels and labels (see `fingerprint`).
       skipped: broken files that were left out.
+      held_out: as of `Source`.
+      notes: as of `Source`.
+      whole: fingerprint of the data that these are a part of; "" if they are no part.
     """
 
     name: str
@@ -228,6 +239,9 @@ class Images(Finite):
     class_names: tuple[str, ...]
     fingerprint: str
     skipped: int = 0
+    held_out: Images | None = None
+    notes: tuple[str, ...] = ()
+    whole: str = ""
 
     modality: ClassVar[Modality] = IMAGE
     example: ClassVar[str] = "image"
@@ -355,24 +369,22 @@ def as_images(source: Source, argument: str) -> Images:
         return source
     if isinstance(source, Arrays) and source.modality.name == IMAGE.name:
         images, labels = source.arrays[source.example], source.arrays.get(LABEL)
-        return Images(source.name, images, labels, source.class_names, source.fingerprint, source.skipped)
+        held_out = None if source.held_out is None else as_images(source.held_out, argument)
+        return Images(
+            source.name,
+            images,
+            labels,
+            source.class_names,
+            source.fingerprint,
+            source.skipped,
+            held_out,
+            source.notes,
+            source.whole,
+        )
     end = "" if source.n else " without end"
     raise InputError(
         f"{argument}: expected images, got {source.name!r}, which is made of {source.modality.name}s{end}"
     )
-
-
-def fingerprint(*arrays: np.ndarray | None) -> str:
-    """SHA-256 (hexadecimal) of the type, shape and bytes of arrays; None stands for one that is not there."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        if array is None:
-            digest.update(b"none")
-            continue
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        for start in range(0, len(array), 4096):  # a memory map is read piece by piece
-            digest.update(np.ascontiguousarray(array[start : start + 4096]).tobytes())
-    return digest.hexdigest()
 
 
 def describe(source: Source) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from jaxgan.data.catalogue import load_tfds
 from jaxgan.data.files import load_folder, load_npz
 from jaxgan.data.mnist import load_mnist
 from jaxgan.data.source import Endless, Finite, Source
+from jaxgan.data.splits import with_hold_out
 from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 
@@ -24,6 +25,7 @@ def open_source(
     resolution: int | None = None,
     channels: int | None = None,
     skip_broken: bool = False,
+    hold_out: float = 0.0,
 ) -> Source:
     """Opens the source called `spec`.
 
@@ -31,10 +33,13 @@ def open_source(
       spec: "mnist", "stacked_mnist", "tfds:NAME" or "tfds:NAME:SPLIT", "folder:PATH" (a directory or
         zip archive), "npz:PATH", "ring", "grid", "swissroll", or
         "FILE.py:NAME", as of `load_source`.
-      split: of mnist, stacked_mnist and tfds sources; the others have only "train".
+      split: of mnist, stacked_mnist and tfds sources, and of folders with such folders in them; the others have
+        only "train".
       resolution: side, in pixels, of the square that images are scaled and cut to. None keeps the size.
       channels: 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA). None keeps them.
       skip_broken: whether broken image files of a folder are left out, and counted.
+      hold_out: share of finite data without a second split that is held out, as of
+        `jaxgan.data.splits.with_hold_out`.
 
     Raises:
       InputError: if it cannot be opened as asked; the message says why.
@@ -45,6 +50,11 @@ def open_source(
         raise InputError(
             f"data.channels: expected 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA), got {channels}"
         )
+    opened = _opened(spec, split, resolution, channels, skip_broken)
+    return with_hold_out(opened, hold_out)
+
+
+def _opened(spec: str, split: str, resolution: int | None, channels: int | None, skip_broken: bool) -> Source:
     if is_file(spec):
         if split != "train" or resolution is not None or channels is not None:
             raise InputError(
@@ -59,10 +69,10 @@ def open_source(
     if kind == "tfds" and rest:
         name, _, own_split = rest.partition(":")
         return load_tfds(name, own_split or split, resolution=resolution, channels=channels)
+    if kind == "folder" and rest:
+        return load_folder(rest, split, resolution=resolution, channels=channels, skip_broken=skip_broken)
     if split != "train":
         raise InputError(f"data.split: source {spec!r} has no split but 'train', got {split!r}")
-    if kind == "folder" and rest:
-        return load_folder(rest, resolution=resolution, channels=channels, skip_broken=skip_broken)
     if kind == "npz" and rest:
         return load_npz(rest, resolution=resolution, channels=channels)
     if spec in TOYS:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+import copy
+import hashlib
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
+
+import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.data.source import Source
+from jaxgan.data.rows import Rows
+from jaxgan.data.source import Arrays, Images, Source
+from jaxgan.data.spec import LABEL
 
 S = TypeVar("S", bound=Source)
+MOST_HELD_OUT = 10_000
 
 
 def parsed_name(name: str) -> tuple[str, str, str]:
@@ -20,14 +30,17 @@ def parsed_name(name: str) -> tuple[str, str, str]:
 
 
 def other_split(source: S) -> S | None:
-    """The split that `source` is not: the test split of training data, the train split of others.
+    """The split that `source` is not: what is held out of training data, the train split of others.
 
-    It is opened with the size and the channels of the source. None for data that come without splits.
+    It is opened with the size and the channels of the source, and has its classes. None for data that come without
+    splits and of which nothing is held out.
     """
     from jaxgan.data.sources import open_source
 
+    if source.held_out is not None:
+        return cast(S, with_classes_of(source, source.held_out))
     kind, base, split = parsed_name(source.name)
-    if not split or ("train" in split and "test" in split):
+    if kind not in ("mnist", "stacked_mnist", "tfds") or not split or ("train" in split and "test" in split):
         return None
     name = f"{kind}:{base}" if base else kind
     try:
@@ -35,4 +48,123 @@ def other_split(source: S) -> S | None:
     except InputError:
         return None
     same = (other.modality, other.shape) == (source.modality, source.shape)
-    return cast(S, other) if same else None
+    return cast(S, with_classes_of(source, other)) if same else None
+
+
+def with_classes_of(source: Source, other: Any) -> Any:
+    """Another split with the classes of `source` in their order; images of other classes are left out.
+
+    Splits of which only one has labels stay as they are. None if nothing is left.
+    """
+    if not source.class_names or not other.class_names or source.class_names == other.class_names:
+        return other
+    index = {name: i for i, name in enumerate(source.class_names)}
+    number = np.asarray([index.get(name, -1) for name in other.class_names], np.int32)
+    kept = np.flatnonzero(number[other.arrays[LABEL]] >= 0)
+    if not len(kept):
+        return None
+    part = _part(other, kept, class_names=source.class_names)
+    labels = number[part.arrays[LABEL]]
+    identity = hashlib.sha256(f"{part.fingerprint} of {len(source.class_names)} classes".encode()).hexdigest()
+    renumbered = (
+        {"labels": labels} if isinstance(part, Images) else {"arrays": {**part.arrays, LABEL: labels}}
+    )
+    return _changed(part, fingerprint=identity, whole="", **renumbered)
+
+
+# --- a part that is held out ---------------------------------------------------------------------------
+
+
+def with_hold_out(source: Source, share: float) -> Source:
+    """The source without a share of its examples, which becomes its `held_out`.
+
+    This is done to finite data that come without a second split. The examples are chosen by a hash of their
+    content, at most 10,000 of them: which are held out does not depend on names or order, and hardly changes as
+    examples come and go. Equal ones stay together.
+
+    Args:
+      source: any.
+      share: of the examples, at least 0 and below 1; 0 holds none out.
+
+    Raises:
+      InputError: for another share.
+    """
+    if not 0 <= share < 1:
+        raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {share}")
+    if share == 0 or not isinstance(source, Images | Arrays) or other_split(source) is not None:
+        return source
+    held = held_out_rows(source.arrays[source.example], share)
+    if not len(held):
+        return source
+    rest = np.setdiff1d(np.arange(len(source)), held)
+    if LABEL in source.arrays:  # a class of which all is held out could not be learned: it stays
+        labels = source.arrays[LABEL]
+        stays = np.flatnonzero(np.isin(labels, np.unique(labels[rest]), invert=True))
+        rest, held = np.union1d(rest, stays), np.setdiff1d(held, stays)
+    if not len(held) or not len(rest):
+        return source
+    others = _part(source, held, name=f"held-out part of {source.name}", skipped=0)
+    note = (
+        f"{len(held):,} of {len(source):,} {source.modality.name}s are held out of training, to compare with "
+        "(--data.hold-out 0: none)"
+    )
+    return _part(source, rest, held_out=others, notes=(*source.notes, note))
+
+
+def held_out_rows(examples: Any, share: float) -> np.ndarray:
+    """Which examples are held out: ascending numbers, of `share` of them but at most 10,000.
+
+    Examples are taken in the order of their hashes, equal ones all or none.
+    """
+    wanted = min(round(share * len(examples)), MOST_HELD_OUT)
+    if not wanted:
+        return np.empty(0, np.int64)
+    hashes, group, counts = np.unique(content_hashes(examples), return_inverse=True, return_counts=True)
+    taken, room = np.zeros(len(hashes), bool), wanted
+    for i, count in enumerate(counts):
+        if count <= room:
+            taken[i], room = True, room - count
+        if not room:
+            break
+    return np.flatnonzero(taken[group.reshape(-1)])
+
+
+def content_hashes(examples: Any) -> np.ndarray:
+    """A hash of the bytes of each example, uint64 [n]."""
+
+    def of(start: int) -> list[int]:
+        part = np.ascontiguousarray(examples[start : start + 1024])
+        return [
+            int.from_bytes(hashlib.blake2b(example.tobytes(), digest_size=8).digest(), "big")
+            for example in part
+        ]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(of, range(0, len(examples), 1024)))
+    return np.asarray([value for part in parts for value in part], np.uint64)
+
+
+def _part(source: Any, rows: np.ndarray, **fields: Any) -> Any:
+    """Some rows of all arrays; it is not hashed again, as it follows from the whole."""
+    arrays: Mapping[str, Any] = {key: _chosen(x, rows) for key, x in source.arrays.items()}
+    identity = hashlib.sha256(source.fingerprint.encode() + rows.astype("<i8").tobytes()).hexdigest()
+    own = (
+        {"images": arrays["image"], "labels": arrays.get(LABEL)}
+        if isinstance(source, Images)
+        else {"arrays": arrays}
+    )
+    return _changed(source, fingerprint=identity, whole=source.fingerprint, **own, **fields)
+
+
+def _changed(source: Any, **fields: Any) -> Any:
+    """A copy of a finite source with other values in its fields; classes keep their numbers, if none has examples."""
+    made = copy.copy(source)
+    made.__dict__.pop("spec", None)
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+def _chosen(array: Any, rows: np.ndarray) -> Any:
+    """Rows of an array: a memory map is not read."""
+    return Rows(array, rows) if isinstance(array, np.memmap) else np.asarray(array)[rows]

@@ -31,6 +31,7 @@ _FIRST_LATENT = 3_000_000  # seeds of the fixed fakes: apart from those of grids
 _NEIGHBOURS = 5
 # r_v divides by D's lead on fakes: below so many standard errors of that lead it is a ratio of noise.
 _CLEAR_LEAD = 5.0
+_FEWEST = 8  # held-out examples that overfitting is told by
 
 
 def real_sign(loss: Loss) -> Callable[[jax.Array], jax.Array] | None:
@@ -136,7 +137,7 @@ class Monitors:
         self._game, self._source, self._sampler = game, source, sampler
         assert game.output is not None
         self._output, critic = game.output, game.critic
-        self._asked = n
+        self._asked, self._held_out = n, 0
         self._n = n if source.n is None else min(n, source.n)
         multiple = 1 if critic is None else critic.multiple
         self._batch = min(batch_size, self._n) // multiple * multiple
@@ -166,7 +167,9 @@ class Monitors:
         if self._sign is not None:
             found["real_sign"] = float(self._sign(jnp.asarray(real)))
         if self._others is not None:
-            ratio = overfitting(*map(_flat, (real, self._on(self._others, state), self._on_fakes(state))))
+            held_out = _flat(self._on(self._others, state))
+            known = len(held_out) * self._held_out // len(self._others)  # the rest fills the batch up
+            ratio = overfitting(_flat(real), held_out[: max(known, 1)], _flat(self._on_fakes(state)))
             if ratio is not None:
                 found["overfitting"] = ratio
         return found
@@ -219,12 +222,21 @@ class Monitors:
 
     @cached_property
     def _others(self) -> _Examples | None:
+        """Held-out examples: whole batches, the first `_held_out` of them; reals fill up the only one of few."""
         other = other_split(
             self._source
-        )  # none of what is drawn anew for ever: there is nothing to know by heart
-        if other is None or other.spec.arrays != self._source.spec.arrays or (other.n or 0) < self._batch:
+        )  # none of what is drawn anew for ever: nothing is known by heart there
+        if other is None or other.spec.arrays != self._source.spec.arrays or (other.n or 0) < _FEWEST:
             return None
-        return _some(other, max(self._asked, self._batch))
+        found = _some(other, max(self._asked, self._batch))
+        self._held_out = len(found)
+        if (short := self._batch - len(found)) <= 0:
+            return found
+        more = _some(self._source, short)
+        joined = None
+        if found.label is not None and more.label is not None:
+            joined = np.concatenate([found.label, more.label])
+        return _Examples(np.concatenate([found.x, more.x]), joined)
 
     @cached_property
     def _real_features(self) -> tuple[np.ndarray, float]:

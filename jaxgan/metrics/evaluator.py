@@ -17,7 +17,7 @@ from jaxgan.metrics.floors import cached_floors
 from jaxgan.metrics.image_scores import DEFAULT, METRICS, Metric, Value
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
 from jaxgan.metrics.reference import cached_reference
-from jaxgan.metrics.score import Evaluation, Evaluator, Generate, Notify, Score, Unscored
+from jaxgan.metrics.score import Evaluation, Evaluator, Generate, HeldOut, Notify, Score, Unscored
 from jaxgan.metrics.scores.frechet import Gaussian
 from jaxgan.metrics.scores.neighbours import Memorisation
 
@@ -91,6 +91,7 @@ class ImageEvaluator:
         self.main = SCORES["fd"].name(self._network.label)
         self.features = self._network.signature
         self._reals: dict[tuple[int, bool], Sample] = {}
+        self._held_out_samples: dict[str, Sample] = {}
 
     def reference(self, n: int) -> tuple[Gaussian, dict[str, str | int]]:
         """Mean and covariance of n reals (at most all of them), and the settings that they depend on."""
@@ -135,13 +136,37 @@ class ImageEvaluator:
             counts = np.bincount(fakes.logits.argmax(1), minlength=fakes.logits.shape[1]).tolist()
         paired = {name: value.paired for name, (value, _) in values.items() if value.paired is not None}
         memory = [value.copies for value, _ in values.values() if value.copies is not None]
-        return Evaluation(scores, counts, paired, self._closest(fakes, memory[0]) if memory else None)
+        copies = self._closest(fakes, memory[0]) if memory else None
+        return Evaluation(scores, counts, paired, copies, self._against_held_out(fakes, n))
 
-    def _values(self, real: Sample, fake: Sample, *, floor: bool = False) -> dict[str, tuple[Value, str]]:
-        """Values and protocols by the name of the score."""
+    def _against_held_out(self, fakes: Sample, n: int) -> HeldOut | None:
+        """The scores against reals that are held out, and against as many of the others."""
+        held_out = other_split(self._source)
+        if held_out is None or not any(metric.both for metric in self._metrics):
+            return None
+        m = min(n, len(held_out), len(self._source))
+        if m < 2:
+            return None
+        fakes = replace(fakes, leave_one_out=[], spatial_leave_one_out=())  # no errors, which take longest
+        both = (self._held_out_sample(held_out, m), self._real(m))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # said of the scores themselves
+            found = [self._values(reals, fakes, only=lambda metric: metric.both) for reals in both]
+        scores = {name: (value.value, found[1][name][0].value) for name, (value, _) in found[0].items()}
+        return HeldOut(held_out.name, m, scores)
+
+    def _values(
+        self,
+        real: Sample,
+        fake: Sample,
+        *,
+        every_real: Sample | None = None,
+        only: Callable[[Metric], bool] | None = None,
+    ) -> dict[str, tuple[Value, str]]:
+        """Values and protocols by the name of the score; `only` says of which, and then there may be none."""
         values = {}
         for key, metric in zip(self._keys, self._metrics, strict=True):
-            if floor and metric.trains:
+            if only is not None and not only(metric):
                 continue
             why = _cannot(metric, real, fake)
             if not why and metric.trains and self._held_out() is None:
@@ -155,11 +180,12 @@ class ImageEvaluator:
             if metric.trains:
                 found = metric.compute(self._to_train_on(real), fake, notify=self._notify)
             else:
-                found = metric.compute(self._every_real() if metric.every_real else real, fake)
+                reals = (every_real or self._every_real()) if metric.every_real else real
+                found = metric.compute(reals, fake)
             for value in found:
                 name = SCORES[value.key].name(self._network.label, value.height)
                 values[name] = (value, metric.protocol)
-        if not values and not floor:
+        if not values and only is None:
             raise InputError(
                 f"metrics: none of {', '.join(self._keys)} can be computed with features {self._network.name!r} "
                 f"of {fake.n} fakes"
@@ -202,6 +228,15 @@ class ImageEvaluator:
             self._reals[n, True] = self._collect("all reals", batches, n, every=True)
         return self._reals[n, True]
 
+    def _held_out_sample(self, held_out: Images, n: int) -> Sample:
+        """What is computed of n held-out reals."""
+        key = f"{held_out.fingerprint} {n}"
+        if key not in self._held_out_samples:
+            labels = None if held_out.labels is None else held_out.labels[_order(len(held_out))[:n]]
+            batches = cut(pick(held_out.images, n), self._network.batch)
+            self._held_out_samples[key] = self._collect("held-out reals", batches, n, labels=labels)
+        return self._held_out_samples[key]
+
     def _held_out(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Images and labels of the other split, which generators of this one have not been trained on."""
         other = other_split(self._source)
@@ -231,9 +266,10 @@ class ImageEvaluator:
 
     def _floors(self, n: int) -> tuple[dict[str, float], str]:
         """The scores of held-out reals and where these are from; no scores where there are too few of them."""
+        held_out = other_split(self._source)
 
         def compute() -> tuple[dict[str, float], str]:
-            held_out = other_split(self._source)
+            every_real = None
             if held_out is not None:
                 images, labels, split = held_out.images, held_out.labels, held_out.name
             else:  # no other split: the half that the reals were not picked from
@@ -242,20 +278,29 @@ class ImageEvaluator:
                     return {}, "none (no held-out images)"
                 images, split = self._source.images[rest[:n]], "other images of the same source"
                 labels = None if self._source.labels is None else self._source.labels[rest[:n]]
+                if any(metric.every_real for metric in self._metrics):  # none of them may find itself
+                    every = self._every_real()
+                    others = np.delete(every.features, rest[:n], axis=0)
+                    every_real = replace(every, n=len(others), features=others)
             images = pick(images, n)
             labels = None if labels is None else labels[_order(len(labels))[:n]]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # said of the generator's own score
                 batches = cut(images, self._network.batch)
                 sample = self._collect("held-out reals", batches, len(images), labels=labels)
-                values = self._values(self._real(n), sample, floor=True)
+                values = self._values(
+                    self._real(n), sample, every_real=every_real, only=lambda metric: not metric.trains
+                )
             return {
                 name: value.value for name, (value, _) in values.items()
             }, f"{split}, {len(images):,} images"
 
         network = f"{self._network.name}-{self._network.identity}"
         keys = "-".join(self._keys)
-        return cached_floors(f"{self._source.fingerprint[:16]}-{network}-{n}-{keys}-v4", compute)
+        prints = self._source.fingerprint[:16]
+        if held_out is not None:
+            prints += f"-{held_out.fingerprint[:16]}"
+        return cached_floors(f"{prints}-{network}-{n}-{keys}-v5", compute)
 
     def _closest(self, fakes: Sample, found: Memorisation) -> tuple[np.ndarray, np.ndarray]:
         """The fakes that lie closest to a training image, relative to its own neighbours, and those images."""

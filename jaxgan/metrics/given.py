@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pathlib
 from typing import Any
 
 import numpy as np
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.files import expanded
 from jaxgan.data import Images, as_images, open_source
 
 FIRST_SEED = 1_000_000  # of scored fakes; those of grids start at 0
@@ -23,7 +23,7 @@ def open_images(spec: str, name: str) -> Images:
     Raises:
       InputError: if there are none to be opened, or the source is made of points.
     """
-    path = pathlib.Path(spec).expanduser()
+    path = expanded(spec)
     if path.suffix == ".npz" and path.is_file():
         spec = f"npz:{path}"
     elif path.is_dir() or (path.suffix == ".zip" and path.is_file()):

@@ -71,6 +71,7 @@ class Metric:
       spatial: whether features that know where things are are needed.
       labels: whether both sets must have labels.
       trains: whether classifiers are trained, on all reals and images of a held-out split; takes minutes.
+      both: whether it is also computed against held-out reals, to compare.
     """
 
     scores: tuple[str, ...]
@@ -84,6 +85,7 @@ class Metric:
     spatial: bool = False
     labels: bool = False
     trains: bool = False
+    both: bool = False
 
 
 def _frechet(real: Sample, fake: Sample) -> list[Value]:
@@ -231,6 +233,7 @@ METRICS: dict[str, Metric] = {
         f"ddof 1, float64; {_JACKKNIFE}",
         "torch-fidelity: 2e-15 relative, 2e-8 with fewer examples than dimensions; closed forms: 1e-10",
         _frechet,
+        both=True,
     ),
     "fd_infinity": Metric(
         ("fd_infinity",),
@@ -245,6 +248,7 @@ METRICS: dict[str, Metric] = {
         "torch-fidelity's network: 3e-6 of the largest value (experiments/compare_inception.py)",
         _spatial,
         spatial=True,
+        both=True,
     ),
     "intra_fd": Metric(
         ("intra_fd",),
@@ -253,6 +257,7 @@ METRICS: dict[str, Metric] = {
         _intra,
         features=KERNEL_EXAMPLES,
         labels=True,
+        both=True,
     ),
     "kd": Metric(
         ("kd",),
@@ -260,6 +265,7 @@ METRICS: dict[str, Metric] = {
         "torch-fidelity (KID): 2e-14 relative on the same subset",
         _kernel,
         features=KERNEL_EXAMPLES,
+        both=True,
     ),
     "mmd": Metric(
         ("mmd",),
@@ -267,6 +273,7 @@ METRICS: dict[str, Metric] = {
         "its definition by brute force: 1e-9",
         _mmd,
         features=PRDC_EXAMPLES,
+        both=True,
     ),
     "prdc": Metric(
         ("precision", "recall", "density", "coverage"),
@@ -274,6 +281,7 @@ METRICS: dict[str, Metric] = {
         "prdc 0.2: equal",
         _prdc,
         features=PRDC_EXAMPLES,
+        both=True,
     ),
     "is": Metric(
         ("inception_score", "classes_present", "class_kl"),

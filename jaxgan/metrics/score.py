@@ -60,6 +60,30 @@ class Score:
         return numbers | self.kind.to_json()
 
 
+class HeldOut(NamedTuple):
+    """What a generator gets against real examples that it was not trained on.
+
+    Attributes:
+      name: of these examples.
+      n: number of them.
+      scores: by the name of the score, what it is against these, and against as many training examples. The two are
+        of one size, and so compare: a generator that repeats what it was trained on is nearer to the latter.
+    """
+
+    name: str
+    n: int
+    scores: Mapping[str, tuple[float, float]]
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict; numbers that are not finite become None."""
+        finite = lambda x: x if math.isfinite(x) else None
+        scores = {
+            name: {"held_out": finite(held_out), "train": finite(train)}
+            for name, (held_out, train) in self.scores.items()
+        }
+        return {"name": self.name, "n": self.n, "scores": scores}
+
+
 class Evaluation(NamedTuple):
     """What an evaluator says of a generator.
 
@@ -70,12 +94,14 @@ class Evaluation(NamedTuple):
         for every generator). Their mean is the score; two generators are compared by their differences.
       copies: the fakes that lie closest to a training example, measured by how far that one lies from its own
         neighbours, and those training examples: uint8 images [k, h, w, c] twice; None unless asked for.
+      held_out: the scores against held-out examples; None where there are none.
     """
 
     scores: dict[str, Score]
     class_histogram: list[int] | None = None
     paired: Mapping[str, np.ndarray] = MappingProxyType({})
     copies: tuple[np.ndarray, np.ndarray] | None = None
+    held_out: HeldOut | None = None
 
 
 class Evaluator(Protocol):

@@ -6,13 +6,16 @@ import contextlib
 import os
 import pathlib
 import platform
+import sys
 import time
 from typing import Any
 
 import jax
 
+from jaxgan.common.errors import InputError
+from jaxgan.common.files import printable
 from jaxgan.common.versions import version_of
-from jaxgan.data import cache_dir
+from jaxgan.data.cache import cache_dir, home_dir, temporary_dir, why_unwritable
 from jaxgan.models.layers import fastconv
 
 PACKAGES = (
@@ -29,15 +32,79 @@ PACKAGES = (
 )
 
 
+# What of JAX's own settings the commands need; all are debugging aids, or another precision.
+_SETTINGS = {
+    "jax_disable_jit": False,
+    "jax_enable_x64": False,
+    "jax_numpy_rank_promotion": "allow",
+    "jax_numpy_dtype_promotion": "standard",
+}
+
+
 def start() -> None:
-    """Keeps compiled programs in the per-user cache, unless JAX_COMPILATION_CACHE_DIR says where."""
-    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        return
-    folder = cache_dir() / "xla"
-    with contextlib.suppress(OSError):  # no cache where nothing can be written
-        folder.mkdir(parents=True, exist_ok=True)
-        jax.config.update("jax_compilation_cache_dir", str(folder))
+    """Puts right what is wrong around the process, says so, and keeps compiled programs in the per-user cache.
+
+    Raises:
+      InputError: if JAX finds no device to compute on.
+    """
+    for text in put_right():
+        print(f"note: {text}", file=sys.stderr)
+    if why := no_devices():
+        raise InputError(why)
+
+
+def put_right() -> list[str]:
+    """Sets what the commands need, and says in words what was otherwise and cannot be had."""
+    found = []
+    for name, wanted in _SETTINGS.items():
+        if (given := jax.config.values[name]) != wanted:
+            found.append(
+                f"{name.upper()} is {given}: the commands of jaxgan do without it, and set it to {wanted}"
+            )
+            jax.config.update(name, wanted)
+    folder, lost = cache_dir(), ""
+    if home_dir() is None and folder == temporary_dir():
+        found.append(
+            "there is no home folder: nothing is cached from run to run; JAXGAN_CACHE may name a folder"
+        )
+        lost = "no home"
+    elif lost := why_unwritable(folder):
+        found.append(
+            f"the cache {printable(folder)!r} cannot be written ({lost}): nothing is kept from run to run; "
+            "JAXGAN_CACHE may name another folder"
+        )
+    if lost:
+        os.environ.setdefault("MPLCONFIGDIR", str(temporary_dir() / "matplotlib"))
+    explicit = os.environ.get("JAX_COMPILATION_CACHE_DIR", "")
+    if "://" in explicit:
+        return found
+    programs = pathlib.Path(explicit) if explicit else folder / "xla"
+    if lost and not explicit:
+        return found
+    if why := why_unwritable(programs):
+        jax.config.update("jax_compilation_cache_dir", None)
+        found.append(
+            f"compiled programs cannot be kept in {printable(programs)!r} ({why}): every run compiles anew"
+        )
+    elif not explicit:
+        jax.config.update("jax_compilation_cache_dir", str(programs))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    return found
+
+
+def no_devices() -> str:
+    """Why JAX has no device to compute on; "" if it has one."""
+    try:
+        jax.local_devices()
+    except Exception as error:  # JAX raises several types, an AssertionError among them
+        wanted = jax.config.values["jax_platforms"]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].partition(
+            " (set JAX_PLATFORMS"
+        )[0]
+        if not wanted:
+            return f"devices: expected one that JAX can use, got none ({reason})"
+        return f"JAX_PLATFORMS: expected platforms that are here, got {wanted!r} ({reason}); unset it, or set it to cpu"
+    return ""
 
 
 def environment() -> dict[str, Any]:
@@ -49,16 +116,17 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: version_of(name) for name in PACKAGES},
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
-        "memory_gib": _memory_gib(),
+        "memory_gib": memory_gib(),
         "backend": jax.default_backend(),
         "devices": [str(getattr(device, "device_kind", device)) for device in devices],
         "fast_conv": fastconv.enabled(),
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor."""
     with contextlib.suppress(OSError):
         for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -66,7 +134,8 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _memory_gib() -> float | None:
+def memory_gib() -> float | None:
+    """The memory of the machine in GiB; None if it is not known."""
     with contextlib.suppress(ValueError, OSError, AttributeError):
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
     return None

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jaxgan.common.devices import make_mesh, replicated
 from jaxgan.common.errors import InputError
+from jaxgan.common.files import expanded
 from jaxgan.config.data import open_data
 from jaxgan.data import Images, Source, as_images
 from jaxgan.metrics import Evaluation, Evaluator, ImageEvaluator, make_evaluator
@@ -40,10 +41,12 @@ def is_finite(variables: Any) -> bool:
 
 def as_json(evaluation: Evaluation, what: str = "averaged (EMA)") -> dict[str, Any]:
     """An evaluation as scores.json keeps it."""
+    held_out = {} if evaluation.held_out is None else {"held_out": evaluation.held_out.to_json()}
     return {
         "generator": what,
         "scores": {name: score.to_json() for name, score in evaluation.scores.items()},
         "class_histogram": evaluation.class_histogram,
+        **held_out,
     }
 
 
@@ -198,7 +201,7 @@ def evaluate_images(
     n = len(fakes) if n is None else n
     if not 2 <= n <= len(fakes):
         raise InputError(f"n: expected 2 to {len(fakes)} (the images of {fakes.name!r}), got {n}")
-    if is_reference(path := pathlib.Path(real).expanduser()):
+    if is_reference(path := expanded(real)):
         return _against_reference(fakes, path, protocol, n)
     reals = open_images(real, "real")
     if fakes.shape != reals.shape:

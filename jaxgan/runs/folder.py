@@ -88,7 +88,10 @@ class RunFolder:
             path = self.path / copy
             return f"{path}:{short_name(name)}" if path.exists() else name
 
-        return from_json(with_files(self.read("config.json"), copied))
+        plain = self.read("config.json")
+        if isinstance(plain.get("data"), dict):  # runs of before there was such a thing held nothing out
+            plain["data"].setdefault("hold_out", 0.0)
+        return from_json(with_files(plain, copied))
 
     def records(self) -> list[dict[str, Any]]:
         """All whole records of metrics.jsonl."""

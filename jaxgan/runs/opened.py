@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.data import Spec
+from jaxgan.data.labels import class_index
 from jaxgan.games.game import Game, init
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder
@@ -53,7 +54,7 @@ class Run:
         n: int = 64,
         *,
         seeds: Sequence[int] | None = None,
-        classes: Sequence[int] | None = None,
+        classes: Sequence[int | str] | None = None,
     ) -> np.ndarray:
         """Examples [n, ...] of consecutive seeds, or of `seeds`, in the form in which the data are stored.
 
@@ -63,13 +64,18 @@ class Run:
           seed: of the first example; the next ones take the next seeds.
           n: how many.
           seeds: the seed of every example, instead.
-          classes: label of every example, for a conditional generator; None runs through them all.
+          classes: label of every example, or the name of its class, for a conditional generator; None runs
+            through them all.
 
         Raises:
           InputError: for classes that do not fit.
         """
         seeds = list(seeds) if seeds is not None else list(range(seed, seed + n))
-        labels = None if classes is None else np.asarray(classes, np.int32)
+        labels = None
+        if classes is not None:
+            names = self.data["class_names"]
+            numbers = [class_index(c, names) if isinstance(c, str) else c for c in classes]
+            labels = np.asarray(numbers, np.int32)
         if labels is not None and len(labels) != len(seeds):
             raise InputError(f"classes: expected one for each of {len(seeds)} examples, got {len(labels)}")
         return self.sampler.by_seed(self.variables, seeds, labels)

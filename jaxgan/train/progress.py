@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.common import progress
-from jaxgan.report.scores import format_number, score_rows
+from jaxgan.report.scores import format_number, held_out_line, score_rows
 from jaxgan.report.terminal import print_table
 from jaxgan.train.sinks import Sink
 
@@ -54,6 +54,8 @@ class Progress(Sink):
         kept = [i for i, name in enumerate(names) if name != "best" or not (best and best["step"] == last)]
         rows = [[row[i] for i in kept] for row in score_rows(scores)]
         print_table([names[i] for i in kept], rows, numbers=range(1, kept.index(4)))
+        if line := held_out_line(scores["final"]):
+            self.note(line)
 
 
 class Voice(Sink):

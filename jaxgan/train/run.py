@@ -78,6 +78,8 @@ def train_in(
     """
     alone = list(own) == [folder]
     terminal = Progress(members.config.steps, folder.path)
+    for note in members.source.notes:
+        terminal.note(f"data: {note}")
     evaluator = evaluator_of(members, own[0].read("run.json").get("features"))
     keepers = []
     for k, (seed, kept) in enumerate(zip(members.seeds, own, strict=True)):

@@ -157,7 +157,7 @@ def test_grey_folders_stay_grey(tmp_path, cache):
 
 
 def test_decoding_happens_once_and_again_when_a_file_changes(tmp_path, cache, monkeypatch):
-    from jaxgan.data import files
+    from jaxgan.data.files import folder as files
 
     folder = tmp_path / "images"
     save(picture(), folder / "a.png")

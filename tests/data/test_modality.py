@@ -450,7 +450,7 @@ def test_sets_of_finite_data_share_nothing():
     assert (np.diff(source.some(8, 1, ordered=True)["point"].ravel()) > 0).all()
     assert source.of_each_class(2, 0) is None
     labelled = Arrays("few", {"point": np.arange(11.0)[:, None], "label": np.arange(11) // 4}, POINT)
-    np.testing.assert_array_equal(labelled.of_each_class(4, 0)["label"], [0] * 4 + [1] * 4)
+    np.testing.assert_array_equal(labelled.of_each_class(4, 0)["label"], [0] * 4 + [1] * 4 + [2] * 4)
 
 
 def test_bad_arrays_are_named():

@@ -12,7 +12,9 @@ import scipy.stats
 
 from jaxgan import InputError
 from jaxgan.data import Images, fingerprint, open_source
+from jaxgan.data.splits import with_hold_out
 from jaxgan.metrics import (
+    ImageEvaluator,
     Score,
     frechet_distance,
     histogram_kl,
@@ -273,3 +275,49 @@ def test_undefined_numbers_become_null():
     score = Score(math.inf, None, SCORES["fd"], 1, 1, "s", "none")
     assert score.to_json()["value"] is None
     assert json.dumps(score.to_json())
+
+
+def test_no_held_out_image_finds_itself(cache):
+    """Authenticity of fresh reals is about a half, with a second split, a held-out part or neither."""
+    source = fake_source(900)
+    for data in (source, with_hold_out(source, 0.3)):
+        evaluator = ImageEvaluator(data, metrics=("memorisation",))
+        scores = evaluator(lambda n: source.images[:n], 250).scores
+        assert scores["authenticity"].value < 0.4  # most of these are training images
+        assert 0.25 < scores["authenticity"].floor < 0.9
+
+
+def test_scores_against_held_out_images_tell_copies(cache):
+    """Copies of the training images are near these and far from the others; fresh images are near neither."""
+    source = with_hold_out(fake_source(500), 0.1)
+    fresh = fake_source(450, seed=1).images
+    evaluator = ImageEvaluator(source, metrics=("fd", "kd", "prdc"))
+    copies, honest = (
+        evaluator(lambda n, images=images: np.asarray(images[:n]), 450).held_out
+        for images in (source.images, fresh)
+    )
+    assert copies.n == honest.n == 50
+    assert copies.name == f"held-out part of {source.name}"
+    assert copies.scores.keys() == {
+        "fd_random_cnn",
+        "kd_random_cnn",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+    }
+    against, train = copies.scores["coverage"]
+    assert train == 1
+    gap = lambda found: found.scores["fd_random_cnn"][0] / found.scores["fd_random_cnn"][1]
+    assert gap(honest) < gap(copies)
+    stored = copies.to_json()
+    assert stored["scores"]["coverage"] == {"held_out": against, "train": 1.0}
+
+
+def test_floors_follow_what_is_held_out(cache):
+    source = fake_source(300)
+    found = [
+        ImageEvaluator(with_hold_out(source, share), metrics=("kd",))(lambda n: source.images[:n], 30).scores
+        for share in (0.1, 0.2)
+    ]
+    assert found[0]["kd_random_cnn"].floor != found[1]["kd_random_cnn"].floor

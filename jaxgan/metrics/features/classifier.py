@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.common.files import write_atomically
+from jaxgan.common.files import expanded, write_atomically
 from jaxgan.common.versions import version_of
 from jaxgan.data import Images, cache_dir, other_split
 from jaxgan.data.splits import parsed_name
@@ -30,6 +30,7 @@ from jaxgan.metrics.features.network import FeatureNetwork
 from jaxgan.metrics.features.residual_cnn import network_of
 
 MAX_EPOCHS = 60
+_PRINTS = ("fingerprint", "tested_on_fingerprint", "whole")  # of data that a classifier is of
 HELD_OUT_SHARE = 0.1  # of data that have no other split
 VERSION = "cnn2"
 """Of network and recipe; part of the names of files."""
@@ -101,6 +102,7 @@ def train(
         "name": name_of(source),
         "source": source.name,
         "fingerprint": source.fingerprint,
+        "whole": source.whole,
         "tested_on": tested_on.name if isinstance(tested_on, Images) else tested_on,
         "tested_on_fingerprint": tested_on.fingerprint if isinstance(tested_on, Images) else "",
         "accuracy": f"{accuracy:.4f}",
@@ -168,7 +170,7 @@ def name_of(source: Images) -> str:
     """What the classifier of a source is called: the source's name without kind, folders and split, then "_cnn"."""
     kind, base, _ = parsed_name(source.name)
     if kind in ("folder", "npz"):
-        path = pathlib.Path(base).expanduser()
+        path = expanded(base)
         base = path.stem if path.suffix in (".npz", ".zip") else (path.name or path.resolve().name)
     slug = re.sub(r"[^a-z0-9]+", "_", (base or kind).lower()).strip("_") or "images"
     if f"{slug}_cnn" == mnist_cnn.NAME:  # that is the shipped one, for digits as they are
@@ -181,7 +183,7 @@ def name_of(source: Images) -> str:
 
 def cache_path(metadata: dict[str, str]) -> pathlib.Path:
     """The file in the cache for the classifier that `metadata` describes."""
-    prints = sorted(filter(None, (metadata["fingerprint"], metadata["tested_on_fingerprint"])))
+    prints = sorted(filter(None, (metadata.get(name) for name in _PRINTS)))
     return _folder() / "-".join([*(p[:16] for p in prints), f"{VERSION}.safetensors"])
 
 
@@ -240,17 +242,20 @@ def _unreadable(path: pathlib.Path, error: Exception) -> InputError:
 
 
 def features(source: Images) -> FeatureNetwork | None:
-    """The cached classifier that was trained on a source or on the other split of the same data; None without one.
+    """The cached classifier that was trained on a source, on a part or the whole of it, or on the other split.
+
+    None without one.
 
     Of several, the one trained on `source` itself comes first, then the one trained on the most images.
 
     Raises:
       InputError: if its file cannot be read. To take another network instead would change the scores.
     """
+    own = {source.fingerprint, source.whole} - {""}
+    paths = {path for mark in own for path in _folder().glob(f"*{mark[:16]}*{VERSION}.safetensors")}
     found = [
         (metadata["fingerprint"] == source.fingerprint, int(metadata["n_train"]), path.name, path)
-        for path in _folder().glob(f"*{source.fingerprint[:16]}*{VERSION}.safetensors")
-        if source.fingerprint
-        in ((metadata := _metadata(path))["fingerprint"], metadata["tested_on_fingerprint"])
+        for path in sorted(paths)
+        if own & {(metadata := _metadata(path)).get(name) for name in _PRINTS}
     ]
     return load(max(found)[3])[0] if found else None

@@ -1,0 +1,6 @@
+"""Images from a folder, a zip archive, or an npz file."""
+
+from jaxgan.data.files.folder import load_folder
+from jaxgan.data.files.npz import load_npz
+
+__all__ = ["load_folder", "load_npz"]

@@ -1,0 +1,242 @@
+"""Which image files a folder or a zip archive has, and what is left out of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import stat
+import zipfile
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from jaxgan.common.errors import InputError
+from jaxgan.common.files import printable
+from jaxgan.data.pixels import image_suffixes, looks_like_image
+
+_NO_IMAGES = (".txt", ".json", ".csv", ".xml", ".yaml", ".yml", ".md", ".html", ".npy", ".npz", ".py", ".pt")
+_OF_SYSTEMS = ("thumbs.db", "desktop.ini")
+LARGEST = 2**30  # bytes of one file of an archive, unpacked: beyond that it is no training image
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files below a folder or in an archive.
+
+    Attributes:
+      path: of the folder or archive.
+      names: of the images, relative, with "/", sorted.
+      others: names of all other files.
+      folders: names of all folders below.
+      read: name -> content.
+      notes: what was left out and why, in words.
+    """
+
+    path: pathlib.Path
+    names: Sequence[str]
+    others: Sequence[str]
+    folders: frozenset[str]
+    read: Callable[[str], bytes]
+    notes: tuple[str, ...]
+
+    def identity(self, names: Sequence[str]) -> str:
+        """SHA-256 (hexadecimal) of names and contents; a file that cannot be read counts by why it cannot."""
+
+        def of(name: str) -> bytes:
+            try:
+                content = hashlib.sha256(self.read(name)).digest()
+            except Exception as error:  # dealt with when it is decoded
+                content = type(error).__name__.encode()
+            return os.fsencode(name) + b"\0" + content + b"\0"
+
+        digest = hashlib.sha256()
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for start in range(0, len(names), 256):  # bounds the files in flight
+                for part in pool.map(of, names[start : start + 256]):
+                    digest.update(part)
+        return digest.hexdigest()
+
+
+@contextmanager
+def listing(path: pathlib.Path) -> Iterator[Listing]:
+    """Lists a folder or an archive, which stays open.
+
+    Hidden files are passed over. Links are followed, but no folder is read twice, and none that holds the folder
+    itself. Of equal names in an archive the last counts, and a backslash is a slash.
+
+    Raises:
+      InputError: if there is neither a folder nor a zip archive at `path`.
+    """
+    if path.is_dir():
+        yield _of_folder(path)
+        return
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        why = "which does not exist" if isinstance(error, FileNotFoundError) else f"({error})"
+        raise InputError(
+            f"data.source: expected a folder or a zip archive, got {printable(path)!r}"
+            f"{', ' if why[0] == 'w' else ' '}{why}"
+        ) from error
+    with archive:
+        yield _of_archive(path, archive)
+
+
+def _listed(
+    path: pathlib.Path,
+    files: Sequence[str],
+    folders: set[str],
+    read: Callable[[str], bytes],
+    head: Callable[[str], bytes],
+    notes: Sequence[str],
+    unread: Collection[str] = (),
+) -> Listing:
+    suffixes = image_suffixes()
+
+    def is_image(name: str) -> bool:
+        lower = name.lower()
+        if lower.endswith(suffixes) or name in unread:
+            return True
+        return not lower.endswith(_NO_IMAGES) and looks_like_image(head(name))
+
+    names = [name for name in sorted(files) if is_image(name)]
+    found = set(names)
+    others = [name for name in sorted(files) if name not in found]
+    left = [name for name in others if name.rpartition("/")[2].lower() not in (*_OF_SYSTEMS, "dataset.json")]
+    if left:
+        kinds = Counter(pathlib.PurePosixPath(name.lower()).suffix or "without a suffix" for name in left)
+        kinds = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))[:8]
+        counts = ", ".join(f"{n:,} {printable(kind)}" for kind, n in kinds)
+        notes = [*notes, f"left out, no image that Pillow reads: {counted(len(left), 'file')} ({counts})"]
+    return Listing(path, names, others, frozenset(folders), read, tuple(notes))
+
+
+def counted(n: int, what: str) -> str:
+    """ "1 image", "2 images"."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
+def named(names: Sequence[str], most: int = 3) -> str:
+    """The first few names, quoted, and how many more there are."""
+    quoted = ", ".join(repr(printable(name)) for name in names[:most])
+    return quoted + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith((".", "__MACOSX"))
+
+
+# --- folders -----------------------------------------------------------------------------------------
+
+
+def _of_folder(root: pathlib.Path) -> Listing:
+    files: list[str] = []
+    folders: set[str] = set()
+    again: list[str] = []  # links to folders that are read anyway, or hold the root
+    special: list[str] = []
+    unread: list[str] = []
+    seen = {_identity(parent) for parent in root.resolve().parents}
+    pending, links = deque([""]), list[str]()
+    while pending or links:
+        here = pending.popleft() if pending else links.pop(0)
+        try:
+            if (identity := _identity(root / here)) in seen:
+                again.append(here)
+                continue
+            seen.add(identity)
+            entries = sorted(os.scandir(root / here), key=lambda entry: entry.name)
+        except OSError:
+            unread.append(here)  # a folder that cannot be read is a broken image, which is named
+            continue
+        if here:
+            folders.add(here)
+        for entry in entries:
+            if _is_hidden(entry.name):
+                continue
+            name = f"{here}/{entry.name}" if here else entry.name
+            kind = _kind(entry)
+            if kind == "folder":
+                (links if entry.is_symlink() else pending).append(name)
+            else:
+                (files if kind == "file" else special).append(name)
+
+    def read(name: str) -> bytes:
+        return (root / name).read_bytes()
+
+    def head(name: str) -> bytes:
+        try:
+            with (root / name).open("rb") as file:
+                return file.read(16)
+        except OSError:
+            return b""
+
+    notes = []
+    if again:
+        notes.append(
+            f"linked folders not followed, as they lead back or are read already: {named(sorted(again))}"
+        )
+    if special:
+        notes.append(f"left out, no regular file: {named(special)}")
+    return _listed(root, [*files, *unread], folders, read, head, notes, unread)
+
+
+def _identity(path: pathlib.Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """ "folder", "file" (also a link to nothing, which is a broken one), or "" for pipes and devices."""
+    try:
+        if entry.is_dir():
+            return "folder"
+        return "file" if entry.is_file() or not os.path.exists(entry.path) else ""
+    except OSError:  # a link to itself
+        return "file"
+
+
+# --- archives ----------------------------------------------------------------------------------------
+
+
+def _of_archive(path: pathlib.Path, archive: zipfile.ZipFile) -> Listing:
+    entries: dict[str, zipfile.ZipInfo] = {}
+    folders: set[str] = set()
+    twice: list[str] = []
+    links: list[str] = []
+    for entry in archive.infolist():
+        whole = entry.filename.replace("\\", "/")
+        parts = [part for part in whole.split("/") if part not in ("", ".", "..")]
+        if not parts or any(map(_is_hidden, parts)):
+            continue
+        name = "/".join(parts)
+        folders |= {"/".join(parts[:i]) for i in range(1, len(parts))}
+        if whole.endswith("/"):
+            folders.add(name)
+        elif stat.S_ISLNK(entry.external_attr >> 16):
+            links.append(name)
+        else:
+            if name in entries:
+                twice.append(name)
+            entries[name] = entry
+
+    def read(name: str) -> bytes:
+        if entries[name].file_size > LARGEST:
+            raise ValueError(f"{entries[name].file_size:,} bytes are more than {LARGEST:,}")
+        return archive.read(entries[name])
+
+    def head(name: str) -> bytes:
+        try:
+            with archive.open(entries[name]) as file:
+                return file.read(16)
+        except Exception:  # damaged archives surface as many types
+            return b""
+
+    notes = []
+    if twice:
+        notes.append(f"more than once in the archive, where the last counts: {named(sorted(set(twice)))}")
+    if links:
+        notes.append(f"left out, links inside an archive: {named(links)}")
+    return _listed(path, list(entries), folders, read, head, notes)

@@ -1,0 +1,153 @@
+"""Hostile environments: `jaxgan doctor` works in all of them and says what is wrong; other verbs say it in one line."""
+
+import os
+import pathlib
+
+import jax
+import pytest
+from helpers import command
+
+from jaxgan import InputError
+from jaxgan.__main__ import main
+from jaxgan.data import cache as cache_module
+from jaxgan.data import cache_dir, open_source
+
+ROWS = ("jaxgan", "python", "jax", "platform", "devices", "memory", "cache", "compilation cache", "TFDS data")
+
+
+def doctor(capsys):
+    """What is wrong, after all rows were there."""
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    for row in ROWS:
+        assert f"\n{row}  " in f"\n{out}"
+    return out
+
+
+def as_process(*args, **environment):
+    process = command(*args, **environment)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def test_nothing_is_wrong_here(capsys):
+    assert "nothing wrong was found" in doctor(capsys)
+
+
+@pytest.fixture
+def nobody(monkeypatch):
+    """A user without a home folder."""
+
+    def none():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(pathlib.Path, "home", none)
+    for name in ("JAXGAN_CACHE", "XDG_CACHE_HOME", "TFDS_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_no_home(nobody, capsys):
+    out = doctor(capsys)
+    assert (
+        "wrong: there is no home folder: nothing is cached from run to run; JAXGAN_CACHE may name a folder"
+        in out
+    )
+    assert "TFDS_DATA_DIR: expected the folder of TFDS datasets" in out
+    assert cache_dir().is_dir()
+    with pytest.raises(InputError, match="TFDS_DATA_DIR: expected the folder of TFDS datasets"):
+        open_source("tfds:mnist")
+
+
+@pytest.fixture
+def unwritable(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("JAXGAN_CACHE", str(tmp_path / "file" / "cache"))
+
+
+def test_a_cache_that_cannot_be_written(unwritable, tmp_path, capsys):
+    assert "cannot be written (Not a directory): nothing is kept from run to run" in doctor(capsys)
+    from PIL import Image
+
+    (tmp_path / "d").mkdir()
+    Image.new("L", (3, 3), 7).save(tmp_path / "d" / "a.png")
+    for _ in range(2):
+        assert open_source(f"folder:{tmp_path / 'd'}").images.max() == 7
+
+
+def test_a_damaged_entry_is_decoded_again(tmp_path, cache):
+    from PIL import Image
+
+    (tmp_path / "d").mkdir()
+    Image.new("L", (3, 3), 7).save(tmp_path / "d" / "a.png")
+    open_source(f"folder:{tmp_path / 'd'}")
+    (entry,) = (cache / "data").iterdir()
+    for damaged in ("meta.json", "images.npy"):
+        (entry / damaged).write_bytes(b"{")
+        assert open_source(f"folder:{tmp_path / 'd'}").images.max() == 7
+    (entry / "images.npy").unlink()
+    assert open_source(f"folder:{tmp_path / 'd'}").images.max() == 7
+
+
+def test_the_folder_of_a_cache_may_be_below_the_home(monkeypatch):
+    monkeypatch.setenv("JAXGAN_CACHE", "~/x")
+    assert cache_dir() == pathlib.Path.home() / "x"
+    assert cache_module.home_dir() == pathlib.Path.home()
+
+
+def test_platforms_that_are_not_here():
+    status, out, err = as_process("doctor", JAX_PLATFORMS="cuda")
+    assert (status, "Traceback" in err) == (0, False)
+    assert "wrong: JAX_PLATFORMS: expected platforms that are here, got 'cuda'" in out
+    assert "; unset it, or set it to cpu" in out
+    status, out, err = as_process("train", "toy-ring", "--dry-run", JAX_PLATFORMS="moon")
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith("error: JAX_PLATFORMS: expected platforms that are here, got 'moon'")
+
+
+SETTINGS = {
+    "JAX_DISABLE_JIT": "1",
+    "JAX_ENABLE_X64": "1",
+    "JAX_NUMPY_RANK_PROMOTION": "raise",
+    "JAX_NUMPY_DTYPE_PROMOTION": "strict",
+}
+
+
+def test_settings_of_jax_that_are_in_the_way_are_said(capsys):
+    given = {name.lower(): True if value == "1" else value for name, value in SETTINGS.items()}
+    before = {name: jax.config.values[name] for name in given}
+    try:
+        for name, value in given.items():
+            jax.config.update(name, value)
+        out = doctor(capsys)
+        for name in SETTINGS:
+            assert f"wrong: {name} is " in out
+        assert {name: jax.config.values[name] for name in given} == before
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+
+
+def test_a_run_comes_through_them_all(tmp_path):
+    small = (
+        "--steps 4 --batch-size 8 --log-every 2 --sample-every 4 --checkpoint-every 4 --evaluate-every 4 --quick-n 20 "
+        "--final-n 20 --model.g-widths 4 --model.d-widths 4 --compute.devices 1 --health.no-enabled"
+    )
+    more = {"JAX_COMPILATION_CACHE_DIR": "/dev/null/x", "PYTHONIOENCODING": "ascii"}
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/ #?%[1]*\n\xc3\xa9")
+    status, _, err = as_process("train", "toy-ring", *small.split(), "--out", odd, **SETTINGS, **more)
+    assert status == 0, err
+    assert [line.split()[1] for line in err.splitlines()] == [*SETTINGS, "compiled"]
+    assert os.path.exists(os.path.join(odd, "00000-toy-ring", "report.html"))
+
+
+def test_names_that_the_terminal_cannot_show(tmp_path):
+    from PIL import Image
+
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+    for name in (b"a\xe9", b"b"):
+        os.makedirs(os.fsencode(folder) + b"/" + name)
+        Image.new("L", (3, 3), 7).save(os.path.join(folder, os.fsdecode(name), "a.png"))
+    status, out, err = as_process("data", "show", f"folder:{folder}", "--out", tmp_path / "a.png")
+    assert (status, err) == (0, "")
+    assert "/\\xff" in out
+    assert "2: a\\xe9 1, b 1" in out
