@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,9 +47,11 @@ def as_json(evaluation: Evaluation, what: str = "averaged (EMA)") -> dict[str, A
     }
 
 
-def score(evaluator: Evaluator, sampler: Sampler, variables: Any, n: int) -> dict[str, Any]:
-    """All scores of a generator on the fakes of `n` fixed seeds, as scores.json keeps them."""
-    return as_json(evaluator(sampler.stream(variables, FIRST_SEED), n))
+def score(
+    evaluator: Evaluator, sampler: Sampler, variables: Any, n: int, poll: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """All scores of a generator on the fakes of `n` fixed seeds, as scores.json keeps them; `poll` may end it."""
+    return as_json(evaluator(sampler.stream(variables, FIRST_SEED, poll), n))
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ class Sink:
     def picture(self, step: int, png: bytes) -> None:
         """Takes samples of a step."""
 
+    def evaluated(self, step: int) -> None:
+        """All of a step at which the run was scored has been told."""
+
     def finding(self, step: int, text: str) -> None:
         """Takes what the monitors see begin or end at a step."""
 
@@ -40,7 +43,7 @@ class Sink:
 
 
 class Files(Sink):
-    """The files of a run's folder: metrics.jsonl, pictures, scores.json, and the report, made of them at the end."""
+    """The files of a run's folder: metrics.jsonl, pictures, scores.json, and the report, made of them."""
 
     def __init__(self, folder: RunFolder) -> None:
         """Writes nothing yet."""
@@ -54,6 +57,10 @@ class Files(Sink):
     def picture(self, step: int, png: bytes) -> None:
         """Writes samples/step-STEP.png."""
         write_atomically(self._folder.samples / f"step-{step:07d}.png", png)
+
+    def evaluated(self, step: int) -> None:
+        """Writes report.html, as it is by now."""
+        write_report(self._folder)
 
     def scores(self, scores: Mapping[str, Any]) -> None:
         """Writes scores.json."""
