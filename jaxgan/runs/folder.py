@@ -18,6 +18,7 @@ from jaxgan.common.user_files import short_name, split
 from jaxgan.config.config import Config
 from jaxgan.config.fields import from_json, to_json
 from jaxgan.config.own_files import with_files
+from jaxgan.data import Spec
 
 LAYOUT = 2  # of the checkpoints: they keep a `GameState`
 _NUMBER = (int, float)
@@ -30,6 +31,7 @@ _KINDS: dict[str, Any] = {  # of the entries that are read of each file, where t
         "train_seconds": _NUMBER,
         "features": (str, type(None)),
         "files": {},
+        "own_modality": bool,
         "history": list,
         "environment": {"devices": list, "packages": dict},
         "data": {
@@ -48,7 +50,14 @@ _KINDS: dict[str, Any] = {  # of the entries that are read of each file, where t
     "scores.json": {"main": str, "class_names": list, "final": {"step": int, "scores": dict}},
     "seeds.json": {"status": str, "command": str, "seeds": list, "how": str, "config": dict},
 }
-_WORDS = {dict: "an object", list: "a list", str: "a string", int: "a whole number", type(None): "null"}
+_WORDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    int: "a whole number",
+    bool: "true or false",
+    type(None): "null",
+}
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,7 @@ class RunFolder:
                 f"run: {str(self.path)!r} was made by {age} version of jaxgan, and cannot be continued, sampled or "
                 "scored by this one"
             )
+        Spec.from_json(facts["data"])  # which raises where it cannot be read
         return facts
 
     def write(self, name: str, value: Any) -> None:
@@ -250,12 +260,11 @@ def _hash(content: bytes) -> str:
 
 def _check_kind(path: pathlib.Path, what: str, value: Any, kind: Any) -> None:
     """Raises InputError where a value of a JSON file, or an entry that is there of an object, is of another type."""
-    entries = kind if isinstance(kind, dict) else {}
+    entries: Mapping[str, Any] = kind if isinstance(kind, dict) else {}
     wanted: Any = dict if isinstance(kind, dict) else kind
-    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        words = (
-            "a number" if wanted == _NUMBER else _WORDS[wanted[0] if isinstance(wanted, tuple) else wanted]
-        )
+    fits: bool = isinstance(value, wanted) and (wanted is bool or type(value) is not bool)
+    if not fits:
+        words = "a number" if kind == _NUMBER else _WORDS[kind[0] if type(kind) is tuple else wanted]
         raise InputError(
             f"run: {str(path)!r} is damaged: expected {what} to be {words}, got {str(value)[:60]!r}"
         )
