@@ -262,6 +262,7 @@ def _check_kind(path: pathlib.Path, what: str, value: Any, kind: Any) -> None:
     """Raises InputError where a value of a JSON file, or an entry that is there of an object, is of another type."""
     entries: Mapping[str, Any] = kind if isinstance(kind, dict) else {}
     wanted: Any = dict if isinstance(kind, dict) else kind
+    holder: Any = value
     fits: bool = isinstance(value, wanted) and (wanted is bool or type(value) is not bool)
     if not fits:
         words = "a number" if kind == _NUMBER else _WORDS[kind[0] if type(kind) is tuple else wanted]
@@ -269,5 +270,5 @@ def _check_kind(path: pathlib.Path, what: str, value: Any, kind: Any) -> None:
             f"run: {str(path)!r} is damaged: expected {what} to be {words}, got {str(value)[:60]!r}"
         )
     for name, inner in entries.items():
-        if name in value:
-            _check_kind(path, f"{what}.{name}".removeprefix("it."), value[name], inner)
+        if name in holder:
+            _check_kind(path, f"{what}.{name}".removeprefix("it."), holder[name], inner)

@@ -18,7 +18,7 @@ from jaxgan.metrics import ImageEvaluator, make_evaluator
 from jaxgan.metrics.features import mnist_cnn
 from jaxgan.metrics.modes import MixtureEvaluator
 from jaxgan.models import MLPConfig
-from jaxgan.runs.evaluation import evaluate_run
+from jaxgan.runs.evaluation import open_run
 from jaxgan.runs.lock import locked, owner_of
 from jaxgan.train.progress import Progress
 from jaxgan.train.resume import resume
@@ -82,8 +82,16 @@ def test_scoring_looks_up_between_batches_and_metrics(cache):
 
 def test_a_signal_while_scoring_loses_nothing(tmp_path, monkeypatch):
     """At a score on the way, while that is made up for, and at the final one: then it ends with the same bits."""
-    whole = train(ring(tmp_path / "whole"))
-    report = []
+    seen, show, owners = [], Progress.record, []
+
+    def looking(self, record):
+        seen.append((record["step"], (tmp_path / "whole/runs/00000-toy-ring/report.html").exists()))
+        show(self, record)
+
+    monkeypatch.setattr(Progress, "record", looking)
+    whole = train(ring(tmp_path / "whole", log_every=5))
+    assert seen == [(5, False), (10, True), (15, True), (20, True)]  # from the first score on
+    monkeypatch.undo()
 
     def signalled(method, at):
         original, calls = getattr(MixtureEvaluator, method), []
@@ -100,10 +108,10 @@ def test_a_signal_while_scoring_loses_nothing(tmp_path, monkeypatch):
 
     signalled("quick", 1)
     with pytest.raises(Stopped) as stopped:
-        train(ring(tmp_path / "parts"))
+        train(ring(tmp_path / "parts", log_every=5))
     part = stopped.value.folder
     assert (stopped.value.step, stopped.value.signum) == (10, signal.SIGINT)
-    assert part.records() == []
+    assert [record["step"] for record in part.records()] == [5]
     assert part.report.exists()
     assert owner_of(part.path) is None
     for method, step in (("quick", 10), ("__call__", 20)):
@@ -113,15 +121,15 @@ def test_a_signal_while_scoring_loses_nothing(tmp_path, monkeypatch):
             resume(part)
         assert stopped.value.step == step
     monkeypatch.undo()
-    monkeypatch.setattr(Progress, "close", lambda *args: report.append(owner_of(part.path)))
+    monkeypatch.setattr(Progress, "close", lambda *args: owners.append(owner_of(part.path)))
     resume(part)
-    assert report[0].pid == os.getpid()  # it was held all the time
+    assert owners[0].pid == os.getpid()  # it was held all the time
     assert owner_of(part.path) is None
     same_arrays(arrays(whole, 20), arrays(part, 20))
     timeless = lambda folder: [
         {k: v for k, v in r.items() if k != "images_per_second"} for r in folder.records()
     ]
-    assert [record["step"] for record in part.records()] == [10, 20]
+    assert [record["step"] for record in part.records()] == [5, 10, 15, 20]
     assert timeless(whole) == timeless(part)
     assert whole.read("scores.json") == part.read("scores.json")
     assert sorted(p.name for p in part.samples.iterdir()) == sorted(p.name for p in whole.samples.iterdir())
@@ -130,25 +138,6 @@ def test_a_signal_while_scoring_loses_nothing(tmp_path, monkeypatch):
         pytest.raises(InputError, match=f"run: '{part.path}' is in use by process {os.getpid()}"),
     ):
         resume(part)
-
-
-def test_the_report_is_there_from_the_first_score_on(tmp_path, monkeypatch):
-    seen, show = [], Progress.record
-
-    def looking(self, record):
-        seen.append((record["step"], (self.folder / "report.html").exists()))
-        show(self, record)
-
-    begin = Progress.__init__
-
-    def remembering(self, steps, folder):
-        self.folder = folder
-        begin(self, steps, folder)
-
-    monkeypatch.setattr(Progress, "__init__", remembering)
-    monkeypatch.setattr(Progress, "record", looking)
-    train(ring(tmp_path, log_every=5, sample_every=20))
-    assert seen == [(5, False), (10, True), (15, True), (20, True)]
 
 
 # --- data that have moved --------------------------------------------------------------------------------
@@ -166,7 +155,7 @@ def test_a_run_finds_its_data_from_elsewhere_and_where_they_have_moved(tmp_path,
     folder = train(config)
     assert folder.read("config.json")["data"]["source"] == f"npz:{here / 'a.npz'}"
     monkeypatch.chdir(there)
-    resume(folder)
+    assert open_run(folder.path, "last")[0].step == 10
     shutil.move(here / "a.npz", there / "b.npz")
     capsys.readouterr()
     assert main(["resume", str(folder.path)]) == 2
@@ -187,5 +176,4 @@ def test_a_run_finds_its_data_from_elsewhere_and_where_they_have_moved(tmp_path,
     (entry,) = folder.read("run.json")["history"]
     assert (entry["at"], entry["steps"], entry["data.source"]) == (10, 20, moved)
     assert folder.read("config.json")["data"]["source"] == folder.read("run.json")["data"]["name"] == moved
-    resume(folder)
-    assert evaluate_run(folder.path, "last", 30)["final"]["step"] == 20
+    assert open_run(folder.path, "last")[0].step == 20
