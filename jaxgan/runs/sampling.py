@@ -43,6 +43,14 @@ class Sampler:
         self._latents = jax.jit(jax.vmap(latent.draw))
         self._keys = jax.jit(jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), 0)))
 
+    def program(self, variables: Any) -> Callable[..., jax.Array]:
+        """The pure function (seeds uint32 [n], labels int32 [n] or None) -> examples [n, ...] of these variables."""
+
+        def program(seeds: jax.Array, labels: jax.Array | None = None) -> jax.Array:
+            return self._generate(variables, self._latents(self._keys(seeds)), labels)
+
+        return program
+
     def latents(self, seeds: Sequence[int]) -> np.ndarray:
         """The latent vector of each seed, [n, dim]. Raises InputError for a seed out of range."""
         if len(seeds) and not 0 <= min(seeds) <= max(seeds) < 2**32:
