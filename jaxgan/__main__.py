@@ -18,6 +18,9 @@ jaxgan: generative adversarial networks in JAX
   jaxgan resume RUN [--steps N]               go on exactly where a run stopped
   jaxgan sample RUN [--seeds 0-63]            images from a run: a grid, files, an animation
   jaxgan evaluate RUN [--checkpoint best]     score a run
+  jaxgan runs [FOLDER]                        what was trained, how far and how well
+  jaxgan compare A B --out page.html          runs side by side
+  jaxgan export RUN --out DIR                 weights, card and a sampler that needs JAX alone
   jaxgan losses                               list the losses; check or plot one, also of your own
   jaxgan check FILE.py:NAME                   which laws something of your own obeys, and which it breaks
   jaxgan metrics                              list the scores; train features on your own labelled data
@@ -28,7 +31,21 @@ jaxgan: generative adversarial networks in JAX
 `jaxgan VERB --help` says more. A run is a folder such as runs/00000-dcgan-mnist.
 """
 
-VERBS = ("train", "resume", "sample", "evaluate", "losses", "check", "metrics", "presets", "data", "doctor")
+VERBS = (
+    "train",
+    "resume",
+    "sample",
+    "evaluate",
+    "runs",
+    "compare",
+    "export",
+    "losses",
+    "check",
+    "metrics",
+    "presets",
+    "data",
+    "doctor",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """Small runs and what the tests ask of them."""
 
 import dataclasses
+import json
 import os
 import pathlib
 import subprocess
@@ -13,10 +14,11 @@ import numpy as np
 
 from jaxgan import init
 from jaxgan.config import ComputeConfig, Config, DataConfig, HealthConfig, OptimizerConfig, get_preset
-from jaxgan.data import Spec
+from jaxgan.config.data import open_data
+from jaxgan.data import Spec, describe
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.checkpoint import Checkpoints, abstract
-from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.folder import RunFolder, create
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
@@ -53,6 +55,23 @@ def stream_keys(state, draw: int, stream: str, n: int):
     key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), draw)
     key = jax.random.fold_in(key, zlib.crc32(stream.encode()))
     return jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
+
+
+def untrained(config, path=None, *, records=(), status="finished") -> RunFolder:
+    """The folder of a run as training leaves it, with its first state in the place of the last; no time is spent."""
+    source = open_data(config)
+    spec, environment = source.spec, {"devices": ["cpu"], "packages": {}}
+    folder = create(config, describe(source), environment, "jaxgan train", path)
+    folder.update(status=status, train_seconds=65.0)
+    folder.metrics.write_text("".join(json.dumps(record) + "\n" for record in records))
+    game = config.build(spec)
+    state = jax.jit(lambda key: init(game, key, spec.batch()))(jax.random.key(config.seed))
+    checkpoints = Checkpoints(folder.path)
+    checkpoints.save(
+        config.steps, state, {"config": folder.read("config.json"), "best": None, "train_seconds": 65.0}
+    )
+    checkpoints.close()
+    return folder
 
 
 def arrays(folder: RunFolder, step: int) -> dict[str, np.ndarray]:

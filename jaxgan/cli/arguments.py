@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import pathlib
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import tyro
@@ -100,6 +102,33 @@ def print_rows(rows: Mapping[str, object]) -> None:
     width = max(map(len, rows))
     for name, text in rows.items():
         print(f"{name:{width}}  {text}")
+
+
+def check_out(name: str, path: pathlib.Path, suffixes: Collection[str] = ()) -> None:
+    """Refuses at the start a file that could not be written at the end.
+
+    Args:
+      name: of the argument, for messages.
+      path: of the file; "" among the suffixes stands for a folder.
+      suffixes: that it may end with; none: any.
+
+    Raises:
+      InputError: for another suffix, a folder in the place of the file, or a place where nothing can be written.
+    """
+    suffix = path.suffix.lower()
+    if suffixes and suffix not in suffixes:
+        files = [known for known in suffixes if known]
+        listed = " or ".join(filter(None, [", ".join(files[:-1]), files[-1]]))
+        folder = " or a folder" if "" in suffixes else ""
+        raise InputError(f"{name}: expected a {listed} file{folder}, got {str(path)!r}")
+    if path.is_dir() and not (suffixes and suffix == ""):
+        raise InputError(f"{name}: expected a file, got the folder {str(path)!r}")
+    there = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
+    if not there.is_dir() and there != path.absolute():
+        raise InputError(f"{name}: cannot write {str(path)!r}, as {str(there)!r} is no folder")
+    there = there if there.is_dir() else there.parent
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{name}: cannot write {str(path)!r}, as nothing may be written in {str(there)!r}")
 
 
 def checkpoint(text: str) -> str | int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from dataclasses import dataclass
 
-from jaxgan.cli.arguments import Positional, dispatch, parse, print_rows
+from jaxgan.cli.arguments import Positional, check_out, dispatch, parse, print_rows
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.data import Source, open_source
@@ -49,6 +49,7 @@ def data(args: list[str]) -> int | None:
 def show(args: list[str]) -> None:
     """Writes a picture of real examples of SOURCE, and prints what is in it."""
     parsed = parse(Show, args, "data show")
+    check_out("out", parsed.out, (".png",))
     if parsed.seed < 0:
         raise InputError(f"seed: expected an integer >= 0, got {parsed.seed}")
     source = open_source(

@@ -9,9 +9,11 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from jaxgan.cli.arguments import Positional, checkpoint, parse
+import tyro
+
+from jaxgan.cli.arguments import Positional, check_out, checkpoint, parse
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.common.progress import Progress
@@ -54,6 +56,8 @@ class Evaluate:
     """The same for the other pretrained networks."""
     n: int | None = None
     """Generated images: 10,000 by default; of given images, all."""
+    data_source: Annotated[str | None, tyro.conf.arg(name="data.source")] = None
+    """Where the data of the runs are now, such as folder:PATH; what is in them is checked."""
     json: pathlib.Path | None = None
     """Also write the scores, with their protocol, to this file."""
     copies: pathlib.Path | None = None
@@ -90,6 +94,22 @@ def evaluate(args: list[str]) -> None:
 def _check(parsed: Evaluate) -> None:
     if parsed.n is not None and parsed.n < 2:
         raise InputError(f"n: expected at least 2 images, got {parsed.n}")
+    if parsed.checkpoint != "all" or parsed.compare:
+        checkpoint(parsed.checkpoint)
+    for name, path, suffixes in (
+        ("json", parsed.json, ()),
+        ("copies", parsed.copies, (".png",)),
+        ("save-reference", parsed.save_reference, (".npz",)),
+    ):
+        if path is not None:
+            check_out(name, path, suffixes)
+    if parsed.copies is not None:
+        if parsed.compare or parsed.save_reference is not None:
+            raise InputError("copies: expected one run, or --fake and --real, to be scored")
+        if not _memorisation(parsed.metrics):
+            raise InputError("copies: expected 'memorisation' among the metrics")
+    if parsed.data_source is not None and (parsed.fake is not None or parsed.real is not None):
+        raise InputError("data.source: expected runs, whose data these are, got images; --real names theirs")
     if parsed.save_reference is not None:
         if parsed.real is None or parsed.fake is not None or parsed.runs:
             raise InputError("save-reference: expected --real SOURCE and nothing to score")
@@ -105,6 +125,13 @@ def _check(parsed: Evaluate) -> None:
         raise InputError(f"fake: expected a run or --fake and --real, got both ({str(parsed.runs[0])!r})")
     if parsed.fake is None and len(parsed.runs) != 1:
         raise InputError(f"runs: expected one run (two with --compare), got {len(parsed.runs)}")
+
+
+def _memorisation(metrics: str | None) -> bool:
+    """Whether these metrics find the fakes that lie closest to training images."""
+    from jaxgan.metrics.image_scores import parse_metrics
+
+    return metrics is not None and "memorisation" in parse_metrics(metrics)
 
 
 @contextlib.contextmanager
@@ -158,12 +185,13 @@ def _score(parsed: Evaluate) -> list[Scored]:
         if not parsed.compare:
             path, every = parsed.runs[0], parsed.checkpoint == "all"
             steps = evaluation.checkpoint_steps(path) if every else [checkpoint(parsed.checkpoint)]
-            pairs = evaluation.evaluate_checkpoints(path, steps, protocol)
+            pairs = evaluation.evaluate_checkpoints(path, steps, protocol, parsed.data_source)
             return [Scored(f"step {scores['final']['step']:,}", scores, full) for scores, full in pairs]
         names = [str(path) for path in parsed.runs]
         if parsed.real is None:
             which = checkpoint(parsed.checkpoint)
-            pairs = evaluation.evaluate_two_runs(parsed.runs[0], parsed.runs[1], which, protocol)
+            a, b = parsed.runs
+            pairs = evaluation.evaluate_two_runs(a, b, which, protocol, parsed.data_source)
         else:
             n = parsed.n or min(len(evaluation.open_images(name, "fake")) for name in names)
             pairs = [evaluation.evaluate_images(name, parsed.real, protocol, n=n) for name in names]
@@ -209,19 +237,23 @@ def _write(parsed: Evaluate, scored: list[Scored]) -> None:
     from jaxgan.runs.folder import RunFolder
 
     every = [scores for _, scores, _ in scored]
-    if parsed.fake is None:
-        folder = RunFolder(parsed.runs[0])
-        for scores in every:
-            record_evaluation(folder, scores)
-        write_report(folder)
     if parsed.json is not None:
         _write_json(parsed.json, every[0] if len(every) == 1 else {"checkpoints": every})
     if parsed.copies is not None:
         copies = scored[-1].full.copies
-        if copies is None:
+        if copies is None:  # they were left out, which a warning says
             raise InputError("copies: expected 'memorisation' among the metrics")
         save_copies(parsed.copies, copies)
         print(f"wrote {parsed.copies}: fakes, each followed by the training image that it lies closest to")
+    if parsed.fake is None:
+        folder = RunFolder(parsed.runs[0])
+        try:
+            for scores in every:
+                record_evaluation(folder, scores)
+            write_report(folder)
+        except OSError as error:
+            kept = "" if parsed.json is not None else "; --json FILE keeps the scores"
+            print(f"note: nothing was written in the run ({error.strerror or error}){kept}", file=sys.stderr)
 
 
 def _show_differences(parsed: Evaluate, a: Scored, b: Scored) -> None:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.cli.arguments import Positional, dispatch, parse
+from jaxgan.cli.arguments import Positional, check_out, dispatch, parse
 from jaxgan.cli.check import report
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
@@ -107,8 +107,7 @@ def plot(args: list[str]) -> None:
     """Draws value and gradient of the losses NAMES, or of all, as functions of the logit."""
     parsed = parse(Plot, args, "losses plot")
     check_range("limit", parsed.limit, above=0)
-    if parsed.out.suffix.lower() != ".png":
-        raise InputError(f"out: expected a .png file, got {str(parsed.out)!r}")
+    check_out("out", parsed.out, (".png",))
 
     from jaxgan.common.files import write_atomically
     from jaxgan.losses.laws import Broken, shape_law

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pathlib
 from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
 
 from jaxgan.cli.arguments import Positional, parse
 from jaxgan.common.errors import InputError
@@ -17,6 +20,10 @@ class Resume:
     """Folder of the run, or of a run of several seeds."""
     steps: int | None = None
     """Train up to this step instead of the configured one."""
+    restart_schedule: bool = False
+    """With --steps: follow from here on the schedules of a run of so many steps, where there are any."""
+    data_source: Annotated[str | None, tyro.conf.arg(name="data.source")] = None
+    """Where the same data are now, such as folder:PATH; what is in them is checked."""
 
 
 def resume(args: list[str]) -> None:
@@ -33,9 +40,14 @@ def resume(args: list[str]) -> None:
     if is_seeds(parsed.run):
         if parsed.steps is not None:
             raise InputError("steps: cannot change for a run of several seeds")
-        folder = resume_seeds(folder)
+        folder = resume_seeds(folder, source=parsed.data_source)
     elif is_seeds(parent):
         raise InputError(f"run: {str(parsed.run)!r} is one of several seeds; resume them together: {parent}")
     else:
-        folder = resume_run(folder, steps=parsed.steps)
+        folder = resume_run(
+            folder,
+            steps=parsed.steps,
+            source=parsed.data_source,
+            restart_schedule=parsed.restart_schedule,
+        )
     print(f"report: {folder.report}")

@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.cli.arguments import Positional, checkpoint, parse
+from jaxgan.cli.arguments import Positional, check_out, checkpoint, parse
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
@@ -63,13 +63,16 @@ def sample(args: list[str]) -> None:
     seeds = parse_integers(parsed.seeds, "seeds")
     check_range("columns", parsed.columns, at_least=1)
     out = parsed.out
-    if out.suffix.lower() not in ("", ".png", ".npz", *_ANIMATIONS):
-        raise InputError(f"out: expected a .png, .npz, .webp or .gif file or a folder, got {str(out)!r}")
+    check_out("out", out, (".png", ".npz", *_ANIMATIONS, ""))
+    check_range("frames", parsed.frames, at_least=1)
+    which = checkpoint(parsed.checkpoint)
+
     from jaxgan.runs import environment
     from jaxgan.runs.opened import load
 
     environment.start()
-    run = load(parsed.run, checkpoint(parsed.checkpoint))
+    run = load(parsed.run, which)
+    _check(run.spec.modality, out)
     labels, columns = None, parsed.columns
     if parsed.classes is not None:  # a row a class, of the same seeds
         if not run.sampler.n_classes:
@@ -85,6 +88,15 @@ def sample(args: list[str]) -> None:
     else:
         _write(run.spec.modality, out, run.sample(seeds=seeds, classes=labels), seeds, labels, columns)
     print(f"wrote {out} (step {run.step:,})")
+
+
+def _check(modality: Modality, out: pathlib.Path) -> None:
+    """Raises InputError for a form in which nothing of this modality is written; all arrays can be."""
+    suffix, name = out.suffix.lower(), f"{modality.name}s"
+    if suffix == ".png" and not pictures.is_drawn(modality):
+        raise InputError(f"out: {name} are not drawn; write an .npz")
+    if suffix == "" and not modality.is_picture:
+        raise InputError(f"out: {name} have no image files; write a .png or an .npz")
 
 
 def _write(
@@ -104,12 +116,7 @@ def _write(
         np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]
         write_atomically(out, buffer.getvalue())
     elif out.suffix.lower() == ".png":
-        png = pictures.picture(examples, modality, columns)
-        if png is None:
-            raise InputError(f"out: {modality.name}s are not drawn; write an .npz")
-        write_atomically(out, png)
-    elif not modality.is_picture:
-        raise InputError(f"out: {modality.name}s have no image files; write a .png or an .npz")
+        write_atomically(out, pictures.picture(examples, modality, columns) or b"")
     else:
         for i, (image, seed) in enumerate(zip(examples, seeds, strict=True)):
             name = f"seed{seed:05d}.png" if labels is None else f"class{labels[i]}-seed{seed:05d}.png"
@@ -119,7 +126,6 @@ def _write(
 def _interpolate(
     run: Any, seeds: list[int], labels: list[int] | None, out: pathlib.Path, frames: int
 ) -> None:
-    check_range("frames", frames, at_least=1)
     if not run.spec.modality.is_picture or len(seeds) < 2:
         raise InputError("out: an animation needs a run of images and at least two seeds")
     z = run.sampler.latents(seeds)

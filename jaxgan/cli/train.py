@@ -30,6 +30,8 @@ class Train:
     """mlp, dcgan or FILE.py:NAME: networks of this family, with flags --model.* of its own; None: the preset's."""
     seeds: int | None = None
     """Train so many seeds side by side, from --seed on, and report means with intervals."""
+    name: str | None = None
+    """Name of the run, which ends its folder's name; None: the preset's."""
 
 
 def train(args: list[str]) -> None:
@@ -42,6 +44,10 @@ def train(args: list[str]) -> None:
     from jaxgan.runs import environment
 
     environment.start()
+    if parsed.name is not None:
+        from jaxgan.runs.folder import check_name
+
+        check_name(parsed.name)
     command = ["jaxgan", "train", name, *flags]
     if parsed.dry_run:
         from jaxgan.cli.dry_run import dry_run
@@ -51,11 +57,11 @@ def train(args: list[str]) -> None:
     if parsed.seeds is None:
         from jaxgan.train.run import train as train_one
 
-        folder = train_one(parsed.config, command)
+        folder = train_one(parsed.config, command, name=parsed.name)
     else:
         from jaxgan.train.seeds import train_seeds
 
-        folder = train_seeds(parsed.config, parsed.seeds, command)
+        folder = train_seeds(parsed.config, parsed.seeds, command, name=parsed.name)
     print(f"report: {folder.report}")
 
 

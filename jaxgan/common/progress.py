@@ -9,6 +9,21 @@ from typing import Any, Self, TextIO
 _SECONDS_BETWEEN_LINES = 10.0
 
 
+def clock(seconds: float) -> str:
+    """Seconds as M:SS or H:MM:SS."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: the largest unit that fits."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 class Pace:
     """How fast work goes from now on, and so how long the rest of it takes."""
 
@@ -18,10 +33,7 @@ class Pace:
 
     def left(self, done: int) -> str:
         """The time that is left when `done` is reached, as M:SS or H:MM:SS."""
-        seconds = (time.monotonic() - self._begun) / max(done - self._first, 1) * (self._total - done)
-        minutes, seconds = divmod(round(seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+        return clock((time.monotonic() - self._begun) / max(done - self._first, 1) * (self._total - done))
 
 
 class Progress:

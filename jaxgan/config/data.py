@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.data import Source, open_source
+
+
+def located(source: str) -> str:
+    """The name of a source that is found from every working directory: paths of folders and npz files absolute."""
+    kind, colon, path = source.partition(":")
+    if kind not in ("folder", "npz") or not path:
+        return source
+    return f"{kind}{colon}{os.path.abspath(os.path.expanduser(path))}"
 
 
 def open_data(config: Config) -> Source:

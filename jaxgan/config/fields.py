@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
@@ -26,9 +27,14 @@ def from_json(plain: Mapping[str, Any]) -> Config:
     Raises:
       InputError: for a field that does not exist, or a value that is not of its field's type.
     """
-    model = dict(plain.get("model", {"name": "dcgan"}))
-    kind = find_model(model.pop("name", "dcgan"))
-    return _from_plain(Config, {**plain, "model": _from_plain(kind, model, "model.")})
+    if not isinstance(plain, Mapping):
+        raise InputError(f"config.json: expected an object, got {plain!r}")
+    model = plain.get("model", {"name": "dcgan"})
+    if not isinstance(model, Mapping) or not isinstance(model.get("name", "dcgan"), str):
+        raise InputError(f"model: expected an object with the name of a family, got {model!r}")
+    kind = find_model(model.get("name", "dcgan"))
+    fields = {name: value for name, value in model.items() if name != "name"}
+    return _from_plain(Config, {**plain, "model": _from_plain(kind, fields, "model.")})
 
 
 def _from_plain(kind: Any, plain: Mapping[str, Any], prefix: str = "") -> Any:
@@ -38,16 +44,47 @@ def _from_plain(kind: Any, plain: Mapping[str, Any], prefix: str = "") -> Any:
     for name, value in plain.items():
         if name not in fields:
             raise unknown("field of config.json", prefix + name, [prefix + f for f in fields])
-        if hints[name] in (int, float, str, bool):
-            number = hints[name] is float and type(value) is int
-            if type(value) is not hints[name] and not number:
-                raise InputError(f"{prefix}{name}: expected {hints[name].__name__}, got {value!r}")
         if typing.get_origin(hints[name]) is Literal and value not in typing.get_args(hints[name]):
             raise unknown(f"{prefix}{name}", str(value), typing.get_args(hints[name]))
+        if not _fits(value, hints[name]):
+            raise InputError(f"{prefix}{name}: expected {_in_words(hints[name])}, got {value!r}")
         if dataclasses.is_dataclass(hints[name]) and isinstance(value, Mapping):
             value = _from_plain(hints[name], value, f"{prefix}{name}.")
         values[name] = frozen(value)
     return kind(**values)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value of JSON, or one that has been read already, can stand in a field of this type."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint in (int, str, bool):
+        return type(value) is hint
+    if hint is float:
+        return type(value) in (int, float)
+    if hint is type(None):
+        return value is None
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, kind) for kind in inner)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            return False
+        kinds = [inner[0]] * len(value) if inner[1:] == (...,) else inner
+        return len(kinds) == len(value) and all(map(_fits, value, kinds))
+    if dataclasses.is_dataclass(hint):
+        return isinstance(value, Mapping | typing.cast(type, hint))
+    return True
+
+
+def _in_words(hint: Any) -> str:
+    """A type as messages call it."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(map(_in_words, inner))
+    if origin is tuple:
+        return f"a list of {_in_words(inner[0])}s" if inner[1:] == (...,) else "pair"
+    if hint is type(None):
+        return "null"
+    return "an object" if dataclasses.is_dataclass(hint) else getattr(hint, "__name__", str(hint))
 
 
 def frozen(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -71,9 +72,27 @@ class Spec:
                 f"run: expected {min(missing)!r} among the data in run.json, which an older version of jaxgan did not "
                 "write; train the run again"
             )
-        arrays = {
-            name: jax.ShapeDtypeStruct(tuple(x["shape"]), np.dtype(x["dtype"]))
-            for name, x in data["spec"].items()
-        }
+        arrays = {}
+        for name, x in data["spec"].items():
+            try:
+                arrays[name] = jax.ShapeDtypeStruct(
+                    tuple(map(operator.index, x["shape"])), np.dtype(x["dtype"])
+                )
+            except (TypeError, KeyError) as error:
+                raise InputError(
+                    f"run: run.json is damaged: expected data.spec.{name} to be an object with shape and dtype, "
+                    f"got {x!r}"
+                ) from error
+        if data["example"] not in arrays:
+            raise InputError(
+                f"run: run.json is damaged: expected data.example to be one of {', '.join(arrays)}, got "
+                f"{data['example']!r}"
+            )
+        try:
+            np.dtype(data["stored"])
+        except TypeError as error:
+            raise InputError(
+                f"run: run.json is damaged: expected data.stored to be a type of numbers, got {data['stored']!r}"
+            ) from error
         modality = find_modality(data["modality"])
         return cls(arrays, data["example"], data["n_classes"], data["stored"], modality)

@@ -13,6 +13,7 @@ from jaxgan.data import Images, Source, as_images, other_split, stacked
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
 from jaxgan.metrics.features import FeatureNetwork, features_for, random_cnn
+from jaxgan.metrics.features.network import polled
 from jaxgan.metrics.floors import cached_floors
 from jaxgan.metrics.image_scores import DEFAULT, METRICS, Metric, Value
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
@@ -24,18 +25,25 @@ from jaxgan.metrics.scores.neighbours import Memorisation
 _COPIES = 16
 
 
-def make_evaluator(source: Source, features: str | None = None) -> Evaluator:
+def make_evaluator(
+    source: Source, features: str | None = None, poll: Callable[[], None] | None = None
+) -> Evaluator:
     """The evaluator that fits the data, by the modality of the source.
 
     Args:
       source: the reals.
       features: signature ("NAME@IDENTITY") of the feature network that a run has been scored with so far. It
         is used again if it can still be had.
+      poll: is called between batches of features and between metrics of the package's own evaluators; what it
+        raises ends the work.
     """
     if source.modality.score is not None:
         return source.modality.score(source)
     make = EVALUATORS.get(source.modality.name, lambda source, features: Unscored())
-    return make(source, features)
+    evaluator = make(source, features)
+    if poll is not None and isinstance(evaluator, ImageEvaluator | StackedEvaluator):
+        evaluator.poll_with(poll)
+    return evaluator
 
 
 def _of_images(source: Source, features: str | None) -> Evaluator:
@@ -87,11 +95,15 @@ class ImageEvaluator:
         self._network = features_for(source) if network is None else network
         self._metrics = [METRICS[name] for name in metrics]
         self._keys = list(metrics)
-        self._notify = notify
+        self._notify, self._poll = notify, lambda: None
         self.main = SCORES["fd"].name(self._network.label)
         self.features = self._network.signature
         self._reals: dict[tuple[int, bool], Sample] = {}
         self._held_out_samples: dict[str, Sample] = {}
+
+    def poll_with(self, poll: Callable[[], None]) -> None:
+        """Calls `poll` between batches and between metrics from now on; what it raises ends the work."""
+        self._network, self._poll = polled(self._network, poll), poll
 
     def reference(self, n: int) -> tuple[Gaussian, dict[str, str | int]]:
         """Mean and covariance of n reals (at most all of them), and the settings that they depend on."""
@@ -175,6 +187,7 @@ class ImageEvaluator:
                 if self._keys != list(DEFAULT):  # these were asked for by name
                     warnings.warn(f"{key}: left out, as {why}", stacklevel=3)
                 continue
+            self._poll()
             if self._notify is not None:
                 self._notify(f"computing {key}", 0, 0)
             if metric.trains:

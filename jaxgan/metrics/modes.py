@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxgan.data import Images, Source, stacked
 from jaxgan.data.mnist import load_mnist
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.features import features_for
+from jaxgan.metrics.features.network import polled
 from jaxgan.metrics.floors import cached_floors
 from jaxgan.metrics.score import Evaluation, Generate, Score
 from jaxgan.metrics.scores.mixtures import mode_coverage, stacked_modes
@@ -84,6 +86,10 @@ class StackedEvaluator:
         self._split = "train" if source.name.endswith(":test") else "test"
         self._network = features_for(load_mnist(self._split))
         self.features = self._network.signature
+
+    def poll_with(self, poll: Callable[[], None]) -> None:
+        """Calls `poll` between batches of digits from now on; what it raises ends the work."""
+        self._network = polled(self._network, poll)
 
     def quick(self, generate: Generate, n: int) -> float:
         """The reverse KL of `n` fakes. It is at least about 999 / 2n: compare only scores of as many fakes."""

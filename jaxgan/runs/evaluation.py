@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from jaxgan.common.devices import make_mesh, replicated
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded
-from jaxgan.config.data import open_data
+from jaxgan.config.data import located, open_data
+from jaxgan.config.fields import with_fields
 from jaxgan.data import Images, Source, as_images
 from jaxgan.metrics import Evaluation, Evaluator, ImageEvaluator, make_evaluator
 from jaxgan.metrics.catalogue import SCORES
@@ -50,9 +51,11 @@ def as_json(evaluation: Evaluation, what: str = "averaged (EMA)") -> dict[str, A
     }
 
 
-def score(evaluator: Evaluator, sampler: Sampler, variables: Any, n: int) -> dict[str, Any]:
-    """All scores of a generator on the fakes of `n` fixed seeds, as scores.json keeps them."""
-    return as_json(evaluator(sampler.stream(variables, FIRST_SEED), n))
+def score(
+    evaluator: Evaluator, sampler: Sampler, variables: Any, n: int, poll: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """All scores of a generator on the fakes of `n` fixed seeds, as scores.json keeps them; `poll` may end it."""
+    return as_json(evaluator(sampler.stream(variables, FIRST_SEED, poll), n))
 
 
 @dataclass(frozen=True)
@@ -105,16 +108,20 @@ class Protocol:
 # --- runs ------------------------------------------------------------------------------------------
 
 
-def open_run(path: pathlib.Path, checkpoint: str | int) -> tuple[Run, Source]:
+def open_run(path: pathlib.Path, checkpoint: str | int, place: str | None = None) -> tuple[Run, Source]:
     """A run, on all local devices, and the data it was trained on.
+
+    Args:
+      path: of the run.
+      checkpoint: "last", "best" or a step.
+      place: where the data are to be found now; None: where they were.
 
     Raises:
       InputError: if the run, the checkpoint or the data cannot be opened, or the data have changed.
     """
-    run = load(path, checkpoint)
-    if len(jax.local_devices()) > 1:
-        run.variables = jax.device_put(run.variables, replicated(make_mesh()))
-    source = open_data(run.config)
+    run = on_all_devices(load(path, checkpoint))
+    config = run.config if place is None else with_fields(run.config, **{"data.source": located(place)})
+    source = open_data(config)
     if source.fingerprint != run.data["fingerprint"]:
         raise InputError(
             f"data.source: {source.name!r} has changed since the run began: expected the fingerprint "
@@ -123,15 +130,26 @@ def open_run(path: pathlib.Path, checkpoint: str | int) -> tuple[Run, Source]:
     return run, source
 
 
+def on_all_devices(run: Run) -> Run:
+    """The run, with its generator on all local devices, which share the work."""
+    if len(jax.local_devices()) > 1:
+        run.variables = jax.device_put(run.variables, replicated(make_mesh()))
+    return run
+
+
 def evaluate_run(
-    path: pathlib.Path, checkpoint: str | int, n: int, protocol: Protocol | None = None
+    path: pathlib.Path,
+    checkpoint: str | int,
+    n: int,
+    protocol: Protocol | None = None,
+    place: str | None = None,
 ) -> dict[str, Any]:
-    """The scores of one checkpoint of a run, in the form of scores.json.
+    """The scores of one checkpoint of a run, in the form of scores.json; `place` is as of `open_run`.
 
     Raises:
       InputError: if the run, the checkpoint or the data cannot be opened.
     """
-    run, source = open_run(path, checkpoint)
+    run, source = open_run(path, checkpoint, place)
     return _scored_run(run, (protocol or Protocol(n)).evaluator(source), n)[0]
 
 
@@ -145,32 +163,32 @@ def _scored_run(run: Run, evaluator: Evaluator, n: int) -> tuple[dict[str, Any],
 
 
 def evaluate_checkpoints(
-    path: pathlib.Path, checkpoints: Sequence[str | int], protocol: Protocol
+    path: pathlib.Path, checkpoints: Sequence[str | int], protocol: Protocol, place: str | None = None
 ) -> list[tuple[dict[str, Any], Evaluation]]:
-    """The scores of several checkpoints of a run, with the same reals and seeds.
+    """The scores of several checkpoints of a run, with the same reals and seeds; `place` is as of `open_run`.
 
     Raises:
       InputError: as `evaluate_run`.
     """
-    first, source = open_run(path, checkpoints[0])
+    first, source = open_run(path, checkpoints[0], place)
     evaluator = protocol.evaluator(source)
     results = [_scored_run(first, evaluator, protocol.n)]
     for checkpoint in checkpoints[1:]:
-        run, _ = open_run(path, checkpoint)
+        run = on_all_devices(load(path, checkpoint))
         results.append(_scored_run(run, evaluator, protocol.n))
     return results
 
 
 def evaluate_two_runs(
-    a: pathlib.Path, b: pathlib.Path, checkpoint: str | int, protocol: Protocol
+    a: pathlib.Path, b: pathlib.Path, checkpoint: str | int, protocol: Protocol, place: str | None = None
 ) -> list[tuple[dict[str, Any], Evaluation]]:
-    """The scores of two runs on the same reals, with the same seeds.
+    """The scores of two runs on the same reals, with the same seeds; `place` is as of `open_run`.
 
     Raises:
       InputError: as `evaluate_run`, or if they were trained on different data.
     """
-    first, source = open_run(a, checkpoint)
-    second, other = open_run(b, checkpoint)
+    first, source = open_run(a, checkpoint, place)
+    second, other = open_run(b, checkpoint, place)
     if source.fingerprint != other.fingerprint:
         raise InputError(
             f"compare: expected two runs on the same data, got {source.name!r} and {other.name!r}; give --real and "

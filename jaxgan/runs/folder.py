@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import pathlib
+import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +18,46 @@ from jaxgan.common.user_files import short_name, split
 from jaxgan.config.config import Config
 from jaxgan.config.fields import from_json, to_json
 from jaxgan.config.own_files import with_files
+from jaxgan.data import Spec
 
 LAYOUT = 2  # of the checkpoints: they keep a `GameState`
+_NUMBER = (int, float)
+_KINDS: dict[str, Any] = {  # of the entries that are read of each file, where they are there
+    "run.json": {
+        "layout": int,
+        "status": str,
+        "command": str,
+        "error": (str, type(None)),
+        "train_seconds": _NUMBER,
+        "features": (str, type(None)),
+        "files": {},
+        "own_modality": bool,
+        "history": list,
+        "environment": {"devices": list, "packages": dict},
+        "data": {
+            "name": str,
+            "n": int,
+            "n_classes": int,
+            "modality": str,
+            "example": str,
+            "stored": str,
+            "class_names": list,
+            "fingerprint": str,
+            "skipped": int,
+            "spec": {},
+        },
+    },
+    "scores.json": {"main": str, "class_names": list, "final": {"step": int, "scores": dict}},
+    "seeds.json": {"status": str, "command": str, "seeds": list, "how": str, "config": dict},
+}
+_WORDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    int: "a whole number",
+    bool: "true or false",
+    type(None): "null",
+}
 
 
 @dataclass(frozen=True)
@@ -47,23 +89,32 @@ class RunFolder:
         """A JSON file of the folder. Raises InputError if it is missing or damaged."""
         path = self.path / name
         try:
-            return json.loads(path.read_text())
+            value = json.loads(path.read_text())
         except FileNotFoundError as error:
             raise InputError(
                 f"run: expected the folder of a run, got {str(self.path)!r}, which has no {name}"
             ) from error
         except (OSError, ValueError) as error:
             raise InputError(f"run: cannot read {str(path)!r}: {error}") from error
+        if name == "evaluations.json":
+            _check_kind(path, "it", value, list)
+        else:
+            _check_kind(path, "it", value, _KINDS.get(name, {}))
+        return value
 
     def facts(self) -> dict[str, Any]:
         """run.json of a run whose checkpoints this version can read. Raises InputError for any other."""
         facts = self.read("run.json")
+        for entry in ("status", "data"):
+            if entry not in facts:
+                raise InputError(f"run: {str(self.path / 'run.json')!r} is damaged: it has no {entry!r}")
         if facts.get("layout", 1) != LAYOUT:
             age = "an older" if facts.get("layout", 1) < LAYOUT else "a newer"
             raise InputError(
                 f"run: {str(self.path)!r} was made by {age} version of jaxgan, and cannot be continued, sampled or "
                 "scored by this one"
             )
+        Spec.from_json(facts["data"])  # which raises where it cannot be read
         return facts
 
     def write(self, name: str, value: Any) -> None:
@@ -79,14 +130,28 @@ class RunFolder:
         self.write(name, {**self.read(name), **values})
 
     def config(self) -> Config:
-        """The configuration. Raises InputError if it cannot be read.
+        """The configuration.
 
         Files of the user's own are the copies that the run began with.
+
+        Raises:
+          InputError: if it cannot be read, or such a copy is missing or has changed.
         """
+        kept = self.read("run.json").get("files", {})
 
         def copied(copy: str, name: str) -> str:
             path = self.path / copy
-            return f"{path}:{short_name(name)}" if path.exists() else name
+            if not path.is_file():
+                raise InputError(
+                    f"run: {str(path)!r}, the run's copy of {name!r}, is missing; put it back (the original may have "
+                    "changed since)"
+                )
+            if copy in kept and _hash(path.read_bytes()) != kept[copy]:
+                raise InputError(
+                    f"run: {str(path)!r}, the run's copy of {name!r}, has changed since the run began: expected the "
+                    f"SHA-256 {kept[copy]}, got {_hash(path.read_bytes())}; put it back"
+                )
+            return f"{path}:{short_name(name)}"
 
         plain = self.read("config.json")
         if isinstance(plain.get("data"), dict):  # runs of before there was such a thing held nothing out
@@ -99,11 +164,16 @@ class RunFolder:
             return []
         records = []
         for line in self.metrics.read_text().splitlines():
-            try:
-                records.append(json.loads(line))
-            except ValueError:  # the last line of a killed run may be half a line
-                continue
+            with contextlib.suppress(ValueError):  # the last line of a killed run may be half a line
+                record = json.loads(line)
+                if isinstance(record, dict) and isinstance(record.get("step"), int):
+                    records.append(record)
         return records
+
+    def add_history(self, **entry: Any) -> None:
+        """Adds what has been changed about the run to the history in run.json, with the date."""
+        dated = {"date": time.strftime("%Y-%m-%d %H:%M"), **entry}
+        self.update(history=[*self.read("run.json").get("history", []), dated])
 
     def rewind(self, step: int) -> None:
         """Forgets records and grids after `step`, which will be made again."""
@@ -112,6 +182,16 @@ class RunFolder:
         for grid in self.samples.glob("step-*.png"):
             if int(grid.stem.removeprefix("step-")) > step:
                 grid.unlink()
+
+
+def check_name(name: str) -> str:
+    """The name of a run, which ends the name of its folder. Raises InputError for one that cannot."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+=,-]{0,99}", name):
+        raise InputError(
+            "name: expected at most 100 letters, digits and . _ - + = , of which the first is a letter or digit, got "
+            f"{name!r}"
+        )
+    return name
 
 
 def new_folder(config: Config, name: str) -> RunFolder:
@@ -135,27 +215,63 @@ def create(
     environment: Mapping[str, Any],
     command: str,
     path: pathlib.Path | None = None,
+    *,
+    name: str | None = None,
+    own_modality: bool = False,
 ) -> RunFolder:
-    """Makes the folder of a new run: the next free OUT/00000-PRESET, or `path`.
+    """Makes the folder of a new run: the next free OUT/00000-NAME, or `path`.
 
     Files of the user's own are copied into it, and the run uses these copies from then on.
+
+    Args:
+      config: of the run.
+      data: what is known of its data, as of `jaxgan.data.source.describe`.
+      environment: what it runs on.
+      command: the command line.
+      path: of the folder, instead.
+      name: of the run; None: that of the preset.
+      own_modality: whether the modality of the data is one of the user's own, that only their file knows.
 
     Raises:
       OSError: if it cannot be made.
     """
     plain = to_json(config)
     if path is None:
-        folder = new_folder(config, config.preset)
+        folder = new_folder(config, config.preset if name is None else check_name(name))
     else:
         path.mkdir(parents=True)
         folder = RunFolder(path)
     folder.samples.mkdir()
+    hashes = {}
 
     def keep(copy: str, name: str) -> str:
-        write_atomically(folder.path / copy, split(name)[0].read_bytes())
+        content = split(name)[0].read_bytes()
+        write_atomically(folder.path / copy, content)
+        hashes[copy] = _hash(content)
         return name
 
     folder.write("config.json", with_files(plain, keep))
     facts = {"status": "running", "command": command, "data": data, "environment": environment}
-    folder.write("run.json", {**facts, "layout": LAYOUT})
+    own = {"own_modality": True} if own_modality else {}
+    folder.write("run.json", {**facts, **own, "files": hashes, "layout": LAYOUT})
     return folder
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _check_kind(path: pathlib.Path, what: str, value: Any, kind: Any) -> None:
+    """Raises InputError where a value of a JSON file, or an entry that is there of an object, is of another type."""
+    entries: Mapping[str, Any] = kind if isinstance(kind, dict) else {}
+    wanted: Any = dict if isinstance(kind, dict) else kind
+    holder: Any = value
+    fits: bool = isinstance(value, wanted) and (wanted is bool or type(value) is not bool)
+    if not fits:
+        words = "a number" if kind == _NUMBER else _WORDS[kind[0] if type(kind) is tuple else wanted]
+        raise InputError(
+            f"run: {str(path)!r} is damaged: expected {what} to be {words}, got {str(value)[:60]!r}"
+        )
+    for name, inner in entries.items():
+        if name in holder:
+            _check_kind(path, f"{what}.{name}".removeprefix("it."), holder[name], inner)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.user_files import is_file
+from jaxgan.config.config import Config
 from jaxgan.data import Spec
 from jaxgan.data.labels import class_index
+from jaxgan.data.modality import MODALITIES
+from jaxgan.data.sources import load_source
 from jaxgan.games.game import Game, init
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder
@@ -40,9 +45,10 @@ class Run:
           InputError: if there is no such run or checkpoint.
         """
         self.folder = folder
-        self.data = folder.facts()["data"]
+        facts = folder.facts()
+        self.data = facts["data"]
         self.config = folder.config()
-        self.spec = Spec.from_json(self.data)
+        self.spec = spec_of(facts, self.config)
         self.game = self.config.build(self.spec)
         self.sampler = sampler_of(self.game, self.config, self.spec)
         state, self.step = _restore(folder, self.game, self.spec, checkpoint)
@@ -92,6 +98,27 @@ def load(path: str | os.PathLike[str], checkpoint: str | int = "last") -> Run:
       InputError: if there is no such run or checkpoint.
     """
     return Run(RunFolder(pathlib.Path(path)), checkpoint)
+
+
+def spec_of(facts: Mapping[str, Any], config: Config) -> Spec:
+    """The spec of a run's data, with the modality that their file gives them where it is one of the user's own.
+
+    Args:
+      facts: run.json.
+      config: whose source is the run's copy of the file.
+
+    Raises:
+      InputError: if the file does not give the data any more.
+    """
+    spec = Spec.from_json(facts["data"])
+    if not facts.get("own_modality", spec.modality.name not in MODALITIES) or not is_file(config.data.source):
+        return spec
+    modality = load_source(config.data.source)().modality
+    if modality.name != spec.modality.name:
+        raise InputError(
+            f"run: expected the modality {spec.modality.name!r} of {config.data.source!r}, got {modality.name!r}"
+        )
+    return dataclasses.replace(spec, modality=modality)
 
 
 def _restore(folder: RunFolder, game: Game, spec: Spec, which: str | int) -> tuple[Any, int]:

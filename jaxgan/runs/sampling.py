@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -43,6 +43,14 @@ class Sampler:
         self._latents = jax.jit(jax.vmap(latent.draw))
         self._keys = jax.jit(jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), 0)))
 
+    def program(self, variables: Any) -> Callable[..., jax.Array]:
+        """The pure function (seeds uint32 [n], labels int32 [n] or None) -> examples [n, ...] of these variables."""
+
+        def program(seeds: jax.Array, labels: jax.Array | None = None) -> jax.Array:
+            return self._generate(variables, self._latents(self._keys(seeds)), labels)
+
+        return program
+
     def latents(self, seeds: Sequence[int]) -> np.ndarray:
         """The latent vector of each seed, [n, dim]. Raises InputError for a seed out of range."""
         if len(seeds) and not 0 <= min(seeds) <= max(seeds) < 2**32:
@@ -51,8 +59,20 @@ class Sampler:
             )
         return np.asarray(self._latents(self._keys(jnp.asarray(seeds, jnp.uint32))))
 
-    def decode(self, variables: Any, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+    def decode(
+        self,
+        variables: Any,
+        z: np.ndarray,
+        labels: np.ndarray | None = None,
+        poll: Callable[[], None] = lambda: None,
+    ) -> np.ndarray:
         """Examples [n, ...] of latents [n, dim], in the form in which the data are stored.
+
+        Args:
+          variables: of the generator.
+          z: the latents.
+          labels: of a conditional generator, [n].
+          poll: is called before every batch; what it raises ends the work.
 
         Raises:
           InputError: if a conditional generator gets no labels, or labels out of range.
@@ -68,6 +88,7 @@ class Sampler:
             raise InputError("classes: expected none, as this generator is not conditional")
         parts = []
         for start in range(0, len(z), _BATCH):
+            poll()
             part = z[start : start + _BATCH]
             pad = _BATCH - len(part)
             rows = jnp.asarray(np.concatenate([part, np.zeros((pad, z.shape[1]), z.dtype)]))
@@ -77,15 +98,21 @@ class Sampler:
             parts.append(np.asarray(self._generate(variables, rows, classes))[: len(part)])
         return np.concatenate(parts)
 
-    def by_seed(self, variables: Any, seeds: Sequence[int], labels: np.ndarray | None = None) -> np.ndarray:
+    def by_seed(
+        self,
+        variables: Any,
+        seeds: Sequence[int],
+        labels: np.ndarray | None = None,
+        poll: Callable[[], None] = lambda: None,
+    ) -> np.ndarray:
         """The example of each seed; without labels a conditional generator takes class seed % n_classes."""
         if labels is None and self.n_classes:
             labels = np.asarray(seeds, np.int64) % self.n_classes
-        return self.decode(variables, self.latents(seeds), labels)
+        return self.decode(variables, self.latents(seeds), labels, poll)
 
-    def stream(self, variables: Any, first_seed: int) -> Stream:
-        """n -> the examples of n consecutive seeds: the same ones at every call."""
-        return Stream(self, variables, first_seed)
+    def stream(self, variables: Any, first_seed: int, poll: Callable[[], None] = lambda: None) -> Stream:
+        """n -> the examples of n consecutive seeds: the same ones at every call. `poll` is as of `decode`."""
+        return Stream(self, variables, first_seed, poll)
 
     def on_devices(self, variables: Any, seeds: np.ndarray) -> jax.Array:
         """The examples of seeds uint32 [n] as `by_seed` has them, left where they were made.
@@ -115,17 +142,21 @@ def sampler_of(game: Game, config: Config, spec: Spec) -> Sampler:
 class Stream:
     """The examples of consecutive seeds, at once or in batches that stay on the devices."""
 
-    def __init__(self, sampler: Sampler, variables: Any, first_seed: int) -> None:
+    def __init__(
+        self, sampler: Sampler, variables: Any, first_seed: int, poll: Callable[[], None] = lambda: None
+    ) -> None:
         """Generates nothing yet."""
-        self._sampler, self._variables, self._first = sampler, variables, first_seed
+        self._sampler, self._variables, self._first, self._poll = sampler, variables, first_seed, poll
 
     def __call__(self, n: int) -> np.ndarray:
         """The examples of the first n seeds."""
-        return self._sampler.by_seed(self._variables, range(self._first, self._first + n))
+        seeds = range(self._first, self._first + n)
+        return self._sampler.by_seed(self._variables, seeds, poll=self._poll)
 
     def batches(self, n: int, size: int) -> Iterator[tuple[jax.Array, int]]:
         """The same in batches of `size` on the devices, and how many of each count: the last has more."""
         for start in range(0, n, size):
+            self._poll()
             seeds = np.arange(self._first + start, self._first + start + size, dtype=np.uint32)
             yield self._sampler.on_devices(self._variables, seeds), min(size, n - start)
 

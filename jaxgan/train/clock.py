@@ -14,6 +14,7 @@ from typing import Any
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.data import Pipeline
+from jaxgan.train.stops import Interrupted
 
 _FIRST_GRID = 16
 
@@ -104,6 +105,11 @@ class Signals:
             for signum in (signal.SIGINT, signal.SIGTERM):
                 self._before[signum] = signal.signal(signum, self._handle)
         return self
+
+    def poll(self) -> None:
+        """Raises Interrupted after a signal: for work that takes longer than a step and changes nothing."""
+        if self.received is not None:
+            raise Interrupted
 
     def _handle(self, signum: int, frame: Any) -> None:
         if self.received is not None:

@@ -22,7 +22,7 @@ from jaxgan.train.loop import Keeper
 from jaxgan.train.members import Members
 from jaxgan.train.progress import Voice
 from jaxgan.train.sinks import Files, Sink
-from jaxgan.train.stops import Diverged
+from jaxgan.train.stops import Diverged, Interrupted
 from jaxgan.train.tensorboard import TensorBoard
 
 
@@ -30,11 +30,27 @@ class RunKeeper(Keeper):
     """Keeps a member's records, pictures, scores and checkpoints; nothing of it affects the training."""
 
     def __init__(
-        self, members: Members, k: int, folder: RunFolder, evaluator: Evaluator | None, voice: Voice
+        self,
+        members: Members,
+        k: int,
+        folder: RunFolder,
+        evaluator: Evaluator | None,
+        voice: Voice,
+        poll: Callable[[], None] = lambda: None,
     ) -> None:
-        """Opens the checkpoints of member k's folder; without an evaluator it is not scored."""
+        """Opens the checkpoints of member k's folder.
+
+        Args:
+          members: what is trained.
+          k: which of them.
+          folder: its own.
+          evaluator: of all; without one it is not scored.
+          voice: its own.
+          poll: is called while it is scored, and may raise Interrupted.
+        """
         self.members, self.k, self.folder, self.evaluator = members, k, folder, evaluator
-        self.config = members.config
+        self.config, self._poll = members.config, poll
+        self._owed: dict[str, Any] | None = None
         self.checkpoints = Checkpoints(folder.path)
         self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis()
         board = TensorBoard(folder.path / "tensorboard")
@@ -65,7 +81,7 @@ class RunKeeper(Keeper):
         """Goes back to a checkpoint at `step`; what was kept after it will be made again."""
         self.checkpoints.forget_after(step)
         self.folder.rewind(step)
-        self.best, self._seconds = meta["best"], meta["train_seconds"]
+        self.best, self._seconds, self._owed = meta["best"], meta["train_seconds"], meta.get("owed")
         self._voice.note(f"resumed at step {step:,}")
         before = self.folder.read("run.json").get("features")
         if self.evaluator is not None and before not in (None, self.evaluator.features):
@@ -102,26 +118,54 @@ class RunKeeper(Keeper):
         self.checkpoints.wait()
 
     def keep(self, state: GameState, record: dict[str, Any], due: set[str], seconds: float) -> dict[str, Any]:
-        """Keeps what is due; raises Diverged if the averaged generator or its score is not finite."""
+        """Keeps what is due; raises Diverged if the averaged generator or its score is not finite.
+
+        Where scoring is interrupted only the state is saved, and all else is owed: `settle` makes up for it.
+        """
         step, score = record["step"], None
         self._seconds += seconds
         if "evaluate" in due and self.evaluator is not None:
-            score = self._score_now(self.evaluator, state, step)
-            record |= {"score": score, "score_name": self.evaluator.main}
+            try:
+                score = self._score_now(self.evaluator, state, step)
+            except Interrupted:
+                self.owes = True
+                self._save(state, step, None, {"owed": {"record": record, "due": sorted(due)}})
+                return record
+            record = record | {"score": score, "score_name": self.evaluator.main}
         record = self._watched(record, state, "evaluate" in due)
         for sink in self._sinks:
             sink.record(record)
         if "sample" in due:
             self._picture(state, step)
+        if "evaluate" in due:
+            for sink in self._sinks:
+                sink.evaluated(step)
         if "save" in due:
-            meta = {"best": self.best, "train_seconds": round(self._seconds, 1)}
-            self.checkpoints.save(step, state, {"config": self.folder.read("config.json"), **meta}, score)
+            self._save(state, step, score, {})
         return record
+
+    def _save(self, state: GameState, step: int, score: float | None, more: Mapping[str, Any]) -> None:
+        meta = {"best": self.best, "train_seconds": round(self._seconds, 1), **more}
+        self.checkpoints.save(step, state, {"config": self.folder.read("config.json"), **meta}, score)
+
+    def settle(self, state: GameState) -> None:
+        """Keeps what the end of an interrupted run has left owed of the interval that ends with `state`."""
+        if self._owed is None or not self.open:
+            return
+        record, due = self._owed["record"], set(self._owed["due"])
+        self.checkpoints.wait()
+        self._poll()
+        self.checkpoints.forget_after(record["step"] - 1)  # it is saved again at once, with its score
+        try:
+            self.keep(state, record, due, 0.0)
+        except Diverged as error:
+            self.diverged(error)
+        self._owed = None
 
     def _score_now(self, evaluator: Evaluator, state: GameState, step: int) -> float:
         variables = self.members.game.averaged(state)
         score = evaluator.quick(
-            self.members.sampler.stream(variables, evaluation.QUICK_SEED), self.config.quick_n
+            self.members.sampler.stream(variables, evaluation.QUICK_SEED, self._poll), self.config.quick_n
         )
         if not (np.isfinite(score) and evaluation.is_finite(variables)):
             what = f"the averaged generator, or its {evaluator.main}"
@@ -203,7 +247,9 @@ class RunKeeper(Keeper):
         variables = self.members.game.averaged(state)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            scored = evaluation.score(evaluator, self.members.sampler, variables, self.config.final_n)
+            scored = evaluation.score(
+                evaluator, self.members.sampler, variables, self.config.final_n, self._poll
+            )
         for warning in caught:
             if issubclass(warning.category, UserWarning):
                 self._voice.note(f"warning: {warning.message}")

@@ -23,11 +23,14 @@ class Keeper:
       open: whether more is to come.
       error: how the member diverged; None if it did not.
       best: {"step", "score"} of the lowest score on the way; None if there was none.
+      owes: whether the run is to stop here, as a signal came while something was kept of the last interval; all is
+        saved.
     """
 
     open: bool = True
     error: Diverged | None = None
     best: dict[str, Any] | None = None
+    owes: bool = False
 
     def wait(self) -> None:
         """Returns when the last checkpoint is on disk."""
@@ -107,7 +110,7 @@ def loop(
                 keeper.diverged(error)
         for sink in sinks if records else ():
             sink.record(_together(records, keepers))
-        if stop:
+        if stop or any(keeper.owes for keeper in keepers):
             break
         clock.restart(step)
     return states, step

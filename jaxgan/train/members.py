@@ -54,16 +54,19 @@ def set_up(config: Config, *, starts: Sequence[int] = ()) -> Members:
     return Members(config, [config.seed], how="loop", devices=devices, starts=starts)
 
 
-def evaluator_of(members: Members, features: str | None = None) -> Evaluator | None:
+def evaluator_of(
+    members: Members, features: str | None = None, poll: Callable[[], None] | None = None
+) -> Evaluator | None:
     """What scores the members; None where the game makes nothing, or there are no scores of what it makes.
 
     Args:
       members: to be scored.
       features: that they have been scored on so far, as of `make_evaluator`.
+      poll: as of `make_evaluator`.
     """
     if members.sampler is None:
         return None
-    evaluator = make_evaluator(members.source, features)
+    evaluator = make_evaluator(members.source, features, poll)
     return evaluator if evaluator.main else None
 
 

@@ -3,68 +3,136 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.user_files import is_file, short_name
 from jaxgan.config.config import Config
-from jaxgan.config.fields import differences
+from jaxgan.config.data import located
+from jaxgan.config.fields import differences, with_fields
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.lock import locked
 from jaxgan.train.members import set_up
 from jaxgan.train.run import train_in
 
 
-def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
+def resume(
+    folder: RunFolder, *, steps: int | None = None, source: str | None = None, restart_schedule: bool = False
+) -> RunFolder:
     """Goes on with a run from its newest good checkpoint, exactly as if it had never stopped.
+
+    What is changed about the run is kept as "history" in run.json.
 
     Args:
       folder: of the run.
-      steps: train up to this step instead; only where no schedule depends on the number of steps.
+      steps: train up to this step instead.
+      source: where the same data are to be found now.
+      restart_schedule: where schedules depend on the number of steps, follow those of a run of `steps` steps from
+        here on; they do not go on as they were.
 
     Raises:
-      InputError: if there is nothing to resume, or the configuration or the data have changed (the
-        message names the fields).
+      InputError: if there is nothing to resume, another process trains it, or the configuration or the data have
+        changed (the message names the fields).
       Diverged, Stopped, SaveError: as `train`.
     """
-    recorded, config = folder.facts()["data"], folder.config()
+    folder.facts()  # where there is no run there is nothing to be locked
+    with locked(folder.path):
+        return _resume(folder, steps, source, restart_schedule)
+
+
+def _resume(folder: RunFolder, steps: int | None, source: str | None, restart_schedule: bool) -> RunFolder:
+    facts, config = folder.facts(), folder.config()
+    own = folder.read("config.json")  # as it was given: `config` takes files from the run's own copies
+    reached, schedules = max(saved_steps(folder), default=0), scheduled(config)
+    _check_steps(config, steps, reached, schedules, restart_schedule)
     saved = _saved_config(folder)
-    own = folder.read("config.json")  # as it was given: `config` takes a loss file from the run's own copy
-    constant = _constant(config)
-    if steps is not None:
-        reached = max(saved_steps(folder), default=0)
-        if steps < max(reached, 1):
+    if saved is not None:
+        restarted = [entry for entry in facts.get("history", []) if entry.get("restart_schedule")]
+        if not schedules or any(entry.get("steps") == config.steps for entry in restarted):
+            saved["steps"] = config.steps  # which changes nothing before the end, or was changed knowingly
+        if changed := differences(with_source(saved, ""), with_source(own, "")):
             raise InputError(
-                f"steps: expected at least {max(reached, 1)}, which the run has reached, got {steps}"
+                f"config.json of {str(folder.path)!r} has changed since the checkpoint: {'; '.join(changed)}; "
+                "put it back, or start a new run"
             )
-        if not constant:
-            raise InputError(
-                "steps: cannot change, as a learning rate, penalty, noise or share of fakes follows a schedule "
-                "over the run"
-            )
-    if saved is not None and constant:  # then the number of steps changes nothing before its end
-        saved["steps"] = config.steps
-    if saved is not None and (changed := differences(saved, own)):
-        raise InputError(
-            f"config.json of {str(folder.path)!r} has changed since the checkpoint: {'; '.join(changed)}; "
-            "put it back, or start a new run"
-        )
-    if steps is not None:
-        config = dataclasses.replace(config, steps=steps)
+    changes: dict[str, Any] = {}
+    if steps is not None and steps != config.steps:
+        changes["steps"] = steps
+    if source is not None:
+        changes["data.source"] = replacement(config, source)
+    config = with_fields(config, **changes)
     members = set_up(config, starts=saved_steps(folder))
-    if changed := differences(recorded, members.data):
-        raise InputError(f"data.source: the data have changed since the run began: {'; '.join(changed)}")
-    if steps is not None:
-        folder.write("config.json", {**own, "steps": steps})
+    check_data(facts["data"], members.data)
+    if changes:
+        if "steps" in changes:
+            own = {**own, "steps": steps}
+        if source is not None:
+            own = with_source(own, changes["data.source"])
+            folder.update(data={**facts["data"], "name": members.data["name"]})
+        if restart_schedule and "steps" in changes:
+            changes["restart_schedule"] = schedules
+        folder.add_history(at=reached, **changes)
+        folder.write("config.json", own)
     return train_in(folder, [folder], members, resumed=True)
 
 
-def _constant(config: Config) -> bool:
-    """Whether the number of steps changes nothing before its end."""
-    schedules = {config.g_optimizer.schedule, config.d_optimizer.schedule, config.penalty.schedule}
+def _check_steps(
+    config: Config, steps: int | None, reached: int, schedules: list[str], restart: bool
+) -> None:
+    """Raises InputError for a number of steps that cannot be."""
+    if restart and steps is None:
+        raise InputError("restart-schedule: expected --steps N beside it, got none")
+    if steps is None:
+        return
+    if steps < max(reached, 1):
+        raise InputError(
+            f"steps: expected at least {max(reached, 1)}, which the run has reached, got {steps}"
+        )
+    if schedules and not restart and steps != config.steps:
+        raise InputError(
+            f"steps: cannot change, as these follow a schedule over the {config.steps:,} steps of the run: "
+            f"{', '.join(schedules)}; --restart-schedule goes on by the schedules of a run of {steps:,} steps"
+        )
+
+
+def scheduled(config: Config) -> list[str]:
+    """The fields of what depends on the number of steps before its end, with their values."""
     if config.game != "gan":  # which may do anything with it
-        return False
-    return schedules == {"constant"} and config.dynamics.top_k == 1 and config.dynamics.instance_noise == 0
+        return [f"game {short_name(config.game)}"]
+    fields = [
+        ("g_optimizer.schedule", config.g_optimizer.schedule, "constant"),
+        ("d_optimizer.schedule", config.d_optimizer.schedule, "constant"),
+        ("penalty.schedule", config.penalty.schedule, "constant"),
+        ("dynamics.top_k", config.dynamics.top_k, 1),
+        ("dynamics.instance_noise", config.dynamics.instance_noise, 0),
+    ]
+    return [f"{name} {value}" for name, value, still in fields if value != still]
+
+
+def replacement(config: Config, source: str) -> str:
+    """Another place of the data, as config.json keeps it. Raises InputError where files of code are involved."""
+    if is_file(source) or is_file(config.data.source):
+        raise InputError(
+            f"data.source: expected data of the package's own, whose content is checked, got {source!r} in place of "
+            f"{config.data.source!r}"
+        )
+    return located(source)
+
+
+def with_source(plain: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """A configuration in its JSON form with another source; that the data are the same is told by their fingerprint."""
+    data = plain.get("data")
+    return {**plain, "data": {**data, "source": source}} if isinstance(data, Mapping) else dict(plain)
+
+
+def check_data(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Raises InputError if data are not those that a run began with, wherever they lie now."""
+    if changed := differences({**recorded, "name": ""}, {**found, "name": ""}):
+        raise InputError(
+            f"data.source: the data have changed since the run began: {'; '.join(changed)} (now: {found['name']!r})"
+        )
 
 
 def saved_steps(folder: RunFolder) -> list[int]:

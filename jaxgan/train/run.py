@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from jaxgan.common.files import write_atomically
 from jaxgan.config.config import Config
+from jaxgan.config.data import located
+from jaxgan.config.fields import with_fields
+from jaxgan.data import Source
+from jaxgan.data.modality import MODALITIES
 from jaxgan.runs.checkpoint import SaveError
 from jaxgan.runs.environment import environment
-from jaxgan.runs.folder import RunFolder, create
+from jaxgan.runs.folder import RunFolder, check_name, create
+from jaxgan.runs.lock import locked
 from jaxgan.runs.seeds import is_alive
 from jaxgan.train.clock import Signals
 from jaxgan.train.grids import reals_of
@@ -20,15 +25,16 @@ from jaxgan.train.loop import loop
 from jaxgan.train.members import Members, evaluator_of, set_up
 from jaxgan.train.progress import Progress, Voice
 from jaxgan.train.sinks import Sink
-from jaxgan.train.stops import Diverged, Stopped
+from jaxgan.train.stops import Diverged, Interrupted, Stopped
 
 
-def train(config: Config, command: Sequence[str] | None = None) -> RunFolder:
+def train(config: Config, command: Sequence[str] | None = None, *, name: str | None = None) -> RunFolder:
     """Trains from the beginning, in a new folder.
 
     Args:
       config: what to do.
       command: the command line, for the report.
+      name: of the run, which ends its folder's name; None: that of the preset.
 
     Returns:
       The run's folder, with report.html.
@@ -39,11 +45,21 @@ def train(config: Config, command: Sequence[str] | None = None) -> RunFolder:
       Stopped: after SIGINT or SIGTERM; the run can be resumed.
       SaveError: if a checkpoint cannot be written.
     """
+    if name is not None:
+        check_name(name)
+    config = with_fields(config, **{"data.source": located(config.data.source)})
     members = set_up(config)
     text = shlex.join(command) if command else f"jaxgan train {config.preset}"
-    folder = create(config, members.data, environment(), text)
-    write_reals(members, folder)
-    return train_in(folder, [folder], members)
+    own = is_own(members.source)
+    folder = create(config, members.data, environment(), text, name=name, own_modality=own)
+    with locked(folder.path):
+        write_reals(members, folder)
+        return train_in(folder, [folder], members)
+
+
+def is_own(source: Source) -> bool:
+    """Whether the examples are of a modality of the user's own, which cannot be found by its name."""
+    return MODALITIES.get(source.modality.name) is not source.modality
 
 
 def write_reals(members: Members, folder: RunFolder) -> None:
@@ -80,14 +96,15 @@ def train_in(
     terminal = Progress(members.config.steps, folder.path)
     for note in members.source.notes:
         terminal.note(f"data: {note}")
-    evaluator = evaluator_of(members, own[0].read("run.json").get("features"))
+    signals = Signals()
+    evaluator = evaluator_of(members, own[0].read("run.json").get("features"), signals.poll)
     keepers = []
     for k, (seed, kept) in enumerate(zip(members.seeds, own, strict=True)):
         voice = Voice(terminal, "" if alone else f"seed {seed}")
-        keepers.append(RunKeeper(members, k, kept, evaluator, voice))
+        keepers.append(RunKeeper(members, k, kept, evaluator, voice, signals.poll))
         if resumed and not alone and not is_alive(kept):
             keepers[-1].drop()
-    session = _Session(folder, alone, members, keepers, [terminal, *sinks(terminal)])
+    session = _Session(folder, alone, members, keepers, [terminal, *sinks(terminal)], signals)
     with session.signals, session.ended():
         session.run(resumed)
     return folder
@@ -102,13 +119,17 @@ class _Session:
     members: Members
     keepers: Sequence[RunKeeper]
     sinks: Sequence[Sink]
-    signals: Signals = field(default_factory=Signals)
+    signals: Signals
 
     def run(self, resumed: bool) -> None:
         """Trains and scores."""
         members, keepers = self.members, self.keepers
         if resumed:
             states, step = restored(members, keepers, self.folder.path)
+            with self.stopping(step):
+                for keeper in keepers:
+                    keeper.settle(members.member(states, keeper.k))
+            self.stop_if_asked(step)
         else:
             states, step = members.joined([keeper.begin() for keeper in keepers]), 0
         states, step = loop(members, keepers, self.sinks, states, step, signals=self.signals)
@@ -122,9 +143,19 @@ class _Session:
         elif members.sampler is not None:
             who, each = ("", "") if self.alone else (f"{len(left)} members, ", " each")
             self.sinks[0].note(f"scoring {who}{members.config.final_n:,} fakes{each}")
-        for keeper in left:
-            keeper.finish(members.member(states, keeper.k), step, lambda: self.stop_if_asked(step))
+        with self.stopping(step):
+            for keeper in left:
+                keeper.finish(members.member(states, keeper.k), step, lambda: self.stop_if_asked(step))
         self.close("finished")
+
+    @contextlib.contextmanager
+    def stopping(self, step: int) -> Iterator[None]:
+        """Turns what interrupts scoring into Stopped; `step` has been saved."""
+        try:
+            yield
+        except Interrupted:
+            self.stop_if_asked(step)
+            raise
 
     def stop_if_asked(self, step: int) -> None:
         """Raises Stopped after a signal; `step` has been saved."""

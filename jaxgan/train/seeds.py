@@ -9,28 +9,34 @@ from __future__ import annotations
 import pathlib
 import shlex
 from collections.abc import Sequence
+from typing import Any
 
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
+from jaxgan.config.data import located
 from jaxgan.config.fields import differences, to_json, with_fields
 from jaxgan.report.seeds import summary_lines, write_summary
 from jaxgan.runs.environment import environment
-from jaxgan.runs.folder import RunFolder, create, new_folder
+from jaxgan.runs.folder import RunFolder, check_name, create, new_folder
+from jaxgan.runs.lock import locked
 from jaxgan.runs.seeds import RECORD, is_alive, member_folder, summarise
 from jaxgan.train.members import Members
-from jaxgan.train.resume import saved_steps
-from jaxgan.train.run import train_in, write_reals
+from jaxgan.train.resume import check_data, replacement, saved_steps, with_source
+from jaxgan.train.run import is_own, train_in, write_reals
 from jaxgan.train.sinks import Sink
 from jaxgan.train.stops import Diverged
 
 
-def train_seeds(config: Config, n: int, command: Sequence[str] | None = None) -> RunFolder:
+def train_seeds(
+    config: Config, n: int, command: Sequence[str] | None = None, *, name: str | None = None
+) -> RunFolder:
     """Trains `n` seeds, from `config.seed` on, side by side in a new folder.
 
     Args:
       config: of all members.
       n: how many.
       command: the command line, for the reports.
+      name: of the run, which ends its folder's name; None: that of the preset, and "seeds".
 
     Returns:
       The folder, with report.html.
@@ -47,18 +53,23 @@ def train_seeds(config: Config, n: int, command: Sequence[str] | None = None) ->
         raise InputError(
             f"compute.how: expected 'jit' with --seeds, whose members are mapped, got {config.compute.how!r}"
         )
+    config = with_fields(config, **{"data.source": located(config.data.source)})
     seeds = [config.seed + k for k in range(n)]
+    name = f"{config.preset}-seeds" if name is None else check_name(name)
     members = Members(config, seeds, how=config.compute.members, devices=config.compute.devices)
-    folder = new_folder(config, f"{config.preset}-seeds")
+    folder = new_folder(config, name)
     text = shlex.join(command) if command else f"jaxgan train {config.preset} --seeds {n}"
     env = environment()
     own = [member_folder(folder, seed) for seed in seeds]
-    for seed, member in zip(seeds, own, strict=True):
-        create(with_fields(config, seed=seed), members.data, env, text, member.path)
-        write_reals(members, member)
-    record = {"status": "running", "command": text, "seeds": seeds, "how": members.how}
-    folder.write(RECORD, {**record, "config": to_json(config), "environment": env})
-    return train_in(folder, own, members, sinks=lambda terminal: [_Record(folder, terminal)])
+    with locked(folder.path):
+        for seed, member in zip(seeds, own, strict=True):
+            one, modality = with_fields(config, seed=seed), is_own(members.source)
+            create(one, members.data, env, text, member.path, own_modality=modality)
+            write_reals(members, member)
+        record = {"status": "running", "command": text, "seeds": seeds, "how": members.how}
+        folder.write(RECORD, {**record, "config": to_json(config), "environment": env})
+        with locked(*(member.path for member in own)):
+            return train_in(folder, own, members, sinks=lambda terminal: [_Record(folder, terminal)])
 
 
 def is_seeds(path: pathlib.Path) -> bool:
@@ -66,11 +77,15 @@ def is_seeds(path: pathlib.Path) -> bool:
     return (path / RECORD).exists()
 
 
-def resume_seeds(folder: RunFolder) -> RunFolder:
+def resume_seeds(folder: RunFolder, *, source: str | None = None) -> RunFolder:
     """Goes on with all members from the newest step that all have saved.
 
+    Args:
+      folder: of all.
+      source: where the same data are to be found now.
+
     Raises:
-      InputError: if the folder cannot be read, or a member's configuration has changed.
+      InputError: if the folder cannot be read, another process trains it, or a member's configuration has changed.
       Diverged, Stopped, SaveError: as `train_seeds`.
     """
     record = folder.read(RECORD)
@@ -78,22 +93,37 @@ def resume_seeds(folder: RunFolder) -> RunFolder:
         raise InputError(f"run: {str(folder.path / RECORD)!r} is damaged: it has no {missing[0]}")
     own = [member_folder(folder, seed) for seed in record["seeds"]]
     for member, seed in zip(own, record["seeds"], strict=True):
-        changed = differences({**record["config"], "seed": seed}, member.read("config.json"))
-        if changed:
+        plain = with_source(member.read("config.json"), "")
+        if changed := differences({**with_source(record["config"], ""), "seed": seed}, plain):
             raise InputError(
                 f"config.json of {str(member.path)!r} has changed: {'; '.join(changed)}; put it back"
             )
+    with locked(folder.path, *(member.path for member in own)):
+        return _resume_seeds(folder, own, record, source)
+
+
+def _resume_seeds(
+    folder: RunFolder, own: list[RunFolder], record: dict[str, Any], source: str | None
+) -> RunFolder:
     facts, config = [member.facts() for member in own], own[0].config()
     alive = [member for member in own if is_alive(member)]
     if not alive:
         raise Diverged(f"all {len(own)} members have diverged: there is nothing to go on with")
     starts = sorted(set.intersection(*(set(saved_steps(member)) for member in alive)))
+    if source is not None:
+        source = replacement(config, source)
+        config = with_fields(config, **{"data.source": source})
     members = Members(
         config, record["seeds"], how=record["how"], devices=config.compute.devices, starts=starts
     )
     for known in facts:
-        if changed := differences(known["data"], members.data):
-            raise InputError(f"data.source: the data have changed since the run began: {'; '.join(changed)}")
+        check_data(known["data"], members.data)
+    if source is not None:
+        for member, known in zip(own, facts, strict=True):
+            member.update(data={**known["data"], "name": members.data["name"]})
+            member.add_history(at=max(starts, default=0), **{"data.source": source})
+            member.write("config.json", with_source(member.read("config.json"), source))
+        folder.update_file(RECORD, config=with_source(record["config"], source))
     folder.update_file(RECORD, status="running", error=None)
     return train_in(folder, own, members, resumed=True, sinks=lambda terminal: [_Record(folder, terminal)])
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.common.files import write_atomically
 from jaxgan.report.run import write_report
 from jaxgan.runs.folder import RunFolder
+
+_TIMES_BETWEEN_REPORTS = 25  # as long as writing one takes
 
 
 class Sink:
@@ -26,6 +29,9 @@ class Sink:
     def picture(self, step: int, png: bytes) -> None:
         """Takes samples of a step."""
 
+    def evaluated(self, step: int) -> None:
+        """All of a step at which the run was scored has been told."""
+
     def finding(self, step: int, text: str) -> None:
         """Takes what the monitors see begin or end at a step."""
 
@@ -40,11 +46,11 @@ class Sink:
 
 
 class Files(Sink):
-    """The files of a run's folder: metrics.jsonl, pictures, scores.json, and the report, made of them at the end."""
+    """The files of a run's folder: metrics.jsonl, pictures, scores.json, and the report, made of them."""
 
     def __init__(self, folder: RunFolder) -> None:
         """Writes nothing yet."""
-        self._folder = folder
+        self._folder, self._next_report = folder, 0.0
 
     def record(self, record: Mapping[str, Any]) -> None:
         """Appends a line to metrics.jsonl."""
@@ -54,6 +60,14 @@ class Files(Sink):
     def picture(self, step: int, png: bytes) -> None:
         """Writes samples/step-STEP.png."""
         write_atomically(self._folder.samples / f"step-{step:07d}.png", png)
+
+    def evaluated(self, step: int) -> None:
+        """Writes report.html as it is by now, as long as that takes little of the time."""
+        begun = time.monotonic()
+        if begun >= self._next_report:
+            write_report(self._folder)
+            now = time.monotonic()
+            self._next_report = now + _TIMES_BETWEEN_REPORTS * (now - begun)
 
     def scores(self, scores: Mapping[str, Any]) -> None:
         """Writes scores.json."""

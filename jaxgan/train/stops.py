@@ -18,6 +18,10 @@ class Diverged(Exception):
         self.step = step
 
 
+class Interrupted(Exception):
+    """Scoring was left off in the middle, as the run is asked to stop; the state it was of is as it was."""
+
+
 class Stopped(Exception):
     """The run was asked to stop, and saved.
 

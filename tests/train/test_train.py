@@ -388,10 +388,14 @@ def test_training_longer(tmp_path):
         resume(folder, steps=50)
     falling = OptimizerConfig(1e-3, schedule="linear")
     scheduled = train(small(tmp_path, steps=10, g_optimizer=falling, d_optimizer=falling))
-    with pytest.raises(
-        InputError, match="steps: cannot change, as a learning rate, penalty, noise or share of fakes follows"
-    ):
+    names = "g_optimizer.schedule linear, d_optimizer.schedule linear; --restart-schedule goes on"
+    with pytest.raises(InputError, match=f"steps: cannot change, as these follow a schedule .*: {names}"):
         resume(scheduled, steps=20)
+    resume(scheduled, steps=20, restart_schedule=True)
+    (entry,) = scheduled.read("run.json")["history"]
+    assert (entry["at"], entry["steps"], len(entry["restart_schedule"])) == (10, 20, 2)
+    assert scheduled.read("scores.json")["final"]["step"] == 20
+    resume(scheduled)  # nothing has changed since
 
 
 def test_an_unreadable_checkpoint_is_set_aside(tmp_path, capsys):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -64,6 +64,16 @@ class FeatureNetwork:
     def all_outputs(self, images: np.ndarray) -> Outputs:
         """All that the network gives for uint8 images [n, h, w, c], in batches, as NumPy arrays."""
         return in_batches(self.apply, images, self.batch)
+
+
+def polled(network: FeatureNetwork, poll: Callable[[], None]) -> FeatureNetwork:
+    """The same network, which calls `poll` before every batch; what that raises ends the work."""
+
+    def apply(images: jax.Array) -> Outputs:
+        poll()
+        return network.apply(images)
+
+    return replace(network, apply=apply)
 
 
 def in_batches(apply: Callable[[jax.Array], Any], images: np.ndarray, batch: int) -> Any:

@@ -1,0 +1,42 @@
+"""`jaxgan export`: a run in a form for others."""
+
+from __future__ import annotations
+
+import pathlib
+from dataclasses import dataclass
+
+from jaxgan.cli.arguments import Positional, checkpoint, parse
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write the averaged generator of a run to a folder: weights, a model card, and a sampler that needs JAX alone.
+
+    The folder has the form of a repository of the Hugging Face Hub. `python DIR/sample.py` samples without this
+    package.
+    """
+
+    run: Positional[pathlib.Path]
+    """Folder of the run."""
+    out: pathlib.Path = pathlib.Path("export")
+    """Folder to write, new or empty."""
+    checkpoint: str = "last"
+    """last, best, or a step."""
+    license: str = "unknown"
+    """Identifier of the licence of the weights, for the model card, such as cc-by-4.0."""
+
+
+def export(args: list[str]) -> None:
+    """Writes the averaged generator of a run for others to use."""
+    parsed = parse(Export, args, "export")
+    which = checkpoint(parsed.checkpoint)
+
+    from jaxgan.runs import environment
+    from jaxgan.runs.export import check_export, export_run
+    from jaxgan.runs.opened import load
+
+    check_export(parsed.out)
+    environment.start()
+    run = load(parsed.run, which)
+    export_run(run, parsed.out, licence=parsed.license)
+    print(f"wrote {parsed.out} (step {run.step:,}); sample from it with: python {parsed.out / 'sample.py'}")

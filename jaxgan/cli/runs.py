@@ -1,0 +1,45 @@
+"""`jaxgan runs`: a table of what has been trained."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from dataclasses import dataclass
+
+from jaxgan.cli.arguments import Positional, parse
+
+
+@dataclass(frozen=True)
+class Runs:
+    """List the runs in a folder: what was trained on what, how far, how well, and how it ended."""
+
+    folder: Positional[pathlib.Path] = pathlib.Path("runs")
+    """Folder of runs, or a run."""
+    json: bool = False
+    """Print a JSON list instead of a table."""
+
+
+def runs(args: list[str]) -> None:
+    """Prints a line for every run in a folder."""
+    parsed = parse(Runs, args, "runs")
+
+    from jaxgan.common.progress import clock
+    from jaxgan.report.scores import format_number
+    from jaxgan.report.terminal import print_table
+    from jaxgan.runs.listing import runs_in
+
+    found = runs_in(parsed.folder)
+    if parsed.json:
+        print(json.dumps([run.to_json() for run in found], indent=1))
+        return
+    if not found:
+        print(f"no runs in {parsed.folder}")
+        return
+    rows = []
+    for run in found:
+        step = f"{run.step:,}/{run.steps:,}" if run.steps else "–"
+        score = f"{run.score_name} {format_number(run.score)}" if run.score_name else "–"
+        name = run.name + (f" ({run.seeds} seeds)" if run.seeds > 1 else "")
+        time = "–" if run.seconds is None else clock(run.seconds)
+        rows.append((name, run.data, run.network, run.loss, step, score, run.state, time))
+    print_table(("name", "data", "network", "loss", "step", "score", "state", "time"), rows, numbers=(4, 7))

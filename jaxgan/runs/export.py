@@ -1,0 +1,204 @@
+"""A run in a form for others: weights, a model card, and a program that samples with JAX alone."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import pathlib
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import flax.traverse_util
+import jax
+import jax.export
+import jax.numpy as jnp
+
+from jaxgan.common.errors import InputError
+from jaxgan.common.files import write_atomically
+from jaxgan.common.laws import first_line
+from jaxgan.common.user_files import short_name
+from jaxgan.common.versions import version_of
+from jaxgan.config.fields import to_json
+from jaxgan.config.own_files import with_files
+from jaxgan.runs import standalone
+from jaxgan.runs.opened import Run
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+_BATCH = 16  # of a generator that cannot be exported for any number of examples
+_FILES = {
+    "model.safetensors": "the weights of the averaged generator",
+    "config.json": "everything that determined the run, and what its data are like",
+    "sample.jaxexport": "seeds to examples, a program of `jax.export` with the weights in it",
+    "sample.py": "a script that runs it; it needs `jax`, `flatbuffers` and `numpy` alone",
+}
+
+
+def check_export(out: pathlib.Path) -> None:
+    """Raises InputError where an export could not be written to the folder `out`."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"out: expected a folder that is new or empty, got {str(out)!r}")
+    if importlib.util.find_spec("flatbuffers") is None:
+        raise InputError("export: needs the package flatbuffers: pip install 'jaxgan[export]'")
+
+
+def export_run(run: Run, out: pathlib.Path, *, licence: str = "unknown") -> None:
+    """Writes the averaged generator of a run to a folder, in the form of a repository of the Hugging Face Hub.
+
+    Args:
+      run: what to export.
+      out: the folder.
+      licence: identifier of the weights' licence, for the model card.
+
+    Raises:
+      InputError: if the folder is in use, or the generator cannot be exported.
+    """
+    check_export(out)
+    program = exported(run).serialize()
+    card = _card(run, out.resolve().name, licence)
+    write_atomically(out / "model.safetensors", _weights(run))
+    write_atomically(out / "config.json", json.dumps(_config(run), indent=1) + "\n")
+    write_atomically(out / "sample.jaxexport", bytes(program))
+    write_atomically(out / "sample.py", pathlib.Path(standalone.__file__).read_bytes())
+    if (grid := _grid(run)) is not None:
+        shutil.copyfile(grid, out / "samples.png")
+    write_atomically(out / "README.md", card)
+
+
+def exported(run: Run) -> jax.export.Exported:
+    """The program seeds uint32 [n] (and labels int32 [n], of a generator with classes) -> examples [n, ...].
+
+    It runs on CPUs, GPUs and TPUs, for any n, where the networks can be compiled so; else for what can be.
+
+    Raises:
+      InputError: if nothing can.
+    """
+    program, reason = run.sampler.program(run.variables), ""
+    for shape, platforms in _forms():
+        inputs = [jax.ShapeDtypeStruct(shape, jnp.uint32)]
+        if run.sampler.n_classes:
+            inputs.append(jax.ShapeDtypeStruct(shape, jnp.int32))
+        try:
+            return jax.export.export(jax.jit(program), platforms=platforms)(*inputs)
+        except Exception as error:  # of many types, by what cannot be
+            reason = f"{type(error).__name__}: {first_line(error)}"
+    raise InputError(f"export: the generator cannot be exported: {reason}")
+
+
+def _forms() -> Iterator[tuple[Any, tuple[str, ...]]]:
+    here = {"gpu": "cuda"}.get(jax.default_backend(), jax.default_backend())
+    for platforms in (PLATFORMS, (here,)):
+        yield jax.export.symbolic_shape("n"), platforms
+        yield (_BATCH,), platforms
+
+
+def _weights(run: Run) -> bytes:
+    from safetensors.flax import save
+
+    flat = flax.traverse_util.flatten_dict(dict(run.variables), sep=".")
+    return save(flat, {"format": "flax", "library": "jaxgan", "step": str(run.step)})
+
+
+def _config(run: Run) -> dict[str, Any]:
+    """The configuration without places on the machine that it was trained on."""
+    plain = with_files(to_json(run.config), lambda copy, name: f"{copy}:{short_name(name)}")
+    del plain["out"]
+    plain["data"] = {**plain["data"], "source": _place(plain["data"]["source"])}
+    data = {name: value for name, value in run.data.items() if name not in ("name", "skipped")}
+    return {
+        "model_type": "jaxgan",
+        "jaxgan_version": version_of("jaxgan"),
+        "step": run.step,
+        "n_classes": run.sampler.n_classes,
+        "class_names": run.data["class_names"],
+        "data": {"name": _place(run.data["name"]), **data},
+        "training": plain,
+    }
+
+
+def _place(name: str) -> str:
+    kind, _, path = name.partition(":")
+    return f"{kind}:{pathlib.Path(path).name}" if kind in ("folder", "npz") and path else name
+
+
+def _grid(run: Run) -> pathlib.Path | None:
+    """The last picture of samples up to the exported step."""
+    step: Callable[[pathlib.Path], int] = lambda path: int(path.stem.removeprefix("step-"))
+    grids = [path for path in run.folder.samples.glob("step-*.png") if step(path) <= run.step]
+    return max(grids, key=step, default=None)
+
+
+def _scores(run: Run) -> dict[str, Any]:
+    """Those of the exported step, as scores.json has them; empty if it was not scored in full."""
+    if not (run.folder.path / "scores.json").exists():
+        return {}
+    scores = run.folder.read("scores.json")
+    for end in (scores["final"], scores.get("best")):
+        if end is not None and end["step"] == run.step:
+            return {name: score for name, score in end["scores"].items() if score["value"] is not None}
+    return {}
+
+
+def _card(run: Run, name: str, licence: str) -> str:
+    """README.md: metadata in YAML (of which JSON is a part), and text."""
+    config, scores, picture = run.config, _scores(run), run.spec.modality.is_picture
+    task = "unconditional-image-generation" if picture else "other"
+    loss, data = short_name(config.loss), _place(run.data["name"])
+    meta: dict[str, Any] = {"license": licence, "library_name": "jaxgan"}
+    if picture:
+        meta["pipeline_tag"] = task
+    meta["tags"] = ["jax", "flax", "gan", "jaxgan", loss]
+    if scores:
+        metrics = [{"type": key, "name": key, "value": score["value"]} for key, score in scores.items()]
+        dataset = {"name": data, "type": data.partition(":")[0], "split": config.data.split}
+        result = {"task": {"type": task}, "dataset": dataset, "metrics": metrics}
+        meta["model-index"] = [{"name": name, "results": [result]}]
+    lines = [
+        "---",
+        *(f"{key}: {json.dumps(value)}" for key, value in meta.items()),
+        "---",
+        "",
+        f"# {name}",
+        "",
+    ]
+    noun = run.spec.modality.name
+    lines += [
+        f"The averaged generator of a generative adversarial network that was trained on `{data}` with jaxgan "
+        f"{version_of('jaxgan')}: it makes {noun}s ({run.spec.modality.in_words(run.spec.shape, run.spec.stored)}).",
+        "",
+    ]
+    if _grid(run) is not None:
+        lines += ["![samples](samples.png)", ""]
+    labels = " --labels 3 3 3" if run.sampler.n_classes else ""
+    lines += ["## Use", "", "```", f"python sample.py --seeds 0 1 2{labels} --out samples.npy", "```", ""]
+    lines += [f"- `{file}`: {says}" for file, says in _FILES.items()]
+    lines += ["", "## Training", ""]
+    facts = {
+        "data": f"`{data}`, {run.data['n'] or 'endless'} examples, fingerprint `{run.data['fingerprint']}`",
+        "classes": ", ".join(run.data["class_names"]) or "none",
+        "loss": f"`{loss}`",
+        "steps": f"{run.step:,} of {config.steps:,}, batches of {config.batch_size}, seed {config.seed}",
+    }
+    lines += [f"- {key}: {value}" for key, value in facts.items()]
+    if scores:
+        lines += [
+            "",
+            "## Scores",
+            "",
+            "| score | value | error | floor | protocol |",
+            "|---|---|---|---|---|",
+        ]
+        for key, s in scores.items():
+            error, floor = (f"{s[x]:.4g}" if s.get(x) is not None else "–" for x in ("error", "floor"))
+            reals = f", {s['n_real']:,} reals of {_without_places(s['split'])}" if s["n_real"] else ""
+            protocol = f"{s['n_fake']:,} fakes{reals}; features {s['features']}; {s['protocol']}"
+            lines.append(f"| `{key}` | {s['value']:.4g} | {error} | {floor} | {protocol.replace('|', '/')} |")
+        lines += ["", "The floor is what real, held-out data get in the generator's place."]
+    return "\n".join([*lines, ""])
+
+
+def _without_places(split: str) -> str:
+    """What scores say of their reals, without paths."""
+    return "; ".join(
+        _place(part) if part.startswith(("folder:", "npz:")) else part for part in split.split("; ")
+    )

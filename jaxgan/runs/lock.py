@@ -1,0 +1,211 @@
+"""Who trains in a run's folder: one process at a time, on any file system that several machines may share.
+
+The lock is a file that is created only where there is none (which network file systems do in one piece, while their
+`flock` may be a no-op) and touched as long as its owner lives. On the owner's own machine the process tells whether
+it is stale; from any other, the time since it was last touched, by the clock of the file system itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import platform
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jaxgan.common.errors import InputError
+from jaxgan.common.progress import duration
+
+NAME = "run.lock"
+BEAT = 15.0
+"""Seconds between two touches."""
+STALE = 300.0
+"""Seconds without a touch after which an owner on another machine is taken for dead."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who holds a lock.
+
+    Attributes:
+      host: name of the machine.
+      pid: of the process.
+      machine: identity of the machine, its boot and its space of process numbers.
+      born: when the process began, by its machine; None where nothing says so.
+      token: of this lock alone.
+      since: seconds since the lock was taken.
+      silent: seconds since the owner last gave a sign of life.
+    """
+
+    host: str
+    pid: int
+    machine: str
+    born: str | None
+    token: str
+    since: float
+    silent: float
+
+    def __str__(self) -> str:
+        """In words."""
+        return (
+            f"process {self.pid} on {self.host}, which took it {duration(self.since)} ago and gave its last sign of "
+            f"life {duration(self.silent)} ago"
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether it must be taken for alive."""
+        if os.name == "posix" and self.machine == _machine():  # one that was suspended is silent, and alive
+            return _lives(self.pid, self.born)
+        return self.silent < STALE
+
+
+def owner_of(path: pathlib.Path) -> Owner | None:
+    """Who trains in the folder `path` now; None if nobody does."""
+    owner = _read(path / NAME)
+    return owner if owner is not None and owner.alive else None
+
+
+@contextlib.contextmanager
+def locked(*paths: pathlib.Path) -> Iterator[None]:
+    """Holds the locks of run folders; stale ones are taken over.
+
+    Raises:
+      InputError: if a living process holds one; the message says which process, and since when.
+      OSError: if a folder cannot be written.
+    """
+    held: list[tuple[pathlib.Path, str]] = []
+    done = threading.Event()
+    beating = threading.Thread(target=_beat, args=(held, done), daemon=True)
+    try:
+        for path in paths:
+            token = _take(path / NAME)
+            held.append((path / NAME, token))
+        beating.start()
+        yield
+    finally:
+        done.set()
+        for file, token in held:
+            owner = _read(file)
+            if owner is not None and owner.token == token:  # and not of who took it for dead
+                with contextlib.suppress(OSError):
+                    file.unlink()
+
+
+def _take(file: pathlib.Path) -> str:
+    """Makes the lock, and returns its token."""
+    token = secrets.token_hex(8)
+    content = {"host": platform.node(), "pid": os.getpid(), "machine": _machine(), "token": token}
+    text = json.dumps(content | {"born": _born(os.getpid()), "taken": time.time()})
+    for _ in range(10):
+        with contextlib.suppress(FileExistsError):
+            handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            with os.fdopen(handle, "w") as opened:
+                opened.write(text)
+            return token
+        owner = _read(file)
+        if owner is not None and owner.alive:
+            raise InputError(
+                f"run: {str(file.parent)!r} is in use by {owner}; wait for it or stop it (if it is surely gone, remove "
+                f"{str(file)!r})"
+            )
+        if owner is not None:
+            _remove(file, owner.token)
+    raise InputError(f"run: {str(file)!r} changes hands all the time; try again")
+
+
+def _remove(file: pathlib.Path, token: str) -> None:
+    """Removes a stale lock, unless another has replaced it in the meantime: only one of many can rename it."""
+    aside = file.with_name(f"{NAME}-{secrets.token_hex(4)}")
+    try:
+        os.rename(file, aside)
+    except FileNotFoundError:  # another was faster
+        return
+    taken = _read(aside)
+    if taken is not None and taken.token != token:  # the lock of that other, who lives: it is put back
+        with contextlib.suppress(OSError):
+            os.link(aside, file)
+    aside.unlink(missing_ok=True)
+
+
+def _beat(held: Sequence[tuple[pathlib.Path, str]], done: threading.Event) -> None:
+    while not done.wait(BEAT):
+        for file, token in held:
+            owner = _read(file)
+            if owner is not None and owner.token == token:
+                with contextlib.suppress(OSError):
+                    os.utime(file)
+
+
+def _read(file: pathlib.Path) -> Owner | None:
+    """The owner that a lock names; None if there is no lock."""
+    try:
+        text, touched = file.read_text(), file.stat().st_mtime
+    except OSError:
+        return None
+    silent = max(0.0, _now(file, touched) - touched)
+    content: Any = {}
+    with contextlib.suppress(ValueError):  # half written: known by its age alone
+        content = json.loads(text)
+    content = content if isinstance(content, dict) else {}
+    taken, pid = content.get("taken"), content.get("pid")
+    since = time.time() - taken if isinstance(taken, int | float) else silent
+    return Owner(
+        str(content.get("host", "an unknown host")),
+        pid if isinstance(pid, int) else 0,
+        str(content.get("machine", "")),
+        content.get("born"),
+        str(content.get("token", "")),
+        max(since, silent),
+        silent,
+    )
+
+
+def _now(file: pathlib.Path, touched: float) -> float:
+    """The time by the clock that stamps the files of this folder, which may be another machine's."""
+    probe = file.with_name(f"{NAME}-{secrets.token_hex(4)}")
+    try:
+        probe.touch()
+        return probe.stat().st_mtime
+    except OSError:  # nothing can be written here: our own clock
+        return time.time()
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+
+
+def _machine() -> str:
+    """What tells two machines, boots and containers apart."""
+    parts = [platform.node()]
+    with contextlib.suppress(OSError):
+        parts.append(pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+    with contextlib.suppress(OSError):
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    return " ".join(parts)
+
+
+def _lives(pid: int, born: str | None) -> bool:
+    """Whether a process of this machine is there, and is the one that was born then."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    now = _born(pid)
+    return now != "dead" and (born is None or now is None or now == born)
+
+
+def _born(pid: int) -> str | None:
+    """When a process began, in ticks since the boot; "dead" if only its entry is left; None where nothing says so."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return "dead" if fields[0] in "ZX" else fields[19]

@@ -1,0 +1,152 @@
+"""The lock of a run: one process at a time; what a dead one left is taken over, what a living one holds is not."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from jaxgan import InputError
+from jaxgan.runs import lock
+from jaxgan.runs.lock import NAME, STALE, locked, owner_of
+
+
+def rewritten(path, silent=0.0, **changes):
+    """The lock of a folder, as another would have left it."""
+    file = path / NAME
+    with locked(path):
+        content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | changes))
+    os.utime(file, (time.time() - silent,) * 2)
+    return file
+
+
+def dead_process():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_held_lock_names_its_owner_and_age(tmp_path):
+    with locked(tmp_path):
+        owner = owner_of(tmp_path)
+        assert (owner.host, owner.pid) == (platform.node(), os.getpid())
+        with pytest.raises(InputError) as refused, locked(tmp_path):
+            pass
+        said = str(refused.value)
+        assert f"in use by process {os.getpid()} on {platform.node()}, which took it " in said
+        assert " s ago" in said
+        assert owner_of(tmp_path).token == owner.token
+    assert owner_of(tmp_path) is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failure_gives_all_locks_back(tmp_path):
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.mkdir()
+    b.mkdir()
+    with locked(b), pytest.raises(InputError, match="'.*b' is in use"), locked(a, b):
+        pass
+    assert not list(a.iterdir())
+    with pytest.raises(KeyError), locked(a, b):
+        raise KeyError
+    assert not [*a.iterdir(), *b.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("changes", "silent", "alive"),
+    [
+        ({}, 0, True),
+        ({}, 10 * STALE, True),  # suspended on this machine: silent, and there
+        ({"born": "1"}, 0, False),  # its number was given to another process
+        ({"pid": None}, 0, False),  # a process that has ended
+        ({"machine": "elsewhere", "host": "h"}, STALE / 2, True),
+        ({"machine": "elsewhere", "host": "h"}, STALE + 5, False),
+    ],
+)
+def test_stale_locks_are_told_from_live_ones(tmp_path, changes, silent, alive):
+    if changes.get("pid", 0) is None:
+        changes = {"pid": dead_process()}
+    if "born" in changes and not os.path.exists("/proc/self/stat"):
+        pytest.skip("nothing says when a process began")
+    rewritten(tmp_path, silent, **changes)
+    assert (owner_of(tmp_path) is not None) == alive
+    if alive:
+        with pytest.raises(InputError, match="in use by process"), locked(tmp_path):
+            pass
+    else:
+        with locked(tmp_path):
+            assert owner_of(tmp_path).pid == os.getpid()
+    assert [p.name for p in tmp_path.iterdir()] == [NAME] * alive
+
+
+def test_a_half_written_lock_is_known_by_its_age(tmp_path):
+    (tmp_path / NAME).write_text('{"host": "h", "pi')
+    with pytest.raises(InputError, match="an unknown host"), locked(tmp_path):
+        pass
+    os.utime(tmp_path / NAME, (0, 0))
+    with locked(tmp_path):
+        pass
+
+
+def test_a_lock_that_was_replaced_meanwhile_is_put_back(tmp_path, monkeypatch):
+    """Two find the same stale lock; the slower one must not take the lock of the faster one away."""
+    rewritten(tmp_path, pid=dead_process())
+    rename = os.rename
+
+    def slow(old, new):
+        monkeypatch.setattr(os, "rename", rename)
+        rewritten_by_another.append(rewritten_in_place(tmp_path))
+        rename(old, new)
+
+    rewritten_by_another = []
+    monkeypatch.setattr(os, "rename", slow)
+    with pytest.raises(InputError, match=f"in use by process {os.getpid()} "), locked(tmp_path):
+        pass
+    assert rewritten_by_another == [(tmp_path / NAME).read_text()]
+    assert [p.name for p in tmp_path.iterdir()] == [NAME]
+
+
+def rewritten_in_place(path):
+    """What a living process writes, who has taken the stale lock over."""
+    (path / NAME).unlink()
+    return rewritten(path).read_text()
+
+
+def test_one_of_many_gets_it(tmp_path):
+    rewritten(tmp_path, pid=dead_process())
+    got, start, stop = [], threading.Barrier(8), threading.Event()
+
+    def take():
+        start.wait()
+        try:
+            with locked(tmp_path):
+                got.append(1)
+                stop.wait(20)
+        except InputError:
+            got.append(0)
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 15
+    while len(got) < 8 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert sorted(got) == [0] * 7 + [1]
+
+
+def test_the_owner_gives_signs_of_life(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "BEAT", 0.02)
+    with locked(tmp_path):
+        os.utime(tmp_path / NAME, (0, 0))
+        deadline = time.monotonic() + 10
+        while (tmp_path / NAME).stat().st_mtime < 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert owner_of(tmp_path).silent < 10
