@@ -17,6 +17,8 @@ from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.laws import first_line
 
 T = TypeVar("T")
+OWN = "FILE.py:NAME"
+"""How something of a file of the user's own is named, for lists of what is accepted."""
 
 
 def is_file(name: str) -> bool:
