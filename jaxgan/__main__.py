@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -13,7 +14,7 @@ Verb = Callable[[list[str]], int | None]
 USAGE = """\
 jaxgan: generative adversarial networks in JAX
 
-  jaxgan train [PRESET] [--field value ...]   train; `jaxgan train PRESET --help` lists all fields
+  jaxgan train [PRESET] [DATA] [--flag value] train; `jaxgan train --help` lists presets and flags
   jaxgan resume RUN [--steps N]               go on exactly where a run stopped
   jaxgan sample RUN [--seeds 0-63]            images from a run: a grid, files, an animation
   jaxgan evaluate RUN [--checkpoint best]     score a run
@@ -32,6 +33,8 @@ VERBS = ("train", "resume", "sample", "evaluate", "losses", "check", "metrics", 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status, as `jaxgan.cli.status.exit_status` says."""
+    # XLA speaks of slow compilations on stderr, many lines at a time: what goes wrong is raised all the same
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or args[0] in ("-h", "--help", "help"):
         print(USAGE, end="")

@@ -14,6 +14,7 @@ from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, create
 from jaxgan.runs.seeds import is_alive
 from jaxgan.train.clock import Signals
+from jaxgan.train.compiling import compiling
 from jaxgan.train.grids import reals_of
 from jaxgan.train.keeper import RunKeeper, restored
 from jaxgan.train.loop import loop
@@ -77,7 +78,7 @@ def train_in(
       InputError, Diverged, Stopped, SaveError: as `train`.
     """
     alone = list(own) == [folder]
-    terminal = Progress(members.config.steps, folder.path)
+    terminal = Progress(members.config.steps, folder.path, compiling(members))
     evaluator = evaluator_of(members, own[0].read("run.json").get("features"))
     keepers = []
     for k, (seed, kept) in enumerate(zip(members.seeds, own, strict=True)):

@@ -41,14 +41,8 @@ def train_seeds(config: Config, n: int, command: Sequence[str] | None = None) ->
       Stopped: after SIGINT or SIGTERM; `resume_seeds` goes on.
       SaveError: if something cannot be written.
     """
-    if n < 1:
-        raise InputError(f"seeds: expected at least 1, got {n}")
-    if config.compute.how != "jit":
-        raise InputError(
-            f"compute.how: expected 'jit' with --seeds, whose members are mapped, got {config.compute.how!r}"
-        )
-    seeds = [config.seed + k for k in range(n)]
-    members = Members(config, seeds, how=config.compute.members, devices=config.compute.devices)
+    members = members_of(config, n)
+    seeds = members.seeds
     folder = new_folder(config, f"{config.preset}-seeds")
     text = shlex.join(command) if command else f"jaxgan train {config.preset} --seeds {n}"
     env = environment()
@@ -59,6 +53,18 @@ def train_seeds(config: Config, n: int, command: Sequence[str] | None = None) ->
     record = {"status": "running", "command": text, "seeds": seeds, "how": members.how}
     folder.write(RECORD, {**record, "config": to_json(config), "environment": env})
     return train_in(folder, own, members, sinks=lambda terminal: [_Record(folder, terminal)])
+
+
+def members_of(config: Config, n: int) -> Members:
+    """The members of `n` seeds, from `config.seed` on. Raises InputError for what cannot be trained so."""
+    if n < 1:
+        raise InputError(f"seeds: expected at least 1, got {n}")
+    if config.compute.how != "jit":
+        raise InputError(
+            f"compute.how: expected 'jit' with --seeds, whose members are mapped, got {config.compute.how!r}"
+        )
+    seeds = [config.seed + k for k in range(n)]
+    return Members(config, seeds, how=config.compute.members, devices=config.compute.devices)
 
 
 def is_seeds(path: pathlib.Path) -> bool:

@@ -214,7 +214,7 @@ def _with_rates(parsed: Any, given: Collection[str]) -> Config:
 
 
 def _with_length(config: Config, parsed: Any, given: Collection[str]) -> Config:
-    """The number of steps of a length in epochs or in thousands of images."""
+    """The steps of a length in epochs or in thousands of images; rounded up to tens, which one program can make."""
     lengths = [flag for flag in _LENGTHS if flag in given]
     if len(lengths) > 1:
         raise InputError(f"steps: expected one of {', '.join(_LENGTHS)}, got {' and '.join(lengths)}")
@@ -233,7 +233,8 @@ def _with_length(config: Config, parsed: Any, given: Collection[str]) -> Config:
     name = lengths[0].removeprefix("--")
     if not (math.isfinite(images) and images > 0):
         raise InputError(f"{name}: expected a positive number, got {getattr(parsed, name)}")
-    return dataclasses.replace(config, steps=max(1, math.ceil(images / a_step - 1e-9)))
+    steps = max(1, math.ceil(images / a_step - 1e-9))
+    return dataclasses.replace(config, steps=steps if steps < 100 else -(-steps // 10) * 10)
 
 
 def _penalties_inherited(before: PenaltyConfig, after: PenaltyConfig, given: Collection[str]) -> list[str]:
