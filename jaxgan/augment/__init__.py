@@ -36,4 +36,6 @@ def find_augmentation(name: str) -> Callable[..., Augmentation]:
     Raises:
       ValueError: if there is no such augmentation, or the file cannot be used.
     """
-    return load_augmentation(name) if is_file(name) else lookup("augmentation", name, AUGMENTATIONS, also=[OWN])
+    return (
+        load_augmentation(name) if is_file(name) else lookup("augmentation", name, AUGMENTATIONS, also=[OWN])
+    )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from jaxgan.cli.words.training import Plan, planned
+from jaxgan.cli.words.training import planned
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 
@@ -43,11 +43,7 @@ class Train:
 def train(args: list[str]) -> None:
     """Trains a preset, changed by flags, in a new folder."""
     plan = planned(args, Train)
-    if plan is not None:
-        _run(plan)
 
-
-def _run(plan: Plan) -> None:
     from jaxgan.runs import environment
 
     environment.start()

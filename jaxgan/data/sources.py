@@ -24,7 +24,7 @@ def named(spec: str) -> str:
 
     What is no path of such a thing stays as it is.
     """
-    if spec in SOURCES or spec.startswith(_KINDS) or is_file(spec):
+    if not spec or spec in SOURCES or spec.startswith(_KINDS) or is_file(spec):
         return spec
     path = pathlib.Path(spec).expanduser()
     if path.suffix.lower() == ".npz" and path.is_file():

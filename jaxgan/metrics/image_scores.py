@@ -342,7 +342,9 @@ def parse_metrics(text: str) -> list[str]:
     """
     names = [part.strip() for part in text.split(",") if part.strip()]
     if not names:
-        raise InputError(f"metrics: expected names of {', '.join([*METRICS, *_ALIASES])} or all, got {text!r}")
+        raise InputError(
+            f"metrics: expected names of {', '.join([*METRICS, *_ALIASES])} or all, got {text!r}"
+        )
     if names == ["all"]:
         return [name for name, metric in METRICS.items() if not metric.trains]
     found = [_ALIASES.get(name, name) for name in names]

@@ -162,6 +162,7 @@ def test_verbs_of_a_verb(capsys):
         ([], 3, "() 1\n", ""),
         (["x", "--count", "0"], 2, "", "error: count: expected more\n"),
         (["--cuont", "2"], 2, "", "did you mean --count? (see python study.py --help)\n"),
+        (["--count", "2e0"], 3, "() 2\n", ""),
     ],
 )
 def test_scripts_end_as_the_command_does(args, status, out, err, monkeypatch, capsys):

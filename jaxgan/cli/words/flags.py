@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import functools
 import inspect
+import itertools
 import re
 import textwrap
 import types
@@ -135,7 +136,7 @@ def docs_of(kind: type) -> Mapping[str, str]:
         except (OSError, TypeError, SyntaxError):  # no source, as in a notebook
             continue
         body = body.body if isinstance(body, ast.ClassDef) else []
-        for field, text in zip(body, body[1:], strict=False):
+        for field, text in itertools.pairwise(body):
             if (
                 isinstance(field, ast.AnnAssign)
                 and isinstance(field.target, ast.Name)

@@ -28,7 +28,9 @@ def read_settings(path: pathlib.Path) -> dict[str, Any]:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         says = getattr(error, "strerror", None) or "it is no text"
-        raise InputError(f"config: expected a file or the folder of a run, cannot read '{path}': {says}") from error
+        raise InputError(
+            f"config: expected a file or the folder of a run, cannot read '{path}': {says}"
+        ) from error
     try:
         plain = _parsed(path, text)
     except ValueError as error:  # of JSON and TOML

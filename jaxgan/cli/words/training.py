@@ -59,8 +59,8 @@ class Plan:
     notes: list[str] = field(default_factory=list)
 
 
-def planned(args: Sequence[str], kind: type[Any]) -> Plan | None:
-    """What the arguments ask for; None after help, which is printed.
+def planned(args: Sequence[str], kind: type[Any]) -> Plan:
+    """What the arguments ask for.
 
     Settings come from the preset, the data that are named by a word, the file of --config, the family of --model, the
     recipe of --loss and the flags; the later go before the earlier.
@@ -71,6 +71,7 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan | None:
 
     Raises:
       InputError: in one line, for arguments that cannot be.
+      SystemExit: with status 0, after help.
     """
     flags = _all_flags(kind, args)
     said = scan(args, flags, _COMMAND, alone=is_choice)
@@ -79,7 +80,7 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan | None:
     preset, source = chosen([word for word in words if word not in _HELP])
     if wants:
         _print_help(kind, preset or (source and preset_for(source)) or DEFAULT_PRESET, args, wants)
-        return None
+        raise SystemExit(0)
     file = next((part.words[0] for part in reversed(said) if part.name == "--config" and part.words), None)
     plain = {} if file is None else read_settings(pathlib.Path(file))
     preset, notes = _preset_of(preset, source, plain, file)
@@ -94,9 +95,7 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan | None:
     command = ["jaxgan", "train", *([preset] if bare else []), *args]
     if source is not None and "--data.source" in _names(rest):
         raise InputError(f"data: given twice, as {source!r} and as --data.source")
-    return Plan(
-        parsed.settings, command, parsed.seeds, parsed.dry_run, parsed.compile, _names(rest), notes
-    )
+    return Plan(parsed.settings, command, parsed.seeds, parsed.dry_run, parsed.compile, _names(rest), notes)
 
 
 def with_model(config: Config, args: Sequence[str]) -> Config:
@@ -159,7 +158,9 @@ def _preset_of(
     """The preset to start from, and what is to be said of it."""
     own = plain.get("preset")
     if own is not None and preset is not None and own != preset:
-        raise InputError(f"config: '{file}' is of the preset {own!r}, and {preset!r} is named: name one of them")
+        raise InputError(
+            f"config: '{file}' is of the preset {own!r}, and {preset!r} is named: name one of them"
+        )
     if preset is None and own is None and source is not None:
         preset = preset_for(source)
         return preset, [f"preset: {preset}, which fits {source}; name another one to change it"]
@@ -167,7 +168,12 @@ def _preset_of(
 
 
 def _with_file(
-    kind: type[Any], config: Config, plain: Mapping[str, Any], flags: Mapping[str, Flag], file: str, notes: list[str]
+    kind: type[Any],
+    config: Config,
+    plain: Mapping[str, Any],
+    flags: Mapping[str, Flag],
+    file: str,
+    notes: list[str],
 ) -> Config:
     known = {name: flag for name, flag in flags.items() if name not in _OUTSIDE}
     settings = {name: value for name, value in plain.items() if name != "preset"}
@@ -190,7 +196,9 @@ def _staged(kind: type[Any], config: Config, said: Sequence[Said], notes: list[s
     if name is not None and (recipe := RECIPES.get(name.lower().replace("_", "-"))) and name not in LOSSES:
         config = recipe.applied(config)
         notes.append(f"loss {name}: {recipe.said(config)}")
-        args = joined([part._replace(words=[recipe.loss]) if part.name == "--loss" else part for part in said])
+        args = joined(
+            [part._replace(words=[recipe.loss]) if part.name == "--loss" else part for part in said]
+        )
     elif name is not None and name not in LOSSES and not is_file(name):
         raise unknown("loss", name, [*LOSSES, *RECIPES, OWN])
     parsed, given = parse(kind, args, "train", kind(config)), _names(said)
