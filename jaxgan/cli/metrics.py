@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from dataclasses import dataclass
 
-from jaxgan.cli.arguments import Positional, dispatch, parse, print_rows
+from jaxgan.cli.arguments import Positional, dispatch, flags_named_for, parse, print_rows
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.common.progress import Progress
@@ -31,13 +31,15 @@ class TrainFeatures:
     """
 
     source: Positional[str]
-    """tfds:NAME, folder:PATH (sub-folders are classes) or npz:PATH (with labels)."""
+    """tfds:NAME, a folder or zip archive (sub-folders are classes), or an npz file (with labels)."""
     split: str = "train"
     """Split to train on; accuracy is that on the other one, else on a tenth that is held out."""
     resolution: int | None = None
     """As the generator's data are opened: scale and centre-crop images to this many pixels a side."""
     channels: int | None = None
     """As the generator's data are opened: 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA)."""
+    skip_broken: bool = False
+    """Leave broken image files out."""
     epochs: float | None = None
     """Times that every image is seen; by default as many as 2,000 batches of 128 see, at most 60."""
     flip: bool = False
@@ -102,13 +104,20 @@ def _needs(metric: Metric) -> list[str]:
     return [text for text, needed in needs.items() if needed]
 
 
+@flags_named_for(TrainFeatures, "metrics train-features")
 def train_features(args: list[str]) -> None:
     """Trains a classifier on the labelled data SOURCE; their generators are scored on its features then."""
     parsed = parse(TrainFeatures, args, "metrics train-features")
     if parsed.out is not None and parsed.out.suffix != ".safetensors":
         raise InputError(f"out: expected a .safetensors file, got {str(parsed.out)!r}")
     environment.start()
-    opened = open_source(parsed.source, parsed.split, resolution=parsed.resolution, channels=parsed.channels)
+    opened = open_source(
+        parsed.source,
+        parsed.split,
+        resolution=parsed.resolution,
+        channels=parsed.channels,
+        skip_broken=parsed.skip_broken,
+    )
     source = as_images(opened, "source")
     if _is_shipped(source):
         raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from dataclasses import dataclass
 
-from jaxgan.cli.arguments import Positional, parse
+from jaxgan.cli.arguments import Positional, flags_named_for, parse
 from jaxgan.common.errors import InputError
 
 
@@ -19,6 +19,7 @@ class Resume:
     """Train up to this step instead of the configured one."""
 
 
+@flags_named_for(Resume, "resume")
 def resume(args: list[str]) -> None:
     """Goes on with a run, or with all members of a run of several seeds."""
     parsed = parse(Resume, args, "resume")
