@@ -13,6 +13,7 @@ from jaxgan.config.fields import to_json
 from jaxgan.train.compiling import compiling
 from jaxgan.train.members import Members, set_up
 from jaxgan.train.seeds import members_of
+from jaxgan.train.trial import tried
 
 
 def dry_run(config: Config, *, seeds: int | None = None, compiled: bool = False) -> None:
@@ -27,6 +28,7 @@ def dry_run(config: Config, *, seeds: int | None = None, compiled: bool = False)
       InputError: for whatever would keep the run from starting.
     """
     members = set_up(config) if seeds is None else members_of(config, seeds)
+    tried(members)
     print_rows(_rows(members, seeds))
     print(json.dumps(to_json(config), indent=1), flush=True)
     if compiled:

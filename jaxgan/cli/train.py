@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -49,6 +50,8 @@ def train(args: list[str]) -> None:
     environment.start()
     if plan.compile and not plan.dry_run:
         raise InputError("compile: expected --dry-run beside --compile, got none")
+    if plan.config.game != "gan":
+        _check_game(plan.config, plan.given)
     for note in plan.notes:
         print(note)
     if plan.dry_run:
@@ -65,3 +68,16 @@ def train(args: list[str]) -> None:
 
         folder = train_seeds(plan.config, plan.seeds, plan.command)
     print(f"report: {folder.report}")
+
+
+def _check_game(config: Config, given: Collection[str]) -> None:
+    """Raises InputError for settings that were typed and that the game, one of the user's own, does not look at."""
+    from jaxgan.config.data import open_data
+    from jaxgan.train.trial import unread
+
+    config.check()
+    if ignored := unread(config, open_data(config).spec.batch(), given):
+        raise InputError(
+            f"game: {config.game!r} does not look at {', '.join(ignored)}; leave "
+            f"{'them' if len(ignored) > 1 else 'it'} out, or read the setting from the configuration in the game"
+        )

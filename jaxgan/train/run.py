@@ -22,6 +22,7 @@ from jaxgan.train.members import Members, evaluator_of, set_up
 from jaxgan.train.progress import Progress, Voice
 from jaxgan.train.sinks import Sink
 from jaxgan.train.stops import Diverged, Stopped
+from jaxgan.train.trial import tried
 
 
 def train(config: Config, command: Sequence[str] | None = None) -> RunFolder:
@@ -41,6 +42,7 @@ def train(config: Config, command: Sequence[str] | None = None) -> RunFolder:
       SaveError: if a checkpoint cannot be written.
     """
     members = set_up(config)
+    tried(members)
     text = shlex.join(command) if command else f"jaxgan train {config.preset}"
     folder = create(config, members.data, environment(), text)
     write_reals(members, folder)

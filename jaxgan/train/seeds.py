@@ -22,6 +22,7 @@ from jaxgan.train.resume import saved_steps
 from jaxgan.train.run import train_in, write_reals
 from jaxgan.train.sinks import Sink
 from jaxgan.train.stops import Diverged
+from jaxgan.train.trial import tried
 
 
 def train_seeds(config: Config, n: int, command: Sequence[str] | None = None) -> RunFolder:
@@ -42,6 +43,7 @@ def train_seeds(config: Config, n: int, command: Sequence[str] | None = None) ->
       SaveError: if something cannot be written.
     """
     members = members_of(config, n)
+    tried(members)
     seeds = members.seeds
     folder = new_folder(config, f"{config.preset}-seeds")
     text = shlex.join(command) if command else f"jaxgan train {config.preset} --seeds {n}"

@@ -106,6 +106,7 @@ def test_the_preset_that_data_bring_is_said(here):
         ("toy", "did you mean 'toy-grid' or 'toy-ring'?"),
         ("biggan", "it is no preset; nearest is cdcgan-mnist with --loss hinge"),
         ("cifar10", "CIFAR-10 is the data tfds:cifar10, and the preset dcgan-cifar10"),
+        ("--steps 3 4", "unexpected '4': no flag before it takes it (see jaxgan train --help)"),
         ("-n", "unknown flag '-n'; flags begin with --"),
         (
             "--learning_rat 3",

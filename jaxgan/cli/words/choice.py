@@ -51,6 +51,8 @@ def chosen(words: Sequence[str]) -> tuple[str | None, str | None]:
             if source is not None:
                 raise InputError(f"data: expected one source, got {source!r} and {word!r}")
             source = named(word)
+        elif word.replace(".", "").replace("_", "").isdigit():
+            raise InputError(f"unexpected {word!r}: no flag before it takes it (see jaxgan train --help)")
         elif is_path(word):
             raise InputError(
                 f"data: expected a folder, a zip archive or an npz file, got {word!r}, which "
