@@ -8,28 +8,32 @@ from jaxgan.models import model_name
 from jaxgan.train.members import Members
 
 _SECONDS: dict[str, dict[int, float]] = {
-    "mlp": {0: 10},
-    "dcgan": {32: 40, 64: 120},
+    "mlp": {28: 5},
+    "dcgan": {28: 24, 32: 32, 64: 41},
 }
-"""Family -> longer side of the images -> seconds on two cores of a CPU, of which nothing was in the cache."""
+"""Family -> longer side of the images -> seconds of one core (Intel Xeon, jax 0.10.2), with nothing in the cache."""
+_MORE_UPDATES = 0.25  # longer with each discriminator update beyond the first: wgan-gp-mnist took 48 s
 
 
-def usual_seconds(family: str, side: int) -> float | None:
-    """What compiling usually takes on a CPU; None for what was not measured.
+def usual_seconds(family: str, side: int, d_steps: int = 1) -> float | None:
+    """What tracing and compiling a step usually takes on a CPU; None for what was not measured.
 
     Args:
       family: name of the networks.
       side: longer side of the images; 0 for points.
+      d_steps: discriminator updates in a step.
     """
-    known = _SECONDS.get(family, {})
-    return next((seconds for most, seconds in sorted(known.items()) if side <= most or most == 0), None)
+    known = sorted(_SECONDS.get(family, {}).items())
+    found = next((seconds for most, seconds in known if side <= most), None)
+    return None if found is None else found * (1 + _MORE_UPDATES * (d_steps - 1))
 
 
 def compiling(members: Members) -> str:
     """What is said while the first step is compiled: "compiling, usually 2 minutes"."""
-    shape = members.source.spec.shape
-    seconds = usual_seconds(model_name(type(members.config.model)), max(shape[:2]) if len(shape) == 3 else 0)
-    if seconds is None or jax.default_backend() != "cpu" or members.config.game != "gan":
+    shape, config = members.source.spec.shape, members.config
+    side = max(shape[:2]) if len(shape) == 3 else 0
+    seconds = usual_seconds(model_name(type(config.model)), side, config.d_steps)
+    if seconds is None or jax.default_backend() != "cpu" or config.game != "gan":
         return "compiling"
     return f"compiling, usually {in_words(seconds)}"
 

@@ -61,7 +61,9 @@ def test_kinds_can_be_named_and_built_in_things_be_checked(checked, capsys):
 
 def test_a_file_without_a_name_lists_what_can_be_checked(checked, tmp_path, capsys):
     text = RIGHT["Tiny"][1] + "".join(text.removeprefix(HEAD) for _, text in RIGHT.values())
-    (tmp_path / "mine.py").write_text(text + "\n_hidden = loss\nnumber = 3\n\ndef helper(a, b):\n    pass\n")
+    (tmp_path / "mine.py").write_text(
+        text + "\n_hidden = loss\nnumber = 3\n\ndef helper(a, b, c):\n    pass\n"
+    )
     assert main(["check", "mine.py"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: check: expected FILE.py:NAME, got 'mine.py'; in it: ")

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import subprocess
 
 import numpy as np
@@ -154,6 +155,16 @@ def test_dry_run_trains_nothing(tmp_path, capsys):
     forward_g = 2 * 8 * sum(a * b for a, b in itertools.pairwise(widths)) / 1e9
     assert 3 * forward_g < flops < 12 * forward_g
     assert "memory " in out
+
+
+def test_a_dry_run_of_several_seeds(capsys):
+    one, three = (run(capsys, "train", "toy-ring", "--dry-run", *more)[1] for more in ([], ["--seeds", 3]))
+    size = lambda out: float(re.search(r"^state +([\d.]+) MiB", out, re.M)[1])
+    assert size(three) == pytest.approx(3 * size(one), abs=0.2)
+    assert re.search(r"^seeds +3, 0 to 2, ", three, re.M)
+    assert "seeds " not in one
+    assert "expected at least 1, got 0" in fails(capsys, "train", "toy-ring", "--dry-run", "--seeds", 0)
+    assert "expected --dry-run beside --compile" in fails(capsys, "train", "toy-ring", "--compile")
 
 
 def test_resume_of_a_finished_run_scores_it_again(unconditional, capsys):
@@ -319,8 +330,6 @@ def test_a_run_on_points(tmp_path, capsys):
     ],
 )
 def test_bad_input(args, message, capsys):
-    import re
-
     assert re.search(message if "|" in message else re.escape(message), fails(capsys, *args.split()))
 
 
