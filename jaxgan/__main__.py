@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -14,7 +15,7 @@ Verb = Callable[[list[str]], int | None]
 USAGE = """\
 jaxgan: generative adversarial networks in JAX
 
-  jaxgan train [PRESET] [--field value ...]   train; `jaxgan train PRESET --help` lists all fields
+  jaxgan train [PRESET] [DATA] [--flag value] train; `jaxgan train --help` lists presets and flags
   jaxgan resume RUN [--steps N]               go on exactly where a run stopped
   jaxgan sample RUN [--seeds 0-63]            images from a run: a grid, files, an animation
   jaxgan evaluate RUN [--checkpoint best]     score a run
@@ -50,6 +51,8 @@ VERBS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status, as `jaxgan.cli.status.exit_status` says."""
+    # XLA speaks of slow compilations on stderr, many lines at a time: what goes wrong is raised all the same
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     args = list(sys.argv[1:] if argv is None else argv)
     for stream in (
         sys.stdout,

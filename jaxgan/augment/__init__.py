@@ -8,7 +8,7 @@ from jaxgan.augment.files import always, load_augmentation
 from jaxgan.augment.seen import flipped, instance_noise, noisy, packed
 from jaxgan.augment.shifts import Augment, flip_and_shift
 from jaxgan.common.errors import lookup
-from jaxgan.common.user_files import is_file
+from jaxgan.common.user_files import OWN, is_file
 
 __all__ = [
     "AUGMENTATIONS",
@@ -36,4 +36,6 @@ def find_augmentation(name: str) -> Callable[..., Augmentation]:
     Raises:
       ValueError: if there is no such augmentation, or the file cannot be used.
     """
-    return load_augmentation(name) if is_file(name) else lookup("augmentation", name, AUGMENTATIONS)
+    return (
+        load_augmentation(name) if is_file(name) else lookup("augmentation", name, AUGMENTATIONS, also=[OWN])
+    )

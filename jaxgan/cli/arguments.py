@@ -8,17 +8,21 @@ them to `dispatch`; an experiment is run by `run_script`.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import os
 import pathlib
 import re
+import shutil
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import tyro
 
 from jaxgan.cli.status import exit_status
+from jaxgan.cli.words.flags import flags_of, joined, scan
+from jaxgan.cli.words.help import laid_out
 from jaxgan.common.errors import InputError, nearest, unknown
 
 Arguments = TypeVar("Arguments")
@@ -148,25 +152,70 @@ def _parse(
     description: str | None = None,
 ) -> Arguments:
     options: dict[str, Any] = {} if default is None else {"default": default}
-    complaint = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(complaint):
-            return tyro.cli(kind, args=list(args), prog=command, description=description, **options)
-    except SystemExit as stop:
-        if not stop.code:
-            raise
+    complaint, wants_help = io.StringIO(), any(arg in ("-h", "--help") for arg in args)
+    if not wants_help:
+        args = joined(scan(args, flags_of(kind, default), command))
+    with _of_a_fitting_width() as width:
+        if wants_help:
+            print(laid_out(inspect.cleandoc(description or kind.__doc__ or ""), width), end="\n\n")
+        try:
+            with contextlib.redirect_stderr(complaint):
+                return tyro.cli(kind, args=list(args), prog=command, description="", **options)
+        except SystemExit as stop:
+            if not stop.code:
+                raise
     raise InputError(_one_line(complaint.getvalue(), command))
 
 
+@contextlib.contextmanager
+def flags_named_for(kind: type[Any], command: str) -> Iterator[None]:
+    """Within, messages of bad input name flags that the command has.
+
+    What opens data speaks of the flags of `jaxgan train`, such as --data.skip-broken. Where the command has
+    the last part of it as a flag, that is named; where it has not, it is said whose flag it is.
+
+    Args:
+      kind: the dataclass of the command's arguments.
+      command: its verbs.
+    """
+    own = flags_of(kind)
+
+    def named(found: re.Match[str]) -> str:
+        if found[0] in own or command == "train":
+            return found[0]
+        short = f"--{found[0].rpartition('.')[2]}"
+        return short if "." in found[0] and short in own else f"{found[0]} of `jaxgan train`"
+
+    try:
+        yield
+    except InputError as error:
+        text = re.sub(r"--[a-z]+\.[a-z-]*[a-z]", named, str(error))
+        raise (error if text == str(error) else type(error)(text)) from error.__cause__
+
+
+@contextlib.contextmanager
+def _of_a_fitting_width() -> Iterator[int]:
+    """Lets the parser believe in a terminal of a width that it can cope with, which is given."""
+    before, width = os.environ.get("COLUMNS"), min(max(shutil.get_terminal_size().columns, 60), 110)
+    os.environ["COLUMNS"] = str(width)
+    try:
+        yield width
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
+
+
 def _one_line(box: str, command: str) -> str:
-    """What a parser's framed message says: its first paragraph, and the nearest option."""
+    """What a parser's framed message says: its first paragraph."""
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│| ") for line in box.splitlines()]
     lines = [line for line in lines if line and not re.match(r"[╭╰+].*[╮╯+]$", line)]
     rules = [i for i, line in enumerate(lines) if set(line) <= {"─", "-"}]
     if rules and set(lines[rules[0]]) == {"-"}:  # without Unicode the title is a paragraph of its own
         lines, rules = lines[rules[0] + 1 :], [i - rules[0] - 1 for i in rules[1:]]
     text = " ".join(lines[: (rules or [len(lines)])[0]]) or "cannot parse the arguments"
-    hints = ("Perhaps you meant", "Arguments similar to")
-    near = [lines[i + 1] for i, line in enumerate(lines[:-1]) if line.startswith(hints)]
-    hint = f"; did you mean {near[0].split(' ')[0]}?" if near else ""
-    return f"{text}{hint} (see {command} --help)"
+    surplus = re.fullmatch(r"Unrecognized options?: (.*)", text)
+    if surplus:
+        text = f"unexpected {' '.join(surplus[1].split(', '))!r}"
+    return f"{text} (see {command} --help)"

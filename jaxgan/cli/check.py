@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import pathlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,7 +12,7 @@ from typing import Any, Literal
 from jaxgan.cli.arguments import Positional, parse
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.laws import Verdict
-from jaxgan.common.user_files import is_file, load_builder, load_object
+from jaxgan.common.user_files import has_name, is_file, load_builder, load_object, public_names, split
 
 Kind = Literal["loss", "penalty", "model", "source", "augmentation", "game"]
 
@@ -37,6 +39,8 @@ def check(args: list[str]) -> int:
 
     environment.start()
     name = parsed.name
+    if name.endswith(".py"):
+        raise _without_name(pathlib.Path(name))
     kind = parsed.kind or (kind_of_file(name) if is_file(name) else kind_of_name(name))
     print(f"{name}: {'an' if kind[0] in 'aeiou' else 'a'} {kind}")
     return report(name, _check_game(parsed) if kind == "game" else _CHECKS[kind](name))
@@ -82,6 +86,9 @@ def kind_of_name(name: str) -> Kind:
 
 def kind_of_file(name: str) -> Kind:
     """What FILE.py:NAME is. Raises InputError for what is none of the kinds."""
+    path, attribute = split(name)
+    if path.is_file() and not has_name("check", name):
+        raise unknown(f"thing to check in {str(path)!r}", attribute, checkable(path))
     found = load_object("check", name)
     if isinstance(found, type):
         return "model"
@@ -90,7 +97,7 @@ def kind_of_file(name: str) -> Kind:
         if takes[:1] == ["batch"] or takes[1:2] == ["config"]:
             return "game"
     kind = _kind_of(found)
-    if kind is None and callable(found):  # a function that returns it
+    if kind is None and callable(found) and not inspect.isclass(found):  # a function that returns it
         kind = _kind_of(load_builder("check", name, _anything_else_than(found), "anything")()[0])
     if kind is None:
         raise InputError(
@@ -117,6 +124,31 @@ def _kind_of(value: Any) -> Kind | None:
 
 def _anything_else_than(found: Any) -> Callable[[Any], Any]:
     return lambda value: None if value is found else (value,)
+
+
+def checkable(path: pathlib.Path) -> dict[str, Kind]:
+    """What `jaxgan check` can check in a file: name -> what it is.
+
+    Raises:
+      InputError: if there is no such file, or running it fails.
+    """
+    from jaxgan.models.files import what_it_lacks
+
+    found: dict[str, Kind] = {}
+    for name in public_names("check", path):
+        with contextlib.suppress(InputError):
+            kind, full = kind_of_file(f"{path}:{name}"), f"{path}:{name}"
+            if kind != "model" or what_it_lacks(load_object("check", full)) is None:
+                found[name] = kind
+    return found
+
+
+def _without_name(path: pathlib.Path) -> InputError:
+    names = checkable(path)
+    found = ", ".join(f"{path}:{name} ({kind})" for name, kind in names.items())
+    return InputError(
+        f"check: expected FILE.py:NAME, got {str(path)!r}; in it: {found or 'nothing to check'}"
+    )
 
 
 # --- the laws of each kind -------------------------------------------------------------------------

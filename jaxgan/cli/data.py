@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from dataclasses import dataclass
 
-from jaxgan.cli.arguments import Positional, check_out, dispatch, parse, print_rows
+from jaxgan.cli.arguments import Positional, check_out, dispatch, flags_named_for, parse, print_rows
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.data import Source, open_source
@@ -18,7 +18,7 @@ class Show:
     """Write a picture of real examples of a source, and print what is in it."""
 
     source: Positional[str]
-    """mnist, stacked_mnist, tfds:NAME, folder:PATH, npz:PATH, ring, grid or swissroll."""
+    """mnist, stacked_mnist, tfds:NAME, ring, grid, swissroll, FILE.py:NAME, or a folder, zip archive or npz file."""
     split: str = "train"
     """Split of mnist, stacked_mnist and tfds sources, and of folders that have such folders."""
     resolution: int | None = None
@@ -46,6 +46,7 @@ def data(args: list[str]) -> int | None:
     return dispatch("data", args, {"show": show, "prepare": prepare})
 
 
+@flags_named_for(Show, "data show")
 def show(args: list[str]) -> None:
     """Writes a picture of real examples of SOURCE, and prints what is in it."""
     parsed = parse(Show, args, "data show")

@@ -10,34 +10,62 @@ import jax
 from jaxgan.cli.arguments import print_rows
 from jaxgan.config.config import Config
 from jaxgan.config.fields import to_json
-from jaxgan.train.members import set_up
+from jaxgan.train.compiling import compiling
+from jaxgan.train.members import Members, set_up
+from jaxgan.train.seeds import members_of
+from jaxgan.train.trial import tried
 
 
-def dry_run(config: Config) -> None:
-    """Prints the resolved configuration, parameter counts, memory and FLOPs of a step.
+def dry_run(config: Config, *, seeds: int | None = None, compiled: bool = False) -> None:
+    """Prints what a run is, and the resolved configuration; nothing is compiled unless it is asked for.
+
+    Args:
+      config: of the run.
+      seeds: how many are trained side by side; None: one.
+      compiled: also compile a step, and print its memory and FLOPs.
 
     Raises:
       InputError: for whatever would keep the run from starting.
     """
-    members = set_up(config)
-    state, data, mesh = members.like(), members.data, members.mesh
-    print(json.dumps(to_json(config), indent=1))
+    members = set_up(config) if seeds is None else members_of(config, seeds)
+    tried(members)
+    print_rows(_rows(members, seeds))
+    print(json.dumps(to_json(config), indent=1), flush=True)
+    if compiled:
+        print(f"{compiling(members)} ...", flush=True)
+        print_rows(_compiled(members))
+
+
+def _rows(members: Members, seeds: int | None) -> dict[str, str]:
+    state, data, mesh, config = members.like(), members.data, members.mesh, members.config
+    n = config.steps * config.batch_size * config.d_steps
+    passes = f", {n / data['n']:,.1f} epochs" if data["n"] else ""
     rows = {
         "data": f"{data['name']}: {data['n'] or 'sampled'} of {members.source.spec.shape}",
         **({"of the data": "; ".join(members.source.notes)} if members.source.notes else {}),
+        "length": f"{config.steps:,} steps, {n / 1000:,.0f} thousand images{passes}",
         **{name: f"{_count(state.players[name].params):,} parameters" for name in members.game.players},
-        "state": f"{_mebibytes(state):.1f} MiB (parameters, optimisers, average)",
+        "state": f"{_mebibytes(state) * len(members.seeds):.1f} MiB (parameters, optimisers, average)",
         "inputs": f"{_mebibytes(next(members.inputs(0)[0])):.1f} MiB of data on the device",
         "dispatch": f"{members.repeat} step(s) a program, on {mesh.size if mesh else 1} device(s)",
     }
+    if seeds is not None:
+        how = "in one program" if members.how == "vmap" else "one after the other, by one program"
+        rows["seeds"] = f"{len(members.seeds)}, {members.seeds[0]} to {members.seeds[-1]}, {how}"
+    rows["start"] = compiling(members)
+    return rows
+
+
+def _compiled(members: Members) -> dict[str, str]:
     compiled = members.lowered().compile()
-    memory = compiled.memory_analysis()
+    memory, each = compiled.memory_analysis(), " of one seed" * (len(members.seeds) > 1)
+    rows = {}
     if memory is not None:
         peak = memory.temp_size_in_bytes + memory.argument_size_in_bytes
-        rows["memory"] = f"{peak / 2**20:.0f} MiB a device (arguments and temporaries of a step)"
+        rows["memory"] = f"{peak / 2**20:.0f} MiB a device (arguments and temporaries of a step{each})"
     flops = (compiled.cost_analysis() or {}).get("flops", 0.0)
-    rows["FLOPs"] = f"{flops / 1e9:.2f} GFLOP a step, by the compiler's count"
-    print_rows(rows)
+    rows["FLOPs"] = f"{flops / 1e9:.2f} GFLOP a step{each}, by the compiler's count"
+    return rows
 
 
 def _count(tree: Any) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import tyro
 
-from jaxgan.cli.arguments import Positional, check_out, checkpoint, parse
+from jaxgan.cli.arguments import Positional, check_out, checkpoint, flags_named_for, parse
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.common.progress import Progress
@@ -21,6 +21,7 @@ from jaxgan.common.progress import Progress
 if TYPE_CHECKING:
     import numpy as np
 
+    from jaxgan.data import Images
     from jaxgan.metrics import Evaluation
     from jaxgan.runs.evaluation import Protocol
 
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
 class Evaluate:
     """Score runs against the data they were trained on, or images of any origin against others.
 
-    `jaxgan evaluate RUN` scores the averaged generator of a run.
+    A source of images is a folder, a zip archive, an npz file or the name of data, on both sides.
 
-    `jaxgan evaluate --fake FOLDER --real tfds:cifar10:test` scores images of any origin.
-
-    `jaxgan evaluate A B --compare` compares two runs; with --real, two folders or npz files.
+        jaxgan evaluate RUN                                         the averaged generator of a run
+        jaxgan evaluate --fake FOLDER --real tfds:cifar10:test      images of any origin
+        jaxgan evaluate A B --compare                               two runs
+        jaxgan evaluate A B --compare --real photos/ --resolution 64        two sets of images
     """
 
     runs: Positional[tuple[pathlib.Path, ...]] = ()
@@ -42,6 +44,12 @@ class Evaluate:
     """Images instead of a run: a folder, zip archive, npz file, or data source."""
     real: str | None = None
     """What --fake is scored against: the same, or an npz file of mu and sigma."""
+    resolution: int | None = None
+    """Scale and centre-crop the given images, fakes and reals, to this many pixels a side."""
+    channels: int | None = None
+    """Make the given images grey (1), grey and alpha (2), RGB (3) or RGBA (4)."""
+    skip_broken: bool = False
+    """Leave broken files of the given images out."""
     compare: bool = False
     """Score both and give the differences B - A with 95 % intervals."""
     checkpoint: str = "last"
@@ -74,6 +82,7 @@ class Scored(NamedTuple):
     full: Evaluation
 
 
+@flags_named_for(Evaluate, "evaluate")
 def evaluate(args: list[str]) -> None:
     """Scores runs or images, or compares two of them."""
     parsed = parse(Evaluate, args, "evaluate")
@@ -110,6 +119,16 @@ def _check(parsed: Evaluate) -> None:
             raise InputError("copies: expected 'memorisation' among the metrics")
     if parsed.data_source is not None and (parsed.fake is not None or parsed.real is not None):
         raise InputError("data.source: expected runs, whose data these are, got images; --real names theirs")
+    if parsed.real is None:
+        asked = {
+            "resolution": parsed.resolution,
+            "channels": parsed.channels,
+            "skip-broken": parsed.skip_broken,
+        }
+        if named := next((name for name, value in asked.items() if value), None):
+            raise InputError(
+                f"{named}: expected --real beside --{named}; a run is scored on the data that it was trained on"
+            )
     if parsed.save_reference is not None:
         if parsed.real is None or parsed.fake is not None or parsed.runs:
             raise InputError("save-reference: expected --real SOURCE and nothing to score")
@@ -167,11 +186,26 @@ def _save_reference(parsed: Evaluate, out: pathlib.Path) -> None:
     from jaxgan.metrics import save_reference
     from jaxgan.runs import evaluation
 
-    source = evaluation.open_images(str(parsed.real), "real")
+    source = _open(parsed, str(parsed.real), "real")
     with _protocol(parsed) as protocol:
         gaussian, settings = evaluation.reference_of(source, protocol, parsed.n)
     save_reference(out, gaussian, settings)
     print(f"wrote {out}: {settings['n']:,} images, features {settings['features']}")
+
+
+def _as_opened(parsed: Evaluate) -> dict[str, Any]:
+    """How given images are opened."""
+    return {
+        "resolution": parsed.resolution,
+        "channels": parsed.channels,
+        "skip_broken": parsed.skip_broken,
+    }
+
+
+def _open(parsed: Evaluate, spec: str, name: str) -> Images:
+    from jaxgan.runs import evaluation
+
+    return evaluation.open_images(spec, name, **_as_opened(parsed))
 
 
 def _score(parsed: Evaluate) -> list[Scored]:
@@ -180,7 +214,9 @@ def _score(parsed: Evaluate) -> list[Scored]:
 
     with _protocol(parsed) as protocol:
         if parsed.fake is not None:
-            pair = evaluation.evaluate_images(parsed.fake, str(parsed.real), protocol, n=parsed.n)
+            pair = evaluation.evaluate_images(
+                parsed.fake, str(parsed.real), protocol, n=parsed.n, **_as_opened(parsed)
+            )
             return [Scored(parsed.fake, *pair)]
         if not parsed.compare:
             path, every = parsed.runs[0], parsed.checkpoint == "all"
@@ -193,8 +229,9 @@ def _score(parsed: Evaluate) -> list[Scored]:
             a, b = parsed.runs
             pairs = evaluation.evaluate_two_runs(a, b, which, protocol, parsed.data_source)
         else:
-            n = parsed.n or min(len(evaluation.open_images(name, "fake")) for name in names)
-            pairs = [evaluation.evaluate_images(name, parsed.real, protocol, n=n) for name in names]
+            n = parsed.n or min(len(_open(parsed, name, "fake")) for name in names)
+            opened = _as_opened(parsed)
+            pairs = [evaluation.evaluate_images(name, parsed.real, protocol, n=n, **opened) for name in names]
         return [Scored(name, *pair) for name, pair in zip(names, pairs, strict=True)]
 
 

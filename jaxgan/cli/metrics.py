@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from dataclasses import dataclass
 
-from jaxgan.cli.arguments import Positional, dispatch, parse, print_rows
+from jaxgan.cli.arguments import Positional, dispatch, flags_named_for, parse, print_rows
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.common.progress import Progress
@@ -31,7 +31,7 @@ class TrainFeatures:
     """
 
     source: Positional[str]
-    """tfds:NAME, folder:PATH (sub-folders are classes) or npz:PATH (with labels)."""
+    """tfds:NAME, a folder or zip archive (sub-folders are classes), or an npz file (with labels)."""
     split: str = "train"
     """Split to train on; accuracy is that on the other one, else on a tenth that is held out."""
     resolution: int | None = None
@@ -40,6 +40,8 @@ class TrainFeatures:
     """As the generator's data are opened: 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA)."""
     hold_out: float = 0.1
     """As of the generator's data: share that is held out of data without a second split, and tested on."""
+    skip_broken: bool = False
+    """Leave broken image files out."""
     epochs: float | None = None
     """Times that every image is seen; by default as many as 2,000 batches of 128 see, at most 60."""
     flip: bool = False
@@ -104,6 +106,7 @@ def _needs(metric: Metric) -> list[str]:
     return [text for text, needed in needs.items() if needed]
 
 
+@flags_named_for(TrainFeatures, "metrics train-features")
 def train_features(args: list[str]) -> None:
     """Trains a classifier on the labelled data SOURCE; their generators are scored on its features then."""
     parsed = parse(TrainFeatures, args, "metrics train-features")
@@ -116,6 +119,7 @@ def train_features(args: list[str]) -> None:
         resolution=parsed.resolution,
         channels=parsed.channels,
         hold_out=parsed.hold_out,
+        skip_broken=parsed.skip_broken,
     )
     source = as_images(opened, "source")
     if _is_shipped(source):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from jaxgan.cli.arguments import Positional, parse
+from jaxgan.cli.arguments import Positional, flags_named_for, parse
 from jaxgan.common.errors import InputError
 
 
@@ -26,6 +26,7 @@ class Resume:
     """Where the same data are now, such as folder:PATH; what is in them is checked."""
 
 
+@flags_named_for(Resume, "resume")
 def resume(args: list[str]) -> None:
     """Goes on with a run, or with all members of a run of several seeds."""
     parsed = parse(Resume, args, "resume")

@@ -2,81 +2,88 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-from collections.abc import Sequence
+import pathlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
-from jaxgan.cli.arguments import parse
+from jaxgan.cli.words.training import planned
+from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
-from jaxgan.config.presets import DEFAULT_PRESET, get_preset
-from jaxgan.models import find_model
 
 
 @dataclass(frozen=True)
 class Train:
-    """Train a preset, changed by flags, in a new folder, and leave a report there.
+    """Train a preset, changed by flags, in a new folder, and leave a report there."""
 
-    The preset is the first argument (`jaxgan presets` lists them); the defaults below are its own.
-    """
-
-    config: Annotated[Config, tyro.conf.arg(name="")]
+    settings: Annotated[Config, tyro.conf.arg(name="")]
     dry_run: bool = False
-    """Print the resolved configuration, parameters, memory and FLOPs of a step, and train nothing."""
+    """Print the resolved configuration, parameters and memory of a step, and train nothing."""
+    compile: bool = False
+    """With --dry-run: compile a step, and print its memory and FLOPs by the compiler's count."""
     model: str | None = None
     """mlp, dcgan or FILE.py:NAME: networks of this family, with flags --model.* of its own; None: the preset's."""
     seeds: int | None = None
     """Train so many seeds side by side, from --seed on, and report means with intervals."""
     name: str | None = None
     """Name of the run, which ends its folder's name; None: the preset's."""
+    lr: float | None = None
+    """Learning rate of both players; --g-lr and --d-lr are those of one."""
+    g_lr: float | None = None
+    """Learning rate of the generator."""
+    d_lr: float | None = None
+    """Learning rate of the discriminator."""
+    epochs: float | None = None
+    """Length in passes over the data, instead of --steps; --kimg is one in thousands of images."""
+    kimg: float | None = None
+    """Length in thousands of images that the discriminator sees, instead of --steps."""
+    config: pathlib.Path | None = None
+    """Settings of a .json, .yaml or .toml file, or of a run's folder; other flags go before them."""
 
 
 def train(args: list[str]) -> None:
     """Trains a preset, changed by flags, in a new folder."""
-    named = bool(args) and not args[0].startswith("-")
-    name, flags = (args[0], args[1:]) if named else (DEFAULT_PRESET, args)
-    config = with_model(get_preset(name), flags)
-    parsed = parse(Train, flags, f"train {name}", Train(config))
+    plan = planned(args, Train)
 
     from jaxgan.runs import environment
 
     environment.start()
-    if parsed.name is not None:
+    if plan.compile and not plan.dry_run:
+        raise InputError("compile: expected --dry-run beside --compile, got none")
+    if plan.name is not None:
         from jaxgan.runs.folder import check_name
 
-        check_name(parsed.name)
-    command = ["jaxgan", "train", name, *flags]
-    if parsed.dry_run:
+        check_name(plan.name)
+    if plan.config.game != "gan":
+        _check_game(plan.config, plan.given)
+    for note in plan.notes:
+        print(note)
+    if plan.dry_run:
         from jaxgan.cli.dry_run import dry_run
 
-        dry_run(parsed.config)
+        dry_run(plan.config, seeds=plan.seeds, compiled=plan.compile)
         return
-    if parsed.seeds is None:
+    if plan.seeds is None:
         from jaxgan.train.run import train as train_one
 
-        folder = train_one(parsed.config, command, name=parsed.name)
+        folder = train_one(plan.config, plan.command, name=plan.name)
     else:
         from jaxgan.train.seeds import train_seeds
 
-        folder = train_seeds(parsed.config, parsed.seeds, command, name=parsed.name)
+        folder = train_seeds(plan.config, plan.seeds, plan.command, name=plan.name)
     print(f"report: {folder.report}")
 
 
-def with_model(config: Config, args: Sequence[str]) -> Config:
-    """The configuration with networks of the family that the arguments ask for: `--model NAME`.
+def _check_game(config: Config, given: Collection[str]) -> None:
+    """Raises InputError for settings that were typed and that the game, one of the user's own, does not look at."""
+    from jaxgan.config.data import open_data
+    from jaxgan.train.trial import unread
 
-    This is settled before the arguments are parsed, as each family has its own flags `--model.*`. The networks
-    stay as they are if they are of this family already; otherwise the family's defaults take their place.
-
-    Raises:
-      InputError: for a family that does not exist.
-    """
-    names = [value for flag, value in itertools.pairwise(args) if flag == "--model"]
-    names += [arg.removeprefix("--model=") for arg in args if arg.startswith("--model=")]
-    if not names:
-        return config
-    family = find_model(names[-1])
-    return config if type(config.model) is family else dataclasses.replace(config, model=family())
+    config.check()
+    if ignored := unread(config, open_data(config).spec.batch(), given):
+        raise InputError(
+            f"game: {config.game!r} does not look at {', '.join(ignored)}; leave "
+            f"{'them' if len(ignored) > 1 else 'it'} out, or read the setting from the configuration in the game"
+        )

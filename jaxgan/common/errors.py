@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from jaxgan.common.glossary import about
+
 Entry = TypeVar("Entry")
+_PLAYER = re.compile(r"(?<![a-z])([gd])([-_])")  # of one of the two, as in g_optimizer and --d-optimizer.b1
 
 
 class InputError(ValueError):
@@ -14,13 +18,41 @@ class InputError(ValueError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The hint "did you mean 'x'? ", or "" where nothing is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}? " if near else ""
+    """The hint "did you mean 'x'? ", or "" where nothing is near; it names all that are as near."""
+    near = nearest_names(name, known)
+    return f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+
+
+def nearest_names(name: str, known: Iterable[str], *, at_most: int = 4) -> list[str]:
+    """The entries that `name` may stand for: those that begin with it, else the most similar.
+
+    What is as similar is named as well, and so is the other player's: "optimizer.b1" is near to both
+    "g_optimizer.b1" and "d_optimizer.b1".
+    """
+    known, plain = list(dict.fromkeys(known)), _plain(name)
+    longer = [entry for entry in known if _plain(entry).startswith(plain)] if len(plain) >= 3 else []
+    if 1 < len(longer) <= at_most:
+        return longer
+    alike = {entry: difflib.SequenceMatcher(None, plain, _plain(entry)).ratio() for entry in known}
+    best = max(alike.values(), default=0.0)
+    if best < 0.6:
+        return longer[:1]
+    near = [entry for entry, ratio in alike.items() if ratio == best]
+    if not _PLAYER.search(name):
+        for entry in tuple(near):
+            other = _PLAYER.sub(lambda found: ("d" if found[1] == "g" else "g") + found[2], entry)
+            near += [other] if other in alike and other not in near else []
+    return near[:at_most]
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
 
 
 def unknown(kind: str, name: str, known: Iterable[str], *, list_all: bool = True) -> InputError:
-    """The error for a name that is not in a table: it names the nearest entry and all of them.
+    """The error for a name that is not in a table.
+
+    It says what other tools' names are called here, or else names the nearest entry; and it names all entries.
 
     Args:
       kind: what the name stands for, as a user would call it ("loss", "preset").
@@ -31,13 +63,22 @@ def unknown(kind: str, name: str, known: Iterable[str], *, list_all: bool = True
     Returns:
       The error, for the caller to raise.
     """
-    known = sorted(known)
+    known = sorted(known, key=lambda entry: (":" in entry, entry))  # FILE.py:NAME last
     rest = f"known: {', '.join(known)}" if list_all else f"one of {len(known)} is expected"
-    return InputError(f"unknown {kind} {name!r}; {nearest(name, known)}{rest}")
+    clause = about(name)
+    hint = nearest(name, known) if clause is None else f"{clause}; "
+    return InputError(f"unknown {kind} {name!r}; {hint}{rest}")
 
 
-def lookup(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
-    """Returns `table[name]`; raises InputError naming the nearest entry if there is none."""
+def lookup(kind: str, name: str, table: Mapping[str, Entry], *, also: Iterable[str] = ()) -> Entry:
+    """Returns `table[name]`; raises InputError naming the nearest entry if there is none.
+
+    Args:
+      kind: as of `unknown`.
+      name: as of `unknown`.
+      table: what is looked up.
+      also: what is accepted besides its names, for the message, such as "FILE.py:NAME".
+    """
     if name not in table:
-        raise unknown(kind, name, table)
+        raise unknown(kind, name, [*table, *also])
     return table[name]

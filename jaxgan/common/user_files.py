@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import inspect
@@ -17,6 +18,8 @@ from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.laws import first_line
 
 T = TypeVar("T")
+OWN = "FILE.py:NAME"
+"""How something of a file of the user's own is named, for lists of what is accepted."""
 
 
 def is_file(name: str) -> bool:
@@ -61,13 +64,36 @@ def load_object(kind: str, name: str, *, anew: bool = False) -> Any:
         raise InputError(f"{kind}: expected a Python file in {name!r}, got no file {str(path)!r}")
     module = _run(kind, path, anew)
     if not hasattr(module, attribute):
-        own = [
-            name
-            for name, value in vars(module).items()
-            if isinstance(value, tuple) or getattr(value, "__module__", "") == module.__name__
-        ]
-        raise unknown(f"{kind} in {str(path)!r}", attribute, own)
+        raise unknown(f"{kind} in {str(path)!r}", attribute, _public(module, path))
     return getattr(module, attribute)
+
+
+def has_name(kind: str, name: str) -> bool:
+    """Whether there is such a NAME in FILE.py. Raises InputError if running the file fails."""
+    path, attribute = split(name)
+    return hasattr(_run(kind, path, False), attribute)
+
+
+def public_names(kind: str, path: pathlib.Path) -> list[str]:
+    """What a file of the user's own defines, without what it imports and names that begin with _.
+
+    Raises:
+      InputError: if there is no such file, or running it fails.
+    """
+    if not path.is_file():
+        raise InputError(f"{kind}: expected a Python file, got no file {str(path)!r}")
+    return _public(_run(kind, path, False), path)
+
+
+def _public(module: ModuleType, path: pathlib.Path) -> list[str]:
+    found: list[str] = []
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.append(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found += [name.id for t in targets for name in ast.walk(t) if isinstance(name, ast.Name)]
+    return [name for name in dict.fromkeys(found) if not name.startswith("_") and hasattr(module, name)]
 
 
 def load_builder(

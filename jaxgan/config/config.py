@@ -12,7 +12,7 @@ import tyro
 from jaxgan.augment import Augmentation, find_augmentation
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, unknown
-from jaxgan.common.user_files import is_file, short_name
+from jaxgan.common.user_files import call, is_file, short_name
 from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.options import build_loss
@@ -22,6 +22,7 @@ from jaxgan.games.files import load_game
 from jaxgan.games.game import Game, ema_schedule
 from jaxgan.games.gan import GAN
 from jaxgan.models import DCGANConfig
+from jaxgan.models.files import loaded_name
 from jaxgan.models.latents import get_latent
 
 
@@ -116,7 +117,7 @@ class Config:
             return load_game(self.game)(spec.batch(), self)
         calls = 2 if self.dynamics.updates == "extragradient" else 1  # of each optimiser, at every update
         d_updates = self.steps * self.d_steps
-        generator, discriminator = self.model.build(spec.shape, spec.n_classes)
+        generator, discriminator = self._networks(spec)
         dynamics = self.dynamics.build(self.steps)
         return GAN(
             generator=generator,
@@ -133,6 +134,18 @@ class Config:
             conditional=self.model.conditional,
             **dynamics | {"augment": dynamics["augment"] | self._augmentations()},
         )
+
+    def _networks(self, spec: Spec) -> Any:
+        shape = spec.shape, spec.n_classes
+        name = loaded_name(type(self.model))
+        if name is None:
+            return self.model.build(*shape)
+        pair = call("model", name, self.model.build, shape, {}, "(shape, n_classes)")
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise InputError(
+                f"model: expected build of {name!r} to return (generator, discriminator), got {type(pair).__name__}"
+            )
+        return pair
 
     def _augmentations(self) -> dict[str, Augmentation]:
         names = [short_name(name) for name in self.augment]

@@ -11,7 +11,7 @@ class DataConfig:
     """What to train on."""
 
     source: str = "mnist"
-    """mnist, stacked_mnist, tfds:NAME, folder:PATH (or zip), npz:PATH, ring, grid, swissroll or FILE.py:NAME."""
+    """mnist, stacked_mnist, tfds:NAME, ring, grid, swissroll, FILE.py:NAME, or a folder, zip archive or npz file."""
     split: str = "train"
     """Split of mnist, stacked_mnist and tfds sources, and of folders that have such folders."""
     hold_out: float = 0.1

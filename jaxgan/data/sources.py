@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
 from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.files import expanded
 from jaxgan.common.user_files import is_file, load_builder
 from jaxgan.data.catalogue import load_tfds
 from jaxgan.data.files import load_folder, load_npz
@@ -15,7 +17,26 @@ from jaxgan.data.splits import with_hold_out
 from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 
+_KINDS = ("tfds:", "folder:", "npz:")
 SOURCES = ("mnist", "stacked_mnist", "tfds:NAME", "folder:PATH", "npz:PATH", *TOYS, "FILE.py:NAME")
+
+
+def named(spec: str) -> str:
+    """The source that a path stands for: a folder or zip archive "folder:PATH", an npz file "npz:PATH".
+
+    What is no path of such a thing stays as it is.
+    """
+    if not spec or spec in SOURCES or spec.startswith(_KINDS) or is_file(spec):
+        return spec
+    path = expanded(spec)
+    if path.suffix.lower() == ".npz" and path.is_file():
+        return f"npz:{spec}"
+    return f"folder:{spec}" if path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()) else spec
+
+
+def is_path(spec: str) -> bool:
+    """Whether a word that names no source looks like a path."""
+    return ":" not in spec and ("/" in spec or bool(pathlib.Path(spec).suffix))
 
 
 def open_source(
@@ -31,8 +52,8 @@ def open_source(
 
     Args:
       spec: "mnist", "stacked_mnist", "tfds:NAME" or "tfds:NAME:SPLIT", "folder:PATH" (a directory or
-        zip archive), "npz:PATH", "ring", "grid", "swissroll", or
-        "FILE.py:NAME", as of `load_source`.
+        zip archive), "npz:PATH", "ring", "grid", "swissroll", "FILE.py:NAME", as of `load_source`, or a
+        path alone, as of `named`.
       split: of mnist, stacked_mnist and tfds sources, and of folders with such folders in them; the others have
         only "train".
       resolution: side, in pixels, of the square that images are scaled and cut to. None keeps the size.
@@ -61,6 +82,7 @@ def _opened(spec: str, split: str, resolution: int | None, channels: int | None,
                 f"data.source: {spec!r} takes no split, resolution or channels: it is as its file makes it"
             )
         return load_source(spec)()
+    spec = named(spec)
     kind, _, rest = spec.partition(":")
     if kind == "mnist" and not rest:
         return load_mnist(split, resolution=resolution, channels=channels)
@@ -71,6 +93,11 @@ def _opened(spec: str, split: str, resolution: int | None, channels: int | None,
         return load_tfds(name, own_split or split, resolution=resolution, channels=channels)
     if kind == "folder" and rest:
         return load_folder(rest, split, resolution=resolution, channels=channels, skip_broken=skip_broken)
+    if is_path(spec):
+        raise InputError(
+            f"data.source: expected a folder, a zip archive, an npz file or one of {', '.join(SOURCES)}, got "
+            f"{spec!r}, which {'is none of these' if pathlib.Path(spec).exists() else 'does not exist'}"
+        )
     if split != "train":
         raise InputError(f"data.split: source {spec!r} has no split but 'train', got {split!r}")
     if kind == "npz" and rest:

@@ -15,6 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxgan.common.errors import InputError, lookup, unknown
 from jaxgan.common.numerics import is_number
+from jaxgan.games.kinds import check_kind, check_module, check_optimizer, check_schedule
 
 if TYPE_CHECKING:
     from jaxgan.losses import Loss
@@ -183,6 +184,11 @@ class Game:
 
     def __post_init__(self) -> None:
         """Checks that players, turns and moves go together."""
+        for name, player in self.players.items():
+            check_kind(f"players[{name!r}]", player, Player, "Player(module, optimizer)")
+            check_module(f"module of player {name!r}", player.module)
+            check_optimizer(f"optimizer of player {name!r}", player.optimizer)
+            check_schedule(f"average of player {name!r}", player.average, "ema_schedule(0.999)")
         movers = [name for turn in self.turns for name in turn.movers]
         for turn in self.turns:
             if not turn.movers:

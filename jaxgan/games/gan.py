@@ -14,6 +14,14 @@ from jaxgan.augment import Augmentation, flipped, packed
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import is_number
 from jaxgan.games.game import Batch, Critic, Game, Moves, Output, Player, Schedule, Turn, ema_schedule
+from jaxgan.games.kinds import (
+    check_count,
+    check_kind,
+    check_module,
+    check_named,
+    check_optimizer,
+    check_schedule,
+)
 from jaxgan.games.terms import starts, weighed
 from jaxgan.games.view import View
 from jaxgan.losses import Loss
@@ -76,8 +84,22 @@ def GAN(
       conditional: whether the generator is sampled with labels.
 
     Raises:
-      ValueError: for numbers out of range, or options that do not go together.
+      ValueError: for arguments of another kind, numbers out of range, or options that do not go together; when
+        traced, for networks whose examples or logits are of another shape than the reals ask for.
     """
+    check_module("generator", generator)
+    check_module("discriminator", discriminator)
+    check_kind("loss", loss, Loss, 'LOSSES["hinge"]()')
+    check_optimizer("g_optimizer", g_optimizer)
+    check_optimizer("d_optimizer", d_optimizer)
+    check_kind("latent", latent, Latent, 'LATENTS["normal"](64)')
+    check_named("penalties", penalties, Penalty, '{"r1": (0.1, r1())}', weighed=True)
+    check_named("augment", augment, Augmentation, '{"adaptive": adaptive()}')
+    check_schedule("ema_decay", ema_decay, "ema_schedule(0.999)")
+    check_schedule("top_k", top_k, "lambda step: 0.5")
+    check_kind("moves", moves, Moves, 'Moves("extragradient")')
+    check_count("d_steps", d_steps)
+    check_count("pack", pack)
     penalties, augment = dict(penalties or {}), dict(augment or {})
     _check(loss, penalties, d_steps, pack, label_flip, top_k, moves)
     if loss.threshold is None and any(own.learn is not None for own in augment.values()):
@@ -104,9 +126,14 @@ def GAN(
                 f"batch: expected a multiple of pack={pack} examples for each discriminator update, got {view.n}"
             )
         label, z = view.batch.get("label"), latent.sample(view.keys("latents"), view.n)
+        reals, fakes = view.batch[example], view("generator", z, label)
+        if jnp.shape(fakes) != reals.shape:
+            raise InputError(
+                f"generator: expected examples of the reals' shape {reals.shape}, got {jnp.shape(fakes)}"
+            )
         return Scene(
-            reals=seen(view, view.batch[example], "real"),
-            fakes=seen(view, view("generator", z, label), "fake"),
+            reals=seen(view, reals, "real"),
+            fakes=seen(view, fakes, "fake"),
             latents=z,
             critic=lambda x: view.ask("discriminator", x, label_of_packs(view)),
             generate=lambda z: seen(view, view.ask("generator", z, label), "fake"),
@@ -114,7 +141,14 @@ def GAN(
         )
 
     def logits(view: View, scene: Scene) -> tuple[jax.Array, jax.Array]:
-        return tuple(view("discriminator", x, label_of_packs(view)) for x in (scene.reals, scene.fakes))  # pyright: ignore
+        found = tuple(view("discriminator", x, label_of_packs(view)) for x in (scene.reals, scene.fakes))
+        for x in found:
+            if jnp.ndim(x) not in (1, 2) or len(x) * pack != view.n:
+                n = view.n // pack
+                raise InputError(
+                    f"discriminator: expected logits [{n}] or [{n}, k] for {view.n} examples, got shape {jnp.shape(x)}"
+                )
+        return found  # pyright: ignore
 
     def judge(view: View) -> jax.Array:
         here = scene(view)

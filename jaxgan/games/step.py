@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import optax
 
+from jaxgan.common.errors import InputError
 from jaxgan.games.axis import Axis
 from jaxgan.games.game import Batch, Game, GameState, Metrics, PyTree, Turn
 from jaxgan.games.moves import every_turn
@@ -48,7 +50,13 @@ def play(game: Game, turn: Turn, state: GameState, at: GameState, deal: Deal) ->
 
     def objective(params: dict[str, PyTree]) -> tuple[jax.Array, tuple[PyTree, PyTree, Metrics]]:
         view = View(game, turn, at, params, deal)
-        loss = view.log("loss", turn.objective(view))
+        value = turn.objective(view)
+        if jnp.shape(value) != ():
+            raise InputError(
+                f"turn {turn.name!r}: expected its objective to return one number, such as a mean, got an array of "
+                f"shape {jnp.shape(value)}"
+            )
+        loss = view.log("loss", value)
         return loss, (view.stats, view.written(), view.metrics)
 
     moving = {name: at.players[name].params for name in turn.movers}

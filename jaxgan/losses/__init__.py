@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxgan.common.errors import lookup
-from jaxgan.common.user_files import is_file
+from jaxgan.common.user_files import OWN, is_file
 from jaxgan.losses.base import Claim, Loss
 from jaxgan.losses.classic import (
     dual_contrastive,
@@ -89,7 +89,7 @@ def find_loss(name: str) -> Callable[..., Loss]:
     Raises:
       ValueError: if there is no such loss, or the file cannot be used.
     """
-    return load_loss(name) if is_file(name) else lookup("loss", name, LOSSES)
+    return load_loss(name) if is_file(name) else lookup("loss", name, LOSSES, also=[OWN])
 
 
 def get_loss(name: str, **options: Any) -> Loss:

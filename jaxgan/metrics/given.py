@@ -7,32 +7,39 @@ from typing import Any
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.common.files import expanded
+from jaxgan.common.user_files import is_file
 from jaxgan.data import Images, as_images, open_source
+from jaxgan.data.sources import is_path, named
 
 FIRST_SEED = 1_000_000  # of scored fakes; those of grids start at 0
 
 
-def open_images(spec: str, name: str) -> Images:
+def open_images(
+    spec: str,
+    name: str,
+    *,
+    resolution: int | None = None,
+    channels: int | None = None,
+    skip_broken: bool = False,
+) -> Images:
     """The images of a folder, a zip archive, an npz file, or anything else that `open_source` knows.
 
     Args:
       spec: a path or a data source.
       name: of the argument, for messages.
+      resolution: as of `open_source`.
+      channels: as of `open_source`.
+      skip_broken: as of `open_source`.
 
     Raises:
       InputError: if there are none to be opened, or the source is made of points.
     """
-    path = expanded(spec)
-    if path.suffix == ".npz" and path.is_file():
-        spec = f"npz:{path}"
-    elif path.is_dir() or (path.suffix == ".zip" and path.is_file()):
-        spec = f"folder:{path}"
-    elif ":" not in spec and (path.suffix or "/" in spec):
+    if is_path(named(spec)) and not is_file(spec):
         raise InputError(
             f"{name}: expected a folder, a zip archive, an npz file or a data source, got {spec!r}"
         )
-    return as_images(open_source(spec), name)
+    source = open_source(spec, resolution=resolution, channels=channels, skip_broken=skip_broken)
+    return as_images(source, name)
 
 
 class FixedImages:

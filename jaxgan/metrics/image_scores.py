@@ -350,11 +350,13 @@ def parse_metrics(text: str) -> list[str]:
     """
     names = [part.strip() for part in text.split(",") if part.strip()]
     if not names:
-        raise InputError(f"metrics: expected names of {', '.join(METRICS)}, got {text!r}")
+        raise InputError(
+            f"metrics: expected names of {', '.join([*METRICS, *_ALIASES])} or all, got {text!r}"
+        )
     if names == ["all"]:
         return [name for name, metric in METRICS.items() if not metric.trains]
     found = [_ALIASES.get(name, name) for name in names]
     for name in found:
         if name not in METRICS:
-            raise unknown("metric", name, METRICS)
+            raise unknown("metric", name, [*METRICS, *_ALIASES, "all"])
     return list(dict.fromkeys(found))

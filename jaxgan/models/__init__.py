@@ -9,7 +9,7 @@ dispatched on a CPU. Generators take (z, label, train) and return examples; disc
 from typing import Any
 
 from jaxgan.common.errors import InputError, lookup
-from jaxgan.common.user_files import is_file
+from jaxgan.common.user_files import OWN, is_file
 from jaxgan.models.dcgan import DCGANConfig
 from jaxgan.models.files import load_family, loaded_name
 from jaxgan.models.mlp import MLPConfig
@@ -23,7 +23,7 @@ def find_model(name: str) -> type[Any]:
     Raises:
       InputError: naming the nearest if there is none, or if the file cannot be used.
     """
-    return load_family(name) if is_file(name) else lookup("model", name, MODELS)
+    return load_family(name) if is_file(name) else lookup("model", name, MODELS, also=[OWN])
 
 
 def model_name(family: type) -> str:

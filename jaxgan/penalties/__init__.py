@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxgan.common.errors import lookup
-from jaxgan.common.user_files import is_file
+from jaxgan.common.user_files import OWN, is_file
 from jaxgan.penalties.base import Critic, Generate, Penalty, Scene, Term, stateless
 from jaxgan.penalties.combine import lazy, scheduled, weight_schedule
 from jaxgan.penalties.consistency import balanced_consistency, consistency, latent_consistency
@@ -70,7 +70,7 @@ def find_penalty(name: str) -> Callable[..., Penalty]:
     Raises:
       ValueError: if there is no such penalty, or the file cannot be used.
     """
-    return load_penalty(name) if is_file(name) else lookup("penalty", name, PENALTIES)
+    return load_penalty(name) if is_file(name) else lookup("penalty", name, PENALTIES, also=[OWN])
 
 
 def get_penalty(name: str, **options: Any) -> Penalty:

@@ -202,7 +202,7 @@ def evaluate_two_runs(
 
 
 def evaluate_images(
-    fake: str, real: str, protocol: Protocol, *, n: int | None = None
+    fake: str, real: str, protocol: Protocol, *, n: int | None = None, **opened: Any
 ) -> tuple[dict[str, Any], Evaluation]:
     """The scores of images of any origin against reals, in the form of scores.json.
 
@@ -211,17 +211,18 @@ def evaluate_images(
       real: the same, or an npz file of "mu" and "sigma", for the Fréchet distance alone.
       protocol: what to compute; its n is not used.
       n: how many of the fakes; None: all.
+      **opened: resolution, channels and skip_broken of both, as of `open_images`.
 
     Raises:
       InputError: for what cannot be opened, shapes that differ, or too few images.
     """
-    fakes = open_images(fake, "fake")
+    fakes = open_images(fake, "fake", **opened)
     n = len(fakes) if n is None else n
     if not 2 <= n <= len(fakes):
         raise InputError(f"n: expected 2 to {len(fakes)} (the images of {fakes.name!r}), got {n}")
     if is_reference(path := expanded(real)):
         return _against_reference(fakes, path, protocol, n)
-    reals = open_images(real, "real")
+    reals = open_images(real, "real", **opened)
     if fakes.shape != reals.shape:
         raise InputError(
             f"fake: expected images of the reals' shape {reals.shape} (height, width, channels), got {fakes.shape}"

@@ -15,14 +15,15 @@ from jaxgan.train.sinks import Sink
 class Progress(Sink):
     """Shows a training on stdout, by its records."""
 
-    def __init__(self, steps: int, folder: pathlib.Path) -> None:
-        """Says where the run is."""
+    def __init__(self, steps: int, folder: pathlib.Path, compiling: str = "compiling") -> None:
+        """Says where the run is; `compiling` is said until the first record comes."""
+        self._compiling = compiling
         self._steps, self._shown, self._silent = steps, progress.Progress(), True
         self.note(f"run: {folder}")
 
     def start(self, step: int) -> None:
         """Begins the bar at `step`."""
-        self._shown.start("step", self._steps, step, "compiling and training")
+        self._shown.start("step", self._steps, step, f"{self._compiling}, then training")
 
     def record(self, record: Mapping[str, Any]) -> None:
         """Shows the speed, the loss of every turn, and the "best_score" if there is one; a score at once."""

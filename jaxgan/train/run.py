@@ -19,6 +19,7 @@ from jaxgan.runs.folder import RunFolder, check_name, create
 from jaxgan.runs.lock import locked
 from jaxgan.runs.seeds import is_alive
 from jaxgan.train.clock import Signals
+from jaxgan.train.compiling import compiling
 from jaxgan.train.grids import reals_of
 from jaxgan.train.keeper import RunKeeper, restored
 from jaxgan.train.loop import loop
@@ -26,6 +27,7 @@ from jaxgan.train.members import Members, evaluator_of, set_up
 from jaxgan.train.progress import Progress, Voice
 from jaxgan.train.sinks import Sink
 from jaxgan.train.stops import Diverged, Interrupted, Stopped
+from jaxgan.train.trial import tried
 
 
 def train(config: Config, command: Sequence[str] | None = None, *, name: str | None = None) -> RunFolder:
@@ -49,6 +51,7 @@ def train(config: Config, command: Sequence[str] | None = None, *, name: str | N
         check_name(name)
     config = with_fields(config, **{"data.source": located(config.data.source)})
     members = set_up(config)
+    tried(members)
     text = shlex.join(command) if command else f"jaxgan train {config.preset}"
     own = is_own(members.source)
     folder = create(config, members.data, environment(), text, name=name, own_modality=own)
@@ -93,7 +96,7 @@ def train_in(
       InputError, Diverged, Stopped, SaveError: as `train`.
     """
     alone = list(own) == [folder]
-    terminal = Progress(members.config.steps, folder.path)
+    terminal = Progress(members.config.steps, folder.path, compiling(members))
     for note in members.source.notes:
         terminal.note(f"data: {note}")
     signals = Signals()

@@ -25,6 +25,7 @@ from jaxgan.train.resume import check_data, replacement, saved_steps, with_sourc
 from jaxgan.train.run import is_own, train_in, write_reals
 from jaxgan.train.sinks import Sink
 from jaxgan.train.stops import Diverged
+from jaxgan.train.trial import tried
 
 
 def train_seeds(
@@ -47,16 +48,11 @@ def train_seeds(
       Stopped: after SIGINT or SIGTERM; `resume_seeds` goes on.
       SaveError: if something cannot be written.
     """
-    if n < 1:
-        raise InputError(f"seeds: expected at least 1, got {n}")
-    if config.compute.how != "jit":
-        raise InputError(
-            f"compute.how: expected 'jit' with --seeds, whose members are mapped, got {config.compute.how!r}"
-        )
     config = with_fields(config, **{"data.source": located(config.data.source)})
-    seeds = [config.seed + k for k in range(n)]
     name = f"{config.preset}-seeds" if name is None else check_name(name)
-    members = Members(config, seeds, how=config.compute.members, devices=config.compute.devices)
+    members = members_of(config, n)
+    tried(members)
+    seeds = members.seeds
     folder = new_folder(config, name)
     text = shlex.join(command) if command else f"jaxgan train {config.preset} --seeds {n}"
     env = environment()
@@ -70,6 +66,18 @@ def train_seeds(
         folder.write(RECORD, {**record, "config": to_json(config), "environment": env})
         with locked(*(member.path for member in own)):
             return train_in(folder, own, members, sinks=lambda terminal: [_Record(folder, terminal)])
+
+
+def members_of(config: Config, n: int) -> Members:
+    """The members of `n` seeds, from `config.seed` on. Raises InputError for what cannot be trained so."""
+    if n < 1:
+        raise InputError(f"seeds: expected at least 1, got {n}")
+    if config.compute.how != "jit":
+        raise InputError(
+            f"compute.how: expected 'jit' with --seeds, whose members are mapped, got {config.compute.how!r}"
+        )
+    seeds = [config.seed + k for k in range(n)]
+    return Members(config, seeds, how=config.compute.members, devices=config.compute.devices)
 
 
 def is_seeds(path: pathlib.Path) -> bool:

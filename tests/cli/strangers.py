@@ -227,7 +227,7 @@ LINES = {
     "another name": (
         "drifft",
         HEAD + PENALTY,
-        "unknown check in 'stranger.py' 'drifft'; did you mean 'drift'?",
+        "unknown thing to check in 'stranger.py' 'drifft'; did you mean 'drift'?",
     ),
     "nothing of a kind": (
         "Turn",

@@ -1,7 +1,7 @@
 """`jaxgan check` on files of a stranger: what is right passes, and what is wrong is named."""
 
 import pytest
-from strangers import LINES, RIGHT, WRONG
+from strangers import HEAD, LINES, RIGHT, WRONG
 
 from jaxgan.__main__ import main
 
@@ -57,3 +57,30 @@ def test_kinds_can_be_named_and_built_in_things_be_checked(checked, capsys):
     assert "ring: a source\n" in capsys.readouterr().out
     assert main(["check", "rinng"]) == 2
     assert "unknown thing to check 'rinng'; did you mean 'ring'?" in capsys.readouterr().err
+
+
+def test_a_file_without_a_name_lists_what_can_be_checked(checked, tmp_path, capsys):
+    text = RIGHT["Tiny"][1] + "".join(text.removeprefix(HEAD) for _, text in RIGHT.values())
+    (tmp_path / "mine.py").write_text(
+        text + "\n_hidden = loss\nnumber = 3\n\ndef helper(a, b, c):\n    pass\n"
+    )
+    assert main(["check", "mine.py"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: check: expected FILE.py:NAME, got 'mine.py'; in it: ")
+    listed = error.split("in it: ")[1].strip().split(", ")
+    assert sorted(listed) == sorted(f"mine.py:{name} ({kind})" for name, (kind, _) in RIGHT.items())
+    assert main(["check", "mine.py:tiny"]) == 2
+    error = capsys.readouterr().err
+    assert "unknown thing to check in 'mine.py' 'tiny'; did you mean 'Tiny'? known: " in error
+    assert not {"_hidden", "Net", "np", "number", "helper"} & set(
+        error.split("known: ")[1].strip().split(", ")
+    )
+
+
+def test_files_without_anything_to_check(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.py").write_text("x = 1\n")
+    assert main(["check", "bad.py"]) == 2
+    assert "got 'bad.py'; in it: nothing to check" in capsys.readouterr().err
+    assert main(["check", "none.py"]) == 2
+    assert "expected a Python file, got no file 'none.py'" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import subprocess
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_help_and_version(capsys):
         assert stop.value.code == 0
         assert f"jaxgan {verb}" in capsys.readouterr().out
     with pytest.raises(SystemExit):
-        main(["train", "toy-ring", "--help"])
+        main(["train", "toy-ring", "--help-all"])
     text = capsys.readouterr().out
     for flag in (
         "--out",
@@ -139,18 +140,31 @@ def test_train_leaves_a_run_and_says_where(conditional, capsys):
 def test_dry_run_trains_nothing(tmp_path, capsys):
     status, out, _ = run(capsys, "train", "mlp-mnist", *TINY, "--dry-run", "--out", tmp_path / "none")
     assert status == 0
-    config = json.loads(out[: out.index("\n}\n") + 3])
+    assert out.index("generator ") < out.index("{")
+    assert "FLOPs" not in out  # nothing was compiled
+    config = json.loads(out[out.index("{") : out.index("\n}\n") + 3])
     assert config["steps"] == 20
     assert config["model"]["name"] == "mlp"
     # 64-256-512-1024-784 with biases at latent size 100
     widths = [100, 256, 512, 1024, 784]
     parameters = sum(a * b + b for a, b in itertools.pairwise(widths))
     assert f"generator      {parameters:,} parameters" in out
+    assert not (tmp_path / "none").exists()
+    _, out, _ = run(capsys, "train", "mlp-mnist", *TINY, "--dry-run", "--compile")
     flops = float(out.split("FLOPs")[1].split()[0])
     forward_g = 2 * 8 * sum(a * b for a, b in itertools.pairwise(widths)) / 1e9
     assert 3 * forward_g < flops < 12 * forward_g
     assert "memory " in out
-    assert not (tmp_path / "none").exists()
+
+
+def test_a_dry_run_of_several_seeds(capsys):
+    one, three = (run(capsys, "train", "toy-ring", "--dry-run", *more)[1] for more in ([], ["--seeds", 3]))
+    size = lambda out: float(re.search(r"^state +([\d.]+) MiB", out, re.M)[1])
+    assert size(three) == pytest.approx(3 * size(one), abs=0.2)
+    assert re.search(r"^seeds +3, 0 to 2, ", three, re.M)
+    assert "seeds " not in one
+    assert "expected at least 1, got 0" in fails(capsys, "train", "toy-ring", "--dry-run", "--seeds", 0)
+    assert "expected --dry-run beside --compile" in fails(capsys, "train", "toy-ring", "--compile")
 
 
 def test_resume_of_a_finished_run_scores_it_again(unconditional, capsys):
@@ -281,13 +295,13 @@ def test_a_run_on_points(tmp_path, capsys):
     ("args", "message"),
     [
         ("trian", "unknown command 'trian'; did you mean 'train'?"),
-        ("train dcgan-mnits", "unknown preset 'dcgan-mnits'; did you mean 'dcgan-mnist'?"),
-        ("train --stpes 3", "Unrecognized options: --stpes, 3; did you mean --steps?"),
+        ("train dcgan-mnits", "unknown preset or data 'dcgan-mnits'; did you mean 'dcgan-mnist'?"),
+        ("train --stpes 3", "unknown flag '--stpes'; did you mean --steps? (see jaxgan train --help)"),
         ("train --data.sorce mnist", "did you mean --data.source?"),
         ("train --steps many", "Error parsing --steps"),
         ("train --steps", "--steps"),
         ("train --data.placement moon", "invalid choice 'moon'"),
-        ("train --loss hing", "unknown loss 'hing'; did you mean 'hinge'?"),
+        ("train --loss hing", "unknown loss 'hing'; did you mean 'hinge' or 'hinge-sn'?"),
         ("train --penalty.weights r3 1", "unknown penalty 'r3'"),
         ("train --latent.kind norml", "unknown latent 'norml'; did you mean 'normal'?"),
         ("train --data.resolution 0", "data.resolution: expected a size of at least 1 pixel, got 0"),
@@ -312,12 +326,10 @@ def test_a_run_on_points(tmp_path, capsys):
         ("data shwo mnist", "data: expected 'show' or 'prepare', got 'shwo'"),
         ("data show npz:/nowhere.npz", "does not exist"),
         ("data prepare cifar11", "unknown dataset of the TFDS catalogue|needs TensorFlow"),
-        ("presets all", "Unrecognized"),
+        ("presets all", "unexpected 'all' (see jaxgan presets --help)"),
     ],
 )
 def test_bad_input(args, message, capsys):
-    import re
-
     assert re.search(message if "|" in message else re.escape(message), fails(capsys, *args.split()))
 
 

@@ -33,7 +33,7 @@ FLAGS = {
     "model": ["--model", "stranger.py:Tiny", "--model.width", "5"],
     "source": ["--data.source", "stranger.py:cloud", *SMALL],
     "augmentation": ["--augment", "flip_and_shift", "stranger.py:shake", *SMALL],
-    "game": ["--game", "stranger.py:autoencoder", *SMALL],
+    "game": ["--game", "stranger.py:autoencoder"],
 }
 COPIES = {"penalty": "penalty-0.py", "augmentation": "augmentation-1.py"}
 
@@ -127,6 +127,10 @@ def test_a_game_with_several_seeds(stranger):
         ("--augment stranger.py:cloud", "augmentation: expected 'stranger.py:cloud' to return a"),
         ("--augment flip_and_shft", "unknown augmentation 'flip_and_shft'; did you mean 'flip_and_shift'?"),
         ("--augment adaptive adaptive", "augment: expected other names than instance_noise, each once"),
+        (
+            "--game stranger.py:autoencoder --loss hinge --penalty.every 2 --g-lr 1e-3",
+            "game: 'stranger.py:autoencoder' does not look at --loss, --penalty.every; leave them out",
+        ),
         ("--loss nothing.py:loss", "loss: expected a Python file in 'nothing.py:loss', got no file"),
     ],
 )

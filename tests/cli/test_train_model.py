@@ -5,7 +5,7 @@ import json
 import pytest
 
 from jaxgan.__main__ import main
-from jaxgan.cli.train import with_model
+from jaxgan.cli.words.training import with_model
 from jaxgan.config import get_preset
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.folder import RunFolder
@@ -19,7 +19,8 @@ TINY += " --compute.devices 1"
 def printed(capsys, *args):
     """The configuration that a dry run prints."""
     assert main(["train", *args, "--dry-run"]) == 0
-    return json.JSONDecoder().raw_decode(capsys.readouterr().out)[0]
+    out = capsys.readouterr().out
+    return json.JSONDecoder().raw_decode(out[out.index("{") :])[0]
 
 
 @pytest.mark.parametrize("flag", [["--model", "mlp"], ["--model=mlp"]])
@@ -45,7 +46,7 @@ def test_the_family_of_the_preset_stays_as_the_preset_has_it():
     [
         ("train dcgan-mnist --model mpl", "unknown model 'mpl'; did you mean 'mlp'"),
         ("train dcgan-mnist --model", "Missing value for argument '--model'"),
-        ("train dcgan-mnist --model mlp --model.width 2", "Unrecognized options: --model.width"),
+        ("train dcgan-mnist --model mlp --model.width 2", "unknown flag '--model.width'"),
         ("train toy-ring --model dcgan --dry-run", "a dcgan needs images"),
     ],
 )

@@ -1,5 +1,7 @@
 """What holds for every verb: its own help, and no more imported than it needs; how verbs and scripts end."""
 
+import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,6 +12,8 @@ from jaxgan.__main__ import USAGE, VERBS, main
 from jaxgan.cli.arguments import Positional, dispatch, parse, run_script
 from jaxgan.cli.status import exit_status
 from jaxgan.common.errors import InputError
+from jaxgan.config.presets import PRESETS
+from jaxgan.config.recipes import RECIPES
 
 SUB_VERBS = ("losses check", "losses plot", "metrics train-features", "data show", "data prepare")
 OWN_WORDS = {
@@ -162,6 +166,7 @@ def test_verbs_of_a_verb(capsys):
         ([], 3, "() 1\n", ""),
         (["x", "--count", "0"], 2, "", "error: count: expected more\n"),
         (["--cuont", "2"], 2, "", "did you mean --count? (see python study.py --help)\n"),
+        (["--count", "2e0"], 3, "() 2\n", ""),
     ],
 )
 def test_scripts_end_as_the_command_does(args, status, out, err, monkeypatch, capsys):
@@ -185,3 +190,58 @@ def test_other_errors_are_not_hidden():
     with pytest.raises(RuntimeError, match="of ours"):
         exit_status(broken)
     assert exit_status(lambda: None) == 0
+
+
+# --- help --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", ["1", "10", "20", "79", "1000", "0", "many"])
+@pytest.mark.parametrize(
+    "command", ["train --help", "train --help-all", "evaluate --help", "things --cuont 1"]
+)
+def test_help_fits_every_terminal(command, columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", columns)
+    if command.startswith("things"):
+        with pytest.raises(InputError, match="did you mean --count"):
+            parse(Take, command.split()[1:], "things")
+        with pytest.raises(InputError, match=r"unexpected|invalid"):
+            parse(Take, ["--count", "many"], "things")
+    else:
+        with pytest.raises(SystemExit):
+            main(command.split())
+        longest = max(len(line) for line in capsys.readouterr().out.splitlines() if "jaxgan" not in line)
+        assert 40 < longest <= 110
+    assert os.environ["COLUMNS"] == columns
+
+
+def test_the_first_page_is_short_and_names_presets_first(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    page = capsys.readouterr().out
+    flags = re.findall(r"^  (--[\w.-]+)", page, re.M)
+    assert 12 <= len(flags) <= 18
+    assert page.index("toy-ring") < page.index("--steps N")
+    assert all(re.search(rf"^  {preset} ", page, re.M) for preset in PRESETS)
+    assert all(recipe in page for recipe in RECIPES)
+    assert "\n  jaxgan train photos/ --epochs 50  " in page  # examples keep their lines
+    assert len(page.splitlines()) < 80
+    with pytest.raises(SystemExit):
+        main(["train", "mlp-mnist", "--help-all"])
+    every = capsys.readouterr().out
+    assert len(set(re.findall(r"(?<!\S)--[\w.-]+", every))) > 80
+    assert "--model.g-widths" in every
+
+
+def test_the_first_page_has_the_defaults_of_the_preset(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "toy-grid", "--help"])
+    page = " ".join(capsys.readouterr().out.split())
+    assert "with the defaults of toy-grid" in page
+    assert "Number of generator updates. (13000)" in page
+
+
+def test_examples_keep_their_lines(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("    jaxgan evaluate ") for line in lines) == 4

@@ -62,7 +62,7 @@ def get_features(name: str, source: Images, weights: pathlib.Path | None = None)
         return network
     if ".py:" in name:
         return own.load(name)
-    raise unknown("features", name, FEATURES)
+    raise unknown("features", name, [*FEATURES, "FILE.py:NAME"])
 
 
 __all__ = ["FEATURES", "FeatureNetwork", "features_for", "get_features", "mnist_cnn", "random_cnn"]

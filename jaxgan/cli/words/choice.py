@@ -1,0 +1,88 @@
+"""Presets and data that are named by words alone: `jaxgan train photos/`, `jaxgan train mnist`."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import pathlib
+import zipfile
+from collections.abc import Sequence
+
+from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.user_files import is_file
+from jaxgan.config.presets import DEFAULT_PRESET, PRESETS
+from jaxgan.data.sources import SOURCES, is_path, named
+
+_PRESETS_OF = {
+    "ring": "toy-ring",
+    "swissroll": "toy-ring",
+    "grid": "toy-grid",
+    "tfds:fashion_mnist": "dcgan-fashion",
+    "tfds:cifar10": "dcgan-cifar10",
+    "tfds:cifar100": "dcgan-cifar10",
+}
+_SMALL = ("mnist", "stacked_mnist", "tfds:mnist", "tfds:kmnist", "tfds:emnist", "tfds:omniglot")
+_SMALL_SIDE = 32
+
+
+def is_choice(word: str) -> bool:
+    """Whether a word is a preset or data."""
+    return word in PRESETS or (not is_file(word) and _is_source(word))
+
+
+def _is_source(word: str) -> bool:
+    spec = named(word)
+    return spec in SOURCES or ":" in spec
+
+
+def chosen(words: Sequence[str]) -> tuple[str | None, str | None]:
+    """The preset and the data that words name, in any order; None for what they do not name.
+
+    Raises:
+      InputError: for a word that names neither, and for two of a kind.
+    """
+    preset = source = None
+    for word in words:
+        if word in PRESETS:
+            if preset is not None:
+                raise InputError(f"preset: expected one, got {preset!r} and {word!r}")
+            preset = word
+        elif _is_source(word):
+            if source is not None:
+                raise InputError(f"data: expected one source, got {source!r} and {word!r}")
+            source = named(word)
+        elif word.replace(".", "").replace("_", "").isdigit():
+            raise InputError(f"unexpected {word!r}: no flag before it takes it (see jaxgan train --help)")
+        elif is_path(word):
+            raise InputError(
+                f"data: expected a folder, a zip archive or an npz file, got {word!r}, which "
+                f"{'is none of these' if pathlib.Path(word).exists() else 'does not exist'}"
+            )
+        elif word.startswith("-"):
+            raise InputError(f"unknown flag {word!r}; flags begin with -- (see jaxgan train --help)")
+        else:
+            raise unknown("preset or data", word, [*PRESETS, *SOURCES])
+    return preset, source
+
+
+def preset_for(source: str) -> str:
+    """The preset that fits data that come without one."""
+    name = ":".join(source.split(":")[:2])
+    if name in _PRESETS_OF:
+        return _PRESETS_OF[name]
+    if name in _SMALL or is_file(source):
+        return DEFAULT_PRESET
+    if source.startswith("npz:"):
+        side = _side_in(pathlib.Path(source.removeprefix("npz:")).expanduser())
+        return DEFAULT_PRESET if side is not None and side <= _SMALL_SIDE else "dcgan-64"
+    return "dcgan-64"
+
+
+def _side_in(path: pathlib.Path) -> int | None:
+    """The longer side of the images of an npz file; None if it cannot be told."""
+    with contextlib.suppress(OSError, KeyError, ValueError, zipfile.BadZipFile, SyntaxError):
+        with zipfile.ZipFile(path) as archive, archive.open("images.npy") as file:
+            head = file.read(4096)
+        text = head[head.index(b"{") : head.index(b"}") + 1].decode("latin1")
+        return max(ast.literal_eval(text)["shape"][1:3])
+    return None

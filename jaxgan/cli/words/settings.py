@@ -1,0 +1,118 @@
+"""Files of settings: those of a run and of one's own, in JSON, YAML or TOML, as arguments of a command line."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from jaxgan.cli.words.flags import Flag
+from jaxgan.common.errors import InputError, unknown
+
+
+def read_settings(path: pathlib.Path) -> dict[str, Any]:
+    """The settings of a file: JSON, YAML (where PyYAML is installed) or TOML, by its suffix; or those of a run.
+
+    Raises:
+      InputError: if there is no such file, or it cannot be read.
+    """
+    path = path.expanduser()
+    run = path if path.is_dir() else path.parent if path.name == "config.json" else None
+    if run is not None and (run / "config.json").is_file() and (run / "run.json").is_file():
+        from jaxgan.config.fields import to_json
+        from jaxgan.runs.folder import RunFolder
+
+        return to_json(RunFolder(run).config())
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        says = getattr(error, "strerror", None) or "it is no text"
+        raise InputError(
+            f"config: expected a file or the folder of a run, cannot read '{path}': {says}"
+        ) from error
+    try:
+        plain = _parsed(path, text)
+    except ValueError as error:  # of JSON and TOML
+        raise InputError(f"config: '{path}' cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(plain, Mapping):
+        raise InputError(f"config: expected names and values in '{path}', got {type(plain).__name__}")
+    return dict(plain)
+
+
+def _parsed(path: pathlib.Path, text: str) -> Any:
+    suffix = path.suffix.lower()
+    if suffix == ".toml":
+        import tomllib
+
+        return tomllib.loads(text)
+    if suffix in (".yaml", ".yml"):
+        try:
+            import yaml
+        except ImportError as error:
+            raise InputError(
+                f"config: reading '{path}' needs PyYAML (pip install pyyaml); JSON and TOML need nothing"
+            ) from error
+        try:
+            return yaml.safe_load(text) or {}
+        except yaml.YAMLError as error:
+            raise ValueError(str(error)) from error
+    if suffix == ".json":
+        return json.loads(text)
+    raise InputError(f"config: expected a .json, .yaml or .toml file or the folder of a run, got '{path}'")
+
+
+def as_arguments(plain: Mapping[str, Any], flags: Mapping[str, Flag], where: str) -> list[str]:
+    """Settings as the arguments that say the same; dots in names lead into groups as well.
+
+    Args:
+      plain: names and values, groups within.
+      flags: all that there are.
+      where: the settings are from, for messages.
+
+    Raises:
+      InputError: for a name that does not exist, or a value that cannot be one.
+    """
+    args: list[str] = []
+    for name, value in _leaves(plain, flags, ""):
+        flag = flags.get(_flag(name))
+        if flag is None:
+            raise unknown(f"field of {where}", name, [n.removeprefix("--").replace("-", "_") for n in flags])
+        args += _said(flag, value)
+    return args
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _leaves(plain: Mapping[str, Any], flags: Mapping[str, Flag], prefix: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for key, value in plain.items():
+        name = f"{prefix}{key}"
+        if name == "model.name":
+            found.append(("model", value))
+        elif isinstance(value, Mapping) and (name == "model" or _flag(name) not in flags):
+            found += _leaves(value, flags, f"{name}.")
+        else:
+            found.append((name, value))
+    return found
+
+
+def _said(flag: Flag, value: Any) -> list[str]:
+    if flag.is_switch:
+        if not isinstance(value, bool):
+            raise InputError(f"{flag.name.removeprefix('--')}: expected true or false, got {value!r}")
+        return [flag.name if value else flag.off]
+    if value is None and not flag.optional:
+        raise InputError(f"{flag.name.removeprefix('--')}: expected a value, got none")
+    return [flag.name, *_words(value)]
+
+
+def _words(value: Any) -> list[str]:
+    """A value as words: of pairs and lists, all that are in them."""
+    if isinstance(value, Mapping):
+        return [word for pair in value.items() for word in _words(pair)]
+    if isinstance(value, list | tuple):
+        return [word for item in value for word in _words(item)]
+    return [str(value)]

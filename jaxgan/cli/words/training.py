@@ -1,0 +1,262 @@
+"""What a command line of `jaxgan train` asks for."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import itertools
+import math
+import pathlib
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jaxgan.cli.arguments import parse
+from jaxgan.cli.words.choice import chosen, is_choice, preset_for
+from jaxgan.cli.words.flags import Flag, Said, flags_of, joined, scan
+from jaxgan.cli.words.help import first_page
+from jaxgan.cli.words.settings import as_arguments, read_settings
+from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.user_files import OWN, is_file
+from jaxgan.config.config import Config
+from jaxgan.config.data import open_data
+from jaxgan.config.fields import with_fields
+from jaxgan.config.moves import PenaltyConfig
+from jaxgan.config.presets import DEFAULT_PRESET, PRESETS, get_preset
+from jaxgan.config.recipes import RECIPES, inherited
+from jaxgan.data.sources import named
+from jaxgan.losses import LOSSES
+from jaxgan.models import MODELS, find_model
+
+_COMMAND = "jaxgan train"
+_HELP = ("-h", "--help", "--help-all")
+_OUTSIDE = ("--config", "--dry-run", "--compile", "--seeds")  # which are no settings of a run
+_RATES = {"--g-optimizer.learning-rate": "--g-lr", "--d-optimizer.learning-rate": "--d-lr"}
+_LENGTHS = ("--steps", "--epochs", "--kimg")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done.
+
+    Attributes:
+      config: of the run.
+      command: as it was typed, with the preset.
+      seeds: how many side by side; None: one run.
+      dry_run: whether nothing is to be trained.
+      compile: whether the dry run compiles.
+      name: of the run; None: the preset's.
+      given: names of the flags that were typed.
+      notes: what is to be said first.
+    """
+
+    config: Config
+    command: list[str]
+    seeds: int | None = None
+    dry_run: bool = False
+    compile: bool = False
+    name: str | None = None
+    given: frozenset[str] = frozenset()
+    notes: list[str] = field(default_factory=list)
+
+
+def planned(args: Sequence[str], kind: type[Any]) -> Plan:
+    """What the arguments ask for.
+
+    Settings come from the preset, the data that are named by a word, the file of --config, the family of --model, the
+    recipe of --loss and the flags; the later go before the earlier.
+
+    Args:
+      args: what follows `jaxgan train`.
+      kind: the dataclass of the flags: the configuration, called "settings", and what stands beside it.
+
+    Raises:
+      InputError: in one line, for arguments that cannot be.
+      SystemExit: with status 0, after help.
+    """
+    flags = _all_flags(kind, args)
+    said = scan(args, flags, _COMMAND, alone=is_choice)
+    words = [word for part in said if part.flag is None for word in part.words]
+    wants = [word for word in words if word in _HELP]
+    preset, source = chosen([word for word in words if word not in _HELP])
+    if wants:
+        _print_help(kind, preset or (source and preset_for(source)) or DEFAULT_PRESET, args, wants)
+        raise SystemExit(0)
+    file = next((part.words[0] for part in reversed(said) if part.name == "--config" and part.words), None)
+    plain = {} if file is None else read_settings(pathlib.Path(file))
+    preset, notes = _preset_of(preset, source, plain, file)
+    config = get_preset(preset)
+    if source is not None:
+        config = with_fields(config, **{"data.source": source})
+    if file is not None:
+        config = _with_file(kind, config, plain, flags, file, notes)
+    rest = [part for part in said if part.flag is not None]
+    parsed = _staged(kind, config, rest, notes)
+    bare = not words and file is None
+    command = ["jaxgan", "train", *([preset] if bare else []), *args]
+    if source is not None and "--data.source" in _names(rest):
+        raise InputError(f"data: given twice, as {source!r} and as --data.source")
+    flags = {flag: getattr(parsed, flag) for flag in ("seeds", "dry_run", "compile", "name")}
+    return Plan(parsed.settings, command, **flags, given=_names(rest), notes=notes)
+
+
+def with_model(config: Config, args: Sequence[str]) -> Config:
+    """The configuration with networks of the family that the arguments ask for: `--model NAME`.
+
+    This is settled before the arguments are parsed, as each family has its own flags `--model.*`. The networks
+    stay as they are if they are of this family already; otherwise the family's defaults take their place.
+
+    Raises:
+      InputError: for a family that does not exist.
+    """
+    names = _values(args, "--model")
+    if not names:
+        return config
+    family = find_model(names[-1])
+    return config if type(config.model) is family else dataclasses.replace(config, model=family())
+
+
+def _values(args: Sequence[str], flag: str) -> list[str]:
+    """All values of a flag, in order."""
+    found: list[str] = []
+    for word, after in itertools.pairwise([*args, ""]):
+        if word == flag and after and not after.startswith("--"):
+            found.append(after)
+        elif word.startswith(f"{flag}="):
+            found.append(word.removeprefix(f"{flag}="))
+    return found
+
+
+def _all_flags(kind: type[Any], args: Sequence[str]) -> dict[str, Flag]:
+    """The flags of all families of networks, as it is not known yet which one it is."""
+    flags = flags_of(kind, kind(get_preset(DEFAULT_PRESET)))
+    own = [find_model(name) for name in _values(args, "--model") if is_file(name)]
+    for family in [*MODELS.values(), *own]:
+        flags |= flags_of(family, prefix="model.")
+    return flags
+
+
+def _names(said: Sequence[Said]) -> frozenset[str]:
+    return frozenset(part.flag.name for part in said if part.flag is not None)
+
+
+def _print_help(kind: type[Any], preset: str, args: Sequence[str], wants: Collection[str]) -> None:
+    config = with_model(get_preset(preset), args)
+    if "--help-all" in wants:
+        parse(kind, ["--help"], "train", kind(config))
+    summaries = {name: _summary(name) for name in PRESETS}
+    width = min(max(shutil.get_terminal_size().columns, 60), 110)
+    about, flags = inspect.cleandoc(kind.__doc__ or ""), flags_of(kind, kind(config))
+    print(first_page(about, summaries, preset, flags, list(RECIPES), width))
+
+
+def _summary(name: str) -> str:
+    return (PRESETS[name].__doc__ or "").strip().splitlines()[0]
+
+
+def _preset_of(
+    preset: str | None, source: str | None, plain: Mapping[str, Any], file: str | None
+) -> tuple[str, list[str]]:
+    """The preset to start from, and what is to be said of it."""
+    own = plain.get("preset")
+    if own is not None and preset is not None and own != preset:
+        raise InputError(
+            f"config: '{file}' is of the preset {own!r}, and {preset!r} is named: name one of them"
+        )
+    if preset is None and own is None and source is not None:
+        preset = preset_for(source)
+        return preset, [f"preset: {preset}, which fits {source}; name another one to change it"]
+    return str(preset or own or DEFAULT_PRESET), []
+
+
+def _with_file(
+    kind: type[Any],
+    config: Config,
+    plain: Mapping[str, Any],
+    flags: Mapping[str, Flag],
+    file: str,
+    notes: list[str],
+) -> Config:
+    known = {name: flag for name, flag in flags.items() if name not in _OUTSIDE}
+    settings = {name: value for name, value in plain.items() if name != "preset"}
+    model = settings.get("model")
+    name = model.get("name") if isinstance(model, Mapping) else model
+    if isinstance(name, str) and is_file(name):
+        known |= flags_of(find_model(name), prefix="model.")
+    args = as_arguments(settings, known, f"'{file}'")
+    try:
+        return _staged(kind, config, scan(args, known, _COMMAND), notes).settings
+    except InputError as error:
+        raise InputError(f"config: '{file}': {error}") from error
+
+
+def _staged(kind: type[Any], config: Config, said: Sequence[Said], notes: list[str]) -> Any:
+    """The flags parsed over a configuration, and what they imply put into it."""
+    args = joined(said)
+    config = with_model(config, args)
+    name = next((part.words[0] for part in reversed(said) if part.name == "--loss" and part.words), None)
+    if name is not None and (recipe := RECIPES.get(name.lower().replace("_", "-"))) and name not in LOSSES:
+        config = recipe.applied(config)
+        notes.append(f"loss {name}: {recipe.said(config)}")
+        args = joined(
+            [part._replace(words=[recipe.loss]) if part.name == "--loss" else part for part in said]
+        )
+    elif name is not None and name not in LOSSES and not is_file(name):
+        raise unknown("loss", name, [*LOSSES, *RECIPES, OWN])
+    parsed, given = parse(kind, args, "train", kind(config)), _names(said)
+    after = _with_length(_with_rates(parsed, given), parsed, given)
+    after = with_fields(after, **{"data.source": named(after.data.source)})
+    if "--penalty.weights" in given:
+        notes += _penalties_inherited(config.penalty, after.penalty, given)
+    return dataclasses.replace(parsed, settings=after)
+
+
+def _with_rates(parsed: Any, given: Collection[str]) -> Config:
+    rates = {"--g-lr": parsed.g_lr, "--d-lr": parsed.d_lr}
+    config: Config = parsed.settings
+    for flag, short in _RATES.items():
+        rate = parsed.lr if rates[short] is None else rates[short]
+        if rates[short] is not None and flag in given:
+            raise InputError(f"{short.removeprefix('--')}: given twice, as {short} and as {flag}")
+        if rate is not None and flag not in given:
+            config = with_fields(config, **{flag.removeprefix("--").replace("-", "_"): rate})
+    return config
+
+
+def _with_length(config: Config, parsed: Any, given: Collection[str]) -> Config:
+    """The steps of a length in epochs or in thousands of images; rounded up to tens, which one program can make."""
+    lengths = [flag for flag in _LENGTHS if flag in given]
+    if len(lengths) > 1:
+        raise InputError(f"steps: expected one of {', '.join(_LENGTHS)}, got {' and '.join(lengths)}")
+    a_step = config.batch_size * config.d_steps
+    if parsed.kimg is not None:
+        images = parsed.kimg * 1000
+    elif parsed.epochs is not None:
+        source = open_data(config)
+        if source.n is None:
+            raise InputError(
+                f"epochs: expected data of a known size, got {source.name!r}, which is sampled without end; say --steps"
+            )
+        images = parsed.epochs * source.n
+    else:
+        return config
+    name = lengths[0].removeprefix("--")
+    if not (math.isfinite(images) and images > 0):
+        raise InputError(f"{name}: expected a positive number, got {getattr(parsed, name)}")
+    steps = max(1, math.ceil(images / a_step - 1e-9))
+    return dataclasses.replace(config, steps=steps if steps < 100 else -(-steps // 10) * 10)
+
+
+def _penalties_inherited(before: PenaltyConfig, after: PenaltyConfig, given: Collection[str]) -> list[str]:
+    kept = {
+        name: value
+        for name, value in inherited(before, after).items()
+        if f"--penalty.{name.replace('_', '-')}" not in given
+    }
+    if not kept:
+        return []
+    plain, names = PenaltyConfig(), ", ".join(dict(after.weights))
+    said = ", ".join(f"{name} {value}" for name, value in kept.items())
+    off = " ".join(f"--penalty.{name.replace('_', '-')} {getattr(plain, name)}" for name in kept)
+    return [f"warning: {names}: the preset's penalty settings are kept ({said}); {off} undoes this"]

@@ -1,0 +1,229 @@
+"""Names that other tools have for things: what they are called here, or what is nearest.
+
+A clause stands for every name; flags in it are those of `jaxgan train`, unless it names another command.
+"""
+
+from __future__ import annotations
+
+_CLAUSES: tuple[tuple[str, str], ...] = (
+    # --- lengths, sizes, places
+    ("lr learning-rate rate", "the learning rate of both players is --lr, of one --g-lr or --d-lr"),
+    ("lr-g glr g-learning-rate lr-generator", "the generator's learning rate is --g-lr"),
+    ("lr-d dlr d-learning-rate lr-discriminator lr-critic", "the discriminator's learning rate is --d-lr"),
+    (
+        "bs batch batchsize batch-gpu mini-batch train-batch-size",
+        "the batch size is --batch-size, over all devices",
+    ),
+    (
+        "iters iterations niter n-iter max-iter max-steps n-steps num-steps total-steps",
+        "the length is --steps",
+    ),
+    ("n-epochs num-epochs max-epochs epoch niter-decay", "the length in epochs is --epochs"),
+    ("total-kimg nimg max-kimg", "the length in thousands of images is --kimg"),
+    (
+        "outdir output output-dir out-dir save-dir result-dir results-dir checkpoints-dir logdir log-dir",
+        "the folder is --out",
+    ),
+    ("cfg config-file yaml json hparams", "a file of settings is --config FILE (JSON, YAML or TOML)"),
+    (
+        "save-every save-freq snap save-epoch-freq checkpoint-freq",
+        "checkpoints come every --checkpoint-every steps, grids every --sample-every",
+    ),
+    ("log-freq print-freq print-every display-freq", "the metrics are recorded every --log-every steps"),
+    ("eval-every eval-freq", "scores come every --evaluate-every steps"),
+    ("random-seed manual-seed manualseed", "the seed is --seed"),
+    ("num-runs repeats n-seeds", "several seeds side by side are --seeds"),
+    # --- data
+    (
+        "data dataset dataroot data-root data-dir data-path datadir train-data input image-folder",
+        "the data are --data.source, or the path as an argument: jaxgan train photos/",
+    ),
+    (
+        "imsize img-size image-size size res load-size crop-size img-resolution",
+        "the side of images is --data.resolution",
+    ),
+    ("nc n-channels num-channels img-channels", "the channels of images are --data.channels"),
+    ("mirror hflip xflip random-flip horizontal-flip", "mirrored images are --data.flip"),
+    (
+        "workers num-workers n-workers nthreads",
+        "there are no loader workers: data lie on the device or are streamed by themselves (--data.placement)",
+    ),
+    (
+        "n-classes num-classes conditional cond class-cond class-conditional",
+        "classes are used by the preset cdcgan-mnist, or by --model.conditional",
+    ),
+    ("cifar cifar10 cifar-10", "CIFAR-10 is the data tfds:cifar10, and the preset dcgan-cifar10"),
+    ("cifar100", "CIFAR-100 is the data tfds:cifar100"),
+    (
+        "fashion fashion-mnist fashionmnist",
+        "Fashion-MNIST is the data tfds:fashion_mnist, and the preset dcgan-fashion",
+    ),
+    (
+        "celeba celeba-hq ffhq afhq lsun imagenet lsun-bedroom",
+        "images of your own are folder:PATH, sets of the TFDS catalogue tfds:NAME (CelebA is tfds:celeb_a)",
+    ),
+    # --- devices and precision
+    (
+        "gpus gpu ngpu n-gpu num-gpus n-gpus gpu-ids gpu-id devices nproc",
+        "the devices are --compute.devices; all local ones by default",
+    ),
+    ("device cuda cpu tpu", "the kind of device is the environment variable JAX_PLATFORMS (cpu, cuda, tpu)"),
+    (
+        "ddp distributed data-parallel multi-gpu",
+        "all local devices share the work by themselves (--compute.devices)",
+    ),
+    (
+        "amp fp16 bf16 half mixed-precision precision-fp16",
+        "networks compute in bfloat16 with --model.dtype bfloat16",
+    ),
+    ("compile no-compile torch-compile jit", "the step is always compiled; how is --compute.how"),
+    # --- logs
+    (
+        "wandb weights-and-biases mlflow comet trackio use-wandb",
+        "every run writes metrics.jsonl and tensorboard/, which other loggers can read",
+    ),
+    ("tensorboard tb use-tensorboard tboard", "every run writes tensorboard/ by itself"),
+    # --- networks and players
+    ("nz latent-dim z-dim zdim latent-size noise-dim dim-z", "the size of the latents is --latent.dim"),
+    (
+        "ngf ndf fmap-base channel-base cbase g-conv-dim d-conv-dim base-channels",
+        "the width of convolutions is --model.width",
+    ),
+    (
+        "arch architecture network net netg netd backbone generator",
+        "the networks are --model: mlp, dcgan or FILE.py:NAME",
+    ),
+    ("beta1 adam-beta1 betas", "Adam's first beta is --g-optimizer.b1 and --d-optimizer.b1"),
+    ("beta2 adam-beta2", "Adam's second beta is --g-optimizer.b2 and --d-optimizer.b2"),
+    ("optim optimizer opt optimiser", "the optimisers are --g-optimizer.kind and --d-optimizer.kind"),
+    (
+        "weight-decay wd",
+        "there is no weight decay; nearest are --g-optimizer.orthogonal and --d-optimizer.clip-weights",
+    ),
+    (
+        "scheduler lr-scheduler lr-policy lr-decay lr-schedule",
+        "the schedules are --g-optimizer.schedule and --d-optimizer.schedule",
+    ),
+    (
+        "n-critic ncritic critic-iters d-iters n-dis num-d-steps disc-iters d-updates",
+        "discriminator updates a step are --d-steps",
+    ),
+    (
+        "clip clip-value weight-clip weight-clipping clamp",
+        "weight clipping is --d-optimizer.clip-weights, or all of WGAN with --loss wgan",
+    ),
+    ("gamma r1-gamma r1-weight r1-reg lambda-r1", "R1 is --penalty.weights r1 GAMMA"),
+    (
+        "gp lambda-gp gp-weight gp-lambda gradient-penalty-weight 1gp wgangp-penalty",
+        "the gradient penalty is --penalty.weights gradient_penalty 10, or all of WGAN-GP with --loss wgan-gp",
+    ),
+    (
+        "0gp zero-gp r0",
+        "the penalty of the gradient between reals and fakes around 0 is --penalty.weights zero_centered 10",
+    ),
+    (
+        "sn spectral-norm spectral spectral-normalization use-sn",
+        "spectral normalisation is --model.d-spectral-norm, or all of SNGAN with --loss hinge-sn",
+    ),
+    ("ortho orthogonal ortho-reg", "orthogonal regularisation is --g-optimizer.orthogonal 1e-4"),
+    (
+        "cr bcr zcr lc consistency-regularization",
+        "consistency regularisation is --penalty.weights consistency, balanced_consistency or latent_consistency",
+    ),
+    ("ppl-weight pl-weight path-length", "the path length penalty is --penalty.weights path_length 2"),
+    ("ema-kimg ema-decay ema-beta ema use-ema", "the averaged generator is --ema.decay"),
+    (
+        "ada aug augpipe augmentation diffaug diffaugment diff-augment",
+        "augmentation is --augment flip_and_shift or adaptive",
+    ),
+    ("resume-from pretrained ckpt load continue continue-train", "a run goes on with: jaxgan resume RUN"),
+    # --- families, as presets, losses or networks
+    (
+        "gan vanilla vanilla-gan",
+        "the first GAN is the preset mlp-mnist; its losses are minimax and non_saturating",
+    ),
+    (
+        "cgan acgan ac-gan conditional-gan cdcgan projection-gan",
+        "the class-conditional preset is cdcgan-mnist",
+    ),
+    ("infogan", "InfoGAN is not here; nearest is the class-conditional preset cdcgan-mnist"),
+    ("wgan", "WGAN is the loss wasserstein; jaxgan train --loss wgan sets what belongs to it"),
+    (
+        "wgan-gp wgangp wasserstein-gp improved-wgan",
+        "WGAN-GP is the preset wgan-gp-mnist; jaxgan train --loss wgan-gp sets what belongs to it",
+    ),
+    (
+        "lsgan ls-gan mse l2",
+        "LSGAN is the loss least_squares; jaxgan train --loss lsgan sets what belongs to it",
+    ),
+    (
+        "sngan sn-gan hinge-sn",
+        "SNGAN is the loss hinge with spectral normalisation: jaxgan train --loss hinge-sn",
+    ),
+    ("dragan", "DRAGAN is the penalty dragan; jaxgan train --loss dragan sets what belongs to it"),
+    (
+        "r3gan rpgan rsgan relativistic rgan rp",
+        "relativistic losses are relativistic_paired and others; jaxgan train --loss r3gan sets R3GAN's",
+    ),
+    ("ragan esrgan-loss rahinge", "the relativistic average loss is relativistic_average"),
+    (
+        "bce nsgan ns logistic softplus cross-entropy non-saturating-logistic",
+        "the logistic loss is non_saturating",
+    ),
+    ("saturating mm", "the saturating loss is minimax"),
+    (
+        "kl js jsd fgan f-gan",
+        "the losses of f-GAN are f_kl, f_reverse_kl, f_jensen_shannon and others that begin with f_",
+    ),
+    ("mmd mmd-gan mmdgan", "the losses of MMD-GAN are mmd_rbf, mmd_rq and mmd_repulsive"),
+    ("began ebgan", "autoencoder critics are not here; nearest is the loss hinge"),
+    ("unrolled unrolled-gan", "unrolled updates are --dynamics.unroll 3"),
+    ("pacgan", "PacGAN is --dynamics.pack 2"),
+    (
+        "biggan big-gan sagan",
+        "it is no preset; nearest is cdcgan-mnist with --loss hinge --model.d-spectral-norm --g-optimizer.orthogonal 1e-4",
+    ),
+    (
+        "stylegan stylegan2 stylegan3 stylegan2-ada style-gan stylegan-xl gigagan projected-gan progan pggan stylegan-t",
+        "it is no preset; nearest is dcgan-64 with --loss r3gan --augment adaptive",
+    ),
+    (
+        "cyclegan cycle-gan",
+        "CycleGAN is a game in Python, jaxgan.games.cycle_gan: jaxgan train --game FILE.py:NAME",
+    ),
+    ("bigan ali", "BiGAN is a game in Python, jaxgan.games.bigan: jaxgan train --game FILE.py:NAME"),
+    (
+        "vaegan vae-gan vae",
+        "VAE-GAN is a game in Python, jaxgan.games.vae_gan: jaxgan train --game FILE.py:NAME",
+    ),
+    (
+        "pix2pix stargan srgan esrgan munit stargan2",
+        "translation of images is not here; nearest is jaxgan.games.cycle_gan, as a game: jaxgan train --game FILE.py:NAME",
+    ),
+    (
+        "diffusion ddpm vqgan flow",
+        "only adversarial networks are here; jaxgan presets lists what can be trained",
+    ),
+    # --- scores
+    ("fid fid50k fid50k-full fid10k clean-fid frechet", "it is a score: jaxgan evaluate RUN --metrics fid"),
+    ("kid kid50k-full", "it is a score: jaxgan evaluate RUN --metrics kid"),
+    (
+        "pr50k3-full pr precision recall density coverage ipr",
+        "it is among the scores of jaxgan evaluate RUN --metrics prdc",
+    ),
+    ("is50k inception", "it is a score: jaxgan evaluate RUN --metrics is"),
+    ("lpips", "LPIPS is jaxgan.metrics.perceptual_distance in Python; nearest among the scores is ms_ssim"),
+    ("ssim psnr", "nearest among the scores are ms_ssim (diversity) and memorisation (copies)"),
+    ("ppl ppl2-wend", "the path length of images is jaxgan.metrics.perceptual_path_length in Python"),
+    (
+        "metric metrics score scores eval-metrics",
+        "scores are named afterwards: jaxgan evaluate RUN --metrics NAMES",
+    ),
+    ("accuracy classification", "it is the score cas: jaxgan evaluate RUN --metrics cas"),
+)
+GLOSSARY: dict[str, str] = {name: clause for names, clause in _CLAUSES for name in names.split()}
+
+
+def about(name: str) -> str | None:
+    """What a name of other tools is called here, as a clause; None for a name that is in no glossary."""
+    return GLOSSARY.get(name.strip().lstrip("-").lower().replace("_", "-").replace(" ", "-"))

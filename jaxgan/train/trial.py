@@ -1,0 +1,121 @@
+"""Files of the user's own, tried before a run begins: what is wrong with them is one line that names them."""
+
+from __future__ import annotations
+
+import pathlib
+import traceback
+from collections.abc import Collection
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.common.errors import InputError
+from jaxgan.common.laws import first_line
+from jaxgan.common.user_files import split
+from jaxgan.config.config import Config
+from jaxgan.config.fields import to_json
+from jaxgan.config.own_files import with_files
+from jaxgan.games.files import load_game
+from jaxgan.games.game import init
+from jaxgan.games.step import make_step
+from jaxgan.train.members import Members
+
+
+def own_files(config: Config) -> list[str]:
+    """Every FILE.py:NAME that a configuration names."""
+    found: list[str] = []
+
+    def noted(_: str, name: str) -> str:
+        found.append(name)
+        return name
+
+    with_files(to_json(config), noted)
+    return found
+
+
+def tried(members: Members) -> None:
+    """Traces a step of members where files of the user's own take part; computes nothing.
+
+    Raises:
+      InputError: in one line that names the file, for whatever is raised while it is traced.
+    """
+    names = own_files(members.config)
+    if not names:
+        return
+    game, n = members.game, members.config.batch_size * members.config.d_steps
+
+    def step() -> Any:
+        batch = {name: jnp.zeros(x.shape, x.dtype) for name, x in members.source.spec.batch(n).items()}
+        return make_step(game)(init(game, jax.random.key(0), batch), batch)
+
+    try:
+        jax.eval_shape(step)
+    except Exception as error:  # whatever code of the user's raises
+        raise _told(names, error) from error
+
+
+def _told(names: Collection[str], error: Exception) -> InputError:
+    """The error with the place in the user's file that raised it; or else with all of the user's files."""
+    paths = {split(name)[0].resolve(): name for name in names}
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [
+        (paths[path], frame) for frame in frames if (path := pathlib.Path(frame.filename).resolve()) in paths
+    ]
+    says = (
+        first_line(error) if isinstance(error, InputError) else f"{type(error).__name__}: {first_line(error)}"
+    )
+    if places and not isinstance(error, InputError):
+        name, frame = places[-1]
+        return InputError(f"{split(name)[0]}, line {frame.lineno}, in {frame.name}: raised {says}")
+    return InputError(f"{', '.join(dict.fromkeys(names))}: {says}")
+
+
+# --- settings that a game does not look at ---------------------------------------------------------
+
+_OF_THE_GAME = (
+    "reuse_fakes",
+    "loss",
+    "loss_options",
+    "label_smoothing",
+    "augment",
+    "model",
+    "latent",
+    "penalty",
+    "dynamics",
+    "g_optimizer",
+    "d_optimizer",
+    "ema",
+)
+"""Fields that only the game reads; a game of one's own reads those that it likes."""
+
+
+def unread(config: Config, batch: Any, given: Collection[str]) -> list[str]:
+    """Those of the settings `given` that the game of the configuration, one of the user's own, does not look at.
+
+    Args:
+      config: of the run.
+      batch: shapes of a batch.
+      given: names of flags.
+
+    Raises:
+      InputError: if the game cannot be built.
+    """
+    read: set[str] = set()
+
+    class Watched(Config):
+        """A configuration that notes which of its fields are read."""
+
+        def __getattribute__(self, name: str) -> Any:
+            read.add(name)
+            return super().__getattribute__(name)
+
+    watched = object.__new__(Watched)
+    vars(watched).update(vars(config))
+    load_game(config.game)(batch, watched)
+    fields = {flag: flag.removeprefix("--").replace("-", "_").partition(".")[0] for flag in given}
+    fields |= dict.fromkeys(["--lr"], "") | {"--g-lr": "g_optimizer", "--d-lr": "d_optimizer"}
+    ignored = [flag for flag in given if fields[flag] in _OF_THE_GAME and fields[flag] not in read]
+    if "--lr" in given and not {"g_optimizer", "d_optimizer"} & read:
+        ignored.append("--lr")
+    return sorted(ignored)

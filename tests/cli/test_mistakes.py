@@ -1,0 +1,101 @@
+"""Mistakes in files of the user's own are one line that names the file, before a run is made."""
+
+import pytest
+from strangers import GAME, HEAD, LOSS, MODEL, PENALTY, but
+
+from jaxgan.__main__ import main
+from jaxgan.config import get_preset, with_fields
+from jaxgan.data.toy import TOYS
+from jaxgan.train.trial import own_files, unread
+
+TINY = ["toy-ring", "--steps", "4", "--batch-size", "8", "--compute.devices", "1", "--dry-run"]
+SMALL = ["--model.g-widths", "8", "--model.d-widths", "8"]
+BATCH = TOYS["ring"]().spec.batch()
+
+
+def wrong(text, old, new):
+    return but(text, old, new)
+
+
+MISTAKES = {
+    "an objective of many numbers": (
+        "--game autoencoder",
+        wrong(GAME, "- x).mean()", "- x)"),
+        "mine.py:autoencoder: turn 'encoder': expected its objective to return one number, such as a mean, got an "
+        "array of shape (8, 2)",
+    ),
+    "another shape in a loss": (
+        "--loss loss",
+        wrong(LOSS, "softplus(-real) + softplus(fake)", "softplus(-real) + softplus(fake)[:3]"),
+        "mine.py, line 25, in <lambda>: raised TypeError: add got incompatible shapes for broadcasting: (8,), (3,)",
+    ),
+    "fakes of another shape": (
+        "--model Tiny",
+        wrong(MODEL, "Net(self.width, shape[0])", "Net(self.width, 5)"),
+        "mine.py:Tiny: generator: expected examples of the reals' shape (8, 2), got (8, 5)",
+    ),
+    "logits of another shape": (
+        "--model Tiny",
+        wrong(MODEL, "Net(self.width, 1)", "Wrong()")
+        + "\nclass Wrong(nn.Module):\n    @nn.compact\n    def __call__(self, x, label=None, *, train=False):\n"
+        "        return nn.Dense(1)(x).mean()\n",
+        "mine.py:Tiny: discriminator: expected logits [8] or [8, k] for 8 examples, got shape ()",
+    ),
+    "networks that cannot be built": (
+        "--model Tiny",
+        wrong(MODEL, "return Net", "1 / 0\n        return Net"),
+        "model: 'mine.py:Tiny' raised ZeroDivisionError: division by zero",
+    ),
+    "one network": (
+        "--model Tiny",
+        wrong(MODEL, ", Net(self.width, 1)", ""),
+        "model: expected build of 'mine.py:Tiny' to return (generator, discriminator), got Net",
+    ),
+    "a name that does not exist": (
+        "--penalty.weights drift",
+        wrong(PENALTY, "scene.critic(scene.reals)", "scene.critic(scene.real)"),
+        "in value: raised AttributeError: 'Scene' object has no attribute 'real'",
+    ),
+    "a batch that has no such array": (
+        "--game autoencoder",
+        wrong(GAME, 'x = view.batch["image"]', 'x = view.batch["picture"]'),
+        "in error: raised KeyError: 'picture'",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MISTAKES)
+def test_a_mistake_is_one_line(what, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    flag, text, says = MISTAKES[what]
+    (tmp_path / "mine.py").write_text(text)
+    flag, name = flag.split()
+    own = [flag, f"mine.py:{name}", *(["1"] if flag.startswith("--penalty") else [])]
+    small = [] if flag in ("--model", "--game") else SMALL
+    assert main(["train", *TINY, *small, *own]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert "mine.py" in error
+    assert error.count("\n") == 1
+
+
+def test_own_files_are_found():
+    config = with_fields(get_preset("toy-ring"), loss="a.py:b", augment=("adaptive", "c.py:d"))
+    assert own_files(config) == ["a.py:b", "c.py:d"]
+    assert own_files(get_preset("toy-ring")) == []
+
+
+def test_settings_that_a_game_does_not_read(tmp_path):
+    (tmp_path / "mine.py").write_text(HEAD + GAME)
+    config = with_fields(get_preset("toy-ring"), game=f"{tmp_path}/mine.py:autoencoder")
+    given = {
+        "--steps",
+        "--lr",
+        "--d-optimizer.b1",
+        "--g-optimizer.b1",
+        "--model.g-widths",
+        "--loss",
+        "--data.source",
+    }
+    assert unread(config, BATCH, given) == ["--d-optimizer.b1", "--loss", "--model.g-widths"]
+    assert unread(config, BATCH, {"--steps", "--seeds", "--d-lr"}) == ["--d-lr"]

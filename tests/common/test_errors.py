@@ -1,0 +1,116 @@
+"""Unknown names: what is near, and what other tools' names are called here."""
+
+import re
+
+import pytest
+
+from jaxgan import games, metrics
+from jaxgan.cli.evaluate import Evaluate
+from jaxgan.cli.train import Train
+from jaxgan.cli.words.flags import flags_of, unknown_flag
+from jaxgan.cli.words.training import planned
+from jaxgan.common.errors import InputError, nearest, unknown
+from jaxgan.common.glossary import GLOSSARY, about
+from jaxgan.config import PRESETS, get_preset
+from jaxgan.config.recipes import RECIPES
+from jaxgan.losses import LOSSES
+from jaxgan.metrics.image_scores import METRICS, parse_metrics
+from jaxgan.models import MODELS
+from jaxgan.penalties import PENALTIES
+
+
+def flags_of_train():
+    flags = flags_of(Train, Train(get_preset("dcgan-mnist")))
+    for family in MODELS.values():
+        flags |= flags_of(family, prefix="model.")
+    return flags
+
+
+@pytest.mark.parametrize("clause", sorted(set(GLOSSARY.values())))
+def test_what_the_glossary_names_exists(clause):
+    flags = flags_of_train() | flags_of(Evaluate)
+    for flag in re.findall(r"--[a-z][\w.-]*\w", clause):
+        assert flag in flags, flag
+    for value in re.findall(r"--loss ([\w-]+)", clause):
+        assert value in {**LOSSES, **RECIPES}
+    for values in re.findall(r"--metrics ([a-z_]+)", clause):
+        assert parse_metrics(values)
+    for value in re.findall(r"--penalty.weights ([\w-]+)", clause):
+        assert value in PENALTIES
+    for preset in re.findall(r"(?:preset|nearest is|preset is) ([a-z]+-[\w-]+)", clause):
+        assert preset in PRESETS
+    for name in re.findall(r"loss(?:es)? (?:is |are )?([a-z]+_[a-z_]+|hinge|wasserstein|minimax)\b", clause):
+        assert name in LOSSES
+    for name in re.findall(r"jaxgan.games.(\w+)", clause):
+        assert hasattr(games, name)
+    for name in re.findall(r"jaxgan.metrics.(\w+)", clause):
+        assert hasattr(metrics, name)
+    for name in re.findall(r"\b(ms_ssim|memorisation|cas)\b", clause):
+        assert name in METRICS
+    assert "\n" not in clause
+    assert clause[-1] not in ".,;"
+
+
+def test_no_name_of_ours_is_in_the_glossary_of_flags():
+    """A name that exists is never looked up; one that does would only mislead."""
+    assert not set(PRESETS) & set(GLOSSARY)
+    assert not set(LOSSES) & set(GLOSSARY)
+
+
+@pytest.mark.parametrize(
+    "name", ["biggan", "cyclegan", "fid", "wgan", "lr", "bs", "gpus", "wandb", "BigGAN", "--n_critic"]
+)
+def test_the_glossary_knows(name):
+    assert about(name)
+    assert about("nothing-like-it") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "hint"),
+    [
+        ("hing", ["hinge", "minimax"], "did you mean 'hinge'? "),
+        ("lpips", ["is", "fd", "kd"], ""),
+        ("x", ["is", "fd"], ""),
+        (
+            "optimizer.b1",
+            ["d_optimizer.b1", "g_optimizer.b1", "steps"],
+            "did you mean 'd_optimizer.b1' or 'g_optimizer.b1'? ",
+        ),
+        (
+            "optimizer.b11",
+            ["g_optimizer.b1", "a", "d_optimizer.b1"],
+            "did you mean 'g_optimizer.b1' or 'd_optimizer.b1'? ",
+        ),
+        ("g_optimizer.b11", ["g_optimizer.b1", "d_optimizer.b1"], "did you mean 'g_optimizer.b1'? "),
+        (
+            "relativistic",
+            ["relativistic_a", "relativistic_b", "hinge"],
+            "did you mean 'relativistic_a' or 'relativistic_b'? ",
+        ),
+        ("Batch-Size", ["batch_size"], "did you mean 'batch_size'? "),
+    ],
+)
+def test_what_is_near(name, known, hint):
+    assert nearest(name, known) == hint
+
+
+def test_unknown_names_all_and_what_is_meant():
+    says = str(unknown("score", "lpips", ["is", "fd", "FILE.py:NAME"]))
+    assert says == (
+        "unknown score 'lpips'; LPIPS is jaxgan.metrics.perceptual_distance in Python; nearest among the scores is "
+        "ms_ssim; known: fd, is, FILE.py:NAME"
+    )
+    with pytest.raises(
+        InputError, match=r"unknown metric 'fdd'; did you mean 'fd'\? known: all, cas, cmmd, "
+    ):
+        parse_metrics("fdd")
+
+
+def test_flags_of_another_command_are_said_to_be_of_it():
+    line = str(unknown_flag("--bs", flags_of(Evaluate), "jaxgan evaluate"))
+    assert line == (
+        "unknown flag '--bs'; in jaxgan train, the batch size is --batch-size, over all devices (see jaxgan evaluate "
+        "--help)"
+    )
+    with pytest.raises(InputError, match="unknown flag '--bs'; the batch size is --batch-size"):
+        planned(["--bs", "3"], Train)
