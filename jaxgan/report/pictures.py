@@ -1,13 +1,12 @@
-"""Pictures: grids of images, plots of points, animations of interpolations, and curves."""
+"""Pictures: grids of images, plots of points, and animations of interpolations."""
 
 from __future__ import annotations
 
 import io
-import itertools
 import pathlib
 import struct
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -195,28 +194,3 @@ def png_of_figure(figure: Any, dpi: int | None = None) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi or "figure")
     return buffer.getvalue()
-
-
-def curves(panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]], x_label: str) -> str:
-    """Line plots side by side as one SVG element: panel title -> line name -> (x, y)."""
-    from matplotlib.figure import Figure
-
-    columns = min(3, len(panels))
-    rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(4.1 * columns, 2.7 * rows), layout="constrained")
-    colours = ("#2563eb", "#c2410c", "#059669", "#7c3aed", "#64748b")
-    for i, (title, lines) in enumerate(panels.items()):
-        axes = figure.add_subplot(rows, columns, i + 1)
-        for (name, (x, y)), colour in zip(lines.items(), itertools.cycle(colours), strict=False):
-            axes.plot(x, y, label=name, color=colour, linewidth=1.1, marker="." if len(x) < 3 else None)
-        axes.set_title(title, fontsize=10, loc="left")
-        axes.set_xlabel(x_label, fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
-        if len(lines) > 1 or next(iter(lines)) != title:
-            axes.legend(fontsize=8, frameon=False)
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True)
-    svg = buffer.getvalue()
-    return svg[svg.index("<svg") :]

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.games.game import GameState
-from jaxgan.health import Diagnosis, monitors_of, summary
+from jaxgan.health import Diagnosis, judge, monitors_of, summary
 from jaxgan.metrics import Evaluator
 from jaxgan.runs import evaluation
 from jaxgan.runs.checkpoint import Checkpoints
@@ -24,6 +24,8 @@ from jaxgan.train.progress import Voice
 from jaxgan.train.sinks import Files, Sink
 from jaxgan.train.stops import Diverged
 from jaxgan.train.tensorboard import TensorBoard
+
+_UNTRAINED_FAKES = 256  # in an instant, and more than enough to tell noise from images
 
 
 class RunKeeper(Keeper):
@@ -171,6 +173,7 @@ class RunKeeper(Keeper):
     def finish(self, state: GameState, step: int, check: Callable[[], None]) -> None:
         """Scores the last state and the best one in full, and writes the report; `check` may raise, to stop it."""
         check()
+        judged = []
         if self.evaluator is not None:
             scores: dict[str, Any] = {
                 "main": self.evaluator.main,
@@ -182,12 +185,24 @@ class RunKeeper(Keeper):
                 last = self.best["step"] == step
                 scores["best"] = scores["final"] if last else self._score_best(self.evaluator)
             check()
+            scores["untrained"] = self._score_untrained(self.evaluator)
+            check()
             for sink in self._sinks:
                 sink.scores(scores)
+            judged = judge(scores["final"]["scores"])
         self.close("finished")
-        verdicts, one_of_many = self._diagnosis.verdicts(), bool(self._voice.name)
+        verdicts, one_of_many = judged + self._diagnosis.verdicts(), bool(self._voice.name)
         if self.config.health.enabled and (verdicts or not one_of_many):
-            self._voice.note(summary(verdicts))
+            scored = self.evaluator is not None
+            self._voice.note(summary(verdicts, self._diagnosis.looks, scored=scored))
+
+    def _score_untrained(self, evaluator: Evaluator) -> dict[str, Any]:
+        """Of few fakes of the first weights: it says from where the scores have come, and no more."""
+        variables = self.members.game.averaged(self.members.init_member(self.k))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of too few fakes
+            n = min(_UNTRAINED_FAKES, self.config.final_n)
+            return {"step": 0, **evaluation.score(evaluator, self.members.sampler, variables, n)}
 
     def _score_best(self, evaluator: Evaluator) -> dict[str, Any] | None:
         step = self.best["step"]  # pyright: ignore  (there is one)
