@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from jaxgan.common.files import write_atomically
+from jaxgan.common.packages import need
 from jaxgan.data import Modality
 from jaxgan.data.pixels import from_array
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _GRID_PIXELS = 640  # small images are enlarged to about this
+_CAPTION = 24  # pixels of a line of text
 _TILE = 4  # pixels of a square of the checkerboard
 
 
@@ -146,8 +148,52 @@ def pixels_of(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
+def jpeg(data: bytes) -> bytes:
+    """A PNG file as a JPEG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels_of(data)).save(buffer, "JPEG", quality=92)
+    return buffer.getvalue()
+
+
+def with_row_names(data: bytes, names: Sequence[str]) -> bytes:
+    """A PNG file with a name to the left of each of its rows, which are equally high."""
+    image = Image.fromarray(pixels_of(data))
+    each = image.height / len(names)
+    font = _font(int(min(max(each / 3, 9), 22)))
+    width = int(max(font.getlength(name) for name in names)) + 16
+    canvas = Image.new("RGB", (image.width + width, image.height), "white")
+    canvas.paste(image, (width, 0))
+    draw = ImageDraw.Draw(canvas)
+    for i, name in enumerate(names):
+        draw.text((width - 8, (i + 0.5) * each), name, "black", font, anchor="rm")
+    buffer = io.BytesIO()
+    canvas.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def captioned(pixels: np.ndarray, text: str) -> np.ndarray:
+    """uint8 [h, w, 1 or 3] with a line of text under it: uint8 [h + 24, w, 3]."""
+    rgb = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+    canvas = Image.new("RGB", (rgb.shape[1], rgb.shape[0] + _CAPTION), "white")
+    canvas.paste(Image.fromarray(np.ascontiguousarray(rgb)), (0, 0))
+    place = (rgb.shape[1] / 2, rgb.shape[0] + _CAPTION / 2)
+    ImageDraw.Draw(canvas).text(place, text, "black", _font(16), anchor="mm")
+    return np.asarray(canvas)
+
+
+def _font(size: int) -> Any:
+    return ImageFont.load_default(size)
+
+
 def save_animation(path: pathlib.Path, frames: Sequence[np.ndarray], milliseconds: int = 60) -> None:
-    """Writes frames, uint8 [h, w, 1 or 3] each, as an endless animated WebP or GIF, by the file's suffix."""
+    """Writes frames, uint8 [h, w, 1 or 3] each, as an endless animated WebP or GIF or an MP4, by the file's suffix.
+
+    Raises:
+      InputError: for an MP4 without the package imageio-ffmpeg.
+    """
+    if path.suffix.lower() == ".mp4":
+        _save_video(path, frames, 1000 / milliseconds)
+        return
     images = [from_array(frame) for frame in frames]
     kind = "GIF" if path.suffix.lower() == ".gif" else "WEBP"
     options = {} if kind == "GIF" else {"quality": 85}
@@ -156,6 +202,30 @@ def save_animation(path: pathlib.Path, frames: Sequence[np.ndarray], millisecond
         buffer, kind, save_all=True, append_images=images[1:], duration=milliseconds, loop=0, **options
     )
     write_atomically(path, buffer.getvalue())
+
+
+def need_video() -> None:
+    """Raises InputError, in one line, where there is no encoder of videos."""
+    need(["imageio_ffmpeg"], "out: an .mp4", "pip install 'jaxgan[video]'")
+
+
+def _save_video(path: pathlib.Path, frames: Sequence[np.ndarray], rate: float) -> None:
+    need_video()
+    import imageio_ffmpeg  # pyright: ignore[reportMissingImports]
+
+    h, w = (-(-size // 2) * 2 for size in frames[0].shape[:2])  # the encoder takes even sizes
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    writer = imageio_ffmpeg.write_frames(str(part), (w, h), fps=rate, macro_block_size=1, quality=8)
+    try:
+        writer.send(None)
+        for frame in frames:
+            rgb = np.zeros((h, w, 3), np.uint8)
+            rgb[: frame.shape[0], : frame.shape[1]] = frame
+            writer.send(rgb)
+    finally:
+        writer.close()
+    part.replace(path)
 
 
 # --- plots -----------------------------------------------------------------------------------------

@@ -79,9 +79,13 @@ class Sampler:
 
     def by_seed(self, variables: Any, seeds: Sequence[int], labels: np.ndarray | None = None) -> np.ndarray:
         """The example of each seed; without labels a conditional generator takes class seed % n_classes."""
-        if labels is None and self.n_classes:
-            labels = np.asarray(seeds, np.int64) % self.n_classes
+        if labels is None:
+            labels = self.labels_of(seeds)
         return self.decode(variables, self.latents(seeds), labels)
+
+    def labels_of(self, seeds: Sequence[int]) -> np.ndarray | None:
+        """The classes that `by_seed` takes where none are given; None of an unconditional generator."""
+        return np.asarray(seeds, np.int64) % self.n_classes if self.n_classes else None
 
     def stream(self, variables: Any, first_seed: int) -> Stream:
         """n -> the examples of n consecutive seeds: the same ones at every call."""
