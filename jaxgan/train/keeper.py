@@ -18,6 +18,7 @@ from jaxgan.runs import evaluation
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.train.grids import grid_of
+from jaxgan.train.loggers import loggers_of
 from jaxgan.train.loop import Keeper
 from jaxgan.train.members import Members
 from jaxgan.train.progress import Voice
@@ -39,8 +40,9 @@ class RunKeeper(Keeper):
         self.config = members.config
         self.checkpoints = Checkpoints(folder.path)
         self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis()
-        board = TensorBoard(folder.path / "tensorboard")
-        self._sinks: list[Sink] = [voice, board, Files(folder)]
+        board = TensorBoard(folder.path / "tensorboard", folder.read("config.json"))
+        others = loggers_of(self.config.logger, folder, voice.note)
+        self._sinks: list[Sink] = [voice, board, *others, Files(folder)]
         self._monitors, n = None, min(self.config.health.n, self.config.quick_n)
         if self.config.health.enabled and n and members.sampler is not None:
             self._monitors = monitors_of(

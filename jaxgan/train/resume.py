@@ -11,6 +11,7 @@ from jaxgan.config.config import Config
 from jaxgan.config.fields import differences
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
+from jaxgan.train.loggers import need_loggers
 from jaxgan.train.members import set_up
 from jaxgan.train.run import train_in
 
@@ -28,6 +29,7 @@ def resume(folder: RunFolder, *, steps: int | None = None) -> RunFolder:
       Diverged, Stopped, SaveError: as `train`.
     """
     recorded, config = folder.facts()["data"], folder.config()
+    need_loggers(config.logger)
     saved = _saved_config(folder)
     own = folder.read("config.json")  # as it was given: `config` takes a loss file from the run's own copy
     constant = _constant(config)

@@ -16,6 +16,7 @@ from jaxgan.runs.seeds import is_alive
 from jaxgan.train.clock import Signals
 from jaxgan.train.grids import reals_of
 from jaxgan.train.keeper import RunKeeper, restored
+from jaxgan.train.loggers import need_loggers
 from jaxgan.train.loop import loop
 from jaxgan.train.members import Members, evaluator_of, set_up
 from jaxgan.train.progress import Progress, Voice
@@ -39,6 +40,7 @@ def train(config: Config, command: Sequence[str] | None = None) -> RunFolder:
       Stopped: after SIGINT or SIGTERM; the run can be resumed.
       SaveError: if a checkpoint cannot be written.
     """
+    need_loggers(config.logger)
     members = set_up(config)
     text = shlex.join(command) if command else f"jaxgan train {config.preset}"
     folder = create(config, members.data, environment(), text)

@@ -17,6 +17,7 @@ from jaxgan.report.seeds import summary_lines, write_summary
 from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, create, new_folder
 from jaxgan.runs.seeds import RECORD, is_alive, member_folder, summarise
+from jaxgan.train.loggers import need_loggers
 from jaxgan.train.members import Members
 from jaxgan.train.resume import saved_steps
 from jaxgan.train.run import train_in, write_reals
@@ -47,6 +48,7 @@ def train_seeds(config: Config, n: int, command: Sequence[str] | None = None) ->
         raise InputError(
             f"compute.how: expected 'jit' with --seeds, whose members are mapped, got {config.compute.how!r}"
         )
+    need_loggers(config.logger)
     seeds = [config.seed + k for k in range(n)]
     members = Members(config, seeds, how=config.compute.members, devices=config.compute.devices)
     folder = new_folder(config, f"{config.preset}-seeds")
