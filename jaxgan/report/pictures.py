@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _GRID_PIXELS = 640  # small images are enlarged to about this
 _CAPTION = 24  # pixels of a line of text
+_GREY = "#7a889d"  # of letters: about as far from white as from a dark page
 _TILE = 4  # pixels of a square of the checkerboard
 
 
@@ -63,7 +64,7 @@ def _draw_points(points: np.ndarray, columns: int | None, reference: np.ndarray 
 
     figure = Figure(figsize=(5, 5), dpi=110, layout="constrained")
     draw_points(figure.add_subplot(), points, reference)
-    return png_of_figure(figure)
+    return png_of_figure(on_any_ground(figure))
 
 
 DRAWERS: dict[str, Callable[[np.ndarray, int | None, np.ndarray | None], bytes]] = {
@@ -144,8 +145,11 @@ def _png_of_16_bits(pixels: np.ndarray) -> bytes:
 
 
 def pixels_of(data: bytes) -> np.ndarray:
-    """uint8 [h, w, 3] of a PNG file."""
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    """uint8 [h, w, 3] of a PNG file; what is transparent is white."""
+    image = Image.open(io.BytesIO(data))
+    if image.mode in ("RGBA", "LA"):
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    return np.asarray(image.convert("RGB"))
 
 
 def jpeg(data: bytes) -> bytes:
@@ -257,6 +261,22 @@ def draw_points(
         axes.scatter(*reference[:, :2].T, s=size, c="#b9bec6", linewidths=0)
     axes.scatter(*points[:, :2].T, s=size, c=colour, linewidths=0)
     axes.set(ylim=(centre[1] - half, centre[1] + half), aspect="equal")
+
+
+def on_any_ground(figure: Any) -> Any:
+    """A matplotlib figure with letters and lines of grey on nothing, to be read on light and dark pages."""
+    from matplotlib.text import Text
+
+    figure.patch.set_alpha(0.0)
+    for axes in figure.axes:
+        axes.patch.set_alpha(0.0)
+        axes.tick_params(color=_GREY, labelcolor=_GREY)
+        for spine in axes.spines.values():
+            spine.set_edgecolor(_GREY)
+    for text in figure.findobj(Text):
+        if text.get_color() == "black":
+            text.set_color(_GREY)
+    return figure
 
 
 def png_of_figure(figure: Any, dpi: int | None = None) -> bytes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from PIL import Image
 
 from jaxgan.common.packages import need
+from jaxgan.report.pictures import pixels_of
 from jaxgan.runs.folder import RunFolder
 from jaxgan.train.sinks import Sink
 
@@ -65,7 +65,7 @@ def finals(scores: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _picture(png: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(png)).convert("RGB")
+    return Image.fromarray(pixels_of(png))
 
 
 class _Guarded(Sink):
