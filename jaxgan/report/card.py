@@ -11,7 +11,7 @@ from jaxgan.data import Spec
 from jaxgan.health import LOOKS, Verdict
 from jaxgan.metrics.catalogue import kind_of
 from jaxgan.report.html import Html, chips, html, tag
-from jaxgan.report.scores import format_number, progress
+from jaxgan.report.scores import format_real, progress, with_error
 
 AS_REAL, NEAR = 1.5, 10.0  # times what real data get
 FAR = 0.5  # of the way from untrained to real
@@ -129,13 +129,13 @@ def reached(scores: Mapping[str, Any]) -> str:
     if score is None:
         return "It was not scored."
     kind = kind_of(scores["main"], score)
-    text = f"{scores['main']}, the {kind.meaning or 'main score'}, is {format_number(score['value'])}"
+    text = f"{scores['main']}, the {kind.meaning or 'main score'}, is {with_error(score)}"
     parts = []
     if score.get("floor") is not None:
-        parts.append(f"real data get {format_number(score['floor'])}")
+        parts.append(f"real data get {format_real(score['floor'])}")
     before = _untrained(scores)
     if before is not None:
-        parts.append(f"it was {format_number(before)} before training")
+        parts.append(f"it was {format_real(before)} before training")
     return text + (f" ({'; '.join(parts)}; {kind.better} is better)." if parts else ".")
 
 

@@ -15,7 +15,8 @@ _STYLE = """
 *{box-sizing:border-box}body{font:15px/1.5 system-ui,sans-serif;max-width:1120px;margin:2rem auto;padding:0 1rem;
 color:var(--text);background:var(--back)}h1{font-size:1.6rem;margin:0;overflow-wrap:anywhere}
 h2{font-size:1.2rem;margin:2.4rem 0 .6rem;border-bottom:1px solid var(--line)}h3{font-size:1rem;margin:1.6rem 0 .4rem}
-p.lead{color:var(--soft);margin:.3rem 0 1rem}a{color:var(--link)}.bad{color:var(--bad)}.warn{color:var(--warn)}
+p.lead{color:var(--soft);margin:.3rem 0 1rem}a{color:var(--link)}td a{white-space:nowrap}
+.bad{color:var(--bad)}.warn{color:var(--warn)}
 .good{color:var(--good)}small,.note{color:var(--soft);font-size:.88em}li{margin:.2rem 0}details{margin:.4rem 0}
 summary{cursor:pointer;color:var(--soft);overflow-wrap:anywhere}.wide{overflow-x:auto;margin:.6rem 0}
 table{border-collapse:collapse;font-size:.92em;font-variant-numeric:tabular-nums}

@@ -249,7 +249,7 @@ def draw_points(
     frame = (points if reference is None else reference)[:, :2]
     centre, half = (frame.max(0) + frame.min(0)) / 2, 0.62 * float(np.ptp(frame, axis=0).max()) + 1e-6
     axes.set(xlim=(centre[0] - half, centre[0] + half))
-    colour = "#475569" if reference is None else "#c2410c"
+    colour = _GREY if reference is None else "#c2410c"
     if points.shape[1] == 1:
         bins = np.linspace(centre[0] - half, centre[0] + half, 101)
         share = lambda x: {"x": x[:, 0], "bins": bins, "weights": np.full(len(x), 1 / len(x))}

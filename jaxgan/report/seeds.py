@@ -79,7 +79,9 @@ def _card(summary: dict[str, Any], record: dict[str, Any], members: _Members) ->
     lost = summary["diverged"]
     n = f"{len(members)} seeds"
     gone = (
-        f"{len(lost)} of {n} diverged: {', '.join(map(str, lost))}." if lost else f"All {n} came to the end."
+        f"{len(lost)} of {n} diverged: {', '.join(f'seed {seed}' for seed in lost)}."
+        if lost
+        else f"All {n} came to the end."
     )
     first = next(iter(members.values()))
     run, config, records = first.read("run.json"), first.read("config.json"), first.records()
