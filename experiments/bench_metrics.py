@@ -28,6 +28,7 @@ import scipy.linalg
 
 from jaxgan.cli.arguments import run_script
 from jaxgan.common.files import write_atomically
+from jaxgan.common.packages import need
 from jaxgan.metrics import frechet_distance, kernel_distance, moments, prdc
 from jaxgan.runs import environment
 
@@ -75,6 +76,9 @@ def by_sqrtm(m1: np.ndarray, c1: np.ndarray, m2: np.ndarray, c2: np.ndarray) -> 
 
 def main(args: Args) -> None:
     """Times, prints and writes."""
+    if args.prdc:
+        command = "pip install scikit-learn && pip install --no-deps prdc==0.2, or --no-prdc"
+        need(["prdc", "sklearn"], "the comparison of PRDC", command)
     environment.start()
     x, y = features(1, args.n, args.d), features(2, args.n, args.d)
     statistics = *moments(x), *moments(y)

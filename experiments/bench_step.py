@@ -37,6 +37,7 @@ import numpy as np
 from jaxgan import GAN, compile_step, init, make_step
 from jaxgan.cli.arguments import run_script
 from jaxgan.common.files import write_atomically
+from jaxgan.common.packages import need
 from jaxgan.config import OptimizerConfig
 from jaxgan.games.compile import options_of_loops
 from jaxgan.losses import get_loss
@@ -235,6 +236,8 @@ def measure(programs: dict[str, Program], rounds: int, steps: int) -> dict[str, 
 
 
 def main(args: Args) -> None:
+    if args.peer is not None:
+        need([args.peer], f"--peer {args.peer}", "pip install torch")
     env = environment()
     peers = {"PyTorch eager": False, "PyTorch eager, tuned": True} if args.peer == "torch" else {}
     if peers:

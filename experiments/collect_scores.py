@@ -50,7 +50,7 @@ def entry(path: pathlib.Path) -> dict[str, Any]:
 
 
 def row(kept: dict[str, Any]) -> str:
-    """One line of the table: main score with its floor, then a few more."""
+    """One line of the table: main score with that of real data, then a few more."""
     scores, main = kept["scores"]["final"]["scores"], kept["scores"]["main"]
     names = [main, *(name for name in SHOWN if name in scores)]
     cells = (
@@ -62,7 +62,7 @@ def row(kept: dict[str, Any]) -> str:
 
 def main(args: Args) -> None:
     kept = [entry(path) for path in args.runs]
-    print("| preset | steps | training | final scores (floor) |\n|---|---|---|---|")
+    print("| preset | steps | training | final scores (real data) |\n|---|---|---|---|")
     for one in kept:
         print(row(one))
     if args.json is not None:

@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from jaxgan.cli.arguments import run_script
+from jaxgan.common.packages import need
 from jaxgan.metrics.features import dinov2
 from jaxgan.metrics.features.resizing import resize_pillow
 
@@ -97,6 +98,9 @@ def compare_network(args: Args) -> None:
 
 
 def main(args: Args) -> None:
+    packages = "transformers==4.57.6 huggingface_hub==0.36.2 tokenizers==0.22.2 regex"
+    command = f"pip install torch && pip install --no-deps {packages}"
+    need(["torch", "transformers", "huggingface_hub", "tokenizers"], "the comparison", command)
     print(f"{'':36} {'difference':>12} {'largest':>12} {'relative':>12}")
     compare_resizing()
     compare_network(args)

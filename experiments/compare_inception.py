@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.cli.arguments import run_script
+from jaxgan.common.packages import need
 from jaxgan.metrics.features import inception
 from jaxgan.metrics.features.resizing import resize_tf1
 from jaxgan.metrics.features.torch_files import read_torch
@@ -108,8 +109,7 @@ def _import_alone(name: str) -> Any:
     """A module of torch-fidelity without its package, which asks for more packages than the module needs."""
     if "torch_fidelity" not in sys.modules:
         spec = importlib.util.find_spec("torch_fidelity")
-        if spec is None:
-            sys.exit("torch-fidelity is missing; run: pip install --no-deps torch-fidelity")
+        assert spec is not None  # as `main` has seen to
         package = types.ModuleType("torch_fidelity")
         package.__path__ = list(spec.submodule_search_locations or ())
         sys.modules["torch_fidelity"] = package
@@ -161,6 +161,8 @@ def differences(seed: int, weights: pathlib.Path | None) -> Iterator[tuple[str, 
 
 
 def main(args: Args) -> None:
+    command = "pip install torch && pip install --no-deps torch-fidelity"
+    need(["torch", "torch_fidelity"], "the comparison", command)
     print(f"3 images each of {', '.join('x'.join(map(str, shape)) for shape in SHAPES)}")
     print(f"{'layer':16}{'of the largest value':>22}{'of the deviation':>20}")
     worst = 0.0

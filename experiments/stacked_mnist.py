@@ -187,7 +187,7 @@ def table(entries: list[dict[str, Any]]) -> str:
         rows.append([TITLES[one["recipe"]], str(one["seed"]), f"{one['images']:,}"])
         rows[-1] += [f"{one['train_seconds']:.0f} s", *cells(one["final"]), *cells(one["best"])]
     if entries:
-        rows.append(["held-out digits (floor)", "", "", "", *cells(entries[0]["final"], "floor"), "", ""])
+        rows.append(["held-out digits (real data)", "", "", "", *cells(entries[0]["final"], "floor"), "", ""])
     for title, (modes, kl) in PUBLISHED.items():
         rows.append([f"published: {title}", "", "", "", f"{modes:,}", f"{kl}", "", ""])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -240,7 +240,7 @@ def _score(parsed: Evaluate) -> list[Scored]:
 
 def _show(parsed: Evaluate, scored: list[Scored]) -> None:
     from jaxgan.metrics.catalogue import kind_of
-    from jaxgan.report.scores import format_number, held_out_line
+    from jaxgan.report.scores import format_number, held_out_line, protocol_of, why_missing, with_error
     from jaxgan.report.terminal import print_table
 
     if parsed.fake is None:
@@ -249,8 +249,7 @@ def _show(parsed: Evaluate, scored: list[Scored]) -> None:
         rows = [
             (
                 name,
-                format_number(s["value"]),
-                "" if s.get("error") is None else f"± {s['error']:.2g}",
+                *[*with_error(s).split(" ± "), ""][:2],
                 format_number(s["floor"]),
                 kind_of(name, s).better,
                 kind_of(name, s).meaning,
@@ -258,12 +257,13 @@ def _show(parsed: Evaluate, scored: list[Scored]) -> None:
             for name, s in scores["final"]["scores"].items()
         ]
         print(title)
-        print_table(("score", "value", "± error", "floor", "better", "meaning"), rows, numbers=(1, 2, 3))
+        print_table(("score", "value", "± error", "real data", "better", "meaning"), rows, numbers=(1, 2, 3))
         if line := held_out_line(scores["final"]):
             print(line)
-    first = next(iter(scored[-1].full.scores.values()))
-    reals = f", {first.n_real:,} reals of {first.split}" if first.n_real else f"; {first.split}"
-    print(f"{first.n_fake:,} fakes{reals}; features {first.features}")
+    last = scored[-1].scores["final"]["scores"]
+    for why in dict.fromkeys(why for s in last.values() if (why := why_missing(s))):
+        print(f"–: {', '.join(name for name, s in last.items() if why_missing(s) == why)}: {why}")
+    print(protocol_of(next(iter(last.values()))))
     _write(parsed, scored)
 
 

@@ -17,10 +17,12 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.data import Modality
 from jaxgan.data.labels import parsed_classes
+from jaxgan.models import model_name
 from jaxgan.models.latents import slerp
 from jaxgan.report import pictures
 
-_ANIMATIONS = (".webp", ".gif")
+_ANIMATIONS = (".webp", ".gif", ".mp4")
+_PICTURES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,15 @@ class Sample:
     classes: str | None = None
     """Classes of a conditional run by name or number, such as cat,dog or 0-9: a row each."""
     out: pathlib.Path = pathlib.Path("samples.png")
-    """A .png (a grid), .npz (arrays), .webp or .gif (an interpolation), or a folder (a PNG an image)."""
+    """A .png or .jpg (a grid), .npz (arrays), .webp, .gif or .mp4 (an interpolation), or a folder (a PNG an image)."""
     checkpoint: str = "last"
     """last, best, or a step."""
     columns: int | None = None
     """Images in a row of the grid."""
     frames: int = 16
     """Frames between two seeds of an interpolation."""
+    truncation: float | None = None
+    """Of families that have one: from 1 (none) to 0 (all samples alike), for better and less varied samples."""
 
 
 def parse_integers(text: str, name: str) -> list[int]:
@@ -62,15 +66,21 @@ def sample(args: list[str]) -> None:
     parsed = parse(Sample, args, "sample")
     seeds = parse_integers(parsed.seeds, "seeds")
     check_range("columns", parsed.columns, at_least=1)
-    out = parsed.out
-    check_out("out", out, (".png", ".npz", *_ANIMATIONS, ""))
+    check_range("truncation", parsed.truncation, at_least=0)
     check_range("frames", parsed.frames, at_least=1)
+    out, kind = parsed.out, parsed.out.suffix.lower()
+    check_out("out", out, (".npz", *_PICTURES, *_ANIMATIONS, ""))
+    if kind == ".mp4":
+        pictures.need_video()
     which = checkpoint(parsed.checkpoint)
 
     from jaxgan.runs import environment
+    from jaxgan.runs.folder import RunFolder
     from jaxgan.runs.opened import load
 
     environment.start()
+    if parsed.truncation is not None:
+        _need_truncation(RunFolder(parsed.run).config().model, parsed.truncation)
     run = load(parsed.run, which)
     _check(run.spec.modality, out)
     labels, columns = None, parsed.columns
@@ -78,63 +88,110 @@ def sample(args: list[str]) -> None:
         if not run.sampler.n_classes:
             raise InputError("classes: expected none, as this generator is not conditional")
         classes = parsed_classes(parsed.classes, run.data["class_names"])
+        one_each = kind in _ANIMATIONS and parsed.seeds == Sample.seeds  # a walk through the classes
         if parsed.seeds == Sample.seeds:
             seeds = list(range(8))
         columns = columns or len(seeds)
         labels = [c for c in classes for _ in seeds]
         seeds = seeds * len(classes)
-    if out.suffix.lower() in _ANIMATIONS:
-        _interpolate(run, seeds, labels, out, parsed.frames)
+        if one_each:
+            labels, seeds = classes, list(range(len(classes)))
+    chosen = _Chosen(run, seeds, labels, parsed.truncation)
+    if kind in _ANIMATIONS:
+        _interpolate(chosen, out, parsed.frames)
     else:
-        _write(run.spec.modality, out, run.sample(seeds=seeds, classes=labels), seeds, labels, columns)
+        _write(chosen, out, columns, by_class=parsed.classes is not None)
     print(f"wrote {out} (step {run.step:,})")
 
 
 def _check(modality: Modality, out: pathlib.Path) -> None:
     """Raises InputError for a form in which nothing of this modality is written; all arrays can be."""
     suffix, name = out.suffix.lower(), f"{modality.name}s"
-    if suffix == ".png" and not pictures.is_drawn(modality):
+    if suffix in _PICTURES and not pictures.is_drawn(modality):
         raise InputError(f"out: {name} are not drawn; write an .npz")
     if suffix == "" and not modality.is_picture:
         raise InputError(f"out: {name} have no image files; write a .png or an .npz")
 
 
-def _write(
-    modality: Modality,
-    out: pathlib.Path,
-    examples: np.ndarray,
-    seeds: list[int],
-    labels: list[int] | None,
-    columns: int | None,
-) -> None:
+def _need_truncation(model: Any, psi: float) -> None:
+    if not hasattr(model, "truncated"):
+        raise InputError(
+            f"truncation: expected none, as networks of the family {model_name(type(model))!r} have no truncation, got "
+            f"{psi:g}"
+        )
+
+
+class _Chosen:
+    """What is sampled of a run: seeds with their classes."""
+
+    def __init__(self, run: Any, seeds: list[int], labels: list[int] | None, psi: float | None) -> None:
+        self.run, self.seeds, self.psi = run, seeds, psi
+        self.labels = run.sampler.labels_of(seeds) if labels is None else np.asarray(labels)
+        self.modality: Modality = run.spec.modality
+        self._names = run.data.get("class_names") or []
+
+    def name(self, label: int) -> str:
+        """Of a class."""
+        return str(self._names[label]) if label < len(self._names) else str(label)
+
+    def latents(self) -> np.ndarray:
+        """Of the seeds."""
+        return self.run.sampler.latents(self.seeds)
+
+    def decode(self, z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+        """Examples of latents, truncated if that is asked for."""
+        variables = self.run.variables
+        if self.psi is not None:
+            variables, z = self.run.config.model.truncated(variables, z, self.psi)
+        return self.run.sampler.decode(variables, np.asarray(z), labels)
+
+
+def _write(chosen: _Chosen, out: pathlib.Path, columns: int | None, *, by_class: bool) -> None:
     """A grid, the arrays or a folder of files, by the suffix of `out`."""
-    if out.suffix.lower() == ".npz":
+    modality, seeds, labels, kind = chosen.modality, chosen.seeds, chosen.labels, out.suffix.lower()
+    examples = chosen.decode(chosen.latents(), labels)
+    if kind == ".npz":
         arrays = {f"{modality.name}s": examples, "seeds": np.asarray(seeds)}
         if labels is not None:
-            arrays["labels"] = np.asarray(labels)
+            arrays["labels"] = labels
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]
         write_atomically(out, buffer.getvalue())
-    elif out.suffix.lower() == ".png":
-        write_atomically(out, pictures.picture(examples, modality, columns) or b"")
+    elif kind:
+        png = pictures.picture(examples, modality, columns)
+        assert png is not None
+        if by_class and columns and labels is not None and modality.is_picture:
+            png = pictures.with_row_names(png, [chosen.name(c) for c in labels[::columns]])
+        write_atomically(out, png if kind == ".png" else pictures.jpeg(png))
     else:
         for i, (image, seed) in enumerate(zip(examples, seeds, strict=True)):
-            name = f"seed{seed:05d}.png" if labels is None else f"class{labels[i]}-seed{seed:05d}.png"
+            name = f"seed{seed:05d}.png"
+            if labels is not None:
+                name = f"{_file_name(int(labels[i]), chosen.name(labels[i]))}-{name}"
             write_atomically(out / name, pictures.png(image))
 
 
-def _interpolate(
-    run: Any, seeds: list[int], labels: list[int] | None, out: pathlib.Path, frames: int
-) -> None:
-    if not run.spec.modality.is_picture or len(seeds) < 2:
+def _file_name(label: int, name: str) -> str:
+    """Of a class: its number, and its name where that says more."""
+    plain = re.sub(r"[^\w.-]+", "_", name).strip("._-")[:40]
+    return f"class{label}" if plain in ("", str(label)) else f"class{label}-{plain}"
+
+
+def _interpolate(chosen: _Chosen, out: pathlib.Path, frames: int) -> None:
+    """An endless walk through the seeds; where there are classes, half-way to the next seed it is of its class."""
+    n, labels = len(chosen.seeds), chosen.labels
+    if not chosen.modality.is_picture or n < 2:
         raise InputError("out: an animation needs a run of images and at least two seeds")
-    z = run.sampler.latents(seeds)
+    z = chosen.latents()
     ends = (jnp.asarray(z)[:, None], jnp.roll(z, -1, axis=0)[:, None])
     path = np.asarray(slerp(*ends, jnp.arange(frames)[:, None] / frames)).reshape(-1, z.shape[1])
-    classes = None
-    if labels is not None and not run.sampler.n_classes:
-        raise InputError("classes: expected none, as this generator is not conditional")
-    if run.sampler.n_classes:
-        classes = np.repeat(np.asarray(labels if labels is not None else [0] * len(seeds), np.int32), frames)
-    images = run.sampler.decode(run.variables, path, classes)
-    pictures.save_animation(out, [pictures.enlarged(image, 256) for image in pictures.displayed(images)])
+    if labels is not None:
+        nearest = (np.arange(n * frames) + frames // 2) // frames % n
+        labels = labels[nearest].astype(np.int32)
+    images = pictures.displayed(chosen.decode(path, labels))
+    shown = [pictures.enlarged(image, 256) for image in images]
+    if labels is not None:
+        shown = [
+            pictures.captioned(image, chosen.name(label)) for image, label in zip(shown, labels, strict=True)
+        ]
+    pictures.save_animation(out, shown)

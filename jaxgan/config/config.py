@@ -25,6 +25,8 @@ from jaxgan.models import DCGANConfig
 from jaxgan.models.files import loaded_name
 from jaxgan.models.latents import get_latent
 
+LOGGERS = ("wandb", "mlflow", "trackio")
+
 
 @dataclass(frozen=True)
 class Config:
@@ -66,6 +68,8 @@ class Config:
     """One-sided label smoothing: the target of reals is 1 minus this."""
     augment: tuple[str, ...] = ()
     """What the discriminator sees changed: flip_and_shift, adaptive, or augmentations of your own: FILE.py:NAME."""
+    logger: tuple[str, ...] = ()
+    """Trackers that also get the records, pictures and scores: wandb, mlflow, trackio (extras of these names)."""
     data: DataConfig = field(default_factory=DataConfig)
     model: Any = field(default_factory=DCGANConfig)
     latent: LatentConfig = field(default_factory=LatentConfig)
@@ -83,6 +87,9 @@ class Config:
             check_range(name, getattr(self, name), at_least=1)
         if self.game != "gan" and not is_file(self.game):
             raise unknown("game", self.game, ("gan", "FILE.py:NAME"))
+        for name in self.logger:
+            if name not in LOGGERS:
+                raise unknown("logger", name, LOGGERS)
         for name in ("checkpoint_every", "sample_every", "evaluate_every", "log_every"):
             check_range(name, getattr(self, name), at_least=1)
         check_range("quick_n", self.quick_n, at_least=2, unit="fakes")

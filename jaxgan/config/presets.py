@@ -19,7 +19,7 @@ from jaxgan.models import DCGANConfig, MLPConfig
 def mlp_mnist() -> Config:
     """The classic fully connected GAN on MNIST.
 
-    jaxgan train mlp-mnist: 2:59 on two CPU cores; fd_mnist_cnn 0.563 (floor 0.017).
+    jaxgan train mlp-mnist: 2:59 on two CPU cores; fd_mnist_cnn 0.563 (real data 0.017).
     """
     adam = OptimizerConfig(2e-4, b1=0.5)
     return Config(
@@ -47,7 +47,7 @@ def _dcgan(*, conditional: bool = False, source: str = "mnist") -> Config:
 def dcgan_mnist() -> Config:
     """DCGAN on MNIST: the default.
 
-    jaxgan train: 3:01 on two CPU cores; fd_mnist_cnn 0.150 (floor 0.017), all ten classes.
+    jaxgan train: 3:01 on two CPU cores; fd_mnist_cnn 0.150 (real data 0.017), all ten classes.
     """
     return _dcgan()
 
@@ -55,7 +55,7 @@ def dcgan_mnist() -> Config:
 def cdcgan_mnist() -> Config:
     """Class-conditional DCGAN on MNIST.
 
-    jaxgan train cdcgan-mnist: 3:39 on two CPU cores; fd_mnist_cnn 0.070 (floor 0.017).
+    jaxgan train cdcgan-mnist: 3:39 on two CPU cores; fd_mnist_cnn 0.070 (real data 0.017).
     """
     return _dcgan(conditional=True)
 
@@ -63,7 +63,7 @@ def cdcgan_mnist() -> Config:
 def wgan_gp_mnist() -> Config:
     """WGAN with gradient penalty on MNIST: critic without batch norm, 5 critic updates a step.
 
-    jaxgan train wgan-gp-mnist: 6:07 on two CPU cores; fd_mnist_cnn 0.884 (floor 0.017), still falling.
+    jaxgan train wgan-gp-mnist: 6:07 on two CPU cores; fd_mnist_cnn 0.884 (real data 0.017), still falling.
     """
     adam = OptimizerConfig(2e-4, b1=0.5, b2=0.9)
     return Config(
@@ -80,7 +80,7 @@ def wgan_gp_mnist() -> Config:
 def dcgan_fashion() -> Config:
     """DCGAN on Fashion-MNIST (tfds:fashion_mnist).
 
-    jaxgan train dcgan-fashion: 3:02 on two CPU cores; fd_random_cnn 0.0207 (floor 0.0039).
+    jaxgan train dcgan-fashion: 3:02 on two CPU cores; fd_random_cnn 0.0207 (real data 0.0039).
     """
     return _dcgan(source="tfds:fashion_mnist")
 
@@ -88,7 +88,7 @@ def dcgan_fashion() -> Config:
 def dcgan_cifar10() -> Config:
     """DCGAN on CIFAR-10 (tfds:cifar10).
 
-    jaxgan train dcgan-cifar10: 22 minutes on two shared CPU cores; fd_random_cnn 0.046 (floor 0.0086).
+    jaxgan train dcgan-cifar10: 22 minutes on two shared CPU cores; fd_random_cnn 0.046 (real data 0.0086).
     """
     return Config(
         model=DCGANConfig(width=64),
@@ -148,7 +148,7 @@ def _toy(source: str, steps: int, scale: float, noise: float, noise_end: float) 
 def toy_ring() -> Config:
     """8 Gaussians on a ring: relativistic loss with R1 and R2.
 
-    10 seeds: 8.0 of 8 modes, 98.4 % high quality (floor 99 %).
+    10 seeds: 8.0 of 8 modes, 98.4 % high quality (real data 99 %).
     """
     return _toy("ring", 9000, 0.25, 1.0, 0.6)
 
@@ -156,7 +156,7 @@ def toy_ring() -> Config:
 def toy_grid() -> Config:
     """25 Gaussians on a grid: relativistic loss with R1 and R2.
 
-    10 seeds: 25.0 of 25 modes, 97.5 % high quality (floor 99 %).
+    10 seeds: 25.0 of 25 modes, 97.5 % high quality (real data 99 %).
     """
     return _toy("grid", 13000, 1.0, 0.6, 0.5)
 

@@ -2,19 +2,24 @@
 
 `Monitors` looks at a state on small fixed sets, at the scores on the way; it changes nothing and draws
 nothing from the run's own random numbers. `diagnose` is a pure function of the records of
-metrics.jsonl, so a resumed run comes to the same verdicts.
+metrics.jsonl, so a resumed run comes to the same verdicts; `judge` is one of the final scores.
 """
 
+from jaxgan.health.final import judge
 from jaxgan.health.monitors import MONITORS, Monitors, mean_distance, monitors_of, overfitting, real_sign
-from jaxgan.health.verdicts import Diagnosis, Standing, Verdict, diagnose, summary
+from jaxgan.health.verdicts import ADVICE, LOOKS, Diagnosis, Standing, Verdict, diagnose, looks, summary
 
 __all__ = [
+    "ADVICE",
+    "LOOKS",
     "MONITORS",
     "Diagnosis",
     "Monitors",
     "Standing",
     "Verdict",
     "diagnose",
+    "judge",
+    "looks",
     "mean_distance",
     "monitors_of",
     "overfitting",

@@ -46,25 +46,37 @@ WORSE = 3.0
 """Times the best score. Measured: a healthy run on the ring ended at 2.5 times its best, by luck of the mode weights;
 StudioGAN's DCGAN on CIFAR-10, past its best for 160,000 steps, at 2.8 (FID 49.0 and 137.4)."""
 
-_ADVICE = {
+ADVICE = {
     "mode collapse": (
-        "Lower the generator's learning rate or raise the discriminator's; add r1 or gradient_penalty; try a "
-        "relativistic loss, or dynamics.pack 2, which lets the discriminator see variety."
+        "Lower the generator's learning rate or raise the discriminator's (`--g-optimizer.learning-rate 1e-4`); add a "
+        "penalty (`--penalty.weights r1 1`); try a relativistic loss (`--loss relativistic_paired`), or let the "
+        "discriminator see several images at once (`--dynamics.pack 2`)."
+    ),
+    "modes are missing": (
+        "Train longer if the scores still improve (`--steps 20000`); let the discriminator see several images at once "
+        "(`--dynamics.pack 2`); try a relativistic loss (`--loss relativistic_paired`) with "
+        "`--penalty.weights r1 0.1 r2 0.1`."
+    ),
+    "not trained yet": (
+        "Train longer (`--steps 20000`); if the scores no longer improve, change the learning rates "
+        "(`--g-optimizer.learning-rate 1e-4`, `--d-optimizer.learning-rate 1e-4`)."
     ),
     "discriminator overfits": (
-        "More data or augmentation (data.flip true) helps most; then a stronger r1 or lecam penalty, a smaller "
-        "discriminator, or the best checkpoint instead of the last."
+        "More data or augmentation (`--data.flip`, `--augment adaptive`) helps most; then a stronger penalty "
+        "(`--penalty.weights r1 10`, or `lecam`), a smaller discriminator, or the best checkpoint instead of the last."
     ),
     "generator starves": (
-        "Slow the discriminator down: a lower d_optimizer.learning_rate, d_steps 1, a smaller network; smooth it "
-        "with r1 or spectral normalisation; of minimax, change to non_saturating; check that the generator's "
+        "Slow the discriminator down: `--d-optimizer.learning-rate 1e-4`, `--d-steps 1`, a smaller network; smooth it "
+        "with `--penalty.weights r1 1`; instead of minimax, `--loss non_saturating`; check that the generator's "
         "learning rate is not far below the discriminator's."
     ),
     "diverging": (
-        "Lower both learning rates; bound the discriminator (r1, gradient_penalty, spectral normalisation), which a "
-        "Wasserstein loss cannot do without; lower b1 (0 or 0.5). The best checkpoint is kept."
+        "Lower both learning rates (`--g-optimizer.learning-rate 1e-4`, `--d-optimizer.learning-rate 1e-4`); bound "
+        "the discriminator (`--penalty.weights gradient_penalty 10`), which a Wasserstein loss cannot do without; less "
+        "momentum (`--g-optimizer.b1 0`, `--d-optimizer.b1 0`). The best checkpoint is kept."
     ),
 }
+"""What usually helps, by the verdict; what stands in backquotes can be pasted after `jaxgan train PRESET`."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +84,21 @@ class Verdict:
     """Something that is wrong.
 
     Attributes:
-      name: "mode collapse", "discriminator overfits", "generator starves" or "diverging".
+      name: one of `ADVICE`.
       evidence: the numbers, in a sentence.
       advice: what usually helps.
-      since: step at which it began.
+      since: step at which it began; None of one that is said of the final scores.
     """
 
     name: str
     evidence: str
     advice: str
-    since: int
+    since: int | None
+
+    @property
+    def when(self) -> str:
+        """Since when it stands, in words."""
+        return "at the end" if self.since is None else f"since step {self.since:,}"
 
 
 def diagnose(history: Iterable[Record]) -> list[Verdict]:
@@ -96,11 +113,29 @@ def diagnose(history: Iterable[Record]) -> list[Verdict]:
     return diagnosis.verdicts()
 
 
-def summary(verdicts: Sequence[Verdict]) -> str:
-    """One line."""
-    if not verdicts:
+def looks(history: Iterable[Record]) -> int:
+    """How often a state was looked at: records with a score or with what the monitors saw."""
+    return sum(map(_is_look, history))
+
+
+def _is_look(record: Record) -> bool:
+    return record.get("score") is not None or any(name.startswith("health/") for name in record)
+
+
+def summary(verdicts: Sequence[Verdict], looked: int = LOOKS, *, scored: bool = False) -> str:
+    """One line.
+
+    Args:
+      verdicts: what stands.
+      looked: how often the run was looked at; what lasts fewer than `LOOKS` looks is not judged.
+      scored: whether the final scores were judged as well.
+    """
+    if verdicts:
+        return "health: " + "; ".join(f"{v.name} ({v.when}): {v.evidence}" for v in verdicts)
+    if looked >= LOOKS:
         return "health: nothing wrong was seen"
-    return "health: " + "; ".join(f"{v.name} (since step {v.since:,}): {v.evidence}" for v in verdicts)
+    end = "; nothing is wrong with the final scores" if scored else ""
+    return f"health: not judged yet: {looked} of {LOOKS} looks{end}"
 
 
 class Diagnosis:
@@ -108,6 +143,7 @@ class Diagnosis:
 
     def __init__(self) -> None:
         """Of nothing yet."""
+        self.looks = 0
         self._conditions: dict[str, _Condition] = {
             "mode collapse": _Collapse(),
             "discriminator overfits": _Overfits(),
@@ -117,13 +153,14 @@ class Diagnosis:
 
     def add(self, record: Record) -> None:
         """The next record."""
+        self.looks += _is_look(record)
         for condition in self._conditions.values():
             condition.add(record)
 
     def verdicts(self) -> list[Verdict]:
         """What stands after the last record."""
         seen = ((name, condition.seen()) for name, condition in self._conditions.items())
-        return [Verdict(name, since[1], _ADVICE[name], since[0]) for name, since in seen if since is not None]
+        return [Verdict(name, since[1], ADVICE[name], since[0]) for name, since in seen if since is not None]
 
 
 class Standing:

@@ -3,7 +3,9 @@
 A configuration is a frozen dataclass with `build(shape, n_classes) -> (generator, discriminator)`
 and two facts: `conditional` says whether labels matter, and `convolutional` decides how steps are
 dispatched on a CPU. Generators take (z, label, train) and return examples; discriminators take
-(x, label, train) and return logits.
+(x, label, train) and return logits. A family whose samples can be truncated has a method
+`truncated(variables, latents, psi) -> (variables, latents)`, which `jaxgan sample --truncation PSI` calls with those
+of the averaged generator; 1 changes nothing, 0 makes all samples alike.
 """
 
 from typing import Any

@@ -1,19 +1,19 @@
-"""Pictures: grids of images, plots of points, animations of interpolations, and curves."""
+"""Pictures: grids of images, plots of points, and animations of interpolations."""
 
 from __future__ import annotations
 
 import io
-import itertools
 import pathlib
 import struct
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from jaxgan.common.files import write_atomically
+from jaxgan.common.packages import need
 from jaxgan.data import Modality
 from jaxgan.data.pixels import from_array
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _GRID_PIXELS = 640  # small images are enlarged to about this
+_CAPTION = 24  # pixels of a line of text
+_GREY = "#7a889d"  # of letters: about as far from white as from a dark page
 _TILE = 4  # pixels of a square of the checkerboard
 
 
@@ -62,7 +64,7 @@ def _draw_points(points: np.ndarray, columns: int | None, reference: np.ndarray 
 
     figure = Figure(figsize=(5, 5), dpi=110, layout="constrained")
     draw_points(figure.add_subplot(), points, reference)
-    return png_of_figure(figure)
+    return png_of_figure(on_any_ground(figure))
 
 
 DRAWERS: dict[str, Callable[[np.ndarray, int | None, np.ndarray | None], bytes]] = {
@@ -143,12 +145,59 @@ def _png_of_16_bits(pixels: np.ndarray) -> bytes:
 
 
 def pixels_of(data: bytes) -> np.ndarray:
-    """uint8 [h, w, 3] of a PNG file."""
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    """uint8 [h, w, 3] of a PNG file; what is transparent is white."""
+    image = Image.open(io.BytesIO(data))
+    if image.mode in ("RGBA", "LA"):
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    return np.asarray(image.convert("RGB"))
+
+
+def jpeg(data: bytes) -> bytes:
+    """A PNG file as a JPEG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels_of(data)).save(buffer, "JPEG", quality=92)
+    return buffer.getvalue()
+
+
+def with_row_names(data: bytes, names: Sequence[str]) -> bytes:
+    """A PNG file with a name to the left of each of its rows, which are equally high."""
+    image = Image.fromarray(pixels_of(data))
+    each = image.height / len(names)
+    font = _font(int(min(max(each / 3, 9), 22)))
+    width = int(max(font.getlength(name) for name in names)) + 16
+    canvas = Image.new("RGB", (image.width + width, image.height), "white")
+    canvas.paste(image, (width, 0))
+    draw = ImageDraw.Draw(canvas)
+    for i, name in enumerate(names):
+        draw.text((width - 8, (i + 0.5) * each), name, "black", font, anchor="rm")
+    buffer = io.BytesIO()
+    canvas.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def captioned(pixels: np.ndarray, text: str) -> np.ndarray:
+    """uint8 [h, w, 1 or 3] with a line of text under it: uint8 [h + 24, w, 3]."""
+    rgb = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+    canvas = Image.new("RGB", (rgb.shape[1], rgb.shape[0] + _CAPTION), "white")
+    canvas.paste(Image.fromarray(np.ascontiguousarray(rgb)), (0, 0))
+    place = (rgb.shape[1] / 2, rgb.shape[0] + _CAPTION / 2)
+    ImageDraw.Draw(canvas).text(place, text, "black", _font(16), anchor="mm")
+    return np.asarray(canvas)
+
+
+def _font(size: int) -> Any:
+    return ImageFont.load_default(size)
 
 
 def save_animation(path: pathlib.Path, frames: Sequence[np.ndarray], milliseconds: int = 60) -> None:
-    """Writes frames, uint8 [h, w, 1 or 3] each, as an endless animated WebP or GIF, by the file's suffix."""
+    """Writes frames, uint8 [h, w, 1 or 3] each, as an endless animated WebP or GIF or an MP4, by the file's suffix.
+
+    Raises:
+      InputError: for an MP4 without the package imageio-ffmpeg.
+    """
+    if path.suffix.lower() == ".mp4":
+        _save_video(path, frames, 1000 / milliseconds)
+        return
     images = [from_array(frame) for frame in frames]
     kind = "GIF" if path.suffix.lower() == ".gif" else "WEBP"
     options = {} if kind == "GIF" else {"quality": 85}
@@ -157,6 +206,30 @@ def save_animation(path: pathlib.Path, frames: Sequence[np.ndarray], millisecond
         buffer, kind, save_all=True, append_images=images[1:], duration=milliseconds, loop=0, **options
     )
     write_atomically(path, buffer.getvalue())
+
+
+def need_video() -> None:
+    """Raises InputError, in one line, where there is no encoder of videos."""
+    need(["imageio_ffmpeg"], "out: an .mp4", "pip install 'jaxgan[video]'")
+
+
+def _save_video(path: pathlib.Path, frames: Sequence[np.ndarray], rate: float) -> None:
+    need_video()
+    import imageio_ffmpeg  # pyright: ignore[reportMissingImports]
+
+    h, w = (-(-size // 2) * 2 for size in frames[0].shape[:2])  # the encoder takes even sizes
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    writer = imageio_ffmpeg.write_frames(str(part), (w, h), fps=rate, macro_block_size=1, quality=8)
+    try:
+        writer.send(None)
+        for frame in frames:
+            rgb = np.zeros((h, w, 3), np.uint8)
+            rgb[: frame.shape[0], : frame.shape[1]] = frame
+            writer.send(rgb)
+    finally:
+        writer.close()
+    part.replace(path)
 
 
 # --- plots -----------------------------------------------------------------------------------------
@@ -176,7 +249,7 @@ def draw_points(
     frame = (points if reference is None else reference)[:, :2]
     centre, half = (frame.max(0) + frame.min(0)) / 2, 0.62 * float(np.ptp(frame, axis=0).max()) + 1e-6
     axes.set(xlim=(centre[0] - half, centre[0] + half))
-    colour = "#475569" if reference is None else "#c2410c"
+    colour = _GREY if reference is None else "#c2410c"
     if points.shape[1] == 1:
         bins = np.linspace(centre[0] - half, centre[0] + half, 101)
         share = lambda x: {"x": x[:, 0], "bins": bins, "weights": np.full(len(x), 1 / len(x))}
@@ -190,33 +263,24 @@ def draw_points(
     axes.set(ylim=(centre[1] - half, centre[1] + half), aspect="equal")
 
 
+def on_any_ground(figure: Any) -> Any:
+    """A matplotlib figure with letters and lines of grey on nothing, to be read on light and dark pages."""
+    from matplotlib.text import Text
+
+    figure.patch.set_alpha(0.0)
+    for axes in figure.axes:
+        axes.patch.set_alpha(0.0)
+        axes.tick_params(color=_GREY, labelcolor=_GREY)
+        for spine in axes.spines.values():
+            spine.set_edgecolor(_GREY)
+    for text in figure.findobj(Text):
+        if text.get_color() == "black":
+            text.set_color(_GREY)
+    return figure
+
+
 def png_of_figure(figure: Any, dpi: int | None = None) -> bytes:
     """A matplotlib figure as a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi or "figure")
     return buffer.getvalue()
-
-
-def curves(panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]], x_label: str) -> str:
-    """Line plots side by side as one SVG element: panel title -> line name -> (x, y)."""
-    from matplotlib.figure import Figure
-
-    columns = min(3, len(panels))
-    rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(4.1 * columns, 2.7 * rows), layout="constrained")
-    colours = ("#2563eb", "#c2410c", "#059669", "#7c3aed", "#64748b")
-    for i, (title, lines) in enumerate(panels.items()):
-        axes = figure.add_subplot(rows, columns, i + 1)
-        for (name, (x, y)), colour in zip(lines.items(), itertools.cycle(colours), strict=False):
-            axes.plot(x, y, label=name, color=colour, linewidth=1.1, marker="." if len(x) < 3 else None)
-        axes.set_title(title, fontsize=10, loc="left")
-        axes.set_xlabel(x_label, fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
-        if len(lines) > 1 or next(iter(lines)) != title:
-            axes.legend(fontsize=8, frameon=False)
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True)
-    svg = buffer.getvalue()
-    return svg[svg.index("<svg") :]

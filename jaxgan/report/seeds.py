@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.common.files import write_atomically
-from jaxgan.report import pictures
-from jaxgan.report.html import Html, figure, html, page, table, tag
-from jaxgan.report.scores import format_number
+from jaxgan.metrics.catalogue import kind_of
+from jaxgan.report import plots
+from jaxgan.report.card import facts, what
+from jaxgan.report.html import Html, bar, details, figure, html, page, table, tag
+from jaxgan.report.scores import (
+    format_number,
+    format_real,
+    progress,
+    protocol_of,
+    why_missing,
+    with_error,
+)
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.seeds import RECORD, member_folder
 
+_Members = Mapping[int, RunFolder]
+
 
 def _interval(entry: dict[str, Any] | None) -> str:
-    """Mean and interval, and of how many seeds where not of all."""
+    """Mean and interval, rounded to two digits of its width, and of how many seeds where not of all."""
     if entry is None:
         return "–"
-    text = format_number(entry["mean"])
-    if entry["low"] is not None:
-        text += f" [{format_number(entry['low'])}, {format_number(entry['high'])}]"
+    low, high = entry["low"], entry["high"]
+    if low is None:
+        text = format_number(entry["mean"])
+    else:
+        half = (high - low) / 2
+        shown = lambda value: with_error({"value": value, "error": half}).partition(" ±")[0]
+        text = f"{shown(entry['mean'])} [{shown(low)}, {shown(high)}]" if half > 0 else shown(entry["mean"])
     return text if entry["n"] == entry["of"] else f"{text} ({entry['n']} of {entry['of']})"
+
+
+def _same(summary: dict[str, Any]) -> bool:
+    """Whether every best is the final one."""
+    return all(entry["best"] == entry["final"] for entry in summary["scores"].values())
 
 
 def summary_lines(summary: dict[str, Any]) -> list[str]:
     """The summary as text: one line a score."""
-    width = max(map(len, summary["scores"]), default=0)
-    lines = (
-        []
-        if not summary["scores"]
-        else [f"{'':{width}}  {'final':28} {'best':28} floor   (mean and 95 % interval over seeds)"]
-    )
-    lines += [
-        f"{name:{width}}  {_interval(entry['final']):28} {_interval(entry['best']):28} {format_number(entry['floor'])}"
-        for name, entry in summary["scores"].items()
-    ]
+    width, best = max(map(len, summary["scores"]), default=0), not _same(summary)
+    named = f"{'':{width}}  {'final':28} " + (f"{'best':28} " if best else "")
+    lines = [f"{named}real data   (mean and 95 % interval over seeds)"] if summary["scores"] else []
+    for name, entry in summary["scores"].items():
+        values = f"{_interval(entry['final']):28} " + (f"{_interval(entry['best']):28} " if best else "")
+        lines.append(f"{name:{width}}  {values}{format_real(entry['floor'])}")
     if summary["diverged"]:
         lines.append(f"diverged: seeds {', '.join(map(str, summary['diverged']))}")
     return lines
@@ -44,55 +61,117 @@ def write_summary(folder: RunFolder, summary: dict[str, Any]) -> None:
     folder.write("summary.json", summary)
     record = folder.read(RECORD)
     members = {seed: member_folder(folder, seed) for seed in summary["seeds"]}
-    lead = (
-        f"{len(members)} seeds, trained in one program ({record['how']}); {len(summary['diverged'])} diverged"
-    )
     text = page(
         folder.path.name,
         tag("h1", folder.path.name),
-        tag("p", lead, class_="lead"),
-        _scores(summary),
+        _card(summary, record, members),
+        _samples(members),
+        _scores(summary, members) if summary["scores"] else None,
         _members(summary, members),
         _curves(summary["main"], members),
-        _samples(members),
         tag("h2", "Reproduce"),
         tag("pre", record["command"]),
     )
     write_atomically(folder.report, text)
 
 
-def _scores(summary: dict[str, Any]) -> Html:
-    rows = [
-        (
-            tag("b", name),
-            _interval(entry["final"]),
-            _interval(entry["best"]),
-            format_number(entry["floor"]),
-            entry["better"],
+def _card(summary: dict[str, Any], record: dict[str, Any], members: _Members) -> Html:
+    lost = summary["diverged"]
+    n = f"{len(members)} seeds"
+    gone = (
+        f"{len(lost)} of {n} diverged: {', '.join(f'seed {seed}' for seed in lost)}."
+        if lost
+        else f"All {n} came to the end."
+    )
+    first = next(iter(members.values()))
+    run, config, records = first.read("run.json"), first.read("config.json"), first.records()
+    last = records[-1] if records else {"step": 0, "images": 0}
+    main = summary["scores"].get(summary["main"])
+    reached = None
+    if main is not None and main["final"] is not None:
+        reached = tag(
+            "p",
+            f"{summary['main']}: {_interval(main['final'])} at the end, mean and 95 % interval; real data get "
+            f"{format_real(main['floor'])}; {main['better']} is better.",
         )
-        for name, entry in summary["scores"].items()
-    ]
-    note = f"{summary['interval']}. Best: each member's own checkpoint with the lowest main score on the way."
-    return html(
-        tag("h2", "Scores"),
-        table(("score", "final", "best", "floor", "better"), rows, numbers=range(1, 4)),
-        tag("p", note[0].upper() + note[1:], class_="note"),
+    each = {k: v for k, v in run.items() if k != "train_seconds"}
+    return tag(
+        "div",
+        tag("p", tag("b", gone, class_="bad" if lost else "good")),
+        tag("p", what(each, config, last).rstrip("."), f", each; in one program ({record['how']})."),
+        reached,
+        facts(run, config),
+        class_="card",
     )
 
 
-def _members(summary: dict[str, Any], members: dict[int, RunFolder]) -> Html:
-    rows, names = [], list(summary["scores"])
+def _scores(summary: dict[str, Any], members: _Members) -> Html:
+    best, before = not _same(summary), _untrained(members)
+    rows, told, reasons = (
+        [],
+        [],
+        dict.fromkeys(why_missing({**e, "value": 0.0}) for e in summary["scores"].values()),
+    )
+    for name, entry in summary["scores"].items():
+        mean = None if entry["final"] is None else entry["final"]["mean"]
+        share = progress(kind_of(name, entry), mean, entry["floor"], before.get(name))
+        rows.append(
+            (
+                tag("b", name),
+                _interval(entry["final"]),
+                *([_interval(entry["best"])] if best else []),
+                format_real(entry["floor"]),
+                bar(share, "" if share is None else f"{share:.0%} of the way"),
+                entry["better"],
+                entry.get("meaning", ""),
+            )
+        )
+        told.append((tag("b", name), protocol_of(entry), entry.get("protocol", "")))
+    names = [
+        "score",
+        "final",
+        *(["best"] if best else []),
+        "real data",
+        "untrained to real",
+        "better",
+        "meaning",
+    ]
+    notes = [f"{summary['interval'][:1].upper()}{summary['interval'][1:]}."]
+    if best:
+        notes.append("Best: each member's own checkpoint with the lowest main score on the way.")
+    notes += [f"–: {why}" for why in reasons if why]
+    return html(
+        tag("h2", "Scores"),
+        table(names, rows, numbers=range(1, 4 if best else 3)),
+        [tag("p", note, class_="note") for note in notes],
+        details("protocol", table(("score", "of", "settings"), told)),
+    )
+
+
+def _untrained(members: _Members) -> dict[str, float]:
+    """What the first member with scores got before it was trained, by score."""
+    for member in members.values():
+        if (member.path / "scores.json").exists():
+            found = (member.read("scores.json").get("untrained") or {}).get("scores", {})
+            return {name: score["value"] for name, score in found.items() if score["value"] is not None}
+    return {}
+
+
+def _members(summary: dict[str, Any], members: _Members) -> Html:
+    rows, names, lost = [], list(summary["scores"]), []
     for member in members.values():
         scored = (member.path / "scores.json").exists()
         final = member.read("scores.json")["final"]["scores"] if scored else {}
         link = tag("a", member.path.name, href=f"{member.path.name}/report.html")
-        values = (format_number(final.get(name, {}).get("value")) for name in names)
-        rows.append((link, member.read("run.json")["status"], *values))
+        values = (with_error(final[name]) if name in final else "–" for name in names)
+        status = member.read("run.json")["status"]
+        lost += [len(rows)] if status == "diverged" else []
+        rows.append((link, status, *values))
     head = ("run", "status", *names)
-    return html(tag("h2", "Members"), table(head, rows, numbers=range(2, len(head))))
+    return html(tag("h2", "Members"), table(head, rows, numbers=range(2, len(head)), marked=lost))
 
 
-def _curves(main: str, members: dict[int, RunFolder]) -> Html | None:
+def _curves(main: str, members: _Members) -> Html | None:
     curves = {}
     for seed, member in members.items():
         points = [(r["step"], r["score"]) for r in member.records() if r.get("score") is not None]
@@ -100,11 +179,10 @@ def _curves(main: str, members: dict[int, RunFolder]) -> Html | None:
             curves[f"seed {seed}"] = tuple(map(list, zip(*points, strict=True)))
     if not curves:
         return None
-    plot = pictures.curves({f"{main} on the way": curves}, "generator steps")
-    return html(tag("h2", "Curves"), Html(plot))
+    return html(tag("h2", "Curves"), plots.curves({f"{main} on the way": curves}, "generator steps"))
 
 
-def _samples(members: dict[int, RunFolder]) -> Html | None:
+def _samples(members: _Members) -> Html | None:
     """The last grids, by their addresses beside the report."""
     figures = []
     for seed, member in members.items():

@@ -95,7 +95,7 @@ def _forms() -> Iterator[tuple[Any, tuple[str, ...]]]:
 def _weights(run: Run) -> bytes:
     from safetensors.flax import save
 
-    flat = flax.traverse_util.flatten_dict(dict(run.variables), sep=".")
+    flat: dict[str, Any] = flax.traverse_util.flatten_dict(dict(run.variables), sep=".")  # pyright: ignore[reportAssignmentType]
     return save(flat, {"format": "flax", "library": "jaxgan", "step": str(run.step)})
 
 

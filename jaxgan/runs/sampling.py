@@ -106,9 +106,12 @@ class Sampler:
         poll: Callable[[], None] = lambda: None,
     ) -> np.ndarray:
         """The example of each seed; without labels a conditional generator takes class seed % n_classes."""
-        if labels is None and self.n_classes:
-            labels = np.asarray(seeds, np.int64) % self.n_classes
+        labels = self.labels_of(seeds) if labels is None else labels
         return self.decode(variables, self.latents(seeds), labels, poll)
+
+    def labels_of(self, seeds: Sequence[int]) -> np.ndarray | None:
+        """The classes that `by_seed` takes where none are given; None of an unconditional generator."""
+        return np.asarray(seeds, np.int64) % self.n_classes if self.n_classes else None
 
     def stream(self, variables: Any, first_seed: int, poll: Callable[[], None] = lambda: None) -> Stream:
         """n -> the examples of n consecutive seeds: the same ones at every call. `poll` is as of `decode`."""

@@ -12,11 +12,14 @@ from typing import Literal
 import tyro
 
 from jaxgan.common.errors import InputError
+from jaxgan.report.terminal import print_table
+from jaxgan.study.analysis import DatasetAnalysis, analyse
 from jaxgan.study.launchers import LaunchOptions
 from jaxgan.study.report import write_outputs
 from jaxgan.study.results import CellResult, Store
 from jaxgan.study.runner import Train, run_study
 from jaxgan.study.spec import Cell, Spec
+from jaxgan.study.tables import header, variant_row
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,27 @@ def _run(args: StudyArgs, title: str, train: Train | None) -> int:
     if len(cells) < len(every):
         title += f" ({len(cells)} of {len(every)} cells)"
     written = write_outputs(results, args.out, title=title, command=_command(), test=args.test)
-    print((args.out / "summary.md").read_text())
+    for analysis in analyse(results, args.test):
+        _show(analysis)
     failed = sum(result.failed for result in results)
     if failed:
         print(f"{failed} cells failed; --retry-failed trains them again")
     print("wrote " + ", ".join(str(path) for path in written if path.parent == args.out))
     return 0
+
+
+def _show(analysis: DatasetAnalysis) -> None:
+    """Prints the table of a dataset, and what failed."""
+    first = analysis.metrics[0] if analysis.metrics else None
+    order = f", by {first.name} ({'higher' if first.higher else 'lower'} is better)" if first else ""
+    print(f"{analysis.dataset}{order}")
+    if analysis.variants:
+        short = {"p against the first": "p", header(analysis)[1]: "final", header(analysis)[2]: "best"}
+        names = [short.get(name, name).removesuffix(", final") for name in header(analysis)]
+        rows = [variant_row(analysis, i) for i in range(len(analysis.variants))]
+        print_table(names, rows, numbers=range(1, len(names)))
+    for result in analysis.failed:
+        print(f"failed: {result.cell.variant}: {result.error}")
 
 
 def _kept(cells: Sequence[Cell], out: pathlib.Path) -> list[CellResult]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +34,7 @@ def _colours(variants: Sequence[Summary]) -> dict[str, str]:
 
 
 def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return pictures.png_of_figure(pictures.on_any_ground(figure))
 
 
 def _figure(width: float, height: float, dpi: int = 110) -> Figure:
@@ -96,30 +93,40 @@ def _short(variant: Summary) -> str:
     return name + lost
 
 
-def draw_curves(analysis: DatasetAnalysis) -> bytes:
-    """Draws the headline on the way in a panel for each loss: means over the seeds with 95 % bootstrap bands."""
+def draw_curves(analysis: DatasetAnalysis) -> bytes | None:
+    """Draws the headline on the way in a panel for each loss: means over the seeds with 95 % bootstrap bands.
+
+    None if there are no curves. The axis is logarithmic where the means of a distance span more than a factor of 30.
+    """
     losses: dict[str, list[Summary]] = {}
-    for variant in sorted(analysis.variants, key=lambda v: v.result.cell.variant):
-        losses.setdefault(variant.result.cell.loss, []).append(variant)
     score, colours = analysis.metrics[0], _colours(analysis.variants)
+    for variant in sorted(analysis.variants, key=lambda v: v.result.cell.variant):
+        if len(band(variant.result, score)[0]):  # no empty panels
+            losses.setdefault(variant.result.cell.loss, []).append(variant)
+    if not losses:
+        return None
     columns = min(4, len(losses))
     rows = -(-len(losses) // columns)
     figure = _figure(3.0 * columns + 0.4, 2.2 * rows + 0.5, dpi=100)
     shared: Any = None
+    every: list[np.ndarray] = []
     for i, (loss, variants) in enumerate(losses.items()):
         shared = axes = figure.add_subplot(rows, columns, i + 1, sharex=shared, sharey=shared)
         for variant in variants:
             steps, means, lows, highs = band(variant.result, score)
-            if len(steps):
-                colour = colours[_treatment(variant.result)]
-                axes.plot(steps, means, color=colour, linewidth=1.2)
-                axes.fill_between(steps, lows, highs, color=colour, alpha=0.18, linewidth=0)
+            colour = colours[_treatment(variant.result)]
+            axes.plot(steps, means, color=colour, linewidth=1.2, marker="." if len(steps) < 3 else None)
+            axes.fill_between(steps, lows, highs, color=colour, alpha=0.18, linewidth=0)
+            every.append(means)
         axes.set_title(loss.rpartition("/")[2], fontsize=9, loc="left")
         _tidy(axes)
         if i % columns == 0:
             axes.set_ylabel(score.name, fontsize=8)
         if i >= len(losses) - columns:
             axes.set_xlabel("generator steps", fontsize=8)
+    means = np.concatenate(every)
+    if not score.higher and 0 < 30 * means.min() < means.max():
+        shared.set_yscale("log")
     lines = [figure.axes[0].plot([], [], color=colour)[0] for colour in colours.values()]
     figure.legend(lines, list(colours), loc="outside upper center", ncols=4, fontsize=8, frameon=False)
     return _png(figure)
@@ -166,8 +173,6 @@ def draw_samples(analysis: DatasetAnalysis, store: Store) -> bytes | None:
         axes = figure.add_subplot(rows, columns, i + 1)
         axes.set_xticks([])
         axes.set_yticks([])
-        for spine in axes.spines.values():
-            spine.set_color("#cbd5e1")
         lines = variant.result.cell.variant.split(", ")
         title = "\n".join(line if len(line) <= 31 else line[:30] + "…" for line in lines)
         axes.set_title(title, fontsize=6.2, loc="left")

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 from jaxgan.common.files import write_atomically
 from jaxgan.common.statistics import smallest_p
-from jaxgan.report.html import Html, data_url, details, figure, html, page, table, tag
-from jaxgan.study.analysis import DatasetAnalysis, analyse
+from jaxgan.common.user_files import short_name
+from jaxgan.report.card import duration
+from jaxgan.report.html import Html, chips, data_url, details, figure, html, page, table, tag
+from jaxgan.study.analysis import WHOLE, DatasetAnalysis, analyse
 from jaxgan.study.plots import draw_curves, draw_pairs, draw_samples, draw_scores
 from jaxgan.study.results import CellResult, Store
 from jaxgan.study.tables import (
@@ -66,7 +68,7 @@ def _plots(analysis: DatasetAnalysis, store: Store) -> dict[str, bytes]:
         "scores": draw_scores(analysis),
         "curves": draw_curves(analysis),
         "samples": draw_samples(analysis, store),
-        "pairs": draw_pairs(analysis) if 1 < len(analysis.variants) <= _MOST_VARIANTS_PLOTTED else None,
+        "pairs": draw_pairs(analysis) if 2 < len(analysis.variants) <= _MOST_VARIANTS_PLOTTED else None,
     }
     return {name: picture for name, picture in made.items() if picture is not None}
 
@@ -82,13 +84,19 @@ def _page(
     seeds = sum(len(result.cell.seeds) for result in results)
     diverged = sum(outcome.diverged for result in results for outcome in result.outcomes)
     lead = (
-        f"{len(results)} cells, {seeds} runs; {diverged} runs diverged, {failed} cells failed; "
-        f"{sum(result.seconds for result in results) / 60:.1f} minutes of training"
+        f"{len(results)} cells, {seeds} runs, {duration(sum(result.seconds for result in results))} of training; "
+        f"{diverged} runs diverged, {failed} cells failed."
     )
     return page(
         title,
         tag("h1", title),
-        tag("p", lead, class_="lead"),
+        tag(
+            "div",
+            [_findings(analysis, named=len(analyses) > 1) for analysis in analyses if analysis.variants],
+            tag("p", lead, class_="bad" if failed else "note"),
+            _chips(results),
+            class_="card",
+        ),
         [_section(analysis, pictures[analysis.dataset]) for analysis in analyses],
         _failures(results),
         _protocol(analyses),
@@ -116,15 +124,31 @@ def _section(analysis: DatasetAnalysis, pictures: dict[str, bytes]) -> Html:
     names = header(analysis)
     return html(
         tag("h2", analysis.dataset),
-        _findings(analysis),
+        tag("p", _order(analysis)),
         table(names, rows, numbers=range(1, len(names)), marked=lost),
-        tag("p", _order(analysis), class_="note"),
+        tag("p", _reading(), class_="note"),
         [figures.get(key) for key in ("scores", "curves", "samples")],
         _comparisons(analysis, figures.get("pairs")),
     )
 
 
-def _findings(analysis: DatasetAnalysis) -> Html:
+def _chips(results: Sequence[CellResult]) -> Html:
+    """What was varied, and over how many seeds."""
+    values: dict[str, object] = {}
+    for axis, many in (
+        ("dataset", "datasets"),
+        ("loss", "losses"),
+        ("penalty", "penalties"),
+        ("dynamics", "dynamics"),
+    ):
+        found = list(dict.fromkeys(short_name(getattr(result.cell, axis)) for result in results))
+        few = len(found) <= 3
+        values[axis if few else many] = ", ".join(found) if few else len(found)
+    values["seeds"] = " or ".join(map(str, sorted({len(result.cell.seeds) for result in results})))
+    return chips(values)
+
+
+def _findings(analysis: DatasetAnalysis, *, named: bool) -> Html:
     """The findings in a sentence or two."""
     first = analysis.variants[0]
     name, score = first.result.cell.variant, analysis.metrics[0].name
@@ -135,15 +159,25 @@ def _findings(analysis: DatasetAnalysis) -> Html:
         text += f" It differs significantly (adjusted p at most 0.05) from {apart} of {len(rivals)} others."
     lost = sum(bool(variant.diverged or variant.collapsed) for variant in analysis.variants)
     text += f" {lost} of {len(analysis.variants)} variants lost at least one seed to divergence or collapse."
-    return tag("p", "Best at the end: ", tag("b", name), text)
+    where = f" of {analysis.dataset}" if named else ""
+    return tag("p", f"Best{where} at the end: ", tag("b", name), text)
 
 
 def _order(analysis: DatasetAnalysis) -> str:
-    by = "mean" if analysis.ordered_by == "mean" else "mean rank, as some seeds have no value"
+    by = analysis.ordered_by
+    why = "" if by == "mean" else " (not the mean, as seeds that diverged have no value)"
+    score = analysis.metrics[0]
+    whole = ""
+    if score.kind.key in WHOLE:
+        whole = f" It is of the whole distribution ({score.kind.meaning}), so that dropping modes cannot win."
+    return f"Ordered by the {by} of the final {score.name}{why}.{whole}"
+
+
+def _reading() -> str:
     return (
-        f"Ordered by the {by} of the final {analysis.metrics[0].name}. Mean [95 % bootstrap interval] over the "
-        "seeds. Rows in red: at least half of the seeds diverged. p compares a row with the first one, which these "
-        "same data have put first, and is adjusted by Holm's method over all pairs."
+        "Mean [95 % bootstrap interval] over the seeds. Rows in red: at least half of the seeds diverged. p compares a "
+        "row with the first one, which these same data have put first, and is adjusted by Holm's method over all "
+        "pairs. –: no seed has a value, or there is one seed only."
     )
 
 
@@ -210,7 +244,10 @@ def _protocol(analyses: Sequence[DatasetAnalysis]) -> Html:
         "All variants have the same budget and the same other settings, and none was tuned: a variant that "
         "does badly here may do well with a learning rate of its own.",
     ]
-    return html(tag("h2", "Protocol"), tag("ul", [tag("li", item) for item in items]))
+    return html(
+        tag("h2", "Protocol"),
+        details("how it was scored and compared", tag("ul", [tag("li", item) for item in items])),
+    )
 
 
 def _reproduction(results: Sequence[CellResult], command: str) -> Html:
@@ -225,7 +262,7 @@ def _reproduction(results: Sequence[CellResult], command: str) -> Html:
     fields = [(result.cell.label, json.dumps(dict(result.cell.fields))) for result in results]
     return html(
         tag("h2", "Reproduce"),
-        tag("pre", command),
+        tag("pre", command) if command else None,
         tag("p", f"Trained from {dates[0]} to {dates[-1]}.") if dates else None,
         [details(f"environment of {n} cells", tag("pre", text)) for text, n in environments.items()],
         details("cells", table(("cell", "time", "status", "key"), cells, numbers=(1,))),

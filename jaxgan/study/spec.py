@@ -37,7 +37,16 @@ from jaxgan.study.variants import (
 )
 
 # Fields that say where and how a run is done, not what comes out of it.
-_NOT_IDENTITY = ("preset", "out", "seed", "log_every", "checkpoint_every", "sample_every", "compute")
+_NOT_IDENTITY = (
+    "preset",
+    "out",
+    "seed",
+    "log_every",
+    "checkpoint_every",
+    "sample_every",
+    "compute",
+    "logger",
+)
 # Fields that came later: they count where they are not as they would have been, so that keys of cells stay.
 _LATER = {"game": "gan", "augment": ()}
 

@@ -22,7 +22,7 @@ def interval_text(interval: Interval | None, seeds: int) -> str:
     if interval is None:
         return "–"
     text = f"{interval.mean:.3g}"
-    if interval.low is not None:
+    if interval.low is not None and interval.low != interval.high:
         text += f" [{interval.low:.3g}, {interval.high:.3g}]"
     return text if interval.n == seeds else f"{text} ({interval.n} of {seeds} seeds)"
 

@@ -12,18 +12,21 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.games.game import GameState
-from jaxgan.health import Diagnosis, monitors_of, summary
+from jaxgan.health import Diagnosis, judge, monitors_of, summary
 from jaxgan.metrics import Evaluator
 from jaxgan.runs import evaluation
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.train.grids import grid_of
+from jaxgan.train.loggers import loggers_of
 from jaxgan.train.loop import Keeper
 from jaxgan.train.members import Members
 from jaxgan.train.progress import Voice
 from jaxgan.train.sinks import Files, Sink
 from jaxgan.train.stops import Diverged, Interrupted
 from jaxgan.train.tensorboard import TensorBoard
+
+_UNTRAINED_FAKES = 256  # in an instant, and more than enough to tell noise from images
 
 
 class RunKeeper(Keeper):
@@ -53,8 +56,9 @@ class RunKeeper(Keeper):
         self._owed: dict[str, Any] | None = None
         self.checkpoints = Checkpoints(folder.path)
         self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis()
-        board = TensorBoard(folder.path / "tensorboard")
-        self._sinks: list[Sink] = [voice, board, Files(folder)]
+        board = TensorBoard(folder.path / "tensorboard", folder.read("config.json"))
+        others = loggers_of(self.config.logger, folder, voice.note)
+        self._sinks: list[Sink] = [voice, board, *others, Files(folder)]
         self._monitors, n = None, min(self.config.health.n, self.config.quick_n)
         if self.config.health.enabled and n and members.sampler is not None:
             self._monitors = monitors_of(
@@ -215,6 +219,7 @@ class RunKeeper(Keeper):
     def finish(self, state: GameState, step: int, check: Callable[[], None]) -> None:
         """Scores the last state and the best one in full, and writes the report; `check` may raise, to stop it."""
         check()
+        judged = []
         if self.evaluator is not None:
             scores: dict[str, Any] = {
                 "main": self.evaluator.main,
@@ -226,12 +231,24 @@ class RunKeeper(Keeper):
                 last = self.best["step"] == step
                 scores["best"] = scores["final"] if last else self._score_best(self.evaluator)
             check()
+            scores["untrained"] = self._score_untrained(self.evaluator)
+            check()
             for sink in self._sinks:
                 sink.scores(scores)
+            judged = judge(scores["final"]["scores"])
         self.close("finished")
-        verdicts, one_of_many = self._diagnosis.verdicts(), bool(self._voice.name)
+        verdicts, one_of_many = judged + self._diagnosis.verdicts(), bool(self._voice.name)
         if self.config.health.enabled and (verdicts or not one_of_many):
-            self._voice.note(summary(verdicts))
+            scored = self.evaluator is not None
+            self._voice.note(summary(verdicts, self._diagnosis.looks, scored=scored))
+
+    def _score_untrained(self, evaluator: Evaluator) -> dict[str, Any]:
+        """Of few fakes of the first weights: it says from where the scores have come, and no more."""
+        variables = self.members.game.averaged(self.members.init_member(self.k))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of too few fakes
+            n = min(_UNTRAINED_FAKES, self.config.final_n)
+            return {"step": 0, **evaluation.score(evaluator, self.members.sampler, variables, n)}
 
     def _score_best(self, evaluator: Evaluator) -> dict[str, Any] | None:
         step = self.best["step"]  # pyright: ignore  (there is one)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.common import progress
-from jaxgan.report.scores import format_number, held_out_line, score_rows
+from jaxgan.report.scores import footnotes, format_number, held_out_line, score_rows
 from jaxgan.report.terminal import print_table
 from jaxgan.train.sinks import Sink
 
@@ -50,11 +50,14 @@ class Progress(Sink):
         best, last = scores.get("best"), scores["final"]["step"]
         self._shown.stop()
         title = f"scores of the averaged generator; final: step {last:,}"
-        self.note(title + (f"; best: step {best['step']:,}" if best else ""))
-        names = ["score", "final", "best", "floor", "better", "meaning"]
-        kept = [i for i, name in enumerate(names) if name != "best" or not (best and best["step"] == last)]
-        rows = [[row[i] for i in kept] for row in score_rows(scores)]
-        print_table([names[i] for i in kept], rows, numbers=range(1, kept.index(4)))
+        self.note(title + (f"; best: step {best['step']:,}" if best and best["step"] != last else ""))
+        names, rows = ["score", "final", "best", "real data", "better", "meaning"], score_rows(scores)
+        own = best and best["step"] != last
+        kept = [i for i, name in enumerate(names) if name != "best" or own]
+        shown = [[str(row[i]) for i in kept] for row in rows]
+        print_table([names[i] for i in kept], shown, numbers=range(1, kept.index(4)))
+        for text in footnotes(rows):
+            self.note(text)
         if line := held_out_line(scores["final"]):
             self.note(line)
 

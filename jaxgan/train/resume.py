@@ -14,6 +14,7 @@ from jaxgan.config.fields import differences, with_fields
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import locked
+from jaxgan.train.loggers import need_loggers
 from jaxgan.train.members import set_up
 from jaxgan.train.run import train_in
 
@@ -44,6 +45,7 @@ def resume(
 
 def _resume(folder: RunFolder, steps: int | None, source: str | None, restart_schedule: bool) -> RunFolder:
     facts, config = folder.facts(), folder.config()
+    need_loggers(config.logger)
     own = folder.read("config.json")  # as it was given: `config` takes files from the run's own copies
     reached, schedules = max(saved_steps(folder), default=0), scheduled(config)
     _check_steps(config, steps, reached, schedules, restart_schedule)

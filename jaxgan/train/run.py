@@ -22,6 +22,7 @@ from jaxgan.train.clock import Signals
 from jaxgan.train.compiling import compiling
 from jaxgan.train.grids import reals_of
 from jaxgan.train.keeper import RunKeeper, restored
+from jaxgan.train.loggers import need_loggers
 from jaxgan.train.loop import loop
 from jaxgan.train.members import Members, evaluator_of, set_up
 from jaxgan.train.progress import Progress, Voice
@@ -47,6 +48,7 @@ def train(config: Config, command: Sequence[str] | None = None, *, name: str | N
       Stopped: after SIGINT or SIGTERM; the run can be resumed.
       SaveError: if a checkpoint cannot be written.
     """
+    need_loggers(config.logger)
     if name is not None:
         check_name(name)
     config = with_fields(config, **{"data.source": located(config.data.source)})

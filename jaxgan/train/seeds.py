@@ -20,6 +20,7 @@ from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, check_name, create, new_folder
 from jaxgan.runs.lock import locked
 from jaxgan.runs.seeds import RECORD, is_alive, member_folder, summarise
+from jaxgan.train.loggers import need_loggers
 from jaxgan.train.members import Members
 from jaxgan.train.resume import check_data, replacement, saved_steps, with_source
 from jaxgan.train.run import is_own, train_in, write_reals
@@ -76,6 +77,7 @@ def members_of(config: Config, n: int) -> Members:
         raise InputError(
             f"compute.how: expected 'jit' with --seeds, whose members are mapped, got {config.compute.how!r}"
         )
+    need_loggers(config.logger)
     seeds = [config.seed + k for k in range(n)]
     return Members(config, seeds, how=config.compute.members, devices=config.compute.devices)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import time
 import warnings
@@ -9,15 +10,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.report.pictures import pixels_of
+from jaxgan.train.loggers import finals, flat
 from jaxgan.train.sinks import Sink
 
 
 class TensorBoard(Sink):
     """One event file a session, in a folder of them."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
-        """Writes nothing yet; files of earlier sessions stay."""
-        self._folder, self._writer = folder, None
+    def __init__(self, folder: pathlib.Path, config: Mapping[str, Any] | None = None) -> None:
+        """Writes nothing yet; files of earlier sessions stay.
+
+        Args:
+          folder: of the files.
+          config: config.json, which is written as text, and as hyper-parameters beside the final scores.
+        """
+        self._folder, self._config, self._writer = folder, config or {}, None
+        self._step, self._told = 0, False
 
     def start(self, step: int) -> None:
         """Opens a new file; events of earlier sessions after `step` are hidden."""
@@ -32,9 +40,14 @@ class TensorBoard(Sink):
         self._writer = EventsWriter(str(self._folder / "events"))
         log = events.SessionLog(status=events.SessionLog.START)
         self._writer.write_event(events.Event(wall_time=time.time(), step=step + 1, session_log=log))
+        self._step = step
+        if self._config:
+            lines = json.dumps(self._config, indent=1).splitlines()
+            self._write(self._summary.text("config", "\n".join(f"    {line}" for line in lines)), step)
 
     def record(self, record: Mapping[str, Any]) -> None:
         """Writes the numbers by their names; the score by its own."""
+        self._step = record["step"]
         for name, value in record.items():
             if isinstance(value, float):
                 tag = f"score/{record['score_name']}" if name == "score" else name
@@ -48,6 +61,18 @@ class TensorBoard(Sink):
         """Writes a line of text."""
         self._write(self._summary.text("health", text), step)
 
+    def scores(self, scores: Mapping[str, Any]) -> None:
+        """Writes the final scores, and the hyper-parameters beside them."""
+        found = finals(scores)
+        for name, value in found.items():
+            self._write(self._summary.scalar(name, value), scores["final"]["step"])
+        self._hyper(found)
+
+    def _hyper(self, found: Mapping[str, float]) -> None:
+        self._told = True
+        for part in self._summary.hparams(flat(self._config), dict(found)):
+            self._write(part, self._step)
+
     def _write(self, summary: Any, step: int) -> None:
         assert self._writer is not None
         self._writer.write_event(self._event(wall_time=time.time(), step=step, summary=summary))
@@ -56,5 +81,7 @@ class TensorBoard(Sink):
     def close(self, status: str, error: str | None) -> None:
         """Closes the file."""
         if self._writer is not None:
+            if self._config and not self._told:
+                self._hyper({})
             self._writer.close()
             self._writer = None

@@ -206,7 +206,7 @@ def test_sample_by_class_has_one_row_a_class(conditional, tmp_path, capsys):
     np.testing.assert_array_equal(arrays["seeds"], np.tile(np.arange(8), 10))
     run(capsys, "sample", conditional, "--classes", "3,7", "--seeds", "0-4", "--out", tmp_path / "c.png")
     grid = picture(tmp_path / "c.png")
-    assert grid.width / grid.height == pytest.approx((5 * 29 + 1) / (2 * 29 + 1), rel=0.01)
+    assert grid.width / grid.height > (5 * 29 + 1) / (2 * 29 + 1)  # the names of the classes stand beside it
 
 
 def test_load_and_sample_in_python(conditional, unconditional):

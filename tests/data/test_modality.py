@@ -270,7 +270,7 @@ def test_a_run_on_points_of_three_coordinates(trained_on, capsys):
     folder = trained_on(mixture(3))
     assert jaxgan.load(folder.path).sample(n=4).shape == (4, 3)
     assert set(folder.read("scores.json")["final"]["scores"]) >= {"sliced_wasserstein", "modes"}
-    assert "sampled points of shape 3" in folder.report.read_text()
+    assert "Trained on points drawn anew" in folder.report.read_text()
     assert "health/diversity" in folder.records()[-1]
 
 
@@ -310,7 +310,7 @@ def test_a_waveform_is_trained_and_sampled_and_neither_drawn_nor_scored(
     assert "health/real_sign" in record
     assert "health/diversity" not in record
     page = folder.report.read_text()
-    assert "40 examples of shape 32x2" in page
+    assert "Trained on 40 waveforms of waves (32x2, int16)" in page
     assert "<h2>Scores" not in page
     assert "<h2>Samples" not in page
 

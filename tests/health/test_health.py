@@ -121,7 +121,7 @@ def test_a_discriminator_of_64_digits_overfits(tmp_path, capsys):
     assert "health: discriminator overfits (since step" in out.splitlines()[-1]
     assert '<b class="bad">discriminator overfits</b>' in page
     assert "More data or augmentation" in page
-    assert "discriminator on fixed sets" in page[page.index("<h2>Curves") :]
+    assert "Discriminator on fixed sets" in page[page.index("<h2>Curves") :]
     events = b"".join(file.read_bytes() for file in (folder.path / "tensorboard").iterdir())
     assert b"health/overfitting" in events
     assert b"discriminator overfits: " in events
@@ -473,6 +473,22 @@ def test_summaries_are_one_line():
     assert health.summary([]) == "health: nothing wrong was seen"
     verdict = Verdict("diverging", "d/loss is 1e9", "Slow down.", 1200)
     assert health.summary([verdict]) == "health: diverging (since step 1,200): d/loss is 1e9"
+    at_end = Verdict("modes are missing", "7 of 8 modes were found", "Train.", None)
+    assert health.summary([at_end]) == "health: modes are missing (at the end): 7 of 8 modes were found"
+
+
+def test_nothing_is_said_before_enough_was_seen():
+    """A run that was looked at once is not healthy: nobody knows."""
+    records = [*history(9), {"step": 1000, "score": 1.0}, {"step": 1100, "health/diversity": 1.0}]
+    assert health.looks(records) == 2
+    assert health.looks([*records, {"step": 1200, "score": 1.0, "health/diversity": 1.0}]) == 3
+    assert health.summary([], 1) == "health: not judged yet: 1 of 3 looks"
+    assert health.summary([], 3) == "health: nothing wrong was seen"
+    assert health.summary([], 0, scored=True).endswith("0 of 3 looks; nothing is wrong with the final scores")
+    diagnosis = health.Diagnosis()
+    for record in records:
+        diagnosis.add(record)
+    assert diagnosis.looks == 2
 
 
 def test_reports_say_what_is_what_was_and_what_could_not_be_seen(tmp_path):
@@ -492,5 +508,9 @@ def test_reports_say_what_is_what_was_and_what_could_not_be_seen(tmp_path):
     assert "Seen on the way, and gone: mode collapse, steps 300 to 300" in page
     assert "<td class=n>0.85</td><td class=n>0.1</td><td class=n>0.9</td><td class=n>600</td>" in page
     assert "Whether the discriminator overfits was not seen" in page
+    folder.metrics.write_text("".join(json.dumps(record) + "\n" for record in records[-1:]))
+    page = write_report(folder).read_text()
+    assert "Not judged yet: 1 of 3 looks" in page
+    assert "Nothing wrong was seen" not in page
     folder.write("config.json", {"health": {"enabled": False}})
     assert "<h2>Health" not in write_report(folder).read_text()

@@ -49,6 +49,25 @@ def test_where_the_scale_has_no_end_ranks_decide():
         analyse(results, "t")
 
 
+def test_dropping_modes_cannot_win():
+    """Perfect points of 3 of 8 modes are far from the data: the order is by a score of the whole distribution."""
+    narrow, whole = made("hinge", [0.99, 0.99], modes=[3, 2]), made("minimax", [0.9, 0.91], modes=[8, 8])
+    far = {"hinge": 0.5, "minimax": 0.05}
+    results = [
+        dataclasses.replace(
+            result,
+            outcomes=tuple(
+                dataclasses.replace(o, final={**o.final, "sliced_wasserstein": far[result.cell.loss]})
+                for o in result.outcomes
+            ),
+        )
+        for result in (narrow, whole)
+    ]
+    (found,) = analyse(results)
+    assert [variant.result.cell.loss for variant in found.variants] == ["minimax", "hinge"]
+    assert [score.name for score in found.metrics] == ["sliced_wasserstein", "modes", "high_quality"]
+
+
 def test_collapse_is_fewer_than_half_of_the_modes():
     result = made("hinge", [0.1] * 4, modes=[8, 4, 3, 0], diverged=(3,))
     assert [collapsed(result, outcome) for outcome in result.outcomes] == [False, False, True, None]

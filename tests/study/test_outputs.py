@@ -43,9 +43,12 @@ def test_outputs_are_complete_and_self_contained(tmp_path):
 
     page = (tmp_path / "report.html").read_text()
     assert not re.search(r"(src|href)=\"(?!data:)", page)
-    assert page.count("data:image/png;base64,") == 4  # scores, curves, samples, pairs
+    assert page.count("data:image/png;base64,") == 3  # scores, curves, samples; two variants make one pair
     for text in ("A &lt;study&gt;", "python x.py --seeds 3", "no equilibrium", "Holm", "1/3", "Welch"):
         assert text in page, text
+    assert "cannot win" in page  # by what it is ordered
+    assert not re.search(r"\*\*|`|\| ---|^#", re.sub(r"data:[^\"]*", "", page), re.M)  # no raw Markdown
+    assert "<pre></pre>" not in page
     pairs = list(csv.DictReader(io.StringIO((tmp_path / "comparisons.csv").read_text())))
     assert [(row["a"], row["b"]) for row in pairs] == [
         (table[2].split(" | ")[0][2:], table[3].split(" | ")[0][2:])
@@ -78,6 +81,8 @@ def test_the_command_line(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "1 cells, 1 kept, 0 to train" in out
     assert "<h1>t (1 of 2 cells)</h1>" in (tmp_path / "out" / "report.html").read_text()
-    assert "| hinge |" in out
+    assert "toy-ring, by sliced_wasserstein (lower is better)" in out
+    assert re.search(r"^hinge +0\.\d+ \[", out, re.M)  # a table, and no Markdown
+    assert "|" not in out
     assert run(report_only=True) == 0
     assert "1 cells failed" in capsys.readouterr().out

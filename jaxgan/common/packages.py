@@ -1,0 +1,33 @@
+"""Packages that only some commands need: what is missing is said in one line, before any work."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterable
+
+from jaxgan.common.errors import InputError
+
+
+def need(modules: Iterable[str], who: str, command: str) -> None:
+    """Raises InputError, which names the packages that cannot be imported and what installs them.
+
+    Args:
+      modules: names under which the packages are imported.
+      who: what needs them, as the line begins.
+      command: that installs them.
+    """
+    missing = [name for name in modules if not is_there(name)]
+    if missing:
+        noun = "package" if len(missing) == 1 else "packages"
+        raise InputError(f"{who} needs the {noun} {', '.join(missing)}: {command}")
+
+
+def is_there(module: str) -> bool:
+    """Whether a package can be imported; it is not."""
+    if module in sys.modules:
+        return sys.modules[module] is not None
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False

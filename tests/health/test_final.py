@@ -1,0 +1,86 @@
+"""Verdicts on final scores: untrained generators and missing modes are named, healthy ones are left alone."""
+
+import re
+import shlex
+
+import pytest
+
+from jaxgan.cli.arguments import parse
+from jaxgan.cli.train import Train
+from jaxgan.config.presets import get_preset
+from jaxgan.health import ADVICE, judge
+from jaxgan.metrics.catalogue import SCORES
+
+
+def scores(**values):
+    """name=(value, of real data)."""
+    return {name: {"value": v, "floor": f, **SCORES[name].to_json()} for name, (v, f) in values.items()}
+
+
+RING = {
+    "sliced_wasserstein": (0.02, 0.01),
+    "high_quality": (0.98, 0.99),
+    "modes": (8, 8),
+    "reverse_kl": (0.01, 0.001),
+}
+DIGITS = {
+    "precision": (0.84, 0.93),
+    "recall": (0.87, 0.92),
+    "coverage": (0.8, 0.95),
+    "classes_present": (10, 10),
+}
+
+
+@pytest.mark.parametrize("healthy", [RING, DIGITS, {}, {"recall": (0.3, 0.9), "precision": (0.95, 0.93)}])
+def test_good_scores_are_left_alone(healthy):
+    assert judge(scores(**healthy)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "words"),
+    [
+        (
+            RING | {"high_quality": (0.0, 0.99), "modes": (0, 8)},
+            "not trained yet",
+            "0 % of the fakes lie near a mode",
+        ),
+        (RING | {"high_quality": (0.0, 0.99), "modes": (0, 8)}, "not trained yet", "0 of 8 modes were found"),
+        (RING | {"modes": (7, 8)}, "modes are missing", "7 of 8 modes were found"),
+        (RING | {"modes": (24, 25)}, "modes are missing", "24 of 25 modes"),
+        (DIGITS | {"classes_present": (8, 10)}, "modes are missing", "8 of 10 classes"),
+        (DIGITS | {"recall": (0.0, 0.92)}, "modes are missing", "0 % of the reals lie among the fakes (92 %"),
+        (DIGITS | {"coverage": (0.002, 0.95)}, "modes are missing", "0.2 % of the reals have a fake nearby"),
+        (
+            DIGITS | {"precision": (0.0, 0.93), "coverage": (0.0, 0.9)},
+            "not trained yet",
+            "0 % of the fakes look real",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_numbers(changes, name, words):
+    (verdict,) = judge(scores(**changes))
+    assert (verdict.name, verdict.since, verdict.when) == (name, None, "at the end")
+    assert words in verdict.evidence
+    assert verdict.advice == ADVICE[name]
+
+
+def test_few_modes_of_a_thousand_are_no_verdict_and_fakes_that_look_bad_miss_none():
+    assert judge(scores(modes=(983, 1000))) == []
+    assert judge(scores(modes=(970, 1000)))[0].evidence == "970 of 1,000 modes were found"
+    assert judge(scores(precision=(0.3, 0.93), recall=(0.1, 0.92))) == []  # bad, but on the way
+    assert judge(scores(recall=(None, 0.92), modes=(None, 8))) == []
+
+
+FLAGS = sorted({flag for advice in ADVICE.values() for flag in re.findall(r"`(--[^`]*)`", advice)})
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_advice_can_be_pasted(flag):
+    parsed = parse(Train, shlex.split(flag), "train dcgan-mnist", Train(get_preset("dcgan-mnist")))
+    parsed.config.build((28, 28, 1))
+
+
+def test_every_verdict_has_advice_with_a_flag():
+    assert len(FLAGS) >= 10
+    assert all("`--" in advice for advice in ADVICE.values())
+    assert "`--data.flip`" in ADVICE["discriminator overfits"]

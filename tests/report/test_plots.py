@@ -1,0 +1,64 @@
+"""Plots of a page: axes that show what there is, colours that follow the page, text that is escaped."""
+
+import re
+
+from jaxgan.report.plots import curves, histogram
+
+STEPS = list(range(0, 1001, 50))
+
+
+def ticks(page):
+    return re.findall(r'text-anchor="end">([^<]*)</text>', page)
+
+
+def test_axes_are_logarithmic_where_needed():
+    falling = [1000 * 0.5**i for i in range(len(STEPS))]
+    page = curves({"Score": {"fd": (STEPS, falling)}}, "steps")
+    assert "log scale" in page
+    assert ticks(page) == ["0.001", "0.1", "10", "1,000"]
+    flat = [1 + 0.1 * i for i in range(len(STEPS))]
+    assert "log scale" not in curves({"Loss": {"d": (STEPS, flat)}}, "steps")
+    assert "log scale" not in curves({"Loss": {"d": (STEPS, [-1.0, *falling[1:]])}}, "steps")  # below 0
+
+
+def test_early_transients_do_not_squash_the_rest():
+    late = [0.1 * (-1) ** i for i in range(len(STEPS))]
+    page = curves({"Logits": {"fakes": (STEPS, [50.0, -80.0, *late[2:]])}}, "steps")
+    assert "first steps off the scale" in page
+    assert all(abs(float(tick)) <= 0.2 for tick in ticks(page))
+    page = curves({"Logits": {"fakes": (STEPS, [*late[:10], 50.0, *late[11:]])}}, "steps")
+    assert "off the scale" not in page  # what happens later is shown
+    assert "50" in ticks(page) or "60" in ticks(page) or "40" in ticks(page)
+
+
+def test_panels_stand_alone_and_follow_the_colours_of_the_page():
+    evil = "<b>&"
+    page = curves(
+        {evil: {evil: ([1], [2.0])}, "Two": {"a": ([1, 2], [1.0, 2.0]), "b": ([1, 2], [2.0, 2.0])}}, evil
+    )
+    assert page.count("<figure>") == 2  # each its own, so that narrow screens stack them
+    assert "<b>&" not in page
+    assert "var(--c0)" in page
+    assert "#" not in page.replace("&#", "")  # no colour of its own
+    assert page.count("<circle") == 5  # lines of one or two points are dots
+    whole = curves(
+        {"Gap": {"a": ([1, 2, 3], [1.0, None, float("nan")]), "empty": ([], [])}, "Empty": {"x": ([], [])}},
+        "s",
+    )
+    assert whole.count("<figure>") == 1
+    assert "empty" not in whole
+    assert "nan" not in whole
+
+
+def test_histograms_are_pictures():
+    page = histogram({"0": 100, "<1>": 50, "2": 0})
+    assert page.count("<rect") == 3
+    heights = [
+        float(h) for h in re.findall(r'height="([\d.]+)" |height="([\d.]+)"><title', page) for h in h if h
+    ]
+    assert heights[0] == 2 * heights[1]
+    assert "<1>" not in page
+    assert "&lt;1&gt; 50" in page  # for those who do not see it
+    many = histogram({str(i): 1 for i in range(200)})
+    assert many.count("<rect") == 200
+    assert "<text" not in many  # no room for names
