@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
@@ -11,8 +12,10 @@ import jax
 import numpy as np
 
 from jaxgan.common.errors import InputError
+from jaxgan.config.config import Config
 from jaxgan.data import Spec
 from jaxgan.games.game import Game, init
+from jaxgan.losses import in_python
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.sampling import sampler_of
@@ -42,7 +45,7 @@ class Run:
         self.data = folder.facts()["data"]
         self.config = folder.config()
         self.spec = Spec.from_json(self.data)
-        self.game = self.config.build(self.spec)
+        self.game = _sampled_as(self.config).build(self.spec)
         self.sampler = sampler_of(self.game, self.config, self.spec)
         state, self.step = _restore(folder, self.game, self.spec, checkpoint)
         self.variables = self.game.averaged(state)
@@ -73,6 +76,13 @@ class Run:
         if labels is not None and len(labels) != len(seeds):
             raise InputError(f"classes: expected one for each of {len(seeds)} examples, got {len(labels)}")
         return self.sampler.by_seed(self.variables, seeds, labels)
+
+
+def _sampled_as(config: Config) -> Config:
+    """The configuration, with another loss in the place of an object that is gone: samples need none."""
+    if not in_python.is_given(config.loss) or in_python.is_kept(config.loss):
+        return config
+    return dataclasses.replace(config, loss="non_saturating", loss_options=(), label_smoothing=0.0)
 
 
 def load(path: str | os.PathLike[str], checkpoint: str | int = "last") -> Run:
