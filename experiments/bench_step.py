@@ -110,7 +110,7 @@ def ours(case: Case, batch_size: int) -> tuple[Callable[[], None], dict[str, flo
         os.environ["JAXGAN_FAST_CONV"] = fast
     one = make_step(gan)
     if case.per_dispatch == 1:
-        compiled = compile_step(one)
+        compiled = compile_step(one, donate=True)
     else:
         several = lambda state, batch: jax.lax.scan(
             lambda state, _: one(state, batch), state, length=case.per_dispatch

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from jaxgan.losses import LOSSES, Claim, Loss
     from jaxgan.models.latents import LATENTS, Latent
     from jaxgan.penalties import PENALTIES, Penalty, Scene, Term
-    from jaxgan.runs.opened import load
+    from jaxgan.report.notebook import TrainedRun, load
+    from jaxgan.train.fit import fit
 
 __version__ = "0.1.0"
 
@@ -49,7 +50,9 @@ _WHERE = {
     "Penalty": "penalties",
     "Scene": "penalties",
     "Term": "penalties",
-    "load": "runs.opened",
+    "TrainedRun": "report.notebook",
+    "fit": "train.fit",
+    "load": "report.notebook",
 }
 _ROOMS = ("augment", "config", "data", "games", "health", "losses", "metrics", "models", "penalties")
 
@@ -70,6 +73,7 @@ __all__ = [
     "PlayerState",
     "Scene",
     "Term",
+    "TrainedRun",
     "Turn",
     "View",
     "__version__",
@@ -78,6 +82,7 @@ __all__ = [
     "config",
     "data",
     "ema_schedule",
+    "fit",
     "games",
     "health",
     "init",

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+import jaxgan
 from jaxgan import GAN, __main__, compile_step, init, losses, make_step
 from jaxgan.config.presets import PRESETS
 from jaxgan.losses import laws
@@ -19,12 +20,22 @@ def blocks(language):
 
 
 @pytest.fixture(scope="module")
-def names():
-    """What is defined after the Python blocks have run, from the first to the last."""
-    defined = {}
-    for block in blocks("python"):
-        exec(block, defined)
+def names(tmp_path_factory):
+    """What is defined after the Python blocks have run, from the first to the last; `fit` is cut short."""
+    defined, fit = {}, jaxgan.fit
+    small = {"model": "mlp", "final_n": 20, "quick_n": 20, "batch_size": 8, "log_every": 1, "verbose": False}
+    small |= {"compute__devices": 1, "health__enabled": False, "out": tmp_path_factory.mktemp("runs")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jaxgan, "fit", lambda images, steps, **own: fit(images[:40], 2, **own, **small))
+        for block in blocks("python"):
+            exec(block, defined)
     return defined
+
+
+def test_fit_returns_a_run(names):
+    assert names["run"].step == 2
+    assert names["run"].config.loss == "hinge"
+    assert names["images"].shape == (1000, 28, 28, 1)
 
 
 def test_the_ten_lines_train_a_step(names):

@@ -16,7 +16,7 @@ from jaxgan.common.user_files import call, is_file, short_name
 from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.options import build_loss
-from jaxgan.data import IMAGE, POINT, Spec
+from jaxgan.data import IMAGE, Spec, modality_of
 from jaxgan.data.spec import LABEL
 from jaxgan.games.files import load_game
 from jaxgan.games.game import Game, ema_schedule
@@ -168,5 +168,5 @@ def _spec_of(shape: tuple[int, ...], n_classes: int) -> Spec:
     arrays = {"image": jax.ShapeDtypeStruct(shape, np.float32)}
     if n_classes:
         arrays[LABEL] = jax.ShapeDtypeStruct((), np.int32)
-    stored, modality = ("uint8", IMAGE) if len(shape) == 3 else ("float32", POINT)
-    return Spec(arrays, "image", n_classes, stored, modality)
+    modality = modality_of(shape)
+    return Spec(arrays, "image", n_classes, "uint8" if modality is IMAGE else "float32", modality)

@@ -52,7 +52,7 @@ class EMAConfig:
 
 @dataclass(frozen=True)
 class ComputeConfig:
-    """How the work is done; this changes the speed and not the results."""
+    """How the work is done; this changes the speed, and the results by rounding alone."""
 
     devices: int | None = None
     """How many devices; None: all local ones."""

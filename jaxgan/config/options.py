@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.numerics import is_number
-from jaxgan.losses import Loss, find_loss
+from jaxgan.losses import Loss, find_loss, in_python
 
 Options = Sequence[tuple[str, Any]]
 
@@ -62,6 +62,8 @@ def build_loss(name: str, given: Options, label_smoothing: float) -> Loss:
       InputError: for a loss or an option that does not exist, or a value out of range.
     """
     build = find_loss(name)
+    if in_python.is_given(name):
+        return build()
     known = inspect.signature(build).parameters
     options = typed_options(f"loss {name!r}", given, known)
     smoothed = not is_number(label_smoothing) or label_smoothing != 0

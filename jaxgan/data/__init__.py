@@ -1,7 +1,7 @@
 """Data: named sources, and pipelines that turn them into batches as a function of the step."""
 
 from jaxgan.data.cache import cache_dir
-from jaxgan.data.modality import IMAGE, MODALITIES, POINT, Modality, from_float, to_float
+from jaxgan.data.modality import IMAGE, MODALITIES, POINT, Modality, from_float, modality_of, to_float
 from jaxgan.data.pipeline import Pipeline, make_pipeline
 from jaxgan.data.source import Arrays, Draws, Images, Points, Source, as_images, describe, fingerprint
 from jaxgan.data.sources import SOURCES, open_source
@@ -27,6 +27,7 @@ __all__ = [
     "fingerprint",
     "from_float",
     "make_pipeline",
+    "modality_of",
     "open_source",
     "other_split",
     "to_float",

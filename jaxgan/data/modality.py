@@ -52,6 +52,7 @@ class Modality:
       from_model: (what the model makes, type of stored examples) -> examples as they are stored; by default what the
         model makes. It must be pure.
       mirror: examples [n, ...] -> the same ones with left and right exchanged; None where that means nothing.
+      bounded: whether what the model sees lies in [-1, 1].
       shown: the number of examples that a picture shows.
       is_picture: whether one example is a picture by itself, so that it can be a PNG file or a frame of an animation.
       in_words: (shape, type) of a stored example -> a description of it.
@@ -64,6 +65,7 @@ class Modality:
     to_model: Callable[[jax.Array], jax.Array] = lambda x: x.astype(jnp.float32)
     from_model: Callable[[jax.Array, Any], jax.Array] = lambda x, dtype: x
     mirror: Callable[[jax.Array], jax.Array] | None = None
+    bounded: bool = False
     shown: int = 64
     is_picture: bool = False
     in_words: Callable[[tuple[int, ...], Any], str] = _in_numbers
@@ -76,6 +78,7 @@ IMAGE = Modality(
     to_float,
     from_float,
     mirror=lambda images: images[:, :, ::-1],
+    bounded=True,
     is_picture=True,
     in_words=_image_in_words,
 )
@@ -83,6 +86,12 @@ IMAGE = Modality(
 
 POINT = Modality("point", shown=2500, in_words=_point_in_words)
 """float32 [coordinates], as they are."""
+
+
+def modality_of(shape: tuple[int, ...]) -> Modality:
+    """What the shape of one example alone suggests: images if it is [height, width, channels], else points."""
+    return IMAGE if len(shape) == 3 else POINT
+
 
 MODALITIES: dict[str, Modality] = {modality.name: modality for modality in (IMAGE, POINT)}
 """Modalities by name, for runs that are opened without their data; a package of one's own may add to it."""

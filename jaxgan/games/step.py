@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -29,20 +30,40 @@ def make_step(game: Game) -> Step:
     draws its own share of the batch's random numbers, and gradients, statistics, memory and metrics are averaged.
 
     Raises:
-      ValueError: when traced, for a batch that the turns cannot share.
+      ValueError: for what is no game; when traced, for a batch that the turns cannot share, or a turn that changes the
+        shape or type of what it leaves.
     """
+    if not isinstance(game, Game):
+        hint = "; a step is compiled by compile_step" if callable(game) else ""
+        raise InputError(f"game: expected a Game, got a {type(game).__name__}{hint}")
     round_of_turns = every_turn(game, play)
 
     def step(state: GameState, batch: Batch, *, axis_name: str | None = None) -> tuple[GameState, Metrics]:
+        if not isinstance(state, GameState):
+            raise InputError(f"state: expected a GameState, as of init, got a {type(state).__name__}")
         game.check(batch)
         deal = Deal(dict(batch), jax.random.fold_in(state.key, state.step), Axis(axis_name))
-        state, metrics = round_of_turns(state, deal)
+        after, metrics = round_of_turns(state, deal)
         players = {
-            name: game.players[name].followed(player, state.step) for name, player in state.players.items()
+            name: game.players[name].followed(player, after.step) for name, player in after.players.items()
         }
-        return replace(state, step=state.step + 1, players=players), deal.axis.mean(metrics)
+        after = replace(after, step=after.step + 1, players=players)
+        _check_same(state, after)
+        return after, deal.axis.mean(metrics)
 
     return step
+
+
+def _check_same(before: GameState, after: GameState) -> None:
+    """Raises InputError, when traced, unless a step leaves arrays of the shapes and types that it found."""
+    for part in ("players", "memory"):
+        try:
+            chex.assert_trees_all_equal_shapes_and_dtypes(getattr(before, part), getattr(after, part))
+        except AssertionError as error:
+            text = " ".join(str(error).split())
+            raise InputError(
+                f"{part}: expected arrays of the same names, shapes and types after a step as before it; {text[:300]}"
+            ) from error
 
 
 def play(game: Game, turn: Turn, state: GameState, at: GameState, deal: Deal) -> tuple[GameState, Metrics]:

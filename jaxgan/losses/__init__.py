@@ -14,11 +14,13 @@ float32 logit. In all other formulas D is the logit itself.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from jaxgan.common.errors import lookup
 from jaxgan.common.user_files import OWN, is_file
+from jaxgan.losses import in_python
 from jaxgan.losses.base import Claim, Loss
 from jaxgan.losses.classic import (
     dual_contrastive,
@@ -89,6 +91,8 @@ def find_loss(name: str) -> Callable[..., Loss]:
     Raises:
       ValueError: if there is no such loss, or the file cannot be used.
     """
+    if in_python.is_given(name):
+        return functools.partial(in_python.find, name)
     return load_loss(name) if is_file(name) else lookup("loss", name, LOSSES, also=[OWN])
 
 

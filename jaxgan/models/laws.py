@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.laws import Broken, Skipped, Verdict, by_path, hold_finite, hold_form, same, verdicts
+from jaxgan.data import modality_of
 
 SHAPES = ((12, 12, 2), (2,))
 CLASSES, LATENT, N = 3, 7, 4
@@ -131,7 +132,7 @@ def range_law(networks: Networks) -> str:
     for size in (30.0, 1.0):
         x = make(size * z)
         hold_finite(x, "generator: what it makes")
-        if len(networks.shape) == 3 and (most := float(jnp.abs(x).max())) > 1:
+        if modality_of(networks.shape).bounded and (most := float(jnp.abs(x).max())) > 1:
             raise Broken(f"generator: expected images in [-1, 1], got values up to {most:.3g}")
         if networks.labels is None and same(x, make(size * z[::-1]), 1e-6):
             raise Broken("generator: latents make no difference")
@@ -141,7 +142,7 @@ def range_law(networks: Networks) -> str:
             raise Broken("generator: it is conditional, but labels make no difference")
         if same(alike[1], make(z)[1], 1e-6):
             raise Broken("generator: latents make no difference")
-    return "images in [-1, 1]" if len(networks.shape) == 3 else "finite numbers"
+    return "images in [-1, 1]" if modality_of(networks.shape).bounded else "finite numbers"
 
 
 def gradient_law(networks: Networks) -> str:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup
+from jaxgan.data import modality_of
 from jaxgan.models.layers import ACTIVATIONS, BatchNorm, check_logits, dtype_of, maybe_spectral
 
 INITS: dict[str, tuple[Any, Any]] = {  # name -> initialisers of hidden layers and of the last
@@ -190,7 +191,8 @@ class MLPConfig:
         for name in ("g_fourier", "d_fourier", "bias_init"):
             check_range(name, getattr(self, name), at_least=0)
         check_range("data_scale", self.data_scale, above=0)
-        if len(shape) == 3 and self.data_scale != 1:
+        bounded = modality_of(shape).bounded
+        if bounded and self.data_scale != 1:
             raise InputError(
                 f"data_scale: expected 1 for images, which lie in [-1, 1], got {self.data_scale}"
             )
@@ -207,7 +209,7 @@ class MLPConfig:
             widths=self.g_widths,
             activation=self.g_activation or self.activation,
             batch_norm=self.g_batch_norm,
-            bounded=len(shape) == 3,
+            bounded=bounded,
             fourier=self.g_fourier,
             **shared,
         )

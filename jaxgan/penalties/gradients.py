@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jaxgan.common import keys
 from jaxgan.common.errors import InputError
-from jaxgan.common.numerics import at_least_float32, is_number
+from jaxgan.common.numerics import at_least_float32, is_number, safe_root
 from jaxgan.penalties.base import Penalty, Scene, example_keys, stateless
 
 Points = Callable[[Scene, jax.Array], jax.Array]
@@ -77,7 +77,7 @@ def _distance_to(target: float, one_sided: bool, order: float) -> Cost:
 def _norm(x: jax.Array, order: float) -> jax.Array:
     """The p-norm of each row. Its gradient is 0 at 0, and shared by entries that tie for the largest."""
     if order == 2:
-        return _safe_root(_squared(x), 2)
+        return safe_root(_squared(x))
     size = jnp.abs(x)
     if order == 1:
         return size.sum(1)
@@ -86,14 +86,7 @@ def _norm(x: jax.Array, order: float) -> jax.Array:
     # Divided by the largest entry, so that no power overflows; as a constant, for it cancels.
     largest = jax.lax.stop_gradient(size.max(1))
     scale = jnp.where(largest > 0, largest, 1.0)
-    return scale * _safe_root(jnp.power(size / scale[:, None], order).sum(1), order)
-
-
-def _safe_root(x: jax.Array, order: float) -> jax.Array:
-    """x^(1/p) with gradient 0 at 0, where it is infinite otherwise and poisons whole batches."""
-    positive = x > 0
-    safe = jnp.where(positive, x, 1.0)
-    return jnp.where(positive, jnp.sqrt(safe) if order == 2 else jnp.power(safe, 1 / order), 0.0)
+    return scale * safe_root(jnp.power(size / scale[:, None], order).sum(1), order)
 
 
 def gradient_penalty(*, target: float = 1.0, one_sided: bool = False, order: float = 2.0) -> Penalty:

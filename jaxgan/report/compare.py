@@ -11,7 +11,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.common.progress import clock
 from jaxgan.metrics.catalogue import kind_of
-from jaxgan.report import pictures, plots
+from jaxgan.report import plots
 from jaxgan.report.html import Html, data_url, figure, html, page, table, tag
 from jaxgan.report.scores import format_number
 from jaxgan.runs.folder import RunFolder

@@ -19,6 +19,7 @@ from jaxgan.data.labels import class_index
 from jaxgan.data.modality import MODALITIES
 from jaxgan.data.sources import load_source
 from jaxgan.games.game import Game, init
+from jaxgan.losses import in_python
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.sampling import sampler_of
@@ -49,7 +50,7 @@ class Run:
         self.data = facts["data"]
         self.config = folder.config()
         self.spec = spec_of(facts, self.config)
-        self.game = self.config.build(self.spec)
+        self.game = _sampled_as(self.config).build(self.spec)
         self.sampler = sampler_of(self.game, self.config, self.spec)
         state, self.step = _restore(folder, self.game, self.spec, checkpoint)
         self.variables = self.game.averaged(state)
@@ -85,6 +86,13 @@ class Run:
         if labels is not None and len(labels) != len(seeds):
             raise InputError(f"classes: expected one for each of {len(seeds)} examples, got {len(labels)}")
         return self.sampler.by_seed(self.variables, seeds, labels)
+
+
+def _sampled_as(config: Config) -> Config:
+    """The configuration, with another loss in the place of an object that is gone: samples need none."""
+    if not in_python.is_given(config.loss) or in_python.is_kept(config.loss):
+        return config
+    return dataclasses.replace(config, loss="non_saturating", loss_options=(), label_smoothing=0.0)
 
 
 def load(path: str | os.PathLike[str], checkpoint: str | int = "last") -> Run:

@@ -75,6 +75,8 @@ def test_devices_do_not_change_the_trajectory(game):
         got, got_metrics = trajectory(game, devices, how)
         for e, g in zip(jax.tree.leaves(expected), jax.tree.leaves(got), strict=True):
             np.testing.assert_allclose(g, e, rtol=2e-4, atol=2e-6)
+        flat = [np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree[:3])]) for tree in (expected, got)]
+        assert np.linalg.norm(flat[1] - flat[0]) < 2e-6 * np.linalg.norm(flat[0])  # rounding, and no more
         for e, g in zip(metrics, got_metrics, strict=True):
             assert g == pytest.approx(e, rel=2e-4, abs=2e-6)
     for before, after in itertools.pairwise(metrics):

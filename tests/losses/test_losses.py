@@ -121,8 +121,16 @@ REFERENCE = {
         lambda r, f: 0.5 * (r - 0.9) ** 2 + 0.5 * f**2,
         lambda r, f: 0.5 * (f - 1) ** 2,
     ),
+    ("least_squares", (("fake_target", -2.0), ("label_smoothing", 0.1), ("real_target", 3.0))): (
+        lambda r, f: 0.5 * (r - 2.5) ** 2 + 0.5 * (f + 2) ** 2,  # a tenth of the way from 3 to -2
+        lambda r, f: 0.5 * (f - 1) ** 2,
+    ),
     ("pearson_least_squares", ()): (
         lambda r, f: 0.5 * (r - 1) ** 2 + 0.5 * (f + 1) ** 2,
+        lambda r, f: 0.5 * f**2,
+    ),
+    ("pearson_least_squares", (("label_smoothing", 0.1),)): (
+        lambda r, f: 0.5 * (r - 0.8) ** 2 + 0.5 * (f + 1) ** 2,
         lambda r, f: 0.5 * f**2,
     ),
     ("wasserstein", ()): (lambda r, f: f - r, lambda r, f: -f),
@@ -456,6 +464,9 @@ def test_a_smoothed_target_moves_the_threshold():
     traced = jax.jit(lambda s: LOSSES["non_saturating"](label_smoothing=s).threshold)(0.2)
     assert traced == pytest.approx(smoothed.threshold)
     assert LOSSES["least_squares"](label_smoothing=0.2).threshold == pytest.approx(0.4)
+    assert LOSSES["pearson_least_squares"](label_smoothing=0.2).threshold == pytest.approx(-0.2)
+    other = LOSSES["least_squares"](fake_target=-2.0, real_target=3.0, label_smoothing=0.2)
+    assert other.threshold == pytest.approx(0.0)  # halfway from -2 to 2
 
 
 def test_bad_input_is_named():

@@ -1,0 +1,164 @@
+"""Training from Python: arrays in, a run out, by the same loop as the command."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import os
+import pathlib
+import signal
+from typing import Any
+
+import numpy as np
+
+from jaxgan.common.arrays import as_labels, as_pixels
+from jaxgan.common.errors import InputError
+from jaxgan.common.files import write_atomically
+from jaxgan.config.config import Config
+from jaxgan.config.fields import with_fields
+from jaxgan.config.groups import DataConfig
+from jaxgan.config.presets import get_preset
+from jaxgan.data import Source, as_images, fingerprint
+from jaxgan.losses import Loss, find_loss, in_python
+from jaxgan.models import find_model
+from jaxgan.report.notebook import TrainedRun, load
+from jaxgan.runs import environment
+from jaxgan.train.run import train
+from jaxgan.train.stops import Stopped
+
+_LARGE = 48  # pixels a side, from which on the networks of `dcgan-64` are taken
+
+
+def fit(
+    images: Any,
+    steps: int | None = None,
+    *,
+    loss: str | Loss | None = None,
+    labels: Any = None,
+    preset: str | None = None,
+    model: Any = None,
+    resolution: int | None = None,
+    seed: int = 0,
+    out: str | os.PathLike[str] = "runs",
+    verbose: bool = True,
+    **fields: Any,
+) -> TrainedRun:
+    """Trains a GAN on arrays, as `jaxgan train` does, and returns the run.
+
+    The run is a folder in `out`, with checkpoints, samples, scores and a report, like every other; the pixels are kept
+    in `out`/data, so that the commands `resume` and `evaluate` find them.
+
+    Args:
+      images: [n, height, width, 1 to 4 channels] or [n, height, width], of 8 or 16 bits, or real numbers in [0, 1],
+        [-1, 1] or [0, 255]; or a source by name, such as "mnist" or "folder:PATH"; or a `jaxgan.data.Source` of images.
+      steps: generator updates; None: the preset's.
+      loss: its name, FILE.py:NAME, or a `jaxgan.Loss` of your own. The latter lives in this process: other processes
+        open and sample the run, but do not resume it.
+      labels: whole numbers [n] from 0 on; the networks are then conditional.
+      preset: whose networks, penalties and optimisers are taken; None: `dcgan-mnist` or, from 48 pixels a side on,
+        `dcgan-64`.
+      model: other networks: "mlp", "dcgan", FILE.py:NAME, or a configuration such as `jaxgan.models.MLPConfig()`.
+      resolution: scale and centre-crop to so many pixels a side.
+      seed: of weights, data order and noise.
+      out: folder in which the run makes its own.
+      verbose: whether progress is printed.
+      fields: any other field of `jaxgan.config.Config`; two underscores lead into a group, as in
+        g_optimizer__learning_rate=1e-4.
+
+    Returns:
+      The run, at its last step: `.sample()`, `.plot()`, `.evaluate()`, `.save()`, `.history`.
+
+    Raises:
+      InputError: for arrays or settings that cannot be trained on, in one line.
+      KeyboardInterrupt: after Ctrl-C; the run is saved, and the message says where.
+      Diverged, SaveError: as `jaxgan.train.run.train`.
+    """
+    out = pathlib.Path(out).expanduser()
+    config = _configured(fields, preset=preset, steps=steps, loss=loss, model=model, seed=seed)
+    if isinstance(images, str):
+        if labels is not None:
+            raise InputError(
+                f"labels: expected none with a source by name, which has its own, got some with {images!r}"
+            )
+        data = dataclasses.replace(
+            config.data, source=images, resolution=resolution or config.data.resolution
+        )
+        config = dataclasses.replace(config, data=data)
+    else:
+        config = _with_arrays(config, images, labels, resolution, out, own=preset is None and model is None)
+        small = {
+            name: min(getattr(config, name), max(1000, _count(images))) for name in ("quick_n", "final_n")
+        }
+        config = dataclasses.replace(config, **{name: n for name, n in small.items() if name not in fields})
+    environment.start()
+    silence = contextlib.nullcontext() if verbose else contextlib.redirect_stdout(io.StringIO())
+    try:
+        with silence:
+            folder = train(dataclasses.replace(config, out=str(out)), ["jaxgan.fit"])
+    except Stopped as stopped:
+        if stopped.signum != signal.SIGINT:
+            raise
+        path = str(stopped.folder.path)
+        raise KeyboardInterrupt(f"{stopped}, and saved: jaxgan.load({path!r}) opens it") from None
+    return load(folder.path)
+
+
+def _configured(
+    fields: dict[str, Any],
+    *,
+    preset: str | None,
+    steps: int | None,
+    loss: str | Loss | None,
+    model: Any,
+    seed: int,
+) -> Config:
+    """The preset, changed."""
+    config = dataclasses.replace(get_preset(preset or "dcgan-mnist"), seed=seed)
+    if model is not None:
+        config = dataclasses.replace(config, model=find_model(model)() if isinstance(model, str) else model)
+    if loss is not None:
+        if not isinstance(loss, str | Loss):
+            hint = "; call it: loss=LOSSES[...]()" if callable(loss) else ""
+            raise InputError(f"loss: expected a name or a jaxgan.Loss, got a {type(loss).__name__}{hint}")
+        name = in_python.keep(loss) if isinstance(loss, Loss) else loss
+        find_loss(name)  # raises for an unknown one before any work
+        config = dataclasses.replace(config, loss=name, loss_options=())
+    if steps is not None:
+        if isinstance(steps, bool) or int(steps) != steps:
+            raise InputError(f"steps: expected a whole number, got {steps!r}")
+        config = dataclasses.replace(config, steps=int(steps))
+    return with_fields(config, **{name.replace("__", "."): value for name, value in fields.items()})
+
+
+def _count(images: Any) -> int:
+    return (images.n or 0) if isinstance(images, Source) else len(images)
+
+
+def _with_arrays(
+    config: Config, images: Any, labels: Any, resolution: int | None, out: pathlib.Path, *, own: bool
+) -> Config:
+    """The configuration for arrays, which are written where it says."""
+    if isinstance(images, Source):
+        source = as_images(images, "images")
+        images, labels = source.images, source.labels if labels is None else labels
+    pixels = as_pixels(images)
+    numbers = None if labels is None else as_labels(labels, len(pixels))
+    side = resolution or max(pixels.shape[1:3])
+    if own:  # the networks are ours to choose
+        model = get_preset("dcgan-64" if side >= _LARGE else "dcgan-mnist").model
+        config = dataclasses.replace(
+            config, model=dataclasses.replace(model, conditional=numbers is not None)
+        )
+    path = out / "data" / f"{fingerprint(pixels, numbers)[:16]}.npz"
+    if not path.exists():
+        buffer = io.BytesIO()
+        arrays: dict[str, Any] = {"images": pixels} | ({} if numbers is None else {"labels": numbers})
+        np.savez(buffer, **arrays)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, buffer.getvalue())
+        except OSError as error:
+            raise InputError(f"out: cannot write in {str(out)!r}: {error}") from error
+    data = DataConfig(f"npz:{path.resolve()}", resolution=resolution, flip=config.data.flip)
+    return dataclasses.replace(config, data=data)

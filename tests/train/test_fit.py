@@ -1,0 +1,129 @@
+"""`jaxgan.fit`: arrays in, a run out, which is drawn, scored, kept and opened again."""
+
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+import jaxgan
+from jaxgan import InputError, Loss
+from jaxgan.__main__ import main
+from jaxgan.data import open_source
+from jaxgan.models import MLPConfig
+
+SMALL = {
+    "model": MLPConfig(g_widths=(8,), d_widths=(8,)),
+    "batch_size": 8,
+    "log_every": 2,
+    "quick_n": 20,
+    "final_n": 20,
+    "compute__devices": 1,
+    "health__enabled": False,
+    "verbose": False,
+}
+bce = Loss(
+    discriminator=lambda real, fake: jax.nn.softplus(-real) + jax.nn.softplus(fake),
+    generator=lambda real, fake: jax.nn.softplus(-fake),
+)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return open_source("mnist", "test").images[:60]
+
+
+@pytest.fixture(scope="module")
+def run(digits, tmp_path_factory):
+    """Six steps with a loss of one's own, from real numbers in [0, 1]."""
+    out = tmp_path_factory.mktemp("fit")
+    return jaxgan.fit(digits[..., 0] / 255, steps=6, loss=bce, out=out, **SMALL)
+
+
+def test_a_fitted_run_is_sampled_drawn_and_told(run):
+    assert run.step == 6
+    assert run.sample(n=3).shape == (3, 28, 28, 1)
+    assert run.sample(n=3).dtype == np.uint8
+    assert [record["step"] for record in run.history] == [2, 4, 6]
+    assert np.isfinite(run.history[-1]["g/loss"])
+    assert run.plot(n=4).size[0] > 28
+    assert run.plot("reals").size[0] > 28
+    assert run.plot("curves").size[0] > 300
+    with pytest.raises(InputError, match="what: expected 'samples', 'reals' or 'curves', got 'loss'"):
+        run.plot("loss")
+
+
+def test_a_notebook_shows_a_picture_and_the_scores(run):
+    assert run._repr_png_().startswith(b"\x89PNG")
+    shown = run._repr_html_()
+    assert "data:image/png;base64," in shown
+    assert next(iter(run.scores)) in shown
+    assert "step 6" in repr(run)
+
+
+def test_it_is_scored_as_the_command_scores_it(run):
+    found = run.evaluate(metrics="prdc")
+    assert found.keys() < run.scores.keys()
+    for name, score in found.items():
+        assert score.value == pytest.approx(run.scores[name]["value"], rel=1e-6)
+        assert score.n_fake == 20
+
+
+def test_a_saved_run_is_opened_by_load_and_by_the_command(run, tmp_path, capsys):
+    target = run.save(tmp_path / "kept")
+    again = jaxgan.load(target)
+    assert type(again) is type(run)
+    np.testing.assert_array_equal(again.sample(n=2), run.sample(n=2))
+    with pytest.raises(InputError, match=r"path: expected a new folder, got .* exists"):
+        run.save(target)
+    assert main(["sample", str(target), "--seeds", "0-3", "--out", str(tmp_path / "grid.png")]) == 0
+    assert (tmp_path / "grid.png").exists()
+
+
+def test_another_process_samples_a_loss_that_is_gone_and_says_why_it_cannot_resume(run, tmp_path):
+    target = run.save(tmp_path / "kept")
+    code = (
+        "import sys, jaxgan; run = jaxgan.load(sys.argv[1]); assert run.sample(n=2).shape == (2, 28, 28, 1)\n"
+        "from jaxgan.losses import get_loss\n"
+        "try: get_loss(run.config.loss)\n"
+        "except jaxgan.InputError as error: print(error)"
+    )
+    told = subprocess.run([sys.executable, "-c", code, target], check=True, capture_output=True, text=True)
+    assert "was an object of the Python process that began this run" in told.stdout
+
+
+def test_labels_and_names_of_sources_and_settings(digits, tmp_path):
+    labels = np.arange(60) % 3
+    adam = {"g_optimizer__learning_rate": 1e-3}
+    run = jaxgan.fit(digits, 2, loss="hinge", labels=labels, out=tmp_path, **SMALL, **adam)
+    assert run.spec.n_classes == 3
+    assert run.config.loss == "hinge"
+    assert run.config.g_optimizer.learning_rate == 1e-3
+    assert run.config.data.source.startswith("npz:/")  # so that it can be resumed from anywhere
+
+
+WRONG = {
+    "channels first": ({"images": np.zeros((4, 3, 8, 8))}, "images: .*channels first"),
+    "too few labels": ({"labels": [0, 1]}, "labels: expected one for each of 60 images"),
+    "an unknown loss": ({"loss": "hing"}, "unknown loss 'hing'; did you mean 'hinge'"),
+    "a loss that is not built": (
+        {"loss": jaxgan.LOSSES["hinge"]},
+        "loss: expected a name or a jaxgan.Loss, got a func",
+    ),
+    "an unknown field": ({"batchsize": 8}, "unknown field 'batchsize'"),
+    "half a step": ({"steps": 2.5}, "steps: expected a whole number, got 2.5"),
+    "labels for a source": (
+        {"images": "mnist", "labels": [0]},
+        "labels: expected none with a source by name",
+    ),
+    "an unknown source": ({"images": "minst"}, "unknown data source 'minst'"),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), WRONG.values(), ids=WRONG)
+def test_a_mistake_is_named_before_any_work(digits, changes, message, tmp_path):
+    given = {"images": digits, "steps": 2, "out": tmp_path / "runs", **SMALL, **changes}
+    with pytest.raises(InputError, match=message):
+        jaxgan.fit(**given)
+    assert not list((tmp_path / "runs").glob("0*"))
