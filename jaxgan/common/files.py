@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import tempfile
+
+from jaxgan.common.errors import InputError
 
 
 def printable(name: str | os.PathLike[str]) -> str:
@@ -23,6 +26,25 @@ def expanded(path: str | os.PathLike[str]) -> pathlib.Path:
         return pathlib.Path(path).expanduser()
     except RuntimeError:  # nobody's home
         return pathlib.Path(path)
+
+
+def local_folder(argument: str, name: str) -> pathlib.Path:
+    """The folder that a person names, with "~" replaced.
+
+    Raises:
+      InputError: which names `argument`, for the address of a store elsewhere, or bytes that are not UTF-8, in which no
+        checkpoint can be written.
+    """
+    path = expanded(name)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name) or name.startswith(("gs:", "s3:")):
+        raise InputError(f"{argument}: expected a folder of this machine, got {printable(name)!r}")
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{argument}: expected a path in UTF-8, got {printable(path.absolute())!r}"
+        ) from error
+    return path
 
 
 def write_atomically(path: pathlib.Path, content: str | bytes) -> None:

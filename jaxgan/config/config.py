@@ -12,6 +12,7 @@ import tyro
 from jaxgan.augment import Augmentation, find_augmentation
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.files import local_folder
 from jaxgan.common.user_files import call, is_file, short_name
 from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
@@ -94,9 +95,12 @@ class Config:
             check_range(name, getattr(self, name), at_least=1)
         check_range("quick_n", self.quick_n, at_least=2, unit="fakes")
         check_range("final_n", self.final_n, at_least=2, unit="fakes")
+        local_folder("out", self.out)
         check_range("seed", self.seed, at_least=0, at_most=2**32 - 1)
         check_range("compute.devices", self.compute.devices, at_least=1)
         check_range("compute.steps_per_dispatch", self.compute.steps_per_dispatch, at_least=1)
+        if not 0 <= self.data.hold_out < 1:
+            raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {self.data.hold_out:g}")
         check_range("health.n", self.health.n, at_least=0, unit="examples")
         pack = self.dynamics.pack
         if pack < 1 or self.batch_size % pack:

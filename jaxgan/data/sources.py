@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.files import expanded
@@ -13,11 +13,12 @@ from jaxgan.data.catalogue import load_tfds
 from jaxgan.data.files import load_folder, load_npz
 from jaxgan.data.mnist import load_mnist
 from jaxgan.data.source import Endless, Finite, Source
-from jaxgan.data.splits import with_hold_out
+from jaxgan.data.splits import parsed_name, with_classes_of, with_hold_out
 from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 
 _KINDS = ("tfds:", "folder:", "npz:")
+S = TypeVar("S", bound=Source)
 SOURCES = ("mnist", "stacked_mnist", "tfds:NAME", "folder:PATH", "npz:PATH", *TOYS, "FILE.py:NAME")
 
 
@@ -72,7 +73,9 @@ def open_source(
             f"data.channels: expected 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA), got {channels}"
         )
     opened = _opened(spec, split, resolution, channels, skip_broken)
-    return with_hold_out(opened, hold_out)
+    if not 0 <= hold_out < 1:
+        raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {hold_out:g}")
+    return opened if not hold_out or other_split(opened) is not None else with_hold_out(opened, hold_out)
 
 
 def _opened(spec: str, split: str, resolution: int | None, channels: int | None, skip_broken: bool) -> Source:
@@ -107,6 +110,26 @@ def _opened(spec: str, split: str, resolution: int | None, channels: int | None,
             raise InputError(f"data.resolution: source {spec!r} is made of points, which have no pixels")
         return TOYS[spec]()
     raise unknown("data source", spec, SOURCES)
+
+
+def other_split(source: S) -> S | None:
+    """The split that `source` is not: what is held out of training data, the train split of others.
+
+    It is opened with the size and the channels of the source, and has its classes. None for data that come without
+    splits and of which nothing is held out.
+    """
+    if source.held_out is not None:
+        return cast(S, with_classes_of(source, source.held_out))
+    kind, base, split = parsed_name(source.name)
+    if kind not in ("mnist", "stacked_mnist", "tfds") or not split or ("train" in split and "test" in split):
+        return None
+    name = f"{kind}:{base}" if base else kind
+    try:
+        other = open_source(name, "train" if split.startswith("test") else "test", **source.opened_with)
+    except InputError:
+        return None
+    same = (other.modality, other.shape) == (source.modality, source.shape)
+    return cast(S, with_classes_of(source, other)) if same else None
 
 
 def load_source(name: str, *, anew: bool = False) -> Callable[..., Source]:

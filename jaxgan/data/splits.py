@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from jaxgan.data.rows import Rows
 from jaxgan.data.source import Arrays, Images, Source
 from jaxgan.data.spec import LABEL
 
-S = TypeVar("S", bound=Source)
 MOST_HELD_OUT = 10_000
 
 
@@ -27,28 +26,6 @@ def parsed_name(name: str) -> tuple[str, str, str]:
         base, _, split = rest.partition(":")
         return kind, base, split
     return (kind, rest, "") if kind in ("folder", "npz") else (kind, "", rest)
-
-
-def other_split(source: S) -> S | None:
-    """The split that `source` is not: what is held out of training data, the train split of others.
-
-    It is opened with the size and the channels of the source, and has its classes. None for data that come without
-    splits and of which nothing is held out.
-    """
-    from jaxgan.data.sources import open_source
-
-    if source.held_out is not None:
-        return cast(S, with_classes_of(source, source.held_out))
-    kind, base, split = parsed_name(source.name)
-    if kind not in ("mnist", "stacked_mnist", "tfds") or not split or ("train" in split and "test" in split):
-        return None
-    name = f"{kind}:{base}" if base else kind
-    try:
-        other = open_source(name, "train" if split.startswith("test") else "test", **source.opened_with)
-    except InputError:
-        return None
-    same = (other.modality, other.shape) == (source.modality, source.shape)
-    return cast(S, with_classes_of(source, other)) if same else None
 
 
 def with_classes_of(source: Source, other: Any) -> Any:
@@ -78,9 +55,9 @@ def with_classes_of(source: Source, other: Any) -> Any:
 def with_hold_out(source: Source, share: float) -> Source:
     """The source without a share of its examples, which becomes its `held_out`.
 
-    This is done to finite data that come without a second split. The examples are chosen by a hash of their
-    content, at most 10,000 of them: which are held out does not depend on names or order, and hardly changes as
-    examples come and go. Equal ones stay together.
+    Nothing happens to data that are endless, or have something held out already. The examples are chosen by a hash
+    of their content, at most 10,000 of them: which are held out does not depend on names or order, and hardly
+    changes as examples come and go. Equal ones stay together, and no class is held out whole.
 
     Args:
       source: any.
@@ -91,7 +68,7 @@ def with_hold_out(source: Source, share: float) -> Source:
     """
     if not 0 <= share < 1:
         raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {share}")
-    if share == 0 or not isinstance(source, Images | Arrays) or other_split(source) is not None:
+    if share == 0 or not isinstance(source, Images | Arrays) or source.held_out is not None:
         return source
     held = held_out_rows(source.arrays[source.example], share)
     if not len(held):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxgan.common.errors import InputError
-from jaxgan.common.files import write_atomically
+from jaxgan.common.files import local_folder, write_atomically
 from jaxgan.common.user_files import short_name, split
 from jaxgan.config.config import Config
 from jaxgan.config.fields import from_json, to_json
@@ -196,7 +196,7 @@ def check_name(name: str) -> str:
 
 def new_folder(config: Config, name: str) -> RunFolder:
     """Makes the next free folder OUT/00000-NAME. Raises OSError if it cannot be made."""
-    out = pathlib.Path(config.out)
+    out = local_folder("out", config.out)
     out.mkdir(parents=True, exist_ok=True)
     numbers = [int(entry.name[:5]) for entry in out.iterdir() if entry.name[:5].isdigit()]
     number = max(numbers, default=-1) + 1

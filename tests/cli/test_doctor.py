@@ -1,5 +1,6 @@
 """Hostile environments: `jaxgan doctor` works in all of them and says what is wrong; other verbs say it in one line."""
 
+import dataclasses
 import os
 import pathlib
 
@@ -9,8 +10,10 @@ from helpers import command
 
 from jaxgan import InputError
 from jaxgan.__main__ import main
+from jaxgan.config import get_preset
 from jaxgan.data import cache as cache_module
 from jaxgan.data import cache_dir, open_source
+from jaxgan.runs.folder import new_folder
 
 ROWS = ("jaxgan", "python", "jax", "platform", "devices", "memory", "cache", "compilation cache", "TFDS data")
 
@@ -151,3 +154,28 @@ def test_names_that_the_terminal_cannot_show(tmp_path):
     assert (status, err) == (0, "")
     assert "/\\xff" in out
     assert "2: a\\xe9 1, b 1" in out
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("gs://bucket/runs", "out: expected a folder of this machine, got 'gs://bucket/runs'"),
+        ("s3:/bucket", "out: expected a folder of this machine"),
+        ("runs\udcff", "out: expected a path in UTF-8, got '.*runs.*xff'"),
+        ("a" * 300, "File name too long"),
+    ],
+)
+def test_folders_that_cannot_be(out, message, capsys, tmp_path, monkeypatch):
+    import re
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "toy-ring", "--out", out]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert re.search(message, err)
+
+
+def test_the_home_may_be_written_as_a_tilde(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = dataclasses.replace(get_preset("toy-ring"), out="~/runs")
+    assert new_folder(config, "x").path == tmp_path / "runs" / "00000-x"

@@ -310,6 +310,9 @@ def test_scores_against_held_out_images_tell_copies(cache):
     assert train == 1
     gap = lambda found: found.scores["fd_random_cnn"][0] / found.scores["fd_random_cnn"][1]
     assert gap(honest) < gap(copies)
+    floors = evaluator(lambda n: fresh[:n], 450).scores
+    assert floors["fd_random_cnn"].floor is floors["recall"].floor is None  # 50 images say nothing of 450
+    assert floors["kd_random_cnn"].floor < 0.1 < floors["precision"].floor
     stored = copies.to_json()
     assert stored["scores"]["coverage"] == {"held_out": against, "train": 1.0}
 
