@@ -57,8 +57,8 @@ def stream_keys(state, draw: int, stream: str, n: int):
     return jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
 
 
-def untrained(config, path=None, *, records=(), status="finished") -> RunFolder:
-    """The folder of a run as training leaves it, with its first state in the place of the last; no time is spent."""
+def untrained(config, path=None, *, records=(), status="finished", scale=1.0) -> RunFolder:
+    """The folder of a run as training leaves it, with its first state, times `scale`, in the place of the last."""
     source = open_data(config)
     spec, environment = source.spec, {"devices": ["cpu"], "packages": {}}
     folder = create(config, describe(source), environment, "jaxgan train", path)
@@ -66,6 +66,8 @@ def untrained(config, path=None, *, records=(), status="finished") -> RunFolder:
     folder.metrics.write_text("".join(json.dumps(record) + "\n" for record in records))
     game = config.build(spec)
     state = jax.jit(lambda key: init(game, key, spec.batch()))(jax.random.key(config.seed))
+    larger = lambda x: x * scale if jnp.issubdtype(x.dtype, jnp.floating) else x
+    state = jax.tree.map(larger, state)
     checkpoints = Checkpoints(folder.path)
     checkpoints.save(
         config.steps, state, {"config": folder.read("config.json"), "best": None, "train_seconds": 65.0}

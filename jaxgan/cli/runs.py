@@ -41,5 +41,9 @@ def runs(args: list[str]) -> None:
         score = f"{run.score_name} {format_number(run.score)}" if run.score_name else "–"
         name = run.name + (f" ({run.seeds} seeds)" if run.seeds > 1 else "")
         time = "–" if run.seconds is None else clock(run.seconds)
-        rows.append((name, run.data, run.network, run.loss, step, score, run.state, time))
+        state = run.state.partition(":")[0]
+        rows.append((name, run.data, run.network, run.loss, step, score, state, time))
     print_table(("name", "data", "network", "loss", "step", "score", "state", "time"), rows, numbers=(4, 7))
+    for run in found:
+        if run.state.startswith("damaged"):
+            print(f"{run.name} is {run.state}")

@@ -17,6 +17,12 @@ def located(source: str) -> str:
     return f"{kind}{colon}{os.path.abspath(os.path.expanduser(path))}"
 
 
+def without_path(source: str) -> str:
+    """The name of a source as others may read it: of folders and npz files their own names alone."""
+    kind, _, path = source.partition(":")
+    return f"{kind}:{os.path.basename(path.rstrip('/'))}" if kind in ("folder", "npz") and path else source
+
+
 def open_data(config: Config) -> Source:
     """Opens the data of a configuration. Raises InputError if it names none, or if nothing can be trained on it."""
     if not config.data.source:

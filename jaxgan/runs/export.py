@@ -19,6 +19,7 @@ from jaxgan.common.files import write_atomically
 from jaxgan.common.laws import first_line
 from jaxgan.common.user_files import short_name
 from jaxgan.common.versions import version_of
+from jaxgan.config.data import without_path
 from jaxgan.config.fields import to_json
 from jaxgan.config.own_files import with_files
 from jaxgan.runs import standalone
@@ -95,7 +96,7 @@ def _forms() -> Iterator[tuple[Any, tuple[str, ...]]]:
 def _weights(run: Run) -> bytes:
     from safetensors.flax import save
 
-    flat: dict[str, Any] = flax.traverse_util.flatten_dict(dict(run.variables), sep=".")  # pyright: ignore[reportAssignmentType]
+    flat: Any = flax.traverse_util.flatten_dict(dict(run.variables), sep=".")
     return save(flat, {"format": "flax", "library": "jaxgan", "step": str(run.step)})
 
 
@@ -103,7 +104,7 @@ def _config(run: Run) -> dict[str, Any]:
     """The configuration without places on the machine that it was trained on."""
     plain = with_files(to_json(run.config), lambda copy, name: f"{copy}:{short_name(name)}")
     del plain["out"]
-    plain["data"] = {**plain["data"], "source": _place(plain["data"]["source"])}
+    plain["data"] = {**plain["data"], "source": without_path(plain["data"]["source"])}
     data = {name: value for name, value in run.data.items() if name not in ("name", "skipped")}
     return {
         "model_type": "jaxgan",
@@ -111,14 +112,9 @@ def _config(run: Run) -> dict[str, Any]:
         "step": run.step,
         "n_classes": run.sampler.n_classes,
         "class_names": run.data["class_names"],
-        "data": {"name": _place(run.data["name"]), **data},
+        "data": {"name": without_path(run.data["name"]), **data},
         "training": plain,
     }
-
-
-def _place(name: str) -> str:
-    kind, _, path = name.partition(":")
-    return f"{kind}:{pathlib.Path(path).name}" if kind in ("folder", "npz") and path else name
 
 
 def _grid(run: Run) -> pathlib.Path | None:
@@ -143,7 +139,7 @@ def _card(run: Run, name: str, licence: str) -> str:
     """README.md: metadata in YAML (of which JSON is a part), and text."""
     config, scores, picture = run.config, _scores(run), run.spec.modality.is_picture
     task = "unconditional-image-generation" if picture else "other"
-    loss, data = short_name(config.loss), _place(run.data["name"])
+    loss, data = short_name(config.loss), without_path(run.data["name"])
     meta: dict[str, Any] = {"license": licence, "library_name": "jaxgan"}
     if picture:
         meta["pipeline_tag"] = task
@@ -200,5 +196,5 @@ def _card(run: Run, name: str, licence: str) -> str:
 def _without_places(split: str) -> str:
     """What scores say of their reals, without paths."""
     return "; ".join(
-        _place(part) if part.startswith(("folder:", "npz:")) else part for part in split.split("; ")
+        without_path(part) if part.startswith(("folder:", "npz:")) else part for part in split.split("; ")
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.user_files import short_name
+from jaxgan.config.data import without_path
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import owner_of
 from jaxgan.runs.seeds import RECORD, member_folder
@@ -87,7 +88,7 @@ def _of_one(folder: RunFolder) -> Summary:
     return Summary(
         folder.path.name,
         str(folder.path),
-        facts["data"]["name"],
+        without_path(facts["data"]["name"]),
         *_made_of(config),
         int(last.get("step", 0)),
         int(config["steps"]),

@@ -4,14 +4,13 @@ import json
 import pathlib
 
 import pytest
-from helpers import small
+from helpers import small, untrained
 
 from jaxgan import InputError
 from jaxgan.__main__ import main
 from jaxgan.cli.arguments import check_out
 from jaxgan.config.groups import DataConfig
 from jaxgan.runs.folder import RunFolder
-from jaxgan.train.run import train
 
 REFUSED = [  # none of these finds a run: what is said is said before it is looked for
     ("sample none --out s.bmp", "out: expected a .png, .npz, .webp"),
@@ -66,8 +65,8 @@ def test_places_where_files_can_be_written(tmp_path, monkeypatch):
 
 
 def test_a_run_that_cannot_be_written_is_evaluated(tmp_path, monkeypatch, capsys):
-    short = {"steps": 10, "evaluate_every": 10, "data": DataConfig("ring")}
-    folder, out, order = train(small(tmp_path, "toy-ring", **short)), tmp_path / "s.json", []
+    config = small(tmp_path, "toy-ring", steps=10, data=DataConfig("ring"))
+    folder, out, order = untrained(config), tmp_path / "s.json", []
 
     def refused(self, name, value):
         order.append((name, out.exists()))

@@ -49,8 +49,8 @@ def test_what_the_page_shows(runs, tmp_path, capsys):
         assert page.count(name) > 4
     cells = [re.sub(r"<[^>]+>", "|", row).strip("|").split("|") for row in page.split("<tr>")]
     rows = {row[0]: [cell for cell in row[1:] if cell] for row in cells if row[0]}
-    assert rows["batch_size"] == ["8", "16"]
-    assert rows["loss"] == ["relativistic_paired", "hinge"]
+    assert rows["batch_size"][:2] == ["8", "16"]
+    assert rows["loss"][:2] == ["relativistic_paired", "hinge"]
     assert "steps" not in rows
     assert rows["sliced_wasserstein"][:3] == ["1 [0.804, 1.196]", "2 [1.804, 2.196]", "0.05"]
     assert rows["own_0"][:2] == ["2 [1.804, 2.196]", "–"]

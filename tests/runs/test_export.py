@@ -38,7 +38,7 @@ def images(tmp_path_factory):
     np.savez(tmp_path / "pets.npz", images=pixels, labels=labels)
     model = dataclasses.replace(get_preset("cdcgan-mnist").model, width=2)
     data = DataConfig(f"npz:{tmp_path / 'pets.npz'}")
-    folder = untrained(small(tmp_path, "cdcgan-mnist", model=model, data=data))
+    folder = untrained(small(tmp_path, "cdcgan-mnist", model=model, data=data), scale=20.0)
     (folder.samples / "step-0000020.png").write_bytes(b"early")
     (folder.samples / "step-0000040.png").write_bytes(b"last")
     folder.write(
@@ -136,7 +136,7 @@ def test_without_flatbuffers_it_says_what_to_do(tmp_path, monkeypatch, capsys):
 
 
 def test_a_dcgan_can_be_exported_for_all_sizes(tmp_path):
-    folder = untrained(small(tmp_path, "dcgan-mnist", model=DCGANConfig(width=2)))
+    folder = untrained(small(tmp_path, "dcgan-mnist", model=DCGANConfig(width=2)), scale=20.0)
     program = module.exported(run := jaxgan.load(folder.path))
     assert not isinstance(program.in_avals[0].shape[0], int)
     close(np.asarray(program.call(np.arange(3, dtype=np.uint32))), run.sample(n=3))

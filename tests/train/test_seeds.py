@@ -21,6 +21,7 @@ from jaxgan.models import MLPConfig
 from jaxgan.runs.checkpoint import Checkpoints, SaveError
 from jaxgan.runs.evaluation import evaluate_run
 from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.lock import locked
 from jaxgan.train.keeper import RunKeeper
 from jaxgan.train.members import Members
 from jaxgan.train.run import train
@@ -457,3 +458,20 @@ def test_a_loss_of_the_users_own_is_copied_and_resumed(tmp_path):
     shutil.rmtree(members(folder)[1].path / "checkpoints" / str(STEPS))
     resume_seeds(folder)
     same_arrays(before, arrays(members(folder)[1], STEPS))
+
+
+def test_one_process_at_a_time(finished):
+    """Neither the whole nor a member that another process has."""
+    for path in (finished.path, members(finished)[2].path):
+        with (
+            locked(path),
+            pytest.raises(InputError, match=f"run: '{path}' is in use by process {os.getpid()}"),
+        ):
+            resume_seeds(finished)
+    assert not list(finished.path.rglob("run.lock*"))
+
+
+def test_data_that_moved_are_named_for_all(finished, tmp_path):
+    with pytest.raises(InputError, match="data.source: the data have changed since the run began"):
+        resume_seeds(finished, source="grid")
+    assert all("history" not in member.read("run.json") for member in members(finished))
