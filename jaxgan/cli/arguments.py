@@ -161,6 +161,8 @@ def flags_named_for(kind: type[Any], command: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
+        if str(error).startswith("unknown flag"):
+            raise
         text = re.sub(r"--[a-z]+\.[a-z-]*[a-z]", named, str(error))
         raise (error if text == str(error) else type(error)(text)) from error.__cause__
 

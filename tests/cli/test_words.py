@@ -174,7 +174,7 @@ def test_rates(text, rates):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("--steps 1.5", "--steps"),
+        ("--steps 1.5", "steps: expected a whole number, got '1.5'"),
         (
             "--steps 5 --epochs 1",
             "steps: expected one of --steps, --epochs, --kimg, got --steps and --epochs",
@@ -290,7 +290,7 @@ def test_a_file_may_use_short_names(here):
             "",
             "unknown field of 'own.json' 'data.sorce'; did you mean 'data.source'?",
         ),
-        ('{"steps": "many"}', "", "config: 'own.json': Error parsing --steps"),
+        ('{"steps": "many"}', "", "config: 'own.json': steps: expected a whole number, got 'many'"),
         ('{"data": {"flip": 3}}', "", "data.flip: expected true or false, got 3"),
         (
             '{"preset": "toy-ring"}',
