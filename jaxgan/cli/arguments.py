@@ -107,13 +107,19 @@ def print_rows(rows: Mapping[str, object]) -> None:
         print(f"{name:{width}}  {text}")
 
 
-def checkpoint(text: str) -> str | int:
-    """The value of a flag that names a checkpoint. Raises InputError for anything but last, best and steps."""
+def checkpoint(text: str, *also: str) -> str | int:
+    """The value of a flag that names a checkpoint. Raises InputError for anything but last, best and steps.
+
+    Args:
+      text: what was given.
+      *also: other words that the command takes, for the message.
+    """
     if text in ("last", "best"):
         return text
     if text.isdigit():
         return int(text)
-    raise InputError(f"checkpoint: expected 'last', 'best' or a step, got {text!r}")
+    words = ", ".join(map(repr, ("last", "best", *also)))
+    raise InputError(f"checkpoint: expected {words} or a step, got {text!r}")
 
 
 def _parse(

@@ -66,7 +66,8 @@ def unknown(kind: str, name: str, known: Iterable[str], *, list_all: bool = True
     known = sorted(known, key=lambda entry: (":" in entry, entry))  # FILE.py:NAME last
     rest = f"known: {', '.join(known)}" if list_all else f"one of {len(known)} is expected"
     clause = about(name)
-    hint = nearest(name, known) if clause is None else f"{clause}; "
+    almost = difflib.get_close_matches(_plain(name), map(_plain, known), cutoff=0.85)
+    hint = nearest(name, known) if clause is None or almost else f"{clause}; "
     return InputError(f"unknown {kind} {name!r}; {hint}{rest}")
 
 

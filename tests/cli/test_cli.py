@@ -1,5 +1,6 @@
 """Every verb of the command line in a temporary folder, and every kind of bad input in one line."""
 
+import dataclasses
 import itertools
 import json
 import re
@@ -13,7 +14,10 @@ from PIL import Image
 import jaxgan
 from jaxgan.__main__ import USAGE, main
 from jaxgan.cli.sample import parse_integers
+from jaxgan.cli.train import Train
+from jaxgan.cli.words.training import planned
 from jaxgan.config.presets import PRESETS, get_preset
+from jaxgan.runs.folder import RunFolder
 from jaxgan.train.run import train
 
 _TINY = """
@@ -209,6 +213,13 @@ def test_sample_by_class_has_one_row_a_class(conditional, tmp_path, capsys):
     assert grid.width / grid.height == pytest.approx((5 * 29 + 1) / (2 * 29 + 1), rel=0.01)
 
 
+@pytest.mark.parametrize("name", ["", "config.json"])
+def test_the_settings_of_a_run_are_those_of_another(conditional, name):
+    plan = planned(["--config", str(conditional / name), "--seed", "7"], Train)
+    assert plan.config == dataclasses.replace(RunFolder(conditional).config(), seed=7)
+    assert plan.command == ["jaxgan", "train", "--config", str(conditional / name), "--seed", "7"]
+
+
 def test_load_and_sample_in_python(conditional, unconditional):
     run = jaxgan.load(unconditional)
     images = run.sample(seed=2, n=5)
@@ -307,7 +318,10 @@ def test_a_run_on_points(tmp_path, capsys):
             "train --penalty.weights r1 x",
             "penalty.weights: expected pairs of a name and a number, got 'r1 x'",
         ),
-        ("train mlp-mnist --model.g-widths 8 wide", "unknown preset or data 'wide'"),
+        (
+            "train mlp-mnist --model.g-widths 8 wide",
+            "model.g-widths: expected a whole number each, got '8 wide'",
+        ),
         ("train --data.flip yes", "--data.flip: takes no value, got 'yes'; --data.no-flip turns it off"),
         ("train --dry-run=1", "--dry-run: takes no value, got '1'; --no-dry-run turns it off"),
         (
@@ -339,7 +353,7 @@ def test_a_run_on_points(tmp_path, capsys):
         ("data show mnist --seed -1", "seed: expected an integer >= 0, got -1"),
         ("sample /nowhere --columns -3", "columns: expected at least 1, got -3"),
         ("sample /nowhere --seeds 3-1", "seeds: expected integers such as 0-63"),
-        ("evaluate /nowhere --checkpoint middling", "checkpoint: expected 'last', 'best' or a step"),
+        ("evaluate /nowhere --checkpoint middling", "checkpoint: expected 'last', 'best', 'all' or a step"),
         ("evaluate /nowhere --n 1", "n: expected at least 2"),
         ("data", "data: expected 'show' or 'prepare', got 'nothing'"),
         ("data shwo mnist", "data: expected 'show' or 'prepare', got 'shwo'"),

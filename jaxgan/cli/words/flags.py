@@ -11,6 +11,7 @@ import re
 import textwrap
 import types
 import typing
+from collections import abc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from jaxgan.common.errors import InputError, nearest_names
 from jaxgan.common.glossary import about
 
 _NUMBERS = (int, float)
+_MANY = (tuple, list, set, frozenset, abc.Sequence, abc.Collection, abc.Set)
 _YES_OR_NO = ("true", "false", "yes", "no", "on", "off", "1", "0")
 _OTHERWISE = {"lr": "learning-rate", "beta1": "b1", "beta2": "b2", "epsilon": "eps", "momentum": "b1"}
 
@@ -108,9 +110,11 @@ def _flag(name: str, hint: Any, doc: str, default: Any) -> Flag:
     options = typing.get_args(inner)
     if typing.get_origin(inner) is typing.Literal:
         return Flag(name, (str,), False, optional, tuple(map(str, options)), doc, default)
-    if typing.get_origin(inner) in (tuple, list):
+    if typing.get_origin(inner) in (dict, abc.Mapping, abc.MutableMapping):
+        return Flag(name, options, True, optional, (), doc, default)
+    if options and typing.get_origin(inner) in _MANY:
         element = options[0]
-        many = options[-1] is Ellipsis or typing.get_origin(inner) is list
+        many = options[-1] is Ellipsis or typing.get_origin(inner) is not tuple
         period = typing.get_args(element) if typing.get_origin(element) is tuple else (element,)
         return Flag(name, period if many else options, many, optional, (), doc, default)
     return Flag(name, (inner,), False, optional, (), doc, default)
@@ -204,11 +208,8 @@ def _taken(flag: Flag, words: list[str], alone: Callable[[str], bool]) -> list[s
     """Those of the words that belong to the flag; behind those of a flag of many, something else may follow."""
     if not flag.many:
         return words[: len(flag.types)]
-    numeric = [kind in _NUMBERS for kind in flag.types]
-    for i, word in enumerate(words):
-        if i % len(numeric) == 0 and (alone(word) or (i and numeric[0] and not _is_number(word))):
-            return words[:i]
-    return words
+    period = len(flag.types)
+    return words[: next((i for i, word in enumerate(words) if i % period == 0 and alone(word)), None)]
 
 
 def _is_number(word: str) -> bool:
