@@ -76,7 +76,7 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "amp fp16 bf16 half mixed-precision precision-fp16",
         "networks compute in bfloat16 with --model.dtype bfloat16",
     ),
-    ("compile no-compile torch-compile jit", "the step is always compiled; how is --compute.how"),
+    ("no-compile torch-compile jit", "the step is always compiled; how is --compute.how"),
     # --- logs
     (
         "wandb weights-and-biases mlflow comet trackio use-wandb",

@@ -71,6 +71,7 @@ def test_the_glossary_knows(name):
         ("hing", ["hinge", "minimax"], "did you mean 'hinge'? "),
         ("lpips", ["is", "fd", "kd"], ""),
         ("x", ["is", "fd"], ""),
+        ("r3", ["r1", "lecam", "r2"], "did you mean 'r1' or 'r2'? "),
         (
             "optimizer.b1",
             ["d_optimizer.b1", "g_optimizer.b1", "steps"],
