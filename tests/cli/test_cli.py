@@ -162,7 +162,12 @@ def test_dry_run_trains_nothing(tmp_path, capsys):
 
 
 def test_a_dry_run_of_several_seeds(capsys):
-    one, three = (run(capsys, "train", "toy-ring", "--dry-run", *more)[1] for more in ([], ["--seeds", 3]))
+    small = ["--model.g-widths", 8, "--model.d-widths", 8]
+    one = run(capsys, "train", "toy-ring", "--dry-run")[1]
+    three = run(capsys, "train", "toy-ring", "--dry-run", "--seeds", 3)[1]
+    mapped = run(capsys, "train", "toy-ring", "--dry-run", "--seeds", 3, "--compile", *small)[1]
+    assert "3, 0 to 2, in one program" in mapped
+    assert "GFLOP a step of one seed" in mapped
     size = lambda out: float(re.search(r"^state +([\d.]+) MiB", out, re.M)[1])
     assert size(three) == pytest.approx(3 * size(one), abs=0.2)
     assert re.search(r"^seeds +3, 0 to 2, ", three, re.M)
