@@ -135,13 +135,19 @@ def check_out(name: str, path: pathlib.Path, suffixes: Collection[str] = ()) -> 
         raise InputError(f"{name}: cannot write {str(path)!r}, as nothing may be written in {str(there)!r}")
 
 
-def checkpoint(text: str) -> str | int:
-    """The value of a flag that names a checkpoint. Raises InputError for anything but last, best and steps."""
+def checkpoint(text: str, *also: str) -> str | int:
+    """The value of a flag that names a checkpoint. Raises InputError for anything but last, best and steps.
+
+    Args:
+      text: what was given.
+      *also: other words that the command takes, for the message.
+    """
     if text in ("last", "best"):
         return text
     if text.isdigit():
         return int(text)
-    raise InputError(f"checkpoint: expected 'last', 'best' or a step, got {text!r}")
+    words = ", ".join(map(repr, ("last", "best", *also)))
+    raise InputError(f"checkpoint: expected {words} or a step, got {text!r}")
 
 
 def _parse(
@@ -189,6 +195,8 @@ def flags_named_for(kind: type[Any], command: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
+        if str(error).startswith("unknown flag"):
+            raise
         text = re.sub(r"--[a-z]+\.[a-z-]*[a-z]", named, str(error))
         raise (error if text == str(error) else type(error)(text)) from error.__cause__
 

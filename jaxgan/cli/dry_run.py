@@ -57,7 +57,8 @@ def _rows(members: Members, seeds: int | None) -> dict[str, str]:
 
 
 def _compiled(members: Members) -> dict[str, str]:
-    compiled = members.lowered().compile()
+    one = members if members.how == "loop" else set_up(members.config)
+    compiled = one.lowered().compile()
     memory, each = compiled.memory_analysis(), " of one seed" * (len(members.seeds) > 1)
     rows = {}
     if memory is not None:

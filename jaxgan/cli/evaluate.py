@@ -220,7 +220,7 @@ def _score(parsed: Evaluate) -> list[Scored]:
             return [Scored(parsed.fake, *pair)]
         if not parsed.compare:
             path, every = parsed.runs[0], parsed.checkpoint == "all"
-            steps = evaluation.checkpoint_steps(path) if every else [checkpoint(parsed.checkpoint)]
+            steps = evaluation.checkpoint_steps(path) if every else [checkpoint(parsed.checkpoint, "all")]
             pairs = evaluation.evaluate_checkpoints(path, steps, protocol, parsed.data_source)
             return [Scored(f"step {scores['final']['step']:,}", scores, full) for scores, full in pairs]
         names = [str(path) for path in parsed.runs]

@@ -33,7 +33,7 @@ def nearest_names(name: str, known: Iterable[str], *, at_most: int = 4) -> list[
     longer = [entry for entry in known if _plain(entry).startswith(plain)] if len(plain) >= 3 else []
     if 1 < len(longer) <= at_most:
         return longer
-    alike = {entry: difflib.SequenceMatcher(None, plain, _plain(entry)).ratio() for entry in known}
+    alike = {entry: _alike(plain, _plain(entry)) for entry in known}
     best = max(alike.values(), default=0.0)
     if best < 0.6:
         return longer[:1]
@@ -43,6 +43,13 @@ def nearest_names(name: str, known: Iterable[str], *, at_most: int = 4) -> list[
             other = _PLAYER.sub(lambda found: ("d" if found[1] == "g" else "g") + found[2], entry)
             near += [other] if other in alike and other not in near else []
     return near[:at_most]
+
+
+def _alike(a: str, b: str) -> float:
+    """From 0 to 1; names as short as "r1" that differ in one letter are near to each other."""
+    ratio = difflib.SequenceMatcher(None, a, b).ratio()
+    one_off = len(a) == len(b) > 1 and sum(x != y for x, y in zip(a, b, strict=True)) == 1
+    return max(ratio, 0.6) if one_off else ratio
 
 
 def _plain(name: str) -> str:
@@ -66,7 +73,8 @@ def unknown(kind: str, name: str, known: Iterable[str], *, list_all: bool = True
     known = sorted(known, key=lambda entry: (":" in entry, entry))  # FILE.py:NAME last
     rest = f"known: {', '.join(known)}" if list_all else f"one of {len(known)} is expected"
     clause = about(name)
-    hint = nearest(name, known) if clause is None else f"{clause}; "
+    almost = difflib.get_close_matches(_plain(name), map(_plain, known), cutoff=0.85)
+    hint = nearest(name, known) if clause is None or almost else f"{clause}; "
     return InputError(f"unknown {kind} {name!r}; {hint}{rest}")
 
 

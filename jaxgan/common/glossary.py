@@ -76,7 +76,7 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "amp fp16 bf16 half mixed-precision precision-fp16",
         "networks compute in bfloat16 with --model.dtype bfloat16",
     ),
-    ("compile no-compile torch-compile jit", "the step is always compiled; how is --compute.how"),
+    ("no-compile torch-compile jit", "the step is always compiled; how is --compute.how"),
     # --- logs
     (
         "wandb weights-and-biases mlflow comet trackio use-wandb",
@@ -181,11 +181,11 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ("pacgan", "PacGAN is --dynamics.pack 2"),
     (
         "biggan big-gan sagan",
-        "it is no preset; nearest is cdcgan-mnist with --loss hinge --model.d-spectral-norm --g-optimizer.orthogonal 1e-4",
+        "it is not here; nearest is the preset cdcgan-mnist with --loss hinge --model.d-spectral-norm --g-optimizer.orthogonal 1e-4",
     ),
     (
         "stylegan stylegan2 stylegan3 stylegan2-ada style-gan stylegan-xl gigagan projected-gan progan pggan stylegan-t",
-        "it is no preset; nearest is dcgan-64 with --loss r3gan --augment adaptive",
+        "it is not here; nearest is the preset dcgan-64 with --loss r3gan --augment adaptive",
     ),
     (
         "cyclegan cycle-gan",

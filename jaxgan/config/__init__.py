@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
     from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
     from jaxgan.config.presets import DEFAULT_PRESET, PRESETS, get_preset
+    from jaxgan.config.recipes import RECIPES
 
 __all__ = [
     "DEFAULT_PRESET",
     "PRESETS",
+    "RECIPES",
     "ComputeConfig",
     "Config",
     "DataConfig",
@@ -43,6 +45,7 @@ _WHERE = {
     "groups": ("ComputeConfig", "DataConfig", "EMAConfig", "HealthConfig", "LatentConfig"),
     "moves": ("DynamicsConfig", "OptimizerConfig", "PenaltyConfig"),
     "presets": ("DEFAULT_PRESET", "PRESETS", "get_preset"),
+    "recipes": ("RECIPES",),
 }
 
 

@@ -1,5 +1,6 @@
 """Every verb of the command line in a temporary folder, and every kind of bad input in one line."""
 
+import dataclasses
 import itertools
 import json
 import re
@@ -13,7 +14,10 @@ from PIL import Image
 import jaxgan
 from jaxgan.__main__ import USAGE, main
 from jaxgan.cli.sample import parse_integers
+from jaxgan.cli.train import Train
+from jaxgan.cli.words.training import planned
 from jaxgan.config.presets import PRESETS, get_preset
+from jaxgan.runs.folder import RunFolder
 from jaxgan.train.run import train
 
 _TINY = """
@@ -158,7 +162,12 @@ def test_dry_run_trains_nothing(tmp_path, capsys):
 
 
 def test_a_dry_run_of_several_seeds(capsys):
-    one, three = (run(capsys, "train", "toy-ring", "--dry-run", *more)[1] for more in ([], ["--seeds", 3]))
+    small = ["--model.g-widths", 8, "--model.d-widths", 8]
+    one = run(capsys, "train", "toy-ring", "--dry-run")[1]
+    three = run(capsys, "train", "toy-ring", "--dry-run", "--seeds", 3)[1]
+    mapped = run(capsys, "train", "toy-ring", "--dry-run", "--seeds", 3, "--compile", *small)[1]
+    assert "3, 0 to 2, in one program" in mapped
+    assert "GFLOP a step of one seed" in mapped
     size = lambda out: float(re.search(r"^state +([\d.]+) MiB", out, re.M)[1])
     assert size(three) == pytest.approx(3 * size(one), abs=0.2)
     assert re.search(r"^seeds +3, 0 to 2, ", three, re.M)
@@ -207,6 +216,13 @@ def test_sample_by_class_has_one_row_a_class(conditional, tmp_path, capsys):
     run(capsys, "sample", conditional, "--classes", "3,7", "--seeds", "0-4", "--out", tmp_path / "c.png")
     grid = picture(tmp_path / "c.png")
     assert grid.width / grid.height > (5 * 29 + 1) / (2 * 29 + 1)  # the names of the classes stand beside it
+
+
+@pytest.mark.parametrize("name", ["", "config.json"])
+def test_the_settings_of_a_run_are_those_of_another(conditional, name):
+    plan = planned(["--config", str(conditional / name), "--seed", "7"], Train)
+    assert plan.config == dataclasses.replace(RunFolder(conditional).config(), seed=7)
+    assert plan.command == ["jaxgan", "train", "--config", str(conditional / name), "--seed", "7"]
 
 
 def test_load_and_sample_in_python(conditional, unconditional):
@@ -298,9 +314,31 @@ def test_a_run_on_points(tmp_path, capsys):
         ("train dcgan-mnits", "unknown preset or data 'dcgan-mnits'; did you mean 'dcgan-mnist'?"),
         ("train --stpes 3", "unknown flag '--stpes'; did you mean --steps? (see jaxgan train --help)"),
         ("train --data.sorce mnist", "did you mean --data.source?"),
-        ("train --steps many", "Error parsing --steps"),
-        ("train --steps", "--steps"),
-        ("train --data.placement moon", "invalid choice 'moon'"),
+        ("train --steps many", "steps: expected a whole number, got 'many'"),
+        ("train --steps", "steps: expected a whole number, got nothing"),
+        ("train --data.placement moon", "data.placement: expected auto or device or host, got 'moon'"),
+        ("train --lr many", "lr: expected a number, got 'many'"),
+        ("train --penalty.weights r1", "penalty.weights: expected pairs of a name and a number, got 'r1'"),
+        (
+            "train --penalty.weights r1 x",
+            "penalty.weights: expected pairs of a name and a number, got 'r1 x'",
+        ),
+        (
+            "train mlp-mnist --model.g-widths 8 wide",
+            "model.g-widths: expected a whole number each, got '8 wide'",
+        ),
+        ("train --data.flip yes", "--data.flip: takes no value, got 'yes'; --data.no-flip turns it off"),
+        ("train --dry-run=1", "--dry-run: takes no value, got '1'; --no-dry-run turns it off"),
+        (
+            "train --optimizer.lr 3",
+            "did you mean --g-optimizer.learning-rate or --d-optimizer.learning-rate?",
+        ),
+        ("train --g-optimizer.lr 3", "did you mean --g-optimizer.learning-rate? (see"),
+        ("sample RUN --qqq 3", "unknown flag '--qqq' (see jaxgan sample --help)"),
+        (
+            "evaluate RUN --gpus 3",
+            "in jaxgan train, the devices are --compute.devices; all local ones by default (see",
+        ),
         ("train --loss hing", "unknown loss 'hing'; did you mean 'hinge' or 'hinge-sn'?"),
         ("train --penalty.weights r3 1", "unknown penalty 'r3'"),
         ("train --latent.kind norml", "unknown latent 'norml'; did you mean 'normal'?"),
@@ -320,7 +358,7 @@ def test_a_run_on_points(tmp_path, capsys):
         ("data show mnist --seed -1", "seed: expected an integer >= 0, got -1"),
         ("sample /nowhere --columns -3", "columns: expected at least 1, got -3"),
         ("sample /nowhere --seeds 3-1", "seeds: expected integers such as 0-63"),
-        ("evaluate /nowhere --checkpoint middling", "checkpoint: expected 'last', 'best' or a step"),
+        ("evaluate /nowhere --checkpoint middling", "checkpoint: expected 'last', 'best', 'all' or a step"),
         ("evaluate /nowhere --n 1", "n: expected at least 2"),
         ("data", "data: expected 'show' or 'prepare', got 'nothing'"),
         ("data shwo mnist", "data: expected 'show' or 'prepare', got 'shwo'"),

@@ -45,7 +45,7 @@ def test_the_family_of_the_preset_stays_as_the_preset_has_it():
     ("arguments", "message"),
     [
         ("train dcgan-mnist --model mpl", "unknown model 'mpl'; did you mean 'mlp'"),
-        ("train dcgan-mnist --model", "Missing value for argument '--model'"),
+        ("train dcgan-mnist --model", "model: expected a value, got nothing"),
         ("train dcgan-mnist --model mlp --model.width 2", "unknown flag '--model.width'"),
         ("train toy-ring --model dcgan --dry-run", "a dcgan needs images"),
     ],

@@ -1,12 +1,16 @@
 """The words of `jaxgan train`: presets, data, lengths, rates, recipes and files of settings, in any order."""
 
+import collections.abc
+import dataclasses
 import json
+import typing
 import zipfile
 
 import numpy as np
 import pytest
 
 from jaxgan import InputError
+from jaxgan.cli.arguments import parse
 from jaxgan.cli.train import Train
 from jaxgan.cli.words.training import planned
 from jaxgan.config import get_preset, to_json
@@ -104,7 +108,7 @@ def test_the_preset_that_data_bring_is_said(here):
         ),
         ("minst", "unknown preset or data 'minst'; did you mean 'mnist'?"),
         ("toy", "did you mean 'toy-grid' or 'toy-ring'?"),
-        ("biggan", "it is no preset; nearest is cdcgan-mnist with --loss hinge"),
+        ("biggan", "it is not here; nearest is the preset cdcgan-mnist with --loss hinge"),
         ("cifar10", "CIFAR-10 is the data tfds:cifar10, and the preset dcgan-cifar10"),
         ("--steps 3 4", "unexpected '4': no flag before it takes it (see jaxgan train --help)"),
         ("-n", "unknown flag '-n'; flags begin with --"),
@@ -119,6 +123,7 @@ def test_the_preset_that_data_bring_is_said(here):
         ("--wandb", "unknown flag '--wandb'; every run writes metrics.jsonl and tensorboard/"),
         ("--gpus 2", "unknown flag '--gpus'; the devices are --compute.devices"),
         ("--loss wgam", "unknown loss 'wgam'; did you mean 'wgan'?"),
+        ("--loss wgangpp", "unknown loss 'wgangpp'; did you mean 'wgan-gp'?"),
         ("--loss bce", "unknown loss 'bce'; the logistic loss is non_saturating; known: "),
     ],
 )
@@ -174,7 +179,7 @@ def test_rates(text, rates):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("--steps 1.5", "--steps"),
+        ("--steps 1.5", "steps: expected a whole number, got '1.5'"),
         (
             "--steps 5 --epochs 1",
             "steps: expected one of --steps, --epochs, --kimg, got --steps and --epochs",
@@ -290,7 +295,7 @@ def test_a_file_may_use_short_names(here):
             "",
             "unknown field of 'own.json' 'data.sorce'; did you mean 'data.source'?",
         ),
-        ('{"steps": "many"}', "", "config: 'own.json': Error parsing --steps"),
+        ('{"steps": "many"}', "", "config: 'own.json': steps: expected a whole number, got 'many'"),
         ('{"data": {"flip": 3}}', "", "data.flip: expected true or false, got 3"),
         (
             '{"preset": "toy-ring"}',
@@ -325,3 +330,57 @@ def test_yaml_needs_its_package(here, monkeypatch):
 def test_presets_are_as_they_were():
     for name in ("dcgan-mnist", "toy-grid"):
         assert config(name) == get_preset(name)
+
+
+# --- kinds of flags --------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Kinds:
+    """Flags of all kinds."""
+
+    sizes: collections.abc.Sequence[int] = ()
+    """Sizes."""
+    pairs: tuple[tuple[str, float], ...] = ()
+    """Pairs."""
+    two: tuple[int, int] = (1, 2)
+    """Two of them."""
+    scales: dict[str, float] = dataclasses.field(default_factory=dict)
+    """By name."""
+    mode: typing.Literal["a", "b"] | None = None
+    """Which."""
+    on: bool = False
+    """Whether."""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("--sizes 1 2e1", {"sizes": [1, 20]}),
+        ("--pairs a 1 b 2 --on", {"pairs": (("a", 1.0), ("b", 2.0)), "on": True}),
+        ("--two 3 4", {"two": (3, 4)}),
+        ("--scales a 1 b 2", {"scales": {"a": 1.0, "b": 2.0}}),
+        ("--mode b --no-on", {"mode": "b"}),
+        ("--mode None", {"mode": None}),
+        ("--mode=a", {"mode": "a"}),
+    ],
+)
+def test_flags_of_all_kinds(text, found):
+    parsed = parse(Kinds, text.split(), "kinds")
+    assert {name: getattr(parsed, name) for name in found} == found
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("--two 3", "two: expected a whole number and a whole number, got '3'"),
+        ("--pairs a", "pairs: expected pairs of a name and a number, got 'a'"),
+        ("--mode c", "mode: expected a or b, got 'c'"),
+        ("--sizes 1 x", "sizes: expected a whole number each, got '1 x'"),
+        ("--on 1", "--on: takes no value, got '1'; --no-on turns it off"),
+    ],
+)
+def test_words_that_a_flag_does_not_take(text, says):
+    with pytest.raises(InputError) as caught:
+        parse(Kinds, text.split(), "kinds")
+    assert str(caught.value) == says

@@ -37,7 +37,7 @@ def test_what_the_glossary_names_exists(clause):
         assert parse_metrics(values)
     for value in re.findall(r"--penalty.weights ([\w-]+)", clause):
         assert value in PENALTIES
-    for preset in re.findall(r"(?:preset|nearest is|preset is) ([a-z]+-[\w-]+)", clause):
+    for preset in re.findall(r"(?:preset|preset is) ([a-z]+-[\w-]+)", clause):
         assert preset in PRESETS
     for name in re.findall(r"loss(?:es)? (?:is |are )?([a-z]+_[a-z_]+|hinge|wasserstein|minimax)\b", clause):
         assert name in LOSSES
@@ -71,6 +71,7 @@ def test_the_glossary_knows(name):
         ("hing", ["hinge", "minimax"], "did you mean 'hinge'? "),
         ("lpips", ["is", "fd", "kd"], ""),
         ("x", ["is", "fd"], ""),
+        ("r3", ["r1", "lecam", "r2"], "did you mean 'r1' or 'r2'? "),
         (
             "optimizer.b1",
             ["d_optimizer.b1", "g_optimizer.b1", "steps"],
@@ -92,6 +93,11 @@ def test_the_glossary_knows(name):
 )
 def test_what_is_near(name, known, hint):
     assert nearest(name, known) == hint
+
+
+def test_what_is_almost_there_goes_before_the_glossary():
+    assert "did you mean 'stylegan2'?" in str(unknown("preset", "stylegan", ["stylegan2", "dcgan-64"]))
+    assert "nearest is the preset dcgan-64" in str(unknown("preset", "stylegan", ["dcgan-64"]))
 
 
 def test_unknown_names_all_and_what_is_meant():

@@ -11,6 +11,7 @@ import re
 import textwrap
 import types
 import typing
+from collections import abc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,9 @@ from jaxgan.common.errors import InputError, nearest_names
 from jaxgan.common.glossary import about
 
 _NUMBERS = (int, float)
+_MANY = (tuple, list, set, frozenset, abc.Sequence, abc.Collection, abc.Set)
+_YES_OR_NO = ("true", "false", "yes", "no", "on", "off", "1", "0")
+_OTHERWISE = {"lr": "learning-rate", "beta1": "b1", "beta2": "b2", "epsilon": "eps", "momentum": "b1"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,9 +110,11 @@ def _flag(name: str, hint: Any, doc: str, default: Any) -> Flag:
     options = typing.get_args(inner)
     if typing.get_origin(inner) is typing.Literal:
         return Flag(name, (str,), False, optional, tuple(map(str, options)), doc, default)
-    if typing.get_origin(inner) in (tuple, list):
+    if typing.get_origin(inner) in (dict, abc.Mapping, abc.MutableMapping):
+        return Flag(name, options, True, optional, (), doc, default)
+    if options and typing.get_origin(inner) in _MANY:
         element = options[0]
-        many = options[-1] is Ellipsis or typing.get_origin(inner) is list
+        many = options[-1] is Ellipsis or typing.get_origin(inner) is not tuple
         period = typing.get_args(element) if typing.get_origin(element) is tuple else (element,)
         return Flag(name, period if many else options, many, optional, (), doc, default)
     return Flag(name, (inner,), False, optional, (), doc, default)
@@ -186,6 +192,10 @@ def scan(
         if flag is None:
             raise unknown_flag(typed, flags, command)
         words = [value] if equals else []
+        if flag.is_switch and (words or (args[at : at + 1] and args[at].lower() in _YES_OR_NO)):
+            raise InputError(
+                f"{flag.name}: takes no value, got {(words or args[at : at + 1])[0]!r}; {flag.off} turns it off"
+            )
         if not flag.is_switch and not equals:
             rest = list(args[at : next((i for i in range(at, len(args)) if args[i].startswith("--")), None)])
             words = _taken(flag, rest, alone)
@@ -198,11 +208,8 @@ def _taken(flag: Flag, words: list[str], alone: Callable[[str], bool]) -> list[s
     """Those of the words that belong to the flag; behind those of a flag of many, something else may follow."""
     if not flag.many:
         return words[: len(flag.types)]
-    numeric = [kind in _NUMBERS for kind in flag.types]
-    for i, word in enumerate(words):
-        if i % len(numeric) == 0 and (alone(word) or (i and numeric[0] and not _is_number(word))):
-            return words[:i]
-    return words
+    period = len(flag.types)
+    return words[: next((i for i, word in enumerate(words) if i % period == 0 and alone(word)), None)]
 
 
 def _is_number(word: str) -> bool:
@@ -214,7 +221,11 @@ def _is_number(word: str) -> bool:
 
 
 def joined(said: Sequence[Said]) -> list[str]:
-    """A command line of its parts; whole numbers are written as such where one is expected: 1e5 is 100000."""
+    """A command line of its parts; whole numbers are written as such where one is expected: 1e5 is 100000.
+
+    Raises:
+      InputError: for a word that its flag does not take, or one too few.
+    """
     args: list[str] = []
     for flag, name, words in said:
         if flag is None:
@@ -222,8 +233,32 @@ def joined(said: Sequence[Said]) -> list[str]:
             continue
         kinds = [flag.types[i % len(flag.types)] for i in range(len(words))]
         words = [_whole(word) if kind is int else word for word, kind in zip(words, kinds, strict=True)]
+        if not flag.is_switch:
+            _check(flag, words)
         args += [name, *words]
     return args
+
+
+def _check(flag: Flag, words: Sequence[str]) -> None:
+    name, got = flag.name.removeprefix("--"), repr(" ".join(words)) if words else "nothing"
+    if flag.optional and list(words) == ["None"]:
+        return
+    fits = len(words) % len(flag.types) == 0 if flag.many else len(words) == len(flag.types)
+    for word, kind in zip(words, itertools.cycle(flag.types), strict=False):
+        fits = fits and (kind not in _NUMBERS or _is_number(word))
+        fits = fits and (kind is not int or re.fullmatch(r"[+-]?\d[\d_]*", word) is not None)
+    fits = fits and (not flag.choices or all(word in flag.choices for word in words))
+    if not fits:
+        raise InputError(f"{name}: expected {_expected(flag)}, got {got}")
+
+
+def _expected(flag: Flag) -> str:
+    if flag.choices:
+        return " or ".join(flag.choices)
+    words = [{int: "a whole number", float: "a number"}.get(kind, "a value") for kind in flag.types]
+    if flag.many and len(words) > 1:
+        return f"pairs of {' and '.join(word.replace('value', 'name') for word in words)}"
+    return f"{words[0]} each" if flag.many else " and ".join(words)
 
 
 def _whole(word: str) -> str:
@@ -241,8 +276,9 @@ def unknown_flag(typed: str, flags: Mapping[str, Flag], command: str) -> InputEr
         if missing and "jaxgan " not in clause:
             clause = f"in jaxgan train, {clause}"
         return InputError(f"unknown flag {typed!r}; {clause} {see}")
-    leaf = typed.removeprefix("--").replace("_", "-").rpartition(".")[2]
-    near = [name for name, flag in flags.items() if flag.leaf == leaf] if "." not in typed else []
-    near = near or nearest_names(typed, flags)
-    hint = f"did you mean {' or '.join(near[:4])}? " if near else ""
-    return InputError(f"unknown flag {typed!r}; {hint}{see}")
+    group, _, leaf = typed.removeprefix("--").replace("_", "-").rpartition(".")
+    meant = f"--{group}.{_OTHERWISE[leaf]}" if group and leaf in _OTHERWISE else typed
+    near = [name for name, flag in flags.items() if flag.leaf == leaf and not group]
+    near = near or nearest_names(meant, flags)
+    hint = f"; did you mean {' or '.join(near[:4])}? " if near else " "
+    return InputError(f"unknown flag {typed!r}{hint}{see}")
