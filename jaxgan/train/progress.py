@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.common import progress
-from jaxgan.report.scores import footnotes, format_number, score_rows
+from jaxgan.report.scores import footnotes, format_number, held_out_line, score_rows
 from jaxgan.report.terminal import print_table
 from jaxgan.train.sinks import Sink
 
@@ -55,7 +55,7 @@ class Progress(Sink):
         kept = [i for i, name in enumerate(names) if name != "best" or own]
         shown = [[str(row[i]) for i in kept] for row in rows]
         print_table([names[i] for i in kept], shown, numbers=range(1, kept.index(4)))
-        for text in footnotes(rows):
+        for text in filter(None, (*footnotes(rows), held_out_line(scores["final"]))):
             self.note(text)
 
 

@@ -86,6 +86,7 @@ def resume_seeds(folder: RunFolder) -> RunFolder:
                 f"config.json of {str(member.path)!r} has changed: {'; '.join(changed)}; put it back"
             )
     facts, config = [member.facts() for member in own], own[0].config()
+    need_loggers(config.logger)
     alive = [member for member in own if is_alive(member)]
     if not alive:
         raise Diverged(f"all {len(own)} members have diverged: there is nothing to go on with")

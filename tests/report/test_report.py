@@ -180,11 +180,17 @@ def test_grids_have_their_classes_beside_them_and_the_best_is_not_said_twice(fol
     assert "best (step" not in page
     copy.write("config.json", config | {"model": config["model"] | {"conditional": True}})
     scores["best"] = {**scores["final"], "step": 20}
+    both = {"precision": {"held_out": 0.25, "train": 0.75}}
+    scores["final"]["held_out"] = {"n": 9, "name": "the rest", "scores": both}
     copy.write("scores.json", scores)
     page = write_report(copy).read_text()
     assert page.count('class="rows"') == 3  # the last grid, the reals and the film
     assert page.count('<li title="7">7</li>') == 3
     assert "best (step 20)" in page
+    assert (
+        "Against 9 of the rest (in brackets: against as many of the training data): precision 0.25 (0.75)."
+        in page
+    )
     assert 'class="bar"' in page
 
 
