@@ -295,7 +295,7 @@ def _write(parsed: Evaluate, scored: list[Scored]) -> None:
 
 def _show_differences(parsed: Evaluate, a: Scored, b: Scored) -> None:
     from jaxgan.metrics.compare import compare
-    from jaxgan.report.scores import format_number
+    from jaxgan.report.scores import format_number, protocol_of
     from jaxgan.report.terminal import print_table
 
     differences, rows = compare(a.full, b.full), []
@@ -308,7 +308,7 @@ def _show_differences(parsed: Evaluate, a: Scored, b: Scored) -> None:
     print(f"A: {a.title}\nB: {b.title}")
     print_table(("score", "A", "B", "B - A", "95 % interval", "better"), rows, numbers=(1, 2, 3))
     first = next(iter(a.full.scores.values()))
-    print(f"{first.n_fake:,} fakes each, {first.n_real:,} reals of {first.split}; features {first.features}")
+    print(protocol_of(first.to_json()).replace(" fakes", " fakes each", 1))
     if parsed.json is not None:
         values = {
             name: {"a": d.a, "b": d.b, "difference": d.difference, "interval": d.interval, "paired": d.paired}

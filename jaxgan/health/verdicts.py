@@ -222,8 +222,8 @@ class _Collapse:
         evidence = f"two fakes are {last['health/diversity']:.2g} times as far apart as two reals"
         if "health/coverage" in last:
             evidence += (
-                f"; {last['health/precision']:.0%} of the fakes look real, and {last['health/coverage']:.0%} of the "
-                "reals have one nearby"
+                f"; on the fixed sets, {last['health/precision']:.0%} of the fakes look real, and "
+                f"{last['health/coverage']:.0%} of the reals have one nearby"
             )
         return self._stands.since, evidence
 

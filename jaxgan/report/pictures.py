@@ -16,6 +16,7 @@ from jaxgan.common.files import write_atomically
 from jaxgan.common.packages import need
 from jaxgan.data import Modality
 from jaxgan.data.pixels import from_array
+from jaxgan.report import plots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -284,3 +285,6 @@ def png_of_figure(figure: Any, dpi: int | None = None) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi or "figure")
     return buffer.getvalue()
+
+
+curves = plots.curves  # line plots of a page

@@ -15,6 +15,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 20, 8, 34  # margins, which hold the numbers 
 _COLOURS = 5
 _LOG_FROM = 30.0  # times the smallest value
 _EARLY = 0.1  # share of the axis whose values may leave the frame
+_MOST = 600  # points of a line
 _SQUASHED = 3.0  # times the range of the others
 
 
@@ -40,7 +41,14 @@ _Points = list[tuple[float, float]]
 
 
 def _finite(x: Sequence[float], y: Sequence[float]) -> _Points:
-    return [(a, b) for a, b in zip(x, y, strict=True) if b is not None and math.isfinite(b)]
+    points = [(a, b) for a, b in zip(x, y, strict=True) if b is not None and math.isfinite(b)]
+    if len(points) <= _MOST:
+        return points
+    size = -(-2 * len(points) // _MOST)  # of each so many, the lowest and the highest: spikes are kept
+    parts = [points[i : i + size] for i in range(0, len(points), size)]
+    by_height = lambda point: point[1]
+    kept = {f(part, key=by_height) for part in parts for f in (min, max)}
+    return sorted(kept | {points[0], points[-1]})
 
 
 def _panel(title: str, lines: Mapping[str, _Points], x_label: str) -> Html:

@@ -30,6 +30,7 @@ from jaxgan.report.scores import (
     Row,
     footnotes,
     format_number,
+    held_out_line,
     protocol_of,
     score_rows,
     why_missing,
@@ -151,6 +152,9 @@ def _scores(scores: Mapping[str, Any]) -> Html:
         tag("h2", "Scores"),
         table(names, body, numbers=range(1, 4 if own else 3)),
         [tag("p", text, class_="note") for text in (note, *footnotes(rows))],
+        tag("p", f"{held_out[:1].upper()}{held_out[1:]}.")
+        if (held_out := held_out_line(scores["final"]))
+        else None,
         _protocol(rows, scores),
         _classes(scores),
     )

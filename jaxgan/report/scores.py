@@ -172,3 +172,17 @@ def footnotes(rows: list[Row]) -> list[str]:
         if row.why:
             reasons.setdefault(row.why, []).append(row.name)
     return [f"–: {', '.join(names)}: {why}" for why, names in reasons.items()]
+
+
+def held_out_line(entry: Mapping[str, Any]) -> str:
+    """What the scores of a checkpoint are against held-out examples, in a line; "" where there are none."""
+    if not (held_out := entry.get("held_out")):
+        return ""
+    numbers = ", ".join(
+        f"{name} {format_number(pair['held_out'])} ({format_number(pair['train'])})"
+        for name, pair in held_out["scores"].items()
+    )
+    what = (
+        f"against {held_out['n']:,} of {held_out['name']} (in brackets: against as many of the training data)"
+    )
+    return f"{what}: {numbers}"

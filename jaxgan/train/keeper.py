@@ -188,10 +188,13 @@ class RunKeeper(Keeper):
         self._diagnosis.add(record)
         now = {verdict.name: verdict for verdict in self._diagnosis.verdicts()}
         told = [f"{name}: {now[name].evidence}. {now[name].advice}" for name in now if name not in before]
-        for text in told + [f"no longer: {name}" for name in before if name not in now]:
-            for sink in self._sinks:
-                sink.finding(record["step"], text)
+        self._tell(record["step"], told + [f"no longer: {name}" for name in before if name not in now])
         return record | {"verdicts": list(now)} if now else record
+
+    def _tell(self, step: int, findings: Sequence[str]) -> None:
+        for text in findings:
+            for sink in self._sinks:
+                sink.finding(step, text)
 
     def _picture(self, state: GameState, step: int) -> None:
         if self.members.sampler is None:
@@ -235,7 +238,9 @@ class RunKeeper(Keeper):
             check()
             for sink in self._sinks:
                 sink.scores(scores)
-            judged = judge(scores["final"]["scores"])
+            if self.config.health.enabled:
+                judged = judge(scores["final"]["scores"])
+                self._tell(step, [f"{v.name}: {v.evidence}. {v.advice}" for v in judged])
         self.close("finished")
         verdicts, one_of_many = judged + self._diagnosis.verdicts(), bool(self._voice.name)
         if self.config.health.enabled and (verdicts or not one_of_many):

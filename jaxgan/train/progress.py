@@ -56,7 +56,7 @@ class Progress(Sink):
         kept = [i for i, name in enumerate(names) if name != "best" or own]
         shown = [[str(row[i]) for i in kept] for row in rows]
         print_table([names[i] for i in kept], shown, numbers=range(1, kept.index(4)))
-        for text in footnotes(rows):
+        for text in filter(None, (*footnotes(rows), held_out_line(scores["final"]))):
             self.note(text)
         if line := held_out_line(scores["final"]):
             self.note(line)

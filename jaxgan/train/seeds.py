@@ -116,6 +116,7 @@ def _resume_seeds(
     folder: RunFolder, own: list[RunFolder], record: dict[str, Any], source: str | None
 ) -> RunFolder:
     facts, config = [member.facts() for member in own], own[0].config()
+    need_loggers(config.logger)
     alive = [member for member in own if is_alive(member)]
     if not alive:
         raise Diverged(f"all {len(own)} members have diverged: there is nothing to go on with")

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from jaxgan.report.plots import curves, histogram
 
 STEPS = list(range(0, 1001, 50))
@@ -29,6 +31,17 @@ def test_early_transients_do_not_squash_the_rest():
     page = curves({"Logits": {"fakes": (STEPS, [*late[:10], 50.0, *late[11:]])}}, "steps")
     assert "off the scale" not in page  # what happens later is shown
     assert "50" in ticks(page) or "60" in ticks(page) or "40" in ticks(page)
+
+
+def test_long_lines_are_thinned_and_keep_their_spikes():
+    steps = list(range(100_000))
+    page = curves({"Loss": {"d": (steps, [7.0 if i == 54_321 else 1.0 + i % 2 for i in steps])}}, "steps")
+    assert len(page) < 20_000
+    (path,) = re.findall(r'd="M([^"H]*)"', page)
+    points = [tuple(map(float, point.split())) for point in path.split("L")]
+    assert len(points) <= 602
+    assert (points[0][0], points[-1][0]) == (50, 325)
+    assert min(points, key=lambda point: point[1])[0] == pytest.approx(50 + 0.54321 * 275, abs=0.2)
 
 
 def test_panels_stand_alone_and_follow_the_colours_of_the_page():

@@ -2,6 +2,7 @@
 
 import html
 import io
+import json
 import re
 import shutil
 
@@ -107,6 +108,100 @@ def test_a_report_of_nothing_yet(tmp_path):
     page = write_report(folder).read_text()
     assert "(running)" in page
     assert "Still training: step 0." in page
+
+
+EVIL = "<img src=x>"
+
+
+def test_everything_that_comes_from_a_run_is_escaped(tmp_path):
+    folder = RunFolder(tmp_path / EVIL)
+    folder.samples.mkdir(parents=True)
+    for step in (1, 2):
+        (folder.samples / f"step-{step:07d}.png").write_bytes(b"png")
+    (folder.samples / "reals.png").write_bytes(b"png")
+    data = {"name": EVIL, "n": 9, "modality": "image", "example": "image", "stored": "uint8", "n_classes": 2}
+    data |= {
+        "spec": {"image": {"shape": [2, 2, 1], "dtype": "float32"}},
+        "class_names": [EVIL, EVIL],
+        EVIL: EVIL,
+    }
+    run = {"status": EVIL, "error": EVIL, "command": EVIL, "data": data, "train_seconds": 9}
+    folder.write("run.json", run | {"environment": {"devices": [EVIL], EVIL: EVIL}})
+    config = {
+        "loss": EVIL,
+        "model": {"name": EVIL, "conditional": True},
+        "health": {"enabled": True},
+        EVIL: [EVIL],
+    }
+    folder.write("config.json", config)
+    texts = dict.fromkeys(("split", "features", "protocol", "key", "meaning", "better"), EVIL)
+    score = {
+        "value": 1.0,
+        "floor": None,
+        "n_fake": 9,
+        "n_real": 9,
+        "error": 0.1,
+        "scale": [None, 0.0],
+        **texts,
+    }
+    end = {"step": 2, "scores": {EVIL: score}, "class_histogram": [3, 4]}
+    scores = {
+        "main": EVIL,
+        "class_names": [EVIL, EVIL],
+        "final": end,
+        "best": {**end, "step": 1},
+        "untrained": end,
+    }
+    folder.write("scores.json", scores)
+    folder.write("evaluations.json", [{"date": EVIL, "final": end}])
+    record = {
+        "images": 9,
+        "score": 1.0,
+        "score_name": EVIL,
+        f"d/{EVIL}": 1.0,
+        "verdicts": [EVIL],
+        "health/recall": 0.5,
+    }
+    lines = [json.dumps({"step": step, **record}) for step in (1, 2)]
+    folder.metrics.write_text("\n".join(lines) + "\n")
+    page = write_report(folder).read_text()
+    assert EVIL not in page
+    assert page.count("&lt;img src=x&gt;") > 30
+
+
+def test_grids_have_their_classes_beside_them_and_the_best_is_not_said_twice(folder, tmp_path):
+    shutil.copytree(folder.path, tmp_path / "copy")
+    copy = RunFolder(tmp_path / "copy")
+    config, scores = copy.read("config.json"), copy.read("scores.json")
+    scores["best"] = scores["final"]
+    copy.write("scores.json", scores)
+    page = write_report(copy).read_text()
+    assert 'class="rows"' not in page
+    assert "best (step" not in page
+    copy.write("config.json", config | {"model": config["model"] | {"conditional": True}})
+    scores["best"] = {**scores["final"], "step": 20}
+    both = {"precision": {"held_out": 0.25, "train": 0.75}}
+    scores["final"]["held_out"] = {"n": 9, "name": "the rest", "scores": both}
+    copy.write("scores.json", scores)
+    page = write_report(copy).read_text()
+    assert page.count('class="rows"') == 3  # the last grid, the reals and the film
+    assert page.count('<li title="7">7</li>') == 3
+    assert "best (step 20)" in page
+    assert (
+        "Against 9 of the rest (in brackets: against as many of the training data): precision 0.25 (0.75)."
+        in page
+    )
+    assert 'class="bar"' in page
+
+
+def test_pages_are_read_in_light_and_dark_and_on_narrow_screens(folder):
+    page = folder.report.read_text()
+    assert "prefers-color-scheme:dark" in page
+    assert page.count("<table") == page.count('<div class="wide"><table')  # each scrolls by itself
+    assert "initial-scale=1" in page
+    png = pictures.picture(np.zeros((9, 2), np.float32), POINT)
+    assert Image.open(io.BytesIO(png)).getpixel((0, 0))[3] == 0  # plots of points stand on the page's ground
+    assert (pictures.pixels_of(png)[0, 0] == 255).all()  # and on white where that is lost
 
 
 def test_grids_tile_row_by_row():
