@@ -151,20 +151,6 @@ def score_rows(scores: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def held_out_line(entry: Mapping[str, Any]) -> str:
-    """What the scores of a checkpoint are against held-out examples, in a line; "" where there are none."""
-    if not (held_out := entry.get("held_out")):
-        return ""
-    numbers = ", ".join(
-        f"{name} {format_number(pair['held_out'])} ({format_number(pair['train'])})"
-        for name, pair in held_out["scores"].items()
-    )
-    what = (
-        f"against {held_out['n']:,} of {held_out['name']} (in brackets: against as many of the training data)"
-    )
-    return f"{what}: {numbers}"
-
-
 def footnotes(rows: list[Row]) -> list[str]:
     """What the dashes in rows mean, one line a reason."""
     reasons: dict[str, list[str]] = {}

@@ -58,8 +58,6 @@ class Progress(Sink):
         print_table([names[i] for i in kept], shown, numbers=range(1, kept.index(4)))
         for text in filter(None, (*footnotes(rows), held_out_line(scores["final"]))):
             self.note(text)
-        if line := held_out_line(scores["final"]):
-            self.note(line)
 
 
 class Voice(Sink):
