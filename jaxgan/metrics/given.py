@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,10 @@ def open_images(spec: str, name: str) -> Images:
         raise InputError(
             f"{name}: expected a folder, a zip archive, an npz file or a data source, got {spec!r}"
         )
-    return as_images(open_source(spec), name)
+    source = open_source(spec)
+    for note in source.notes:
+        warnings.warn(f"{name}: {note}", stacklevel=2)
+    return as_images(source, name)
 
 
 class FixedImages:
