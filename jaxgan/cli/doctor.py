@@ -32,11 +32,10 @@ def doctor(args: list[str]) -> None:
     wrong = put_right()
     if why := why_xla_ends() or no_devices():
         wrong.append(why)
-    print_rows(described(without=why))
-    for text in wrong:
-        print(f"wrong: {text}")
-    if not wrong:
-        print("nothing wrong was found")
+    rows = described(without=why)
+    print_rows(rows)
+    for text in wrong or ["nothing that was looked at"]:
+        print(f"{'wrong':{max(map(len, rows))}}  {text}")
 
 
 def described(without: str = "") -> dict[str, str]:
@@ -56,11 +55,9 @@ def described(without: str = "") -> dict[str, str]:
         "platform": platform.platform(),
         "processor": _told(lambda: f"{processor()}, {os.cpu_count()} cores"),
         "memory": _told(lambda: f"{memory_gib()} GiB"),
-        "backend": _told(jax.default_backend),
-        "devices": _told(
-            lambda: ", ".join(f"{device} ({device.device_kind})" for device in jax.local_devices())
-        ),
-        "CPU fast convolutions": _told(_fast_convolutions),
+        "backend": "none" if without else _told(jax.default_backend),
+        "devices": "none" if without else _told(_devices),
+        "CPU fast convolutions": "none" if without else _told(_fast_convolutions),
         "cache": _told(lambda: _folder(cache_dir())),
         "compilation cache": str(jax.config.values.get("jax_compilation_cache_dir") or "off"),
         "TFDS data": _told(lambda: _folder(data_dir())),
