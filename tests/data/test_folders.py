@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from jaxgan import InputError
+from jaxgan.__main__ import main
 from jaxgan.data import open_source, other_split
+from jaxgan.metrics.given import open_images
 
 
 def shade(value, size=4, mode="L"):
@@ -374,3 +376,12 @@ def test_names_that_are_not_utf8(tmp_path, cache):
     assert again.name.encode().endswith(b"\\xfe")
     with pytest.raises(InputError, match="does not exist"):
         opened("~nobody-of-this-name/x")
+
+
+def test_the_command_says_what_is_left_out(tmp_path, cache, capsys):
+    for name in ("a/1.png", "b/2.png", "3.png"):
+        save(tmp_path / "d" / name, 1)
+    assert main(["data", "show", f"folder:{tmp_path / 'd'}", "--out", str(tmp_path / "x.png")]) == 0
+    assert "left out, beside the folders of the classes: 1 image ('3.png')" in capsys.readouterr().out
+    with pytest.warns(UserWarning, match="real: left out, beside the folders of the classes: 1 image"):
+        open_images(str(tmp_path / "d"), "real")
