@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pathlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +84,8 @@ def sample(args: list[str]) -> None:
     if out.suffix.lower() in _ANIMATIONS:
         _interpolate(run, seeds, labels, out, parsed.frames)
     else:
-        _write(run.spec.modality, out, run.sample(seeds=seeds, classes=labels), seeds, labels, columns)
+        examples, names = run.sample(seeds=seeds, classes=labels), run.data["class_names"]
+        _write(run.spec.modality, out, examples, seeds, labels, columns, names)
     print(f"wrote {out} (step {run.step:,})")
 
 
@@ -94,12 +96,17 @@ def _write(
     seeds: list[int],
     labels: list[int] | None,
     columns: int | None,
+    class_names: Sequence[str],
 ) -> None:
     """A grid, the arrays or a folder of files, by the suffix of `out`."""
     if out.suffix.lower() == ".npz":
         arrays = {f"{modality.name}s": examples, "seeds": np.asarray(seeds)}
         if labels is not None:
-            arrays["labels"] = np.asarray(labels)
+            names = [class_names[label] for label in labels]
+            numbers = [int(name) for name in names if name.isdecimal() and str(int(name)) == name]
+            arrays["labels"] = np.asarray(
+                numbers if len(numbers) == len(names) else names
+            )  # as the data had them
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]
         write_atomically(out, buffer.getvalue())

@@ -12,6 +12,7 @@ from PIL import Image
 from jaxgan import InputError
 from jaxgan.__main__ import main
 from jaxgan.data import open_source, other_split
+from jaxgan.data.splits import with_classes_of
 from jaxgan.metrics.given import open_images
 
 
@@ -385,3 +386,19 @@ def test_the_command_says_what_is_left_out(tmp_path, cache, capsys):
     assert "left out, beside the folders of the classes: 1 image ('3.png')" in capsys.readouterr().out
     with pytest.warns(UserWarning, match="real: left out, beside the folders of the classes: 1 image"):
         open_images(str(tmp_path / "d"), "real")
+
+
+def test_classes_of_fakes_are_those_of_the_reals_by_name(tmp_path, cache):
+    """Fakes of some of the classes, whose numbers are others then."""
+    for name in "abc":
+        for i in range(3):
+            save(tmp_path / "real" / name / f"{i}.png", 50 * ord(name) % 250 + i)
+    for name in "bc":
+        for i in range(3):
+            save(tmp_path / "fake" / name / f"{i}.png", 50 * ord(name) % 250 + i)
+    real, fake = (opened(tmp_path / name) for name in ("real", "fake"))
+    shared = with_classes_of(real, fake)
+    assert shared.class_names == real.class_names == ("a", "b", "c")
+    assert fake.labels.tolist() == [0] * 3 + [1] * 3
+    assert shared.labels.tolist() == [1] * 3 + [2] * 3
+    assert shades(shared) == shades(fake)
