@@ -316,6 +316,15 @@ def test_splits_share_their_classes(tmp_path, cache):
     assert "left out, in no split: 1 image ('ground_truth/c/5.png')" in train.notes
 
 
+def test_splits_without_one_to_train_on(tmp_path, cache):
+    for name in ("test/a/1", "test/b/2", "val/a/3", "val/b/4"):
+        save(tmp_path / f"{name}.png", int(name[-1]))
+    with pytest.raises(InputError, match="data.split: expected one of test, val, got 'train'"):
+        opened(tmp_path)
+    assert shades(opened(tmp_path, "test")) == [1, 2]
+    assert shades(other_split(opened(tmp_path, "test"))) == [3, 4]
+
+
 def test_a_class_called_train_is_a_class(tmp_path, cache):
     for name in ("train", "car", "testament"):
         save(tmp_path / name / "a.png", 1)
