@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from jaxgan.cli.status import exit_status
-from jaxgan.common.errors import unknown
+from jaxgan.common.errors import InputError, unknown
 
 Verb = Callable[[list[str]], int | None]
 USAGE = """\
@@ -75,6 +75,17 @@ def _verb(name: str) -> Verb:
     """The function of a verb, which is called as its file is; nothing of the others is imported."""
     if name not in VERBS:
         raise unknown("command", name, VERBS)
+    try:
+        importlib.import_module("jax")
+    except ImportError:
+        raise
+    except Exception as error:  # a value of its variables that JAX cannot read, which it raises as many types
+        given = " ".join(
+            f"{key}={value}" for key, value in sorted(os.environ.items()) if key.startswith("JAX_")
+        )
+        raise InputError(
+            f"environment: JAX cannot be imported ({error}); it reads {given or 'no JAX_*'}"
+        ) from error
     return getattr(importlib.import_module(f"jaxgan.cli.{name}"), name)
 
 

@@ -18,7 +18,7 @@ from jaxgan.common.versions import version_of
 from jaxgan.data import cache_dir
 from jaxgan.data.catalogue import data_dir
 from jaxgan.models.layers import fastconv
-from jaxgan.runs.environment import PACKAGES, memory_gib, no_devices, processor, put_right
+from jaxgan.runs.environment import PACKAGES, memory_gib, no_devices, processor, put_right, why_xla_ends
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,20 @@ def doctor(args: list[str]) -> None:
     """Prints versions, devices, memory and folders, and what is wrong."""
     parse(Doctor, args, "doctor")
     wrong = put_right()
-    if why := no_devices():
+    if why := why_xla_ends() or no_devices():
         wrong.append(why)
-    print_rows(described())
-    for text in wrong:
-        print(f"wrong: {text}")
-    if not wrong:
-        print("nothing wrong was found")
+    rows = described(without=why)
+    print_rows(rows)
+    for text in wrong or ["nothing that was looked at"]:
+        print(f"{'wrong':{max(map(len, rows))}}  {text}")
 
 
-def described() -> dict[str, str]:
-    """The environment and the folders in use, for people: name -> text. What cannot be told says why."""
+def described(without: str = "") -> dict[str, str]:
+    """The environment and the folders in use, for people: name -> text. What cannot be told says why.
+
+    Args:
+      without: why there are no devices, which then are not asked for.
+    """
     rows = {
         "jaxgan": version_of("jaxgan"),
         "python": f"{platform.python_version()} ({printable(sys.executable)})",
@@ -52,16 +55,14 @@ def described() -> dict[str, str]:
         "platform": platform.platform(),
         "processor": _told(lambda: f"{processor()}, {os.cpu_count()} cores"),
         "memory": _told(lambda: f"{memory_gib()} GiB"),
-        "backend": _told(jax.default_backend),
-        "devices": _told(
-            lambda: ", ".join(f"{device} ({device.device_kind})" for device in jax.local_devices())
-        ),
-        "CPU fast convolutions": _told(_fast_convolutions),
+        "backend": "none" if without else _told(jax.default_backend),
+        "devices": "none" if without else _told(_devices),
+        "CPU fast convolutions": "none" if without else _told(_fast_convolutions),
         "cache": _told(lambda: _folder(cache_dir())),
         "compilation cache": str(jax.config.values.get("jax_compilation_cache_dir") or "off"),
         "TFDS data": _told(lambda: _folder(data_dir())),
     }
-    for device in [] if no_devices() else jax.local_devices():
+    for device in [] if without else jax.local_devices():
         with contextlib.suppress(Exception):
             stats = device.memory_stats()
             if stats and "bytes_limit" in stats:
@@ -75,6 +76,10 @@ def _told(tell: Callable[[], str]) -> str:
         return tell()
     except Exception as error:  # whatever is wrong, the other rows are told
         return f"cannot be told ({(str(error).strip().splitlines() or [type(error).__name__])[0]})"
+
+
+def _devices() -> str:
+    return ", ".join(f"{device} ({device.device_kind})" for device in jax.local_devices())
 
 
 def _fast_convolutions() -> str:

@@ -127,6 +127,8 @@ def train_features(args: list[str]) -> None:
             f"source: {source.name!r} is scored with the shipped classifier {mnist_cnn.NAME!r}, "
             "and needs none of its own"
         )
+    for note in source.notes:
+        print(f"data: {note}")
     print(f"{source.name}: {len(source):,} images, {source.n_classes} classes; compiling and training")
     with Progress() as progress:
 

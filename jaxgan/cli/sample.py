@@ -153,7 +153,11 @@ def _write(chosen: _Chosen, out: pathlib.Path, columns: int | None, *, by_class:
     if kind == ".npz":
         arrays = {f"{modality.name}s": examples, "seeds": np.asarray(seeds)}
         if labels is not None:
-            arrays["labels"] = labels
+            names = [chosen.name(label) for label in labels]
+            numbers = [int(name) for name in names if name.isdecimal() and str(int(name)) == name]
+            arrays["labels"] = np.asarray(
+                numbers if len(numbers) == len(names) else names
+            )  # as the data had them
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]
         write_atomically(out, buffer.getvalue())

@@ -111,6 +111,12 @@ def load_tfds(
     if found is None:
         raise _not_prepared(name)
     name, version = found
+    if re.fullmatch(r"\w+", split) and split not in (
+        known := _splits(name, version)
+    ):  # TFDS itself takes seconds
+        raise InputError(
+            f"data.split: cannot read split {split!r} of {name!r}: expected one of {', '.join(known)}"
+        )
     key = {
         "kind": "tfds",
         "name": name,
@@ -130,6 +136,12 @@ def load_tfds(
                 f"{lost:,} of {len(decoded.class_names):,} classes have no images in {split!r} and are none",
             )
     return Images(f"tfds:{name}:{split}", decoded.images, labels, names, decoded.fingerprint, notes=notes)
+
+
+def _splits(name: str, version: str) -> list[str]:
+    """The splits of a prepared dataset."""
+    info = json.loads((data_dir() / name / version / "dataset_info.json").read_text())
+    return [*(split["name"] for split in info.get("splits", [])), "all"]
 
 
 def _content(folder: pathlib.Path) -> str:

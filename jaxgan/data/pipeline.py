@@ -199,8 +199,9 @@ def make_pipeline(
         assert isinstance(source, Endless)
         return Sampled(source, per_step, seed, mesh)
     if batch_size > len(source):
+        more = "" if source.held_out is None else f" ({source.held_out.n} more are held out: data.hold_out)"
         raise InputError(
-            f"batch_size: expected at most the {len(source)} examples of {source.name!r}, got {batch_size}"
+            f"batch_size: expected at most the {len(source)} examples of {source.name!r}, got {batch_size}{more}"
         )
     order = _Order(source.modality, len(source), per_step, seed, flip, mesh)
     size = sum(x.nbytes for x in source.arrays.values())

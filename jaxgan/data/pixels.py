@@ -226,6 +226,8 @@ def check_images(what: str, images: Any, n: int | None = None) -> np.ndarray:
     one_picture = images.ndim == 3 and images.shape[2] in (3, 4) and images.shape[1] > 4
     if one_picture and (n is None or n != len(images)):  # no row of 3 pixels is an image
         images = images[None]
+    if images.dtype.kind == "u" and images.dtype.itemsize == 2:
+        images = images.astype(np.uint16, copy=False)  # of either byte order
     if images.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{what}: expected uint8 images (or uint16), got {images.dtype}")
     if images.ndim == 3:

@@ -166,8 +166,9 @@ class ImageEvaluator:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said of the scores themselves
             found = [self._values(reals, fakes, only=lambda metric: metric.both) for reals in both]
-        scores = {name: (value.value, found[1][name][0].value) for name, (value, _) in found[0].items()}
-        return HeldOut(held_out.name, m, scores)
+        held, train = found
+        scores = {name: (held[name][0].value, train[name][0].value) for name in held if name in train}
+        return HeldOut(held_out.name, m, scores) if scores else None
 
     def _values(
         self,
@@ -192,11 +193,16 @@ class ImageEvaluator:
             self._poll()
             if self._notify is not None:
                 self._notify(f"computing {key}", 0, 0)
-            if metric.trains:
-                found = metric.compute(self._to_train_on(real), fake, notify=self._notify)
-            else:
-                reals = (every_real or self._every_real()) if metric.every_real else real
-                found = metric.compute(reals, fake)
+            try:
+                if metric.trains:
+                    found = metric.compute(self._to_train_on(real), fake, notify=self._notify)
+                else:
+                    reals = (every_real or self._every_real()) if metric.every_real else real
+                    found = metric.compute(reals, fake)
+            except InputError:
+                if only is None:
+                    raise
+                continue  # too few held-out images, or none of a class
             for value in found:
                 name = SCORES[value.key].name(self._network.label, value.height)
                 values[name] = (value, metric.protocol)
@@ -297,6 +303,8 @@ class ImageEvaluator:
                     every = self._every_real()
                     others = np.delete(every.features, rest[:n], axis=0)
                     every_real = replace(every, n=len(others), features=others)
+            if len(images) < 2:
+                return {}, f"none ({split}: one image)"
             images = pick(images, n)
             labels = None if labels is None else labels[_order(len(labels))[:n]]
             with warnings.catch_warnings():

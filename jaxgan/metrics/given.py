@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ def open_images(
             f"{name}: expected a folder, a zip archive, an npz file or a data source, got {spec!r}"
         )
     source = open_source(spec, resolution=resolution, channels=channels, skip_broken=skip_broken)
+    for note in source.notes:
+        warnings.warn(f"{name}: {note}", stacklevel=2)
     return as_images(source, name)
 
 

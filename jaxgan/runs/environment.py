@@ -6,6 +6,7 @@ import contextlib
 import os
 import pathlib
 import platform
+import subprocess
 import sys
 import time
 from typing import Any
@@ -90,6 +91,21 @@ def put_right() -> list[str]:
         jax.config.update("jax_compilation_cache_dir", str(programs))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     return found
+
+
+def why_xla_ends() -> str:
+    """Why XLA would end the process, as it does for flags that it does not know; "" if it does not.
+
+    Another process tries it, where there are flags at all.
+    """
+    if not os.environ.get("XLA_FLAGS"):
+        return ""
+    code = "import jax\ntry: jax.local_devices()\nexcept Exception: pass"
+    tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if tried.returncode == 0:
+        return ""
+    said = (tried.stderr.strip().splitlines() or ["no reason is given"])[0].rpartition("] ")[2]
+    return f"XLA_FLAGS: expected flags that XLA knows, got {os.environ['XLA_FLAGS']!r} ({said})"
 
 
 def no_devices() -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,7 @@ from jaxgan.common.files import expanded
 from jaxgan.config.data import located, open_data
 from jaxgan.config.fields import with_fields
 from jaxgan.data import Images, Source, as_images
+from jaxgan.data.splits import with_classes_of
 from jaxgan.metrics import Evaluation, Evaluator, ImageEvaluator, make_evaluator
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import collect
@@ -227,6 +230,7 @@ def evaluate_images(
         raise InputError(
             f"fake: expected images of the reals' shape {reals.shape} (height, width, channels), got {fakes.shape}"
         )
+    fakes = _with_labels_of(reals, fakes)
     if len(reals) < 2:
         raise InputError(f"real: expected at least 2 images, got {len(reals)}")
     evaluator = protocol.evaluator(reals)
@@ -236,6 +240,19 @@ def evaluate_images(
         "class_names": list(reals.class_names),
         "final": {"step": 0, **as_json(evaluation, fakes.name)},
     }, evaluation
+
+
+def _with_labels_of(reals: Images, fakes: Images) -> Images:
+    """Fakes whose labels are numbers of the reals' classes, by name; without labels if they have others."""
+    if not (reals.class_names and fakes.class_names) or reals.class_names == fakes.class_names:
+        return fakes
+    if unknown := sorted({*fakes.class_names} - {*reals.class_names}):
+        warnings.warn(
+            f"fake: its labels are not used, as the reals have no class {', '.join(map(repr, unknown[:5]))}",
+            stacklevel=3,
+        )
+        return dataclasses.replace(fakes, labels=None, class_names=())
+    return with_classes_of(reals, fakes)
 
 
 def _against_reference(

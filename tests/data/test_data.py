@@ -337,7 +337,7 @@ def prepared(tmp_path, cache, monkeypatch):
     return write_array_record_dataset(tmp_path / "tfds")
 
 
-def write_array_record_dataset(root: pathlib.Path) -> np.ndarray:
+def write_array_record_dataset(root: pathlib.Path, seed: int = 0) -> np.ndarray:
     from array_record.python.array_record_module import ArrayRecordWriter
 
     with catalogue.imported_tfds() as tfds:
@@ -351,7 +351,7 @@ def write_array_record_dataset(root: pathlib.Path) -> np.ndarray:
         )
     folder = root / "tiny" / "1.2.0"
     folder.mkdir(parents=True)
-    images = np.random.default_rng(0).integers(0, 256, (5, 6, 8, 3), np.uint8)
+    images = np.random.default_rng(seed).integers(0, 256, (5, 6, 8, 3), np.uint8)
     writer = ArrayRecordWriter(str(folder / "tiny-train.array_record-00000-of-00001"), "group_size:1")
     for i, image in enumerate(images):
         buffer = io.BytesIO()
@@ -413,6 +413,16 @@ def test_tfds_is_read_without_tensorflow_and_decoded_once(prepared, monkeypatch)
     monkeypatch.setattr(catalogue, "to_pixels", None)  # from now on the cache serves it
     np.testing.assert_array_equal(images_of(open_source("tfds:tiny")).images, prepared)
     monkeypatch.undo()
+
+
+def test_tfds_prepared_anew_is_decoded_anew(prepared):
+    """Under the same name, version and number of images."""
+    first = images_of(open_source("tfds:tiny"))
+    shutil.rmtree(catalogue.data_dir() / "tiny")
+    images = write_array_record_dataset(catalogue.data_dir(), seed=1)
+    second = images_of(open_source("tfds:tiny"))
+    np.testing.assert_array_equal(second.images, images)
+    assert first.fingerprint != second.fingerprint
 
 
 def test_tfds_splits_and_preprocessing_have_entries_of_their_own(prepared):

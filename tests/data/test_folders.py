@@ -10,7 +10,10 @@ import pytest
 from PIL import Image
 
 from jaxgan import InputError
+from jaxgan.__main__ import main
 from jaxgan.data import open_source, other_split
+from jaxgan.data.splits import with_classes_of
+from jaxgan.metrics.given import open_images
 
 
 def shade(value, size=4, mode="L"):
@@ -313,6 +316,15 @@ def test_splits_share_their_classes(tmp_path, cache):
     assert "left out, in no split: 1 image ('ground_truth/c/5.png')" in train.notes
 
 
+def test_splits_without_one_to_train_on(tmp_path, cache):
+    for name in ("test/a/1", "test/b/2", "val/a/3", "val/b/4"):
+        save(tmp_path / f"{name}.png", int(name[-1]))
+    with pytest.raises(InputError, match="data.split: expected one of test, val, got 'train'"):
+        opened(tmp_path)
+    assert shades(opened(tmp_path, "test")) == [1, 2]
+    assert shades(other_split(opened(tmp_path, "test"))) == [3, 4]
+
+
 def test_a_class_called_train_is_a_class(tmp_path, cache):
     for name in ("train", "car", "testament"):
         save(tmp_path / name / "a.png", 1)
@@ -374,3 +386,28 @@ def test_names_that_are_not_utf8(tmp_path, cache):
     assert again.name.encode().endswith(b"\\xfe")
     with pytest.raises(InputError, match="does not exist"):
         opened("~nobody-of-this-name/x")
+
+
+def test_the_command_says_what_is_left_out(tmp_path, cache, capsys):
+    for name in ("a/1.png", "b/2.png", "3.png"):
+        save(tmp_path / "d" / name, 1)
+    assert main(["data", "show", f"folder:{tmp_path / 'd'}", "--out", str(tmp_path / "x.png")]) == 0
+    assert "left out, beside the folders of the classes: 1 image ('3.png')" in capsys.readouterr().out
+    with pytest.warns(UserWarning, match="real: left out, beside the folders of the classes: 1 image"):
+        open_images(str(tmp_path / "d"), "real")
+
+
+def test_classes_of_fakes_are_those_of_the_reals_by_name(tmp_path, cache):
+    """Fakes of some of the classes, whose numbers are others then."""
+    for name in "abc":
+        for i in range(3):
+            save(tmp_path / "real" / name / f"{i}.png", 50 * ord(name) % 250 + i)
+    for name in "bc":
+        for i in range(3):
+            save(tmp_path / "fake" / name / f"{i}.png", 50 * ord(name) % 250 + i)
+    real, fake = (opened(tmp_path / name) for name in ("real", "fake"))
+    shared = with_classes_of(real, fake)
+    assert shared.class_names == real.class_names == ("a", "b", "c")
+    assert fake.labels.tolist() == [0] * 3 + [1] * 3
+    assert shared.labels.tolist() == [1] * 3 + [2] * 3
+    assert shades(shared) == shades(fake)

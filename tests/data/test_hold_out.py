@@ -128,3 +128,9 @@ def test_a_row_of_reals_for_every_class():
     )
     reals = source.of_each_class(8, 0)["image"]
     assert reals[:, 0, 0, 0].tolist() == [0] * 8 + [1] * 8 + [2] * 8
+
+
+def test_a_batch_larger_than_what_is_left_says_why():
+    source = with_hold_out(images_of(noise(64)), 0.1)
+    with pytest.raises(InputError, match=r"at most the 58 examples of 'npz:x', got 64 \(6 more are held out"):
+        make_pipeline(source, batch_size=64)

@@ -167,3 +167,10 @@ def test_one_picture_is_one_image(tmp_path):
     )
     with pytest.raises(InputError, match="got .*; the channels come last: images.transpose"):
         npz(tmp_path, images=np.zeros((5, 3, 16, 16), np.uint8))
+
+
+def test_bytes_of_either_order(tmp_path):
+    values = np.arange(64, dtype=np.uint16).reshape(4, 4, 4) * 1000
+    source = npz(tmp_path, images=values.astype(">u2"))
+    assert source.images.dtype == np.uint16
+    np.testing.assert_array_equal(source.images[..., 0], values)

@@ -16,6 +16,7 @@ from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.presets import get_preset
 from jaxgan.data import IMAGE, Images, describe, fingerprint, open_source, other_split
 from jaxgan.data.mnist import load_mnist
+from jaxgan.data.splits import with_hold_out
 from jaxgan.health import MONITORS, Standing, Verdict, diagnose, mean_distance, overfitting, real_sign
 from jaxgan.losses import LOSSES
 from jaxgan.metrics import make_evaluator
@@ -338,6 +339,17 @@ def test_other_splits_are_held_out_and_nothing_else(tmp_path):
     found = health.Monitors(setup.game, own, setup.sampler, 32, 16)(setup.init_member(0))
     assert "health/overfitting" not in found
     assert "health/real_sign" in found
+
+
+def test_fewer_held_out_examples_than_a_batch_are_looked_at(tmp_path, monkeypatch):
+    """They share a batch with reals, and only they are counted."""
+    looked_at = []
+    monkeypatch.setattr("jaxgan.health.monitors.overfitting", lambda *logits: looked_at.append(logits) or 0.5)
+    setup = set_up(short(tmp_path))
+    source = with_hold_out(dataclasses.replace(digits(0, 100), name="npz:digits.npz"), 0.1)
+    found = health.Monitors(setup.game, source, setup.sampler, 32, 16)(setup.init_member(0))
+    assert found["health/overfitting"] == 0.5
+    assert list(map(len, looked_at[0])) == [32, 10, 32]
 
 
 @pytest.mark.parametrize(

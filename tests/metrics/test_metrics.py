@@ -1,5 +1,6 @@
 """Scores against closed forms, brute force and SciPy; evaluators with their floors and protocols."""
 
+import dataclasses
 import json
 import math
 
@@ -28,6 +29,7 @@ from jaxgan.metrics import (
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.evaluator import pick
 from jaxgan.metrics.features import features_for, mnist_cnn
+from jaxgan.metrics.given import FixedImages
 from jaxgan.metrics.modes import EVALUATION_SEED
 
 
@@ -324,3 +326,18 @@ def test_floors_follow_what_is_held_out(cache):
         for share in (0.1, 0.2)
     ]
     assert found[0]["kd_random_cnn"].floor != found[1]["kd_random_cnn"].floor
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot fill a covariance")
+def test_few_held_out_images_are_no_error(cache):
+    """One image, and three of which none is of some class."""
+    source = fake_source(30)
+    labelled = dataclasses.replace(
+        source, labels=np.arange(30, dtype=np.int32) % 5, class_names=tuple("abcde")
+    )
+    for share, n in ((0.03, 1), (0.1, 3), (0.25, 8)):
+        data = with_hold_out(labelled, share)
+        assert data.held_out.n == n
+        found = ImageEvaluator(data, metrics=("kd", "intra_fd"))(FixedImages(data), data.n)
+        assert (found.scores["kd_random_cnn"].floor is None) == (n < 6)
+        assert set(found.held_out.scores if found.held_out else ()) == ({"kd_random_cnn"} if n > 5 else set())

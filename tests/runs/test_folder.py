@@ -11,10 +11,12 @@ from helpers import small
 
 from jaxgan import InputError
 from jaxgan.__main__ import main
+from jaxgan.config import get_preset
 from jaxgan.config.data import located
+from jaxgan.config.fields import to_json
 from jaxgan.config.groups import DataConfig
 from jaxgan.data import describe, open_source
-from jaxgan.runs.folder import check_name, create
+from jaxgan.runs.folder import RunFolder, check_name, create
 from jaxgan.runs.opened import load, spec_of
 
 ENVIRONMENT = {"devices": ["cpu"], "packages": {}}
@@ -203,3 +205,11 @@ def test_history_is_kept_with_its_date(tmp_path):
     history = folder.read("run.json")["history"]
     assert [(entry["at"], entry["steps"]) for entry in history] == [(10, 20), (20, 30)]
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", entry["date"]) for entry in history)
+
+
+def test_runs_of_before_held_nothing_out(tmp_path):
+    plain = to_json(get_preset("dcgan-mnist"))
+    assert plain["data"]["hold_out"] == 0.1
+    for stored in (plain, {**plain, "data": {"source": "folder:x"}}):
+        (tmp_path / "config.json").write_text(json.dumps(stored))
+        assert RunFolder(tmp_path).config().data.hold_out == stored["data"].get("hold_out", 0.0)

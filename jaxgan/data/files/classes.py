@@ -53,7 +53,7 @@ def parts_of(files: Listing, split: str) -> tuple[Part, Part | None]:
     if split not in splits:
         raise InputError(f"data.split: expected one of {', '.join(splits)}, got {split!r}")
     others = [name for name in ("test", "val", "train") if name in splits and name != split]
-    held_out = "train" if split == "test" else others[0]
+    held_out = "train" if split == "test" and "train" in splits else others[0]
     notes = [
         f"splits: {split} ({counted(len(splits[split]), 'image')}), and {held_out} ({len(splits[held_out]):,}) held out"
     ]
@@ -83,7 +83,7 @@ def _splits(names: Sequence[str]) -> tuple[dict[str, dict[str, str]], list[str]]
             if short in found.setdefault(kind, {}):  # as of val/ and validation/
                 short = f"{short}/{name}"
             found[kind][short] = above + name
-        if "train" in found and len(found) > 1 and (level == 0 or not rest):
+        if len(found) > 1 and (not rest or (level == 0 and "train" in found)):
             return {kind: found[kind] for kind in ("train", "test", "val") if kind in found}, rest
     return {}, []
 

@@ -270,6 +270,9 @@ def test_of_several_the_one_trained_on_the_source_then_that_of_most_images(cache
 
     save(part, test, "part_cnn", 5000)
     assert found(test) == "part_cnn"
+    images, labels = stripes(6, 0)
+    rest = Images("x", images, labels, tuple("abcdef"), "f" * 64, whole=part)  # some of it is held out
+    assert classifier.features(rest).name == "part_cnn"
     save(train_, test, "whole_cnn", 50000)
     assert [found(content) for content in (part, train_, test)] == ["part_cnn", "whole_cnn", "whole_cnn"]
     save(test, "", "own_cnn", 100)
