@@ -84,7 +84,7 @@ def test_scoring_looks_up_between_batches_and_metrics(cache):
 # --- signals while scoring -----------------------------------------------------------------------------
 
 
-def test_a_signal_while_scoring_loses_nothing(tmp_path, monkeypatch):
+def test_a_signal_while_scoring_loses_nothing(tmp_path, monkeypatch, capsys):
     """At a score on the way, while that is made up for, and at the final one: then it ends with the same bits."""
     seen, show, owners = [], Progress.record, []
 
@@ -116,6 +116,7 @@ def test_a_signal_while_scoring_loses_nothing(tmp_path, monkeypatch):
     part = stopped.value.folder
     assert (stopped.value.step, stopped.value.signum) == (10, signal.SIGINT)
     assert [record["step"] for record in part.records()] == [5]
+    assert "stopping: step 10 is saved; writing the report" in capsys.readouterr().out
     assert part.report.exists()
     assert owner_of(part.path) is None
     for method, step in (("quick", 10), ("__call__", 20)):
