@@ -34,6 +34,7 @@ class Sample:
       spatial: mean and covariance of the spatial features; None if they were not asked for.
       spatial_leave_one_out: as `leave_one_out`, of the spatial features.
       labels: of the images, integers [n]; None if there are none.
+      poll: is called now and then by long work on the set; what it raises ends the work.
       held_out: where classifiers are trained on these images, other images and their labels to test them with.
     """
 
@@ -47,6 +48,7 @@ class Sample:
     spatial_leave_one_out: tuple[Gaussian, ...] = ()
     labels: np.ndarray | None = None
     held_out: tuple[np.ndarray, np.ndarray] | None = None
+    poll: Callable[[], None] = lambda: None
 
 
 def batches_of(generate: Generate, n: int, size: int) -> Batches:

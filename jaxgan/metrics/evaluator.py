@@ -222,7 +222,7 @@ class ImageEvaluator:
         if self._notify is not None:
             notify = self._notify
             progress = lambda done, total: notify(f"features of {what}", done, total)
-        return collect(
+        sample = collect(
             batches,
             self._network,
             n,
@@ -232,6 +232,7 @@ class ImageEvaluator:
             labels=labels,
             on_progress=progress,
         )
+        return replace(sample, poll=self._poll)
 
     def _real(self, n: int) -> Sample:
         n = min(n, len(self._source))

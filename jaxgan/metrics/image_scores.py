@@ -118,7 +118,7 @@ def _intra(real: Sample, fake: Sample) -> list[Value]:
 
 
 def _kernel(real: Sample, fake: Sample) -> list[Value]:
-    values, error = kernel_subsets(real.features, fake.features)
+    values, error = kernel_subsets(real.features, fake.features, poll=fake.poll)
     return [Value("kd", float(values.mean()), error, values, len(real.features), len(fake.features))]
 
 

@@ -145,6 +145,8 @@ class RunKeeper(Keeper):
             for sink in self._sinks:
                 sink.evaluated(step)
         if "save" in due:
+            if self._owed is not None:  # the state is there already, without its score
+                self.checkpoints.forget_after(step - 1)
             self._save(state, step, score, {})
         return record
 
@@ -156,12 +158,8 @@ class RunKeeper(Keeper):
         """Keeps what the end of an interrupted run has left owed of the interval that ends with `state`."""
         if self._owed is None or not self.open:
             return
-        record, due = self._owed["record"], set(self._owed["due"])
-        self.checkpoints.wait()
-        self._poll()
-        self.checkpoints.forget_after(record["step"] - 1)  # it is saved again at once, with its score
         try:
-            self.keep(state, record, due, 0.0)
+            self.keep(state, self._owed["record"], set(self._owed["due"]), 0.0)
         except Diverged as error:
             self.diverged(error)
         self._owed = None

@@ -165,6 +165,7 @@ class _Session:
     def stop_if_asked(self, step: int) -> None:
         """Raises Stopped after a signal; `step` has been saved."""
         if self.signals.received is not None:
+            self.sinks[0].note(f"stopping: step {step:,} is saved; writing the report")
             raise Stopped(self.signals.received, step, self.folder)
 
     @contextlib.contextmanager

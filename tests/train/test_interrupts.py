@@ -17,6 +17,7 @@ from jaxgan.data import Images, fingerprint
 from jaxgan.metrics import ImageEvaluator, make_evaluator
 from jaxgan.metrics.features import mnist_cnn
 from jaxgan.metrics.modes import MixtureEvaluator
+from jaxgan.metrics.scores.kernel import kernel_subsets
 from jaxgan.models import MLPConfig
 from jaxgan.runs.evaluation import open_run
 from jaxgan.runs.lock import locked, owner_of
@@ -72,6 +73,9 @@ def test_scoring_looks_up_between_batches_and_metrics(cache):
         with pytest.raises(Asked):
             evaluator(generate, 600)
         assert len(calls) == n + 1
+    poll, calls = stopping_after(3)
+    with pytest.raises(Asked):
+        kernel_subsets(rng.normal(size=(20, 2)), rng.normal(size=(20, 2)), subset_size=5, poll=poll)
     made = make_evaluator(source, None, poll)
     with pytest.raises(Asked):
         made.quick(generate, 600)
@@ -80,7 +84,7 @@ def test_scoring_looks_up_between_batches_and_metrics(cache):
 # --- signals while scoring -----------------------------------------------------------------------------
 
 
-def test_a_signal_while_scoring_loses_nothing(tmp_path, monkeypatch):
+def test_a_signal_while_scoring_loses_nothing(tmp_path, monkeypatch, capsys):
     """At a score on the way, while that is made up for, and at the final one: then it ends with the same bits."""
     seen, show, owners = [], Progress.record, []
 
@@ -112,6 +116,7 @@ def test_a_signal_while_scoring_loses_nothing(tmp_path, monkeypatch):
     part = stopped.value.folder
     assert (stopped.value.step, stopped.value.signum) == (10, signal.SIGINT)
     assert [record["step"] for record in part.records()] == [5]
+    assert "stopping: step 10 is saved; writing the report" in capsys.readouterr().out
     assert part.report.exists()
     assert owner_of(part.path) is None
     for method, step in (("quick", 10), ("__call__", 20)):

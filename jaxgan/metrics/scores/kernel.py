@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from jaxgan.common.errors import InputError
@@ -74,11 +76,12 @@ def kernel_subsets(
     subsets: int = 100,
     subset_size: int = 1000,
     seed: int = 0,
+    poll: Callable[[], None] = lambda: None,
 ) -> tuple[np.ndarray, float]:
     """The values of `kernel_distance` for each of its subsets, and the standard error of their mean.
 
     Two calls with the same x, the same size of y and the same seed use the same subsets of x. Arguments and
-    errors are those of `kernel_distance`.
+    errors are those of `kernel_distance`; `poll` is called before every subset, and what it raises ends the work.
     """
     x, y = _pair("kernel_distance", x, y, 2)
     if subsets < 2 or subset_size < 2 or degree < 1:
@@ -90,25 +93,28 @@ def kernel_subsets(
     size = min(subset_size, n)
     if size == len(x) == len(y):  # one subset only: the spread is that of halves
         values = np.asarray([_polynomial(x, y, degree)])
-        halves = _subset_values(x, y, degree, subsets, max(2, n // 2), seed)
+        halves = _subset_values(x, y, degree, subsets, max(2, n // 2), seed, poll)
         return values, float(np.std(halves, ddof=1) * np.sqrt(0.5))
-    values = _subset_values(x, y, degree, subsets, size, seed)
+    values = _subset_values(x, y, degree, subsets, size, seed, poll)
     spread = np.std(values, ddof=1)
     return values, float(spread * max(subsets**-0.5, (size / n) ** 0.5))
 
 
 def _subset_values(
-    x: np.ndarray, y: np.ndarray, degree: int, subsets: int, size: int, seed: int
+    x: np.ndarray,
+    y: np.ndarray,
+    degree: int,
+    subsets: int,
+    size: int,
+    seed: int,
+    poll: Callable[[], None],
 ) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return np.asarray(
-        [
-            _polynomial(
-                x[rng.choice(len(x), size, replace=False)], y[rng.choice(len(y), size, replace=False)], degree
-            )
-            for _ in range(subsets)
-        ]
-    )
+    rng, values = np.random.default_rng(seed), []
+    for _ in range(subsets):
+        poll()
+        of_x, of_y = (rng.choice(len(z), size, replace=False) for z in (x, y))
+        values.append(_polynomial(x[of_x], y[of_y], degree))
+    return np.asarray(values)
 
 
 def _polynomial(x: np.ndarray, y: np.ndarray, degree: int) -> float:
