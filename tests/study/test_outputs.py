@@ -36,6 +36,7 @@ def test_outputs_are_complete_and_self_contained(tmp_path):
     ]
 
     markdown = (tmp_path / "summary.md").read_text()
+    assert "ordered by sliced_wasserstein, a score of the whole distribution" in markdown
     table = [line for line in markdown.splitlines() if line.startswith("|")]
     assert len(table) == 4
     assert len({line.count("|") for line in table}) == 1
