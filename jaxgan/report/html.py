@@ -39,6 +39,7 @@ max-width:9em;overflow:hidden}input[type=range]{width:100%;max-width:660px}
 .plots figure{margin:0;flex:0 1 345px;min-width:min(280px,100%)}.plots figcaption{color:var(--text);font-weight:600}
 .plots .keys{font-weight:400;color:var(--soft);display:flex;flex-wrap:wrap;gap:0 .9em;font-size:.95em}
 .plots figure>svg{display:block;width:100%}svg text{fill:var(--soft);font:11px system-ui,sans-serif}
+@media(max-width:800px){.plot img{max-width:none}}
 pre,code{background:var(--box);border-radius:4px}pre{padding:.7rem;white-space:pre-wrap;overflow-wrap:anywhere}
 code{padding:.1em .3em;white-space:nowrap}
 """
@@ -140,7 +141,9 @@ def details(summary: object, *content: object) -> Html:
     return tag("details", tag("summary", summary), *content)
 
 
-def figure(source: str, caption: object, alt: str, rows: Sequence[object] = ()) -> Html:
+def figure(
+    source: str, caption: object, alt: str, rows: Sequence[object] = (), *, scrolls: bool = False
+) -> Html:
     """A picture, by its address or as `data_url`, over its caption.
 
     Args:
@@ -148,8 +151,11 @@ def figure(source: str, caption: object, alt: str, rows: Sequence[object] = ()) 
       caption: under it.
       alt: what it shows.
       rows: what stands beside each of its rows, which are equally high; none: nothing.
+      scrolls: keep its size on a narrow screen, where its letters would become too small.
     """
     image = beside(tag("img", alt=alt, src=source), rows)
+    if scrolls:
+        image = tag("div", image, class_="wide plot")
     return tag("figure", image, tag("figcaption", caption))
 
 

@@ -118,7 +118,7 @@ def _section(analysis: DatasetAnalysis, pictures: dict[str, bytes]) -> Html:
         "pairs": "Cliff's delta of every pair, in the order of the table; a dot: adjusted p at most 0.05.",
     }
     figures = {
-        key: figure(data_url(png), captions[key], f"{key} of {analysis.dataset}")
+        key: figure(data_url(png), captions[key], f"{key} of {analysis.dataset}", scrolls=True)
         for key, png in pictures.items()
     }
     names = header(analysis)

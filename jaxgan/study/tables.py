@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxgan.common.statistics import Interval
 from jaxgan.report.scores import format_number
-from jaxgan.study.analysis import DatasetAnalysis, Summary, collapsed
+from jaxgan.study.analysis import WHOLE, DatasetAnalysis, Summary, collapsed
 from jaxgan.study.results import CellResult
 
 _AXES = ("dataset", "loss", "penalty", "dynamics")
@@ -83,7 +83,10 @@ def markdown(analyses: Sequence[DatasetAnalysis]) -> str:
         parts.append(f"### {analysis.dataset}\n")
         if analysis.variants:
             names = header(analysis)
-            parts.append(f"{' or '.join(map(str, seeds))} seeds; mean [95 % bootstrap interval].\n")
+            order = f"; ordered by {analysis.metrics[0].name}"
+            if analysis.metrics[0].kind.key in WHOLE:
+                order += ", a score of the whole distribution"
+            parts.append(f"{' or '.join(map(str, seeds))} seeds; mean [95 % bootstrap interval]{order}.\n")
             parts.append("| " + " | ".join(names) + " |")
             parts.append("|---|" + "---:|" * (len(names) - 1))
             rows = (variant_row(analysis, i) for i in range(len(analysis.variants)))

@@ -36,6 +36,7 @@ def test_outputs_are_complete_and_self_contained(tmp_path):
     ]
 
     markdown = (tmp_path / "summary.md").read_text()
+    assert "ordered by sliced_wasserstein, a score of the whole distribution" in markdown
     table = [line for line in markdown.splitlines() if line.startswith("|")]
     assert len(table) == 4
     assert len({line.count("|") for line in table}) == 1
@@ -46,6 +47,7 @@ def test_outputs_are_complete_and_self_contained(tmp_path):
     assert page.count("data:image/png;base64,") == 3  # scores, curves, samples; two variants make one pair
     for text in ("A &lt;study&gt;", "python x.py --seeds 3", "no equilibrium", "Holm", "1/3", "Welch"):
         assert text in page, text
+    assert page.count('class="wide plot"') == 3  # they keep their size on narrow screens
     assert "cannot win" in page  # by what it is ordered
     assert not re.search(r"\*\*|`|\| ---|^#", re.sub(r"data:[^\"]*", "", page), re.M)  # no raw Markdown
     assert "<pre></pre>" not in page
