@@ -18,13 +18,13 @@ from jaxgan.runs import evaluation
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.train.grids import grid_of
-from jaxgan.train.loggers import loggers_of
 from jaxgan.train.loop import Keeper
 from jaxgan.train.members import Members
-from jaxgan.train.progress import Voice
-from jaxgan.train.sinks import Files, Sink
+from jaxgan.train.sinks.base import Files, Sink
+from jaxgan.train.sinks.loggers import loggers_of
+from jaxgan.train.sinks.progress import Voice
+from jaxgan.train.sinks.tensorboard import TensorBoard
 from jaxgan.train.stops import Diverged, Interrupted
-from jaxgan.train.tensorboard import TensorBoard
 
 _UNTRAINED_FAKES = 256  # in an instant, and more than enough to tell noise from images
 

@@ -12,7 +12,7 @@ from jaxgan.config.config import Config
 from jaxgan.games.game import GameState, Metrics
 from jaxgan.train.clock import Clock, Signals
 from jaxgan.train.members import Members
-from jaxgan.train.sinks import Sink
+from jaxgan.train.sinks.base import Sink
 from jaxgan.train.stops import Diverged
 
 

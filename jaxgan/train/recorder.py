@@ -18,7 +18,7 @@ from jaxgan.metrics.catalogue import Kind
 from jaxgan.runs import evaluation
 from jaxgan.train.loop import Keeper, loop
 from jaxgan.train.members import Members, evaluator_of
-from jaxgan.train.sinks import Sink
+from jaxgan.train.sinks.base import Sink
 from jaxgan.train.stops import Diverged
 
 

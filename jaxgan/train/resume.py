@@ -14,9 +14,9 @@ from jaxgan.config.fields import differences, with_fields
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import locked
-from jaxgan.train.loggers import need_loggers
 from jaxgan.train.members import set_up
 from jaxgan.train.run import train_in
+from jaxgan.train.sinks.loggers import need_loggers
 
 
 def resume(

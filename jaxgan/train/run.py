@@ -22,11 +22,11 @@ from jaxgan.train.clock import Signals
 from jaxgan.train.compiling import compiling
 from jaxgan.train.grids import reals_of
 from jaxgan.train.keeper import RunKeeper, restored
-from jaxgan.train.loggers import need_loggers
 from jaxgan.train.loop import loop
 from jaxgan.train.members import Members, evaluator_of, set_up
-from jaxgan.train.progress import Progress, Voice
-from jaxgan.train.sinks import Sink
+from jaxgan.train.sinks.base import Sink
+from jaxgan.train.sinks.loggers import need_loggers
+from jaxgan.train.sinks.progress import Progress, Voice
 from jaxgan.train.stops import Diverged, Interrupted, Stopped
 from jaxgan.train.trial import tried
 

@@ -20,11 +20,11 @@ from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, check_name, create, new_folder
 from jaxgan.runs.lock import locked
 from jaxgan.runs.seeds import RECORD, is_alive, member_folder, summarise
-from jaxgan.train.loggers import need_loggers
 from jaxgan.train.members import Members
 from jaxgan.train.resume import check_data, replacement, saved_steps, with_source
 from jaxgan.train.run import is_own, train_in, write_reals
-from jaxgan.train.sinks import Sink
+from jaxgan.train.sinks.base import Sink
+from jaxgan.train.sinks.loggers import need_loggers
 from jaxgan.train.stops import Diverged
 from jaxgan.train.trial import tried
 

@@ -86,7 +86,7 @@ def lean(monkeypatch):
     monkeypatch.setattr("jaxgan.train.members.make_evaluator", make)
     monkeypatch.setattr("jaxgan.runs.evaluation.score", lambda *args: {"scores": {}})
     monkeypatch.setattr("jaxgan.train.run.reals_of", lambda *args: PNG)
-    monkeypatch.setattr("jaxgan.train.sinks.write_report", lambda folder: None)
+    monkeypatch.setattr("jaxgan.train.sinks.base.write_report", lambda folder: None)
 
 
 def digit_run(tmp_path, n=5000, **changes):

@@ -9,7 +9,7 @@ from helpers import small
 
 from jaxgan.train.compiling import compiling, in_words, usual_seconds
 from jaxgan.train.members import set_up
-from jaxgan.train.progress import Progress
+from jaxgan.train.sinks.progress import Progress
 
 
 def test_times_are_those_that_were_measured():

@@ -21,9 +21,9 @@ from jaxgan.metrics.scores.kernel import kernel_subsets
 from jaxgan.models import MLPConfig
 from jaxgan.runs.evaluation import open_run
 from jaxgan.runs.lock import locked, owner_of
-from jaxgan.train.progress import Progress
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train
+from jaxgan.train.sinks.progress import Progress
 from jaxgan.train.stops import Stopped
 
 

@@ -405,7 +405,7 @@ def test_all_diverging_is_status_1(tmp_path, capsys):
 
 
 def test_a_full_disk_is_a_save_error_and_loses_nothing(whole, tmp_path, monkeypatch):
-    from jaxgan.train import sinks as module
+    from jaxgan.train.sinks import base as module
 
     write = module.write_atomically
 

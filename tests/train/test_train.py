@@ -25,9 +25,9 @@ from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.opened import load
 from jaxgan.train.clock import grid_steps, steps_per_dispatch
 from jaxgan.train.members import Members, set_up
-from jaxgan.train.progress import Progress
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train
+from jaxgan.train.sinks.progress import Progress
 from jaxgan.train.stops import Diverged, Stopped
 
 
@@ -438,7 +438,7 @@ def test_resuming_before_the_first_checkpoint_starts_again(tmp_path, capsys):
 
 
 def test_a_full_disk_is_one_line_and_keeps_what_is_there(tmp_path, monkeypatch):
-    from jaxgan.train import sinks as module
+    from jaxgan.train.sinks import base as module
 
     write = module.write_atomically
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.report.pictures import pixels_of
-from jaxgan.train.loggers import finals, flat
-from jaxgan.train.sinks import Sink
+from jaxgan.train.sinks.base import Sink
+from jaxgan.train.sinks.loggers import finals, flat
 
 
 class TensorBoard(Sink):

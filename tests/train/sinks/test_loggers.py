@@ -13,9 +13,9 @@ from jaxgan.config.fields import to_json
 from jaxgan.data import IMAGE
 from jaxgan.report.pictures import picture
 from jaxgan.runs.folder import RunFolder
-from jaxgan.train import loggers
 from jaxgan.train.run import train
-from jaxgan.train.tensorboard import TensorBoard
+from jaxgan.train.sinks import loggers
+from jaxgan.train.sinks.tensorboard import TensorBoard
 
 PNG = picture(np.zeros((1, 8, 8, 1), np.uint8), IMAGE)
 RECORD = {

@@ -16,7 +16,7 @@ from PIL import Image
 from jaxgan.common.packages import need
 from jaxgan.report.pictures import pixels_of
 from jaxgan.runs.folder import RunFolder
-from jaxgan.train.sinks import Sink
+from jaxgan.train.sinks.base import Sink
 
 PROJECT = "jaxgan"
 

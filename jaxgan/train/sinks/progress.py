@@ -9,7 +9,7 @@ from typing import Any
 from jaxgan.common import progress
 from jaxgan.report.scores import footnotes, format_number, held_out_line, score_rows
 from jaxgan.report.terminal import print_table
-from jaxgan.train.sinks import Sink
+from jaxgan.train.sinks.base import Sink
 
 
 class Progress(Sink):

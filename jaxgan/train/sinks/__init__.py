@@ -1,0 +1,1 @@
+"""What is told of a training as it goes on: the terminal, files, trackers."""
