@@ -17,8 +17,8 @@ from jaxgan.metrics.floors import cached_floors
 from jaxgan.metrics.image_scores import DEFAULT, METRICS, Metric, Value
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
 from jaxgan.metrics.reference import cached_reference
-from jaxgan.metrics.score import Evaluation, Evaluator, Generate, Notify, Score, Unscored
-from jaxgan.metrics.scores.frechet import Gaussian
+from jaxgan.metrics.score import Evaluation, Evaluator, Generate, Measured, Notify, Score, Unscored
+from jaxgan.metrics.scores.frechet import Gaussian, frechet_error
 from jaxgan.metrics.scores.neighbours import Memorisation
 
 _COPIES = 16
@@ -97,10 +97,11 @@ class ImageEvaluator:
         n = min(n, len(self._source))
         return self._reference(n), self._settings(n)
 
-    def quick(self, generate: Generate, n: int) -> float:
+    def quick(self, generate: Generate, n: int) -> Measured:
         """The Fréchet distance of `n` fakes to `n` reals."""
-        fakes = collect(batches_of(generate, n, self._network.batch), self._network, n)
-        return self._reference(n).distance(fakes.gaussian)
+        fakes = collect(batches_of(generate, n, self._network.batch), self._network, n, keep=n)
+        reals = self._reference(n)
+        return Measured(reals.distance(fakes.gaussian), frechet_error(reals, fakes.features))
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
         """The scores of `n` fakes against up to `n` reals."""
@@ -133,9 +134,8 @@ class ImageEvaluator:
         counts = None
         if fakes.logits is not None:
             counts = np.bincount(fakes.logits.argmax(1), minlength=fakes.logits.shape[1]).tolist()
-        paired = {name: value.paired for name, (value, _) in values.items() if value.paired is not None}
         memory = [value.copies for value, _ in values.values() if value.copies is not None]
-        return Evaluation(scores, counts, paired, self._closest(fakes, memory[0]) if memory else None)
+        return Evaluation(scores, counts, self._closest(fakes, memory[0]) if memory else None)
 
     def _values(self, real: Sample, fake: Sample, *, floor: bool = False) -> dict[str, tuple[Value, str]]:
         """Values and protocols by the name of the score."""

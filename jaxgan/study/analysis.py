@@ -236,7 +236,7 @@ def _summary(result: CellResult, metrics: Sequence[Metric]) -> Summary:
 
 def _interval(values: np.ndarray) -> Interval | None:
     values = values[np.isfinite(values)]
-    return statistics.bootstrap_mean(values) if len(values) else None
+    return statistics.mean_interval(values) if len(values) else None
 
 
 def _compare(samples: Sequence[np.ndarray], score: Metric, test: str) -> list[Comparison]:

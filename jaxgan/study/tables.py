@@ -83,7 +83,7 @@ def markdown(analyses: Sequence[DatasetAnalysis]) -> str:
         parts.append(f"### {analysis.dataset}\n")
         if analysis.variants:
             names = header(analysis)
-            parts.append(f"{' or '.join(map(str, seeds))} seeds; mean [95 % bootstrap interval].\n")
+            parts.append(f"{' or '.join(map(str, seeds))} seeds; mean [95 % interval].\n")
             parts.append("| " + " | ".join(names) + " |")
             parts.append("|---|" + "---:|" * (len(names) - 1))
             rows = (variant_row(analysis, i) for i in range(len(analysis.variants)))

@@ -14,6 +14,8 @@ from jaxgan.common.errors import InputError
 from jaxgan.games.game import GameState
 from jaxgan.health import Diagnosis, monitors_of, summary
 from jaxgan.metrics import Evaluator
+from jaxgan.metrics.choice import better_of
+from jaxgan.metrics.score import name_on_the_way
 from jaxgan.runs import evaluation
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
@@ -107,7 +109,8 @@ class RunKeeper(Keeper):
         self._seconds += seconds
         if "evaluate" in due and self.evaluator is not None:
             score = self._score_now(self.evaluator, state, step)
-            record |= {"score": score, "score_name": self.evaluator.main}
+            name = name_on_the_way(self.evaluator, self.config.quick_n, self.config.final_n)
+            record |= {"score": float(score), "score_error": _error_of(score), "score_name": name}
         record = self._watched(record, state, "evaluate" in due)
         for sink in self._sinks:
             sink.record(record)
@@ -115,7 +118,8 @@ class RunKeeper(Keeper):
             self._picture(state, step)
         if "save" in due:
             meta = {"best": self.best, "train_seconds": round(self._seconds, 1)}
-            self.checkpoints.save(step, state, {"config": self.folder.read("config.json"), **meta}, score)
+            rank = None if score is None else -step if self.best["step"] == step else step  # pyright: ignore
+            self.checkpoints.save(step, state, {"config": self.folder.read("config.json"), **meta}, rank)
         return record
 
     def _score_now(self, evaluator: Evaluator, state: GameState, step: int) -> float:
@@ -126,8 +130,7 @@ class RunKeeper(Keeper):
         if not (np.isfinite(score) and evaluation.is_finite(variables)):
             what = f"the averaged generator, or its {evaluator.main}"
             raise Diverged(f"step {step}: not finite: {what}", step)
-        if self.best is None or score <= self.best["score"]:  # the later of equals, as Orbax keeps it
-            self.best = {"step": step, "score": score}
+        self.best = better_of(self.best, step, float(score), _error_of(score))
         return score
 
     def _watched(self, record: dict[str, Any], state: GameState, closely: bool) -> dict[str, Any]:
@@ -218,6 +221,11 @@ class RunKeeper(Keeper):
             seconds = round(self._seconds, 1)
             last_first.callback(self.folder.update, status=status, error=error, train_seconds=seconds)
             last_first.callback(self.checkpoints.close)
+
+
+def _error_of(score: float) -> float:
+    """Its standard error; 0 where an evaluator of the user's own says nothing of it."""
+    return getattr(score, "error", 0.0)
 
 
 def restored(members: Members, keepers: Sequence[RunKeeper], path: pathlib.Path) -> tuple[Any, int]:
