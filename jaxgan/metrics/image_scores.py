@@ -23,7 +23,7 @@ from jaxgan.metrics.scores.classes import (
 from jaxgan.metrics.scores.diversity import ndb
 from jaxgan.metrics.scores.frechet import Gaussian, frechet_error, frechet_infinity, intra_class_frechet
 from jaxgan.metrics.scores.kernel import gaussian_mmd, kernel_subsets
-from jaxgan.metrics.scores.patches import swd_patches
+from jaxgan.metrics.scores.patches import swd_patches, swd_patches_errors
 from jaxgan.metrics.scores.resampling import distinct_error, halves_errors, jackknife_error
 from jaxgan.metrics.scores.similarity import MS_SSIM_WEIGHTS, ms_ssim_diversity
 
@@ -190,10 +190,9 @@ def _diversity(real: Sample, fake: Sample) -> list[Value]:
 def _patches(real: Sample, fake: Sample) -> list[Value]:
     n = min(len(real.images), len(fake.images))
     levels = swd_patches(real.images[:n], fake.images[:n])
-    parts = [swd_patches(real.images[g:n:10], fake.images[g:n:10]) for g in range(10)] if n >= 100 else []
-    error = lambda level: float(np.std([part[level] for part in parts], ddof=1) / 10**0.5) if parts else None
+    errors = swd_patches_errors(real.images[:n], fake.images[:n])
     return [
-        Value("swd", value, error(height), n_real=n, n_fake=n, height=height)
+        Value("swd", value, errors.get(height), n_real=n, n_fake=n, height=height)
         for height, value in levels.items()
     ]
 
@@ -316,7 +315,7 @@ METRICS: dict[str, Metric] = {
     ),
     "swd": Metric(
         ("swd",),
-        "7x7 patches, 128 an image, 512 directions, times 1,000; error: spread over tenths / sqrt(10)",
+        f"7x7 patches, 128 an image, 512 directions, times 1,000; {_JACKKNIFE}",
         "its definition by brute force; OpenCV's pyramid: 1e-6",
         _patches,
         images=1000,

@@ -16,6 +16,7 @@ from jaxgan.metrics.scores.classes import (
 from jaxgan.metrics.scores.diversity import ndb
 from jaxgan.metrics.scores.frechet import Gaussian, frechet_error, frechet_infinity, moments
 from jaxgan.metrics.scores.kernel import gaussian_mmd, kernel_distance
+from jaxgan.metrics.scores.patches import swd_patches, swd_patches_errors
 from jaxgan.metrics.scores.resampling import distinct_error, halves_errors, pairs_error
 from jaxgan.metrics.scores.sliced import sliced_wasserstein, sliced_wasserstein_error
 
@@ -52,6 +53,13 @@ def of_bins(rng, name):
     return found[name], found[f"{name}_error"]
 
 
+def of_patches(rng):
+    drawn = lambda shift: np.clip(128 + 40 * (rng.normal(shift, 1, (60, D)) @ BASIS), 0, 255)
+    fakes, few = drawn(0.3).reshape(60, 16, 16, 1), {"patches_per_image": 8, "projections": 8}
+    value, error = swd_patches(PICTURES, fakes, **few), swd_patches_errors(PICTURES, fakes, **few)
+    return value[16], error[16]
+
+
 def of_counts(statistic, error, n, p):
     def drawn(rng):
         counts = rng.multinomial(n, np.asarray(p) / np.sum(p))
@@ -64,6 +72,8 @@ def scored(statistic, error):
     return lambda rng: (statistic(fakes := normal(rng)), error(fakes))
 
 
+BASIS = np.random.default_rng(2).normal(size=(D, 256)) / 2
+PICTURES = np.clip(128 + 40 * (REALS[:60] @ BASIS), 0, 255).reshape(60, 16, 16, 1)
 LOGITS = np.random.default_rng(1).normal(size=(D, 5)) * 2
 SOME, FEW = REALS[:300], {"projections": 16}
 SLICED = lambda y: sliced_wasserstein(y, SOME, **FEW)
@@ -83,6 +93,7 @@ CASES = {
     "classes, near": (200, of_counts(KL, KL_ERROR, 500, np.ones(8))),
     "modes": (200, of_counts(lambda c: (c > 0).sum(), distinct_error, 2000, np.ones(1000))),
     "sliced": (100, scored(SLICED, SLICED_ERROR)),
+    "patches": (40, of_patches),
     "bins": (100, lambda rng: of_bins(rng, "ndb_over_k")),
     "bins, divergence": (100, lambda rng: of_bins(rng, "js")),
 }  # fmt: skip

@@ -64,12 +64,13 @@ def ndb(
 
     q, n, m = counts / len(fake), len(real), len(fake)
     z = _two_proportions(p, n, q, m)
+    doubtful = (p + q > 0) & (p + q < 2)  # bins that hold all, or nothing, of both are certain
     share = float((scipy.special.erfc(np.abs(z) / math.sqrt(2)) < significance).mean())
     return {
         "ndb": round(share * bins),
         "ndb_over_k": share,
         "js": _jensen_shannon(p, q),
-        "ndb_over_k_error": _share_error(z, n / (n + m), significance),
+        "ndb_over_k_error": _share_error(z[doubtful], n / (n + m), significance) * doubtful.mean(),
         "js_error": _jensen_shannon_error(p, q, m),
     }
 
@@ -86,6 +87,8 @@ def _share_error(z: np.ndarray, own: float, significance: float) -> float:
 
     Fresh fakes would give each bin a z around its true value, which is the one found, shrunk by what luck alone adds.
     """
+    if not len(z):
+        return 0.0
     bound, spread = math.sqrt(2) * scipy.special.erfcinv(significance), math.sqrt(own)
     true = z * math.sqrt(max(0.0, 1 - own / max(float(np.square(z).mean()), 1e-12)))
     beyond = scipy.special.ndtr((true - bound) / spread) + scipy.special.ndtr((-true - bound) / spread)
