@@ -139,8 +139,9 @@ def _scores(scores: Mapping[str, Any]) -> Html:
     ]
     note = (
         "Of the averaged (EMA) generator; ±: standard error, of these fakes alone. The floor is what real held-out "
-        "data gets in the generator's place. The best checkpoint is the one with the lowest "
-        f"{scores['main']} on the way (fewer fakes), scored again here."
+        "data gets in the generator's place. The best checkpoint is the last whose "
+        f"{scores['main']} on the way (of other, mostly fewer fakes) noise cannot tell from the lowest, scored again "
+        "here."
     )
     return html(
         tag("h2", "Scores"),

@@ -72,7 +72,7 @@ def _scores(summary: dict[str, Any]) -> Html:
         )
         for name, entry in summary["scores"].items()
     ]
-    note = f"{summary['interval']}. Best: each member's own checkpoint with the lowest main score on the way."
+    note = f"{summary['interval']}. Best: each member's own, by the main score on the way."
     return html(
         tag("h2", "Scores"),
         table(("score", "final", "best", "floor", "better"), rows, numbers=range(1, 4)),

@@ -16,7 +16,16 @@ from jaxgan.common.statistics import Interval
 from jaxgan.metrics.catalogue import Kind, kind_of
 from jaxgan.study.results import CellResult, Outcome
 
-_SHOWN = ("modes", "precision", "recall", "coverage", "classes_present", "sliced_wasserstein", "reverse_kl")
+_SHOWN = (
+    "high_quality",
+    "modes",
+    "precision",
+    "recall",
+    "coverage",
+    "classes_present",
+    "sliced_wasserstein",
+    "reverse_kl",
+)
 TESTS = ("auto", "welch", "mann_whitney")
 
 
@@ -51,11 +60,12 @@ def metric(name: str, results: Sequence[CellResult] = ()) -> Metric:
 def headline(results: Sequence[CellResult]) -> Metric:
     """The score by which the variants of a dataset are compared.
 
-    It is the share of points of high quality for mixtures, the Frechet distance for images, and the
-    first score of the results for anything else.
+    It is that of the whole distribution, which cannot be won by dropping modes: `mode_kl` for mixtures (the share
+    of points of high quality in results without it), the Frechet distance for images, and the first score of the
+    results for anything else.
     """
     found = [metric(name, results) for name in _score_names(results)]
-    for key in ("high_quality", "fd"):
+    for key in ("mode_kl", "high_quality", "fd"):
         for score in found:
             if score.kind.key == key:
                 return score

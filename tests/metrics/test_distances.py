@@ -216,7 +216,7 @@ def test_gaussian_mmd_is_its_definition(block):
     assert value == pytest.approx(mmd(y), rel=1e-9)
     assert error == pytest.approx(jackknife_error(without), rel=0.3)
     assert gaussian_mmd(x, x)[0] == pytest.approx(0, abs=1e-12)
-    assert gaussian_mmd(x, y[:19])[1] is None
+    assert gaussian_mmd(x, y[:1])[1] is None
 
 
 # --- neighbours -------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def of_bins(rng, name):
 
 def of_patches(rng):
     drawn = lambda shift: np.clip(128 + 40 * (rng.normal(shift, 1, (60, D)) @ BASIS), 0, 255)
-    fakes, few = drawn(0.3).reshape(60, 16, 16, 1), {"patches_per_image": 8, "projections": 8}
+    fakes, few = drawn(0.6).reshape(60, 16, 16, 1), {"patches_per_image": 8, "projections": 8}
     value, error = swd_patches(PICTURES, fakes, **few), swd_patches_errors(PICTURES, fakes, **few)
     return value[16], error[16]
 
