@@ -54,8 +54,8 @@ def of_bins(rng, name):
 
 
 def of_patches(rng):
-    drawn = lambda shift: np.clip(128 + 40 * (rng.normal(shift, 1, (60, D)) @ BASIS), 0, 255)
-    fakes, few = drawn(0.6).reshape(60, 16, 16, 1), {"patches_per_image": 8, "projections": 8}
+    drawn = lambda shift: np.clip(128 + 40 * (rng.normal(shift, 1, (120, D)) @ BASIS), 0, 255)
+    fakes, few = drawn(0.3).reshape(120, 16, 16, 1), {"patches_per_image": 16, "projections": 16}
     value, error = swd_patches(PICTURES, fakes, **few), swd_patches_errors(PICTURES, fakes, **few)
     return value[16], error[16]
 
@@ -73,7 +73,7 @@ def scored(statistic, error):
 
 
 BASIS = np.random.default_rng(2).normal(size=(D, 256)) / 2
-PICTURES = np.clip(128 + 40 * (REALS[:60] @ BASIS), 0, 255).reshape(60, 16, 16, 1)
+PICTURES = np.clip(128 + 40 * (REALS[:120] @ BASIS), 0, 255).reshape(120, 16, 16, 1)
 LOGITS = np.random.default_rng(1).normal(size=(D, 5)) * 2
 SOME, FEW = REALS[:300], {"projections": 16}
 SLICED = lambda y: sliced_wasserstein(y, SOME, **FEW)
@@ -93,7 +93,7 @@ CASES = {
     "classes, near": (200, of_counts(KL, KL_ERROR, 500, np.ones(8))),
     "modes": (200, of_counts(lambda c: (c > 0).sum(), distinct_error, 2000, np.ones(1000))),
     "sliced": (100, scored(SLICED, SLICED_ERROR)),
-    "patches": (40, of_patches),
+    "patches": (60, of_patches),
     "bins": (100, lambda rng: of_bins(rng, "ndb_over_k")),
     "bins, divergence": (100, lambda rng: of_bins(rng, "js")),
 }  # fmt: skip
