@@ -240,7 +240,9 @@ def _curves(records: list[dict[str, Any]]) -> Html | None:
         return ([p[0] for p in pairs], [p[1] for p in pairs]) if pairs else None
 
     known = list(dict.fromkeys(name for record in records for name in record))
-    panels = {"score on the way": [name for name in known if name == "score"]}
+    named = [record["score_name"] for record in records if record.get("score_name")]
+    title = f"{named[-1] if named else 'score'} on the way"
+    panels = {title: [name for name in known if name == "score"]}
     for title, patterns in _PANELS.items():
         ends = tuple(pattern for pattern in patterns if pattern.startswith("/"))
         panels[title] = [name for name in known if name in patterns or (ends and name.endswith(ends))]

@@ -95,7 +95,9 @@ def _members(summary: dict[str, Any], members: dict[int, RunFolder]) -> Html:
 def _curves(main: str, members: dict[int, RunFolder]) -> Html | None:
     curves = {}
     for seed, member in members.items():
-        points = [(r["step"], r["score"]) for r in member.records() if r.get("score") is not None]
+        scored = [r for r in member.records() if r.get("score") is not None]
+        points = [(r["step"], r["score"]) for r in scored]
+        main = scored[-1].get("score_name", main) if scored else main  # NAME@N of fewer fakes
         if points:
             curves[f"seed {seed}"] = tuple(map(list, zip(*points, strict=True)))
     if not curves:

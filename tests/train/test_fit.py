@@ -1,5 +1,6 @@
 """`jaxgan.fit`: arrays in, a run out, which is drawn, scored, kept and opened again."""
 
+import signal
 import subprocess
 import sys
 
@@ -12,6 +13,8 @@ from jaxgan import InputError, Loss
 from jaxgan.__main__ import main
 from jaxgan.data import open_source
 from jaxgan.models import MLPConfig
+from jaxgan.runs.folder import RunFolder
+from jaxgan.train.stops import Stopped
 
 SMALL = {
     "model": MLPConfig(g_widths=(8,), d_widths=(8,)),
@@ -101,6 +104,17 @@ def test_labels_and_names_of_sources_and_settings(digits, tmp_path):
     assert run.config.loss == "hinge"
     assert run.config.g_optimizer.learning_rate == 1e-3
     assert run.config.data.source.startswith("npz:/")  # so that it can be resumed from anywhere
+
+
+def test_ctrl_c_says_where_the_run_is(digits, tmp_path, monkeypatch):
+    def interrupted(config, command):
+        raise Stopped(signal.SIGINT, 5, RunFolder(tmp_path / "00000-x"))
+
+    monkeypatch.setattr("jaxgan.train.fit.train", interrupted)
+    with pytest.raises(
+        KeyboardInterrupt, match=r"stopped at step 5, and saved: jaxgan.load\('.*00000-x'\) opens it"
+    ):
+        jaxgan.fit(digits, 10, out=tmp_path, **SMALL)
 
 
 WRONG = {
