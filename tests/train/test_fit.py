@@ -12,7 +12,7 @@ import jaxgan
 from jaxgan import InputError, Loss
 from jaxgan.__main__ import main
 from jaxgan.data import open_source
-from jaxgan.models import MLPConfig
+from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.folder import RunFolder
 from jaxgan.train.stops import Stopped
 
@@ -99,8 +99,10 @@ def test_another_process_samples_a_loss_that_is_gone_and_says_why_it_cannot_resu
 def test_labels_and_names_of_sources_and_settings(digits, tmp_path):
     labels = np.arange(60) % 3
     adam = {"g_optimizer__learning_rate": 1e-3}
-    run = jaxgan.fit(digits, 2, loss="hinge", labels=labels, out=tmp_path, **SMALL, **adam)
-    assert run.spec.n_classes == 3
+    run = jaxgan.fit(
+        digits, 2, loss="hinge", labels=labels, out=tmp_path, **SMALL | {"model": DCGANConfig(width=2)} | adam
+    )
+    assert run.spec.n_classes == run.sampler.n_classes == 3
     assert run.config.loss == "hinge"
     assert run.config.g_optimizer.learning_rate == 1e-3
     assert run.config.data.source.startswith("npz:/")  # so that it can be resumed from anywhere
@@ -120,6 +122,7 @@ def test_ctrl_c_says_where_the_run_is(digits, tmp_path, monkeypatch):
 WRONG = {
     "channels first": ({"images": np.zeros((4, 3, 8, 8))}, "images: .*channels first"),
     "too few labels": ({"labels": [0, 1]}, "labels: expected one for each of 60 images"),
+    "labels that nothing takes": ({"labels": np.arange(60) % 3}, "labels: expected none with 'mlp' networks"),
     "an unknown loss": ({"loss": "hing"}, "unknown loss 'hing'; did you mean 'hinge'"),
     "a loss that is not built": (
         {"loss": jaxgan.LOSSES["hinge"]},
