@@ -35,7 +35,7 @@ import numpy as np
 from jaxgan.cli.arguments import run_script
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
-from jaxgan.common.statistics import bootstrap_mean
+from jaxgan.common.statistics import mean_interval
 from jaxgan.config import Config, get_preset, with_fields
 from jaxgan.data import open_source
 from jaxgan.losses import LOSSES
@@ -115,7 +115,7 @@ def row(mixture: str, name: str, members: list[Member], seconds: float) -> dict[
             values = [(m.final if which == "final" else m.best or {}).get(score) for m in group]
             values = [value for value in values if value is not None]
             if values:
-                interval = bootstrap_mean(values)
+                interval = mean_interval(values)
                 found[f"{which}_{score}"] = {**interval._asdict(), "values": values}
     return found
 
@@ -219,7 +219,7 @@ def main(args: Args) -> int:
             record = {
                 "command": shlex.join(["python", *sys.argv]),
                 "environment": environment.environment(),
-                "protocol": "2,500 samples of the averaged generator; interval: 95 % percentile bootstrap of the mean",
+                "protocol": "2,500 samples of the averaged generator; interval: 95 %, Student's",
                 "rows": rows,
                 "published": PUBLISHED,
             }

@@ -302,7 +302,7 @@ def _show_differences(parsed: Evaluate, a: Scored, b: Scored) -> None:
     for name, d in differences.items():
         interval, verdict = "–", "–"
         if d.interval is not None:
-            interval = f"{' to '.join(map(format_number, d.interval))}{' (paired)' * d.paired}"
+            interval = " to ".join(map(format_number, d.interval))
             verdict = d.winner.upper() or "no difference shown"
         rows.append((name, *map(format_number, (d.a, d.b, d.difference)), interval, verdict))
     print(f"A: {a.title}\nB: {b.title}")
@@ -311,7 +311,7 @@ def _show_differences(parsed: Evaluate, a: Scored, b: Scored) -> None:
     print(protocol_of(first.to_json()).replace(" fakes", " fakes each", 1))
     if parsed.json is not None:
         values = {
-            name: {"a": d.a, "b": d.b, "difference": d.difference, "interval": d.interval, "paired": d.paired}
+            name: {"a": d.a, "b": d.b, "difference": d.difference, "interval": d.interval}
             for name, d in differences.items()
         }
         _write_json(parsed.json, {"a": a.scores, "b": b.scores, "differences": values})

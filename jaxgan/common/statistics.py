@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import stats
 
 from jaxgan.common.errors import InputError
 
-_EXACT_RESAMPLES = 30_000  # the bootstrap enumerates so many distinct resamples: up to 9 values
 _EXACT_SPLITS = 50_000  # the rank test is exact for so many splits: up to 9 against 9
 
 
@@ -29,20 +28,15 @@ class Interval(NamedTuple):
     n: int
 
 
-def bootstrap_mean(
-    values: Sequence[float] | np.ndarray, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
-) -> Interval:
-    """Mean and percentile bootstrap interval.
+def mean_interval(values: Sequence[float] | np.ndarray, *, confidence: float = 0.95) -> Interval:
+    """Mean and Student's interval.
 
-    For up to 9 values all resamples are enumerated, so that nothing is random; for more, `resamples`
-    of them are drawn from a fixed seed. The interval of few values is too narrow: a nominal 95 %
-    interval covers the mean of 5 normal values in 84 % of the cases, and of 10 values in 90 %.
+    It covers the mean of normal values as often as it says, for two of them as well as for many; of skewed ones it
+    covers a little less. (A percentile bootstrap of 5 values covers in 84 % of the cases where it says 95 %.)
 
     Args:
       values: finite numbers.
-      confidence: nominal coverage.
-      resamples: how many resamples are drawn from more than 9 values.
-      seed: from which they are drawn.
+      confidence: coverage.
 
     Returns:
       The mean and the ends of the interval, which are None for one value and equal the mean for
@@ -52,7 +46,7 @@ def bootstrap_mean(
       InputError: for no values, or one that is not finite.
 
     References:
-      Efron, Tibshirani (1993), An introduction to the bootstrap, section 13.3.
+      Student (1908), The probable error of a mean.
     """
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
@@ -62,30 +56,8 @@ def bootstrap_mean(
         return Interval(mean, None, None, n)
     if np.ptp(values) == 0:
         return Interval(float(values[0]), float(values[0]), float(values[0]), n)
-    tail = (1 - confidence) / 2
-    if math.comb(2 * n - 1, n) <= _EXACT_RESAMPLES:
-        low, high = _exact_quantiles(values, (tail, 1 - tail))
-    else:
-        low, high = stats.bootstrap(
-            (values,),
-            np.mean,
-            n_resamples=resamples,
-            confidence_level=confidence,
-            method="percentile",
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-    return Interval(mean, float(low), float(high), n)
-
-
-def _exact_quantiles(values: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    """For each level the smallest resampled mean that at least this share of all n^n resamples does not exceed."""
-    n = len(values)
-    chosen = np.array(list(itertools.combinations_with_replacement(range(n), n)))
-    counts = (chosen[:, :, None] == np.arange(n)).sum(1)
-    weights = np.exp(special.gammaln(n + 1) - special.gammaln(counts + 1).sum(1) - n * math.log(n))
-    means = counts @ values / n
-    order = np.argsort(means)
-    return means[order][np.searchsorted(np.cumsum(weights[order]), np.array(levels) - 1e-12)]
+    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
+    return Interval(mean, mean - half, mean + half, n)
 
 
 def welch(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> float | None:

@@ -128,6 +128,11 @@ SCORES: Mapping[str, Kind] = {
         _count("modes", "modes with at least one fake (of a mixture: within 3 standard deviations)"),
         _share("high_quality", "share of fakes within 3 standard deviations of a mode"),
         Kind("reverse_kl", "KL divergence of fakes over modes from uniform, in nats"),
+        Kind(
+            "mode_kl",
+            "KL divergence of fakes over modes and the space between from the data's, in nats: modes missing or "
+            "unbalanced and points astray all count",
+        ),
         # of a state in training
         Kind(
             "real_sign",

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from jaxgan.common.errors import InputError
-from jaxgan.metrics.score import Evaluation, Score
+from jaxgan.metrics.score import Evaluation
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,6 @@ class Difference:
       b: score of the second.
       difference: b - a.
       error: standard error of the difference; None if it is not known.
-      paired: whether the reals' own luck cancels in the error.
       better: "lower" or "higher".
     """
 
@@ -28,7 +25,6 @@ class Difference:
     b: float
     difference: float
     error: float | None
-    paired: bool
     better: str
 
     @property
@@ -49,9 +45,8 @@ class Difference:
 def compare(a: Evaluation, b: Evaluation) -> dict[str, Difference]:
     """Compares the scores of two generators, by the same evaluator and on as many fakes each.
 
-    Where a score is a mean over reals, or over subsets of reals that are the same for both generators, the
-    error is that of the mean difference. Elsewhere the two errors are taken to be independent, as each
-    comes from its own fakes.
+    The reals are the same for both, and the intervals speak of these reals: then the two scores are independent, as
+    each comes from its own fakes, and the variance of their difference is the sum of their variances.
 
     Raises:
       InputError: if the two do not have the same scores.
@@ -63,21 +58,9 @@ def compare(a: Evaluation, b: Evaluation) -> dict[str, Difference]:
     differences = {}
     for name, first in a.scores.items():
         second = b.scores[name]
-        error, paired = None, False
-        x, y = a.paired.get(name), b.paired.get(name)
-        if x is not None and y is not None and len(x) == len(y) > 1:
-            gaps, paired = y - x, True
-            overlap = _overlap(first, x)
-            error = float(gaps.std(ddof=1) / len(gaps) ** 0.5) * overlap
-        elif first.error is not None and second.error is not None:
-            error = math.hypot(first.error, second.error)
+        known = first.error is not None and second.error is not None
+        error = math.hypot(first.error, second.error) if known else None  # pyright: ignore  (they are)
         differences[name] = Difference(
-            first.value, second.value, second.value - first.value, error, paired, first.better
+            first.value, second.value, second.value - first.value, error, first.better
         )
     return differences
-
-
-def _overlap(score: Score, values: np.ndarray) -> float:
-    """By how much subsets that overlap understate the error of their mean."""
-    plain = float(values.std(ddof=1) / len(values) ** 0.5)
-    return score.error / plain if score.error is not None and plain > 0 else 1.0

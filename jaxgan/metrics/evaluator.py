@@ -18,8 +18,17 @@ from jaxgan.metrics.floors import cached_floors
 from jaxgan.metrics.image_scores import DEFAULT, METRICS, Metric, Value
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
 from jaxgan.metrics.reference import cached_reference
-from jaxgan.metrics.score import Evaluation, Evaluator, Generate, HeldOut, Notify, Score, Unscored
-from jaxgan.metrics.scores.frechet import Gaussian
+from jaxgan.metrics.score import (
+    Evaluation,
+    Evaluator,
+    Generate,
+    HeldOut,
+    Measured,
+    Notify,
+    Score,
+    Unscored,
+)
+from jaxgan.metrics.scores.frechet import Gaussian, frechet_error
 from jaxgan.metrics.scores.neighbours import Memorisation
 
 _COPIES = 16
@@ -112,10 +121,11 @@ class ImageEvaluator:
         n = min(n, len(self._source))
         return self._reference(n), self._settings(n)
 
-    def quick(self, generate: Generate, n: int) -> float:
+    def quick(self, generate: Generate, n: int) -> Measured:
         """The Fréchet distance of `n` fakes to `n` reals."""
-        fakes = collect(batches_of(generate, n, self._network.batch), self._network, n)
-        return self._reference(n).distance(fakes.gaussian)
+        fakes = collect(batches_of(generate, n, self._network.batch), self._network, n, keep=n)
+        reals = self._reference(n)
+        return Measured(reals.distance(fakes.gaussian), frechet_error(reals, fakes.features))
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
         """The scores of `n` fakes against up to `n` reals."""
@@ -148,10 +158,9 @@ class ImageEvaluator:
         counts = None
         if fakes.logits is not None:
             counts = np.bincount(fakes.logits.argmax(1), minlength=fakes.logits.shape[1]).tolist()
-        paired = {name: value.paired for name, (value, _) in values.items() if value.paired is not None}
         memory = [value.copies for value, _ in values.values() if value.copies is not None]
         copies = self._closest(fakes, memory[0]) if memory else None
-        return Evaluation(scores, counts, paired, copies, self._against_held_out(fakes, n))
+        return Evaluation(scores, counts, copies, self._against_held_out(fakes, n))
 
     def _against_held_out(self, fakes: Sample, n: int) -> HeldOut | None:
         """The scores against reals that are held out, and against as many of the others."""

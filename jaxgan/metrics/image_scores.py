@@ -14,12 +14,17 @@ from jaxgan.metrics.collect import Sample
 from jaxgan.metrics.features.fitting import BATCH_SIZE, STEPS
 from jaxgan.metrics.score import Notify
 from jaxgan.metrics.scores import neighbours
-from jaxgan.metrics.scores.classes import histogram_kl, inception_score
+from jaxgan.metrics.scores.classes import (
+    histogram_kl,
+    histogram_kl_error,
+    inception_score,
+    inception_score_error,
+)
 from jaxgan.metrics.scores.diversity import ndb
-from jaxgan.metrics.scores.frechet import Gaussian, frechet_infinity, intra_class_frechet
+from jaxgan.metrics.scores.frechet import Gaussian, frechet_error, frechet_infinity, intra_class_frechet
 from jaxgan.metrics.scores.kernel import gaussian_mmd, kernel_subsets
-from jaxgan.metrics.scores.patches import swd_patches
-from jaxgan.metrics.scores.resampling import bootstrap_error, jackknife_error
+from jaxgan.metrics.scores.patches import swd_patches, swd_patches_errors
+from jaxgan.metrics.scores.resampling import distinct_error, halves_errors, jackknife_error
 from jaxgan.metrics.scores.similarity import MS_SSIM_WEIGHTS, ms_ssim_diversity
 
 PRDC_EXAMPLES = 5000  # at most: the cost grows with the square
@@ -35,8 +40,6 @@ class Value(NamedTuple):
       key: the kind of the score, of `jaxgan.metrics.catalogue.SCORES`.
       value: the number.
       error: its standard error; None if it is not known.
-      paired: [k], one number for each real or each subset of examples, in an order that does not depend
-        on the fakes, whose mean is the value; None if there is no such thing.
       n_real: number of reals that were used; None for all.
       n_fake: number of fakes that were used; None for all.
       copies: what was found of memorisation, example by example; None of other scores.
@@ -47,7 +50,6 @@ class Value(NamedTuple):
     key: str
     value: float
     error: float | None = None
-    paired: np.ndarray | None = None
     n_real: int | None = None
     n_fake: int | None = None
     copies: neighbours.Memorisation | None = None
@@ -89,8 +91,14 @@ class Metric:
 
 
 def _frechet(real: Sample, fake: Sample) -> list[Value]:
-    error = _without_parts(real.gaussian, fake.leave_one_out)
-    return [Value("fd", real.gaussian.distance(fake.gaussian), error)]
+    return [Value("fd", real.gaussian.distance(fake.gaussian), distance_error(real.gaussian, fake))]
+
+
+def distance_error(real: Gaussian, fake: Sample) -> float | None:
+    """Standard error of the Fréchet distance: from all features where they were kept, else from tenths of the fakes."""
+    if len(fake.features) == fake.n:
+        return frechet_error(real, fake.features)
+    return _without_parts(real, fake.leave_one_out)
 
 
 def _without_parts(real: Gaussian, parts: Sequence[Gaussian]) -> float | None:
@@ -119,7 +127,7 @@ def _intra(real: Sample, fake: Sample) -> list[Value]:
 
 def _kernel(real: Sample, fake: Sample) -> list[Value]:
     values, error = kernel_subsets(real.features, fake.features, poll=fake.poll)
-    return [Value("kd", float(values.mean()), error, values, len(real.features), len(fake.features))]
+    return [Value("kd", float(values.mean()), error, len(real.features), len(fake.features))]
 
 
 def _mmd(real: Sample, fake: Sample) -> list[Value]:
@@ -128,22 +136,30 @@ def _mmd(real: Sample, fake: Sample) -> list[Value]:
     return [Value("mmd", 1000 * value, error, n_real=len(real.features), n_fake=len(fake.features))]
 
 
-def _mean(key: str, numbers: np.ndarray, n_real: int, n_fake: int, *, paired: bool = False) -> Value:
+def _mean(key: str, numbers: np.ndarray, n_real: int, n_fake: int) -> Value:
     numbers = numbers.astype(np.float64)
     error = float(numbers.std(ddof=1) / np.sqrt(len(numbers)))
-    return Value(key, float(numbers.mean()), error, numbers if paired else None, n_real, n_fake)
+    return Value(key, float(numbers.mean()), error, n_real, n_fake)
 
 
 def _prdc(real: Sample, fake: Sample) -> list[Value]:
     x, y = real.features[:PRDC_EXAMPLES], fake.features[:PRDC_EXAMPLES]
     balls = neighbours.balls(x, y, k=_PRDC_K)
     n = (len(x), len(y))
+    errors = halves_errors(_of_reals, x, y, least=4 * _PRDC_K)
+    of_reals = lambda key, hit: _mean(key, hit, *n)._replace(error=errors.get(key))
     return [
         _mean("precision", balls.around_fakes > 0, *n),
-        _mean("recall", balls.reached, *n, paired=True),
+        of_reals("recall", balls.reached),
         _mean("density", balls.around_fakes / _PRDC_K, *n),
-        _mean("coverage", balls.covered, *n, paired=True),
+        of_reals("coverage", balls.covered),
     ]
+
+
+def _of_reals(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
+    """The shares of reals, whose luck is not that of the reals."""
+    found = neighbours.balls(real, fake, k=_PRDC_K)
+    return {"recall": float(found.reached.mean()), "coverage": float(found.covered.mean())}
 
 
 def _classes(real: Sample, fake: Sample) -> list[Value]:
@@ -152,13 +168,14 @@ def _classes(real: Sample, fake: Sample) -> list[Value]:
     classes = fake.logits.shape[1]
     counts, real_counts = (np.bincount(s.logits.argmax(1), minlength=classes) for s in (fake, real))  # pyright: ignore
     splits = min(10, fake.n)
-    score, spread = inception_score(fake.logits, splits=splits)
+    score, _ = inception_score(fake.logits, splits=splits)
+    error = inception_score_error(fake.logits, splits=splits)
     present = lambda counts: float((counts > 0).sum())
-    divergence = lambda counts: histogram_kl(counts, np.maximum(real_counts, 1e-9))
+    known = np.maximum(real_counts, 1e-9)
     return [
-        Value("inception_score", score, spread / max(splits - 1, 1) ** 0.5, n_real=0),
-        Value("classes_present", present(counts), bootstrap_error(present, counts), n_real=0),
-        Value("class_kl", divergence(counts), bootstrap_error(divergence, counts)),
+        Value("inception_score", score, error, n_real=0),
+        Value("classes_present", present(counts), distinct_error(counts), n_real=0),
+        Value("class_kl", histogram_kl(counts, known), histogram_kl_error(counts, known)),
     ]
 
 
@@ -178,10 +195,9 @@ def _diversity(real: Sample, fake: Sample) -> list[Value]:
 def _patches(real: Sample, fake: Sample) -> list[Value]:
     n = min(len(real.images), len(fake.images))
     levels = swd_patches(real.images[:n], fake.images[:n])
-    parts = [swd_patches(real.images[g:n:10], fake.images[g:n:10]) for g in range(10)] if n >= 100 else []
-    error = lambda level: float(np.std([part[level] for part in parts], ddof=1) / 10**0.5) if parts else None
+    errors = swd_patches_errors(real.images[:n], fake.images[:n])
     return [
-        Value("swd", value, error(height), n_real=n, n_fake=n, height=height)
+        Value("swd", value, errors.get(height), n_real=n, n_fake=n, height=height)
         for height, value in levels.items()
     ]
 
@@ -221,7 +237,7 @@ def _accuracy(real: Sample, fake: Sample, notify: Notify | None = None) -> list[
     def value(key: str, trained_on: str) -> Value:
         share = found[trained_on]["accuracy"]
         error = (share * (1 - share) / len(labels)) ** 0.5
-        return Value(key, share, error, None, real.n, n, floor=found["real"]["accuracy"])
+        return Value(key, share, error, real.n, n, floor=found["real"]["accuracy"])
 
     return [value("cas", "fake"), value("cas_augmented", "real_and_fake")]
 
@@ -230,14 +246,14 @@ _JACKKNIFE = "error: delete-a-group jackknife over 10 tenths of the fakes"
 METRICS: dict[str, Metric] = {
     "fd": Metric(
         ("fd",),
-        f"ddof 1, float64; {_JACKKNIFE}",
+        f"ddof 1, float64; error: delta method, of the fakes; of more than {KERNEL_EXAMPLES:,}: jackknife over tenths",
         "torch-fidelity: 2e-15 relative, 2e-8 with fewer examples than dimensions; closed forms: 1e-10",
         _frechet,
         both=True,
     ),
     "fd_infinity": Metric(
         ("fd_infinity",),
-        "15 subset sizes from a tenth to all, a line in 1/n; error: of the regression",
+        "15 subset sizes from a tenth to all, a line in 1/n; error: delta method, of the fakes and of their subsets",
         "closed form: Gaussians",
         _frechet_infinity,
         features=KERNEL_EXAMPLES,
@@ -261,7 +277,7 @@ METRICS: dict[str, Metric] = {
     ),
     "kd": Metric(
         ("kd",),
-        "(x.y/d + 1)^3, 100 subsets of at most 1,000; error: spread over subsets, allowing for their overlap",
+        "(x.y/d + 1)^3, 100 subsets of at most 1,000; error: of a U-statistic, of the fakes",
         "torch-fidelity (KID): 2e-14 relative on the same subset",
         _kernel,
         features=KERNEL_EXAMPLES,
@@ -269,7 +285,7 @@ METRICS: dict[str, Metric] = {
     ),
     "mmd": Metric(
         ("mmd",),
-        f"sigma 10, unit vectors, biased, times 1,000; {_JACKKNIFE}",
+        "sigma 10, unit vectors, biased, times 1,000; error: of a V-statistic, of the fakes",
         "its definition by brute force: 1e-9",
         _mmd,
         features=PRDC_EXAMPLES,
@@ -277,7 +293,8 @@ METRICS: dict[str, Metric] = {
     ),
     "prdc": Metric(
         ("precision", "recall", "density", "coverage"),
-        f"k = {_PRDC_K}, Euclidean, strict <, at most {PRDC_EXAMPLES:,} of each; error: of a mean over examples",
+        f"k = {_PRDC_K}, Euclidean, strict <, at most {PRDC_EXAMPLES:,} of each; error: of a mean over fakes; of "
+        "recall and coverage: differences of halves of the fakes",
         "prdc 0.2: equal",
         _prdc,
         features=PRDC_EXAMPLES,
@@ -285,7 +302,7 @@ METRICS: dict[str, Metric] = {
     ),
     "is": Metric(
         ("inception_score", "classes_present", "class_kl"),
-        "10 splits in order, ddof 0, mean; error: spread over splits / 3; of the counts: bootstrap of the fakes",
+        "10 splits in order, ddof 0, mean; error: delta method; of the classes: Good-Toulmin",
         "torch-fidelity: 1e-14 relative",
         _classes,
         classes=True,
@@ -301,21 +318,22 @@ METRICS: dict[str, Metric] = {
     ),
     "ms_ssim": Metric(
         ("ms_ssim_pairs",),
-        "1,000 pairs, as many scales as fit (window 11), weights of Wang et al. scaled to sum 1",
+        "1,000 pairs, as many scales as fit (window 11), weights of Wang et al. scaled to sum 1; error: allows for "
+        "shared images",
         "pytorch-msssim: 4e-8",
         _diversity,
         images=PIXEL_EXAMPLES,
     ),
     "swd": Metric(
         ("swd",),
-        "7x7 patches, 128 an image, 512 directions, times 1,000; error: spread over tenths / sqrt(10)",
+        f"7x7 patches, 128 an image, 512 directions, times 1,000; {_JACKKNIFE}",
         "its definition by brute force; OpenCV's pyramid: 1e-6",
         _patches,
         images=1000,
     ),
     "ndb": Metric(
         ("ndb_share", "ndb_js"),
-        "100 cells of pixels, level 0.05: a perfect generator gets about 0.05; error: bootstrap of the fakes",
+        "100 cells of pixels, level 0.05: a perfect generator gets about 0.05; error: delta method, of the fakes",
         "SciPy: the test of each cell",
         _bins,
         images=PIXEL_EXAMPLES,

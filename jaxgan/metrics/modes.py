@@ -13,13 +13,20 @@ from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.features import features_for
 from jaxgan.metrics.features.network import polled
 from jaxgan.metrics.floors import cached_floors
-from jaxgan.metrics.score import Evaluation, Generate, Score
-from jaxgan.metrics.scores.mixtures import mode_coverage, stacked_modes
-from jaxgan.metrics.scores.resampling import bootstrap_errors
-from jaxgan.metrics.scores.sliced import sliced_wasserstein
+from jaxgan.metrics.score import Evaluation, Generate, Measured, Score
+from jaxgan.metrics.scores.classes import histogram_kl, histogram_kl_error
+from jaxgan.metrics.scores.mixtures import mode_counts, mode_coverage, mode_shares, stacked_modes
+from jaxgan.metrics.scores.resampling import distinct_error
+from jaxgan.metrics.scores.sliced import sliced_wasserstein, sliced_wasserstein_error
 
 MIXTURE_POINTS = 2500  # the published protocol
-_BOOTSTRAP = "error: bootstrap of the fakes"
+_ERRORS = {
+    "mode_kl": "error: delta method, second order where it is near 0",
+    "reverse_kl": "error: delta method, second order where it is near 0",
+    "modes": "error: Good-Toulmin",
+    "high_quality": "error: binomial",
+    "sliced_wasserstein": "error: delta method, of the fakes",
+}
 EVALUATION_SEED = 20140610  # of the reals that scores are computed with
 
 
@@ -27,9 +34,10 @@ class MixtureEvaluator:
     """Scores points of any dimension by their sliced Wasserstein distance and, for mixtures, their mode coverage.
 
     Scores are always of the protocol's 2,500 points; where the data have fewer than twice as many, of half of them.
+    The main score of a mixture is `mode_kl`, which orders as the coverage does and varies little; the distance of so
+    few points does not.
     """
 
-    main = "sliced_wasserstein"
     features = "none"
     cheap = True
 
@@ -38,40 +46,56 @@ class MixtureEvaluator:
         self._source: Any = source  # with modes and their deviation, where it has any
         sets = source.two_sets(MIXTURE_POINTS, EVALUATION_SEED)
         self._real, self._held_out = (points[source.example] for points in sets)
+        self.main = "mode_kl" if source.n_modes else "sliced_wasserstein"
+        self.fixed_n = len(self._real)
 
-    def quick(self, generate: Generate, n: int) -> float:
-        """The sliced Wasserstein distance."""
-        return sliced_wasserstein(generate(len(self._real)), self._real)
+    def quick(self, generate: Generate, n: int) -> Measured:
+        """The main score."""
+        points = generate(self.fixed_n)
+        return (self._of_modes if self._source.n_modes else self._distance)(points)[self.main]
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
         """All scores."""
-        points = generate(len(self._real))
-        values, floors, errors = self._values(points), self._values(self._held_out), {}
-        if np.isfinite(points).all():
-            errors = bootstrap_errors(self._values, points)
+        points = generate(self.fixed_n)
+        values, floors = self._values(points), self._values(self._held_out)
         endless = self._source.n is None
         drawn = "fresh draws; floor: other fresh draws" if endless else "a half; floor: the other"
         scores = {
             name: Score(
-                value,
-                floors[name],
+                float(value),
+                float(floors[name]),
                 SCORES[name],
                 len(self._real) if name == "sliced_wasserstein" else 0,
                 len(points),
                 f"{self._source.name}, {drawn}",
                 "none",
-                errors.get(name),
-                _BOOTSTRAP,
+                value.error if np.isfinite(points).all() else None,
+                _ERRORS[name],
             )
             for name, value in values.items()
         }
         return Evaluation(scores)
 
-    def _values(self, points: np.ndarray) -> dict[str, float]:
-        values = {"sliced_wasserstein": sliced_wasserstein(points, self._real)}
-        if self._source.n_modes:
-            values |= mode_coverage(points, self._source.modes, self._source.std)
-        return values
+    def _values(self, points: np.ndarray) -> dict[str, Measured]:
+        return (self._of_modes(points) if self._source.n_modes else {}) | self._distance(points)
+
+    def _distance(self, points: np.ndarray) -> dict[str, Measured]:
+        value = sliced_wasserstein(points, self._real)
+        error = sliced_wasserstein_error(points, self._real) if np.isfinite(points).all() else 0.0
+        return {"sliced_wasserstein": Measured(value, error)}
+
+    def _of_modes(self, points: np.ndarray) -> dict[str, Measured]:
+        modes, std, n = self._source.modes, self._source.std, len(points)
+        counts, shares = mode_counts(points, modes, std), mode_shares(len(modes), modes.shape[1])
+        found, uniform = mode_coverage(points, modes, std), np.ones(len(modes))
+        good = found["high_quality"]
+        errors = {
+            "modes": distinct_error(counts[:-1]),
+            "high_quality": (good * (1 - good) / n) ** 0.5,
+            "reverse_kl": histogram_kl_error(counts[:-1], uniform),
+        }
+        main = Measured(histogram_kl(counts, shares), histogram_kl_error(counts, shares))
+        return {"mode_kl": main} | {name: Measured(value, errors[name]) for name, value in found.items()}
 
 
 class StackedEvaluator:
@@ -91,14 +115,20 @@ class StackedEvaluator:
         """Calls `poll` between batches of digits from now on; what it raises ends the work."""
         self._network = polled(self._network, poll)
 
-    def quick(self, generate: Generate, n: int) -> float:
+    def quick(self, generate: Generate, n: int) -> Measured:
         """The reverse KL of `n` fakes. It is at least about 999 / 2n: compare only scores of as many fakes."""
-        return stacked_modes(self.digits(generate(n)))["reverse_kl"]
+        digits = self.digits(generate(n))
+        return Measured(stacked_modes(digits)["reverse_kl"], self._errors(digits)["reverse_kl"])
+
+    def _errors(self, digits: np.ndarray) -> dict[str, float]:
+        counts = np.bincount(stacked.mode_of(digits), minlength=stacked.N_MODES)
+        uniform = np.ones(stacked.N_MODES)
+        return {"reverse_kl": histogram_kl_error(counts, uniform), "modes": distinct_error(counts)}
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
         """Both scores of `n` fakes; the published protocol has 26,000."""
         digits = self.digits(generate(n))
-        values, errors = stacked_modes(digits), bootstrap_errors(stacked_modes, digits)
+        values, errors = stacked_modes(digits), self._errors(digits)
         floors, floor_split = self._floors(n)
         scores = {
             name: Score(
@@ -110,7 +140,7 @@ class StackedEvaluator:
                 f"{self._source.name}, uniform over {stacked.N_MODES:,} modes; floor: {floor_split}",
                 self.features,
                 errors[name],
-                _BOOTSTRAP,
+                _ERRORS[name],
             )
             for name in ("reverse_kl", "modes")
         }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -90,8 +89,6 @@ class Evaluation(NamedTuple):
     Attributes:
       scores: all scores by name, the main one first.
       class_histogram: number of fakes that the feature network assigns to each class; None without classes.
-      paired: by the name of the score, one number for each real example or each subset of them (the same ones
-        for every generator). Their mean is the score; two generators are compared by their differences.
       copies: the fakes that lie closest to a training example, measured by how far that one lies from its own
         neighbours, and those training examples: uint8 images [k, h, w, c] twice; None unless asked for.
       held_out: the scores against held-out examples; None where there are none.
@@ -99,16 +96,33 @@ class Evaluation(NamedTuple):
 
     scores: dict[str, Score]
     class_histogram: list[int] | None = None
-    paired: Mapping[str, np.ndarray] = MappingProxyType({})
     copies: tuple[np.ndarray, np.ndarray] | None = None
     held_out: HeldOut | None = None
 
 
-class Evaluator(Protocol):
-    """Scores any function n -> n generated examples."""
+class Measured(float):
+    """A number with its standard error."""
 
-    main: str
-    """Name of the score that the best checkpoint is chosen by; lower is better. "" if there are no scores."""
+    error: float
+
+    def __new__(cls, value: float, error: float = 0.0) -> Measured:
+        """Keeps both."""
+        number = super().__new__(cls, value)
+        number.error = error
+        return number
+
+
+class Evaluator(Protocol):
+    """Scores any function n -> n generated examples.
+
+    It may have an attribute `fixed_n`: the number of examples that it always takes, whatever it is told.
+    """
+
+    @property
+    def main(self) -> str:
+        """Name of the score that the best checkpoint is chosen by; lower is better. "" if there are no scores."""
+        ...
+
     features: str
     """Name and identity of the feature network, or "none"."""
     cheap: bool
@@ -119,8 +133,13 @@ class Evaluator(Protocol):
         ...
 
     def quick(self, generate: Generate, n: int) -> float:
-        """The main score alone, without its floor."""
+        """The main score alone, without its floor; `Measured` where its error is known."""
         ...
+
+
+def name_on_the_way(evaluator: Evaluator, n: int, final_n: int) -> str:
+    """What the main score of `n` fakes is called: NAME@N where final scores, of more fakes, do not compare with it."""
+    return evaluator.main if getattr(evaluator, "fixed_n", None) or n == final_n else f"{evaluator.main}@{n}"
 
 
 class Unscored:

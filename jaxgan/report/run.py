@@ -145,9 +145,15 @@ def _scores(scores: Mapping[str, Any]) -> Html:
         )
         for row in rows
     ]
-    note = "Of the averaged (EMA) generator. Real data: what held-out real data get in the generator's place."
+    note = (
+        "Of the averaged (EMA) generator; ±: standard error, of these fakes alone. Real data: what held-out real data "
+        "get in the generator's place."
+    )
     if own:
-        note += f" Best: the checkpoint with the lowest {scores['main']} on the way, of fewer fakes, scored again here."
+        note += (
+            f" Best: the last checkpoint whose {scores['main']} on the way, of other, mostly fewer fakes, noise cannot "
+            "tell from the lowest, scored again here."
+        )
     return html(
         tag("h2", "Scores"),
         table(names, body, numbers=range(1, 4 if own else 3)),

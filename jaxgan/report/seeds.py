@@ -138,7 +138,9 @@ def _scores(summary: dict[str, Any], members: _Members) -> Html:
     ]
     notes = [f"{summary['interval'][:1].upper()}{summary['interval'][1:]}."]
     if best:
-        notes.append("Best: each member's own checkpoint with the lowest main score on the way.")
+        notes.append(
+            "Best: each member's own, the last checkpoint that noise cannot tell from its lowest main score on the way."
+        )
     notes += [f"–: {why}" for why in reasons if why]
     return html(
         tag("h2", "Scores"),
@@ -174,7 +176,9 @@ def _members(summary: dict[str, Any], members: _Members) -> Html:
 def _curves(main: str, members: _Members) -> Html | None:
     curves = {}
     for seed, member in members.items():
-        points = [(r["step"], r["score"]) for r in member.records() if r.get("score") is not None]
+        scored = [r for r in member.records() if r.get("score") is not None]
+        points = [(r["step"], r["score"]) for r in scored]
+        main = scored[-1].get("score_name", main) if scored else main  # NAME@N of fewer fakes
         if points:
             curves[f"seed {seed}"] = tuple(map(list, zip(*points, strict=True)))
     if not curves:

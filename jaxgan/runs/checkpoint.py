@@ -80,7 +80,8 @@ class Checkpoints:
           step: of the state.
           state: what to save.
           meta: JSON-serialisable.
-          score: lower is better; the checkpoint with the lowest is kept, however old.
+          score: lower is better; the checkpoint with the lowest is kept, however old. `RunKeeper` ranks so: the best
+            has a score below 0, the lower the later it is.
 
         Raises:
           SaveError: if this save cannot start, or the one before it failed.

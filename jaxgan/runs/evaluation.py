@@ -25,11 +25,16 @@ from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import collect
 from jaxgan.metrics.features import get_features
 from jaxgan.metrics.given import FIRST_SEED, FixedImages, open_images
-from jaxgan.metrics.image_scores import DEFAULT, METRICS, parse_metrics
+from jaxgan.metrics.image_scores import (
+    DEFAULT,
+    KERNEL_EXAMPLES,
+    METRICS,
+    distance_error,
+    parse_metrics,
+)
 from jaxgan.metrics.reference import is_reference, load_reference
 from jaxgan.metrics.score import Notify, Score
 from jaxgan.metrics.scores.frechet import Gaussian
-from jaxgan.metrics.scores.resampling import jackknife_error
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.opened import Run, load
@@ -275,13 +280,13 @@ def _against_reference(
             f"features: expected {wanted}, which {str(path)!r} was computed with, got {network.signature}"
         )
     generate = FixedImages(fakes)
-    sample = collect(generate.batches(n, network.batch), network, n)
+    kept = n if n <= KERNEL_EXAMPLES else 0
+    sample = collect(generate.batches(n, network.batch), network, n, keep=kept)
     if len(sample.gaussian.mean) != len(real.mean):
         raise InputError(
             f"features: expected {len(real.mean)} of them, as in {str(path)!r}, got {len(sample.gaussian.mean)} "
             f"of {network.name}"
         )
-    without = [real.distance(other) for other in sample.leave_one_out]
     value = Score(
         real.distance(sample.gaussian),
         None,
@@ -290,7 +295,7 @@ def _against_reference(
         n,
         f"statistics of {path.name}; floor: none",
         network.signature,
-        jackknife_error(without) if without else None,
+        distance_error(real, sample),
         METRICS["fd"].protocol,
     )
     name = SCORES["fd"].name(network.label)

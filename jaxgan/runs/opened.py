@@ -20,6 +20,7 @@ from jaxgan.data.modality import MODALITIES
 from jaxgan.data.sources import load_source
 from jaxgan.games.game import Game, init
 from jaxgan.losses import in_python
+from jaxgan.metrics.choice import better_of
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.sampling import sampler_of
@@ -150,6 +151,9 @@ def _restore(folder: RunFolder, game: Game, spec: Spec, which: str | int) -> tup
 
 
 def best_step(folder: RunFolder) -> int | None:
-    """Step of the lowest main score so far; None if nothing was scored."""
-    scored = [(r["score"], r["step"]) for r in folder.records() if r.get("score") is not None]
-    return min(scored, key=lambda pair: (pair[0], -pair[1]))[1] if scored else None
+    """Step of the best main score so far, as of `better_of`; None if nothing was scored."""
+    best = None
+    for record in folder.records():
+        if record.get("score") is not None:
+            best = better_of(best, record["step"], record["score"], record.get("score_error", 0.0))
+    return None if best is None else best["step"]

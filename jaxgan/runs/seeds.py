@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxgan.common.statistics import bootstrap_mean
+from jaxgan.common.statistics import mean_interval
 from jaxgan.runs.folder import RunFolder
 
 RECORD = "seeds.json"
@@ -32,7 +32,7 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
     summary: dict[str, Any] = {
         "seeds": record["seeds"],
         "diverged": [seed for seed, member in members.items() if not is_alive(member)],
-        "interval": "mean over the seeds that did not diverge, 95 % percentile bootstrap",
+        "interval": "mean over the seeds that did not diverge, 95 %, Student's",
         "scores": {},
     }
     first = next(iter(scores.values()), None)
@@ -44,6 +44,6 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
             values = [value for value in values if value is not None]
             entry[which] = None
             if values:
-                entry[which] = bootstrap_mean(values)._asdict() | {"values": values, "of": len(members)}
+                entry[which] = mean_interval(values)._asdict() | {"values": values, "of": len(members)}
         summary["scores"][name] = entry
     return summary

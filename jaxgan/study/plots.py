@@ -94,7 +94,7 @@ def _short(variant: Summary) -> str:
 
 
 def draw_curves(analysis: DatasetAnalysis) -> bytes | None:
-    """Draws the headline on the way in a panel for each loss: means over the seeds with 95 % bootstrap bands.
+    """Draws the headline on the way in a panel for each loss: means over the seeds with 95 % bands.
 
     None if there are no curves. The axis is logarithmic where the means of a distance span more than a factor of 30.
     """
@@ -147,7 +147,7 @@ def band(result: CellResult, score: Metric) -> tuple[np.ndarray, ...]:
         values = [lost if value is None else value for value in values]
         finite = [value for value in values if np.isfinite(value)]
         if finite:
-            mean, low, high, _ = statistics.bootstrap_mean(finite)
+            mean, low, high, _ = statistics.mean_interval(finite)
             rows.append((step, mean, mean if low is None else low, mean if high is None else high))
     return tuple(np.array(rows, np.float64).reshape(-1, 4).T)
 

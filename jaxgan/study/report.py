@@ -111,9 +111,9 @@ def _section(analysis: DatasetAnalysis, pictures: dict[str, bytes]) -> Html:
     rows = [variant_row(analysis, i) for i in range(len(analysis.variants))]
     lost = [i for i, variant in enumerate(analysis.variants) if 2 * variant.diverged >= variant.n]
     captions = {
-        "scores": f"{score} of each seed (dots), mean and 95 % bootstrap interval at the end, mean at the best step "
+        "scores": f"{score} of each seed (dots), mean and 95 % interval at the end, mean at the best step "
         "(diamonds).",
-        "curves": f"{score} on the way: mean over the seeds, band: 95 % bootstrap interval.",
+        "curves": f"{score} on the way: mean over the seeds, band: 95 % interval.",
         "samples": "Samples at the end, of the seed with the median score; grey: the data.",
         "pairs": "Cliff's delta of every pair, in the order of the table; a dot: adjusted p at most 0.05.",
     }
@@ -175,7 +175,7 @@ def _order(analysis: DatasetAnalysis) -> str:
 
 def _reading() -> str:
     return (
-        "Mean [95 % bootstrap interval] over the seeds. Rows in red: at least half of the seeds diverged. p compares a "
+        "Mean [95 % interval] over the seeds. Rows in red: at least half of the seeds diverged. p compares a "
         "row with the first one, which these same data have put first, and is adjusted by Holm's method over all "
         "pairs. –: no seed has a value, or there is one seed only."
     )
@@ -226,17 +226,14 @@ def _protocol(analyses: Sequence[DatasetAnalysis]) -> Html:
     )
     items = [
         f"Headline score: {named}. All scores are of the averaged (EMA) generator.",
-        "Final is the last step. Best is, for each seed, the evaluated step with the lowest main score "
-        "(sliced Wasserstein distance of points, Frechet distance of images): this flatters a variant in "
-        "that score, though not always in others.",
+        "Final is the last step. Best is, for each seed, the last evaluated step whose main score (mode_kl of "
+        "mixtures, Frechet distance of images) is not higher than the lowest by more than its noise.",
         "A seed has diverged when a loss, a gradient norm or its main score was no longer finite. It is not "
         "dropped: at the end it counts as the worst value of the scale (0 for shares and counts). Where the "
         "scale has no end (distances), it takes the worst rank in orders and tests, and the mean is that of "
         "the other seeds, whose number is stated. Its best score is the best that it had before.",
         "A seed has collapsed when it ends with fewer than half of the mixture's modes, or of the classes.",
-        "Intervals: percentile bootstrap of the mean over seeds, 95 % nominal, over all resamples of up to 9 "
-        "seeds. For so few seeds they are too narrow: they cover the mean of 5 normal values in 84 % of "
-        "cases, of 10 in 90 %.",
+        "Intervals: 95 %, of the mean over seeds, by Student's t, which covers as often for 3 seeds as for many.",
         "Pairs: Welch's t-test of the final headline if every seed has a value, otherwise the Mann-Whitney "
         "test; both are unpaired, as the same seed has little in common between variants. Holm's method over "
         "all pairs of a dataset keeps the chance of any false difference at 5 %. Cliff's delta is P(a better "

@@ -86,7 +86,7 @@ def markdown(analyses: Sequence[DatasetAnalysis]) -> str:
             order = f"; ordered by {analysis.metrics[0].name}"
             if analysis.metrics[0].kind.key in WHOLE:
                 order += ", a score of the whole distribution"
-            parts.append(f"{' or '.join(map(str, seeds))} seeds; mean [95 % bootstrap interval]{order}.\n")
+            parts.append(f"{' or '.join(map(str, seeds))} seeds; mean [95 % interval]{order}.\n")
             parts.append("| " + " | ".join(names) + " |")
             parts.append("|---|" + "---:|" * (len(names) - 1))
             rows = (variant_row(analysis, i) for i in range(len(analysis.variants)))

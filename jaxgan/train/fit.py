@@ -21,7 +21,7 @@ from jaxgan.config.groups import DataConfig
 from jaxgan.config.presets import get_preset
 from jaxgan.data import Source, as_images, fingerprint
 from jaxgan.losses import Loss, find_loss, in_python
-from jaxgan.models import find_model
+from jaxgan.models import find_model, model_name
 from jaxgan.report.notebook import TrainedRun, load
 from jaxgan.runs import environment
 from jaxgan.train.run import train
@@ -139,17 +139,25 @@ def _with_arrays(
     config: Config, images: Any, labels: Any, resolution: int | None, out: pathlib.Path, *, own: bool
 ) -> Config:
     """The configuration for arrays, which are written where it says."""
+    asked = labels is not None
     if isinstance(images, Source):
         source = as_images(images, "images")
-        images, labels = source.images, source.labels if labels is None else labels
+        images, labels = source.images, labels if asked else source.labels
     pixels = as_pixels(images)
     numbers = None if labels is None else as_labels(labels, len(pixels))
     side = resolution or max(pixels.shape[1:3])
     if own:  # the networks are ours to choose
         model = get_preset("dcgan-64" if side >= _LARGE else "dcgan-mnist").model
-        config = dataclasses.replace(
-            config, model=dataclasses.replace(model, conditional=numbers is not None)
-        )
+        config = dataclasses.replace(config, model=model)
+    if numbers is not None:
+        takes = "conditional" in {field.name for field in dataclasses.fields(config.model)}
+        if takes:
+            config = dataclasses.replace(config, model=dataclasses.replace(config.model, conditional=True))
+        elif asked and not config.model.conditional:
+            raise InputError(
+                f"labels: expected none with {model_name(type(config.model))!r} networks, which take none; leave "
+                "labels out, or take model='dcgan'"
+            )
     path = out / "data" / f"{fingerprint(pixels, numbers)[:16]}.npz"
     if not path.exists():
         buffer = io.BytesIO()

@@ -14,6 +14,8 @@ from jaxgan.common.errors import InputError
 from jaxgan.games.game import GameState
 from jaxgan.health import Diagnosis, judge, monitors_of, summary
 from jaxgan.metrics import Evaluator
+from jaxgan.metrics.choice import better_of
+from jaxgan.metrics.score import name_on_the_way
 from jaxgan.runs import evaluation
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
@@ -135,7 +137,8 @@ class RunKeeper(Keeper):
                 self.owes = True
                 self._save(state, step, None, {"owed": {"record": record, "due": sorted(due)}})
                 return record
-            record = record | {"score": score, "score_name": self.evaluator.main}
+            name = name_on_the_way(self.evaluator, self.config.quick_n, self.config.final_n)
+            record = record | {"score": float(score), "score_error": _error_of(score), "score_name": name}
         record = self._watched(record, state, "evaluate" in due)
         for sink in self._sinks:
             sink.record(record)
@@ -147,7 +150,8 @@ class RunKeeper(Keeper):
         if "save" in due:
             if self._owed is not None:  # the state is there already, without its score
                 self.checkpoints.forget_after(step - 1)
-            self._save(state, step, score, {})
+            rank = None if score is None else -step if self.best["step"] == step else step  # pyright: ignore
+            self._save(state, step, rank, {})
         return record
 
     def _save(self, state: GameState, step: int, score: float | None, more: Mapping[str, Any]) -> None:
@@ -172,8 +176,7 @@ class RunKeeper(Keeper):
         if not (np.isfinite(score) and evaluation.is_finite(variables)):
             what = f"the averaged generator, or its {evaluator.main}"
             raise Diverged(f"step {step}: not finite: {what}", step)
-        if self.best is None or score <= self.best["score"]:  # the later of equals, as Orbax keeps it
-            self.best = {"step": step, "score": score}
+        self.best = better_of(self.best, step, float(score), _error_of(score))
         return score
 
     def _watched(self, record: dict[str, Any], state: GameState, closely: bool) -> dict[str, Any]:
@@ -284,6 +287,11 @@ class RunKeeper(Keeper):
             seconds = round(self._seconds, 1)
             last_first.callback(self.folder.update, status=status, error=error, train_seconds=seconds)
             last_first.callback(self.checkpoints.close)
+
+
+def _error_of(score: float) -> float:
+    """Its standard error; 0 where an evaluator of the user's own says nothing of it."""
+    return getattr(score, "error", 0.0)
 
 
 def restored(members: Members, keepers: Sequence[RunKeeper], path: pathlib.Path) -> tuple[Any, int]:

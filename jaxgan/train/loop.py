@@ -22,7 +22,7 @@ class Keeper:
     Attributes:
       open: whether more is to come.
       error: how the member diverged; None if it did not.
-      best: {"step", "score"} of the lowest score on the way; None if there was none.
+      best: of the scores on the way, as of `jaxgan.metrics.choice.better_of`; None if there was none.
       owes: whether the run is to stop here, as a signal came while something was kept of the last interval; all is
         saved.
     """

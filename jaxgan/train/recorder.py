@@ -15,6 +15,8 @@ from jaxgan.data import Source
 from jaxgan.games.game import GameState
 from jaxgan.metrics import Evaluator
 from jaxgan.metrics.catalogue import Kind
+from jaxgan.metrics.choice import better_of
+from jaxgan.metrics.score import name_on_the_way
 from jaxgan.runs import evaluation
 from jaxgan.train.loop import Keeper, loop
 from jaxgan.train.members import Members, evaluator_of
@@ -33,7 +35,7 @@ class Member:
       curve: one record every `evaluate_every` steps: "step", "images", "score" (the main score) and,
         for mixtures, the other scores of the moment, and means of the metrics since the last record.
       final: scores of the last step, by name; empty if it diverged.
-      best: the same at the step with the lowest main score on the way, with "step"; None if there
+      best: the same at the step that `better_of` chose by the main score on the way, with "step"; None if there
         was none.
       samples: examples [n, ...] of the last step, as many as a picture shows (64 images, 2,500 points);
         None if it diverged, or makes nothing to look at.
@@ -118,30 +120,40 @@ class _Curve(Keeper):
     def _scored(self, evaluator: Evaluator, state: GameState, step: int) -> dict[str, float]:
         variables = self._members.game.averaged(state)
         scores = self._quick(evaluator, variables)
-        main = scores[evaluator.main]
+        main, error = scores[self._name(evaluator)]
         if not (np.isfinite(main) and evaluation.is_finite(variables)):
             raise Diverged(f"step {step}: not finite: the average, or its {evaluator.main}", step)
-        if self.best is None or main <= self.best["score"]:
-            self.best = {"step": step, "score": main}
+        self.best = better_of(self.best, step, main, error or 0.0)
+        if self.best["step"] == step:
             # a copy: the program reuses the buffers of the states that it is given
             self._best_variables = jax.tree.map(jnp.copy, variables)
-        return {"score": main, **scores}
+        return {"score": main, "score_error": error or 0.0} | {
+            name: value for name, (value, _) in scores.items()
+        }
 
-    def _quick(self, evaluator: Evaluator, variables: Any) -> dict[str, float]:
+    def _name(self, evaluator: Evaluator) -> str:
+        return name_on_the_way(evaluator, self._config.quick_n, self._config.final_n)
+
+    def _quick(self, evaluator: Evaluator, variables: Any) -> dict[str, tuple[float, float | None]]:
         if evaluator.cheap:  # all of them
-            return self._scores(evaluator, variables, evaluation.QUICK_SEED, self._config.quick_n)
+            found = self._scores(evaluator, variables, evaluation.QUICK_SEED, self._config.quick_n)
+            return found | {self._name(evaluator): found[evaluator.main]}
         generate = self._members.sampler.stream(variables, evaluation.QUICK_SEED)
-        return {evaluator.main: evaluator.quick(generate, self._config.quick_n)}
+        score = evaluator.quick(generate, self._config.quick_n)
+        return {self._name(evaluator): (float(score), getattr(score, "error", None))}
 
-    def _scores(self, evaluator: Evaluator, variables: Any, seed: int, n: int) -> dict[str, float]:
+    def _scores(
+        self, evaluator: Evaluator, variables: Any, seed: int, n: int
+    ) -> dict[str, tuple[float, float | None]]:
         scores = evaluator(self._members.sampler.stream(variables, seed), n).scores
         self._kinds |= {name: score.kind for name, score in scores.items()}
-        return {name: score.value for name, score in scores.items()}
+        return {name: (score.value, score.error) for name, score in scores.items()}
 
     def _full(self, variables: Any) -> dict[str, float]:
         if self._evaluator is None:
             return {}
-        return self._scores(self._evaluator, variables, evaluation.FIRST_SEED, self._config.final_n)
+        scores = self._scores(self._evaluator, variables, evaluation.FIRST_SEED, self._config.final_n)
+        return {name: value for name, (value, _) in scores.items()}
 
     def member(self, seed: int, state: GameState) -> Member:
         """What became of it: the last and the best state are scored in full."""

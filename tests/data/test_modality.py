@@ -253,9 +253,10 @@ def test_points_are_drawn_and_scored_in_any_dimension(d):
     evaluate = make_evaluator(source)
     good = evaluate(lambda n: source.some(n, 3)["image"], 100).scores
     collapsed = evaluate.quick(lambda n: np.ones((n, d), np.float32), 100)
-    assert set(good) == {"sliced_wasserstein", "modes", "high_quality", "reverse_kl"}
+    assert set(good) == {"mode_kl", "sliced_wasserstein", "modes", "high_quality", "reverse_kl"}
     assert good["modes"].value == 2
-    assert good["sliced_wasserstein"].value < 0.5 < 0.9 < collapsed
+    assert good["sliced_wasserstein"].value < 0.5
+    assert good["mode_kl"].value < 0.1 < 0.6 < collapsed
 
 
 def test_points_that_are_given_are_scored_on_halves():

@@ -266,11 +266,17 @@ def test_mixtures_are_scored_by_the_protocol(cache):
     evaluate = make_evaluator(source)
     fresh = lambda n: np.asarray(source.sample(jax.random.key(99), n)[0])
     scores = evaluate(fresh, 10).scores
-    assert evaluate.main == "sliced_wasserstein"
+    assert evaluate.main == next(iter(scores)) == "mode_kl"
+    assert scores["mode_kl"].value < 0.01
+    assert evaluate.quick(fresh, 10) == scores["mode_kl"].value
     assert {score.n_fake for score in scores.values()} == {2500}
     assert scores["modes"].value == scores["modes"].floor == 8
     assert scores["sliced_wasserstein"].value < 3 * scores["sliced_wasserstein"].floor
-    assert evaluate(lambda n: np.zeros((n, 2)), 10).scores["modes"].value == 0
+    nowhere = evaluate(lambda n: np.zeros((n, 2)), 10).scores
+    assert nowhere["modes"].value == 0
+    assert nowhere["mode_kl"].value == pytest.approx(
+        4.5
+    )  # -log of the share beyond 3 deviations in the plane
 
 
 def test_undefined_numbers_become_null():

@@ -147,7 +147,9 @@ def test_diversity_is_the_mean_over_pairs_of_different_images():
     assert error == pytest.approx(0, abs=1e-6)
     values = [of(0, 1), of(0, 2), of(1, 2)]
     mean, error = ms_ssim_diversity(x, pairs=200, **few)
-    assert error == pytest.approx(np.std(values) / np.sqrt(200), rel=0.15)
+    assert (
+        np.std(values) / np.sqrt(200) < error < np.std(values)
+    )  # 200 pairs of three images are far from independent
     assert abs(mean - np.mean(values)) < 4 * error
     assert ms_ssim_diversity(x, pairs=200, **few) == (mean, error)
     assert ms_ssim_diversity(x, pairs=200, seed=1, **few) != (mean, error)

@@ -216,4 +216,4 @@ def test_a_real_study(tmp_path):
     assert first.best["step"] in (10, 20)
     assert Store(tmp_path / "cells").with_samples(result).samples[1].shape == (2500, 2)
     (found,) = analyse([result])
-    assert (found.metrics[0].name, found.variants[0].collapsed is not None) == ("sliced_wasserstein", True)
+    assert (found.metrics[0].name, found.variants[0].collapsed is not None) == ("mode_kl", True)

@@ -1,5 +1,6 @@
 """`jaxgan.fit`: arrays in, a run out, which is drawn, scored, kept and opened again."""
 
+import signal
 import subprocess
 import sys
 
@@ -11,7 +12,9 @@ import jaxgan
 from jaxgan import InputError, Loss
 from jaxgan.__main__ import main
 from jaxgan.data import open_source
-from jaxgan.models import MLPConfig
+from jaxgan.models import DCGANConfig, MLPConfig
+from jaxgan.runs.folder import RunFolder
+from jaxgan.train.stops import Stopped
 
 SMALL = {
     "model": MLPConfig(g_widths=(8,), d_widths=(8,)),
@@ -96,16 +99,30 @@ def test_another_process_samples_a_loss_that_is_gone_and_says_why_it_cannot_resu
 def test_labels_and_names_of_sources_and_settings(digits, tmp_path):
     labels = np.arange(60) % 3
     adam = {"g_optimizer__learning_rate": 1e-3}
-    run = jaxgan.fit(digits, 2, loss="hinge", labels=labels, out=tmp_path, **SMALL, **adam)
-    assert run.spec.n_classes == 3
+    run = jaxgan.fit(
+        digits, 2, loss="hinge", labels=labels, out=tmp_path, **SMALL | {"model": DCGANConfig(width=2)} | adam
+    )
+    assert run.spec.n_classes == run.sampler.n_classes == 3
     assert run.config.loss == "hinge"
     assert run.config.g_optimizer.learning_rate == 1e-3
     assert run.config.data.source.startswith("npz:/")  # so that it can be resumed from anywhere
 
 
+def test_ctrl_c_says_where_the_run_is(digits, tmp_path, monkeypatch):
+    def interrupted(config, command):
+        raise Stopped(signal.SIGINT, 5, RunFolder(tmp_path / "00000-x"))
+
+    monkeypatch.setattr("jaxgan.train.fit.train", interrupted)
+    with pytest.raises(
+        KeyboardInterrupt, match=r"stopped at step 5, and saved: jaxgan.load\('.*00000-x'\) opens it"
+    ):
+        jaxgan.fit(digits, 10, out=tmp_path, **SMALL)
+
+
 WRONG = {
     "channels first": ({"images": np.zeros((4, 3, 8, 8))}, "images: .*channels first"),
     "too few labels": ({"labels": [0, 1]}, "labels: expected one for each of 60 images"),
+    "labels that nothing takes": ({"labels": np.arange(60) % 3}, "labels: expected none with 'mlp' networks"),
     "an unknown loss": ({"loss": "hing"}, "unknown loss 'hing'; did you mean 'hinge'"),
     "a loss that is not built": (
         {"loss": jaxgan.LOSSES["hinge"]},

@@ -123,7 +123,7 @@ def test_every_member_is_a_run(whole, tmp_path):
 
 def test_the_summary_is_of_the_members(whole):
     summary = whole.read("summary.json")
-    assert (summary["seeds"], summary["diverged"], summary["main"]) == ([1, 2, 3], [], "sliced_wasserstein")
+    assert (summary["seeds"], summary["diverged"], summary["main"]) == ([1, 2, 3], [], "mode_kl")
     scores = [m.read("scores.json") for m in members(whole)]
     assert list(summary["scores"]) == list(scores[0]["final"]["scores"])
     for name, entry in summary["scores"].items():

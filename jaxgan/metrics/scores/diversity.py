@@ -12,7 +12,6 @@ from scipy.cluster.vq import kmeans2, vq
 from scipy.spatial.distance import jensenshannon
 
 from jaxgan.common.errors import InputError
-from jaxgan.metrics.scores.resampling import bootstrap_error
 
 _LLOYD_ITERATIONS = 100  # at most
 _LLOYD_AT_ONCE = 10  # until it is seen whether they still change anything
@@ -43,8 +42,7 @@ def ndb(
 
     Returns:
       "ndb": number of different bins; "ndb_over_k": their share; "js": the divergence in nats, at most log 2;
-      "ndb_over_k_error" and "js_error": their standard errors due to the choice of the fakes (bootstrap of
-      their bins).
+      "ndb_over_k_error" and "js_error": their standard errors due to the choice of the fakes.
 
     Raises:
       InputError: for sets of different dimension, values that are not finite, fewer distinct reals than bins,
@@ -64,26 +62,46 @@ def ndb(
     p = np.bincount(vq(real, centres)[0], minlength=bins) / len(real)
     counts = np.bincount(vq(fake, centres)[0], minlength=bins)
 
-    def share(counts: np.ndarray) -> float:
-        unlikely = _two_proportions(p, len(real), counts / len(fake), len(fake)) < significance
-        return float(unlikely.mean())
-
-    divergence = lambda counts: _jensen_shannon(p, counts / len(fake))
+    q, n, m = counts / len(fake), len(real), len(fake)
+    z = _two_proportions(p, n, q, m)
+    doubtful = (p + q > 0) & (p + q < 2)  # bins that hold all, or nothing, of both are certain
+    share = float((scipy.special.erfc(np.abs(z) / math.sqrt(2)) < significance).mean())
     return {
-        "ndb": round(share(counts) * bins),
-        "ndb_over_k": share(counts),
-        "js": divergence(counts),
-        "ndb_over_k_error": bootstrap_error(share, counts),
-        "js_error": bootstrap_error(divergence, counts),
+        "ndb": round(share * bins),
+        "ndb_over_k": share,
+        "js": _jensen_shannon(p, q),
+        "ndb_over_k_error": _share_error(z[doubtful], n / (n + m), significance) * doubtful.mean(),
+        "js_error": _jensen_shannon_error(p, q, m),
     }
 
 
 def _two_proportions(p: np.ndarray, n: int, q: np.ndarray, m: int) -> np.ndarray:
-    """Two-sided p-values of the z-test for equal proportions, with the pooled standard error."""
+    """The z-statistics of the test for equal proportions, with the pooled standard error."""
     pooled = (p * n + q * m) / (n + m)
     error = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    z = np.abs(p - q) / np.where(error > 0, error, 1.0)  # no error: both are 0 or both 1
-    return scipy.special.erfc(z / math.sqrt(2))
+    return (q - p) / np.where(error > 0, error, 1.0)  # no error: both are 0 or both 1
+
+
+def _share_error(z: np.ndarray, own: float, significance: float) -> float:
+    """Standard error of the share of z that are significant, of which the fakes' luck has the variance `own`.
+
+    Fresh fakes would give each bin a z around its true value, which is the one found, shrunk by what luck alone adds.
+    """
+    if not len(z):
+        return 0.0
+    bound, spread = math.sqrt(2) * scipy.special.erfcinv(significance), math.sqrt(own)
+    true = z * math.sqrt(max(0.0, 1 - own / max(float(np.square(z).mean()), 1e-12)))
+    beyond = scipy.special.ndtr((true - bound) / spread) + scipy.special.ndtr((-true - bound) / spread)
+    return float(np.sqrt((beyond * (1 - beyond)).sum()) / len(z))
+
+
+def _jensen_shannon_error(p: np.ndarray, q: np.ndarray, m: int) -> float:
+    """Standard error of the divergence by the choice of the m examples in q: delta method, and the second order."""
+    some = q > 0
+    gain = np.log(2 * q[some] / (p[some] + q[some])) / 2
+    spread = float((q[some] * gain**2).sum() - (q[some] * gain).sum() ** 2)
+    free = some.sum() - 1
+    return float(np.sqrt(max(spread - free / (16 * m), 0.0) / m + free / (32 * m**2)))
 
 
 def _jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.stats import chi2
 
 from jaxgan.common.errors import InputError
 from jaxgan.data.stacked import N_MODES, mode_of
@@ -32,6 +33,20 @@ def mode_coverage(points: np.ndarray, modes: np.ndarray, std: float) -> dict[str
     References:
       Srivastava et al. (2017), VEEGAN, section 4.1; Lin et al. (2018), PacGAN, section 4.1.
     """
+    counts, uniform = mode_counts(points, modes, std)[:-1], np.ones(len(modes))
+    return {
+        "modes": float((counts > 0).sum()),
+        "high_quality": float(counts.sum() / len(points)),
+        "reverse_kl": histogram_kl(counts, uniform) if counts.any() else math.log(len(modes)),
+    }
+
+
+def mode_counts(points: np.ndarray, modes: np.ndarray, std: float) -> np.ndarray:
+    """How many points lie within 3 standard deviations of each mode, their nearest, and last how many of none: [k + 1].
+
+    Raises:
+      InputError: as `mode_coverage`.
+    """
     points, modes = np.asarray(points, np.float64), np.asarray(modes, np.float64)
     if points.ndim != 2 or len(modes) == 0 or points.shape[1] != modes.shape[1]:
         raise InputError(
@@ -40,12 +55,13 @@ def mode_coverage(points: np.ndarray, modes: np.ndarray, std: float) -> dict[str
     distances = np.linalg.norm(points[:, None] - modes[None], axis=2)
     good = distances.min(1) <= 3 * std
     counts = np.bincount(distances.argmin(1)[good], minlength=len(modes))
-    uniform = np.ones(len(modes))
-    return {
-        "modes": float((counts > 0).sum()),
-        "high_quality": float(good.mean()),
-        "reverse_kl": histogram_kl(counts, uniform) if good.any() else math.log(len(modes)),
-    }
+    return np.append(counts, len(points) - good.sum())
+
+
+def mode_shares(modes: int, dimensions: int) -> np.ndarray:
+    """The shares that `mode_counts` has of a uniform mixture of Gaussians itself, [k + 1]."""
+    within = float(chi2.cdf(9.0, dimensions))
+    return np.append(np.full(modes, within / modes), 1 - within)
 
 
 def stacked_modes(digits: np.ndarray) -> dict[str, float]:

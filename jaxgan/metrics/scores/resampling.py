@@ -1,4 +1,4 @@
-"""Standard errors: of any statistic by leaving out parts of the examples or drawing them anew, and of trimmed means."""
+"""Standard errors of statistics: by leaving out, drawing anew or dividing the examples, and of counts and means."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ GROUPS = 10
 """Number of parts that a standard error is estimated from."""
 
 _DRAWS = 200
+_TERMS = 10
 
 
 def jackknife_error(leave_one_out: Sequence[float]) -> float:
@@ -46,19 +47,86 @@ def bootstrap_error(
     return float(np.std([statistic(row) for row in anew], ddof=1))
 
 
-def bootstrap_errors(
-    statistic: Callable[[np.ndarray], Mapping[str, float]], examples: np.ndarray, *, seed: int = 0
-) -> dict[str, float]:
-    """Standard errors of several statistics of independent examples, by drawing the examples anew.
+def distinct_error(counts: ArrayLike) -> float:
+    """Standard error of the number of bins with at least one example.
+
+    The variance of that number is what as many examples again would find anew, which Good and Toulmin estimate from
+    the bins with 1, 2, 3, ... examples, with Efron and Thisted's weights for the alternating sum, less what the fixed
+    number of examples takes away. Drawing the histogram anew would lose the bins with a single example.
 
     Args:
-      statistic: examples [n, ...] -> numbers by name.
-      examples: [n, ...].
-      seed: of the draws.
+      counts: the histogram [k].
+
+    References:
+      Good, Toulmin (1956), The number of new species; Efron, Thisted (1976), How many words did Shakespeare know?
     """
-    rng, n = np.random.default_rng(seed), len(examples)
-    found = [statistic(examples[rng.integers(n, size=n)]) for _ in range(_DRAWS)]
-    return {name: float(np.std([values[name] for values in found], ddof=1)) for name in found[0]}
+    of_each = np.bincount(np.asarray(counts, np.int64), minlength=_TERMS + 1)[1 : _TERMS + 1]
+    weights = [
+        sum(math.comb(_TERMS, j) for j in range(k, _TERMS + 1)) / 2**_TERMS for k in range(1, _TERMS + 1)
+    ]
+    signs, n = (-1.0) ** np.arange(_TERMS), max(int(np.sum(counts)), 1)
+    anew = float((signs * weights * of_each).sum())
+    return math.sqrt(max(anew - of_each[0] ** 2 / n, 0.0))
+
+
+def halves_errors(
+    statistic: Callable[[np.ndarray, np.ndarray], Mapping[str, float]],
+    real: np.ndarray,
+    fake: np.ndarray,
+    *,
+    least: int = 20,
+    most: int = 1000,
+    splits: int = 12,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Standard errors of statistics of neighbours that come from the choice of the fakes, for these reals.
+
+    Two halves of the fakes are independent, so that half the squared difference of their statistics, against one half
+    of the reals, estimates the variance for half as many; its mean over random splits is taken. Statistics by the
+    number of neighbours look alike at any size, so that their variance falls as the number of examples grows.
+    Drawing the examples anew would not do: one that comes twice is its own nearest neighbour.
+
+    Args:
+      statistic: (reals, fakes) -> numbers by name.
+      real: [n, d].
+      fake: [m, d].
+      least: examples that a half needs.
+      most: examples that a half has at most.
+      splits: random splits.
+      seed: of them.
+
+    Returns:
+      By name; nothing where there are too few examples.
+    """
+    size = min(len(fake) // 2, len(real) // 2, most)
+    if size < least:
+        return {}
+    rng, squares = np.random.default_rng(seed), []
+    for _ in range(splits):
+        x, order = real[rng.permutation(len(real))[:size]], rng.permutation(len(fake))
+        one, other = statistic(x, fake[order[:size]]), statistic(x, fake[order[size : 2 * size]])
+        squares.append({name: (one[name] - other[name]) ** 2 / 2 for name in one})
+    share = size / len(fake)
+    return {name: float(np.sqrt(np.mean([each[name] for each in squares]) * share)) for name in squares[0]}
+
+
+def pairs_error(values: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+    """Standard error of a mean over pairs of examples, some of which share an example.
+
+    Args:
+      values: of each pair [p].
+      first: the number of its first example [p].
+      second: the number of its second example [p].
+
+    References:
+      Fafchamps, Gubert (2007), The formation of risk sharing networks (dyadic-robust variance).
+    """
+    rest = values - values.mean()
+    sums = np.bincount(first, rest, minlength=1 + max(first.max(), second.max()))
+    sums += np.bincount(second, rest, minlength=len(sums))
+    shared = float(np.square(sums).sum() - np.square(rest).sum())
+    plain = float(np.square(rest).sum())
+    return math.sqrt(max(shared, plain) / len(values) / (len(values) - 1))
 
 
 def trimmed_mean(values: np.ndarray, low: float, high: float) -> tuple[float, float]:

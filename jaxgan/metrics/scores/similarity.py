@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32
+from jaxgan.metrics.scores.resampling import pairs_error
 
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _PAIRS_AT_ONCE = 32
@@ -140,8 +141,7 @@ def ms_ssim_diversity(
     """Mean MS-SSIM of random pairs of images of one class, and its standard error; lower is more diverse.
 
     Compare it with the score of as many real images of the class, as noise is diverse too. A pair consists of
-    two different images. Pairs are drawn with replacement, so once there are more pairs than half of the
-    images, the standard error says nothing of the choice of the images. The authors score images of 128
+    two different images. The standard error allows for pairs that share an image. The authors score images of 128
     pixels, which are too small for five scales of 11 pixels; take window=7 or fewer weights there.
 
     Args:
@@ -154,7 +154,7 @@ def ms_ssim_diversity(
       sigma: as in `ms_ssim`.
 
     Returns:
-      The mean and the standard error of the mean (ddof 1).
+      The mean and the standard error of the mean.
 
     Raises:
       InputError: for fewer than two images or pairs, and as `ms_ssim`.
@@ -183,7 +183,7 @@ def ms_ssim_diversity(
         for start in range(0, padded, _PAIRS_AT_ONCE)
     ]
     scores = np.concatenate([np.asarray(v, np.float64) for v in values])[:pairs]
-    return float(scores.mean()), float(scores.std(ddof=1) / np.sqrt(pairs))
+    return float(scores.mean()), pairs_error(scores, first[:pairs], second[:pairs])
 
 
 def _pair(caller: str, x: ArrayLike, y: ArrayLike, data_range: float) -> tuple[jax.Array, jax.Array]:

@@ -1,0 +1,93 @@
+"""Which checkpoint is the best, and that this is no worse than the last."""
+
+import numpy as np
+import pytest
+
+from jaxgan.data import open_source
+from jaxgan.metrics import make_evaluator
+from jaxgan.metrics.choice import better_of
+from jaxgan.metrics.score import Measured, name_on_the_way
+from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.opened import best_step
+
+
+def chosen(scores, error=0.0):
+    best = None
+    for step, score in enumerate(scores):
+        best = better_of(best, step, score, error)
+    return best["step"]
+
+
+def test_the_last_that_noise_cannot_tell_from_the_lowest():
+    assert chosen([3, 1, 2]) == 1
+    assert chosen([3, 1, 1, 2]) == 2  # the later of equals
+    assert chosen([3, 1, 1.2, 2], error=0.1) == 2
+    assert chosen([3, 1, 1.3], error=0.1) == 1  # 2 standard errors of a difference are 0.28
+    assert chosen(np.arange(1, 4, 0.2), error=0.1) == 1  # small steps for the worse do not add up
+
+
+def test_a_record_of_an_older_version_goes_on():
+    best = better_of({"step": 5, "score": 1.0}, 6, 0.9, 0.1)
+    assert (best["step"], best["lowest"]) == (6, (0.9, 0.1))
+
+
+def test_best_step_is_that_of_the_records(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text(
+        '{"step": 1, "score": 1.0, "score_error": 0.1}\n{"step": 2, "score": 1.2, "score_error": 0.1}\n'
+        '{"step": 3}\n{"step": 4, "score": 2.0, "score_error": 0.1}\n'
+    )
+    assert best_step(RunFolder(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("name", ["ring", "grid"])
+def test_the_best_of_a_toy_is_not_worse_than_the_final(name):
+    """Seeds of a training whose modes come one by one and sharpen, by the full scores of its best and its last step."""
+    source, worse = open_source(name), []
+    evaluate = make_evaluator(source)
+
+    def fakes(rng, modes, std, strays):
+        def generate(n):
+            which = rng.integers(0, modes, n)
+            points = source.modes[which] + rng.normal(size=(n, 2)) * source.std * std
+            return np.where(rng.random((n, 1)) < strays, rng.normal(size=(n, 2)), points)
+
+        return generate
+
+    k = source.n_modes
+    stages = [
+        (k // 2, 3.0, 0.4),
+        (k - 1, 2.0, 0.3),
+        (k, 1.6, 0.3),
+        (k, 1.2, 0.1),
+        (k, 1.05, 0.03),
+        (k, 1.0, 0.02),
+    ]
+    for seed in range(5):
+        rng, best = np.random.default_rng(seed), None
+        for step, stage in enumerate(stages):
+            score = evaluate.quick(fakes(rng, *stage), 100)
+            best = better_of(best, step, float(score), score.error)
+        if best["step"] == len(stages) - 1:
+            continue
+        full = [evaluate(fakes(rng, *stages[step]), 100).scores for step in (best["step"], len(stages) - 1)]
+        at_best, final = ({name: score.value for name, score in scores.items()} for scores in full)
+        worse.append(
+            at_best["modes"] < final["modes"] or at_best["high_quality"] < final["high_quality"] - 0.02
+        )
+    assert not any(worse)
+
+
+def test_a_score_on_the_way_bears_the_name_of_the_final_one_if_it_is_that():
+    ring = make_evaluator(open_source("ring"))
+    assert name_on_the_way(ring, 2000, 10_000) == "mode_kl"  # always of 2,500 points
+
+    class Distance:
+        main = "fd_x"
+
+    assert name_on_the_way(Distance(), 2000, 10_000) == "fd_x@2000"
+    assert name_on_the_way(Distance(), 500, 500) == "fd_x"
+
+
+def test_a_measured_number_is_a_number():
+    assert Measured(2.0, 0.5) == 2.0
+    assert Measured(2.0, 0.5).error == 0.5
