@@ -7,7 +7,8 @@ that one draw takes milliseconds. Printed is, for each score, the mean value, th
 square of the stated errors, and their ratio, which should be between 0.8 and 1.25. The spread of 30 draws is itself
 uncertain by 13 %, so a ratio at the edge asks for more draws (--draws 200).
 
-Hardware: any CPU, in a minute or two. Expected: every ratio within the range.
+Hardware: any CPU, some ten minutes, most of them for swd (--metrics names the others). Expected: every ratio in
+the range.
 """
 
 from __future__ import annotations

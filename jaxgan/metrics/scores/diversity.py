@@ -96,12 +96,11 @@ def _share_error(z: np.ndarray, own: float, significance: float) -> float:
 
 
 def _jensen_shannon_error(p: np.ndarray, q: np.ndarray, m: int) -> float:
-    """Standard error of the divergence by the choice of the m examples in q: delta method, and the second order."""
+    """Standard error of the divergence by the choice of the m examples in q, by the delta method."""
     some = q > 0
     gain = np.log(2 * q[some] / (p[some] + q[some])) / 2
     spread = float((q[some] * gain**2).sum() - (q[some] * gain).sum() ** 2)
-    free = some.sum() - 1
-    return float(np.sqrt(max(spread - free / (16 * m), 0.0) / m + free / (32 * m**2)))
+    return float(np.sqrt(max(spread, 0.0) / m))
 
 
 def _jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
