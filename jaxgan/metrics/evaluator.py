@@ -160,10 +160,10 @@ class ImageEvaluator:
             counts = np.bincount(fakes.logits.argmax(1), minlength=fakes.logits.shape[1]).tolist()
         memory = [value.copies for value, _ in values.values() if value.copies is not None]
         copies = self._closest(fakes, memory[0]) if memory else None
-        return Evaluation(scores, counts, copies, self._against_held_out(fakes, n))
+        return Evaluation(scores, counts, copies, self._against_held_out(fakes, n, values))
 
-    def _against_held_out(self, fakes: Sample, n: int) -> HeldOut | None:
-        """The scores against reals that are held out, and against as many of the others."""
+    def _against_held_out(self, fakes: Sample, n: int, known: dict[str, tuple[Value, str]]) -> HeldOut | None:
+        """The scores against reals that are held out, and against as many of the others; `known` are the usual ones."""
         held_out = other_split(self._source)
         if held_out is None or not any(metric.both for metric in self._metrics):
             return None
@@ -171,11 +171,12 @@ class ImageEvaluator:
         if m < 2:
             return None
         fakes = replace(fakes, leave_one_out=[], spatial_leave_one_out=())  # no errors, which take longest
-        both = (self._held_out_sample(held_out, m), self._real(m))
+        both = lambda metric: metric.both
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said of the scores themselves
-            found = [self._values(reals, fakes, only=lambda metric: metric.both) for reals in both]
-        held, train = found
+            held = self._values(self._held_out_sample(held_out, m), fakes, only=both)
+            as_many = m == min(n, len(self._source))
+            train = known if as_many else self._values(self._real(m), fakes, only=both)
         scores = {name: (held[name][0].value, train[name][0].value) for name in held if name in train}
         return HeldOut(held_out.name, m, scores) if scores else None
 

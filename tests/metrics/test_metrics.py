@@ -210,6 +210,9 @@ def test_scores_of_reals_are_at_their_floor_and_of_noise_are_not(cache):
     assert evaluate.main == "fd_mnist_cnn"
     good = evaluate(lambda n: test.images[:n], 500).scores
     bad = evaluate(lambda n: np.random.default_rng(0).integers(0, 256, (n, 28, 28, 1), np.uint8), 500).scores
+    found = evaluate(lambda n: test.images[:n], 500).held_out
+    assert (found.name, found.n) == ("mnist:test", 500)
+    assert found.scores["precision"][1] == good["precision"].value  # as many as in the score itself
     assert next(iter(good)) == evaluate.main
     for name, score in good.items():
         worse = bad[name]
