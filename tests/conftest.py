@@ -42,6 +42,48 @@ import pytest  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 4)
 
+# They train runs, or compile many programs; `pytest -m "not slow"` is the quick part.
+_SLOW = {
+    *(
+        "test_losses.py",
+        "test_recipes.py",
+        "test_dynamics.py",
+        "test_health.py",
+        "test_modality.py",
+        "test_cli.py",
+    ),
+    *(
+        "test_evaluation.py",
+        "test_train.py",
+        "test_seeds.py",
+        "test_ensemble.py",
+        "test_any_game.py",
+        "test_fit.py",
+    ),
+    *(
+        "test_runner.py",
+        "test_plug_in.py",
+        "test_verbs.py",
+        "test_sharding.py",
+        "test_interrupts.py",
+        "test_step.py",
+    ),
+    *(
+        "test_errors.py",
+        "test_outputs.py",
+        "test_check.py",
+        "test_doctor.py",
+        "test_stacked.py",
+        "test_laws.py",
+    ),
+}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.name in _SLOW:
+            item.add_marker("slow")
+
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
