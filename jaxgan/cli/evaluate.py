@@ -104,7 +104,7 @@ def _check(parsed: Evaluate) -> None:
     if parsed.n is not None and parsed.n < 2:
         raise InputError(f"n: expected at least 2 images, got {parsed.n}")
     if parsed.checkpoint != "all" or parsed.compare:
-        checkpoint(parsed.checkpoint)
+        checkpoint(parsed.checkpoint, *([] if parsed.compare else ["all"]))
     for name, path, suffixes in (
         ("json", parsed.json, ()),
         ("copies", parsed.copies, (".png",)),

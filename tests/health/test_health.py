@@ -82,7 +82,7 @@ def lean(monkeypatch):
         lambda source: digits(5000, 1000) if is_digits(source.name) else other_split(source),
     )
     monkeypatch.setattr("jaxgan.train.keeper.grid_of", lambda *args: PNG)
-    make = lambda source, features=None: make_evaluator(source) if source.name == "ring" else MeanImage()
+    make = lambda source, *_: make_evaluator(source) if source.name == "ring" else MeanImage()
     monkeypatch.setattr("jaxgan.train.members.make_evaluator", make)
     monkeypatch.setattr("jaxgan.runs.evaluation.score", lambda *args: {"scores": {}})
     monkeypatch.setattr("jaxgan.train.run.reals_of", lambda *args: PNG)

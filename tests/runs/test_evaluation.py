@@ -186,7 +186,7 @@ def test_what_is_asked_for_and_left_out_is_said(folders, cache, capsys):
             r"fake: expected images of the reals' shape \(28, 28, 1\).*got \(16, 16, 3\)",
         ),
         ("--fake a --real ring", "real: expected images, got 'ring'"),
-        ("--fake empty --real b", "expected PNG, JPEG or WebP images in 'empty', found none"),
+        ("--fake empty --real b", "expected PNG, JPEG or WebP images .* in 'empty', found none"),
         ("--fake nowhere/at/all --real b", "fake: expected a folder, a zip archive, an npz file"),
         ("--fake nan.npz --real b", "expected uint8 images .*got float32"),
         ("--fake a --real b --metrics fid", "inception.*--inception-weights"),

@@ -210,6 +210,7 @@ def test_history_is_kept_with_its_date(tmp_path):
 def test_runs_of_before_held_nothing_out(tmp_path):
     plain = to_json(get_preset("dcgan-mnist"))
     assert plain["data"]["hold_out"] == 0.1
+    (tmp_path / "run.json").write_text("{}")
     for stored in (plain, {**plain, "data": {"source": "folder:x"}}):
         (tmp_path / "config.json").write_text(json.dumps(stored))
         assert RunFolder(tmp_path).config().data.hold_out == stored["data"].get("hold_out", 0.0)
