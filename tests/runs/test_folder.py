@@ -77,6 +77,8 @@ def test_paths_of_data_are_absolute(tmp_path, monkeypatch):
     assert located("folder:a/../b") == f"folder:{tmp_path / 'b'}"
     assert located("npz:x.npz") == f"npz:{tmp_path / 'x.npz'}"
     assert located("folder:/x") == "folder:/x"
+    (tmp_path / "photos").mkdir()
+    assert located("photos/") == f"folder:{tmp_path / 'photos'}"  # as `resume --data.source` takes it
     assert "~" not in located("folder:~/photos")
     for name in ("mnist", "tfds:cifar10", "ring", "my.py:cloud", "folder:"):
         assert located(name) == name
@@ -210,6 +212,7 @@ def test_history_is_kept_with_its_date(tmp_path):
 def test_runs_of_before_held_nothing_out(tmp_path):
     plain = to_json(get_preset("dcgan-mnist"))
     assert plain["data"]["hold_out"] == 0.1
+    (tmp_path / "run.json").write_text("{}")
     for stored in (plain, {**plain, "data": {"source": "folder:x"}}):
         (tmp_path / "config.json").write_text(json.dumps(stored))
         assert RunFolder(tmp_path).config().data.hold_out == stored["data"].get("hold_out", 0.0)
