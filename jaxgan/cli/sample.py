@@ -165,7 +165,9 @@ def _write(chosen: _Chosen, out: pathlib.Path, columns: int | None, *, by_class:
         png = pictures.picture(examples, modality, columns)
         assert png is not None
         if by_class and columns and labels is not None and modality.is_picture:
-            png = pictures.with_row_names(png, [chosen.name(c) for c in labels[::columns]])
+            rows = [{*labels[start : start + columns]} for start in range(0, len(labels), columns)]
+            if all(len(row) == 1 for row in rows):
+                png = pictures.with_row_names(png, [chosen.name(row.pop()) for row in rows])
         write_atomically(out, png if kind == ".png" else pictures.jpeg(png))
     else:
         for i, (image, seed) in enumerate(zip(examples, seeds, strict=True)):

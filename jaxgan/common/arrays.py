@@ -55,9 +55,9 @@ def as_labels(labels: Any, n: int) -> np.ndarray:
             "numbers them"
         )
     if array.dtype.kind == "f" and not (np.isfinite(array).all() and (array == np.round(array)).all()):
+        odd = array[~np.isfinite(array) | (array != np.round(array))][0]
         raise InputError(
-            f"labels: expected whole numbers, got {array.dtype} such as {array[array != np.round(array)][0]:g}: are "
-            "these the targets of a regression?"
+            f"labels: expected whole numbers, got {array.dtype} such as {odd:g}: are these the targets of a regression?"
         )
     if array.dtype.kind not in "iubf":
         raise InputError(f"labels: expected whole numbers, got {array.dtype}")
@@ -179,13 +179,17 @@ def _rounded(array: np.ndarray) -> np.ndarray:
                 else "undo its scaling"
             )
             raise InputError(f"{ranges}, {got}: {why}")
-        scaled = (array.astype(np.float32) + 1) * 127.5
+        offset, factor = 1.0, 127.5
     elif high <= 1 + slack:
-        scaled = array.astype(np.float32) * 255
+        offset, factor = 0.0, 255.0
     elif high < 2:
         raise InputError(f"{ranges}, {got}: a little beyond 1? np.clip(images, 0, 1) mends it")
     elif high <= 255.5:
-        scaled = array.astype(np.float32)
+        offset, factor = 0.0, 1.0
     else:
         raise InputError(f"{ranges}, {got}: 16 bits? images.astype(np.uint16) keeps them")
-    return np.clip(np.round(scaled), 0, 255).astype(np.uint8)
+    pixels = np.empty(array.shape, np.uint8)
+    for start in range(0, len(array), 1024):  # of many images, whole copies in float32 would not fit
+        part = (array[start : start + 1024].astype(np.float32) + np.float32(offset)) * np.float32(factor)
+        pixels[start : start + 1024] = np.clip(np.round(part), 0, 255)
+    return pixels

@@ -6,6 +6,8 @@ import os
 import pathlib
 import re
 import tempfile
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 from jaxgan.common.errors import InputError
 
@@ -49,11 +51,17 @@ def local_folder(argument: str, name: str) -> pathlib.Path:
 
 def write_atomically(path: pathlib.Path, content: str | bytes) -> None:
     """Writes to a temporary file beside `path` and renames it; makes the folder if there is none."""
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+    written_atomically(path, lambda file: file.write(data))
+
+
+def written_atomically(path: pathlib.Path, write: Callable[[BinaryIO], Any]) -> None:
+    """As `write_atomically`, of what `write` writes to a file: what is large need not be in memory whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
+            write(file)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

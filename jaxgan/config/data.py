@@ -7,11 +7,15 @@ import os
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.data import Source, open_source
+from jaxgan.data.sources import named
 
 
 def located(source: str) -> str:
-    """The name of a source that is found from every working directory: paths of folders and npz files absolute."""
-    kind, colon, path = source.partition(":")
+    """The name of a source that is found from every working directory: paths of folders and npz files absolute.
+
+    A path alone is that of what lies there, as of `jaxgan.data.sources.named`.
+    """
+    kind, colon, path = named(source).partition(":")
     if kind not in ("folder", "npz") or not path:
         return source
     return f"{kind}{colon}{os.path.abspath(os.path.expanduser(path))}"

@@ -121,7 +121,9 @@ def other_split(source: S) -> S | None:
     if source.held_out is not None:
         return cast(S, with_classes_of(source, source.held_out))
     kind, base, split = parsed_name(source.name)
-    if kind not in ("mnist", "stacked_mnist", "tfds") or not split or ("train" in split and "test" in split):
+    if kind not in ("mnist", "stacked_mnist", "tfds") or not split:
+        return None
+    if split.startswith("all") or ("train" in split and "test" in split):  # which have all that there is
         return None
     name = f"{kind}:{base}" if base else kind
     try:

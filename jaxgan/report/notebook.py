@@ -15,7 +15,7 @@ from jaxgan.metrics.score import Score
 from jaxgan.report import pictures
 from jaxgan.report.html import data_url, figure, html, table, tag
 from jaxgan.report.scores import format_number, score_rows
-from jaxgan.runs import evaluation
+from jaxgan.runs import evaluation, lock
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.opened import Run
 from jaxgan.runs.sampling import grid_labels
@@ -131,7 +131,7 @@ class TrainedRun(Run):
         if target.exists():
             raise InputError(f"path: expected a new folder, got {str(target)!r}, which exists")
         try:
-            shutil.copytree(self.folder.path, target)
+            shutil.copytree(self.folder.path, target, ignore=shutil.ignore_patterns(f"{lock.NAME}*"))
         except OSError as error:
             raise InputError(f"path: cannot write {str(target)!r}: {error}") from error
         return target

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import pathlib
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -195,6 +196,5 @@ def _card(run: Run, name: str, licence: str) -> str:
 
 def _without_places(split: str) -> str:
     """What scores say of their reals, without paths."""
-    return "; ".join(
-        without_path(part) if part.startswith(("folder:", "npz:")) else part for part in split.split("; ")
-    )
+    place = r"\b(?:folder|npz):.*?(?=(?:, [\d,]+ images)?(?:; |$))"
+    return re.sub(place, lambda found: without_path(found[0]), split)

@@ -197,7 +197,7 @@ def _lives(pid: int, born: str | None) -> bool:
     except ProcessLookupError:
         return False
     except OSError:  # it is another user's
-        return True
+        pass
     now = _born(pid)
     return now != "dead" and (born is None or now is None or now == born)
 

@@ -24,6 +24,7 @@ from jaxgan.config.data import open_data
 from jaxgan.config.fields import from_json, frozen, to_json, with_fields
 from jaxgan.config.own_files import with_files
 from jaxgan.config.presets import get_preset
+from jaxgan.data.sources import named
 from jaxgan.losses import LOSSES, find_loss
 from jaxgan.study.variants import (
     NO_PENALTY,
@@ -173,7 +174,9 @@ class Cell:
         kept = {name: value for name, value in config.items() if name not in _NOT_IDENTITY}
         kept = {name: value for name, value in kept.items() if name not in _LATER or value != _LATER[name]}
         identity = {"config": kept, "seeds": list(self.seeds), "jaxgan": version_of("jaxgan")}
-        if self.config().data.source.startswith(("folder:", "npz:", "tfds:")):  # their content may change
+        if named(self.config().data.source).startswith(
+            ("folder:", "npz:", "tfds:")
+        ):  # their content may change
             identity["data"] = _fingerprint(Config(data=self.config().data))
         return identity
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxgan.common.arrays import as_labels, as_pixels
 from jaxgan.common.errors import InputError
-from jaxgan.common.files import write_atomically
+from jaxgan.common.files import written_atomically
 from jaxgan.config.config import Config
 from jaxgan.config.fields import with_fields
 from jaxgan.config.groups import DataConfig
@@ -86,7 +86,10 @@ def fit(
         )
         config = dataclasses.replace(config, data=data)
     else:
-        config = _with_arrays(config, images, labels, resolution, out, own=preset is None and model is None)
+        given = {name.removeprefix("data__"): fields[name] for name in fields if name.startswith("data__")}
+        config = _with_arrays(
+            config, images, labels, resolution, out, given, own=preset is None and model is None
+        )
         small = {
             name: min(getattr(config, name), max(1000, _count(images))) for name in ("quick_n", "final_n")
         }
@@ -136,13 +139,25 @@ def _count(images: Any) -> int:
 
 
 def _with_arrays(
-    config: Config, images: Any, labels: Any, resolution: int | None, out: pathlib.Path, *, own: bool
+    config: Config,
+    images: Any,
+    labels: Any,
+    resolution: int | None,
+    out: pathlib.Path,
+    given: dict[str, Any],
+    *,
+    own: bool,
 ) -> Config:
-    """The configuration for arrays, which are written where it says."""
-    asked = labels is not None
+    """The configuration for arrays, which are written where it says; `given` are fields of the data."""
+    if taken := sorted({"source", "split"} & set(given)):
+        raise InputError(f"data__{taken[0]}: expected none with arrays, got {given[taken[0]]!r}")
+    resolution = given.pop("resolution", None) if resolution is None else resolution
+    asked, names = labels is not None, None
     if isinstance(images, Source):
         source = as_images(images, "images")
-        images, labels = source.images, labels if asked else source.labels
+        if not asked and source.labels is not None:
+            labels, names = source.labels, source.class_names
+        images = source.images
     pixels = as_pixels(images)
     numbers = None if labels is None else as_labels(labels, len(pixels))
     side = resolution or max(pixels.shape[1:3])
@@ -158,15 +173,18 @@ def _with_arrays(
                 f"labels: expected none with {model_name(type(config.model))!r} networks, which take none; leave "
                 "labels out, or take model='dcgan'"
             )
+    if names and any(name != str(i) for i, name in enumerate(names)):
+        numbers = np.asarray(names)[numbers]  # the file keeps what the classes are called
     path = out / "data" / f"{fingerprint(pixels, numbers)[:16]}.npz"
     if not path.exists():
-        buffer = io.BytesIO()
-        arrays: dict[str, Any] = {"images": pixels} | ({} if numbers is None else {"labels": numbers})
-        np.savez(buffer, **arrays)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, buffer.getvalue())
+            written_atomically(path, lambda file: np.savez(file, **_arrays(pixels, numbers)))
         except OSError as error:
             raise InputError(f"out: cannot write in {str(out)!r}: {error}") from error
     data = DataConfig(f"npz:{path.resolve()}", resolution=resolution, flip=config.data.flip)
-    return dataclasses.replace(config, data=data)
+    return dataclasses.replace(config, data=dataclasses.replace(data, **given))
+
+
+def _arrays(images: np.ndarray, labels: np.ndarray | None) -> dict[str, Any]:
+    return {"images": images} | ({} if labels is None else {"labels": labels})

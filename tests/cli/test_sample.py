@@ -61,6 +61,17 @@ def test_jpeg_and_row_names(run, tmp_path, capsys):
     assert left[len(left) // 2 :].min() < 128
 
 
+def test_rows_of_several_classes_have_no_name(run, tmp_path, capsys):
+    for columns in (4, 3):
+        out = tmp_path / f"{columns}.png"
+        assert sample(capsys, run, out, "--classes", "3,7", "--seeds", "0-3", "--columns", columns)[0] == 0
+    widths = [pictures.pixels_of((tmp_path / f"{columns}.png").read_bytes()).shape[1] for columns in (4, 3)]
+    plain = [pictures.picture(np.zeros((8, 28, 28, 1), np.uint8), IMAGE, columns) for columns in (4, 3)]
+    wide = [pictures.pixels_of(png).shape[1] for png in plain]
+    assert widths[0] > wide[0]
+    assert widths[1] == wide[1]
+
+
 def test_an_animation_walks_through_the_classes(run, tmp_path, capsys, monkeypatch):
     seen = []
     kept = lambda pixels, text: (seen.append(text), pixels)[1]

@@ -287,8 +287,34 @@ def test_a_file_may_use_short_names(here):
 
 
 @pytest.mark.parametrize(
+    ("text", "flags", "steps"),
+    [
+        ('{"kimg": 6.4}', "", 100),
+        ('{"kimg": 6.4}', "--batch-size 128", 50),
+        ('{"epochs": 3, "data": {"source": "ring"}}', "small.npz --batch-size 10", 9),
+        ('{"epochs": 3}', "--steps 7", 7),
+        ('{"steps": 3}', "--kimg 6.4", 100),
+    ],
+)
+def test_a_length_in_a_file_is_of_the_batches_and_data_that_there_are(here, text, flags, steps):
+    (here / "own.json").write_text(text)
+    assert config(f"--config own.json {flags}").steps == steps
+
+
+def test_data_of_a_word_go_before_those_of_a_file(here):
+    (here / "own.json").write_text('{"data": {"source": "ring"}}')
+    assert config("small.npz --config own.json").data.source == "npz:small.npz"
+    assert config("--config own.json").data.source == "ring"
+
+
+@pytest.mark.parametrize(
     ("text", "flags", "says"),
     [
+        (
+            '{"steps": 3, "kimg": 1}',
+            "",
+            "config: 'own.json': expected one of steps, epochs, kimg, got steps and kimg",
+        ),
         ('{"stepps": 3}', "", "unknown field of 'own.json' 'stepps'; did you mean 'steps'?"),
         (
             '{"data": {"sorce": "ring"}}',

@@ -92,6 +92,7 @@ LABELS = {
     "far apart": ([0, 60000, 0, 0, 0], "got none that is 1: np.unique"),
     "negative": ([-1, 0, 1, 0, 1], "0 or more, got -1"),
     "regression": ([0.5, 1, 2, 1, 0], "regression"),
+    "infinity": ([0, np.inf, 1, 0, 1], "such as inf"),
     "NaN": ([0, np.nan, 1, 0, 1], "whole numbers, got float64"),
 }
 

@@ -88,6 +88,11 @@ def test_data_with_a_test_split_or_without_end_hold_nothing_out():
     assert open_source("ring", hold_out=0.1).held_out is None
 
 
+def test_all_of_a_dataset_has_no_other_split():
+    images = np.zeros((4, 8, 8, 1), np.uint8)
+    assert other_split(Images("tfds:mnist:all", images, None, (), "f")) is None
+
+
 def test_arrays_of_any_modality_hold_out():
     points = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     source = with_hold_out(Arrays("points", {"x": points, "label": np.arange(50) % 2 * 7}, POINT), 0.1)

@@ -25,7 +25,8 @@ from jaxgan.runs.export import export_run
 
 SCORE = {
     "value": 0.5, "error": 0.01, "floor": None, "n_real": 10, "n_fake": 10, "features": "random_cnn@1",
-    "split": "npz:/home/me/a|b.npz; floor: none", "protocol": "k = 5", "better": "lower", "meaning": "distance",
+    "split": "npz:/home/me/a|b.npz; floor: held-out part of npz:/home/me/a|b.npz, 1,000 images",
+    "protocol": "k = 5", "better": "lower", "meaning": "distance",
 }  # fmt: skip
 
 

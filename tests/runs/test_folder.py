@@ -77,6 +77,8 @@ def test_paths_of_data_are_absolute(tmp_path, monkeypatch):
     assert located("folder:a/../b") == f"folder:{tmp_path / 'b'}"
     assert located("npz:x.npz") == f"npz:{tmp_path / 'x.npz'}"
     assert located("folder:/x") == "folder:/x"
+    (tmp_path / "photos").mkdir()
+    assert located("photos/") == f"folder:{tmp_path / 'photos'}"  # as `resume --data.source` takes it
     assert "~" not in located("folder:~/photos")
     for name in ("mnist", "tfds:cifar10", "ring", "my.py:cloud", "folder:"):
         assert located(name) == name

@@ -84,6 +84,16 @@ def test_stale_locks_are_told_from_live_ones(tmp_path, changes, silent, alive):
     assert [p.name for p in tmp_path.iterdir()] == [NAME] * alive
 
 
+def test_the_number_of_a_dead_owner_may_be_another_user_s_by_now(tmp_path, monkeypatch):
+    if not os.path.exists("/proc/self/stat"):
+        pytest.skip("nothing says when a process began")
+    rewritten(tmp_path, born="1")
+    monkeypatch.setattr(os, "kill", lambda pid, signum: (_ for _ in ()).throw(PermissionError()))
+    assert owner_of(tmp_path) is None
+    rewritten(tmp_path)
+    assert owner_of(tmp_path) is not None
+
+
 def test_a_half_written_lock_is_known_by_its_age(tmp_path):
     (tmp_path / NAME).write_text('{"host": "h", "pi')
     with pytest.raises(InputError, match="an unknown host"), locked(tmp_path):

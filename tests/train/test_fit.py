@@ -11,9 +11,10 @@ import pytest
 import jaxgan
 from jaxgan import InputError, Loss
 from jaxgan.__main__ import main
-from jaxgan.data import open_source
+from jaxgan.data import Images, open_source
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.lock import locked
 from jaxgan.train.stops import Stopped
 
 SMALL = {
@@ -74,7 +75,9 @@ def test_it_is_scored_as_the_command_scores_it(run):
 
 
 def test_a_saved_run_is_opened_by_load_and_by_the_command(run, tmp_path, capsys):
-    target = run.save(tmp_path / "kept")
+    with locked(run.folder.path):  # which the copy is not
+        target = run.save(tmp_path / "kept")
+    assert not list(target.glob("run.lock*"))
     again = jaxgan.load(target)
     assert type(again) is type(run)
     np.testing.assert_array_equal(again.sample(n=2), run.sample(n=2))
@@ -108,6 +111,25 @@ def test_labels_and_names_of_sources_and_settings(digits, tmp_path):
     assert run.config.data.source.startswith("npz:/")  # so that it can be resumed from anywhere
 
 
+def test_fields_of_the_data_and_names_of_classes_reach_the_run(digits, tmp_path, monkeypatch):
+    found = []
+
+    def configured(config, command):
+        found.append(config)
+        raise InputError("far enough")
+
+    monkeypatch.setattr("jaxgan.train.fit.train", configured)
+    names = tuple(f"kind {i}" for i in range(3))
+    source = Images("mine", digits, np.arange(60, dtype=np.int32) % 3, names, "f")
+    for images, fields in ((digits, {"data__hold_out": 0.0, "data__flip": True}), (source, {})):
+        with pytest.raises(InputError, match="far enough"):
+            jaxgan.fit(images, 2, out=tmp_path, **SMALL | {"model": None} | fields)
+    assert (found[0].data.hold_out, found[0].data.flip, found[1].data.hold_out) == (0.0, True, 0.1)
+    kept = open_source(found[1].data.source)
+    assert kept.class_names == names
+    np.testing.assert_array_equal(kept.labels, source.labels)
+
+
 def test_ctrl_c_says_where_the_run_is(digits, tmp_path, monkeypatch):
     def interrupted(config, command):
         raise Stopped(signal.SIGINT, 5, RunFolder(tmp_path / "00000-x"))
@@ -133,6 +155,10 @@ WRONG = {
     "labels for a source": (
         {"images": "mnist", "labels": [0]},
         "labels: expected none with a source by name",
+    ),
+    "a source beside arrays": (
+        {"data__source": "mnist"},
+        "data__source: expected none with arrays, got 'mnist'",
     ),
     "an unknown source": ({"images": "minst"}, "unknown data source 'minst'"),
 }

@@ -64,7 +64,7 @@ class Plan:
 def planned(args: Sequence[str], kind: type[Any]) -> Plan:
     """What the arguments ask for.
 
-    Settings come from the preset, the data that are named by a word, the file of --config, the family of --model, the
+    Settings come from the preset, the file of --config, the data that are named by a word, the family of --model, the
     recipe of --loss and the flags; the later go before the earlier.
 
     Args:
@@ -87,11 +87,16 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan:
     plain = {} if file is None else read_settings(pathlib.Path(file))
     preset, notes = _preset_of(preset, source, plain, file)
     config = get_preset(preset)
+    rest = [part for part in said if part.flag is not None]
+    if file is not None:
+        plain, length = _without_length(plain, file)
+        config = _with_file(kind, config, plain, flags, file, notes)
+        if not set(_LENGTHS) & _names(
+            rest
+        ):  # of the batch and data that there will be, which flags may change
+            rest += scan(as_arguments(length, flags, f"'{file}'"), flags, _COMMAND)
     if source is not None:
         config = with_fields(config, **{"data.source": source})
-    if file is not None:
-        config = _with_file(kind, config, plain, flags, file, notes)
-    rest = [part for part in said if part.flag is not None]
     parsed = _staged(kind, config, rest, notes)
     bare = not words and file is None
     command = ["jaxgan", "train", *([preset] if bare else []), *args]
@@ -168,6 +173,15 @@ def _preset_of(
         preset = preset_for(source)
         return preset, [f"preset: {preset}, which fits {source}; name another one to change it"]
     return str(preset or own or DEFAULT_PRESET), []
+
+
+def _without_length(plain: Mapping[str, Any], file: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings of a file without a length in epochs or images, and that length."""
+    given = [name for name in ("steps", "epochs", "kimg") if plain.get(name) is not None]
+    if len(given) > 1:
+        raise InputError(f"config: '{file}': expected one of steps, epochs, kimg, got {' and '.join(given)}")
+    length = {name: plain[name] for name in given if name != "steps"}
+    return {name: value for name, value in plain.items() if name not in ("epochs", "kimg")}, length
 
 
 def _with_file(
