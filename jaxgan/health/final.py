@@ -14,7 +14,7 @@ a fully connected network after 200 steps 0.02, blurred ones after 1,000 steps 0
 MISSING = 0.02
 """Share of the modes or classes of real data; of few of them, one is enough."""
 UNCOVERED = 0.25
-"""Of the recall or coverage of real data, where fakes look real. Measured: healthy runs 0.43 to 0.9."""
+"""Of the recall or coverage of real data. Measured: healthy runs 0.43 to 0.9."""
 
 _FIDELITY = ("high_quality", "precision")
 _COUNTS = {"modes": "modes", "classes_present": "classes"}
@@ -40,12 +40,14 @@ def judge(scores: Mapping[str, Mapping[str, Any]]) -> list[Verdict]:
         assert fidelity is not None
         evidence = "; ".join([_said(fidelity, values), *gone])
         return [Verdict("not trained yet", evidence, ADVICE["not trained yet"], None)]
-    looks_real = fidelity is None or values[fidelity][0] >= MIN_PRECISION * _real(fidelity, values)
-    if looks_real:
-        uncovered = [
-            key for key in _VARIETY if key in values and values[key][0] < UNCOVERED * _real(key, values)
-        ]
-        gone += [_said(key, values) for key in uncovered]
+    # bad fakes reach less of the reals: where half of them do not look real, as much less is asked for
+    share = 1.0 if fidelity is None else values[fidelity][0] / (_real(fidelity, values) or 1.0)
+    least = UNCOVERED * (1.0 if share >= MIN_PRECISION else share)
+    gone += [
+        _said(key, values)
+        for key in _VARIETY
+        if key in values and values[key][0] < least * _real(key, values)
+    ]
     if gone:
         return [Verdict("modes are missing", "; ".join(gone), ADVICE["modes are missing"], None)]
     return []

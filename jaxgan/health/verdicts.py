@@ -45,6 +45,10 @@ GROWN_RECORDS, GROWN_STEPS = 3, 50
 WORSE = 3.0
 """Times the best score. Measured: a healthy run on the ring ended at 2.5 times its best, by luck of the mode weights;
 StudioGAN's DCGAN on CIFAR-10, past its best for 160,000 steps, at 2.8 (FID 49.0 and 137.4)."""
+WORSE_NOISE = 3.0
+"""Standard errors of the difference: near 0, the lowest of many divergences is a small part of the usual one."""
+WORSE_NATS = 0.1
+"""Of divergences over modes, by which the mode weights of healthy runs wander: a tenth of the modes is gone."""
 
 ADVICE = {
     "mode collapse": (
@@ -322,13 +326,20 @@ class _Grown:
 class _Worse:
     def __init__(self) -> None:
         self._stands, self._best, self._score = Standing(LOOKS), math.inf, math.inf
+        self._error, self._name = 0.0, ""  # error of the best; name of the score
 
     def add(self, record: Record) -> None:
         if record.get("score") is None:
             return
-        self._score = record["score"]
-        self._stands.add(record["step"], self._score > WORSE * self._best > 0)
-        self._best = min(self._best, self._score)
+        name = record.get("score_name", "")
+        if name != self._name:  # another score than before
+            self._stands, self._best, self._error, self._name = Standing(LOOKS), math.inf, 0.0, name
+        self._score, error = record["score"], record.get("score_error") or 0.0
+        least = WORSE_NATS if name.partition("@")[0].endswith("_kl") else 0.0
+        clear = self._score - self._best > max(WORSE_NOISE * math.hypot(error, self._error), least)
+        self._stands.add(record["step"], self._score > WORSE * self._best > 0 and clear)
+        if self._score < self._best:
+            self._best, self._error = self._score, error
 
     def seen(self) -> _Seen:
         if self._stands.since is None:

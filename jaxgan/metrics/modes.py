@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -94,7 +95,10 @@ class MixtureEvaluator:
             "high_quality": (good * (1 - good) / n) ** 0.5,
             "reverse_kl": histogram_kl_error(counts[:-1], uniform),
         }
-        main = Measured(histogram_kl(counts, shares), histogram_kl_error(counts, shares))
+        value = (
+            histogram_kl(counts, shares) if np.isfinite(points).all() else math.nan
+        )  # lost, and not only far
+        main = Measured(value, histogram_kl_error(counts, shares))
         return {"mode_kl": main} | {name: Measured(value, errors[name]) for name, value in found.items()}
 
 

@@ -198,16 +198,15 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 
 def _curves(runs: Sequence[_Run]) -> Html | None:
-    """What most runs record, one panel a number and one line a run."""
-    panels = {}
+    """What most runs record, one panel a number and one line a run; scores of different names are different numbers."""
+    panels: dict[str, dict[str, Any]] = {}
     for name in _PANELS:
-        lines = {}
         for run in runs:
             pairs = [(r["step"], r[name]) for r in run.records if r.get(name) is not None]
             if pairs:
-                lines[run.name] = tuple(map(list, zip(*pairs, strict=True)))
-        if lines:
-            panels["score on the way" if name == "score" else name] = lines
+                called = next((r["score_name"] for r in reversed(run.records) if "score_name" in r), "score")
+                panel = f"{called} on the way" if name == "score" else name
+                panels.setdefault(panel, {})[run.name] = tuple(map(list, zip(*pairs, strict=True)))
     if not panels:
         return None
     return html(tag("h2", "Curves"), plots.curves(panels, "generator steps"))

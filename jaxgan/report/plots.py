@@ -120,7 +120,7 @@ def _ticks(low: float, high: float, log: bool, most: int = 5) -> Iterable[float]
 
 def _tick(value: float) -> str:
     if value and not 1e-4 <= abs(value) < 1e6:
-        return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+        return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e")
     return f"{value:,.6g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 

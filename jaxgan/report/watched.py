@@ -129,7 +129,9 @@ def curves(records: Records) -> Html | None:
     shown = {"d/adversarial", "g/adversarial", *(name for each in names.values() for name in each)}
     names["Terms of the losses"] = [name for name in known if "/" in name and name not in shown]
     score = next((r["score_name"] for r in reversed(records) if "score_name" in r), "score")
-    called = lambda name: f"{score}, of fewer fakes than at the end" if name == "score" else readable(name)
+    main, _, n = score.rpartition("@")
+    score = f"{main}, of {n} fakes" if n.isdigit() and main else score
+    called = lambda name: score if name == "score" else readable(name)
     panels = {title: {called(n): xy for n in each if (xy := line(n))} for title, each in names.items()}
     panels = {title: found for title, found in panels.items() if found}
     return html(tag("h2", "Curves"), plots.curves(panels, "generator steps")) if panels else None

@@ -155,5 +155,6 @@ def best_step(folder: RunFolder) -> int | None:
     best = None
     for record in folder.records():
         if record.get("score") is not None:
-            best = better_of(best, record["step"], record["score"], record.get("score_error", 0.0))
+            error, name = record.get("score_error", 0.0), record.get("score_name")
+            best = better_of(best, record["step"], record["score"], error, name)
     return None if best is None else best["step"]

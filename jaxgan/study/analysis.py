@@ -63,15 +63,17 @@ def headline(results: Sequence[CellResult]) -> Metric:
     """The score by which the variants of a dataset are compared.
 
     It is one of the whole distribution, which cannot be won by dropping modes: `mode_kl` for mixtures (the sliced
-    Wasserstein distance in results without it), the Fréchet distance for images, the divergence over modes for
-    stacked digits, and the first score of the results for anything else.
+    Wasserstein distance where some results are older and lack it), the Fréchet distance for images, the divergence
+    over modes for stacked digits, and the first score of the results for anything else.
     """
     found = [metric(name, results) for name in _score_names(results)]
-    for key in WHOLE:
-        for score in found:
+    scored = [names for result in results if (names := set(_score_names([result])))]
+    of_all = [score for score in found if all(score.name in names for names in scored)]
+    for scores, key in itertools.product((of_all, found), WHOLE):
+        for score in scores:
             if score.kind.key == key:
                 return score
-    return [*found, metric("score")][0]
+    return [*of_all, *found, metric("score")][0]
 
 
 def _score_names(results: Sequence[CellResult]) -> list[str]:

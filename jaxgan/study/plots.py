@@ -121,7 +121,7 @@ def draw_curves(analysis: DatasetAnalysis) -> bytes | None:
         axes.set_title(loss.rpartition("/")[2], fontsize=9, loc="left")
         _tidy(axes)
         if i % columns == 0:
-            axes.set_ylabel(score.name, fontsize=8)
+            axes.set_ylabel(curve_name(variants[0].result, score), fontsize=8)
         if i >= len(losses) - columns:
             axes.set_xlabel("generator steps", fontsize=8)
     means = np.concatenate(every)
@@ -132,15 +132,21 @@ def draw_curves(analysis: DatasetAnalysis) -> bytes | None:
     return _png(figure)
 
 
+def curve_name(result: CellResult, score: Metric) -> str:
+    """What a cell's curve is called: the score, or NAME@N of fewer fakes; "score", the main one, if it has neither."""
+    names = {name for outcome in result.outcomes for record in outcome.curve for name in record}
+    fewer = sorted(name for name in names if name.startswith(f"{score.name}@"))
+    return score.name if score.name in names else [*fewer, "score"][0]
+
+
 def band(result: CellResult, score: Metric) -> tuple[np.ndarray, ...]:
     """(steps, means, lows, highs) of a cell's curve.
 
     A seed that has diverged counts as the worst value from then on if the scale has one, and is left
-    out otherwise. If the score is not computed on the way, the curve is that of the main score, "score".
+    out otherwise. The curve is that of `curve_name`.
     """
-    records = [record for outcome in result.outcomes for record in outcome.curve]
-    name = score.name if any(score.name in record for record in records) else "score"
-    rows = []
+    records, rows = [record for outcome in result.outcomes for record in outcome.curve], []
+    name = curve_name(result, score)
     for step in sorted({record["step"] for record in records}):
         values = [_at(outcome.curve, step, name) for outcome in result.outcomes]
         lost = score.worst if name == score.name else np.inf

@@ -12,7 +12,7 @@ from jaxgan.common.user_files import short_name
 from jaxgan.report.card import duration
 from jaxgan.report.html import Html, chips, data_url, details, figure, html, page, table, tag
 from jaxgan.study.analysis import WHOLE, DatasetAnalysis, analyse
-from jaxgan.study.plots import draw_curves, draw_pairs, draw_samples, draw_scores
+from jaxgan.study.plots import curve_name, draw_curves, draw_pairs, draw_samples, draw_scores
 from jaxgan.study.results import CellResult, Store
 from jaxgan.study.tables import (
     comparison_rows,
@@ -110,10 +110,11 @@ def _section(analysis: DatasetAnalysis, pictures: dict[str, bytes]) -> Html:
     score = analysis.metrics[0].name
     rows = [variant_row(analysis, i) for i in range(len(analysis.variants))]
     lost = [i for i, variant in enumerate(analysis.variants) if 2 * variant.diverged >= variant.n]
+    on_the_way = curve_name(analysis.variants[0].result, analysis.metrics[0])
     captions = {
         "scores": f"{score} of each seed (dots), mean and 95 % interval at the end, mean at the best step "
         "(diamonds).",
-        "curves": f"{score} on the way: mean over the seeds, band: 95 % interval.",
+        "curves": f"{on_the_way} on the way: mean over the seeds, band: 95 % interval.",
         "samples": "Samples at the end, of the seed with the median score; grey: the data.",
         "pairs": "Cliff's delta of every pair, in the order of the table; a dot: adjusted p at most 0.05.",
     }

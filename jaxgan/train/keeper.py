@@ -28,6 +28,7 @@ from jaxgan.train.sinks.progress import Voice
 from jaxgan.train.sinks.tensorboard import TensorBoard
 from jaxgan.train.stops import Diverged, Interrupted
 
+_NOT_BEST = 1e30  # rank of such a checkpoint: above the scores that older versions ranked by
 _UNTRAINED_FAKES = 256  # in an instant, and more than enough to tell noise from images
 
 
@@ -150,7 +151,7 @@ class RunKeeper(Keeper):
         if "save" in due:
             if self._owed is not None:  # the state is there already, without its score
                 self.checkpoints.forget_after(step - 1)
-            rank = None if score is None else -step if self.best["step"] == step else step  # pyright: ignore
+            rank = None if score is None else -step if self.best["step"] == step else _NOT_BEST  # pyright: ignore
             self._save(state, step, rank, {})
         return record
 
@@ -176,7 +177,8 @@ class RunKeeper(Keeper):
         if not (np.isfinite(score) and evaluation.is_finite(variables)):
             what = f"the averaged generator, or its {evaluator.main}"
             raise Diverged(f"step {step}: not finite: {what}", step)
-        self.best = better_of(self.best, step, float(score), _error_of(score))
+        name = name_on_the_way(evaluator, self.config.quick_n, self.config.final_n)
+        self.best = better_of(self.best, step, float(score), _error_of(score), name)
         return score
 
     def _watched(self, record: dict[str, Any], state: GameState, closely: bool) -> dict[str, Any]:
@@ -290,8 +292,9 @@ class RunKeeper(Keeper):
 
 
 def _error_of(score: float) -> float:
-    """Its standard error; 0 where an evaluator of the user's own says nothing of it."""
-    return getattr(score, "error", 0.0)
+    """Its standard error; 0 where it is not known, as where an evaluator of the user's own says nothing of it."""
+    error = getattr(score, "error", None)
+    return float(error) if error is not None and np.isfinite(error) else 0.0
 
 
 def restored(members: Members, keepers: Sequence[RunKeeper], path: pathlib.Path) -> tuple[Any, int]:

@@ -5,9 +5,8 @@ import shlex
 
 import pytest
 
-from jaxgan.cli.arguments import parse
 from jaxgan.cli.train import Train
-from jaxgan.config.presets import get_preset
+from jaxgan.cli.words.training import planned
 from jaxgan.health import ADVICE, judge
 from jaxgan.metrics.catalogue import SCORES
 
@@ -68,6 +67,8 @@ def test_few_modes_of_a_thousand_are_no_verdict_and_fakes_that_look_bad_miss_non
     assert judge(scores(modes=(983, 1000))) == []
     assert judge(scores(modes=(970, 1000)))[0].evidence == "970 of 1,000 modes were found"
     assert judge(scores(precision=(0.3, 0.93), recall=(0.1, 0.92))) == []  # bad, but on the way
+    (verdict,) = judge(scores(precision=(0.3, 0.93), recall=(0.0, 0.92), coverage=(0.01, 0.95)))
+    assert verdict.evidence.count("reals") == 2
     assert judge(scores(recall=(None, 0.92), modes=(None, 8))) == []
 
 
@@ -76,8 +77,7 @@ FLAGS = sorted({flag for advice in ADVICE.values() for flag in re.findall(r"`(--
 
 @pytest.mark.parametrize("flag", FLAGS)
 def test_advice_can_be_pasted(flag):
-    parsed = parse(Train, shlex.split(flag), "train dcgan-mnist", Train(get_preset("dcgan-mnist")))
-    parsed.config.build((28, 28, 1))
+    planned(["dcgan-mnist", *shlex.split(flag)], Train).config.build((28, 28, 1))
 
 
 def test_every_verdict_has_advice_with_a_flag():

@@ -20,6 +20,8 @@ from jaxgan.data.splits import with_hold_out
 from jaxgan.health import MONITORS, Standing, Verdict, diagnose, mean_distance, overfitting, real_sign
 from jaxgan.losses import LOSSES
 from jaxgan.metrics import make_evaluator
+from jaxgan.metrics.scores.classes import histogram_kl, histogram_kl_error
+from jaxgan.metrics.scores.mixtures import mode_shares
 from jaxgan.models import MLPConfig
 from jaxgan.report.pictures import picture
 from jaxgan.report.run import write_report
@@ -454,6 +456,25 @@ def test_a_generator_that_improves_does_not_starve():
     assert verdict.name == "generator starves"
     assert "0.001 times as long as at the start" in verdict.evidence
     assert diagnose(history(every=10, **wins)) == []  # 200 steps are a beginning
+
+
+def test_the_noise_of_a_perfect_mixture_does_not_diverge():
+    """Near 0 the lowest of many divergences is a small part of the usual one."""
+    rng, shares = np.random.default_rng(0), mode_shares(8, 2)
+    counts = rng.multinomial(2500, shares, 60)
+    values = [(histogram_kl(c, shares), histogram_kl_error(c, shares)) for c in counts]
+    assert max(values)[0] > 3 * min(values)[0]
+    told = {"score": lambda i: values[i][0], "score_error": lambda i: values[i][1]}
+    assert diagnose(history(60, **told)) == []
+    wandering = {"score": lambda i: 0.002 if i == 20 else 0.02, "score_error": 0.0, "score_name": "mode_kl"}
+    assert diagnose(history(60, **wandering)) == []
+    gone = {"score": lambda i: 0.7 if i > 40 else 0.02, "score_error": 0.01, "score_name": "mode_kl"}
+    assert [verdict.name for verdict in diagnose(history(60, **gone))] == ["diverging"]
+
+
+def test_another_score_is_not_worse_than_the_one_before():
+    changed = {"score": lambda i: 2.0 if i < 30 else 90.0, "score_name": lambda i: "a" if i < 30 else "b"}
+    assert diagnose(history(60, **changed)) == []
 
 
 def test_bad_fakes_are_no_collapse():

@@ -1,5 +1,7 @@
 """Which checkpoint is the best, and that this is no worse than the last."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,19 @@ def test_the_last_that_noise_cannot_tell_from_the_lowest():
 def test_a_record_of_an_older_version_goes_on():
     best = better_of({"step": 5, "score": 1.0}, 6, 0.9, 0.1)
     assert (best["step"], best["lowest"]) == (6, (0.9, 0.1))
+
+
+def test_a_best_by_another_score_is_forgotten():
+    best = better_of({"step": 5, "score": 0.01}, 6, 0.9, 0.1, "mode_kl")  # a distance, of an older version
+    assert (best["step"], best["name"]) == (6, "mode_kl")
+    assert better_of({"step": 5, "score": 0.01}, 6, 0.9, 0.0, "fd_x@2000")["step"] == 5
+    assert better_of(best, 7, 5.0, 0.1, "mode_kl")["step"] == 6
+    assert better_of(best, 7, 5.0, 0.1, "fd_x@2000")["step"] == 7
+
+
+@pytest.mark.parametrize("error", [math.nan, math.inf])
+def test_an_unknown_error_makes_no_bad_score_the_best(error):
+    assert chosen([1, 5], error=error) == 0
 
 
 def test_best_step_is_that_of_the_records(tmp_path):
@@ -75,6 +90,15 @@ def test_the_best_of_a_toy_is_not_worse_than_the_final(name):
             at_best["modes"] < final["modes"] or at_best["high_quality"] < final["high_quality"] - 0.02
         )
     assert not any(worse)
+
+
+def test_points_that_are_not_finite_have_no_score():
+    """A generator that makes NaN has diverged; it has not only missed the modes."""
+    evaluate = make_evaluator(open_source("ring"))
+    assert math.isnan(evaluate.quick(lambda n: np.full((n, 2), np.nan), 100))
+    scores = evaluate(lambda n: np.full((n, 2), np.nan), 100).scores
+    assert math.isnan(scores["mode_kl"].value)
+    assert math.isfinite(evaluate.quick(lambda n: np.full((n, 2), 99.0), 100))  # far, but there
 
 
 def test_a_score_on_the_way_bears_the_name_of_the_final_one_if_it_is_that():

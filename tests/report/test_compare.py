@@ -56,7 +56,7 @@ def test_what_the_page_shows(runs, tmp_path, capsys):
     assert rows["own_0"][:2] == ["2 [1.804, 2.196]", "–"]
     assert "Of different protocols, and so not to be compared: modes." in page
     assert len(re.findall("<img", page)) == 3  # two grids, and the reals once
-    assert page.count("<svg") == 1
+    assert page.count('role="img"') == 3  # the score and the losses
     links = re.findall(r"""(?:src|href)=["']([^"']*)""", page)
     assert all(link.startswith(("data:", "#")) for link in links)
 
@@ -86,3 +86,13 @@ def test_runs_of_one_name_and_of_several_seeds(runs, tmp_path):
 def test_settings_that_are_the_same(runs, tmp_path):
     write_comparison([runs[0], untrained(runs[0].config())], tmp_path / "p.html")
     assert "All settings are the same." in (tmp_path / "p.html").read_text()
+
+
+def test_scores_of_different_names_are_not_drawn_on_one_axis(runs, tmp_path):
+    for run, name in zip(runs, ("mode_kl", "fd_x@2000"), strict=True):
+        lines = [{**record, "score_name": name} for record in run.records()]
+        run.metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_comparison(runs, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "mode_kl on the way" in page
+    assert "fd_x@2000 on the way" in page

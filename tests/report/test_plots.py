@@ -23,6 +23,14 @@ def test_axes_are_logarithmic_where_needed():
     assert "log scale" not in curves({"Loss": {"d": (STEPS, [-1.0, *falling[1:]])}}, "steps")  # below 0
 
 
+def test_no_two_ticks_have_one_name():
+    for top in (1.8e6, 1.8e-5):
+        named = ticks(curves({"d": {"d": (STEPS, [top * s / 1000 for s in STEPS])}}, "steps"))
+        assert len(set(named)) == len(named) > 2
+        values = [float(name.replace(",", "")) for name in named]
+        assert values == pytest.approx([i * values[1] for i in range(len(values))])
+
+
 def test_early_transients_do_not_squash_the_rest():
     late = [0.1 * (-1) ** i for i in range(len(STEPS))]
     page = curves({"Logits": {"fakes": (STEPS, [50.0, -80.0, *late[2:]])}}, "steps")

@@ -10,7 +10,7 @@ from jaxgan.common import statistics as st
 from jaxgan.common.errors import InputError
 from jaxgan.study import CellResult, analyse
 from jaxgan.study.analysis import collapsed, final_values, metric
-from jaxgan.study.plots import band
+from jaxgan.study.plots import band, curve_name
 
 
 def test_a_diverged_seed_counts_as_the_worst():
@@ -65,7 +65,29 @@ def test_dropping_modes_cannot_win():
     ]
     (found,) = analyse(results)
     assert [variant.result.cell.loss for variant in found.variants] == ["minimax", "hinge"]
-    assert [score.name for score in found.metrics] == ["sliced_wasserstein", "modes", "high_quality"]
+    assert [score.name for score in found.metrics] == ["sliced_wasserstein", "high_quality", "modes"]
+
+
+def test_results_that_lack_a_newer_score_are_ordered_by_one_that_all_have():
+    older = made("hinge", [0.1, 0.2], "sliced_wasserstein")
+    newer = made("minimax", [0.3, 0.4], "sliced_wasserstein")
+    newer = dataclasses.replace(
+        newer,
+        outcomes=tuple(dataclasses.replace(o, final={**o.final, "mode_kl": 0.01}) for o in newer.outcomes),
+    )
+    (found,) = analyse([newer, older])
+    assert found.metrics[0].name == "sliced_wasserstein"
+    assert [variant.result.cell.loss for variant in found.variants] == ["hinge", "minimax"]
+    assert analyse([newer])[0].metrics[0].name == "mode_kl"
+
+
+def test_a_curve_of_fewer_fakes_says_so():
+    result = made("hinge", [2.0], "fd_x")
+    assert curve_name(result, metric("fd_x")) == "fd_x"
+    fewer = [{"step": 5, "score": 3.0, "fd_x@2000": 3.0}]
+    result = dataclasses.replace(result, outcomes=(dataclasses.replace(result.outcomes[0], curve=fewer),))
+    assert curve_name(result, metric("fd_x")) == "fd_x@2000"
+    assert band(result, metric("fd_x"))[1].tolist() == [3.0]
 
 
 def test_collapse_is_fewer_than_half_of_the_modes():
