@@ -128,7 +128,7 @@ def train_features(args: list[str]) -> None:
             "and needs none of its own"
         )
     for note in source.notes:
-        print(f"data: {note}")
+        print(f"data: {note.replace('--data.hold-out', '--hold-out')}")
     print(f"{source.name}: {len(source):,} images, {source.n_classes} classes; compiling and training")
     with Progress() as progress:
 

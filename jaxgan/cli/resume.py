@@ -41,6 +41,10 @@ def resume(args: list[str]) -> None:
     if is_seeds(parsed.run):
         if parsed.steps is not None:
             raise InputError("steps: cannot change for a run of several seeds")
+        if parsed.restart_schedule:
+            raise InputError(
+                "restart-schedule: expected a run of one seed, whose --steps it is for, got several"
+            )
         folder = resume_seeds(folder, source=parsed.data_source)
     elif is_seeds(parent):
         raise InputError(f"run: {str(parsed.run)!r} is one of several seeds; resume them together: {parent}")

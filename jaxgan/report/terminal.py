@@ -6,6 +6,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 
 _WIDTH = 120  # of output that goes elsewhere
+_MEANING = 20  # characters at least in a line of a meaning
 _WIDE = 110  # characters in a line that hold the meaning of a score as well
 
 
@@ -19,6 +20,7 @@ def print_table(
       rows: their cells.
       numbers: positions of the columns that are aligned to the right.
     """
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
 
@@ -29,6 +31,12 @@ def print_table(
     for i in shown:
         justify = "right" if i in numbers else "left"
         table.add_column(names[i], justify=justify, no_wrap=names[i] != "meaning")
-    for row in rows:
-        table.add_row(*(row[i] for i in shown))
+    cells = [[row[i] for i in shown] for row in rows]
+    for row in cells:
+        table.add_row(*row)
+    widths = [max(map(cell_len, column)) for column in zip([names[i] for i in shown], *cells, strict=True)]
+    needed = sum(width if names[i] != "meaning" else _MEANING for i, width in zip(shown, widths, strict=True))
+    console.width = max(
+        console.width, needed + 2 * len(shown)
+    )  # half a number says nothing: lines may be long
     console.print(table)

@@ -91,9 +91,13 @@ class RunFolder:
         try:
             value = json.loads(path.read_text())
         except FileNotFoundError as error:
-            raise InputError(
-                f"run: expected the folder of a run, got {str(self.path)!r}, which has no {name}"
-            ) from error
+            members = sorted(self.path.glob("seed-*/run.json")) if name == "run.json" else []
+            lacks = (
+                f"which holds several seeds, such as {members[0].parent}"
+                if members
+                else f"which has no {name}"
+            )
+            raise InputError(f"run: expected the folder of a run, got {str(self.path)!r}, {lacks}") from error
         except (OSError, ValueError) as error:
             raise InputError(f"run: cannot read {str(path)!r}: {error}") from error
         if name == "evaluations.json":

@@ -125,7 +125,7 @@ def _of_seeds(folder: RunFolder) -> Summary:
 
 def _made_of(config: dict[str, Any]) -> tuple[str, str]:
     """Networks and loss, as people call them."""
-    if config["game"] != "gan":
+    if config.get("game", "gan") != "gan":  # which runs of before there were others do not say
         return short_name(config["game"]), "–"
     penalties = [short_name(name) for name, _ in config["penalty"]["weights"]]
     return short_name(config["model"]["name"]), " + ".join([short_name(config["loss"]), *penalties])

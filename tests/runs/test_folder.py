@@ -209,6 +209,13 @@ def test_history_is_kept_with_its_date(tmp_path):
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", entry["date"]) for entry in history)
 
 
+def test_a_folder_of_several_seeds_is_told_from_a_run(tmp_path):
+    (tmp_path / "seed-00002").mkdir()
+    (tmp_path / "seed-00002" / "run.json").write_text("{}")
+    with pytest.raises(InputError, match="which holds several seeds, such as .*seed-00002$"):
+        RunFolder(tmp_path).facts()
+
+
 def test_runs_of_before_held_nothing_out(tmp_path):
     plain = to_json(get_preset("dcgan-mnist"))
     assert plain["data"]["hold_out"] == 0.1

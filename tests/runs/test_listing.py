@@ -53,6 +53,14 @@ def test_scores_of_a_run_that_went_on_are_not_its_last(runs, tmp_path):
     assert summary_of(folder.path).score == 1.2
 
 
+def test_runs_of_before_there_were_other_games_are_listed(tmp_path):
+    folder = untrained(small(tmp_path))
+    config = folder.read("config.json")
+    del config["game"]
+    folder.write("config.json", config)
+    assert summary_of(folder.path).loss == "non_saturating"
+
+
 def test_seeds_are_one_line(tmp_path):
     parent = tmp_path / "runs" / "00000-toy-ring-seeds"
     config = small(tmp_path, "toy-ring", data=DataConfig("ring"))

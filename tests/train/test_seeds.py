@@ -315,6 +315,7 @@ def test_what_cannot_be_gone_on_with_is_one_line(finished, capsys):
 
     resuming = ("resume", str(finished.path))
     assert "steps: cannot change for a run of several seeds" in complaint(*resuming, "--steps", "80")
+    assert "restart-schedule: expected a run of one seed" in complaint(*resuming, "--restart-schedule")
     config = second.read("config.json")
     second.write("config.json", config | {"batch_size": 16})
     assert "seed-00002' has changed: batch_size (8 -> 16); put it back" in complaint(*resuming)

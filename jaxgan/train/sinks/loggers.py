@@ -16,6 +16,7 @@ from PIL import Image
 from jaxgan.common.packages import need
 from jaxgan.report.pictures import pixels_of
 from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.seeds import RECORD
 from jaxgan.train.sinks.base import Sink
 
 PROJECT = "jaxgan"
@@ -68,6 +69,19 @@ def _picture(png: bytes) -> Image.Image:
     return Image.fromarray(pixels_of(png))
 
 
+def _label(folder: RunFolder) -> str:
+    """What the run is called: of one of several seeds, with the name of their folder."""
+    several = (folder.path.parent / RECORD).is_file()
+    return f"{folder.path.resolve().parent.name}/{folder.path.name}" if several else folder.path.name
+
+
+def _identity(folder: RunFolder) -> str:
+    """What tells the run from all others, and is the same when it is resumed."""
+    facts = folder.read("run.json")
+    which = f"{_label(folder)} {facts['command']} {facts['environment'].get('date')}"
+    return hashlib.sha256(which.encode()).hexdigest()[:16]
+
+
 class _Guarded(Sink):
     """Passes on what comes until something fails."""
 
@@ -111,12 +125,11 @@ class _Wandb(Sink):
 
     def start(self, step: int) -> None:
         self._wandb: Any = importlib.import_module("wandb")
-        facts, folder = self._folder.read("run.json"), self._folder
-        which = f"{folder.path.name} {facts['command']} {facts['environment'].get('date')}"
+        folder = self._folder
         self._run: Any = self._wandb.init(
             project=PROJECT,
-            name=folder.path.name,
-            id=hashlib.sha256(which.encode()).hexdigest()[:16],
+            name=_label(folder),
+            id=_identity(folder),
             resume="allow",
             reinit="create_new",  # members of several seeds are runs beside each other
             config=flat(folder.read("config.json")),
@@ -153,7 +166,7 @@ class _MLflow(Sink):
         if not self._id:
             known = self._client.get_experiment_by_name(PROJECT)
             experiment = self._client.create_experiment(PROJECT) if known is None else known.experiment_id
-            made = self._client.create_run(experiment, run_name=self._folder.path.name)
+            made = self._client.create_run(experiment, run_name=_label(self._folder))
             self._id = made.info.run_id
             self._folder.update(mlflow_run=self._id)
             for name, value in flat(self._folder.read("config.json")).items():
@@ -180,7 +193,7 @@ class _MLflow(Sink):
 
 
 class _Trackio(Sink):
-    """A run of Trackio; a resumed one goes on."""
+    """A run of Trackio, which knows it by its name alone; a resumed one goes on."""
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder, self._run = folder, None
@@ -188,9 +201,8 @@ class _Trackio(Sink):
     def start(self, step: int) -> None:
         self._trackio: Any = importlib.import_module("trackio")
         config = flat(self._folder.read("config.json"))
-        self._run: Any = self._trackio.init(
-            project=PROJECT, name=self._folder.path.name, config=config, resume="allow"
-        )
+        name = f"{_label(self._folder)}-{_identity(self._folder)[:6]}"
+        self._run: Any = self._trackio.init(project=PROJECT, name=name, config=config, resume="allow")
 
     def record(self, record: Mapping[str, Any]) -> None:
         self._run.log(numbers(record), step=record["step"])

@@ -115,10 +115,28 @@ def test_trackio(folder, monkeypatch):
     module = Remembers()
     assert told("trackio", folder, monkeypatch, module) == []
     ((_, options),) = module.of("init")
-    assert (options["project"], options["name"]) == ("jaxgan", "00007-mine")
+    assert (options["project"], options["name"][:-6]) == ("jaxgan", "00007-mine-")
+    told("trackio", folder, monkeypatch, module)
+    folder.update(environment={"date": "tomorrow"})
+    told("trackio", folder, monkeypatch, module)
+    names = [kwargs["name"] for _, kwargs in module.of("init")]
+    assert (
+        names[0] == names[1] != names[2]
+    )  # a resumed run goes on, and another of the same folder's name does not
     assert module.of("log")[0] == (({"d/loss": 1.5, "score/fd_x": 3.0},), {"step": 20})
     assert module.of("log")[2] == (({"final/fd_x": 2.5},), {"step": 40})
-    assert len(module.of("finish")) == 1
+    assert len(module.of("finish")) == 3
+
+
+def test_members_of_seeds_are_told_apart_from_those_of_others(folder, monkeypatch):
+    member = RunFolder(folder.path / "seed-00003")
+    member.path.mkdir()
+    for name in ("config.json", "run.json"):
+        member.write(name, folder.read(name))
+    folder.write("seeds.json", {})
+    module = Remembers()
+    assert told("trackio", member, monkeypatch, module) == []
+    assert module.of("init")[0][1]["name"].startswith("00007-mine/seed-00003-")
 
 
 def test_a_tracker_that_fails_is_told_of_once_and_left_alone(folder, monkeypatch):
