@@ -35,6 +35,7 @@ class Sample:
       spatial_leave_one_out: as `leave_one_out`, of the spatial features.
       labels: of the images, integers [n]; None if there are none.
       poll: is called now and then by long work on the set; what it raises ends the work.
+      errors: whether standard errors are wanted of scores of these images: most of them take as long as the score.
       held_out: where classifiers are trained on these images, other images and their labels to test them with.
     """
 
@@ -49,6 +50,7 @@ class Sample:
     labels: np.ndarray | None = None
     held_out: tuple[np.ndarray, np.ndarray] | None = None
     poll: Callable[[], None] = lambda: None
+    errors: bool = True
 
 
 def batches_of(generate: Generate, n: int, size: int) -> Batches:

@@ -170,7 +170,7 @@ class ImageEvaluator:
         m = min(n, len(held_out), len(self._source))
         if m < 2:
             return None
-        fakes = replace(fakes, leave_one_out=[], spatial_leave_one_out=())  # no errors, which take longest
+        fakes = replace(fakes, errors=False)
         both = lambda metric: metric.both
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said of the scores themselves
@@ -322,6 +322,7 @@ class ImageEvaluator:
                 warnings.simplefilter("ignore")  # said of the generator's own score
                 batches = cut(images, self._network.batch)
                 sample = self._collect("held-out reals", batches, len(images), labels=labels)
+                sample = replace(sample, errors=False)
                 values = self._values(
                     self._real(n), sample, every_real=every_real, only=lambda metric: not metric.trains
                 )

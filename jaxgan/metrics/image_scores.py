@@ -96,6 +96,8 @@ def _frechet(real: Sample, fake: Sample) -> list[Value]:
 
 def distance_error(real: Gaussian, fake: Sample) -> float | None:
     """Standard error of the Fréchet distance: from all features where they were kept, else from tenths of the fakes."""
+    if not fake.errors:
+        return None
     if len(fake.features) == fake.n:
         return frechet_error(real, fake.features)
     return _without_parts(real, fake.leave_one_out)
@@ -113,7 +115,7 @@ def _frechet_infinity(real: Sample, fake: Sample) -> list[Value]:
 def _spatial(real: Sample, fake: Sample) -> list[Value]:
     assert real.spatial is not None
     assert fake.spatial is not None
-    error = _without_parts(real.spatial, fake.spatial_leave_one_out)
+    error = _without_parts(real.spatial, fake.spatial_leave_one_out if fake.errors else ())
     return [Value("sfd", real.spatial.distance(fake.spatial), error)]
 
 
@@ -146,7 +148,7 @@ def _prdc(real: Sample, fake: Sample) -> list[Value]:
     x, y = real.features[:PRDC_EXAMPLES], fake.features[:PRDC_EXAMPLES]
     balls = neighbours.balls(x, y, k=_PRDC_K)
     n = (len(x), len(y))
-    errors = halves_errors(_of_reals, x, y, least=4 * _PRDC_K)
+    errors = halves_errors(_of_reals, x, y, least=4 * _PRDC_K) if fake.errors else {}
     of_reals = lambda key, hit: _mean(key, hit, *n)._replace(error=errors.get(key))
     return [
         _mean("precision", balls.around_fakes > 0, *n),
@@ -195,7 +197,7 @@ def _diversity(real: Sample, fake: Sample) -> list[Value]:
 def _patches(real: Sample, fake: Sample) -> list[Value]:
     n = min(len(real.images), len(fake.images))
     levels = swd_patches(real.images[:n], fake.images[:n])
-    errors = swd_patches_errors(real.images[:n], fake.images[:n])
+    errors = swd_patches_errors(real.images[:n], fake.images[:n]) if fake.errors else {}
     return [
         Value("swd", value, errors.get(height), n_real=n, n_fake=n, height=height)
         for height, value in levels.items()

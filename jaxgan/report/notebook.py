@@ -163,7 +163,8 @@ class TrainedRun(Run):
     def _last(self) -> str:
         for record in reversed(self.history):
             if record.get("score") is not None:
-                return f"{record['score_name']} {format_number(record['score'])} at step {record['step']:,}"
+                name = record.get("score_name", "score")  # older runs name none
+                return f"{name} {format_number(record['score'])} at step {record['step']:,}"
         return "no scores yet"
 
 

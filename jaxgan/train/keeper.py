@@ -237,7 +237,10 @@ class RunKeeper(Keeper):
                 last = self.best["step"] == step
                 scores["best"] = scores["final"] if last else self._score_best(self.evaluator)
             check()
-            scores["untrained"] = self._score_untrained(self.evaluator)
+            with contextlib.suppress(
+                InputError
+            ):  # a score that such fakes cannot have: the others are not lost
+                scores["untrained"] = self._score_untrained(self.evaluator)
             check()
             for sink in self._sinks:
                 sink.scores(scores)

@@ -23,6 +23,7 @@ from jaxgan.metrics.scores.sliced import sliced_wasserstein, sliced_wasserstein_
 D = 4
 REALS = np.random.default_rng(0).normal(size=(400, D))
 GAUSSIAN = Gaussian(*moments(REALS))
+WIDE = Gaussian(*moments(np.random.default_rng(6).normal(size=(300, 30))))
 
 
 def normal(rng):
@@ -82,6 +83,7 @@ KL, KL_ERROR = (lambda c: histogram_kl(c, np.ones(8))), (lambda c: histogram_kl_
 CASES = {
     "fd": (200, scored(lambda y: GAUSSIAN.distance(Gaussian(*moments(y))), lambda y: frechet_error(GAUSSIAN, y))),
     "fd_infinity": (150, lambda rng: frechet_infinity(GAUSSIAN, normal(rng))),
+    "fd_infinity, few fakes": (60, lambda rng: frechet_infinity(WIDE, rng.normal(0.2, 1, (75, 30)))),
     "kd": (60, lambda rng: kernel_distance(REALS, normal(rng), subsets=10, subset_size=100)),
     "kd of one subset": (120, lambda rng: kernel_distance(REALS[:300], normal(rng), subsets=10)),
     "mmd": (60, lambda rng: gaussian_mmd(REALS, normal(rng), sigma=1.0)),

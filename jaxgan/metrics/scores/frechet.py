@@ -15,6 +15,8 @@ import numpy as np
 from jaxgan.common.errors import InputError
 from jaxgan.metrics.scores.resampling import GROUPS
 
+_ROWS = 4096  # examples at once: those of 2,048 features take 64 MiB
+
 
 def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean [d] and covariance [d, d] (ddof 1) of features [n, d], in float64.
@@ -105,9 +107,12 @@ def frechet_influence(real: Gaussian, features: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(real.factor.T @ cov @ real.factor)
     some = values > values.max(initial=0.0) * len(values) * np.finfo(np.float64).eps
     roots = real.factor @ vectors[:, some] / values[some] ** 0.25
-    centred = features - mean
-    moved = centred @ roots  # squared and summed: (x - m2)' T (x - m2)
-    return 2 * centred @ (mean - real.mean) + np.square(centred).sum(1) - np.square(moved).sum(1)
+    parts = []
+    for start in range(0, len(features), _ROWS):
+        centred = features[start : start + _ROWS] - mean
+        moved = centred @ roots  # squared and summed: (x - m2)' T (x - m2)
+        parts.append(2 * centred @ (mean - real.mean) + np.square(centred).sum(1) - np.square(moved).sum(1))
+    return np.concatenate(parts)
 
 
 def frechet_error(real: Gaussian, features: np.ndarray) -> float:
@@ -134,7 +139,7 @@ def frechet_infinity(
     of finitely many reals stays. The error is that of the choice of all fakes (by the delta method) and of that of the
     subsets among them: with weights w of the fit, which add up to 1, the variance of the estimate is that of one
     fake's influence times 1 / n + sum w_k^2 (1 / n_k - 1 / n), as the subsets are drawn independently of each other.
-    Where the regression leaves more than the second part, that counts instead.
+    That the distances of few fakes in many dimensions do not lie on a line is a bias, of which the error says nothing.
 
     Args:
       real: Gaussian of the reals.
@@ -163,13 +168,10 @@ def frechet_infinity(
         real.distance(Gaussian(*moments(features[rng.permutation(len(features))[:n]]))) for n in sizes
     ]
     design = np.stack([np.ones(points), 1 / sizes], axis=1)
-    fit, residual, *_ = np.linalg.lstsq(design, np.asarray(distances), rcond=None)
-    inverse = np.linalg.inv(design.T @ design)
-    left = float(residual[0]) / (points - 2) * inverse[0, 0] if len(residual) else 0.0
-    weights, n = inverse[0] @ design.T, len(features)
+    weights, n = np.linalg.inv(design.T @ design)[0] @ design.T, len(features)
     one = float(frechet_influence(real, features).var(ddof=1))
     of_subsets = one * float((np.square(weights) * (1 / sizes - 1 / n)).sum())
-    return float(fit[0]), math.sqrt(one / n + max(of_subsets, left))
+    return float(weights @ distances), math.sqrt(one / n + of_subsets)
 
 
 def intra_class_frechet(
