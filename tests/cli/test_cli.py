@@ -381,7 +381,9 @@ def test_bad_requests_of_a_good_run(conditional, unconditional, tmp_path, capsys
     assert "seeds: expected integers from 0" in fails(
         capsys, "sample", unconditional, "--seeds", "5000000000"
     )
-    assert "expected a .npz, .png, .jpg" in fails(capsys, "sample", unconditional, "--out", tmp_path / "x.bmp")
+    assert "expected a .npz, .png, .jpg" in fails(
+        capsys, "sample", unconditional, "--out", tmp_path / "x.bmp"
+    )
     assert "checkpoint: expected one of [" in fails(capsys, "sample", unconditional, "--checkpoint", "7")
 
 
