@@ -13,7 +13,7 @@ from jaxgan.config.groups import DataConfig
 from jaxgan.runs.folder import RunFolder
 
 REFUSED = [  # none of these finds a run: what is said is said before it is looked for
-    ("sample none --out s.bmp", "out: expected a .png, .npz, .webp"),
+    ("sample none --out s.bmp", "out: expected a .npz, .png, .jpg"),
     ("sample none --out folder.png", "out: expected a file, got the folder 'folder.png'"),
     ("sample none --out file/s.png", "out: cannot write 'file/s.png', as "),
     ("sample none --frames 0", "frames: expected an integer >= 1, got 0|frames: expected at least 1"),
