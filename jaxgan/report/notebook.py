@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.files import expanded
 from jaxgan.metrics.score import Score
 from jaxgan.report import pictures
 from jaxgan.report.html import data_url, figure, html, table, tag
@@ -178,7 +179,7 @@ def load(path: str | os.PathLike[str], checkpoint: str | int = "last") -> Traine
     Raises:
       InputError: if there is no such run or checkpoint.
     """
-    return TrainedRun(RunFolder(pathlib.Path(path)), checkpoint)
+    return TrainedRun(RunFolder(expanded(path)), checkpoint)
 
 
 def _opened(png: bytes) -> Image.Image:

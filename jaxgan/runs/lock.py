@@ -7,12 +7,15 @@ it is stale; from any other, the time since it was last touched, by the clock of
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import json
 import os
 import pathlib
 import platform
 import secrets
+import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -75,6 +78,8 @@ def owner_of(path: pathlib.Path) -> Owner | None:
 @contextlib.contextmanager
 def locked(*paths: pathlib.Path) -> Iterator[None]:
     """Holds the locks of run folders; stale ones are taken over.
+
+    Whoever finds that its own was taken over is stopped, as by SIGTERM.
 
     Raises:
       InputError: if a living process holds one; the message says which process, and since when.
@@ -141,6 +146,10 @@ def _beat(held: Sequence[tuple[pathlib.Path, str]], done: threading.Event) -> No
             if owner is not None and owner.token == token:
                 with contextlib.suppress(OSError):
                     os.utime(file)
+            elif owner is not None and owner.token:  # this machine was suspended, say, and taken for dead
+                print(f"warning: {str(file.parent)!r} is now trained by {owner}: stopping", file=sys.stderr)
+                _thread.interrupt_main(signal.SIGTERM)  # which does nothing where nobody handles it
+                return
 
 
 def _read(file: pathlib.Path) -> Owner | None:

@@ -76,7 +76,8 @@ def fit(
     """
     out = pathlib.Path(out).expanduser()
     config = _configured(fields, preset=preset, steps=steps, loss=loss, model=model, seed=seed)
-    if isinstance(images, str):
+    if isinstance(images, str | pathlib.Path):
+        images = str(images)
         if labels is not None:
             raise InputError(
                 f"labels: expected none with a source by name, which has its own, got some with {images!r}"

@@ -63,6 +63,15 @@ def test_the_preset_stands_anywhere(text):
     assert found.config.data.source == "grid"
 
 
+def test_folders_do_not_take_the_words_of_flags(here):
+    for name in ("wandb", "r1"):
+        (here / name).mkdir()
+    found = config("mlp-mnist --logger wandb --penalty.weights r1 0.1")
+    assert (found.data.source, found.logger, found.penalty.weights) == ("mnist", ("wandb",), (("r1", 0.1),))
+    found = config("mlp-mnist --augment flip_and_shift photos/")
+    assert (found.data.source, found.augment) == ("folder:photos/", ("flip_and_shift",))
+
+
 @pytest.mark.parametrize(
     ("text", "preset", "source"),
     [

@@ -313,6 +313,7 @@ def test_splits_share_their_classes(tmp_path, cache):
     held_out = other_split(train)
     assert held_out.class_names == train.class_names == ("b", "c")
     assert (shades(held_out), held_out.labels.tolist()) == ([4], [1])
+    assert "left out of what is held out, of classes that are not trained on: 1 image" in train.notes
     assert "left out, in no split: 1 image ('ground_truth/c/5.png')" in train.notes
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import pytest
 from jaxgan import InputError
 from jaxgan.runs import lock
 from jaxgan.runs.lock import NAME, STALE, locked, owner_of
+from jaxgan.train.clock import Signals
 
 
 def rewritten(path, silent=0.0, **changes):
@@ -125,6 +127,22 @@ def rewritten_in_place(path):
     """What a living process writes, who has taken the stale lock over."""
     (path / NAME).unlink()
     return rewritten(path).read_text()
+
+
+def test_who_was_taken_for_dead_stops(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(lock, "BEAT", 0.01)
+    (tmp_path / "other").mkdir()
+    with Signals() as signals:
+        with locked(tmp_path):
+            time.sleep(0.1)
+            assert signals.received is None
+            os.replace(rewritten(tmp_path / "other", machine="elsewhere", host="h"), tmp_path / NAME)
+            until = time.monotonic() + 20
+            while signals.received is None and time.monotonic() < until:
+                time.sleep(0.01)
+        assert signals.received == signal.SIGTERM
+    assert "is now trained by process" in capsys.readouterr().err
+    assert (tmp_path / NAME).exists()  # the other's, which is left to it
 
 
 def test_one_of_many_gets_it(tmp_path):

@@ -1,5 +1,6 @@
 """`jaxgan.fit`: arrays in, a run out, which is drawn, scored, kept and opened again."""
 
+import pathlib
 import signal
 import subprocess
 import sys
@@ -159,6 +160,10 @@ WRONG = {
     "a source beside arrays": (
         {"data__source": "mnist"},
         "data__source: expected none with arrays, got 'mnist'",
+    ),
+    "no such folder": (
+        {"images": pathlib.Path("no/photos")},
+        "data.source: expected a folder, .* does not exist",
     ),
     "an unknown source": ({"images": "minst"}, "unknown data source 'minst'"),
 }

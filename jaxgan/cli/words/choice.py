@@ -26,8 +26,13 @@ _SMALL_SIDE = 32
 
 
 def is_choice(word: str) -> bool:
-    """Whether a word is a preset or data."""
-    return word in PRESETS or (not is_file(word) and _is_source(word))
+    """Whether a word among those of a flag that takes many is a preset or data.
+
+    A folder is one if it is written as a path: a folder that is called wandb, or r1, says nothing of --logger wandb.
+    """
+    if word in PRESETS or word in SOURCES:
+        return True
+    return not is_file(word) and (":" in word or is_path(word)) and _is_source(word)
 
 
 def _is_source(word: str) -> bool:

@@ -16,7 +16,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
 from jaxgan.data import cache
 from jaxgan.data.files.classes import Part, parts_of
-from jaxgan.data.files.listing import Listing, listing
+from jaxgan.data.files.listing import Listing, counted, listing
 from jaxgan.data.labels import numbered
 from jaxgan.data.pixels import BrokenImage, is_grey_file, open_image, to_pixels
 from jaxgan.data.source import Images
@@ -77,7 +77,13 @@ def load_folder(
             f"data.resolution: expected a size, as the splits of {shown!r} differ: {source.shape[0]}x{source.shape[1]} "
             f"and {held_out.shape[0]}x{held_out.shape[1]} pixels"
         )
-    return replace(source, held_out=with_classes_of(source, held_out))
+    known, notes = with_classes_of(source, held_out), source.notes
+    if lost := len(held_out) - (0 if known is None else len(known)):
+        notes = (
+            *notes,
+            f"left out of what is held out, of classes that are not trained on: {counted(lost, 'image')}",
+        )
+    return replace(source, held_out=known, notes=notes)
 
 
 def _load(
