@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,7 +60,7 @@ def check_named(name: str, value: Any, kind: type, such_as: str, *, weighed: boo
 
 def check_count(name: str, value: Any) -> None:
     """Raises InputError unless `value` is a whole number."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):  # NumPy's too
         raise _other(name, "a whole number", value)
 
 

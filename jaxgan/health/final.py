@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,8 +62,10 @@ def _missing(values: _Values, found: Mapping[str, Any]) -> list[str]:
     short = []
     for key, noun in _COUNTS.items():
         if key in values and (real := values[key][1]):
-            value = values[key][0]
-            if real - value >= max(1.0, MISSING * real):
+            value, least = values[key][0], 1.0
+            if MISSING * real > 1:  # rare ones of many, such as stray classes, come and go
+                least = max(MISSING * real, 3 * math.sqrt(2) * (found[key].get("error") or 0.0))
+            if real - value >= least:
                 short.append(f"{value:,.0f} of {real:,.0f} {noun} were found")
     return short
 

@@ -137,7 +137,10 @@ class _Curve(Keeper):
     def _quick(self, evaluator: Evaluator, variables: Any) -> dict[str, tuple[float, float | None]]:
         if evaluator.cheap:  # all of them
             found = self._scores(evaluator, variables, evaluation.QUICK_SEED, self._config.quick_n)
-            return found | {self._name(evaluator): found[evaluator.main]}
+            of_fewer = self._name(evaluator).removeprefix(
+                evaluator.main
+            )  # "@N" where final scores do not compare
+            return {f"{name}{of_fewer}": score for name, score in found.items()}
         generate = self._members.sampler.stream(variables, evaluation.QUICK_SEED)
         score = evaluator.quick(generate, self._config.quick_n)
         return {self._name(evaluator): (float(score), getattr(score, "error", None))}

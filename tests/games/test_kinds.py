@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 from toys import Gain, Line
@@ -61,6 +62,7 @@ def gan(**changes):
         ({"penalties": {"r1": (1.0, r1)}}, "penalties['r1']: expected a Penalty such as "),
         ({"augment": {"shake": lambda x: x}}, "augment['shake']: expected an Augmentation such as"),
         ({"moves": "extragradient"}, "moves: expected a Moves such as"),
+        ({"d_steps": np.float32(2)}, "d_steps: expected a whole number, got np.float32(2.0)"),
         ({"d_steps": 2.0}, "d_steps: expected a whole number, got 2.0"),
         ({"pack": "2"}, "pack: expected a whole number, got '2'"),
     ],
@@ -130,3 +132,7 @@ def test_objectives_are_one_number():
 def test_players_of_another_kind(player, says):
     with pytest.raises(InputError, match=says):
         play(player, lambda view: 0.0)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    assert len(gan(d_steps=np.int64(3), pack=np.int32(1)).turns) == len(gan(d_steps=3).turns)

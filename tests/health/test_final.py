@@ -66,6 +66,8 @@ def test_what_is_wrong_is_named_with_its_numbers(changes, name, words):
 def test_few_modes_of_a_thousand_are_no_verdict_and_fakes_that_look_bad_miss_none():
     assert judge(scores(modes=(983, 1000))) == []
     assert judge(scores(modes=(970, 1000)))[0].evidence == "970 of 1,000 modes were found"
+    rare = {name: score | {"error": 9.0} for name, score in scores(classes_present=(270, 300)).items()}
+    assert judge(rare) == []  # of Inception's thousand, say
     assert judge(scores(precision=(0.3, 0.93), recall=(0.1, 0.92))) == []  # bad, but on the way
     (verdict,) = judge(scores(precision=(0.3, 0.93), recall=(0.0, 0.92), coverage=(0.01, 0.95)))
     assert verdict.evidence.count("reals") == 2

@@ -275,7 +275,7 @@ def test_the_best_is_kept_and_not_what_became_of_it(tmp_path, monkeypatch):
     class Scripted:
         main, cheap = "sliced_wasserstein", True
 
-        def __init__(self, source, features=None):
+        def __init__(self, source, *_):
             self._real = real(source)
 
         def __call__(self, generate, n):
