@@ -84,15 +84,17 @@ def _opened(folder: RunFolder, name: str) -> _Run:
     summary = summary_of(folder.path)
     if summary.state.startswith("damaged"):
         raise InputError(f"run: {summary.state.removeprefix('damaged: ')}")
-    scores = _of_seeds(folder) if several else _of_one(folder)
+    scores = _of_seeds(folder) if several else _of_one(folder, records)
     return _Run(name, summary, shown, config, records, scores)
 
 
-def _of_one(folder: RunFolder) -> dict[str, Any]:
+def _of_one(folder: RunFolder, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if not (folder.path / "scores.json").exists():
         return {}
-    found = {}
-    for name, score in folder.read("scores.json")["final"]["scores"].items():
+    found, final = {}, folder.read("scores.json")["final"]
+    if any(record["step"] > final["step"] for record in records):  # the run went on: these are not its last
+        return {}
+    for name, score in final["scores"].items():
         value, error = score["value"], score.get("error")
         if value is None or error is None:
             found[name] = value, None, None, score

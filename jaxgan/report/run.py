@@ -49,6 +49,8 @@ def write_report(folder: RunFolder) -> pathlib.Path:
     has = lambda name: (folder.path / name).exists()
     scores = folder.read("scores.json") if has("scores.json") else None
     final = scores["final"]["scores"] if scores and scores["main"] else {}
+    past = scores is not None and any(r["step"] > scores["final"]["step"] for r in records)  # the run went on
+    reached, final = (None, {}) if past or not final else (scores, final)
     watched, looked = config.get("health", {}).get("enabled"), looks(records)
     verdicts = judge(final) + diagnose(records) if watched else []
     last = records[-1] if records else {"step": 0, "images": 0}
@@ -56,9 +58,9 @@ def write_report(folder: RunFolder) -> pathlib.Path:
     text = page(
         folder.path.name,
         tag("h1", folder.path.name, state_of(run["status"])),
-        card(run, config, last, scores if final else None, verdicts, looked),
+        card(run, config, last, reached, verdicts, looked),
         _samples(folder, classes),
-        _scores(scores) if scores and final else None,
+        _scores(scores, past=past) if scores and scores["main"] and scores["final"]["scores"] else None,
         health(records, verdicts, looked, endless=not run["data"]["n"], final=final) if watched else None,
         _evaluations(folder.read("evaluations.json")) if has("evaluations.json") else None,
         _film(folder, classes),
@@ -126,7 +128,7 @@ def _film(folder: RunFolder, classes: Sequence[str]) -> Html | None:
 # --- scores ----------------------------------------------------------------------------------------
 
 
-def _scores(scores: Mapping[str, Any]) -> Html:
+def _scores(scores: Mapping[str, Any], *, past: bool) -> Html:
     best, last = scores.get("best"), scores["final"]["step"]
     own = best is not None and best["step"] != last  # a best that is the final is not said twice
     rows = score_rows(scores)
@@ -156,6 +158,7 @@ def _scores(scores: Mapping[str, Any]) -> Html:
         )
     return html(
         tag("h2", "Scores"),
+        tag("p", f"Of step {last:,}, from which the run has gone on since.") if past else None,
         table(names, body, numbers=range(1, 4 if own else 3)),
         [tag("p", text, class_="note") for text in (note, *footnotes(rows))],
         tag("p", f"{held_out[:1].upper()}{held_out[1:]}.")

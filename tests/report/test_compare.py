@@ -61,6 +61,15 @@ def test_what_the_page_shows(runs, tmp_path, capsys):
     assert all(link.startswith(("data:", "#")) for link in links)
 
 
+def test_scores_of_a_step_from_which_a_run_went_on_are_not_its_last(runs, tmp_path):
+    with runs[0].metrics.open("a") as file:
+        file.write(json.dumps({"step": 40}) + "\n")
+    write_comparison(runs, tmp_path / "p.html")
+    page = (tmp_path / "p.html").read_text()
+    assert "2 [1.804, 2.196]" in page  # of the second
+    assert "1 [0.804, 1.196]" not in page
+
+
 def test_runs_of_one_name_and_of_several_seeds(runs, tmp_path):
     parent = tmp_path / "other" / runs[0].path.name
     config = small(tmp_path, "toy-ring", data=DataConfig("ring"))

@@ -97,6 +97,23 @@ def test_scores_of_older_runs_and_of_strangers_are_shown(folder, tmp_path):
     assert rows["no such score"].meaning == rows["fd_mnist_cnn"].meaning == ""
 
 
+def test_scores_of_a_run_that_went_on_are_not_what_it_has_reached(folder, tmp_path):
+    for name in ("config.json", "run.json", "scores.json", "metrics.jsonl"):
+        shutil.copy(folder.path / name, tmp_path)
+    whole, later = RunFolder(tmp_path), {**folder.records()[-1], "step": 50}
+    write_report(whole)
+    main = whole.read("scores.json")["main"]
+    said, since = f"<p>{main}, the ", "Of step 40, from which the run has gone on since."
+    assert said in whole.report.read_text()
+    assert since not in whole.report.read_text()
+    with whole.metrics.open("a") as file:
+        file.write(json.dumps(later) + "\n")
+    page = write_report(whole).read_text()
+    assert said not in page
+    assert "(at the end)" not in page
+    assert since in page
+
+
 def test_a_report_of_nothing_yet(tmp_path):
     folder = RunFolder(tmp_path)
     (tmp_path / "samples").mkdir()
