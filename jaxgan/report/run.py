@@ -50,8 +50,9 @@ def write_report(folder: RunFolder) -> pathlib.Path:
     scores = folder.read("scores.json") if has("scores.json") else None
     final = scores["final"]["scores"] if scores and scores["main"] else {}
     watched, looked = config.get("health", {}).get("enabled"), looks(records)
-    verdicts = judge(final) + diagnose(records) if watched else []
     last = records[-1] if records else {"step": 0, "images": 0}
+    of_now = scores is not None and scores["final"]["step"] >= last["step"]  # a run that goes on is not at its end
+    verdicts = (judge(final) if of_now else []) + diagnose(records) if watched else []
     classes = _class_names(run, config)
     text = page(
         folder.path.name,
