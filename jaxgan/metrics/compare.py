@@ -46,7 +46,9 @@ def compare(a: Evaluation, b: Evaluation) -> dict[str, Difference]:
     """Compares the scores of two generators, by the same evaluator and on as many fakes each.
 
     The reals are the same for both, and the intervals speak of these reals: then the two scores are independent, as
-    each comes from its own fakes, and the variance of their difference is the sum of their variances.
+    each comes from its own fakes, and the variance of their difference is the sum of their variances. Fakes of two
+    generators that are nearly the same, such as neighbouring checkpoints, from the same latents are alike: there the
+    intervals are wider than need be.
 
     Raises:
       InputError: if the two do not have the same scores.

@@ -52,8 +52,9 @@ def write_report(folder: RunFolder) -> pathlib.Path:
     past = scores is not None and any(r["step"] > scores["final"]["step"] for r in records)  # the run went on
     reached, final = (None, {}) if past or not final else (scores, final)
     watched, looked = config.get("health", {}).get("enabled"), looks(records)
-    verdicts = judge(final) + diagnose(records) if watched else []
     last = records[-1] if records else {"step": 0, "images": 0}
+    of_now = scores is not None and scores["final"]["step"] >= last["step"]  # a run that goes on is not at its end
+    verdicts = (judge(final) if of_now else []) + diagnose(records) if watched else []
     classes = _class_names(run, config)
     text = page(
         folder.path.name,
