@@ -133,8 +133,9 @@ def test_the_summary_is_of_the_members(whole):
             assert entry[which]["values"] == finite
             assert entry[which]["mean"] == pytest.approx(np.mean(finite))
             assert entry[which]["low"] <= entry[which]["mean"] <= entry[which]["high"]
-            low, high = entry[which]["low"], entry[which]["high"]  # to rounding, as means of samples
-            assert min(finite) * (1 - 1e-12) <= low <= high <= max(finite) * (1 + 1e-12)
+            half = 4.302653 * np.std(finite, ddof=1) / np.sqrt(3)  # Student's t of 2 degrees of freedom
+            ends = (np.mean(finite) - half, np.mean(finite) + half)
+            assert (entry[which]["low"], entry[which]["high"]) == pytest.approx(ends, rel=1e-5, abs=1e-9)
         assert entry["floor"] == scores[0]["final"]["scores"][name]["floor"]
 
 
