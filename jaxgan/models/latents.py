@@ -37,7 +37,7 @@ def _check_dim(dim: int) -> None:
 def normal(dim: int) -> Latent:
     """Independent standard normal coordinates. Raises ValueError if `dim` is less than 1."""
     _check_dim(dim)
-    return Latent(dim, lambda key: jax.random.normal(key, (dim,)))
+    return Latent(dim, lambda key: jax.random.normal(key, (dim,), jnp.float32))
 
 
 def uniform(dim: int) -> Latent:
@@ -47,7 +47,7 @@ def uniform(dim: int) -> Latent:
       Radford, Metz, Chintala (2016), Unsupervised representation learning with DCGANs, section 4.
     """
     _check_dim(dim)
-    return Latent(dim, lambda key: jax.random.uniform(key, (dim,), minval=-1.0, maxval=1.0))
+    return Latent(dim, lambda key: jax.random.uniform(key, (dim,), jnp.float32, minval=-1.0, maxval=1.0))
 
 
 def sphere(dim: int) -> Latent:
@@ -62,7 +62,7 @@ def sphere(dim: int) -> Latent:
     _check_dim(dim)
 
     def draw(key: jax.Array) -> jax.Array:
-        z = jax.random.normal(key, (dim,))
+        z = jax.random.normal(key, (dim,), jnp.float32)
         return z * jax.lax.rsqrt(jnp.mean(jnp.square(z)) + 1e-12)
 
     return Latent(dim, draw)

@@ -9,6 +9,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -52,6 +53,17 @@ def start() -> None:
         print(f"note: {text}", file=sys.stderr)
     if why := no_devices():
         raise InputError(why)
+
+
+@contextlib.contextmanager
+def settings_kept() -> Iterator[None]:
+    """Gives back, at its end, the settings of JAX that `start` changes: the process has others to compute for."""
+    before = {name: jax.config.values[name] for name in _SETTINGS}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
 
 
 def put_right() -> list[str]:

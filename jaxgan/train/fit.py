@@ -95,17 +95,17 @@ def fit(
             name: min(getattr(config, name), max(1000, _count(images))) for name in ("quick_n", "final_n")
         }
         config = dataclasses.replace(config, **{name: n for name, n in small.items() if name not in fields})
-    environment.start()
     silence = contextlib.nullcontext() if verbose else contextlib.redirect_stdout(io.StringIO())
     try:
-        with silence:
+        with environment.settings_kept(), silence:
+            environment.start()
             folder = train(dataclasses.replace(config, out=str(out)), ["jaxgan.fit"])
+            return load(folder.path)
     except Stopped as stopped:
         if stopped.signum != signal.SIGINT:
             raise
         path = str(stopped.folder.path)
         raise KeyboardInterrupt(f"{stopped}, and saved: jaxgan.load({path!r}) opens it") from None
-    return load(folder.path)
 
 
 def _configured(

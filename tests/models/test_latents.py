@@ -20,6 +20,16 @@ def test_moments(name):
     np.testing.assert_allclose(np.cov(z.T), variance * np.eye(8), atol=0.04)
 
 
+@pytest.mark.parametrize("name", LATENTS)
+def test_they_are_the_same_in_64_bits(name):
+    latent, key = get_latent(name, 4), jax.random.key(2)
+    plain = np.asarray(latent.sample(key, 3))
+    with jax.enable_x64(True):
+        wide = np.asarray(latent.sample(key, 3))
+    assert wide.dtype == np.float32
+    np.testing.assert_allclose(wide, plain, rtol=1e-6)
+
+
 def test_supports():
     uniform = get_latent("uniform", 3).sample(jax.random.key(1), 5000)
     assert -1 <= uniform.min() < -0.99

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 
+import numpy as np
 import pytest
 import tyro
 from studies import SPEC
@@ -34,6 +35,17 @@ def test_cells_are_the_product_and_know_what_determines_them(tmp_path):
     changes = [{}, {"seeds": 4}, {"set": (("steps", "41"),)}, {"set": (("model.d_widths", "[8]"),)}]
     assert len({change(**x) for x in changes}) == 4
     assert change(set=(("compute.devices", "1"),)) == change(set=(("log_every", "7"),)) == change()
+
+
+def test_the_content_of_a_path_alone_determines_a_cell(tmp_path):
+    path = tmp_path / "images.npz"
+    np.savez(path, images=np.arange(5 * 64, dtype=np.uint8).reshape(5, 8, 8))
+    cells = [
+        Cell("mlp-mnist", "hinge", "none", "default", (0,), {"data.source": s})
+        for s in (f"{path}", f"npz:{path}")
+    ]
+    assert len({cell.identity()["data"] for cell in cells}) == 1
+    assert "data" not in Cell("mlp-mnist", "hinge", "none", "default", (0,)).identity()
 
 
 def test_variants_are_named_after_their_changes():

@@ -116,6 +116,7 @@ def test_fields_of_the_data_and_names_of_classes_reach_the_run(digits, tmp_path,
     found = []
 
     def configured(config, command):
+        assert not jax.config.jax_enable_x64
         found.append(config)
         raise InputError("far enough")
 
@@ -123,8 +124,13 @@ def test_fields_of_the_data_and_names_of_classes_reach_the_run(digits, tmp_path,
     names = tuple(f"kind {i}" for i in range(3))
     source = Images("mine", digits, np.arange(60, dtype=np.int32) % 3, names, "f")
     for images, fields in ((digits, {"data__hold_out": 0.0, "data__flip": True}), (source, {})):
-        with pytest.raises(InputError, match="far enough"):
-            jaxgan.fit(images, 2, out=tmp_path, **SMALL | {"model": None} | fields)
+        jax.config.update("jax_enable_x64", True)
+        try:
+            with pytest.raises(InputError, match="far enough"):
+                jaxgan.fit(images, 2, out=tmp_path, **SMALL | {"model": None} | fields)
+            assert jax.config.jax_enable_x64  # as others in the process want it
+        finally:
+            jax.config.update("jax_enable_x64", False)
     assert (found[0].data.hold_out, found[0].data.flip, found[1].data.hold_out) == (0.0, True, 0.1)
     kept = open_source(found[1].data.source)
     assert kept.class_names == names
