@@ -27,7 +27,8 @@ class Sample:
     Attributes:
       n: number of images.
       gaussian: mean and covariance of the features.
-      leave_one_out: the same without each tenth of the images in turn; empty if there are too few images.
+      leave_one_out: the same without each tenth of the images in turn; empty if there are too few images, or the
+        features of all are kept.
       features: of the first images [min(n, kept), d]; empty if none were asked for.
       logits: of all images [n, classes]; None without a classifier.
       images: the first images, uint8; empty if none were asked for.
@@ -121,7 +122,7 @@ def collect(
     return Sample(
         done,
         gaussian,
-        stream.leave_one_out(),
+        [] if keep >= n else stream.leave_one_out(),  # else errors come from the features
         joined(features),
         np.concatenate(logits) if logits else None,
         joined(images),

@@ -15,7 +15,7 @@ from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
 from jaxgan.metrics.features import FeatureNetwork, features_for, random_cnn
 from jaxgan.metrics.features.network import polled
 from jaxgan.metrics.floors import cached_floors
-from jaxgan.metrics.image_scores import DEFAULT, METRICS, Metric, Value
+from jaxgan.metrics.image_scores import DEFAULT, KERNEL_EXAMPLES, METRICS, Metric, Value
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
 from jaxgan.metrics.reference import cached_reference
 from jaxgan.metrics.score import (
@@ -232,11 +232,14 @@ class ImageEvaluator:
         if self._notify is not None:
             notify = self._notify
             progress = lambda done, total: notify(f"features of {what}", done, total)
+        keep = n if every else max((m.features for m in self._metrics), default=0)
+        if what == "fakes" and "fd" in self._keys and n <= KERNEL_EXAMPLES:
+            keep = max(keep, n)  # its error comes from them
         sample = collect(
             batches,
             self._network,
             n,
-            keep=n if every else max((m.features for m in self._metrics), default=0),
+            keep=keep,
             keep_images=0 if every else max((m.images for m in self._metrics), default=0),
             spatial="spatial" in self._network.outputs and any(m.spatial for m in self._metrics),
             labels=labels,

@@ -244,6 +244,15 @@ def test_the_floor_is_cached_by_content(cache, monkeypatch):
     assert make_evaluator(other)(lambda n: other.images[:n], 300).scores["fd_random_cnn"].floor != 42.0
 
 
+def test_the_error_of_a_distance_does_not_depend_on_what_else_is_asked_for(cache):
+    source = fake_source(600)
+    alone, beside = (
+        ImageEvaluator(source, metrics=names)(lambda n: source.images[:n], 300).scores["fd_random_cnn"]
+        for names in (["fd"], ["fd", "prdc"])
+    )
+    assert alone.error == pytest.approx(beside.error, rel=1e-9)
+
+
 def test_a_set_too_small_to_split_has_no_floor(cache):
     source = fake_source(40)
     with pytest.warns(UserWarning, match="cannot fill a covariance"):
