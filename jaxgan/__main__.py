@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 
-from jaxgan.cli.status import exit_status
+from jaxgan.cli.status import exit_status, unheard
 from jaxgan.common.errors import InputError, unknown
 
 Verb = Callable[[list[str]], int | None]
@@ -68,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"jaxgan {__version__}")
         return 0
-    return exit_status(lambda: _verb(args[0])(args[1:]))
+    with unheard() if args[0] in ("train", "resume") else contextlib.nullcontext():
+        return exit_status(lambda: _verb(args[0])(args[1:]))
 
 
 def _verb(name: str) -> Verb:

@@ -70,6 +70,8 @@ def sample(args: list[str]) -> None:
     check_range("frames", parsed.frames, at_least=1)
     out, kind = parsed.out, parsed.out.suffix.lower()
     check_out("out", out, (".npz", *_PICTURES, *_ANIMATIONS, ""))
+    if kind == "":
+        _check_folder(out)
     if kind == ".mp4":
         pictures.need_video()
     which = checkpoint(parsed.checkpoint)
@@ -102,6 +104,19 @@ def sample(args: list[str]) -> None:
     else:
         _write(chosen, out, columns, by_class=parsed.classes is not None)
     print(f"wrote {out} (step {run.step:,})")
+
+
+def _check_folder(out: pathlib.Path) -> None:
+    """Raises InputError for a folder with anything else than samples in it, among which they would be lost."""
+    others = (
+        sorted(p.name for p in out.iterdir() if not re.fullmatch(r"(class.*-)?seed\d+\.png", p.name))
+        if out.is_dir()
+        else []
+    )
+    if others:
+        raise InputError(
+            f"out: expected a folder that is new, or holds samples alone, got {str(out)!r}, which holds {others[0]!r}"
+        )
 
 
 def _check(modality: Modality, out: pathlib.Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TextIO
 
 from jaxgan.common.errors import InputError
 
@@ -39,6 +41,45 @@ def exit_status(run: Callable[[], int | None]) -> int:
         if isinstance(error, Diverged):
             return _fail(error, 1)
         raise
+
+
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """Work inside goes on where nobody reads what it prints any more, as of `jaxgan train | head -3`."""
+    out, err = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _Unheard(out), _Unheard(err)  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = out, err
+
+
+class _Unheard:
+    """A stream that falls silent when its reader, or its terminal, has gone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        self._try(self._stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, act: Callable[..., Any], *args: str) -> None:
+        try:
+            act(*args)
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            with contextlib.suppress(OSError):  # what is still to come, and is in its buffer, goes nowhere
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
 
 
 @contextlib.contextmanager

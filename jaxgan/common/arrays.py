@@ -154,6 +154,11 @@ def _whole(array: np.ndarray) -> np.ndarray:
         raise InputError(f"images: expected pixels of 8 or 16 bits, got {array.dtype} up to {high}")
     if array.dtype in (np.uint8, np.uint16):
         return array
+    if 255 < high < 1024:  # of 65,535 that would be all but black
+        raise InputError(
+            f"images: expected pixels from 0 to 255, got {array.dtype} from {low} to {high}: a few beyond 255? "
+            "images.clip(0, 255) mends it; 16 bits? images.astype(np.uint16) keeps them"
+        )
     return array.astype(np.uint8 if high < 256 else np.uint16)
 
 

@@ -49,8 +49,8 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "there are no loader workers: data lie on the device or are streamed by themselves (--data.placement)",
     ),
     (
-        "n-classes num-classes conditional cond class-cond class-conditional",
-        "classes are used by the preset cdcgan-mnist, or by --model.conditional",
+        "n-classes num-classes conditional model.conditional cond class-cond class-conditional",
+        "classes are used by the preset cdcgan-mnist, or by --model.conditional of the networks dcgan (mlp has none)",
     ),
     ("cifar cifar10 cifar-10", "CIFAR-10 is the data tfds:cifar10, and the preset dcgan-cifar10"),
     ("cifar100", "CIFAR-100 is the data tfds:cifar100"),
@@ -80,7 +80,7 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     # --- logs
     (
         "wandb weights-and-biases mlflow comet trackio use-wandb",
-        "every run writes metrics.jsonl and tensorboard/, which other loggers can read",
+        "every run writes metrics.jsonl and tensorboard/ by itself, and to others with --logger wandb, mlflow or trackio",
     ),
     ("tensorboard tb use-tensorboard tboard", "every run writes tensorboard/ by itself"),
     # --- networks and players

@@ -153,10 +153,11 @@ def _scores(runs: Sequence[_Run]) -> Html | None:
             differing.append(name)
         cells = [_interval(run.scores.get(name)) for run in runs]
         rows.append((tag("b", name), *cells, format_number(entries[0]["floor"]), kind.better, kind.meaning))
-    head = ("score", *(run.name for run in runs), "floor", "better", "meaning")
+    head = ("score", *(run.name for run in runs), "real data", "better", "meaning")
     notes = [
         "Of the averaged generators at the last step, with 95 % intervals: of one seed, of the fakes' luck alone, "
-        "which says nothing of other seeds; of several, of the mean over seeds. The floor is that of the first run."
+        "which says nothing of other seeds; of several, of the mean over seeds. Real data: what held-out real data "
+        "get in the generator's place, by the first run."
     ]
     if differing:
         notes.append(f"Of different protocols, and so not to be compared: {', '.join(differing)}.")
@@ -168,7 +169,9 @@ def _interval(score: tuple[float | None, float | None, float | None, Any] | None
     if score is None:
         return "–"
     value, low, high, _ = score
-    return format_number(value) + ("" if low is None else f" [{format_number(low)}, {format_number(high)}]")
+    return format_number(value) + (
+        "" if low is None or low == high else f" [{format_number(low)}, {format_number(high)}]"
+    )
 
 
 def _changed(runs: Sequence[_Run]) -> Html:

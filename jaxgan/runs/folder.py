@@ -199,9 +199,14 @@ def check_name(name: str) -> str:
 
 
 def new_folder(config: Config, name: str) -> RunFolder:
-    """Makes the next free folder OUT/00000-NAME. Raises OSError if it cannot be made."""
+    """Makes the next free folder OUT/00000-NAME. Raises InputError if OUT is no folder and cannot be made."""
     out = local_folder("out", config.out)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"out: expected a folder, or a place for a new one, got {config.out!r} ({error.strerror})"
+        ) from error
     numbers = [int(entry.name[:5]) for entry in out.iterdir() if entry.name[:5].isdigit()]
     number = max(numbers, default=-1) + 1
     while True:

@@ -78,7 +78,15 @@ class Run:
         Raises:
           InputError: for classes that do not fit.
         """
-        seeds = list(seeds) if seeds is not None else list(range(seed, seed + n))
+        if seeds is None:
+            for name, value in (("seed", seed), ("n", n)):
+                if not isinstance(value, int | np.integer) or value < (name == "n"):
+                    least = "whole number of at least 1" if name == "n" else "whole number from 0 on"
+                    raise InputError(f"{name}: expected a {least}, got {value!r}")
+            seeds = range(int(seed), int(seed) + int(n))
+        seeds = list(seeds)
+        if not seeds:
+            raise InputError("seeds: expected at least one, got none")
         labels = None
         if classes is not None:
             names = self.data["class_names"]

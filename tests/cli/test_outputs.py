@@ -30,6 +30,8 @@ REFUSED = [  # none of these finds a run: what is said is said before it is look
         "evaluate --fake a --real b --data.source npz:x.npz",
         "data.source: expected runs, whose data these are",
     ),
+    ("sample none --out photos", "out: expected a folder that is new, or holds samples alone, got 'photos'"),
+    ("sample none --out samples", "run: expected the folder"),
     ("data show none --out d.jpg", "out: expected a .png file, got 'd.jpg'"),
     ("losses plot none --out p.svg", "out: expected a .png file, got 'p.svg'"),
     ("compare a b --out page.pdf", "out: expected a .html file, got 'page.pdf'"),
@@ -49,6 +51,9 @@ def test_what_cannot_be_written_is_said_first(tmp_path, monkeypatch, capsys, arg
     pathlib.Path("folder.png").mkdir()
     pathlib.Path("folder.png/x").write_text("")
     pathlib.Path("file").write_text("")
+    for name in ("photos/cat.png", "samples/seed00001.png", "samples/class0-cat-seed00001.png"):
+        pathlib.Path(name).parent.mkdir(exist_ok=True)
+        pathlib.Path(name).write_text("")
     assert main(arguments.split()) == 2
     error = capsys.readouterr().err
     assert any(part in error for part in says.split("|")), error

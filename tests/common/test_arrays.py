@@ -54,6 +54,7 @@ MISTAKES = {
     "NaN": (WITH_NAN, "NaN in 1 of 5 images, the first of them number 3"),
     "infinity": (np.where(np.isnan(WITH_NAN), np.inf, WITH_NAN), "infinity in 1 of 5"),
     "standardised": ((UNIT - 0.5) / 0.25, "standardised by mean and deviation"),
+    "beyond 255": (PIXELS.astype(np.int64) + 100, r"int64 from \d+ to \d+: a few beyond 255\? images.clip"),
     "beyond 1": (UNIT * 1.2, r"a little beyond 1\? np.clip"),
     "16 bits as reals": (UNIT * 65535, "16 bits"),
     "cast before scaling": ((UNIT > 0.5).astype(np.uint8), "multiply by 255 before"),

@@ -16,9 +16,9 @@ from jaxgan.runs.folder import RunFolder
 PNG = [b"\x89PNG one", b"\x89PNG two"]
 
 
-def score(value, n_fake=150):
+def score(value, n_fake=150, error=0.1):
     return {
-        "value": value, "error": 0.1, "floor": 0.05, "n_real": 150, "n_fake": n_fake, "features": "none",
+        "value": value, "error": error, "floor": 0.05, "n_real": 150, "n_fake": n_fake, "features": "none",
         "split": "ring", "protocol": "p", "better": "lower", "meaning": "distance", "worst": None,
     }  # fmt: skip
 
@@ -33,7 +33,12 @@ def runs(tmp_path):
         (folder.samples / "step-0000010.png").write_bytes(b"early")
         (folder.samples / "step-0000030.png").write_bytes(PNG[k])
         (folder.samples / "reals.png").write_bytes(b"the same reals")
-        scores = {"sliced_wasserstein": score(1 + k), "modes": score(8, 100 + k), f"own_{k}": score(2)}
+        scores = {
+            "sliced_wasserstein": score(1 + k),
+            "modes": score(8, 100 + k),
+            f"own_{k}": score(2),
+            "recall": score(0, error=0),
+        }
         final = {"step": 30, "scores": scores}
         folder.write("scores.json", {"main": "sliced_wasserstein", "class_names": [], "final": final})
         folders.append(folder)
@@ -53,6 +58,8 @@ def test_what_the_page_shows(runs, tmp_path, capsys):
     assert rows["loss"][:2] == ["relativistic_paired", "hinge"]
     assert "steps" not in rows
     assert rows["sliced_wasserstein"][:3] == ["1 [0.804, 1.196]", "2 [1.804, 2.196]", "0.05"]
+    assert rows["recall"][:2] == ["0", "0"]  # an interval of no width says nothing
+    assert rows["score"][2] == "real data"
     assert rows["own_0"][:2] == ["2 [1.804, 2.196]", "–"]
     assert "Of different protocols, and so not to be compared: modes." in page
     assert len(re.findall("<img", page)) == 3  # two grids, and the reals once

@@ -200,6 +200,13 @@ def test_configurations_that_fit_are_read(tmp_path):
     assert folder.config().g_optimizer.learning_rate == 1
 
 
+def test_a_place_where_no_run_can_be_made_is_named(tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(b"")
+    for out in (tmp_path / "photo.jpg", tmp_path / "photo.jpg" / "runs"):
+        with pytest.raises(InputError, match=r"^out: expected a folder, .*photo.jpg"):
+            made(tmp_path, out=str(out))
+
+
 def test_history_is_kept_with_its_date(tmp_path):
     folder = made(tmp_path)
     folder.add_history(at=10, steps=20)

@@ -50,6 +50,10 @@ def test_a_fitted_run_is_sampled_drawn_and_told(run):
     assert run.step == 6
     assert run.sample(n=3).shape == (3, 28, 28, 1)
     assert run.sample(n=3).dtype == np.uint8
+    wrong = [({"n": 0}, "n: "), ({"n": 2.5}, "n: "), ({"seed": -1}, "seed: "), ({"seeds": []}, "seeds: ")]
+    for keywords, says in wrong:
+        with pytest.raises(InputError, match=f"^{says}expected"):
+            run.sample(**keywords)
     assert [record["step"] for record in run.history] == [2, 4, 6]
     assert np.isfinite(run.history[-1]["g/loss"])
     assert run.plot(n=4).size[0] > 28
