@@ -179,7 +179,7 @@ def load(path: str | os.PathLike[str], checkpoint: str | int = "last") -> Traine
     Raises:
       InputError: if there is no such run or checkpoint.
     """
-    return TrainedRun(RunFolder(expanded(path)), checkpoint)
+    return TrainedRun(RunFolder(expanded(path).absolute()), checkpoint)
 
 
 def _opened(png: bytes) -> Image.Image:

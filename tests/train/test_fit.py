@@ -79,12 +79,16 @@ def test_it_is_scored_as_the_command_scores_it(run):
         assert score.n_fake == 20
 
 
-def test_a_saved_run_is_opened_by_load_and_by_the_command(run, tmp_path, capsys):
+def test_a_saved_run_is_opened_by_load_and_by_the_command(run, tmp_path, capsys, monkeypatch):
     with locked(run.folder.path):  # which the copy is not
         target = run.save(tmp_path / "kept")
     assert not list(target.glob("run.lock*"))
     again = jaxgan.load(target)
     assert type(again) is type(run)
+    monkeypatch.chdir(tmp_path)
+    near = jaxgan.load("kept")
+    monkeypatch.chdir("/")  # which it outlives
+    assert near.history == again.history != []
     np.testing.assert_array_equal(again.sample(n=2), run.sample(n=2))
     with pytest.raises(InputError, match=r"path: expected a new folder, got .* exists"):
         run.save(target)
