@@ -53,7 +53,8 @@ def write_report(folder: RunFolder) -> pathlib.Path:
     reached, final = (None, {}) if past or not final else (scores, final)
     watched, looked = config.get("health", {}).get("enabled"), looks(records)
     last = records[-1] if records else {"step": 0, "images": 0}
-    of_now = scores is not None and scores["final"]["step"] >= last["step"]  # a run that goes on is not at its end
+    # the scores of an earlier end say nothing of a run that goes on
+    of_now = scores is not None and scores["final"]["step"] >= last["step"]
     verdicts = (judge(final) if of_now else []) + diagnose(records) if watched else []
     classes = _class_names(run, config)
     text = page(

@@ -248,8 +248,8 @@ def test_points_are_drawn_and_scored_in_any_dimension(d):
     assert (source.spec.shape, source.spec.stored, source.n) == ((d,), "float32", None)
     points = source.some(300, 1)["image"]
     for reference in (None, source.some(200, 2)["image"]):
-        image = read(pictures.picture(points, POINT, reference=reference))
-        assert len(np.unique(np.asarray(image))) > 5
+        drawn = pictures.pixels_of(pictures.picture(points, POINT, reference=reference))
+        assert len(np.unique(drawn)) > 5
     evaluate = make_evaluator(source)
     good = evaluate(lambda n: source.some(n, 3)["image"], 100).scores
     collapsed = evaluate.quick(lambda n: np.ones((n, d), np.float32), 100)

@@ -251,3 +251,17 @@ def test_half_a_line_of_a_killed_run_is_ignored(tmp_path):
     folder.rewind(1)
     assert folder.metrics.read_text() == '{"step": 1}\n'
     assert not list(folder.samples.iterdir())
+
+
+def test_an_earlier_end_is_not_judged_once_the_run_goes_on(folder, tmp_path):
+    shutil.copytree(folder.path, tmp_path / "copy")
+    copy = RunFolder(tmp_path / "copy")
+    config, scores = copy.read("config.json"), copy.read("scores.json")
+    copy.write("config.json", {**config, "health": {**config["health"], "enabled": True}})
+    precision = {**next(iter(scores["final"]["scores"].values())), "value": 0.0, "floor": 0.9}
+    scores["final"]["scores"]["precision"] = {**precision, **SCORES["precision"].to_json()}
+    copy.write("scores.json", scores)
+    assert "Not trained yet" in write_report(copy).read_text()
+    with copy.metrics.open("a") as file:
+        file.write(json.dumps({"step": scores["final"]["step"] + 10, "images": 9}) + "\n")
+    assert "Not trained yet" not in write_report(copy).read_text()
