@@ -40,10 +40,12 @@ def _rows(members: Members, seeds: int | None) -> dict[str, str]:
     state, data, mesh, config = members.like(), members.data, members.mesh, members.config
     n = config.steps * config.batch_size * config.d_steps
     passes = f", {n / data['n']:,.1f} epochs" if data["n"] else ""
+    many = f"{data['n']:,}" if data["n"] else "sampled"
+    shown = f"{n / 1000:,.0f} thousand" if n >= 10_000 else f"{n:,}"
     rows = {
-        "data": f"{data['name']}: {data['n'] or 'sampled'} of {members.source.spec.shape}",
+        "data": f"{data['name']}: {many} of {members.source.spec.shape}",
         **({"of the data": "; ".join(members.source.notes)} if members.source.notes else {}),
-        "length": f"{config.steps:,} steps, {n / 1000:,.0f} thousand images{passes}",
+        "length": f"{config.steps:,} steps, {shown} images{passes}",
         **{name: f"{_count(state.players[name].params):,} parameters" for name in members.game.players},
         "state": f"{_mebibytes(state) * len(members.seeds):.1f} MiB (parameters, optimisers, average)",
         "inputs": f"{_mebibytes(next(members.inputs(0)[0])):.1f} MiB of data on the device",

@@ -358,6 +358,8 @@ def _cannot(metric: Metric, real: Sample, fake: Sample) -> str:
         return "the features do not know where things are, as only Inception's do"
     if metric.images and not metric.features and fake.images.dtype != np.uint8:
         return "it looks at pixels of 8 bits, and these have 16"
+    if metric.reals and len(real.images) < metric.reals:
+        return f"at least {metric.reals} reals are needed, and there are {len(real.images)}"
     if metric.labels and (real.labels is None or fake.labels is None):
         return "reals and fakes need labels"
     if metric.features and min(len(real.features), len(fake.features)) <= 5:

@@ -68,6 +68,7 @@ class Metric:
       compute: (reals, fakes) -> values; what trains classifiers also takes `notify`.
       features: how many features of either set are needed.
       images: how many images of either set are needed.
+      reals: fewer of them than this are too few.
       classes: whether a classifier is needed.
       every_real: whether features of all reals are needed.
       spatial: whether features that know where things are are needed.
@@ -82,6 +83,7 @@ class Metric:
     compute: Callable[..., Sequence[Value]]
     features: int = 0
     images: int = 0
+    reals: int = 0
     classes: bool = False
     every_real: bool = False
     spatial: bool = False
@@ -339,6 +341,7 @@ METRICS: dict[str, Metric] = {
         "SciPy: the test of each cell",
         _bins,
         images=PIXEL_EXAMPLES,
+        reals=100,
     ),
     "cas": Metric(
         ("cas", "cas_augmented"),

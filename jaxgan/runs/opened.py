@@ -62,7 +62,7 @@ class Run:
         n: int = 64,
         *,
         seeds: Sequence[int] | None = None,
-        classes: Sequence[int | str] | None = None,
+        classes: Sequence[int | str] | int | str | None = None,
     ) -> np.ndarray:
         """Examples [n, ...] of consecutive seeds, or of `seeds`, in the form in which the data are stored.
 
@@ -72,8 +72,8 @@ class Run:
           seed: of the first example; the next ones take the next seeds.
           n: how many.
           seeds: the seed of every example, instead.
-          classes: label of every example, or the name of its class, for a conditional generator; None runs
-            through them all.
+          classes: label of every example, or the name of its class, for a conditional generator; one alone is that of
+            all, None runs through them all.
 
         Raises:
           InputError: for classes that do not fit.
@@ -89,8 +89,12 @@ class Run:
             raise InputError("seeds: expected at least one, got none")
         labels = None
         if classes is not None:
+            if isinstance(classes, str | int | np.integer):  # one for all
+                classes = [classes] * len(seeds)
             names = self.data["class_names"]
             numbers = [class_index(c, names) if isinstance(c, str) else c for c in classes]
+            if any(int(number) != number for number in numbers):
+                raise InputError(f"classes: expected whole numbers or names, got {list(classes)}")
             labels = np.asarray(numbers, np.int32)
         if labels is not None and len(labels) != len(seeds):
             raise InputError(f"classes: expected one for each of {len(seeds)} examples, got {len(labels)}")

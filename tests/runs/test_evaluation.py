@@ -164,11 +164,12 @@ def test_what_is_asked_for_and_left_out_is_said(folders, cache, capsys):
         "--real",
         str(folders / "b"),
         "--metrics",
-        "fd,prdc,is,intra_fd",
+        "fd,prdc,is,intra_fd,ndb",
     ]
     assert main(["evaluate", *arguments]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert "warning: is: left out, as the features have no classes" in lines
+    assert "warning: ndb: left out, as at least 100 reals are needed, and there are 40" in lines
     assert "warning: intra_fd: left out, as reals and fakes need labels" in lines
     assert any(
         line.startswith("warning: fd_random_cnn: 40 images cannot fill a covariance") for line in lines

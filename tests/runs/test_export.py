@@ -70,6 +70,10 @@ def test_the_artefact_samples_as_the_run_does(images, exported):
     expected = jaxgan.load(images.path).sample(seeds=seeds, classes=labels)
     close(np.asarray(program.call(seeds, labels)), expected)
     assert len(np.unique(expected)) > 10
+    run = jaxgan.load(images.path)
+    np.testing.assert_array_equal(run.sample(n=3, classes=1), run.sample(n=3, classes=[1, 1, 1]))
+    with pytest.raises(jaxgan.InputError, match="classes: expected whole numbers or names"):
+        run.sample(n=2, classes=[1.5, 0])  # pyright: ignore[reportArgumentType]
     assert np.asarray(program.call(seeds[:1], labels[:1])).shape == (1, 16, 16, 3)
 
 
@@ -79,6 +83,26 @@ def test_the_script_needs_no_package(images, exported):
     done = subprocess.run([sys.executable, "-c", code, str(exported)], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     close(np.load(io.BytesIO(done.stdout)), jaxgan.load(images.path).sample(seeds=[5, 6], classes=[2, 0]))
+
+
+def test_what_the_script_cannot_sample_is_said(exported, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(module.standalone, "_HERE", exported)
+    module.standalone._program.cache_clear()
+    out = ["--out", str(tmp_path / "s.npy")]
+    for arguments, says in (
+        (["--labels", "3"], "labels: expected 8 numbers from 0 to 2, one a seed, got"),
+        (["--seeds", "0-2", "--labels", "0", "1"], "labels: expected 3 numbers"),
+        (["--seeds", "2-0"], "seeds: expected whole numbers from 0 to 4294967295, got []"),
+        (["--seeds", "4294967296"], "seeds: expected"),
+        (["--out", "s.jpg"], "out: expected a .npy or .png file, got 's.jpg'"),
+    ):
+        monkeypatch.setattr("sys.argv", ["sample.py", *out, *arguments])
+        with pytest.raises(SystemExit):
+            module.standalone.main()
+        assert says in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["sample.py", *out, "--seeds", "0-2", "7", "--labels", "1"])
+    module.standalone.main()
+    close(np.load(tmp_path / "s.npy"), module.standalone.sample([0, 1, 2, 7], [1] * 4))
 
 
 def test_the_card_is_one_of_the_hub(images, exported):
