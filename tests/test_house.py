@@ -90,6 +90,12 @@ def test_tests_mirror_the_rooms():
     ]
 
 
+def test_names_of_test_files_are_given_once():
+    """pytest leaves the second one out where two bear one name."""
+    names = [path.name for path in (PACKAGE.parent / "tests").rglob("test_*.py")]
+    assert len(set(names)) == len(names)
+
+
 def test_the_package_imports_without_jax():
     """In a process of its own: names are imported when they are asked for, rooms included."""
     code = (
