@@ -74,7 +74,8 @@ def _show(source: Source, seed: int, out: pathlib.Path) -> None:
     png = pictures.picture(x, modality)
     if png is not None:
         write_atomically(out, png)
-    skipped = f" ({source.skipped} broken files left out)" if source.skipped else ""
+    files = "file" if source.skipped == 1 else "files"
+    skipped = f" ({source.skipped} broken {files} left out)" if source.skipped else ""
     print_rows(
         {
             "source": source.name,

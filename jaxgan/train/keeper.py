@@ -248,8 +248,10 @@ class RunKeeper(Keeper):
                 judged = judge(scores["final"]["scores"])
                 self._tell(step, [f"{v.name}: {v.evidence}. {v.advice}" for v in judged])
         self.close("finished")
-        verdicts, one_of_many = judged + self._diagnosis.verdicts(), bool(self._voice.name)
-        if self.config.health.enabled and (verdicts or not one_of_many):
+        verdicts, one_of_many = self._diagnosis.verdicts(), bool(self._voice.name)
+        if self.config.health.enabled and (
+            verdicts or not (judged or one_of_many)
+        ):  # what was judged has been told
             scored = self.evaluator is not None
             self._voice.note(summary(verdicts, self._diagnosis.looks, scored=scored))
 

@@ -67,6 +67,17 @@ def is_own(source: Source) -> bool:
     return MODALITIES.get(source.modality.name) is not source.modality
 
 
+def unused_classes(members: Members) -> list[str]:
+    """Tells of classes of a user's own data that the networks do not look at."""
+    output, classes = members.game.output, members.source.class_names
+    own = members.source.name.startswith(("folder:", "npz:"))
+    if not own or len(classes) < 2 or output is None or output.conditional:
+        return []
+    return [
+        f"its {len(classes)} classes are not used (a conditional preset, such as cdcgan-mnist, uses them)"
+    ]
+
+
 def write_reals(members: Members, folder: RunFolder) -> None:
     """Writes a picture of real examples, for comparison, where their modality is drawn."""
     by_class = members.sampler is not None and members.sampler.n_classes > 0
@@ -99,7 +110,7 @@ def train_in(
     """
     alone = list(own) == [folder]
     terminal = Progress(members.config.steps, folder.path, compiling(members))
-    for note in members.source.notes:
+    for note in (*members.source.notes, *unused_classes(members)):
         terminal.note(f"data: {note}")
     signals = Signals()
     evaluator = evaluator_of(members, own[0].read("run.json").get("features"), signals.poll)

@@ -19,14 +19,14 @@ from jaxgan.config.groups import ComputeConfig, DataConfig
 from jaxgan.config.moves import OptimizerConfig, PenaltyConfig
 from jaxgan.config.presets import get_preset
 from jaxgan.data import make_pipeline
-from jaxgan.models import MLPConfig
+from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.checkpoint import SaveError
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.opened import load
 from jaxgan.train.clock import grid_steps, steps_per_dispatch
 from jaxgan.train.members import Members, set_up
 from jaxgan.train.resume import resume
-from jaxgan.train.run import train
+from jaxgan.train.run import train, unused_classes
 from jaxgan.train.sinks.progress import Progress
 from jaxgan.train.stops import Diverged, Stopped
 
@@ -531,3 +531,15 @@ def test_the_ring_is_learned(tmp_path):
     scores = train(config).read("scores.json")["final"]["scores"]
     assert scores["modes"]["value"] == 8
     assert scores["high_quality"]["value"] > 0.5
+
+
+def test_classes_that_the_networks_do_not_look_at_are_told_of(tmp_path):
+    np.savez(tmp_path / "two.npz", images=np.zeros((8, 28, 28), np.uint8), labels=np.arange(8) % 2)
+    data = DataConfig(f"npz:{tmp_path / 'two.npz'}", hold_out=0)
+    (note,) = unused_classes(set_up(small(tmp_path, data=data)))
+    assert note.startswith("its 2 classes are not used")
+    conditional = dataclasses.replace(
+        small_dcgan(tmp_path, data=data), model=DCGANConfig(width=2, conditional=True)
+    )
+    assert not unused_classes(set_up(conditional))
+    assert not unused_classes(set_up(small(tmp_path)))
