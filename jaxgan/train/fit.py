@@ -19,7 +19,8 @@ from jaxgan.config.config import Config
 from jaxgan.config.fields import with_fields
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.presets import get_preset
-from jaxgan.data import Source, as_images, fingerprint
+from jaxgan.data import Images, Source, as_images, fingerprint, open_source, other_split
+from jaxgan.data.splits import parsed_name
 from jaxgan.losses import Loss, find_loss, in_python
 from jaxgan.models import find_model, model_name
 from jaxgan.report.notebook import TrainedRun, load
@@ -51,7 +52,8 @@ def fit(
 
     Args:
       images: [n, height, width, 1 to 4 channels] or [n, height, width], of 8 or 16 bits, or real numbers in [0, 1],
-        [-1, 1] or [0, 255]; or a source by name, such as "mnist" or "folder:PATH"; or a `jaxgan.data.Source` of images.
+        [-1, 1] or [0, 255]; or a source by name, such as "mnist" or "folder:PATH"; or a `jaxgan.data.Source` of images,
+        which keeps its other split.
       steps: generator updates; None: the preset's.
       loss: its name, FILE.py:NAME, or a `jaxgan.Loss` of your own. The latter lives in this process: other processes
         open and sample the run, but do not resume it.
@@ -153,11 +155,15 @@ def _with_arrays(
     if taken := sorted({"source", "split"} & set(given)):
         raise InputError(f"data__{taken[0]}: expected none with arrays, got {given[taken[0]]!r}")
     resolution = given.pop("resolution", None) if resolution is None else resolution
-    asked, names = labels is not None, None
+    asked, names, data, other = labels is not None, None, None, None
     if isinstance(images, Source):
         source = as_images(images, "images")
-        if not asked and source.labels is not None:
-            labels, names = source.labels, source.class_names
+        if not asked:
+            data, other = _by_name(source), other_split(source)
+            if source.labels is not None:
+                labels, names = source.labels, source.class_names
+        elif (held := other_split(source)) is not None:  # whose labels would be of other classes
+            other = dataclasses.replace(held, labels=None, class_names=())
         images = source.images
     pixels = as_pixels(images)
     numbers = None if labels is None else as_labels(labels, len(pixels))
@@ -174,17 +180,53 @@ def _with_arrays(
                 f"labels: expected none with {model_name(type(config.model))!r} networks, which take none; leave "
                 "labels out, or take model='dcgan'"
             )
-    if names and any(name != str(i) for i, name in enumerate(names)):
-        numbers = np.asarray(names)[numbers]  # the file keeps what the classes are called
-    path = out / "data" / f"{fingerprint(pixels, numbers)[:16]}.npz"
+    if data is None:
+        named = names is not None and any(name != str(i) for i, name in enumerate(names))
+        if named:
+            numbers = np.asarray(names)[numbers]  # the file keeps what the classes are called
+        data = DataConfig(_kept(out, _arrays(pixels, numbers) | _held_out(other, numbers, named)))
+    if resolution is not None:
+        data = dataclasses.replace(data, resolution=resolution)
+    data = dataclasses.replace(data, flip=config.data.flip)
+    return dataclasses.replace(config, data=dataclasses.replace(data, **given))
+
+
+def _by_name(source: Images) -> DataConfig | None:
+    """Where the package itself finds just these images with their splits and features; None where it does not."""
+    kind, base, split = parsed_name(source.name)
+    if kind not in ("mnist", "stacked_mnist", "tfds") or not split:
+        return None
+    name = f"{kind}:{base}" if base else kind
+    for size in ({}, source.opened_with):
+        with contextlib.suppress(InputError):
+            if open_source(name, split, **size).fingerprint == source.fingerprint:
+                return DataConfig(name, split, **size)
+    return None
+
+
+def _held_out(other: Images | None, labels: np.ndarray | None, named: bool) -> dict[str, Any]:
+    """The arrays of a source's other split, beside `labels` of its own."""
+    if other is None:
+        return {}
+    theirs = None if labels is None or other.labels is None else other.labels
+    if theirs is not None and named:
+        theirs = np.asarray(other.class_names)[theirs]
+    return {f"held_out_{name}": array for name, array in _arrays(as_pixels(other.images), theirs).items()}
+
+
+def _kept(out: pathlib.Path, arrays: dict[str, Any]) -> str:
+    """The name of a source in `out` with these arrays, which are written there if they are not yet."""
+    identity = fingerprint(arrays["images"], arrays.get("labels"))
+    if len(arrays) > 1 + ("labels" in arrays):
+        identity = fingerprint(*arrays.values())
+    path = out / "data" / f"{identity[:16]}.npz"
     if not path.exists():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            written_atomically(path, lambda file: np.savez(file, **_arrays(pixels, numbers)))
+            written_atomically(path, lambda file: np.savez(file, **arrays))
         except OSError as error:
             raise InputError(f"out: cannot write in {str(out)!r}: {error}") from error
-    data = DataConfig(f"npz:{path.resolve()}", resolution=resolution, flip=config.data.flip)
-    return dataclasses.replace(config, data=dataclasses.replace(data, **given))
+    return f"npz:{path.resolve()}"
 
 
 def _arrays(images: np.ndarray, labels: np.ndarray | None) -> dict[str, Any]:

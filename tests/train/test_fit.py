@@ -189,3 +189,33 @@ def test_a_mistake_is_named_before_any_work(digits, changes, message, tmp_path):
     with pytest.raises(InputError, match=message):
         jaxgan.fit(**given)
     assert not list((tmp_path / "runs").glob("0*"))
+
+
+def test_a_source_keeps_its_split_and_a_known_one_its_features(digits, tmp_path, monkeypatch):
+    found = []
+
+    def configured(config, command):
+        found.append(config.data)
+        raise InputError("far enough")
+
+    monkeypatch.setattr("jaxgan.train.fit.train", configured)
+    names = tuple(f"kind {i}" for i in range(3))
+    labels = np.arange(60, dtype=np.int32) % 3
+    held = Images("other", digits[40:], labels[40:], names, "h")
+    own = Images("mine", digits[:40], labels[:40], names, "f", held_out=held)
+    for source, fields in ((open_source("mnist", "test"), {}), (own, {}), (own, {"labels": labels[:40]})):
+        with pytest.raises(InputError, match="far enough"):
+            jaxgan.fit(source, 2, out=tmp_path, **SMALL | {"model": DCGANConfig(width=2)} | fields)
+    assert (found[0].source, found[0].split) == (
+        "mnist",
+        "test",
+    )  # where the package finds split and features
+    for data, with_labels in zip(found[1:], (True, False), strict=True):
+        kept = open_source(data.source, hold_out=data.hold_out)
+        np.testing.assert_array_equal(kept.images, digits[:40])
+        np.testing.assert_array_equal(kept.held_out.images, digits[40:])
+        if with_labels:
+            assert kept.held_out.class_names == kept.class_names == names
+            np.testing.assert_array_equal(kept.held_out.labels, labels[40:])
+        else:  # given labels say nothing of the other split
+            assert kept.held_out.labels is None

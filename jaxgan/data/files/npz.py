@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 
 from jaxgan.common.errors import InputError
@@ -15,7 +18,8 @@ def load_npz(path: str, *, resolution: int | None = None, channels: int | None =
     """Opens the arrays "images", uint8 or uint16 [n, h, w] or [n, h, w, c], and "labels" of an npz file.
 
     Images of 1 channel are grey, of 2 grey and alpha, of 3 RGB, of 4 RGB and alpha. Labels are whole numbers or
-    texts, [n] or [n, 1], and may be missing. Each value that occurs is a class, in ascending order.
+    texts, [n] or [n, 1], and may be missing. Each value that occurs is a class, in ascending order. Further arrays
+    "held_out_images" and, if there are, "held_out_labels" are examples that are held out of training.
 
     Raises:
       InputError: if the file is missing or no npz, or an array is missing or of the wrong shape.
@@ -28,6 +32,7 @@ def load_npz(path: str, *, resolution: int | None = None, channels: int | None =
                     f"data.source: expected an array 'images' in {shown!r}, found {sorted(archive)}"
                 )
             images, labels = archive["images"], archive.get("labels")
+            others, other_labels = archive.get("held_out_images"), archive.get("held_out_labels")
     except FileNotFoundError as error:
         raise InputError(f"data.source: expected an npz file, got {shown!r}, which does not exist") from error
     except InputError:
@@ -36,10 +41,33 @@ def load_npz(path: str, *, resolution: int | None = None, channels: int | None =
         raise InputError(
             f"data.source: expected an npz file of plain arrays, got {shown!r} ({error})"
         ) from error
+    name, size = f"npz:{shown}", (resolution, channels)
+    source = _images(name, f"of {shown!r}", "", images, labels, *size)
+    if others is None:
+        return source
+    held_out = _images(f"held-out part of {name}", f"of {shown!r}", "held_out_", others, other_labels, *size)
+    found, expected = ((x.shape, str(x.images.dtype)) for x in (held_out, source))
+    if found != expected:
+        raise InputError(
+            f"data.source: 'held_out_images' of {shown!r}: expected {expected[1]} images of the shape {expected[0]}, "
+            f"as the others, got {found[1]} of {found[0]}"
+        )
+    return dataclasses.replace(source, held_out=held_out)
+
+
+def _images(
+    name: str,
+    where: str,
+    prefix: str,
+    images: Any,
+    labels: Any,
+    resolution: int | None,
+    channels: int | None,
+) -> Images:
     n = None if labels is None else len(np.atleast_1d(labels))
-    checked = check_images(f"data.source: 'images' of {shown!r}", images, n)
+    checked = check_images(f"data.source: '{prefix}images' {where}", images, n)
     images = resized(checked, resolution, channels)
     class_names: tuple[str, ...] = ()
     if labels is not None:
-        labels, class_names = parsed_labels(f"data.source: 'labels' of {shown!r}", labels, len(images))
-    return Images(f"npz:{shown}", images, labels, class_names, fingerprint(images, labels))
+        labels, class_names = parsed_labels(f"data.source: '{prefix}labels' {where}", labels, len(images))
+    return Images(name, images, labels, class_names, fingerprint(images, labels))
