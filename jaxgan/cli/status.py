@@ -16,8 +16,8 @@ def exit_status(run: Callable[[], int | None]) -> int:
     """Runs a command and returns its exit status.
 
     0: done, or what the command itself returns. 1: training diverged. 2: bad input, or a file or disk that could
-    not be used; one line on stderr says which. 130, 143: stopped by SIGINT or SIGTERM (a training run saves
-    first). 141: the reader of the output has gone.
+    not be used; one line on stderr says which. 129, 130, 143: stopped by SIGHUP, SIGINT or SIGTERM (a training
+    run saves first). 141: the reader of the output has gone.
     """
     try:
         with _no_echoes():

@@ -17,6 +17,7 @@ from jaxgan.data import Pipeline
 from jaxgan.train.stops import Interrupted
 
 _FIRST_GRID = 16
+_HANGUP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # not everywhere
 
 
 class Clock:
@@ -94,7 +95,11 @@ def steps_per_dispatch(config: Config, pipeline: Pipeline, backend: str, starts:
 
 @dataclass
 class Signals:
-    """SIGINT and SIGTERM ask the loop to stop after the step; a second one ends the process at once."""
+    """SIGINT, SIGTERM and SIGHUP ask the loop to stop after the step; a second one ends the process at once.
+
+    A terminal that closes may send SIGHUP more than once, as by the shell and by the kernel: only the first one counts.
+    Where it is ignored, as under nohup, it stays so.
+    """
 
     received: int | None = None
     _before: dict[int, Any] = field(default_factory=dict)
@@ -102,7 +107,9 @@ class Signals:
     def __enter__(self) -> Signals:
         """Takes the signals."""
         with contextlib.suppress(ValueError):  # not in the main thread: whoever runs us handles signals
-            for signum in (signal.SIGINT, signal.SIGTERM):
+            for signum in (signal.SIGINT, signal.SIGTERM, *_HANGUP):
+                if signum in _HANGUP and signal.getsignal(signum) == signal.SIG_IGN:
+                    continue
                 self._before[signum] = signal.signal(signum, self._handle)
         return self
 
@@ -113,6 +120,8 @@ class Signals:
 
     def _handle(self, signum: int, frame: Any) -> None:
         if self.received is not None:
+            if signum in _HANGUP:
+                return
             signal.signal(signum, self._before[signum])
             os.kill(os.getpid(), signum)
         self.received = signum

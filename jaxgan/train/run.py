@@ -45,7 +45,7 @@ def train(config: Config, command: Sequence[str] | None = None, *, name: str | N
     Raises:
       InputError: for a configuration or data that cannot be trained.
       Diverged: if a metric is not finite.
-      Stopped: after SIGINT or SIGTERM; the run can be resumed.
+      Stopped: after SIGINT, SIGTERM or SIGHUP; the run can be resumed.
       SaveError: if a checkpoint cannot be written.
     """
     need_loggers(config.logger)

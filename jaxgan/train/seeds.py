@@ -46,7 +46,7 @@ def train_seeds(
     Raises:
       InputError: for a configuration or data that cannot be trained.
       Diverged: if every member did; others' ends are results.
-      Stopped: after SIGINT or SIGTERM; `resume_seeds` goes on.
+      Stopped: after SIGINT, SIGTERM or SIGHUP; `resume_seeds` goes on.
       SaveError: if something cannot be written.
     """
     config = with_fields(config, **{"data.source": located(config.data.source)})

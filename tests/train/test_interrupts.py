@@ -11,6 +11,7 @@ from helpers import arrays, same_arrays, small
 
 from jaxgan import InputError
 from jaxgan.__main__ import main
+from jaxgan.cli.status import exit_status
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.moves import PenaltyConfig
 from jaxgan.data import Images, fingerprint
@@ -21,10 +22,11 @@ from jaxgan.metrics.scores.kernel import kernel_subsets
 from jaxgan.models import MLPConfig
 from jaxgan.runs.evaluation import open_run
 from jaxgan.runs.lock import locked, owner_of
+from jaxgan.train.clock import Signals
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 from jaxgan.train.sinks.progress import Progress
-from jaxgan.train.stops import Stopped
+from jaxgan.train.stops import Interrupted, Stopped
 
 
 def ring(tmp_path, **changes):
@@ -143,6 +145,28 @@ def test_a_signal_while_scoring_loses_nothing(tmp_path, monkeypatch, capsys):
         pytest.raises(InputError, match=f"run: '{part.path}' is in use by process {os.getpid()}"),
     ):
         resume(part)
+
+
+def test_a_terminal_that_closes_is_a_signal_to_save():
+    before = signal.getsignal(signal.SIGHUP)
+    with Signals() as signals:
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)  # of the shell and of the kernel: it still saves
+        time.sleep(0.01)
+        assert signals.received == signal.SIGHUP
+        with pytest.raises(Interrupted):
+            signals.poll()
+    assert signal.getsignal(signal.SIGHUP) == before
+    folder = type("Folder", (), {"path": "runs/x"})()
+    assert exit_status(lambda: (_ for _ in ()).throw(Stopped(signal.SIGHUP, 5, folder))) == 129
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Signals() as signals:  # as under nohup
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.01)
+            assert signals.received is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 # --- data that have moved --------------------------------------------------------------------------------
