@@ -31,6 +31,7 @@ _FIRST_LATENT = 3_000_000  # seeds of the fixed fakes: apart from those of grids
 _NEIGHBOURS = 5
 # r_v divides by D's lead on fakes: below so many standard errors of that lead it is a ratio of noise.
 _CLEAR_LEAD = 5.0
+_PART = 500  # examples whose features are computed between two polls: a batch of the networks
 _FEWEST = 8  # held-out examples that overfitting is told by
 
 
@@ -138,6 +139,7 @@ class Monitors:
         assert game.output is not None
         self._output, critic = game.output, game.critic
         self._asked, self._held_out = n, 0
+        self._poll: Callable[[], None] = lambda: None
         self._n = n if source.n is None else min(n, source.n)
         multiple = 1 if critic is None else critic.multiple
         self._batch = min(batch_size, self._n) // multiple * multiple
@@ -150,10 +152,12 @@ class Monitors:
         self._judge_fakes = jax.jit(lambda *args: self._logits(*args)[1])
         self._drift = jax.jit(_drift)
 
-    def __call__(self, state: GameState) -> dict[str, float]:
-        """The numbers of `state`, which is left as it is."""
+    def __call__(self, state: GameState, poll: Callable[[], None] = lambda: None) -> dict[str, float]:
+        """The numbers of `state`, which is left as it is; `poll` is called between parts, and may raise to end it."""
+        self._poll = poll
         average, current = self._game.averaged(state), state.players[self._output.player]
         found = {"ema_distance": float(self._drift(average["params"], current.params))}
+        poll()
         found |= self._of_discriminator(state) | self._of_variety(state)
         return {f"health/{name}": value for name, value in found.items() if math.isfinite(value)}
 
@@ -177,16 +181,21 @@ class Monitors:
     def _on(self, examples: _Examples, state: GameState) -> np.ndarray:
         parts = [
             np.asarray(self._judge(state, part.x, part.label, i))
-            for i, part in enumerate(examples.batches(self._batch))
+            for i, part in enumerate(self._batches(examples))
         ]
         return np.concatenate(parts)
 
     def _on_fakes(self, state: GameState) -> np.ndarray:
         parts = [
             np.asarray(self._judge_fakes(state, part.x, part.label, i))
-            for i, part in enumerate(self._reals.batches(self._batch))
+            for i, part in enumerate(self._batches(self._reals))
         ]
         return np.concatenate(parts)
+
+    def _batches(self, examples: _Examples) -> Iterable[_Examples]:
+        for part in examples.batches(self._batch):
+            self._poll()
+            yield part
 
     def _logits(
         self, state: GameState, x: jax.Array, label: jax.Array | None, part: jax.Array
@@ -207,12 +216,23 @@ class Monitors:
         if self._n < 2 or self._embedded is None:
             return {}
         real, spread = self._real_features
-        fake = self._embedded(self._sampler.stream(self._game.averaged(state), _FIRST_LATENT)(self._n))
+        stream = self._sampler.stream(self._game.averaged(state), _FIRST_LATENT, self._poll)
+        fake = self._features(stream(self._n))
+        self._poll()
         found = {"diversity": mean_distance(fake) / spread} if spread > 0 else {}
         if self._n > _NEIGHBOURS:
             scores = prdc(real, fake, k=_NEIGHBOURS)
             found |= {name: scores[name] for name in ("precision", "recall", "coverage")}
         return found
+
+    def _features(self, examples: np.ndarray) -> np.ndarray:
+        """In parts, as each takes a while for large images."""
+        assert self._embedded is not None
+        parts = []
+        for start in range(0, len(examples), _PART):
+            self._poll()
+            parts.append(self._embedded(examples[start : start + _PART]))
+        return np.concatenate(parts)
 
     # --- the fixed sets ---
 
@@ -240,8 +260,7 @@ class Monitors:
 
     @cached_property
     def _real_features(self) -> tuple[np.ndarray, float]:
-        assert self._embedded is not None
-        features = self._embedded(self._reals.x)
+        features = self._features(self._reals.x)
         return features, mean_distance(features)
 
 

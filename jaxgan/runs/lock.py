@@ -30,6 +30,15 @@ BEAT = 15.0
 """Seconds between two touches."""
 STALE = 300.0
 """Seconds without a touch after which an owner on another machine is taken for dead."""
+_GRACE = (
+    0.5  # seconds after which a lock that is not there is looked for again: another may be putting it back
+)
+
+_held: dict[pathlib.Path, str] = {}  # the tokens of this process, by the file of the lock
+
+
+class TakenOver(InputError):
+    """A run of this process is another's by now: nothing may be written in its folder any more."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +84,35 @@ def owner_of(path: pathlib.Path) -> Owner | None:
     return owner if owner is not None and owner.alive else None
 
 
+def check_held(path: pathlib.Path) -> None:
+    """Raises TakenOver if this process took the lock of the folder `path`, and has lost it since."""
+    file = (path / NAME).absolute()
+    token = _held.get(file)
+    if token is None or _token(file) == token:
+        return
+    time.sleep(_GRACE)
+    if _token(file) == token:
+        return
+    owner = _read(file)
+    who = "removed" if owner is None else f"taken over by {owner}"
+    raise TakenOver(
+        f"run: the lock of {str(path)!r} was {who}, as this process seemed dead; it stops, and writes nothing more"
+    )
+
+
+def _token(file: pathlib.Path) -> str | None:
+    """Of a lock as it lies there; None if it cannot be read."""
+    with contextlib.suppress(OSError, ValueError):
+        content = json.loads(file.read_text())
+        return str(content.get("token", "")) if isinstance(content, dict) else None
+    return None
+
+
 @contextlib.contextmanager
 def locked(*paths: pathlib.Path) -> Iterator[None]:
     """Holds the locks of run folders; stale ones are taken over.
 
-    Whoever finds that its own was taken over is stopped, as by SIGTERM.
+    Whoever finds that its own was taken over is stopped, as by SIGTERM, and writes nothing more: see `check_held`.
 
     Raises:
       InputError: if a living process holds one; the message says which process, and since when.
@@ -92,11 +125,13 @@ def locked(*paths: pathlib.Path) -> Iterator[None]:
         for path in paths:
             token = _take(path / NAME)
             held.append((path / NAME, token))
+            _held[(path / NAME).absolute()] = token
         beating.start()
         yield
     finally:
         done.set()
         for file, token in held:
+            _held.pop(file.absolute(), None)
             owner = _read(file)
             if owner is not None and owner.token == token:  # and not of who took it for dead
                 with contextlib.suppress(OSError):

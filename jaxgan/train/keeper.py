@@ -19,6 +19,7 @@ from jaxgan.metrics.score import name_on_the_way
 from jaxgan.runs import evaluation
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.lock import check_held
 from jaxgan.train.grids import grid_of
 from jaxgan.train.loop import Keeper
 from jaxgan.train.members import Members
@@ -118,6 +119,13 @@ class RunKeeper(Keeper):
         self.open = False
         self.checkpoints.close()
 
+    def abandon(self, error: str) -> None:
+        """Keeps nothing more of a run that is another process's by now, and writes nothing in its folder."""
+        self.drop()
+        for sink in self._sinks:
+            if not isinstance(sink, Files):
+                sink.close("failed", error)
+
     # --- on the way ---
 
     def wait(self) -> None:
@@ -127,20 +135,25 @@ class RunKeeper(Keeper):
     def keep(self, state: GameState, record: dict[str, Any], due: set[str], seconds: float) -> dict[str, Any]:
         """Keeps what is due; raises Diverged if the averaged generator or its score is not finite.
 
-        Where scoring is interrupted only the state is saved, and all else is owed: `settle` makes up for it.
+        Where scoring or the look at its health is interrupted only the state is saved, and all else is owed: `settle`
+        makes up for it. Raises TakenOver, before anything is written, where the folder is another process's by now.
         """
-        step, score = record["step"], None
+        step, score, best, seen = record["step"], None, self.best, {}
         self._seconds += seconds
-        if "evaluate" in due and self.evaluator is not None:
-            try:
+        try:
+            if "evaluate" in due and self.evaluator is not None:
                 score = self._score_now(self.evaluator, state, step)
-            except Interrupted:
-                self.owes = True
-                self._save(state, step, None, {"owed": {"record": record, "due": sorted(due)}})
-                return record
+            if "evaluate" in due and self._monitors is not None:
+                seen = self._monitors(state, self._poll)
+        except Interrupted:
+            self.owes, self.best = True, best
+            self._save(state, step, None, {"owed": {"record": record, "due": sorted(due)}})
+            return record
+        check_held(self.folder.path)
+        if score is not None and self.evaluator is not None:
             name = name_on_the_way(self.evaluator, self.config.quick_n, self.config.final_n)
             record = record | {"score": float(score), "score_error": _error_of(score), "score_name": name}
-        record = self._watched(record, state, "evaluate" in due)
+        record = self._watched(record | seen)
         for sink in self._sinks:
             sink.record(record)
         if "sample" in due:
@@ -156,6 +169,7 @@ class RunKeeper(Keeper):
         return record
 
     def _save(self, state: GameState, step: int, score: float | None, more: Mapping[str, Any]) -> None:
+        check_held(self.folder.path)
         meta = {"best": self.best, "train_seconds": round(self._seconds, 1), **more}
         self.checkpoints.save(step, state, {"config": self.folder.read("config.json"), **meta}, score)
 
@@ -181,12 +195,10 @@ class RunKeeper(Keeper):
         self.best = better_of(self.best, step, float(score), _error_of(score), name)
         return score
 
-    def _watched(self, record: dict[str, Any], state: GameState, closely: bool) -> dict[str, Any]:
-        """The record with what the monitors see and the names of the verdicts, which are told as they change."""
+    def _watched(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with the names of the verdicts, which are told as they change."""
         if not self.config.health.enabled:
             return record
-        if self._monitors is not None and closely:
-            record = record | self._monitors(state)
         before = [verdict.name for verdict in self._diagnosis.verdicts()]
         self._diagnosis.add(record)
         now = {verdict.name: verdict for verdict in self._diagnosis.verdicts()}
@@ -242,6 +254,7 @@ class RunKeeper(Keeper):
             ):  # a score that such fakes cannot have: the others are not lost
                 scores["untrained"] = self._score_untrained(self.evaluator)
             check()
+            check_held(self.folder.path)
             for sink in self._sinks:
                 sink.scores(scores)
             if self.config.health.enabled:
@@ -286,7 +299,8 @@ class RunKeeper(Keeper):
         return scored
 
     def close(self, status: str, error: str | None = None) -> None:
-        """Waits for what is being written, and writes the report."""
+        """Waits for what is being written, and writes the report. Raises TakenOver as `keep` does."""
+        check_held(self.folder.path)
         self.open = False
         with contextlib.ExitStack() as last_first:  # all of it, whatever fails
             for sink in reversed(self._sinks):

@@ -16,7 +16,7 @@ from jaxgan.data.modality import MODALITIES
 from jaxgan.runs.checkpoint import SaveError
 from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, check_name, create
-from jaxgan.runs.lock import locked
+from jaxgan.runs.lock import TakenOver, check_held, locked
 from jaxgan.runs.seeds import is_alive
 from jaxgan.train.clock import Signals
 from jaxgan.train.compiling import compiling
@@ -46,6 +46,7 @@ def train(config: Config, command: Sequence[str] | None = None, *, name: str | N
       InputError: for a configuration or data that cannot be trained.
       Diverged: if a metric is not finite.
       Stopped: after SIGINT, SIGTERM or SIGHUP; the run can be resumed.
+      TakenOver: if another process took this one for dead, and trains the run now.
       SaveError: if a checkpoint cannot be written.
     """
     need_loggers(config.logger)
@@ -183,9 +184,18 @@ class _Session:
     def ended(self) -> Iterator[None]:
         """Closes everything, whatever happens; what cannot be written becomes a SaveError."""
         try:
-            yield
+            try:
+                yield
+            except Stopped:
+                self.close("stopped")
+                raise
+        except TakenOver as error:  # nothing here is ours any more
+            self.sinks[0].close("failed", str(error))
+            for keeper in self.keepers:
+                if keeper.open:
+                    keeper.abandon(str(error))
+            raise
         except Stopped:
-            self.close("stopped")
             raise
         except Diverged as error:
             self.close("diverged", str(error))
@@ -200,7 +210,8 @@ class _Session:
             raise SaveError(f"could not write in {str(self.folder.path)!r} ({error}); {left}") from error
 
     def close(self, status: str, error: str | None = None) -> None:
-        """Closes what is open, all of it; raises what could not be closed."""
+        """Closes what is open, all of it; raises what could not be closed, and TakenOver before anything is."""
+        check_held(self.folder.path)
         with contextlib.ExitStack() as last_first:
             for sink in reversed(self.sinks):
                 last_first.callback(sink.close, status, error)

@@ -1,5 +1,6 @@
 """What may come while a run is trained: signals during scoring, another process, data that have moved."""
 
+import json
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from jaxgan.cli.status import exit_status
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.moves import PenaltyConfig
 from jaxgan.data import Images, fingerprint
+from jaxgan.health import Monitors
 from jaxgan.metrics import ImageEvaluator, make_evaluator
 from jaxgan.metrics.features import mnist_cnn
 from jaxgan.metrics.modes import MixtureEvaluator
@@ -23,6 +25,7 @@ from jaxgan.models import MLPConfig
 from jaxgan.runs.evaluation import open_run
 from jaxgan.runs.lock import locked, owner_of
 from jaxgan.train.clock import Signals
+from jaxgan.train.members import set_up
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 from jaxgan.train.sinks.progress import Progress
@@ -167,6 +170,42 @@ def test_a_terminal_that_closes_is_a_signal_to_save():
             assert signals.received is None
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("method", ["quick", "__call__"])
+def test_who_was_taken_for_dead_writes_nothing_more(tmp_path, monkeypatch, capsys, method):
+    path, original, before = tmp_path / "runs/00000-toy-ring", getattr(MixtureEvaluator, method), {}
+    contents = lambda: {str(p): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+    def taken(self, generate, n):
+        lock = path / "run.lock"
+        other = json.loads(lock.read_text()) | {"token": "another", "host": "h", "machine": "elsewhere"}
+        lock.write_text(json.dumps(other))
+        before.update(contents())
+        return original(self, generate, n)
+
+    monkeypatch.setattr(MixtureEvaluator, method, taken)
+    assert exit_status(lambda: train(ring(tmp_path)) and 0) == 2
+    error = capsys.readouterr().err
+    assert f"error: run: the lock of '{path}' was taken over by process {os.getpid()} on h" in error
+    assert error.count("\n") == 1
+    ours = lambda files: {n: x for n, x in files.items() if "tfevents" not in n and "checkpoints" not in n}
+    assert ours(contents()) == ours(before)  # the other's lock too
+    assert (path / "checkpoints/10").exists() == (method == "__call__")
+
+
+def test_the_look_at_a_run_s_health_is_interrupted_as_scoring_is(tmp_path):
+    members = set_up(ring(tmp_path))
+    monitors = Monitors(members.game, members.source, members.sampler, 64, 16)
+    state = members.init_member(0)
+    poll, calls = stopping_after(10**6)
+    monitors(state, poll)
+    assert len(calls) >= 5  # the average, batches of the discriminator's, fakes, features
+    for n in (0, 2, 4):  # what is computed of reals is kept
+        poll, counted = stopping_after(n)
+        with pytest.raises(Asked):
+            monitors(state, poll)
+        assert len(counted) == n + 1
 
 
 # --- data that have moved --------------------------------------------------------------------------------
