@@ -8,6 +8,7 @@ them to `dispatch`; an experiment is run by `run_script`.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 import io
 import os
@@ -15,6 +16,7 @@ import pathlib
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -131,8 +133,13 @@ def check_out(name: str, path: pathlib.Path, suffixes: Collection[str] = ()) -> 
     if not there.is_dir() and there != path.absolute():
         raise InputError(f"{name}: cannot write {str(path)!r}, as {str(there)!r} is no folder")
     there = there if there.is_dir() else there.parent
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise InputError(f"{name}: cannot write {str(path)!r}, as nothing may be written in {str(there)!r}")
+    try:
+        with tempfile.TemporaryFile(dir=there):  # rights alone do not tell, as of /proc
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{name}: cannot write {str(path)!r}, as nothing may be written in {str(there)!r} ({error.strerror})"
+        ) from error
 
 
 def checkpoint(text: str, *also: str) -> str | int:
@@ -178,13 +185,19 @@ def flags_named_for(kind: type[Any], command: str) -> Iterator[None]:
     """Within, messages of bad input name flags that the command has.
 
     What opens data speaks of the flags of `jaxgan train`, such as --data.skip-broken. Where the command has
-    the last part of it as a flag, that is named; where it has not, it is said whose flag it is.
+    the last part of it as a flag, that is named; where it has not, it is said whose flag it is. The argument that a
+    message begins with, such as "data.resolution:", is named as the command has it.
 
     Args:
       kind: the dataclass of the command's arguments.
       command: its verbs.
     """
     own = flags_of(kind)
+    arguments = {field.name for field in dataclasses.fields(kind)}
+
+    def begun(found: re.Match[str]) -> str:
+        flag = f"--{found[1]}{found[2]}".replace("_", "-")
+        return f"{found[2]}:" if flag not in own and found[2] in arguments else found[0]
 
     def named(found: re.Match[str]) -> str:
         if found[0] in own or command == "train":
@@ -198,6 +211,7 @@ def flags_named_for(kind: type[Any], command: str) -> Iterator[None]:
         if str(error).startswith("unknown flag"):
             raise
         text = re.sub(r"--[a-z]+\.[a-z-]*[a-z]", named, str(error))
+        text = re.sub(r"^(data\.)([a-z_]+):", begun, text)
         raise (error if text == str(error) else type(error)(text)) from error.__cause__
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from jaxgan.cli.arguments import print_rows
+from jaxgan.common.progress import counted
 from jaxgan.config.config import Config
 from jaxgan.config.fields import to_json
 from jaxgan.train.compiling import compiling
@@ -45,7 +46,7 @@ def _rows(members: Members, seeds: int | None) -> dict[str, str]:
     rows = {
         "data": f"{data['name']}: {many} of {members.source.spec.shape}",
         **({"of the data": "; ".join(members.source.notes)} if members.source.notes else {}),
-        "length": f"{config.steps:,} steps, {shown} images{passes}",
+        "length": f"{counted(config.steps, 'step')}, {shown} images{passes}",
         **{name: f"{_count(state.players[name].params):,} parameters" for name in members.game.players},
         "state": f"{_mebibytes(state) * len(members.seeds):.1f} MiB (parameters, optimisers, average)",
         "inputs": f"{_mebibytes(next(members.inputs(0)[0])):.1f} MiB of data on the device",

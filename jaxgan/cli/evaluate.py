@@ -139,6 +139,11 @@ def _check(parsed: Evaluate) -> None:
         return
     if (parsed.fake is None) != (parsed.real is None):
         missing, given = ("fake", "real") if parsed.fake is None else ("real", "fake")
+        if parsed.runs and parsed.fake is None:
+            raise InputError(
+                f"real: expected none for a run, which is scored on the data that it was trained on, got "
+                f"{parsed.real!r}; if they lie there now: --data.source {parsed.real}"
+            )
         raise InputError(f"{missing}: expected --{missing} beside --{given}, got none")
     if parsed.fake is not None and parsed.runs:
         raise InputError(f"fake: expected a run or --fake and --real, got both ({str(parsed.runs[0])!r})")

@@ -33,8 +33,10 @@ def export(args: list[str]) -> None:
 
     from jaxgan.runs import environment
     from jaxgan.runs.export import check_export, export_run
+    from jaxgan.runs.folder import RunFolder
     from jaxgan.runs.opened import load
 
+    RunFolder(parsed.run).facts()
     check_export(parsed.out)
     environment.start()
     run = load(parsed.run, which)

@@ -31,6 +31,10 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ),
     ("log-freq print-freq print-every display-freq", "the metrics are recorded every --log-every steps"),
     ("eval-every eval-freq", "scores come every --evaluate-every steps"),
+    (
+        "n num num-samples n-samples num-images n-images",
+        "how many samples there are is said by their seeds: jaxgan sample RUN --seeds 0-4",
+    ),
     ("random-seed manual-seed manualseed", "the seed is --seed"),
     ("num-runs repeats n-seeds", "several seeds side by side are --seeds"),
     # --- data

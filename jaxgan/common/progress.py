@@ -16,6 +16,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
+def counted(n: int, what: str) -> str:
+    """ "1 image", "2 images"."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
 def duration(seconds: float) -> str:
     """Seconds in words: the largest unit that fits."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 from jaxgan.common.errors import InputError
@@ -25,6 +26,22 @@ def without_path(source: str) -> str:
     """The name of a source as others may read it: of folders and npz files their own names alone."""
     kind, _, path = source.partition(":")
     return f"{kind}:{os.path.basename(path.rstrip('/'))}" if kind in ("folder", "npz") and path else source
+
+
+def steps_for(config: Config, images: float) -> int:
+    """Steps in which the discriminator sees so many images; rounded up to tens, which one program can make."""
+    steps = max(1, math.ceil(images / (config.batch_size * config.d_steps) - 1e-9))
+    return steps if steps < 100 else -(-steps // 10) * 10
+
+
+def images_in(config: Config, epochs: float) -> float:
+    """Images that are seen in so many passes over the data. Raises InputError for data without end."""
+    source = open_data(config)
+    if source.n is None:
+        raise InputError(
+            f"epochs: expected data of a known size, got {source.name!r}, which is sampled without end; say --steps"
+        )
+    return epochs * source.n
 
 
 def open_data(config: Config) -> Source:

@@ -201,7 +201,8 @@ def _decode(
             if pixels.shape != images.shape[1:]:
                 raise InputError(
                     f"data.resolution: expected a size, as images of {name!r} differ: "
-                    f"{images.shape[1]}x{images.shape[2]} and {pixels.shape[0]}x{pixels.shape[1]} pixels"
+                    f"{images.shape[1]}x{images.shape[2]} and {pixels.shape[0]}x{pixels.shape[1]} pixels; say one, "
+                    "such as --data.resolution 64"
                 )
             images[i] = pixels
             if labels is not None:

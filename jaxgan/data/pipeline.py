@@ -199,7 +199,11 @@ def make_pipeline(
         assert isinstance(source, Endless)
         return Sampled(source, per_step, seed, mesh)
     if batch_size > len(source):
-        more = "" if source.held_out is None else f" ({source.held_out.n} more are held out: data.hold_out)"
+        more = (
+            ""
+            if source.held_out is None
+            else f" ({source.held_out.n} more {'is' if source.held_out.n == 1 else 'are'} held out: data.hold_out)"
+        )
         raise InputError(
             f"batch_size: expected at most the {len(source)} examples of {source.name!r}, got {batch_size}{more}"
         )

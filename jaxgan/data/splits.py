@@ -82,7 +82,7 @@ def with_hold_out(source: Source, share: float) -> Source:
         return source
     others = _part(source, held, name=f"held-out part of {source.name}", skipped=0)
     note = (
-        f"{len(held):,} of {len(source):,} {source.modality.name}s are held out of training, to compare with "
+        f"{len(held):,} of {len(source):,} {source.modality.name}s {'is' if len(held) == 1 else 'are'} held out of training, to compare with "
         "(--data.hold-out 0: none)"
     )
     return _part(source, rest, held_out=others, notes=(*source.notes, note))

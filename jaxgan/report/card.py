@@ -113,7 +113,7 @@ def what(run: Mapping[str, Any], config: Mapping[str, Any], last: Mapping[str, A
     text = f"Trained on {size} of {data['name']} ({form}){conditional}"
     if data.get("skipped"):
         text += f", {data['skipped']:,} broken {'file' if data['skipped'] == 1 else 'files'} left out"
-    text += f": {last['step']:,} steps, {last.get('images', 0):,} {noun} shown to the discriminator"
+    text += f": {_plural(last['step'], 'step', 'steps')}, {last.get('images', 0):,} {noun} shown to the discriminator"
     if seconds := run.get("train_seconds"):
         devices = run["environment"].get("devices", [])
         kind = devices[0].replace("cpu", "CPU") if devices else ""

@@ -18,7 +18,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded
 from jaxgan.config.data import located, open_data
 from jaxgan.config.fields import with_fields
-from jaxgan.data import Images, Source, as_images
+from jaxgan.data import Images, Source, as_images, describe
 from jaxgan.data.splits import with_classes_of
 from jaxgan.metrics import Evaluation, Evaluator, ImageEvaluator, make_evaluator
 from jaxgan.metrics.catalogue import SCORES
@@ -37,7 +37,7 @@ from jaxgan.metrics.score import Notify, Score
 from jaxgan.metrics.scores.frechet import Gaussian
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
-from jaxgan.runs.opened import Run, load
+from jaxgan.runs.opened import Run, changed_data, load
 from jaxgan.runs.sampling import Sampler
 
 QUICK_SEED = 2_000_000  # of the scores on the way: the best is scored again on other fakes
@@ -131,10 +131,7 @@ def open_run(path: pathlib.Path, checkpoint: str | int, place: str | None = None
     config = run.config if place is None else with_fields(run.config, **{"data.source": located(place)})
     source = open_data(config)
     if source.fingerprint != run.data["fingerprint"]:
-        raise InputError(
-            f"data.source: {source.name!r} has changed since the run began: expected the fingerprint "
-            f"{run.data['fingerprint']}, got {source.fingerprint}"
-        )
+        raise changed_data(run.data, describe(source))
     return run, source
 
 
@@ -199,11 +196,25 @@ def evaluate_two_runs(
     second, other = open_run(b, checkpoint, place)
     if source.fingerprint != other.fingerprint:
         raise InputError(
-            f"compare: expected two runs on the same data, got {source.name!r} and {other.name!r}; give --real and "
-            "folders of images to compare generators of different data"
+            f"compare: expected two runs on the same data, got {_unlike(source, other)}; give --real and folders of "
+            "images to compare generators of different data"
         )
     evaluator = protocol.evaluator(source)
     return [_scored_run(run, evaluator, protocol.n) for run in (first, second)]
+
+
+def _unlike(a: Source, b: Source) -> str:
+    """Two sources that differ, in words."""
+    if a.name != b.name:
+        return f"{a.name!r} and {b.name!r}"
+    whole = lambda source: getattr(source, "whole", "") or source.fingerprint
+    parts = " and ".join(
+        f"{x.n:,} examples, with {'none' if x.held_out is None else f'{x.held_out.n:,} more'} held out"
+        for x in (a, b)
+        if x.n is not None
+    )
+    why = "of which they trained on different parts" if whole(a) == whole(b) else "opened in different ways"
+    return f"{a.name!r}, {why}: {parts}"
 
 
 # --- images of any origin --------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jaxgan.common.errors import InputError
+from jaxgan.common.errors import InputError, nearest_names
 from jaxgan.common.files import local_folder, write_atomically
 from jaxgan.common.user_files import short_name, split
 from jaxgan.config.config import Config
@@ -90,14 +90,18 @@ class RunFolder:
         path = self.path / name
         try:
             value = json.loads(path.read_text())
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             members = sorted(self.path.glob("seed-*/run.json")) if name == "run.json" else []
             lacks = (
                 f"which holds several seeds, such as {members[0].parent}"
                 if members
-                else f"which has no {name}"
+                else f"which {self._lacks(name)}"
             )
-            raise InputError(f"run: expected the folder of a run, got {str(self.path)!r}, {lacks}") from error
+            near = near_run(self.path) if name == "run.json" and not members else None
+            hint = "" if near is None else f"; did you mean {str(near)!r}?"
+            raise InputError(
+                f"run: expected the folder of a run, got {str(self.path)!r}, {lacks}{hint}"
+            ) from error
         except (OSError, ValueError) as error:
             raise InputError(f"run: cannot read {str(path)!r}: {error}") from error
         if name == "evaluations.json":
@@ -105,6 +109,11 @@ class RunFolder:
         else:
             _check_kind(path, "it", value, _KINDS.get(name, {}))
         return value
+
+    def _lacks(self, name: str) -> str:
+        if not self.path.exists():
+            return "does not exist"
+        return f"has no {name}" if self.path.is_dir() else "is a file"
 
     def facts(self) -> dict[str, Any]:
         """run.json of a run whose checkpoints this version can read. Raises InputError for any other."""
@@ -186,6 +195,31 @@ class RunFolder:
         for grid in self.samples.glob("step-*.png"):
             if int(grid.stem.removeprefix("step-")) > step:
                 grid.unlink()
+
+
+def near_run(path: pathlib.Path) -> pathlib.Path | None:
+    """The run that is probably meant by a path of none: that of a file in it, or the newest in it or of its name.
+
+    The name may lack its number, or the folder `runs` that it lies in.
+    """
+    inside = lambda folder: [entry.parent for entry in folder.glob("*/run.json")]
+    newest = lambda runs: max(runs, key=lambda run: ((run / "run.json").stat().st_mtime, run.name))
+    try:
+        for parent in (path, *path.parents):
+            if (parent / "run.json").is_file():
+                return parent
+        if path.is_dir() and (runs := inside(path)):
+            return newest(runs)
+        runs = [run for folder in (path.parent, path.parent / "runs") for run in inside(folder)]
+        wanted = path.name
+        named = [run for run in runs if wanted in (run.name, re.sub(r"^\d+-", "", run.name))]
+        numbered = [run for run in runs if wanted.isdigit() and run.name[:5] == wanted.zfill(5)]
+        if named or numbered:
+            return newest(named or numbered)
+        near = nearest_names(path.name, [run.name for run in runs])
+        return newest([run for run in runs if run.name in near]) if near else None
+    except (OSError, ValueError):  # what cannot be looked at
+        return None
 
 
 def check_name(name: str) -> str:

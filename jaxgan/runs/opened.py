@@ -162,6 +162,23 @@ def _restore(folder: RunFolder, game: Game, spec: Spec, which: str | int) -> tup
         checkpoints.close()
 
 
+def changed_data(recorded: Mapping[str, Any], found: Mapping[str, Any], *, other: str = "") -> InputError:
+    """The error for data that are not those which a run began with.
+
+    Args:
+      recorded: what run.json says of them.
+      found: the same of what is there now, as of `jaxgan.data.describe`.
+      other: what else differs.
+    """
+    n, now = recorded.get("n", 0), found["n"]
+    count = f"{n:,} examples then and now" if n == now else f"{n:,} examples then, {now:,} now"
+    prints = f"fingerprint {str(recorded['fingerprint'])[:12]}, now {found['fingerprint'][:12]}"
+    return InputError(
+        f"data.source: {found['name']!r} has changed since the run began: {count} ({prints}){other}; start a new "
+        "run, or say where the old data are with --data.source"
+    )
+
+
 def best_step(folder: RunFolder) -> int | None:
     """Step of the best main score so far, as of `better_of`; None if nothing was scored."""
     best = None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import math
 import os
 import pathlib
+import re
 import signal
 from typing import Any
 
@@ -16,6 +18,7 @@ from jaxgan.common.arrays import as_labels, as_pixels
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import written_atomically
 from jaxgan.config.config import Config
+from jaxgan.config.data import images_in, steps_for
 from jaxgan.config.fields import with_fields
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.presets import get_preset
@@ -28,6 +31,7 @@ from jaxgan.runs import environment
 from jaxgan.train.run import train
 from jaxgan.train.stops import Stopped
 
+_SHORT = {f"{player}_lr": f"{player}_optimizer__learning_rate" for player in "gd"}
 _LARGE = 48  # pixels a side, from which on the networks of `dcgan-64` are taken
 
 
@@ -40,6 +44,8 @@ def fit(
     preset: str | None = None,
     model: Any = None,
     resolution: int | None = None,
+    lr: float | None = None,
+    epochs: float | None = None,
     seed: int = 0,
     out: str | os.PathLike[str] = "runs",
     verbose: bool = True,
@@ -62,11 +68,13 @@ def fit(
         `dcgan-64`.
       model: other networks: "mlp", "dcgan", FILE.py:NAME, or a configuration such as `jaxgan.models.MLPConfig()`.
       resolution: scale and centre-crop to so many pixels a side.
+      lr: learning rate of both players.
+      epochs: passes over the data, instead of `steps`.
       seed: of weights, data order and noise.
       out: folder in which the run makes its own.
       verbose: whether progress is printed.
       fields: any other field of `jaxgan.config.Config`; two underscores lead into a group, as in
-        g_optimizer__learning_rate=1e-4.
+        g_optimizer__learning_rate=1e-4, which g_lr stands for as well (and d_lr).
 
     Returns:
       The run, at its last step: `.sample()`, `.plot()`, `.evaluate()`, `.save()`, `.history`.
@@ -77,7 +85,12 @@ def fit(
       Diverged, SaveError: as `jaxgan.train.run.train`.
     """
     out = pathlib.Path(out).expanduser()
-    config = _configured(fields, preset=preset, steps=steps, loss=loss, model=model, seed=seed)
+    if epochs is not None and not (steps is None and 0 < epochs < math.inf):
+        got = f"{epochs!r} beside steps={steps!r}" if steps is not None else repr(epochs)
+        raise InputError(f"epochs: expected a positive number, and no steps beside it, got {got}")
+    rates = {} if lr is None else {f"{player}_optimizer__learning_rate": lr for player in "gd"}
+    fields = {_SHORT.get(name, name): value for name, value in fields.items()}
+    config = _configured(rates | fields, preset=preset, steps=steps, loss=loss, model=model, seed=seed)
     if isinstance(images, str | pathlib.Path):
         images = str(images)
         if labels is not None:
@@ -97,6 +110,8 @@ def fit(
             name: min(getattr(config, name), max(1000, _count(images))) for name in ("quick_n", "final_n")
         }
         config = dataclasses.replace(config, **{name: n for name, n in small.items() if name not in fields})
+    if epochs is not None:
+        config = dataclasses.replace(config, steps=steps_for(config, images_in(config, epochs)))
     silence = contextlib.nullcontext() if verbose else contextlib.redirect_stdout(io.StringIO())
     try:
         with environment.settings_kept(), silence:
@@ -134,7 +149,18 @@ def _configured(
         if isinstance(steps, bool) or int(steps) != steps:
             raise InputError(f"steps: expected a whole number, got {steps!r}")
         config = dataclasses.replace(config, steps=int(steps))
-    return with_fields(config, **{name.replace("__", "."): value for name, value in fields.items()})
+    try:
+        return with_fields(config, **{name.replace("__", "."): value for name, value in fields.items()})
+    except InputError as error:
+        raise InputError(_in_python(str(error))) from error.__cause__
+
+
+def _in_python(message: str) -> str:
+    """A message about fields and flags of the command, with the keywords that `fit` has for them."""
+    message = re.sub(r"--([gd])-lr\b", r"\1_optimizer__learning_rate=", message)
+    flag = lambda found: f"{found[1].replace('-', '_').replace('.', '__')}="
+    message = re.sub(r"--([a-z][\w-]*(?:\.[a-z][\w-]*)*)", flag, message)
+    return re.sub(r"(?<=[' ])([a-z]\w*)\.([a-z]\w*)(?=[', ]|$)", r"\1__\2", message)
 
 
 def _count(images: Any) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.progress import counted
 from jaxgan.common.user_files import is_file, short_name
 from jaxgan.config.config import Config
 from jaxgan.config.data import located
@@ -14,6 +15,7 @@ from jaxgan.config.fields import differences, with_fields
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import locked
+from jaxgan.runs.opened import changed_data
 from jaxgan.train.members import set_up
 from jaxgan.train.run import train_in
 from jaxgan.train.sinks.loggers import need_loggers
@@ -94,8 +96,8 @@ def _check_steps(
         )
     if schedules and not restart and steps != config.steps:
         raise InputError(
-            f"steps: cannot change, as these follow a schedule over the {config.steps:,} steps of the run: "
-            f"{', '.join(schedules)}; --restart-schedule goes on by the schedules of a run of {steps:,} steps"
+            f"steps: cannot change, as these follow a schedule over the {counted(config.steps, 'step')} of the run: "
+            f"{', '.join(schedules)}; --restart-schedule goes on by the schedules of a run of {counted(steps, 'step')}"
         )
 
 
@@ -131,10 +133,10 @@ def with_source(plain: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 def check_data(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     """Raises InputError if data are not those that a run began with, wherever they lie now."""
-    if changed := differences({**recorded, "name": ""}, {**found, "name": ""}):
-        raise InputError(
-            f"data.source: the data have changed since the run began: {'; '.join(changed)} (now: {found['name']!r})"
-        )
+    same = dict.fromkeys(("name", "n", "fingerprint"))
+    others = differences({**recorded, **same}, {**found, **same})
+    if others or any(recorded.get(key) != found[key] for key in ("n", "fingerprint")):
+        raise changed_data(recorded, found, other="".join(f"; {text}" for text in others))
 
 
 def saved_steps(folder: RunFolder) -> list[int]:

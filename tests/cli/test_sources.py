@@ -133,3 +133,33 @@ def test_other_messages_stay():
     with pytest.raises(InputError) as caught, flags_named_for(Evaluate, "evaluate"):
         raise error
     assert caught.value is error
+
+
+def test_messages_name_the_argument_that_the_command_has_and_a_value(here, capsys):
+    Image.new("RGB", (9, 9)).save("photos/10.png")
+    says = ": expected a size, as images differ: '0.png' has 20x24 pixels, '10.png' 9x9; say one, such as --"
+    assert run(capsys, "data show photos")[2] == f"error: resolution{says}resolution 64\n"
+    assert f"error: resolution{says}resolution 64" in run(capsys, "evaluate --fake photos --real photos")[2]
+    assert (
+        f"error: data.resolution{says}data.resolution 64"
+        in run(capsys, "train dcgan-mnist photos --dry-run")[2]
+    )
+    assert run(capsys, "data show grey.npz --channels 7")[2].startswith("error: channels: expected 1 (grey)")
+    assert run(capsys, "data show no/such")[2].startswith("error: source: expected a folder")
+
+
+def test_where_nothing_can_be_written_is_told_at_the_start(here, capsys, monkeypatch):
+    def refused(dir):
+        raise FileNotFoundError(2, "No such file or directory", f"{dir}/.y.png-xyz")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refused)  # as in /proc, whatever the rights
+    status, _, err = run(capsys, "data show grey.npz --out y.png")
+    assert status == 2
+    assert "error: out: cannot write 'y.png', as nothing may be written in" in err
+    assert err.endswith("(No such file or directory)\n")
+
+
+def test_reals_of_a_run_are_its_data(capsys):
+    _, _, err = run(capsys, "evaluate RUN --real photos")
+    assert "real: expected none for a run" in err
+    assert "got 'photos'; if they lie there now: --data.source photos" in err

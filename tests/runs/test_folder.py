@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import pathlib
 import re
 
 import jax.numpy as jnp
@@ -16,8 +18,8 @@ from jaxgan.config.data import located
 from jaxgan.config.fields import to_json
 from jaxgan.config.groups import DataConfig
 from jaxgan.data import describe, open_source
-from jaxgan.runs.folder import RunFolder, check_name, create
-from jaxgan.runs.opened import load, spec_of
+from jaxgan.runs.folder import RunFolder, check_name, create, near_run
+from jaxgan.runs.opened import changed_data, load, spec_of
 
 ENVIRONMENT = {"devices": ["cpu"], "packages": {}}
 LOSS = """
@@ -230,3 +232,48 @@ def test_runs_of_before_held_nothing_out(tmp_path):
     for stored in (plain, {**plain, "data": {"source": "folder:x"}}):
         (tmp_path / "config.json").write_text(json.dumps(stored))
         assert RunFolder(tmp_path).config().data.hold_out == stored["data"].get("hold_out", 0.0)
+
+
+# --- a path that is nearly one of a run ----------------------------------------------------------------
+
+
+def test_the_nearest_run_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    config, data = small(tmp_path), describe(open_source("ring"))
+    config = dataclasses.replace(config, out="runs")
+    runs = [create(config, data, ENVIRONMENT, "c", name=name).path for name in ("first", "second", "first")]
+    for age, path in enumerate(reversed(runs)):
+        os.utime(path / "run.json", (1e9 - age,) * 2)
+    (runs[0] / "report.html").touch()
+    for typed, meant in (
+        ("runs", runs[2]),
+        ("first", runs[2]),
+        ("runs/second", runs[1]),
+        ("runs/00001", runs[1]),
+        ("1", runs[1]),
+        ("runs/00001-secnd", runs[1]),
+        ("runs/00000-first/report.html", runs[0]),
+        ("runs/00000-first/checkpoints", runs[0]),
+    ):
+        assert str(near_run(pathlib.Path(typed))) == str(meant), typed
+    assert near_run(pathlib.Path("nothing-like-it/x")) is None
+    assert main(["sample", "runs/00000-first/report.html"]) == 2
+    err = capsys.readouterr().err
+    assert (
+        "run: expected the folder of a run, got 'runs/00000-first/report.html', which is a file; did you"
+        in err
+    )
+    assert err.endswith("mean 'runs/00000-first'?\n")
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export/x").touch()
+    assert main(["export", "nosuch"]) == 2
+    assert "run: expected the folder of a run, got 'nosuch', which does not exist" in capsys.readouterr().err
+
+
+def test_changed_data_are_counted_and_mended(tmp_path):
+    recorded = describe(open_source("ring")) | {"n": 40}
+    error = str(changed_data(recorded, recorded | {"n": 1041, "fingerprint": "0" * 64}, other="; a"))
+    assert "has changed since the run began: 40 examples then, 1,041 now (fingerprint " in error
+    assert "; a; start a new run, or say where the old data are with --data.source" in error
+    same = str(changed_data(recorded, recorded | {"fingerprint": "0" * 64}))
+    assert "40 examples then and now (" in same

@@ -145,6 +145,30 @@ def test_fields_of_the_data_and_names_of_classes_reach_the_run(digits, tmp_path,
     np.testing.assert_array_equal(kept.labels, source.labels)
 
 
+def test_rates_and_epochs_are_keywords_and_mistakes_are_answered_with_keywords(digits, tmp_path, monkeypatch):
+    found = []
+    monkeypatch.setattr("jaxgan.train.fit.train", lambda config, command: found.append(config) or 1 / 0)
+    for fields in ({"lr": 1e-3, "epochs": 2}, {"lr": 1e-3, "d_lr": 2e-3, "steps": 3}):
+        with pytest.raises(ZeroDivisionError):
+            jaxgan.fit(digits, out=tmp_path, **SMALL | fields)
+    rates = [(c.g_optimizer.learning_rate, c.d_optimizer.learning_rate, c.steps) for c in found]
+    assert rates == [
+        (1e-3, 1e-3, 14),
+        (1e-3, 2e-3, 3),
+    ]  # 54 images, as 6 are held out, twice, in batches of 8
+    for fields, says in (
+        (
+            {"epochs": 2, "steps": 3},
+            "epochs: expected a positive number, and no steps beside it, got 2 beside steps=3",
+        ),
+        ({"epochs": -1}, "epochs: expected a positive number, .* got -1"),
+        ({"beta1": 0.5}, "Adam's first beta is g_optimizer__b1= and d_optimizer__b1=;"),
+        ({"penalty__evry": 1}, "unknown field 'penalty__evry'; did you mean 'penalty__every'?"),
+    ):
+        with pytest.raises(InputError, match=says):
+            jaxgan.fit(digits, out=tmp_path, **SMALL | fields)
+
+
 def test_ctrl_c_says_where_the_run_is(digits, tmp_path, monkeypatch):
     def interrupted(config, command):
         raise Stopped(signal.SIGINT, 5, RunFolder(tmp_path / "00000-x"))

@@ -279,6 +279,6 @@ def unknown_flag(typed: str, flags: Mapping[str, Flag], command: str) -> InputEr
     group, _, leaf = typed.removeprefix("--").replace("_", "-").rpartition(".")
     meant = f"--{group}.{_OTHERWISE[leaf]}" if group and leaf in _OTHERWISE else typed
     near = [name for name, flag in flags.items() if flag.leaf == leaf and not group]
-    near = near or nearest_names(meant, flags)
+    near = near or nearest_names(meant, [*flags, "--help"])
     hint = f"; did you mean {' or '.join(near[:4])}? " if near else " "
     return InputError(f"unknown flag {typed!r}{hint}{see}")

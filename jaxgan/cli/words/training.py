@@ -20,7 +20,7 @@ from jaxgan.cli.words.settings import as_arguments, read_settings
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.user_files import OWN, is_file
 from jaxgan.config.config import Config
-from jaxgan.config.data import open_data
+from jaxgan.config.data import images_in, steps_for
 from jaxgan.config.fields import with_fields
 from jaxgan.config.moves import PenaltyConfig
 from jaxgan.config.presets import DEFAULT_PRESET, PRESETS, get_preset
@@ -239,27 +239,20 @@ def _with_rates(parsed: Any, given: Collection[str]) -> Config:
 
 
 def _with_length(config: Config, parsed: Any, given: Collection[str]) -> Config:
-    """The steps of a length in epochs or in thousands of images; rounded up to tens, which one program can make."""
+    """The steps of a length in epochs or in thousands of images."""
     lengths = [flag for flag in _LENGTHS if flag in given]
     if len(lengths) > 1:
         raise InputError(f"steps: expected one of {', '.join(_LENGTHS)}, got {' and '.join(lengths)}")
-    a_step = config.batch_size * config.d_steps
     if parsed.kimg is not None:
         images = parsed.kimg * 1000
     elif parsed.epochs is not None:
-        source = open_data(config)
-        if source.n is None:
-            raise InputError(
-                f"epochs: expected data of a known size, got {source.name!r}, which is sampled without end; say --steps"
-            )
-        images = parsed.epochs * source.n
+        images = images_in(config, parsed.epochs)
     else:
         return config
     name = lengths[0].removeprefix("--")
     if not (math.isfinite(images) and images > 0):
         raise InputError(f"{name}: expected a positive number, got {getattr(parsed, name)}")
-    steps = max(1, math.ceil(images / a_step - 1e-9))
-    return dataclasses.replace(config, steps=steps if steps < 100 else -(-steps // 10) * 10)
+    return dataclasses.replace(config, steps=steps_for(config, images))
 
 
 def _penalties_inherited(before: PenaltyConfig, after: PenaltyConfig, given: Collection[str]) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable
-from jaxgan.data.files.listing import Listing, counted, named
+from jaxgan.common.progress import counted
+from jaxgan.data.files.listing import Listing, named
 from jaxgan.data.labels import natural_key
 
 _SPLIT = re.compile(

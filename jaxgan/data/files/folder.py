@@ -14,9 +14,10 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
+from jaxgan.common.progress import counted
 from jaxgan.data import cache
 from jaxgan.data.files.classes import Part, parts_of
-from jaxgan.data.files.listing import Listing, counted, listing
+from jaxgan.data.files.listing import Listing, listing
 from jaxgan.data.labels import numbered
 from jaxgan.data.pixels import BrokenImage, is_grey_file, open_image, to_pixels
 from jaxgan.data.source import Images
@@ -75,7 +76,7 @@ def load_folder(
     if held_out.shape != source.shape:
         raise InputError(
             f"data.resolution: expected a size, as the splits of {shown!r} differ: {source.shape[0]}x{source.shape[1]} "
-            f"and {held_out.shape[0]}x{held_out.shape[1]} pixels"
+            f"and {held_out.shape[0]}x{held_out.shape[1]} pixels; say one, such as --data.resolution 64"
         )
     known, notes = with_classes_of(source, held_out), source.notes
     if lost := len(held_out) - (0 if known is None else len(known)):
@@ -152,7 +153,7 @@ def _decode(
                     raise InputError(
                         f"data.resolution: expected a size, as images differ: {printable(part.names[good[0]])!r} has "
                         f"{images.shape[1]}x{images.shape[2]} pixels, {printable(name)!r} "
-                        f"{pixels.shape[0]}x{pixels.shape[1]}"
+                        f"{pixels.shape[0]}x{pixels.shape[1]}; say one, such as --data.resolution 64"
                     )
                 images[len(good)] = pixels
                 good.append(place)

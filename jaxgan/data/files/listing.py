@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable
+from jaxgan.common.progress import counted
 from jaxgan.data.pixels import image_suffixes, looks_like_image
 
 _NO_IMAGES = (".txt", ".json", ".csv", ".xml", ".yaml", ".yml", ".md", ".html", ".npy", ".npz", ".py", ".pt")
@@ -112,11 +113,6 @@ def _listed(
         counts = ", ".join(f"{n:,} {printable(kind)}" for kind, n in kinds)
         notes = [*notes, f"left out, no image that Pillow reads: {counted(len(left), 'file')} ({counts})"]
     return Listing(path, names, others, frozenset(folders), read, tuple(notes))
-
-
-def counted(n: int, what: str) -> str:
-    """ "1 image", "2 images"."""
-    return f"{n:,} {what}{'s' * (n != 1)}"
 
 
 def named(names: Sequence[str], most: int = 3) -> str:
