@@ -81,8 +81,9 @@ def with_hold_out(source: Source, share: float) -> Source:
     if not len(held) or not len(rest):
         return source
     others = _part(source, held, name=f"held-out part of {source.name}", skipped=0)
+    are = "is" if len(held) == 1 else "are"
     note = (
-        f"{len(held):,} of {len(source):,} {source.modality.name}s {'is' if len(held) == 1 else 'are'} held out of training, to compare with "
+        f"{len(held):,} of {len(source):,} {source.modality.name}s {are} held out of training, to compare with "
         "(--data.hold-out 0: none)"
     )
     return _part(source, rest, held_out=others, notes=(*source.notes, note))

@@ -36,8 +36,7 @@ REFUSED = [  # none of these finds a run: what is said is said before it is look
     ("losses plot none --out p.svg", "out: expected a .png file, got 'p.svg'"),
     ("compare a b --out page.pdf", "out: expected a .html file, got 'page.pdf'"),
     ("compare a --out page.html", "runs: expected at least two runs, got 1"),
-    ("export none --out file", "out: expected a folder that is new or empty, got 'file'"),
-    ("export none --out folder.png", "out: expected a folder that is new or empty, got 'folder.png'"),
+    ("export none --out file", "run: expected the folder of a run, got 'none', which does not exist"),
     (
         "resume none --restart-schedule",
         "restart-schedule: expected --steps N beside it|run: expected the folder",
