@@ -64,6 +64,8 @@ class Evaluate:
     """The same for the other pretrained networks."""
     n: int | None = None
     """Generated images: 10,000 by default; of given images, all."""
+    n_real: int | None = None
+    """Reals to score against: as many as fakes by default."""
     data_source: Annotated[str | None, tyro.conf.arg(name="data.source")] = None
     """Where the data of the runs are now, such as folder:PATH; what is in them is checked."""
     json: pathlib.Path | None = None
@@ -101,8 +103,9 @@ def evaluate(args: list[str]) -> None:
 
 
 def _check(parsed: Evaluate) -> None:
-    if parsed.n is not None and parsed.n < 2:
-        raise InputError(f"n: expected at least 2 images, got {parsed.n}")
+    for name, n in (("n", parsed.n), ("n-real", parsed.n_real)):
+        if n is not None and n < 2:
+            raise InputError(f"{name}: expected at least 2 images, got {n}")
     if parsed.checkpoint != "all" or parsed.compare:
         checkpoint(parsed.checkpoint, *([] if parsed.compare else ["all"]))
     for name, path, suffixes in (
@@ -184,6 +187,7 @@ def _protocol(parsed: Evaluate) -> Iterator[Protocol]:
             features="inception" if inception else parsed.features,
             weights=parsed.inception_weights or parsed.weights,
             notify=progress.count,
+            n_real=parsed.n_real,
         )
 
 

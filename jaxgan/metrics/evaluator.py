@@ -92,6 +92,7 @@ class ImageEvaluator:
         network: FeatureNetwork | None = None,
         metrics: Sequence[str] = DEFAULT,
         notify: Notify | None = None,
+        n_real: int | None = None,
     ) -> None:
         """Chooses the feature network; nothing is computed yet.
 
@@ -101,7 +102,9 @@ class ImageEvaluator:
           metrics: keys of METRICS. Those that the data or the network do not allow are left out, unless
             nothing is left.
           notify: called with the progress.
+          n_real: reals to score against; None takes as many as fakes.
         """
+        self._n_real = n_real
         self._source = source
         self._network = features_for(source) if network is None else network
         self._metrics = [METRICS[name] for name in metrics]
@@ -136,10 +139,10 @@ class ImageEvaluator:
         if n <= len(fakes.gaussian.mean) and "fd" in self._keys:
             warnings.warn(
                 f"{self.main}: {n} images cannot fill a covariance of {len(fakes.gaussian.mean)} features; "
-                "compare it only with scores of as many images",
+                "compare it only with scores of as many images, and take its error for up to 1.6 times too large",
                 stacklevel=2,
             )
-        values = self._values(self._real(n), fakes)
+        values = self._values(self._real(self._reals_for(n)), fakes)
         floors, floor_split = self._floors(n)
         scores = {}
         for name, (value, protocol) in values.items():
@@ -148,7 +151,7 @@ class ImageEvaluator:
                 value.value,
                 floors.get(name) if value.floor is None else value.floor,
                 SCORES[value.key],
-                min(n, len(self._source)) if everything else int(value.n_real or 0),
+                self._reals_for(n) if everything else int(value.n_real or 0),
                 n if value.n_fake is None else value.n_fake,
                 f"{self._source.name}; floor: {floor_split}",
                 self.features,
@@ -175,7 +178,7 @@ class ImageEvaluator:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said of the scores themselves
             held = self._values(self._held_out_sample(held_out, m), fakes, only=both)
-            as_many = m == min(n, len(self._source))
+            as_many = m == self._reals_for(n)
             train = known if as_many else self._values(self._real(m), fakes, only=both)
         scores = {name: (held[name][0].value, train[name][0].value) for name in held if name in train}
         return HeldOut(held_out.name, m, scores) if scores else None
@@ -247,6 +250,10 @@ class ImageEvaluator:
         )
         return replace(sample, poll=self._poll)
 
+    def _reals_for(self, n: int) -> int:
+        """How many reals n fakes are scored against."""
+        return min(n if self._n_real is None else self._n_real, len(self._source))
+
     def _real(self, n: int) -> Sample:
         n = min(n, len(self._source))
         if (n, False) not in self._reals:
@@ -308,7 +315,7 @@ class ImageEvaluator:
             if held_out is not None:
                 images, labels, split = held_out.images, held_out.labels, held_out.name
             else:  # no other split: the half that the reals were not picked from
-                rest = np.sort(_order(len(self._source))[n:])
+                rest = np.sort(_order(len(self._source))[self._reals_for(n) :])
                 if len(rest) < max(2, len(self._source) // 4):
                     return {}, "none (no held-out images)"
                 images, split = self._source.images[rest[:n]], "other images of the same source"
@@ -327,7 +334,10 @@ class ImageEvaluator:
                 sample = self._collect("held-out reals", batches, len(images), labels=labels)
                 sample = replace(sample, errors=False)
                 values = self._values(
-                    self._real(n), sample, every_real=every_real, only=lambda metric: not metric.trains
+                    self._real(self._reals_for(n)),
+                    sample,
+                    every_real=every_real,
+                    only=lambda metric: not metric.trains,
                 )
             few = self._source.held_out is not None and 2 * len(images) < n
             floors = {
@@ -342,7 +352,8 @@ class ImageEvaluator:
         prints = self._source.fingerprint[:16]
         if held_out is not None:
             prints += f"-{held_out.fingerprint[:16]}"
-        return cached_floors(f"{prints}-{network}-{n}-{keys}-v5", compute)
+        asked = "" if self._n_real is None else f"-against-{self._reals_for(n)}"
+        return cached_floors(f"{prints}-{network}-{n}{asked}-{keys}-v5", compute)
 
     def _closest(self, fakes: Sample, found: Memorisation) -> tuple[np.ndarray, np.ndarray]:
         """The fakes that lie closest to a training image, relative to its own neighbours, and those images."""

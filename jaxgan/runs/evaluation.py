@@ -76,6 +76,7 @@ class Protocol:
       features: name of a feature network, "FILE.py:NAME" of one's own, or "auto".
       weights: file of its weights, for those that would be downloaded.
       notify: is told of progress.
+      n_real: reals to score against; None: as many as fakes.
     """
 
     n: int = 10000
@@ -83,6 +84,7 @@ class Protocol:
     features: str = "auto"
     weights: pathlib.Path | None = None
     notify: Notify | None = None
+    n_real: int | None = None
 
     def evaluator(self, source: Source) -> Evaluator:
         """Of this source.
@@ -110,7 +112,7 @@ class Protocol:
             features = "inception"  # these names mean its features and no others
         images = as_images(source, "data.source")
         network = get_features(features, images, self.weights)
-        return ImageEvaluator(images, network=network, metrics=keys, notify=self.notify)
+        return ImageEvaluator(images, network=network, metrics=keys, notify=self.notify, n_real=self.n_real)
 
 
 # --- runs ------------------------------------------------------------------------------------------
@@ -208,8 +210,9 @@ def _unlike(a: Source, b: Source) -> str:
     if a.name != b.name:
         return f"{a.name!r} and {b.name!r}"
     whole = lambda source: getattr(source, "whole", "") or source.fingerprint
+    size = lambda source: "" if a.shape == b.shape else f" of {'x'.join(map(str, source.shape))}"
     parts = " and ".join(
-        f"{x.n:,} examples, with {'none' if x.held_out is None else f'{x.held_out.n:,} more'} held out"
+        f"{x.n:,} examples{size(x)}, with {'none' if x.held_out is None else f'{x.held_out.n:,} more'} held out"
         for x in (a, b)
         if x.n is not None
     )
@@ -249,6 +252,11 @@ def evaluate_images(
     fakes = _with_labels_of(reals, fakes)
     if len(reals) < 2:
         raise InputError(f"real: expected at least 2 images, got {len(reals)}")
+    if protocol.n_real is None and 2 * n <= len(reals):
+        warnings.warn(
+            f"real: {n:,} of {len(reals):,} images are used, as many as fakes; --n-real {len(reals)} uses them all",
+            stacklevel=2,
+        )
     evaluator = protocol.evaluator(reals)
     evaluation = evaluator(FixedImages(fakes), n)
     return {

@@ -1,6 +1,7 @@
 """Files that commands write: what would be refused at the end is refused at the start."""
 
 import json
+import os
 import pathlib
 
 import pytest
@@ -63,7 +64,7 @@ def test_places_where_files_can_be_written(tmp_path, monkeypatch):
     for name, suffixes in (("a.PNG", (".png",)), ("new/er/a.json", ()), ("folder", (".png", ""))):
         check_out("out", tmp_path / name, suffixes)
     check_out("out", tmp_path, (".png", ""))
-    monkeypatch.setattr("os.access", lambda path, mode: False)
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda dir: os.open(tmp_path / "no/such", 0))
     with pytest.raises(InputError, match="out: cannot write '.*a.png', as nothing may be written in '.*'"):
         check_out("out", tmp_path / "a.png")
 

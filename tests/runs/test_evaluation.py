@@ -20,6 +20,7 @@ from jaxgan.metrics.features import FEATURES, get_features, mnist_cnn
 from jaxgan.metrics.given import FixedImages
 from jaxgan.metrics.image_scores import METRICS, parse_metrics
 from jaxgan.metrics.scores.frechet import Gaussian
+from jaxgan.runs import evaluation
 from jaxgan.runs.evaluation import Protocol, evaluate_images, evaluate_run, open_run
 from jaxgan.train.run import train
 
@@ -347,3 +348,35 @@ def test_feature_networks_by_name():
     assert {"inception", "dinov2_vitl14"} <= set(FEATURES)
     with pytest.raises(InputError, match="have none to be given"):
         get_features("random_cnn", source, weights="x")
+
+
+def test_runs_on_other_parts_of_the_same_data_are_refused_with_what_differs(tmp_path, monkeypatch):
+    np.savez(tmp_path / "x.npz", images=np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), np.uint8))
+    name = f"npz:{tmp_path / 'x.npz'}"
+    whole, part = open_source(name), open_source(name, hold_out=0.1)
+    opened = iter([whole, part, whole, open_source(name, resolution=4)])
+    monkeypatch.setattr(evaluation, "open_run", lambda *args: (None, next(opened)))
+    says = "of which they trained on different parts: 40 examples, with none held out and 36 examples, with 4 more"
+    with pytest.raises(InputError, match=f"got '{name}', {says}"):
+        evaluation.evaluate_two_runs(tmp_path, tmp_path, "last", Protocol(10))
+    with pytest.raises(
+        InputError, match="opened in different ways: 40 examples of 8x8x1, .* 40 examples of 4x4x1"
+    ):
+        evaluation.evaluate_two_runs(tmp_path, tmp_path, "last", Protocol(10))
+
+
+def test_few_fakes_are_scored_against_all_reals_on_request(folders, tmp_path):
+    images = np.load(folders / "a.npz")["images"]
+    np.savez(tmp_path / "few.npz", images=np.load(folders / "b.npz")["images"][:9])
+    fake, real = str(tmp_path / "few.npz"), str(folders / "a.npz")
+    with pytest.warns(
+        UserWarning, match="real: 9 of 40 images are used, as many as fakes; --n-real 40 uses them"
+    ):
+        evaluate_images(fake, real, Protocol(metrics="prdc", features="random_cnn"))
+    protocol = Protocol(metrics="prdc", features="random_cnn", n_real=40)
+    found = evaluate_images(fake, real, protocol)[0]["final"]["scores"]
+    network = get_features("random_cnn", open_source(real))
+    expected = prdc(network(images)[0], network(np.load(fake)["images"])[0])
+    for name in ("precision", "coverage"):
+        assert (found[name]["n_real"], found[name]["n_fake"]) == (40, 9)
+        assert found[name]["value"] == pytest.approx(expected[name])

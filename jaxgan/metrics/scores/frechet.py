@@ -118,8 +118,10 @@ def frechet_influence(real: Gaussian, features: np.ndarray) -> np.ndarray:
 def frechet_error(real: Gaussian, features: np.ndarray) -> float:
     """Standard error of the Fréchet distance that comes from the choice of the fakes, by the delta method.
 
-    It is much cheaper than a jackknife, and varies less. Where the two Gaussians are equal, the first order vanishes;
-    what is left of it in a finite sample is then up to a fifth too much.
+    It is much cheaper than a jackknife, and varies less. It is too large where the first order does not say all: of
+    equal Gaussians, where that vanishes, 1.2 times with eight times as many fakes as dimensions, and 1.3 to 1.6 times
+    with twice as many or fewer; of Gaussians that clearly differ 1.0 to 1.2 times, seldom 1.4, with few fakes
+    (measured, in 120 dimensions).
 
     Args:
       real: Gaussian of the reals.
