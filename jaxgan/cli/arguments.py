@@ -211,7 +211,9 @@ def flags_named_for(kind: type[Any], command: str) -> Iterator[None]:
         if str(error).startswith("unknown flag"):
             raise
         text = re.sub(r"--[a-z]+\.[a-z-]*[a-z]", named, str(error))
-        text = re.sub(r"^(data\.)([a-z_]+):", begun, text)
+        of_runs = any(flag.startswith("--data.") for flag in own)  # whose fields keep their names
+        if text != str(error) or not of_runs:
+            text = re.sub(r"^(data\.)([a-z_]+):", begun, text)
         raise (error if text == str(error) else type(error)(text)) from error.__cause__
 
 
