@@ -1,5 +1,6 @@
 """Layers that several families share, one subject a file."""
 
+from jaxgan.models.layers.attention import SelfAttention
 from jaxgan.models.layers.basics import (
     ACTIVATIONS,
     Initializer,
@@ -8,6 +9,7 @@ from jaxgan.models.layers.basics import (
     dtype_of,
     scale_init,
 )
+from jaxgan.models.layers.conditional_norm import ConditionalBatchNorm, adain
 from jaxgan.models.layers.conv import DownConv, UpConv
 from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky
 from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
@@ -21,6 +23,7 @@ from jaxgan.models.layers.pixel_norm import pixel_norm
 __all__ = [
     "ACTIVATIONS",
     "BatchNorm",
+    "ConditionalBatchNorm",
     "DownConv",
     "EqualizedConv",
     "EqualizedDense",
@@ -28,8 +31,10 @@ __all__ = [
     "MappingNetwork",
     "ModulatedConv",
     "NoiseInjection",
+    "SelfAttention",
     "SpectralNorm",
     "UpConv",
+    "adain",
     "check_logits",
     "dcgan_init",
     "demodulation",

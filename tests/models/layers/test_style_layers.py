@@ -1,13 +1,12 @@
 """Layers of progressive GANs and StyleGAN, against reference implementations and their papers' claims."""
 
-import json
 import math
-import pathlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from golden.layers import case, hwio, nhwc
 from scipy import signal
 
 from jaxgan.models.layers import (
@@ -29,20 +28,6 @@ from jaxgan.models.layers import (
     upsample,
 )
 
-GOLDEN = json.loads((pathlib.Path(__file__).parents[2] / "golden" / "layers.json").read_text())
-
-
-def golden(name):
-    return GOLDEN[name]["inputs"], np.asarray(GOLDEN[name]["output"], np.float32)
-
-
-def nhwc(x):
-    return jnp.moveaxis(jnp.asarray(x, jnp.float32), 1, -1)
-
-
-def hwio(kernel):
-    return jnp.asarray(kernel, jnp.float32).transpose(2, 3, 1, 0)
-
 
 def dense(kernel, bias):
     return {"kernel": jnp.asarray(kernel, jnp.float32).T, "bias": jnp.asarray(bias, jnp.float32)}
@@ -61,46 +46,46 @@ def normal(*shape, seed=0):
 
 @pytest.mark.parametrize("name", ["fir_upsample2d_impulse", "fir_upsample2d_asymmetric", "fir_downsample2d"])
 def test_fir_filters_against_the_reference(name):
-    given, expected = golden(name)
+    given, expected = case(name)
     resample = upsample if "up" in given else downsample
     close(resample(nhwc(given["x"]), given["filter"]), nhwc(expected))
 
 
 def test_r3gans_bilinear_upsampling_is_the_binomial_filter():
-    given, expected = golden("r3gan_upsample_layer")
+    given, expected = case("r3gan_upsample_layer")
     x = jnp.einsum("nhwc,oc->nhwo", nhwc(given["x"]), jnp.asarray(given["w"])[:, :, 0, 0])
     close(upsample(x, np.convolve(given["filter"], [1, 1])), nhwc(expected))
 
 
 def test_modulated_convolution_against_the_reference():
-    given, expected = golden("modulated_conv2d")
+    given, expected = case("modulated_conv2d")
     style = jnp.asarray(given["styles"])
     close(modulated_conv(nhwc(given["x"]), hwio(given["weight_OIHW"]), style), nhwc(expected))
-    given, expected = golden("modulated_conv2d_torgb")
+    given, expected = case("modulated_conv2d_torgb")
     style = jnp.asarray(given["styles"])
     got = modulated_conv(nhwc(given["x"]), hwio(given["weight_OIHW"]), style, demodulate=False)
     close(got, nhwc(expected))
 
 
 def test_minibatch_stddev_against_the_reference():
-    given, expected = golden("minibatch_stddev")
+    given, expected = case("minibatch_stddev")
     close(minibatch_stddev(nhwc(given["x"]), given["group"], given["channels"]), nhwc(expected))
 
 
 def test_equalized_dense_against_the_reference():
-    given, expected = golden("equalised_linear_lrelu")
+    given, expected = case("equalised_linear_lrelu")
     params = {"params": dense(given["weight_OI"], given["bias"])}
     layer = EqualizedDense(3, lr_multiplier=given["lr_multiplier"])
     close(scaled_leaky(layer.apply(params, jnp.asarray(given["x"]))), expected)
 
 
 def test_leaky_and_its_clamp_against_the_reference():
-    given, expected = golden("bias_act_lrelu_clamp")
+    given, expected = case("bias_act_lrelu_clamp")
     close(scaled_leaky(jnp.asarray(given["x"]) + jnp.asarray(given["bias"]), given["clamp"]), expected)
 
 
 def test_mapping_and_truncation_against_the_reference():
-    given, expected = golden("mapping_network")
+    given, expected = case("mapping_network")
     layers = {f"dense_{i}": dense(given[f"fc{i}_w"], given[f"fc{i}_b"]) for i in range(2)}
     mean = jnp.asarray(given["w_avg"])
     variables = {"params": layers, "batch_stats": {"mean": mean}}
@@ -110,7 +95,7 @@ def test_mapping_and_truncation_against_the_reference():
 
 
 def test_a_layer_of_stylegan2_against_the_reference():
-    given, expected = golden("stylegan2_synthesis_layer_up2")
+    given, expected = case("stylegan2_synthesis_layer_up2")
     own = given["params"]
     affine = dense(own["affine.weight"], own["affine.bias"])
     params = {"params": {"affine": affine, "kernel": hwio(own["weight"])}}
@@ -126,7 +111,7 @@ def test_a_layer_of_stylegan2_against_the_reference():
 
 
 def test_the_end_of_stylegan2s_discriminator_against_the_reference():
-    given, expected = golden("stylegan2_d_epilogue")
+    given, expected = case("stylegan2_d_epilogue")
     own = given["params"]
     conv = {"kernel": hwio(own["conv.weight"]), "bias": jnp.asarray(own["conv.bias"])}
     x = minibatch_stddev(nhwc(given["x"]), given["mbstd_group"])
