@@ -19,6 +19,7 @@ from jaxgan.models.layers.modulated import ModulatedConv, demodulation, modulate
 from jaxgan.models.layers.noise import NoiseInjection
 from jaxgan.models.layers.norm import BatchNorm, SpectralNorm, maybe_spectral
 from jaxgan.models.layers.pixel_norm import pixel_norm
+from jaxgan.models.layers.residual import R3GANBlock
 
 __all__ = [
     "ACTIVATIONS",
@@ -31,6 +32,7 @@ __all__ = [
     "MappingNetwork",
     "ModulatedConv",
     "NoiseInjection",
+    "R3GANBlock",
     "SelfAttention",
     "SpectralNorm",
     "UpConv",
