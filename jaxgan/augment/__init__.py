@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from jaxgan.augment.adaptive import adaptive
 from jaxgan.augment.base import Augmentation
+from jaxgan.augment.diffaugment import diffaugment
 from jaxgan.augment.files import always, load_augmentation
 from jaxgan.augment.seen import flipped, instance_noise, noisy, packed
 from jaxgan.augment.shifts import Augment, flip_and_shift
@@ -16,6 +17,7 @@ __all__ = [
     "Augmentation",
     "adaptive",
     "always",
+    "diffaugment",
     "find_augmentation",
     "flip_and_shift",
     "flipped",
@@ -27,6 +29,7 @@ __all__ = [
 AUGMENTATIONS: dict[str, Callable[..., Augmentation]] = {
     "flip_and_shift": lambda: always(flip_and_shift),
     "adaptive": adaptive,
+    "diffaugment": diffaugment,
 }
 
 

@@ -138,7 +138,7 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ("ema-kimg ema-decay ema-beta ema use-ema", "the averaged generator is --ema.decay"),
     (
         "ada aug augpipe augmentation diffaug diffaugment diff-augment",
-        "augmentation is --augment flip_and_shift or adaptive",
+        "augmentation is --augment diffaugment, adaptive or flip_and_shift",
     ),
     ("resume-from pretrained ckpt load continue continue-train", "a run goes on with: jaxgan resume RUN"),
     # --- families, as presets, losses or networks

@@ -68,7 +68,7 @@ class Config:
     label_smoothing: float = 0.0
     """One-sided label smoothing: the target of reals is 1 minus this."""
     augment: tuple[str, ...] = ()
-    """What the discriminator sees changed: flip_and_shift, adaptive, or augmentations of your own: FILE.py:NAME."""
+    """What the discriminator sees changed: flip_and_shift, adaptive, diffaugment, or your own: FILE.py:NAME."""
     logger: tuple[str, ...] = ()
     """Trackers that also get the records, pictures and scores: wandb, mlflow, trackio (extras of these names)."""
     data: DataConfig = field(default_factory=DataConfig)

@@ -1,5 +1,6 @@
 """Layers that several families share, one subject a file."""
 
+from jaxgan.models.layers.attention import SelfAttention
 from jaxgan.models.layers.basics import (
     ACTIVATIONS,
     Initializer,
@@ -8,19 +9,48 @@ from jaxgan.models.layers.basics import (
     dtype_of,
     scale_init,
 )
+from jaxgan.models.layers.conditional_norm import ConditionalBatchNorm, adain
 from jaxgan.models.layers.conv import DownConv, UpConv
+from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky
+from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
+from jaxgan.models.layers.mapping import MappingNetwork, truncated
+from jaxgan.models.layers.minibatch_stddev import minibatch_stddev
+from jaxgan.models.layers.modulated import ModulatedConv, demodulation, modulated_conv
+from jaxgan.models.layers.noise import NoiseInjection
 from jaxgan.models.layers.norm import BatchNorm, SpectralNorm, maybe_spectral
+from jaxgan.models.layers.pixel_norm import pixel_norm
+from jaxgan.models.layers.residual import R3GANBlock
 
 __all__ = [
     "ACTIVATIONS",
     "BatchNorm",
+    "ConditionalBatchNorm",
     "DownConv",
+    "EqualizedConv",
+    "EqualizedDense",
     "Initializer",
+    "MappingNetwork",
+    "ModulatedConv",
+    "NoiseInjection",
+    "R3GANBlock",
+    "SelfAttention",
     "SpectralNorm",
     "UpConv",
+    "adain",
     "check_logits",
     "dcgan_init",
+    "demodulation",
+    "down_conv",
+    "downsample",
     "dtype_of",
     "maybe_spectral",
+    "minibatch_stddev",
+    "modulated_conv",
+    "pixel_norm",
     "scale_init",
+    "scaled_leaky",
+    "truncated",
+    "up_conv",
+    "upfirdn",
+    "upsample",
 ]

@@ -28,19 +28,21 @@ class BatchNorm(nn.Module):
       epsilon: added to the variance.
       axis_name: mapped axis to average statistics over.
       scale_init: initialiser of the scale.
+      affine: whether there are a scale and a bias.
     """
 
     momentum: float = 0.9
     epsilon: float = 1e-5
     axis_name: str | None = None
     scale_init: Initializer = nn.initializers.ones_init()
+    affine: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """[..., c] -> [..., c], of the type of `x`."""
         channels = x.shape[-1]
-        scale = self.param("scale", self.scale_init, (channels,))
-        bias = self.param("bias", nn.initializers.zeros_init(), (channels,))
+        scale = self.param("scale", self.scale_init, (channels,)) if self.affine else 1.0
+        bias = self.param("bias", nn.initializers.zeros_init(), (channels,)) if self.affine else 0.0
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
         running_var = self.variable("batch_stats", "var", jnp.ones, (channels,))
         values = x.astype(jnp.float32)

@@ -1,0 +1,136 @@
+"""Images are enlarged and reduced with finite impulse response filters, so that nothing is aliased.
+
+A filter is a row of taps, used along both axes; taps are scaled to sum 1. "Convolution" is the true one here,
+with the taps reversed, as in the authors' upfirdn. Filters are sums of shifted images and not convolutions of
+XLA's: those are slow with one channel a group, and inexact on GPUs that multiply in TF32.
+
+References:
+  Zhang (2019), Making convolutional networks shift-invariant again.
+  Karras et al. (2020), Analyzing and improving the image quality of StyleGAN, appendix B.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxgan.common.errors import InputError
+
+BINOMIAL = (1.0, 3.0, 3.0, 1.0)
+"""The filter of StyleGAN2: taps of order 3. At twice the size it interpolates linearly."""
+
+_NHWC = ("NHWC", "HWIO", "NHWC")
+
+
+def normalised_taps(taps: Sequence[float]) -> np.ndarray:
+    """Taps that sum to 1.
+
+    Raises:
+      ValueError: for taps that are no row or sum to 0.
+    """
+    row = np.asarray(taps, np.float64)
+    if row.ndim != 1 or not row.size or not row.sum():
+        raise InputError(f"taps: expected a row of numbers with a sum other than 0, got {taps}")
+    return row / row.sum()
+
+
+def upfirdn(
+    x: jax.Array,
+    taps: Sequence[float],
+    *,
+    up: int = 1,
+    down: int = 1,
+    padding: tuple[int, int] = (0, 0),
+    gain: float = 1.0,
+) -> jax.Array:
+    """Up, filter, down: zeros in between, padding, convolution along both axes, every `down`-th pixel.
+
+    Args:
+      x: images [n, h, w, c].
+      taps: of the filter, scaled here to sum 1.
+      up: pixels that each pixel becomes, itself and up - 1 zeros after it.
+      down: one of so many pixels is kept, beginning with the first.
+      padding: zeros before and after, along both axes, counted at the high resolution; negative ones crop.
+      gain: of the whole (for a brightness that stays, up^2).
+
+    Returns:
+      Images of the type of `x`, of (h up + padding - taps) // down + 1 rows, columns likewise.
+
+    Raises:
+      ValueError: if fewer pixels are left than there are taps, or for such taps as `normalised_taps` refuses.
+    """
+    row = normalised_taps(taps)[::-1] * gain**0.5
+    for axis in (1, 2):
+        x = _filtered(x, row, axis, up, down, padding)
+    return x
+
+
+def _filtered(
+    x: jax.Array, row: np.ndarray, axis: int, up: int, down: int, padding: tuple[int, int]
+) -> jax.Array:
+    config = [(0, 0, 0)] * x.ndim
+    config[axis] = (padding[0], padding[1] + up - 1, up - 1)
+    x = lax.pad(x, jnp.zeros((), x.dtype), config)
+    left = x.shape[axis] - len(row)
+    if left < 0:
+        raise InputError(f"taps: expected at most {x.shape[axis]} for images so small, got {len(row)}")
+    shifted = lambda k: lax.slice_in_dim(x, k, k + left + 1, down, axis)
+    total = shifted(0) * float(row[0])
+    for k in range(1, len(row)):
+        total = total + shifted(k) * float(row[k])
+    return total
+
+
+def upsample(x: jax.Array, taps: Sequence[float] = BINOMIAL, factor: int = 2) -> jax.Array:
+    """Enlarges images by `factor`, with their brightness kept: [n, h, w, c] -> [n, factor h, factor w, c]."""
+    padding = ((len(taps) + factor - 1) // 2, (len(taps) - factor) // 2)
+    return upfirdn(x, taps, up=factor, padding=padding, gain=factor**2)
+
+
+def downsample(x: jax.Array, taps: Sequence[float] = BINOMIAL, factor: int = 2) -> jax.Array:
+    """Reduces images by `factor`, zeros around them: [n, h, w, c] -> [n, h // factor, w // factor, c]."""
+    padding = ((len(taps) - factor + 1) // 2, (len(taps) - factor) // 2)
+    return upfirdn(x, taps, down=factor, padding=padding)
+
+
+def up_conv(x: jax.Array, kernel: jax.Array, taps: Sequence[float] = BINOMIAL) -> jax.Array:
+    """Convolution at twice the size, then the filter: [n, h, w, c] * [k, k, c, o] -> [n, 2h, 2w, o], k odd.
+
+    The kernel is reversed (a true convolution), as in the authors' layers that enlarge and in no others.
+    """
+    k = _side(kernel)
+    x = lax.conv_general_dilated(
+        x,
+        jnp.flip(kernel, (0, 1)),
+        (1, 1),
+        [(k - 1, k - 1)] * 2,
+        lhs_dilation=(2, 2),
+        dimension_numbers=_NHWC,
+    )
+    before = (len(taps) + 1) // 2 + k // 2 - (k - 1)
+    after = (len(taps) - 2) // 2 + k // 2 - (k - 2)
+    return upfirdn(x, taps, padding=(before, after), gain=4.0)
+
+
+def down_conv(x: jax.Array, kernel: jax.Array, taps: Sequence[float] = BINOMIAL) -> jax.Array:
+    """The filter, then a convolution of stride 2: [n, h, w, c] * [k, k, c, o] -> [n, h // 2, w // 2, o], k odd."""
+    k = _side(kernel)
+    before, after = (len(taps) - 1) // 2 + k // 2, (len(taps) - 2) // 2 + k // 2
+    if k == 1:
+        return _conv(upfirdn(x, taps, down=2, padding=(before, after)), kernel, 1)
+    return _conv(upfirdn(x, taps, padding=(before, after)), kernel, 2)
+
+
+def _conv(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    return lax.conv_general_dilated(x, kernel, (stride, stride), "VALID", dimension_numbers=_NHWC)
+
+
+def _side(kernel: jax.Array) -> int:
+    height, width = kernel.shape[:2]
+    if height != width or height % 2 == 0:
+        raise InputError(f"kernel: expected a square of odd side, got {height}x{width}")
+    return height

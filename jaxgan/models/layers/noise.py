@@ -1,0 +1,30 @@
+"""Noise that is added to feature maps, with a strength that is learned."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class NoiseInjection(nn.Module):
+    """x + strength * noise, one noise for all channels of a pixel; the strength, a number, starts at 0.
+
+    With keys, one an example, every example gets fresh noise, drawn by its own key. Without, all get the same
+    noise, which is drawn once, when variables are made, and kept in collection "noise".
+
+    References:
+      Karras et al. (2020), Analyzing and improving the image quality of StyleGAN, section 2.
+    """
+
+    @nn.compact
+    def __call__(self, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
+        """[n, h, w, c] (and keys [n]) -> [n, h, w, c], of the type of `x`."""
+        strength = self.param("strength", nn.initializers.zeros_init(), ())
+        shape = (*x.shape[1:-1], 1)
+        fixed = self.variable("noise", "fixed", lambda: jax.random.normal(self.make_rng("params"), shape))
+        if keys is None:
+            noise = fixed.value
+        else:
+            noise = jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(keys)
+        return x + (strength * noise).astype(x.dtype)

@@ -1,0 +1,25 @@
+"""Reads layers.json: what reference implementations of layers make of small inputs, by name."""
+
+import json
+import pathlib
+
+import jax.numpy as jnp
+import numpy as np
+
+_CASES = json.loads((pathlib.Path(__file__).parent / "layers.json").read_text())
+
+
+def case(name):
+    """Inputs and output (an array, or a dictionary) of the case `name`."""
+    output = _CASES[name]["output"]
+    return _CASES[name]["inputs"], output if isinstance(output, dict) else np.asarray(output, np.float32)
+
+
+def nhwc(x):
+    """Images NCHW as NHWC."""
+    return jnp.moveaxis(jnp.asarray(x, jnp.float32), 1, -1)
+
+
+def hwio(kernel):
+    """Kernels OIHW as HWIO."""
+    return jnp.asarray(kernel, jnp.float32).transpose(2, 3, 1, 0)
