@@ -2,9 +2,10 @@
 
 import pytest
 
+from jaxgan.data import describe, open_source
 from jaxgan.health import Verdict
 from jaxgan.metrics.catalogue import SCORES
-from jaxgan.report.card import card, nearness, said
+from jaxgan.report.card import card, nearness, said, what
 
 
 def final(value, real, before=100.0):
@@ -72,3 +73,8 @@ def test_what_comes_from_a_run_is_escaped():
     assert evil not in page
     assert page.count("&lt;img src=x&gt;") >= 6
     assert "in 3.33 minutes" in page
+
+
+@pytest.mark.parametrize(("step", "words"), [(1, ": 1 step, 8 points"), (2000, ": 2,000 steps, 8 points")])
+def test_one_step_is_no_steps(step, words):
+    assert words in what({"data": describe(open_source("ring"))}, {}, {"step": step, "images": 8})

@@ -327,7 +327,7 @@ def test_what_cannot_be_gone_on_with_is_one_line(finished, capsys):
     third.write("run.json", run | {"data": run["data"] | {"fingerprint": "0"}})
     assert "has changed since the run began: " in complaint(*resuming)
     shutil.move(third.path, finished.path / "elsewhere")
-    assert "seed-00003', which has no config.json" in complaint(*resuming)
+    assert "seed-00003', which does not exist" in complaint(*resuming)
     (finished.path / "seeds.json").write_text("{}")
     assert "seeds.json' is damaged: it has no seeds" in complaint(*resuming)
     (finished.path / "seeds.json").write_text("{")
