@@ -125,11 +125,14 @@ def test_the_end_of_stylegan2s_discriminator_against_the_reference():
 
 
 @pytest.mark.parametrize("k", [1, 3])
-def test_down_conv_against_its_definition(k):
-    x, kernel, taps = normal(1, 6, 8, 1), normal(k, k, 1, 1, seed=1), np.array([1, 2, 4, 8]) / 15
-    blurred = signal.convolve2d(x[0, :, :, 0], np.outer(taps, taps))
-    crop = 2 - k // 2  # of the three pixels that the filter adds along each axis, half before and half after
-    expected = signal.correlate2d(blurred[crop:-crop, crop:-crop], kernel[:, :, 0, 0], "valid")[::2, ::2]
+@pytest.mark.parametrize("taps", [[1, 2, 4], [1, 2, 4, 8]], ids=len)
+def test_down_conv_against_its_definition(k, taps):
+    """The middle of the filter, and of the kernel, lies on every other pixel, from the first on."""
+    x, kernel, row = normal(1, 6, 8, 1), normal(k, k, 1, 1, seed=1), np.array(taps) / sum(taps)
+    blurred = signal.convolve2d(x[0, :, :, 0], np.outer(row, row))
+    crop = len(taps) // 2 - k // 2
+    blurred = blurred[crop : len(blurred) - crop, crop : blurred.shape[1] - crop]
+    expected = signal.correlate2d(blurred, kernel[:, :, 0, 0], "valid")[::2, ::2]
     close(down_conv(x, kernel, taps)[0, :, :, 0], expected)
 
 
@@ -182,11 +185,17 @@ def test_the_learning_rate_multiplier_changes_gradients_and_not_the_start():
 
 def test_devices_do_not_show_in_minibatch_stddev():
     x = normal(8, 3, 3, 4)
-    whole = minibatch_stddev(x, 4, 2)
-    split = lambda x: minibatch_stddev(x, 4, 2, axis_name="devices")
-    halves = jax.jit(jax.vmap(split, axis_name="devices"))(x.reshape(2, 4, 3, 3, 4))
-    close(halves.reshape(8, 3, 3, 6), whole, 1e-6)
+    whole = minibatch_stddev(x, 2, 2)
+    split = lambda x: minibatch_stddev(x, 2, 2, axis_name="devices")
+    shares = jax.jit(jax.vmap(split, axis_name="devices"))(x.reshape(4, 2, 3, 3, 4))
+    close(shares.reshape(8, 3, 3, 6), whole, 1e-6)
     assert float(jnp.ptp(whole[..., 4:], axis=0).max()) > 0.01
+
+
+def test_styles_to_rgb_start_at_1_and_count_by_the_root_of_the_fan_in():
+    layer, x = ModulatedConv(3, size=1, demodulate=False), normal(2, 4, 4, 16)
+    y, variables = jax.jit(layer.init_with_output)(jax.random.key(1), x, jnp.zeros((2, 5)))
+    close(y, x @ variables["params"]["kernel"][0, 0] / 4)
 
 
 def test_fresh_noise_belongs_to_an_examples_key():
