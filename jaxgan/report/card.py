@@ -177,8 +177,8 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} seconds"
     if seconds < 5400:
-        return f"{seconds / 60:.3g} minutes"
-    return f"{seconds / 3600:.3g} hours"
+        return f"{seconds / 60:.2g} minutes"
+    return f"{seconds / 3600:.2g} hours"
 
 
 def state_of(status: str) -> Html | None:

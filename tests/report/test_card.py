@@ -72,7 +72,7 @@ def test_what_comes_from_a_run_is_escaped():
     page = card(run, config, {"step": 1, "images": 2}, None, [], 3)
     assert evil not in page
     assert page.count("&lt;img src=x&gt;") >= 6
-    assert "in 3.33 minutes" in page
+    assert "in 3.3 minutes" in page
 
 
 @pytest.mark.parametrize(("step", "words"), [(1, ": 1 step, 8 points"), (2000, ": 2,000 steps, 8 points")])
