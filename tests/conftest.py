@@ -23,6 +23,10 @@ def _quick_compilation() -> str:
     """
     flags = ["xla_backend_optimization_level=0", "xla_cpu_parallel_codegen_split_count=1"]
     flags += ["xla_cpu_use_fusion_emitters=false"]
+    # devices that wait for each other on a busy machine end the process after 40 s
+    flags += [
+        f"xla_cpu_collective_{name}_timeout_seconds=900" for name in ("call_warn_stuck", "call_terminate")
+    ]
     (library,) = pathlib.Path(importlib.util.find_spec("jaxlib").origin).parent.glob("libjax_common*")
     with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as code:
         return " ".join(f"--{flag}" for flag in flags if code.find(flag.split("=")[0].encode()) >= 0)
