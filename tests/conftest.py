@@ -1,10 +1,9 @@
 """Four CPU devices, and folders of our own: no test reads or writes a user's cache or data."""
 
-import importlib.util
-import mmap
 import os
-import pathlib
 import shutil
+import subprocess
+import sys
 import tempfile
 
 # One folder for all workers: what one of them has compiled, the others and their processes reuse.
@@ -19,17 +18,23 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 def _quick_compilation() -> str:
     """XLA's flags for programs that take a quarter of the time to compile: most of a test's time is compilation.
 
-    The programs are slower. XLA ends the process at a flag that it does not know, so each is looked for first.
+    The programs are slower. XLA ends the process at a flag that it does not know, so they are tried in another one.
     """
-    flags = ["xla_backend_optimization_level=0", "xla_cpu_parallel_codegen_split_count=1"]
-    flags += ["xla_cpu_use_fusion_emitters=false"]
+    flags = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1"]
+    flags += ["--xla_cpu_use_fusion_emitters=false"]
     # devices that wait for each other on a busy machine end the process after 40 s
     flags += [
-        f"xla_cpu_collective_{name}_timeout_seconds=900" for name in ("call_warn_stuck", "call_terminate")
+        f"--xla_cpu_collective_{name}_timeout_seconds=900" for name in ("call_warn_stuck", "call_terminate")
     ]
-    (library,) = pathlib.Path(importlib.util.find_spec("jaxlib").origin).parent.glob("libjax_common*")
-    with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as code:
-        return " ".join(f"--{flag}" for flag in flags if code.find(flag.split("=")[0].encode()) >= 0)
+    if _known(flags):
+        return " ".join(flags)
+    return " ".join(flag for flag in flags if _known([flag]))
+
+
+def _known(flags: list[str]) -> bool:
+    env = {**os.environ, "XLA_FLAGS": " ".join(flags), "JAX_PLATFORMS": "cpu"}
+    code = [sys.executable, "-c", "import jax; jax.devices()"]
+    return subprocess.run(code, env=env, capture_output=True, check=False).returncode == 0
 
 
 if not _FIRST:  # each worker has one core
