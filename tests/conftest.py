@@ -37,10 +37,10 @@ def _known(flags: list[str]) -> bool:
     return subprocess.run(code, env=env, capture_output=True, check=False).returncode == 0
 
 
-if not _FIRST:  # each worker has one core
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
 if _FIRST:  # workers and their processes inherit it
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_quick_compilation()}".strip()
+else:  # each worker has one core
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["JAXGAN_CACHE"] = os.path.join(_SCRATCH, "cache")
 os.environ["TFDS_DATA_DIR"] = os.path.join(_SCRATCH, "tensorflow_datasets")
 os.environ.setdefault("MPLCONFIGDIR", os.path.join(_SCRATCH, "matplotlib"))

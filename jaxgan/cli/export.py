@@ -34,11 +34,11 @@ def export(args: list[str]) -> None:
     from jaxgan.runs import environment
     from jaxgan.runs.export import check_export, export_run
     from jaxgan.runs.folder import RunFolder
-    from jaxgan.runs.opened import load
+    from jaxgan.runs.opened import Run
 
     RunFolder(parsed.run).facts()
     check_export(parsed.out)
     environment.start()
-    run = load(parsed.run, which)
+    run = Run.at(parsed.run, which)
     export_run(run, parsed.out, licence=parsed.license)
     print(f"wrote {parsed.out} (step {run.step:,}); sample from it with: python {parsed.out / 'sample.py'}")

@@ -78,12 +78,12 @@ def sample(args: list[str]) -> None:
 
     from jaxgan.runs import environment
     from jaxgan.runs.folder import RunFolder
-    from jaxgan.runs.opened import load
+    from jaxgan.runs.opened import Run
 
     environment.start()
     if parsed.truncation is not None:
         _need_truncation(RunFolder(parsed.run).config().model, parsed.truncation)
-    run = load(parsed.run, which)
+    run = Run.at(parsed.run, which)
     _check(run.spec.modality, out)
     labels, columns = None, parsed.columns
     if parsed.classes is not None:  # a row a class, of the same seeds

@@ -25,27 +25,16 @@ class Said(NamedTuple):
 
 
 def card(
+    verdict: Said,
     run: Mapping[str, Any],
     config: Mapping[str, Any],
     last: Mapping[str, Any],
     scores: Mapping[str, Any] | None,
-    verdicts: Sequence[Verdict],
-    looked: int,
 ) -> Html:
-    """The card of a run.
-
-    Args:
-      run: its run.json.
-      config: its config.json.
-      last: the last record of metrics.jsonl, with "step" and "images".
-      scores: its scores.json; None if there is none.
-      verdicts: what the monitors and the final scores say.
-      looked: how often the run was looked at.
-    """
-    found = said(run, config, last, scores, verdicts, looked)
+    """The card of a run: its verdict, and the rest as of `said`."""
     return tag(
         "div",
-        tag("p", tag("b", found.text, class_=found.mood)),
+        tag("p", tag("b", verdict.text, class_=verdict.mood)),
         tag("p", what(run, config, last)),
         tag("p", reached(scores)) if scores and scores.get("main") else None,
         facts(run, config),
@@ -61,7 +50,16 @@ def said(
     verdicts: Sequence[Verdict],
     looked: int,
 ) -> Said:
-    """The verdict; arguments as of `card`."""
+    """The verdict on a run.
+
+    Args:
+      run: its run.json.
+      config: its config.json.
+      last: the last record of metrics.jsonl, with "step" and "images".
+      scores: its scores.json; None if there is none.
+      verdicts: what the monitors and the final scores say.
+      looked: how often the run was looked at.
+    """
     status, steps = run["status"], config.get("steps")
     of = f"step {last['step']:,}" + (f" of {steps:,}" if steps else "")
     if status in ("diverged", "failed"):

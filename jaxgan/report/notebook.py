@@ -11,13 +11,11 @@ from typing import Any
 from PIL import Image
 
 from jaxgan.common.errors import InputError
-from jaxgan.common.files import expanded
 from jaxgan.metrics.score import Score
 from jaxgan.report import pictures
 from jaxgan.report.html import data_url, figure, html, table, tag
 from jaxgan.report.scores import format_number, score_rows
 from jaxgan.runs import evaluation, lock
-from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.opened import Run
 from jaxgan.runs.sampling import grid_labels
 
@@ -179,7 +177,7 @@ def load(path: str | os.PathLike[str], checkpoint: str | int = "last") -> Traine
     Raises:
       InputError: if there is no such run or checkpoint.
     """
-    return TrainedRun(RunFolder(expanded(path).absolute()), checkpoint)
+    return TrainedRun.at(path, checkpoint)
 
 
 def _opened(png: bytes) -> Image.Image:

@@ -11,7 +11,7 @@ from jaxgan.common.files import write_atomically
 from jaxgan.health import diagnose, judge, looks
 from jaxgan.metrics.catalogue import kind_of
 from jaxgan.report import plots
-from jaxgan.report.card import card, state_of
+from jaxgan.report.card import card, said, state_of
 from jaxgan.report.html import (
     Html,
     bar,
@@ -60,7 +60,7 @@ def write_report(folder: RunFolder) -> pathlib.Path:
     text = page(
         folder.path.name,
         tag("h1", folder.path.name, state_of(run["status"])),
-        card(run, config, last, reached, verdicts, looked),
+        card(said(run, config, last, reached, verdicts, looked), run, config, last, reached),
         _samples(folder, classes),
         _scores(scores, past=past) if scores and scores["main"] and scores["final"]["scores"] else None,
         health(records, verdicts, looked, endless=not run["data"]["n"], final=final) if watched else None,

@@ -37,7 +37,7 @@ from jaxgan.metrics.score import Notify, Score
 from jaxgan.metrics.scores.frechet import Gaussian
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
-from jaxgan.runs.opened import Run, changed_data, load
+from jaxgan.runs.opened import Run, changed_data
 from jaxgan.runs.sampling import Sampler
 
 QUICK_SEED = 2_000_000  # of the scores on the way: the best is scored again on other fakes
@@ -129,7 +129,7 @@ def open_run(path: pathlib.Path, checkpoint: str | int, place: str | None = None
     Raises:
       InputError: if the run, the checkpoint or the data cannot be opened, or the data have changed.
     """
-    run = on_all_devices(load(path, checkpoint))
+    run = on_all_devices(Run.at(path, checkpoint))
     config = run.config if place is None else with_fields(run.config, **{"data.source": located(place)})
     source = open_data(config)
     if source.fingerprint != run.data["fingerprint"]:
@@ -181,7 +181,7 @@ def evaluate_checkpoints(
     evaluator = protocol.evaluator(source)
     results = [_scored_run(first, evaluator, protocol.n)]
     for checkpoint in checkpoints[1:]:
-        run = on_all_devices(load(path, checkpoint))
+        run = on_all_devices(Run.at(path, checkpoint))
         results.append(_scored_run(run, evaluator, protocol.n))
     return results
 

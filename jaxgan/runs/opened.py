@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import jax
 import numpy as np
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.files import expanded
 from jaxgan.common.user_files import is_file
 from jaxgan.config.config import Config
 from jaxgan.data import Spec
@@ -55,6 +55,13 @@ class Run:
         self.sampler = sampler_of(self.game, self.config, self.spec)
         state, self.step = _restore(folder, self.game, self.spec, checkpoint)
         self.variables = self.game.averaged(state)
+
+    @classmethod
+    def at(cls, path: str | os.PathLike[str], checkpoint: str | int = "last") -> Self:
+        """Opens the run in the folder `path`, as `jaxgan.load` does."""
+        typed = expanded(path)
+        RunFolder(typed).facts()  # which names a folder of no run as it was typed
+        return cls(RunFolder(typed.absolute()), checkpoint)
 
     def sample(
         self,
@@ -106,19 +113,6 @@ def _sampled_as(config: Config) -> Config:
     if not in_python.is_given(config.loss) or in_python.is_kept(config.loss):
         return config
     return dataclasses.replace(config, loss="non_saturating", loss_options=(), label_smoothing=0.0)
-
-
-def load(path: str | os.PathLike[str], checkpoint: str | int = "last") -> Run:
-    """Opens a run: its configuration and the averaged generator of its newest good checkpoint.
-
-    Args:
-      path: the run's folder.
-      checkpoint: "last", "best" or a step.
-
-    Raises:
-      InputError: if there is no such run or checkpoint.
-    """
-    return Run(RunFolder(pathlib.Path(path)), checkpoint)
 
 
 def spec_of(facts: Mapping[str, Any], config: Config) -> Spec:

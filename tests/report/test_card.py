@@ -68,8 +68,9 @@ def test_what_comes_from_a_run_is_escaped():
         "environment": {"devices": [evil]},
         "train_seconds": 200,
     }
+    last = {"step": 1, "images": 2}
     config = {"loss": evil, "model": {"name": evil}, "penalty": {"weights": [[evil, 1.0]]}, "augment": [evil]}
-    page = card(run, config, {"step": 1, "images": 2}, None, [], 3)
+    page = card(said(run, config, last, None, [], 3), run, config, last, None)
     assert evil not in page
     assert page.count("&lt;img src=x&gt;") >= 6
     assert "in 3.3 minutes" in page

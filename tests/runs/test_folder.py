@@ -19,7 +19,7 @@ from jaxgan.config.fields import to_json
 from jaxgan.config.groups import DataConfig
 from jaxgan.data import describe, open_source
 from jaxgan.runs.folder import RunFolder, check_name, create, near_run
-from jaxgan.runs.opened import changed_data, load, spec_of
+from jaxgan.runs.opened import Run, changed_data, spec_of
 
 ENVIRONMENT = {"devices": ["cpu"], "packages": {}}
 LOSS = """
@@ -129,7 +129,7 @@ def test_a_modality_of_ones_own_is_that_of_the_copy(tmp_path, name, made_of):
     np.testing.assert_array_equal(spec.from_model(jnp.full(shape, 0.5)), np.full(shape, made_of, np.int16))
     (folder.path / "source.py").write_text("")
     with pytest.raises(InputError, match=r"source.py', the run's copy .* has changed"):
-        load(folder.path)
+        Run.at(folder.path)
 
 
 # --- damage --------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from jaxgan.data import make_pipeline
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.checkpoint import SaveError
 from jaxgan.runs.folder import RunFolder
-from jaxgan.runs.opened import load
+from jaxgan.runs.opened import Run
 from jaxgan.train.clock import grid_steps, steps_per_dispatch
 from jaxgan.train.members import Members, set_up
 from jaxgan.train.resume import resume
@@ -140,7 +140,7 @@ def test_signals_save_and_say_how_to_go_on(tmp_path, signum, status):
     assert f"go on with: jaxgan resume {tmp_path / '00000-toy-ring'}" in out
     assert "Traceback" not in out + err
     folder = RunFolder(tmp_path / "00000-toy-ring")
-    assert load(folder.path).step == folder.records()[-1]["step"]
+    assert Run.at(folder.path).step == folder.records()[-1]["step"]
     assert folder.report.exists()
 
 
@@ -231,11 +231,11 @@ def test_the_newest_two_and_the_best_checkpoint_are_kept(tmp_path, monkeypatch):
         70,
         80,
     ]
-    assert load(folder.path, "best").step == 40
-    assert load(folder.path).step == 80
+    assert Run.at(folder.path, "best").step == 40
+    assert Run.at(folder.path).step == 80
     assert folder.read("scores.json")["best"]["step"] == 40
     with pytest.raises(InputError, match=r"checkpoint: expected one of \[40, 70, 80\]"):
-        load(folder.path, 30)
+        Run.at(folder.path, 30)
 
 
 def test_resuming_from_an_odd_step_keeps_to_the_intervals(tmp_path):
@@ -404,7 +404,7 @@ def test_an_unreadable_checkpoint_is_set_aside(tmp_path, capsys):
     for file in (folder.path / "checkpoints" / "40" / "state").rglob("*"):
         if file.is_file():
             file.write_bytes(b"garbage")
-    assert load(folder.path).step == 30
+    assert Run.at(folder.path).step == 30
     resume(folder)
     assert "checkpoint 40 cannot be read; it was moved to checkpoints-broken" in capsys.readouterr().out
     assert (folder.path / "checkpoints-broken" / "40").is_dir()
@@ -422,7 +422,7 @@ def test_no_readable_checkpoint_loses_nothing(tmp_path):
         resume(folder)
     assert not (folder.path / "checkpoints-broken").exists()
     with pytest.raises(InputError, match="no checkpoint that can be read"):
-        load(folder.path)
+        Run.at(folder.path)
 
 
 def test_resuming_before_the_first_checkpoint_starts_again(tmp_path, capsys):
@@ -454,7 +454,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_there(tmp_path, monkeypatch):
         train(small(tmp_path))
     monkeypatch.undo()
     folder = RunFolder(tmp_path / "runs" / "00000-mlp-mnist")
-    assert load(folder.path).step == 30
+    assert Run.at(folder.path).step == 30
     resume(folder)
     assert folder.read("run.json")["status"] == "finished"
 

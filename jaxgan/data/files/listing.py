@@ -77,10 +77,9 @@ def listing(path: pathlib.Path) -> Iterator[Listing]:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        why = "which does not exist" if isinstance(error, FileNotFoundError) else f"({error})"
+        why = ", which does not exist" if isinstance(error, FileNotFoundError) else f" ({error})"
         raise InputError(
-            f"data.source: expected a folder or a zip archive, got {printable(path)!r}"
-            f"{', ' if why[0] == 'w' else ' '}{why}"
+            f"data.source: expected a folder or a zip archive, got {printable(path)!r}{why}"
         ) from error
     with archive:
         yield _of_archive(path, archive)
