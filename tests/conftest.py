@@ -34,7 +34,7 @@ def _quick_compilation() -> str:
 def _known(flags: list[str]) -> bool:
     env = {**os.environ, "XLA_FLAGS": " ".join(flags), "JAX_PLATFORMS": "cpu"}
     code = [sys.executable, "-c", "import jax; jax.devices()"]
-    return subprocess.run(code, env=env, capture_output=True, check=False).returncode == 0
+    return subprocess.run(code, env=env, capture_output=True, check=False, timeout=300).returncode == 0
 
 
 if _FIRST:  # workers and their processes inherit it

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from jaxgan.cli.arguments import Positional, check_out, dispatch, flags_named_for, parse, print_rows
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
+from jaxgan.common.progress import counted
 from jaxgan.data import Source, open_source
 from jaxgan.data.catalogue import prepare as prepare_tfds
 from jaxgan.report import pictures
@@ -74,8 +75,7 @@ def _show(source: Source, seed: int, out: pathlib.Path) -> None:
     png = pictures.picture(x, modality)
     if png is not None:
         write_atomically(out, png)
-    files = "file" if source.skipped == 1 else "files"
-    skipped = f" ({source.skipped} broken {files} left out)" if source.skipped else ""
+    skipped = f" ({counted(source.skipped, 'broken file')} left out)" if source.skipped else ""
     print_rows(
         {
             "source": source.name,

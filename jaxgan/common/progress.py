@@ -16,17 +16,18 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
-def counted(n: int, what: str) -> str:
-    """ "1 image", "2 images"."""
-    return f"{n:,} {what}{'s' * (n != 1)}"
+def counted(n: int, what: str, several: str = "") -> str:
+    """ "1 image", "2 images"; `several` is the plural where it takes more than an s."""
+    return f"{n:,} {what if n == 1 else several or what + 's'}"
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: the largest unit that fits."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    """Seconds in words: "40 seconds", "4.4 minutes", "26 hours", "3 days"."""
+    for unit, size, from_ in (("days", 86400, 2.0), ("hours", 3600, 1.5), ("minutes", 60, 1.5)):
+        if seconds >= from_ * size:
+            n = seconds / size
+            return f"{n:.1f}".removesuffix(".0") + f" {unit}" if n < 10 else f"{n:.0f} {unit}"
+    return counted(round(seconds), "second")
 
 
 class Pace:

@@ -7,6 +7,9 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
+import chex
+import jax.numpy as jnp
+
 from jaxgan.common.errors import InputError
 
 
@@ -62,6 +65,34 @@ def check_count(name: str, value: Any) -> None:
     """Raises InputError unless `value` is a whole number."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):  # NumPy's too
         raise _other(name, "a whole number", value)
+
+
+def check_made(name: str, value: Any, kind: type, hint: str = "") -> None:
+    """Raises InputError unless `value` is of the kind; `hint` ends the message."""
+    if not isinstance(value, kind):
+        raise InputError(f"{name}: expected {_an(kind)}, got a {type(value).__name__}{hint}")
+
+
+def check_scalar(turn: str, value: Any) -> Any:
+    """What the objective of a turn returned. Raises InputError, when traced, unless it is one number."""
+    if jnp.shape(value) != ():
+        raise InputError(
+            f"turn {turn!r}: expected its objective to return one number, such as a mean, got an array of shape "
+            f"{jnp.shape(value)}"
+        )
+    return value
+
+
+def check_same(before: Any, after: Any) -> None:
+    """Raises InputError, when traced, unless a step leaves arrays of the shapes and types that its state had."""
+    for part in ("players", "memory"):
+        try:
+            chex.assert_trees_all_equal_shapes_and_dtypes(getattr(before, part), getattr(after, part))
+        except AssertionError as error:
+            text = " ".join(str(error).split())
+            raise InputError(
+                f"{part}: expected arrays of the same names, shapes and types after a step as before it; {text[:300]}"
+            ) from error
 
 
 def _an(kind: type) -> str:

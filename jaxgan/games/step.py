@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import chex
 import jax
-import jax.numpy as jnp
 import optax
 
-from jaxgan.common.errors import InputError
 from jaxgan.games.axis import Axis
 from jaxgan.games.game import Batch, Game, GameState, Metrics, PyTree, Turn
+from jaxgan.games.kinds import check_made, check_same, check_scalar
 from jaxgan.games.moves import every_turn
 from jaxgan.games.view import Deal, View
 
@@ -33,14 +31,11 @@ def make_step(game: Game) -> Step:
       ValueError: for what is no game; when traced, for a batch that the turns cannot share, or a turn that changes the
         shape or type of what it leaves.
     """
-    if not isinstance(game, Game):
-        hint = "; a step is compiled by compile_step" if callable(game) else ""
-        raise InputError(f"game: expected a Game, got a {type(game).__name__}{hint}")
+    check_made("game", game, Game, "; a step is compiled by compile_step" if callable(game) else "")
     round_of_turns = every_turn(game, play)
 
     def step(state: GameState, batch: Batch, *, axis_name: str | None = None) -> tuple[GameState, Metrics]:
-        if not isinstance(state, GameState):
-            raise InputError(f"state: expected a GameState, as of init, got a {type(state).__name__}")
+        check_made("state", state, GameState, "; init makes one")
         game.check(batch)
         deal = Deal(dict(batch), jax.random.fold_in(state.key, state.step), Axis(axis_name))
         after, metrics = round_of_turns(state, deal)
@@ -48,22 +43,10 @@ def make_step(game: Game) -> Step:
             name: game.players[name].followed(player, after.step) for name, player in after.players.items()
         }
         after = replace(after, step=after.step + 1, players=players)
-        _check_same(state, after)
+        check_same(state, after)
         return after, deal.axis.mean(metrics)
 
     return step
-
-
-def _check_same(before: GameState, after: GameState) -> None:
-    """Raises InputError, when traced, unless a step leaves arrays of the shapes and types that it found."""
-    for part in ("players", "memory"):
-        try:
-            chex.assert_trees_all_equal_shapes_and_dtypes(getattr(before, part), getattr(after, part))
-        except AssertionError as error:
-            text = " ".join(str(error).split())
-            raise InputError(
-                f"{part}: expected arrays of the same names, shapes and types after a step as before it; {text[:300]}"
-            ) from error
 
 
 def play(game: Game, turn: Turn, state: GameState, at: GameState, deal: Deal) -> tuple[GameState, Metrics]:
@@ -71,13 +54,7 @@ def play(game: Game, turn: Turn, state: GameState, at: GameState, deal: Deal) ->
 
     def objective(params: dict[str, PyTree]) -> tuple[jax.Array, tuple[PyTree, PyTree, Metrics]]:
         view = View(game, turn, at, params, deal)
-        value = turn.objective(view)
-        if jnp.shape(value) != ():
-            raise InputError(
-                f"turn {turn.name!r}: expected its objective to return one number, such as a mean, got an array of "
-                f"shape {jnp.shape(value)}"
-            )
-        loss = view.log("loss", value)
+        loss = view.log("loss", check_scalar(turn.name, turn.objective(view)))
         return loss, (view.stats, view.written(), view.metrics)
 
     moving = {name: at.players[name].params for name in turn.movers}

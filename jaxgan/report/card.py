@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jaxgan.common.progress import counted, duration
 from jaxgan.common.user_files import short_name
 from jaxgan.data import Spec
 from jaxgan.health import LOOKS, Verdict
@@ -107,11 +108,11 @@ def what(run: Mapping[str, Any], config: Mapping[str, Any], last: Mapping[str, A
     noun = f"{spec.modality.name}s"
     size = f"{data['n']:,} {noun}" if data["n"] else f"{noun} drawn anew"
     form = spec.modality.in_words(spec.shape, spec.stored).removeprefix(f"{noun} ")
-    conditional = " of " + _plural(data["n_classes"], "class", "classes") if data.get("n_classes") else ""
+    conditional = " of " + counted(data["n_classes"], "class", "classes") if data.get("n_classes") else ""
     text = f"Trained on {size} of {data['name']} ({form}){conditional}"
     if data.get("skipped"):
-        text += f", {data['skipped']:,} broken {'file' if data['skipped'] == 1 else 'files'} left out"
-    text += f": {_plural(last['step'], 'step', 'steps')}, {last.get('images', 0):,} {noun} shown to the discriminator"
+        text += f", {counted(data['skipped'], 'broken file')} left out"
+    text += f": {counted(last['step'], 'step')}, {last.get('images', 0):,} {noun} shown to the discriminator"
     if seconds := run.get("train_seconds"):
         devices = run["environment"].get("devices", [])
         kind = devices[0].replace("cpu", "CPU") if devices else ""
@@ -170,15 +171,6 @@ def _network(model: Mapping[str, Any]) -> str:
     return name + (", conditional" if model.get("conditional") else "")
 
 
-def duration(seconds: float) -> str:
-    """A time in words."""
-    if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    if seconds < 5400:
-        return f"{seconds / 60:.2g} minutes"
-    return f"{seconds / 3600:.2g} hours"
-
-
 def state_of(status: str) -> Html | None:
     """What stands behind the title of a run that is not finished."""
     return None if status == "finished" else html(" ", tag("span", f"({status})", class_="bad"))
@@ -195,7 +187,3 @@ def _untrained(scores: Mapping[str, Any]) -> float | None:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _plural(n: int, one: str, many: str) -> str:
-    return f"{n:,} {one if n == 1 else many}"

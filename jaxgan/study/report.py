@@ -7,9 +7,9 @@ import pathlib
 from collections.abc import Sequence
 
 from jaxgan.common.files import write_atomically
+from jaxgan.common.progress import duration
 from jaxgan.common.statistics import smallest_p
 from jaxgan.common.user_files import short_name
-from jaxgan.report.card import duration
 from jaxgan.report.html import Html, chips, data_url, details, figure, html, page, table, tag
 from jaxgan.study.analysis import WHOLE, DatasetAnalysis, analyse
 from jaxgan.study.plots import curve_name, draw_curves, draw_pairs, draw_samples, draw_scores

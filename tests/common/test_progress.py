@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from jaxgan.common import progress
-from jaxgan.common.progress import Pace, Progress
+from jaxgan.common.progress import Pace, Progress, duration
 
 
 class Terminal(io.StringIO):
@@ -89,3 +89,9 @@ def test_a_terminal_has_a_bar_that_ends_even_in_an_error():
 def test_it_needs_nothing_heavy():
     code = "import sys, jaxgan.common.progress; assert not {'jax', 'rich', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_times_are_said_in_the_largest_unit_that_tells_enough():
+    said = {1: "1 second", 85: "85 seconds", 120: "2 minutes", 266: "4.4 minutes", 5340: "89 minutes"}
+    said |= {9000: "2.5 hours", 3600 * 40: "40 hours", 86400 * 5: "5 days", 86400 * 130: "130 days"}
+    assert {seconds: duration(seconds) for seconds in said} == said

@@ -49,7 +49,7 @@ def test_what_is_mixed_up_is_named_in_one_line():
         compile_step(state)
     with pytest.raises(InputError, match=r"^game: expected a Game, got a function; a step is compiled by"):
         make_step(step)
-    with pytest.raises(InputError, match=r"^state: expected a GameState, as of init, got a dict"):
+    with pytest.raises(InputError, match=r"^state: expected a GameState, got a dict; init makes one"):
         compile_step(step)(BATCH, state)
     with pytest.raises(InputError, match=r"^donate: expected False with how='pmap', got True$"):
         compile_step(step, how="pmap", donate=True)

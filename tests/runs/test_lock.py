@@ -41,7 +41,7 @@ def test_a_held_lock_names_its_owner_and_age(tmp_path):
             pass
         said = str(refused.value)
         assert f"in use by process {os.getpid()} on {platform.node()}, which took it " in said
-        assert " s ago" in said
+        assert " seconds ago" in said
         assert owner_of(tmp_path).token == owner.token
     assert owner_of(tmp_path) is None
     assert not list(tmp_path.iterdir())

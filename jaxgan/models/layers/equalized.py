@@ -78,9 +78,10 @@ class EqualizedConv(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """[n, h, w, c] -> [n, h, w, features], or [n, h / 2, w / 2, features]; computes in the type of `x`."""
+        """[n, h, w, c] -> [n, h, w, features], with `down` [n, h // 2, w // 2, features], in the type of `x`."""
         shape = (self.size, self.size, x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.normal(1.0), shape)
+        fir.odd_side(kernel)
         kernel = (kernel * (self.gain / math.sqrt(math.prod(shape[:3])))).astype(x.dtype)
         if self.down:
             x = fir.down_conv(x, kernel, self.taps)

@@ -33,8 +33,8 @@ def normalised_taps(taps: Sequence[float]) -> np.ndarray:
       ValueError: for taps that are no row or sum to 0.
     """
     row = np.asarray(taps, np.float64)
-    if row.ndim != 1 or not row.size or not row.sum():
-        raise InputError(f"taps: expected a row of numbers with a sum other than 0, got {taps}")
+    if row.ndim != 1 or not row.size or not np.isfinite(row).all() or not row.sum():
+        raise InputError(f"taps: expected a row of finite numbers with a sum other than 0, got {taps}")
     return row / row.sum()
 
 
@@ -102,7 +102,7 @@ def up_conv(x: jax.Array, kernel: jax.Array, taps: Sequence[float] = BINOMIAL) -
 
     The kernel is reversed (a true convolution), as in the authors' layers that enlarge and in no others.
     """
-    k = _side(kernel)
+    k = odd_side(kernel)
     x = lax.conv_general_dilated(
         x,
         jnp.flip(kernel, (0, 1)),
@@ -118,7 +118,7 @@ def up_conv(x: jax.Array, kernel: jax.Array, taps: Sequence[float] = BINOMIAL) -
 
 def down_conv(x: jax.Array, kernel: jax.Array, taps: Sequence[float] = BINOMIAL) -> jax.Array:
     """The filter, then a convolution of stride 2: [n, h, w, c] * [k, k, c, o] -> [n, h // 2, w // 2, o], k odd."""
-    k = _side(kernel)
+    k = odd_side(kernel)
     before, after = (len(taps) - 1) // 2 + k // 2, (len(taps) - 2) // 2 + k // 2
     if k == 1:
         return _conv(upfirdn(x, taps, down=2, padding=(before, after)), kernel, 1)
@@ -129,7 +129,8 @@ def _conv(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     return lax.conv_general_dilated(x, kernel, (stride, stride), "VALID", dimension_numbers=_NHWC)
 
 
-def _side(kernel: jax.Array) -> int:
+def odd_side(kernel: jax.Array) -> int:
+    """The side of a kernel [k, k, ...]. Raises InputError unless it is square and odd."""
     height, width = kernel.shape[:2]
     if height != width or height % 2 == 0:
         raise InputError(f"kernel: expected a square of odd side, got {height}x{width}")

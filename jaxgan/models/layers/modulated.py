@@ -58,6 +58,7 @@ def modulated_conv(
     """
     y = x * style[:, None, None].astype(x.dtype)
     w = kernel.astype(x.dtype)
+    fir.odd_side(w)
     if up:
         y = fir.up_conv(y, w, taps)
     else:

@@ -22,9 +22,8 @@ class NoiseInjection(nn.Module):
         """[n, h, w, c] (and keys [n]) -> [n, h, w, c], of the type of `x`."""
         strength = self.param("strength", nn.initializers.zeros_init(), ())
         shape = (*x.shape[1:-1], 1)
-        fixed = self.variable("noise", "fixed", lambda: jax.random.normal(self.make_rng("params"), shape))
-        if keys is None:
-            noise = fixed.value
-        else:
-            noise = jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(keys)
+        draw = lambda: jax.random.normal(self.make_rng("params"), shape)
+        kept = self.variable("noise", "fixed", draw) if keys is None or self.is_initializing() else None
+        fresh = lambda key: jax.random.normal(key, shape, jnp.float32)
+        noise = kept.value if keys is None and kept is not None else jax.vmap(fresh)(keys)
         return x + (strength * noise).astype(x.dtype)

@@ -9,6 +9,7 @@ import pytest
 from golden.layers import case, hwio, nhwc
 from scipy import signal
 
+from jaxgan import InputError
 from jaxgan.models.layers import (
     EqualizedConv,
     EqualizedDense,
@@ -284,10 +285,30 @@ def test_parameters_are_float32_and_statistics_exact_for_bfloat16():
         (lambda: minibatch_stddev(normal(6, 2), 4), "group: expected a divisor of the batch of 6 examples, got 4"),
         (lambda: minibatch_stddev(normal(4, 3), 4, 2), "channels: expected a divisor of the 3 channels"),
         (lambda: upfirdn(normal(1, 2, 2, 1), [1, 3, 3, 1]), "taps: expected at most 2 for images so small, got 4"),
-        (lambda: upfirdn(normal(1, 2, 2, 1), [1, -1]), "taps: expected a row of numbers with a sum other than 0"),
+        (lambda: upfirdn(normal(1, 2, 2, 1), [1, -1]), "taps: expected a row of finite numbers with a sum other than 0"),
         (lambda: up_conv(normal(1, 2, 2, 1), normal(2, 2, 1, 1)), "kernel: expected a square of odd side, got 2x2"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_told(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_fresh_noise_needs_no_fixed_one():
+    x, keys = jnp.ones((2, 4, 4, 3)), jax.random.split(jax.random.key(1), 2)
+    fresh = NoiseInjection().apply({"params": {"strength": jnp.ones(())}}, x, keys)
+    assert fresh.shape == x.shape
+    assert (fresh[0] != fresh[1]).any()
+
+
+@pytest.mark.parametrize("layer", [EqualizedConv(2, size=4), ModulatedConv(2, size=2)])
+def test_kernels_of_even_side_are_refused(layer):
+    more = (jnp.ones((1, 3)),) if isinstance(layer, ModulatedConv) else ()
+    with pytest.raises(InputError, match="kernel: expected a square of odd side"):
+        layer.init(jax.random.key(0), jnp.ones((1, 4, 4, 2)), *more)
+
+
+@pytest.mark.parametrize("taps", [(1.0, float("nan")), (1.0, -1.0), ()])
+def test_taps_that_cannot_be_scaled_are_refused(taps):
+    with pytest.raises(InputError, match="taps: expected a row of finite numbers"):
+        upsample(jnp.ones((1, 4, 4, 1)), taps)
