@@ -285,7 +285,7 @@ def test_parameters_are_float32_and_statistics_exact_for_bfloat16():
         (lambda: minibatch_stddev(normal(6, 2), 4), "group: expected a divisor of the batch of 6 examples, got 4"),
         (lambda: minibatch_stddev(normal(4, 3), 4, 2), "channels: expected a divisor of the 3 channels"),
         (lambda: upfirdn(normal(1, 2, 2, 1), [1, 3, 3, 1]), "taps: expected at most 2 for images so small, got 4"),
-        (lambda: upfirdn(normal(1, 2, 2, 1), [1, -1]), "taps: expected a row of finite numbers with a sum other than 0"),
+        (lambda: upfirdn(normal(1, 2, 2, 1), [1, -1]), "taps: expected a row of finite numbers with a sum"),
         (lambda: up_conv(normal(1, 2, 2, 1), normal(2, 2, 1, 1)), "kernel: expected a square of odd side, got 2x2"),
     ],
 )  # fmt: skip
