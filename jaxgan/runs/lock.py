@@ -30,9 +30,7 @@ BEAT = 15.0
 """Seconds between two touches."""
 STALE = 300.0
 """Seconds without a touch after which an owner on another machine is taken for dead."""
-_GRACE = (
-    0.5  # seconds after which a lock that is not there is looked for again: another may be putting it back
-)
+_TRIES, _PAUSE = 100, 0.05  # of taking a stale lock while others take it too; seconds between two
 
 _held: dict[pathlib.Path, str] = {}  # the tokens of this process, by the file of the lock
 
@@ -85,27 +83,24 @@ def owner_of(path: pathlib.Path) -> Owner | None:
 
 
 def check_held(path: pathlib.Path) -> None:
-    """Raises TakenOver if this process took the lock of the folder `path`, and has lost it since."""
+    """Raises TakenOver if this process took the lock of the folder `path`, and another has it now.
+
+    One that was removed by hand is made again; one that cannot be read now is still held.
+    """
     file = (path / NAME).absolute()
     token = _held.get(file)
-    if token is None or _token(file) == token:
-        return
-    time.sleep(_GRACE)
-    if _token(file) == token:
+    if token is None:
         return
     owner = _read(file)
-    who = "removed" if owner is None else f"taken over by {owner}"
-    raise TakenOver(
-        f"run: the lock of {str(path)!r} was {who}, as this process seemed dead; it stops, and writes nothing more"
-    )
-
-
-def _token(file: pathlib.Path) -> str | None:
-    """Of a lock as it lies there; None if it cannot be read."""
-    with contextlib.suppress(OSError, ValueError):
-        content = json.loads(file.read_text())
-        return str(content.get("token", "")) if isinstance(content, dict) else None
-    return None
+    if owner is None and not file.exists() and path.exists():
+        with contextlib.suppress(OSError):
+            _create(file, token)
+        owner = _read(file)
+    if owner is not None and owner.token not in ("", token):
+        raise TakenOver(
+            f"run: the lock of {str(path)!r} was taken over by {owner}, as this process seemed dead; it stops, and "
+            "writes nothing more"
+        )
 
 
 @contextlib.contextmanager
@@ -141,37 +136,59 @@ def locked(*paths: pathlib.Path) -> Iterator[None]:
 def _take(file: pathlib.Path) -> str:
     """Makes the lock, and returns its token."""
     token = secrets.token_hex(8)
-    content = {"host": platform.node(), "pid": os.getpid(), "machine": _machine(), "token": token}
-    text = json.dumps(content | {"born": _born(os.getpid()), "taken": time.time()})
-    for _ in range(10):
+    for _ in range(_TRIES):
         with contextlib.suppress(FileExistsError):
-            handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-            with os.fdopen(handle, "w") as opened:
-                opened.write(text)
+            _create(file, token)
             return token
         owner = _read(file)
-        if owner is not None and owner.alive:
+        if owner is None:  # released in this moment
+            continue
+        if owner.alive:
             raise InputError(
                 f"run: {str(file.parent)!r} is in use by {owner}; wait for it or stop it (if it is surely gone, remove "
                 f"{str(file)!r})"
             )
-        if owner is not None:
-            _remove(file, owner.token)
+        if _replaced(file, owner.token, token):
+            return token
+        time.sleep(_PAUSE)
     raise InputError(f"run: {str(file)!r} changes hands all the time; try again")
 
 
-def _remove(file: pathlib.Path, token: str) -> None:
-    """Removes a stale lock, unless another has replaced it in the meantime: only one of many can rename it."""
-    aside = file.with_name(f"{NAME}-{secrets.token_hex(4)}")
+def _content(token: str) -> str:
+    """Of a lock of this process."""
+    content = {"host": platform.node(), "pid": os.getpid(), "machine": _machine(), "token": token}
+    return json.dumps(content | {"born": _born(os.getpid()), "taken": time.time()})
+
+
+def _create(file: pathlib.Path, token: str) -> None:
+    """Makes a lock where there is none. Raises FileExistsError if there is one."""
+    with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644), "w") as opened:
+        opened.write(_content(token))
+
+
+def _replaced(file: pathlib.Path, stale: str, token: str) -> bool:
+    """Puts a lock in the place of the stale one with the token `stale`; False if it was not there any more.
+
+    Only who holds the claim to a token may replace its lock, and looks again before: of many, one does.
+    """
+    claim = file.with_name(f"{NAME}-of-{stale or 'nobody'}")
     try:
-        os.rename(file, aside)
-    except FileNotFoundError:  # another was faster
-        return
-    taken = _read(aside)
-    if taken is not None and taken.token != token:  # the lock of that other, who lives: it is put back
+        os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+    except FileExistsError:  # another is about to do it; or died as it was
         with contextlib.suppress(OSError):
-            os.link(aside, file)
-    aside.unlink(missing_ok=True)
+            if _now(file, 0.0) - claim.stat().st_mtime > STALE:
+                claim.unlink()
+        return False
+    try:
+        owner = _read(file)
+        if owner is None or owner.token != stale or owner.alive:
+            return False
+        mine = file.with_name(f"{NAME}-{secrets.token_hex(4)}")
+        mine.write_text(_content(token))
+        os.replace(mine, file)
+        return True
+    finally:
+        claim.unlink(missing_ok=True)
 
 
 def _beat(held: Sequence[tuple[pathlib.Path, str]], done: threading.Event) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from jaxgan import InputError
 from jaxgan.runs import lock
-from jaxgan.runs.lock import NAME, STALE, locked, owner_of
+from jaxgan.runs.lock import NAME, STALE, TakenOver, check_held, locked, owner_of
 from jaxgan.train.clock import Signals
 
 
@@ -105,21 +105,21 @@ def test_a_half_written_lock_is_known_by_its_age(tmp_path):
         pass
 
 
-def test_a_lock_that_was_replaced_meanwhile_is_put_back(tmp_path, monkeypatch):
+def test_a_lock_that_was_replaced_meanwhile_is_left_alone(tmp_path, monkeypatch):
     """Two find the same stale lock; the slower one must not take the lock of the faster one away."""
     rewritten(tmp_path, pid=dead_process())
-    rename = os.rename
+    opened, others = os.open, []
 
-    def slow(old, new):
-        monkeypatch.setattr(os, "rename", rename)
-        rewritten_by_another.append(rewritten_in_place(tmp_path))
-        rename(old, new)
+    def slow(file, *args, **options):
+        if "-of-" in os.fspath(file):  # it has seen the stale lock, and is about to replace it
+            monkeypatch.setattr(os, "open", opened)
+            others.append(rewritten_in_place(tmp_path))
+        return opened(file, *args, **options)
 
-    rewritten_by_another = []
-    monkeypatch.setattr(os, "rename", slow)
+    monkeypatch.setattr(os, "open", slow)
     with pytest.raises(InputError, match=f"in use by process {os.getpid()} "), locked(tmp_path):
         pass
-    assert rewritten_by_another == [(tmp_path / NAME).read_text()]
+    assert others == [(tmp_path / NAME).read_text()]
     assert [p.name for p in tmp_path.iterdir()] == [NAME]
 
 
@@ -127,6 +127,34 @@ def rewritten_in_place(path):
     """What a living process writes, who has taken the stale lock over."""
     (path / NAME).unlink()
     return rewritten(path).read_text()
+
+
+def test_a_claim_that_was_left_does_not_block_for_ever(tmp_path):
+    token = json.loads(rewritten(tmp_path, pid=dead_process()).read_text())["token"]
+    claim = tmp_path / f"{NAME}-of-{token}"
+    claim.touch()
+    os.utime(claim, (0, 0))
+    with locked(tmp_path):
+        assert owner_of(tmp_path).pid == os.getpid()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_held_is_told_from_what_is_lost(tmp_path):
+    file = tmp_path / NAME
+    with locked(tmp_path):
+        mine = json.loads(file.read_text())["token"]
+        file.unlink()  # by hand
+        check_held(tmp_path)
+        assert json.loads(file.read_text())["token"] == mine
+        file.unlink()
+        file.mkdir()  # there, and not to be read now, as on a file server that does not answer
+        check_held(tmp_path)
+        file.rmdir()
+        file.write_text(json.dumps({"host": "h", "pid": 1, "machine": "elsewhere", "token": "other"}))
+        with pytest.raises(TakenOver, match="was taken over by process 1 on h"):
+            check_held(tmp_path)
+    assert json.loads(file.read_text())["token"] == "other"
+    check_held(tmp_path)  # it is not this process's any more, and nothing is claimed of it
 
 
 def test_who_was_taken_for_dead_stops(tmp_path, monkeypatch, capsys):
@@ -145,7 +173,8 @@ def test_who_was_taken_for_dead_stops(tmp_path, monkeypatch, capsys):
     assert (tmp_path / NAME).exists()  # the other's, which is left to it
 
 
-def test_one_of_many_gets_it(tmp_path):
+@pytest.mark.parametrize("attempt", range(20))
+def test_one_of_many_gets_it(tmp_path, attempt):
     rewritten(tmp_path, pid=dead_process())
     got, start, stop = [], threading.Barrier(8), threading.Event()
 
@@ -168,6 +197,7 @@ def test_one_of_many_gets_it(tmp_path):
     for thread in threads:
         thread.join()
     assert sorted(got) == [0] * 7 + [1]
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_owner_gives_signs_of_life(tmp_path, monkeypatch):
