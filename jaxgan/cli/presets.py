@@ -18,5 +18,4 @@ def presets(args: list[str]) -> None:
     parse(Presets, args, "presets")
     width = max(map(len, PRESETS))
     for name, preset in PRESETS.items():
-        summary = (preset.__doc__ or "").strip().splitlines()[0]
-        print(f"{name:{width}}  {summary}{' (default)' if name == DEFAULT_PRESET else ''}")
+        print(f"{name:{width}}  {preset.summary}{' (default)' if name == DEFAULT_PRESET else ''}")

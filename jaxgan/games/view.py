@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,7 +60,11 @@ class View:
         self.metrics: Metrics = {}
 
     def __call__(self, name: str, *inputs: Any, **options: Any) -> Any:
-        """The answer of a network in training. Movers keep the statistics that it leaves them with."""
+        """The answer of a network in training. Movers keep the statistics that it leaves them with.
+
+        A network that is random in training (noise, dropout, mixed styles) takes `keys`: it is given one key an
+        example, the same whenever it is called in turns of one draw, unless the caller gives others.
+        """
         out, left = self._apply(name, self.stats.get(name, self.state.players[name].stats), inputs, options)
         if name in self.stats:
             self.stats[name] = left
@@ -71,6 +77,9 @@ class View:
     def _apply(self, name: str, stats: PyTree, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         params = self.params[name] if name in self.params else self.state.players[name].params
         module = self.deal.axis.module(self.game.players[name].module)
+        if _takes_keys(type(module)) and not options.keys() & {"keys", "method"}:
+            each = self.n // len(inputs[0])  # examples that one input stands for
+            options = {**options, "keys": self.keys(f"network/{name}")[::each]}
         variables = {"params": params, **stats}
         return module.apply(variables, *inputs, train=True, mutable=list(stats), **options)
 
@@ -98,3 +107,8 @@ class View:
             if name not in self.state.memory:
                 raise unknown("memory", name, self.state.memory)
         return {name: value for name, value in self.memory.items() if value is not self.state.memory[name]}
+
+
+@functools.cache
+def _takes_keys(module: type) -> bool:
+    return "keys" in inspect.signature(module.__call__).parameters

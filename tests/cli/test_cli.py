@@ -120,16 +120,8 @@ def test_presets_are_listed(capsys):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_builds(name):
-    shape = (
-        (2,)
-        if name.startswith("toy")
-        else (32, 32, 3)
-        if "cifar" in name
-        else (64, 64, 3)
-        if "64" in name
-        else (28, 28, 1)
-    )
-    gan = get_preset(name).build(shape, 0 if name.startswith("toy") else 10)
+    preset = PRESETS[name]
+    gan = get_preset(name).build(preset.shape, preset.n_classes)
     assert {turn.name for turn in gan.turns} == {"d", "g"}
 
 

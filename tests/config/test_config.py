@@ -29,7 +29,7 @@ def test_presets_survive_json(name):
     config = get_preset(name)
     assert from_json(json.loads(json.dumps(to_json(config)))) == config
     assert config.preset == name
-    assert PRESETS[name].__doc__
+    assert PRESETS[name].summary
 
 
 def test_differences_are_named():

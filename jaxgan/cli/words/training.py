@@ -150,14 +150,10 @@ def _print_help(kind: type[Any], preset: str, args: Sequence[str], wants: Collec
     config = with_model(get_preset(preset), args)
     if "--help-all" in wants:
         parse(kind, ["--help"], "train", kind(config))
-    summaries = {name: _summary(name) for name in PRESETS}
+    summaries = {name: PRESETS[name].summary for name in PRESETS}
     width = min(max(shutil.get_terminal_size().columns, 60), 110)
     about, flags = inspect.cleandoc(kind.__doc__ or ""), flags_of(kind, kind(config))
     print(first_page(about, summaries, preset, flags, list(RECIPES), width))
-
-
-def _summary(name: str) -> str:
-    return (PRESETS[name].__doc__ or "").strip().splitlines()[0]
 
 
 def _preset_of(

@@ -1,26 +1,15 @@
-"""The presets: configurations that are known to train, by name.
-
-A preset's docstring says what it is (first line), then command, hardware, time and score, as
-measured; README.md repeats them.
-"""
+"""Presets of the networks of 2014 to 2016, for small images, and of mixtures of points."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
-
-from jaxgan.common.errors import lookup
 from jaxgan.config.config import Config
 from jaxgan.config.groups import DataConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
+from jaxgan.config.presets.base import Preset
 from jaxgan.models import DCGANConfig, MLPConfig
 
 
-def mlp_mnist() -> Config:
-    """The classic fully connected GAN on MNIST.
-
-    jaxgan train mlp-mnist: 2:59 on two CPU cores; fd_mnist_cnn 0.563 (real data 0.017).
-    """
+def _mlp_mnist() -> Config:
     adam = OptimizerConfig(2e-4, b1=0.5)
     return Config(
         model=MLPConfig(), latent=LatentConfig(dim=100), steps=20000, g_optimizer=adam, d_optimizer=adam
@@ -44,27 +33,11 @@ def _dcgan(*, conditional: bool = False, source: str = "mnist") -> Config:
     )
 
 
-def dcgan_mnist() -> Config:
-    """DCGAN on MNIST: the default.
-
-    jaxgan train: 3:01 on two CPU cores; fd_mnist_cnn 0.150 (real data 0.017), all ten classes.
-    """
-    return _dcgan()
-
-
-def cdcgan_mnist() -> Config:
-    """Class-conditional DCGAN on MNIST.
-
-    jaxgan train cdcgan-mnist: 3:39 on two CPU cores; fd_mnist_cnn 0.070 (real data 0.017).
-    """
+def _cdcgan_mnist() -> Config:
     return _dcgan(conditional=True)
 
 
-def wgan_gp_mnist() -> Config:
-    """WGAN with gradient penalty on MNIST: critic without batch norm, 5 critic updates a step.
-
-    jaxgan train wgan-gp-mnist: 6:07 on two CPU cores; fd_mnist_cnn 0.884 (real data 0.017), still falling.
-    """
+def _wgan_gp_mnist() -> Config:
     adam = OptimizerConfig(2e-4, b1=0.5, b2=0.9)
     return Config(
         model=DCGANConfig(width=32, d_batch_norm=False),
@@ -77,19 +50,11 @@ def wgan_gp_mnist() -> Config:
     )
 
 
-def dcgan_fashion() -> Config:
-    """DCGAN on Fashion-MNIST (tfds:fashion_mnist).
-
-    jaxgan train dcgan-fashion: 3:02 on two CPU cores; fd_random_cnn 0.0207 (real data 0.0039).
-    """
+def _dcgan_fashion() -> Config:
     return _dcgan(source="tfds:fashion_mnist")
 
 
-def dcgan_cifar10() -> Config:
-    """DCGAN on CIFAR-10 (tfds:cifar10).
-
-    jaxgan train dcgan-cifar10: 22 minutes on two shared CPU cores; fd_random_cnn 0.046 (real data 0.0086).
-    """
+def _dcgan_cifar10() -> Config:
     return Config(
         model=DCGANConfig(width=64),
         data=DataConfig("tfds:cifar10", flip=True),
@@ -98,12 +63,7 @@ def dcgan_cifar10() -> Config:
     )
 
 
-def dcgan_64() -> Config:
-    """DCGAN at 64x64 on images of your own: needs --data.source folder:PATH or tfds:NAME.
-
-    jaxgan train dcgan-64 --data.source folder:PATH: 0.6 s a step on two CPU cores, so better on a GPU; not
-    yet scored.
-    """
+def _dcgan_64() -> Config:
     return Config(
         model=DCGANConfig(width=64),
         data=DataConfig("", resolution=64, channels=3, flip=True),
@@ -145,37 +105,83 @@ def _toy(source: str, steps: int, scale: float, noise: float, noise_end: float) 
     )
 
 
-def toy_ring() -> Config:
-    """8 Gaussians on a ring: relativistic loss with R1 and R2.
-
-    10 seeds: 8.0 of 8 modes, 98.4 % high quality (real data 99 %).
-    """
+def _toy_ring() -> Config:
     return _toy("ring", 9000, 0.25, 1.0, 0.6)
 
 
-def toy_grid() -> Config:
-    """25 Gaussians on a grid: relativistic loss with R1 and R2.
-
-    10 seeds: 25.0 of 25 modes, 97.5 % high quality (real data 99 %).
-    """
+def _toy_grid() -> Config:
     return _toy("grid", 13000, 1.0, 0.6, 0.5)
 
 
-_PRESETS: tuple[Callable[[], Config], ...] = (
-    mlp_mnist,
-    dcgan_mnist,
-    cdcgan_mnist,
-    wgan_gp_mnist,
-    dcgan_fashion,
-    dcgan_cifar10,
-    dcgan_64,
-    toy_ring,
-    toy_grid,
-)
-PRESETS: dict[str, Callable[[], Config]] = {preset.__name__.replace("_", "-"): preset for preset in _PRESETS}
-DEFAULT_PRESET = "dcgan-mnist"
-
-
-def get_preset(name: str) -> Config:
-    """The configuration of a preset. Raises InputError naming the nearest if there is none."""
-    return dataclasses.replace(lookup("preset", name, PRESETS)(), preset=name)
+_GOODFELLOW = "Goodfellow et al. (2014), Generative adversarial nets"
+_RADFORD = "Radford, Metz, Chintala (2016), Unsupervised representation learning with DCGANs"
+_GULRAJANI = "Gulrajani et al. (2017), Improved training of Wasserstein GANs"
+CLASSIC = {
+    "mlp-mnist": Preset(
+        build=_mlp_mnist,
+        summary="The classic fully connected GAN on MNIST.",
+        shape=(28, 28, 1),
+        n_classes=10,
+        paper=_GOODFELLOW,
+        measured="2:59 on two CPU cores; fd_mnist_cnn 0.563 (real data 0.017)",
+    ),
+    "dcgan-mnist": Preset(
+        build=_dcgan,
+        summary="DCGAN on MNIST: the default.",
+        shape=(28, 28, 1),
+        n_classes=10,
+        paper=_RADFORD,
+        measured="3:01 on two CPU cores; fd_mnist_cnn 0.132 (real data 0.017), all ten classes",
+    ),
+    "cdcgan-mnist": Preset(
+        build=_cdcgan_mnist,
+        summary="Class-conditional DCGAN on MNIST.",
+        shape=(28, 28, 1),
+        n_classes=10,
+        paper=_RADFORD,
+        measured="3:39 on two CPU cores; fd_mnist_cnn 0.070 (real data 0.017)",
+    ),
+    "wgan-gp-mnist": Preset(
+        build=_wgan_gp_mnist,
+        summary="WGAN with gradient penalty on MNIST: critic without batch norm, 5 critic updates a step.",
+        shape=(28, 28, 1),
+        n_classes=10,
+        paper=_GULRAJANI,
+        measured="6:07 on two CPU cores; fd_mnist_cnn 0.884 (real data 0.017), still falling",
+    ),
+    "dcgan-fashion": Preset(
+        build=_dcgan_fashion,
+        summary="DCGAN on Fashion-MNIST (tfds:fashion_mnist).",
+        shape=(28, 28, 1),
+        n_classes=10,
+        paper=_RADFORD,
+        measured="3:02 on two CPU cores; fd_random_cnn 0.0207 (real data 0.0039)",
+    ),
+    "dcgan-cifar10": Preset(
+        build=_dcgan_cifar10,
+        summary="DCGAN on CIFAR-10 (tfds:cifar10).",
+        shape=(32, 32, 3),
+        n_classes=10,
+        paper=_RADFORD,
+        measured="22 minutes on two shared CPU cores; fd_random_cnn 0.046 (real data 0.0086)",
+    ),
+    "dcgan-64": Preset(
+        build=_dcgan_64,
+        summary="DCGAN at 64x64 on images of your own: needs --data.source folder:PATH or tfds:NAME.",
+        shape=(64, 64, 3),
+        paper=_RADFORD,
+        measured="0.6 s a step on two CPU cores, so better on a GPU; not yet scored",
+    ),
+    "toy-ring": Preset(
+        build=_toy_ring,
+        summary="8 Gaussians on a ring: relativistic loss with R1 and R2.",
+        shape=(2,),
+        measured="10 seeds: 8.0 of 8 modes, 98.4 % high quality (real data 99 %)",
+    ),
+    "toy-grid": Preset(
+        build=_toy_grid,
+        summary="25 Gaussians on a grid: relativistic loss with R1 and R2.",
+        shape=(2,),
+        measured="10 seeds: 25.0 of 25 modes, 97.5 % high quality (real data 99 %)",
+    ),
+}
