@@ -63,7 +63,16 @@ def write_report(folder: RunFolder) -> pathlib.Path:
         card(said(run, config, last, reached, verdicts, looked), run, config, last, reached),
         _samples(folder, classes),
         _scores(scores, past=past) if scores and scores["main"] and scores["final"]["scores"] else None,
-        health(records, verdicts, looked, endless=not run["data"]["n"], final=final) if watched else None,
+        health(
+            records,
+            verdicts,
+            looked,
+            endless=not run["data"]["n"],
+            final=final if of_now else (),
+            ended=of_now or run["status"] == "finished",
+        )
+        if watched
+        else None,
         _evaluations(folder.read("evaluations.json")) if has("evaluations.json") else None,
         _film(folder, classes),
         curves(records),

@@ -17,7 +17,13 @@ Records = Sequence[Mapping[str, Any]]
 
 
 def health(
-    records: Records, verdicts: Sequence[Verdict], looked: int, *, endless: bool, final: Collection[str]
+    records: Records,
+    verdicts: Sequence[Verdict],
+    looked: int,
+    *,
+    endless: bool,
+    final: Collection[str],
+    ended: bool = True,
 ) -> Html:
     """What is wrong, and what the monitors saw.
 
@@ -27,6 +33,7 @@ def health(
       looked: how often the run was looked at.
       endless: whether the data are drawn anew for ever, so that nothing can be known by heart.
       final: names of the final scores: monitors of the same name, of fewer examples, are not shown beside them.
+      ended: whether there are final scores of the last step, or there will be none.
     """
     told: list[Html] = [
         tag(
@@ -45,7 +52,8 @@ def health(
             tag("p", f"Not judged yet: {looked} of {LOOKS} looks. What must last is told from noise by then.")
         )
     elif not verdicts:
-        told.append(tag("p", "Nothing wrong was seen at the end."))
+        until = "at the end." if ended else "so far. Whether modes are missing is judged by the final scores."
+        told.append(tag("p", f"Nothing wrong was seen {until}"))
     rows = []
     for key in MONITORS:
         values = [(r["step"], r[f"health/{key}"]) for r in records if f"health/{key}" in r]

@@ -541,6 +541,11 @@ def test_reports_say_what_is_what_was_and_what_could_not_be_seen(tmp_path):
     assert "Seen on the way, and gone: mode collapse, steps 300 to 300" in page
     assert "<td class=n>0.85</td><td class=n>0.1</td><td class=n>0.9</td><td class=n>600</td>" in page
     assert "Whether the discriminator overfits was not seen" in page
+    folder.write("run.json", {**folder.read("run.json"), "status": "running"})
+    assert (
+        "Nothing wrong was seen so far. Whether modes are missing is judged by"
+        in write_report(folder).read_text()
+    )
     folder.metrics.write_text("".join(json.dumps(record) + "\n" for record in records[-1:]))
     page = write_report(folder).read_text()
     assert "Not judged yet: 1 of 3 looks" in page
