@@ -102,8 +102,15 @@ class ImageEvaluator:
           metrics: keys of METRICS. Those that the data or the network do not allow are left out, unless
             nothing is left.
           notify: called with the progress.
-          n_real: reals to score against; None takes as many as fakes.
+          n_real: reals to score against; None takes as many as fakes, or all where there are fewer.
+
+        Raises:
+          InputError: for more reals than there are, or fewer than 2.
         """
+        if n_real is not None and not 2 <= n_real <= len(source):
+            raise InputError(
+                f"n_real: expected 2 to {len(source)} (the images of {source.name!r}), got {n_real}"
+            )
         self._n_real = n_real
         self._source = source
         self._network = features_for(source) if network is None else network
