@@ -106,7 +106,7 @@ class Protocol:
                 )
             if self.n_real is not None:
                 raise InputError(
-                    f"n_real: expected none for {source.name!r}, whose scores are those of its modes, got {self.n_real}"
+                    f"n_real: expected none for {source.name!r}, scored by a protocol without it, got {self.n_real}"
                 )
             return usual
         keys = list(DEFAULT) if self.metrics is None else parse_metrics(self.metrics)
