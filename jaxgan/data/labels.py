@@ -101,6 +101,14 @@ def named_labels(
     return found, tuple(class_names[number] for number in numbers)
 
 
+def without_examples(labels: np.ndarray, class_names: Sequence[str]) -> tuple[str, ...]:
+    """A note on the classes that no example has; none where there is no such class."""
+    empty = sorted({*range(len(class_names))} - {*np.unique(labels).tolist()})
+    named = ", ".join(repr(class_names[number]) for number in empty[:3])
+    more = f" and {len(empty) - 3:,} more" if len(empty) > 3 else ""
+    return (f"classes without examples: {named}{more}",) if empty else ()
+
+
 def _one_hot(rows: np.ndarray) -> bool:
     if rows.dtype.kind not in "biuf":
         return False
