@@ -157,8 +157,9 @@ def test_points_and_networks_that_need_a_size(tmp_path, monkeypatch):
 
 
 def test_without_flatbuffers_it_says_what_to_do(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
-    run = create(small(tmp_path), describe(open_source("mnist", "test")), {}, "c").path
+    run, find = untrained(small(tmp_path)).path, module.importlib.util.find_spec
+    without = lambda name, *rest: None if name == "flatbuffers" else find(name, *rest)
+    monkeypatch.setattr(module.importlib.util, "find_spec", without)
     assert main(["export", str(run), "--out", str(tmp_path / "e")]) == 2
     assert "export: needs the package flatbuffers: pip install 'jaxgan[export]'" in capsys.readouterr().err
 
