@@ -265,7 +265,14 @@ def _score(parsed: Evaluate) -> list[Scored]:
 
 def _show(parsed: Evaluate, scored: list[Scored]) -> None:
     from jaxgan.metrics.catalogue import kind_of
-    from jaxgan.report.scores import format_number, held_out_line, protocol_of, why_missing, with_error
+    from jaxgan.report.scores import (
+        format_number,
+        held_out_line,
+        protocol_of,
+        reasons,
+        why_missing,
+        with_error,
+    )
     from jaxgan.report.terminal import print_table
 
     if parsed.fake is None:
@@ -286,8 +293,8 @@ def _show(parsed: Evaluate, scored: list[Scored]) -> None:
         if line := held_out_line(scores["final"]):
             print(line)
     last = scored[-1].scores["final"]["scores"]
-    for why in dict.fromkeys(why for s in last.values() if (why := why_missing(s))):
-        print(f"–: {', '.join(name for name, s in last.items() if why_missing(s) == why)}: {why}")
+    for line in reasons({name: why_missing(s) for name, s in last.items()}):
+        print(line)
     print(protocol_of(next(iter(last.values()))))
     _write(parsed, scored)
 

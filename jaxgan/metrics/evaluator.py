@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
 from jaxgan.metrics.features import FeatureNetwork, features_for, random_cnn
 from jaxgan.metrics.features.network import polled
-from jaxgan.metrics.floors import cached_floors
+from jaxgan.metrics.floors import Floors, cached_floors
 from jaxgan.metrics.image_scores import DEFAULT, KERNEL_EXAMPLES, METRICS, Metric, Value
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
 from jaxgan.metrics.reference import cached_reference
@@ -150,17 +151,19 @@ class ImageEvaluator:
                 stacklevel=2,
             )
         values = self._values(self._real(self._reals_for(n)), fakes)
-        floors, floor_split = self._floors(n)
+        floors = self._floors(n)
         scores = {}
         for name, (value, protocol) in values.items():
             everything = value.n_real is None
+            floor = floors.values.get(name) if value.floor is None else value.floor
+            why = floors.missing.get(value.key) if floor is None or not math.isfinite(floor) else None
             scores[name] = Score(
                 value.value,
-                floors.get(name) if value.floor is None else value.floor,
+                floor,
                 SCORES[value.key],
                 self._reals_for(n) if everything else int(value.n_real or 0),
                 n if value.n_fake is None else value.n_fake,
-                f"{self._source.name}; floor: {floor_split}",
+                f"{self._source.name}; floor: {floors.split if why is None else f'none ({why})'}",
                 self.features,
                 value.error,
                 protocol,
@@ -197,9 +200,13 @@ class ImageEvaluator:
         *,
         every_real: Sample | None = None,
         only: Callable[[Metric], bool] | None = None,
+        missing: dict[str, str] | None = None,
     ) -> dict[str, tuple[Value, str]]:
-        """Values and protocols by the name of the score; `only` says of which, and then there may be none."""
-        values = {}
+        """Values and protocols by the name of the score; `only` says of which, and then there may be none.
+
+        Why a kind of score is not among them is added to `missing`.
+        """
+        values, missing = {}, {} if missing is None else missing
         for key, metric in zip(self._keys, self._metrics, strict=True):
             if only is not None and not only(metric):
                 continue
@@ -207,6 +214,7 @@ class ImageEvaluator:
             if not why and metric.trains and self._held_out() is None:
                 why = f"{self._source.name!r} has no held-out split with labels"
             if why:
+                missing |= dict.fromkeys(metric.scores, why)
                 if self._keys != list(DEFAULT):  # these were asked for by name
                     warnings.warn(f"{key}: left out, as {why}", stacklevel=3)
                 continue
@@ -219,9 +227,10 @@ class ImageEvaluator:
                 else:
                     reals = (every_real or self._every_real()) if metric.every_real else real
                     found = metric.compute(reals, fake)
-            except InputError:
+            except InputError as error:
                 if only is None:
                     raise
+                missing |= dict.fromkeys(metric.scores, str(error))
                 continue  # too few held-out images, or none of a class
             for value in found:
                 name = SCORES[value.key].name(self._network.label, value.height)
@@ -313,18 +322,22 @@ class ImageEvaluator:
 
     # --- floors ---
 
-    def _floors(self, n: int) -> tuple[dict[str, float], str]:
-        """The scores of held-out reals and where these are from; no scores where there are too few of them."""
+    def _floors(self, n: int) -> Floors:
+        """The scores of held-out reals and where these are from; none, with the reason, of too few of them."""
         held_out = other_split(self._source)
 
-        def compute() -> tuple[dict[str, float], str]:
-            every_real = None
+        def compute() -> Floors:
+            every_real, lacks = None, dict[str, str]()
             if held_out is not None:
                 images, labels, split = held_out.images, held_out.labels, held_out.name
             else:  # no other split: the half that the reals were not picked from
-                rest = np.sort(_order(len(self._source))[self._reals_for(n) :])
+                reals = self._reals_for(n)
+                rest = np.sort(_order(len(self._source))[reals:])
                 if len(rest) < max(2, len(self._source) // 4):
-                    return {}, "none (no held-out images)"
+                    left = (
+                        f"{len(rest):,} of {len(self._source):,} images are left beside the {reals:,} reals"
+                    )
+                    return Floors({}, f"none (no second split, nothing held out, and {left})")
                 images, split = self._source.images[rest[:n]], "other images of the same source"
                 labels = None if self._source.labels is None else self._source.labels[rest[:n]]
                 if any(metric.every_real for metric in self._metrics):  # none of them may find itself
@@ -332,7 +345,7 @@ class ImageEvaluator:
                     others = np.delete(every.features, rest[:n], axis=0)
                     every_real = replace(every, n=len(others), features=others)
             if len(images) < 2:
-                return {}, f"none ({split}: one image)"
+                return Floors({}, f"none (too few held out: {len(images)}, of {split})")
             images = pick(images, n)
             labels = None if labels is None else labels[_order(len(labels))[:n]]
             with warnings.catch_warnings():
@@ -340,19 +353,24 @@ class ImageEvaluator:
                 batches = cut(images, self._network.batch)
                 sample = self._collect("held-out reals", batches, len(images), labels=labels)
                 sample = replace(sample, errors=False)
-                values = self._values(
+                found = self._values(
                     self._real(self._reals_for(n)),
                     sample,
                     every_real=every_real,
                     only=lambda metric: not metric.trains,
+                    missing=lacks,
                 )
+            missing = {key: f"with held-out data as fakes, {why}" for key, why in lacks.items()}
             few = self._source.held_out is not None and 2 * len(images) < n
-            floors = {
-                name: value.value
-                for name, (value, _) in values.items()
-                if not few or value.key in _OF_ANY_NUMBER
-            }
-            return floors, f"{split}, {len(images):,} images"
+            values = {}
+            for name, (value, _) in found.items():
+                if few and value.key not in _OF_ANY_NUMBER:
+                    missing[value.key] = f"too few held out: {len(images):,}, while {n:,} fakes are compared"
+                    continue
+                values[name] = value.value
+                if not math.isfinite(value.value):
+                    missing[value.key] = f"undefined for the {len(images):,} images of {split}"
+            return Floors(values, f"{split}, {len(images):,} images", missing)
 
         network = f"{self._network.name}-{self._network.identity}"
         keys = "-".join(self._keys)
@@ -360,7 +378,7 @@ class ImageEvaluator:
         if held_out is not None:
             prints += f"-{held_out.fingerprint[:16]}"
         asked = "" if self._n_real is None else f"-against-{self._reals_for(n)}"
-        return cached_floors(f"{prints}-{network}-{n}{asked}-{keys}-v5", compute)
+        return cached_floors(f"{prints}-{network}-{n}{asked}-{keys}-v6", compute)
 
     def _closest(self, fakes: Sample, found: Memorisation) -> tuple[np.ndarray, np.ndarray]:
         """The fakes that lie closest to a training image, relative to its own neighbours, and those images."""

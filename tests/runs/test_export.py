@@ -19,11 +19,9 @@ from jaxgan import InputError
 from jaxgan.__main__ import main
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.presets import get_preset
-from jaxgan.data import describe, open_source
 from jaxgan.models import DCGANConfig
 from jaxgan.runs import export as module
 from jaxgan.runs.export import export_run
-from jaxgan.runs.folder import create
 
 SCORE = {
     "value": 0.5, "error": 0.01, "floor": None, "n_real": 10, "n_fake": 10, "features": "random_cnn@1",
