@@ -18,6 +18,7 @@ from jaxgan.metrics.features.network import polled
 from jaxgan.metrics.floors import Floors, cached_floors
 from jaxgan.metrics.image_scores import DEFAULT, KERNEL_EXAMPLES, METRICS, Metric, Value
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
+from jaxgan.metrics.picked import order_of, pick, picked_labels
 from jaxgan.metrics.reference import cached_reference
 from jaxgan.metrics.score import (
     Evaluation,
@@ -156,7 +157,7 @@ class ImageEvaluator:
         for name, (value, protocol) in values.items():
             everything = value.n_real is None
             floor = floors.values.get(name) if value.floor is None else value.floor
-            why = floors.missing.get(value.key) if floor is None or not math.isfinite(floor) else None
+            why = floors.missing.get(value.key) if floor is None else None
             scores[name] = Score(
                 value.value,
                 floor,
@@ -274,8 +275,7 @@ class ImageEvaluator:
         n = min(n, len(self._source))
         if (n, False) not in self._reals:
             batches = cut(pick(self._source.images, n), self._network.batch)
-            labels = self._source.labels
-            labels = None if labels is None else labels[_order(len(labels))[:n]]
+            labels = picked_labels(self._source.labels, n)
             self._reals[n, False] = self._collect("reals", batches, n, labels=labels)
         return self._reals[n, False]
 
@@ -290,7 +290,7 @@ class ImageEvaluator:
         """What is computed of n held-out reals."""
         key = f"{held_out.fingerprint} {n}"
         if key not in self._held_out_samples:
-            labels = None if held_out.labels is None else held_out.labels[_order(len(held_out))[:n]]
+            labels = picked_labels(held_out.labels, n)
             batches = cut(pick(held_out.images, n), self._network.batch)
             self._held_out_samples[key] = self._collect("held-out reals", batches, n, labels=labels)
         return self._held_out_samples[key]
@@ -332,11 +332,9 @@ class ImageEvaluator:
                 images, labels, split = held_out.images, held_out.labels, held_out.name
             else:  # no other split: the half that the reals were not picked from
                 reals = self._reals_for(n)
-                rest = np.sort(_order(len(self._source))[reals:])
+                rest = np.sort(order_of(len(self._source))[reals:])
                 if len(rest) < max(2, len(self._source) // 4):
-                    left = (
-                        f"{len(rest):,} of {len(self._source):,} images are left beside the {reals:,} reals"
-                    )
+                    left = f"{len(rest):,} of {len(self._source):,} are left beside the {reals:,} reals"
                     return Floors({}, f"none (no second split, nothing held out, and {left})")
                 images, split = self._source.images[rest[:n]], "other images of the same source"
                 labels = None if self._source.labels is None else self._source.labels[rest[:n]]
@@ -346,8 +344,7 @@ class ImageEvaluator:
                     every_real = replace(every, n=len(others), features=others)
             if len(images) < 2:
                 return Floors({}, f"none (too few held out: {len(images)}, of {split})")
-            images = pick(images, n)
-            labels = None if labels is None else labels[_order(len(labels))[:n]]
+            images, labels = pick(images, n), picked_labels(labels, n)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # said of the generator's own score
                 batches = cut(images, self._network.batch)
@@ -366,10 +363,10 @@ class ImageEvaluator:
             for name, (value, _) in found.items():
                 if few and value.key not in _OF_ANY_NUMBER:
                     missing[value.key] = f"too few held out: {len(images):,}, while {n:,} fakes are compared"
-                    continue
-                values[name] = value.value
-                if not math.isfinite(value.value):
+                elif not math.isfinite(value.value):
                     missing[value.key] = f"undefined for the {len(images):,} images of {split}"
+                else:
+                    values[name] = value.value
             return Floors(values, f"{split}, {len(images):,} images", missing)
 
         network = f"{self._network.name}-{self._network.identity}"
@@ -401,17 +398,3 @@ def _cannot(metric: Metric, real: Sample, fake: Sample) -> str:
     if metric.features and min(len(real.features), len(fake.features)) <= 5:
         return f"more than 5 reals and fakes are needed, and there are {real.n} and {fake.n}"
     return ""
-
-
-def pick(images: np.ndarray, n: int) -> np.ndarray:
-    """n images at random without replacement (at most all), the same in every run, in random order."""
-    chosen = _order(len(images))[:n]
-    order = np.argsort(chosen)  # a memory map is read front to back
-    picked = np.empty((len(chosen), *images.shape[1:]), images.dtype)
-    picked[order] = images[chosen[order]]
-    return picked
-
-
-def _order(n: int) -> np.ndarray:
-    """Which of n images come first, the same in every run."""
-    return np.random.default_rng(EVALUATION_SEED).permutation(n)

@@ -28,10 +28,10 @@ from jaxgan.metrics import (
     sliced_wasserstein,
 )
 from jaxgan.metrics.catalogue import SCORES
-from jaxgan.metrics.evaluator import pick
 from jaxgan.metrics.features import features_for, mnist_cnn
 from jaxgan.metrics.given import FixedImages
 from jaxgan.metrics.modes import EVALUATION_SEED
+from jaxgan.metrics.picked import pick
 from jaxgan.report.scores import why_missing
 
 
@@ -395,7 +395,7 @@ def test_where_real_data_have_no_value_the_reason_is_named(cache):
     with pytest.warns(UserWarning, match="cannot fill a covariance"):
         scores = make_evaluator(alone)(lambda n: alone.images[np.arange(n) % 40], 60).scores
     assert reason(scores["fd_random_cnn"]) == (
-        "no value of real data: no second split, nothing held out, and 0 of 40 images are left beside the 40 reals"
+        "no value of real data: no second split, nothing held out, and 0 of 40 are left beside the 40 reals"
     )
     one = parts(60, 1)
     with pytest.warns(UserWarning, match="cannot fill a covariance"):
