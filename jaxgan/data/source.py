@@ -212,8 +212,7 @@ class Arrays(Finite):
             what, given = f"arrays: labels of {self.name!r}", self.arrays[LABEL]
             found = named_labels(what, given, lengths[LABEL], self.class_names)
             own["arrays"][LABEL], own["class_names"] = found
-            numbers = [i for i, name in enumerate(self.class_names) if name in found[1]]
-            own["notes"] = (*self.notes, *without_examples(np.asarray(numbers), self.class_names))
+            own["notes"] = (*self.notes, *without_examples(found[1], self.class_names))
         own["fingerprint"] = self.fingerprint or fingerprint(*own["arrays"].values())
         for name, value in own.items():
             object.__setattr__(self, name, value)

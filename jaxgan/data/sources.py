@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
+import numpy as np
+
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.files import expanded
 from jaxgan.common.user_files import is_file, load_builder
@@ -117,7 +119,8 @@ def _opened(spec: str, split: str, resolution: int | None, channels: int | None,
 def _noted(source: Source) -> Source:
     """A user's own source with notes on classes without examples, and on what cannot be held out."""
     if isinstance(source, Images) and source.labels is not None:
-        source = replace(source, notes=(*source.notes, *without_examples(source.labels, source.class_names)))
+        present = [source.class_names[number] for number in np.unique(source.labels)]
+        source = replace(source, notes=(*source.notes, *without_examples(present, source.class_names)))
     if isinstance(source, Images | Arrays) and source.held_out is not None:
         return with_held_out(source, source.held_out)
     return source

@@ -53,7 +53,7 @@ def test_where_real_data_have_no_value_the_page_says_why(runs, tmp_path):
             "split": "ring; floor: none (nothing held out)",
         }
         folder.write("scores.json", scores)
-    write_comparison([run.path for run in runs], out := tmp_path / "page.html")
+    write_comparison(runs, out := tmp_path / "page.html")
     assert "–: recall: no value of real data: nothing held out" in out.read_text()
 
 
