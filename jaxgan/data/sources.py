@@ -119,7 +119,8 @@ def _opened(spec: str, split: str, resolution: int | None, channels: int | None,
 def _noted(source: Source) -> Source:
     """A user's own source with notes on classes without examples, and on what cannot be held out."""
     if isinstance(source, Images) and source.labels is not None:
-        present = [source.class_names[number] for number in np.unique(source.labels)]
+        numbers = {*np.unique(source.labels).tolist()}
+        present = [name for number, name in enumerate(source.class_names) if number in numbers]
         source = replace(source, notes=(*source.notes, *without_examples(present, source.class_names)))
     if isinstance(source, Images | Arrays) and source.held_out is not None:
         return with_held_out(source, source.held_out)
