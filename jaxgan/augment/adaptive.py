@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -47,9 +48,9 @@ def adaptive(
     """
     if is_number(target) and not -1 < target < 1:
         raise InputError(f"target: expected a mean sign in (-1, 1), got {target}")
-    if is_number(images) and not images > 0:
-        raise InputError(f"images: expected a number > 0, got {images}")
-    if interval < 1:
+    if is_number(images) and not 0 < images < math.inf:
+        raise InputError(f"images: expected a finite number > 0, got {images}")
+    if not 1 <= interval < math.inf:
         raise InputError(f"interval: expected at least 1 update, got {interval}")
     if is_number(start) and not 0 <= start <= 1:
         raise InputError(f"start: expected a probability in [0, 1], got {start}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Callable
 
 import jax
@@ -21,7 +23,7 @@ def diffaugment(*, color: float = 1.0, translation: float = 0.125, cutout: float
     examples stay exactly as they are. The defaults are the authors' policy "color,translation,cutout".
 
     Args:
-      color: strength of the changes of colour; the authors' is 1.
+      color: strength of the changes of colour, finite; the authors' is 1.
       translation: the longest way, as a share of the side, less than 1.
       cutout: side of the square, as a share of the image's, less than 1.
 
@@ -31,9 +33,14 @@ def diffaugment(*, color: float = 1.0, translation: float = 0.125, cutout: float
     References:
       Zhao et al. (2020), Differentiable augmentation for data-efficient GAN training, section 3.2.
     """
-    check_range("color", color, at_least=0.0)
-    check_range("translation", translation, at_least=0.0, below=1.0)
-    check_range("cutout", cutout, at_least=0.0, below=1.0)
+    for name, value, end in (
+        ("color", color, math.inf),
+        ("translation", translation, 1.0),
+        ("cutout", cutout, 1.0),
+    ):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):  # NumPy's too
+            raise InputError(f"{name}: expected a number, got {value!r}")
+        check_range(name, float(value), at_least=0.0, below=end)
     changes: list[Callable[[jax.Array, jax.Array], jax.Array]] = []
     if color:
         changes.append(lambda key, image: recolored(key, image, color))

@@ -65,7 +65,7 @@ class Evaluate:
     n: int | None = None
     """Generated images: 10,000 by default; of given images, all."""
     n_real: int | None = None
-    """Reals to score against: as many as fakes by default."""
+    """Reals to score against: as many as fakes by default. With --save-reference, all by default."""
     data_source: Annotated[str | None, tyro.conf.arg(name="data.source")] = None
     """Where the data of the runs are now, such as folder:PATH; what is in them is checked."""
     json: pathlib.Path | None = None
@@ -96,10 +96,17 @@ def evaluate(args: list[str]) -> None:
     with _warnings_in_lines():
         if parsed.save_reference is not None:
             _save_reference(parsed, parsed.save_reference)
-        elif parsed.compare:
-            _show_differences(parsed, *_score(parsed))
+            return
+        scored = _score(parsed)
+        used = max(score.n_fake for score in scored[0].full.scores.values())
+        if parsed.n not in (None, used):
+            warnings.warn(
+                f"n: {parsed.n:,} fakes were asked for, and these scores are of {used:,}", stacklevel=2
+            )
+        if parsed.compare:
+            _show_differences(parsed, *scored)
         else:
-            _show(parsed, _score(parsed))
+            _show(parsed, scored)
 
 
 def _check(parsed: Evaluate) -> None:
@@ -120,6 +127,10 @@ def _check(parsed: Evaluate) -> None:
             raise InputError("copies: expected one run, or --fake and --real, to be scored")
         if not _memorisation(parsed.metrics):
             raise InputError("copies: expected 'memorisation' among the metrics")
+    if parsed.checkpoint != "last" and parsed.real is not None:
+        raise InputError(
+            f"checkpoint: expected runs, whose checkpoints these are, got images ({parsed.real!r})"
+        )
     if parsed.data_source is not None and (parsed.fake is not None or parsed.real is not None):
         raise InputError("data.source: expected runs, whose data these are, got images; --real names theirs")
     if parsed.real is None:
@@ -135,6 +146,11 @@ def _check(parsed: Evaluate) -> None:
     if parsed.save_reference is not None:
         if parsed.real is None or parsed.fake is not None or parsed.runs:
             raise InputError("save-reference: expected --real SOURCE and nothing to score")
+        unused = {"n": parsed.n, "metrics": parsed.metrics, "json": parsed.json}
+        if named := next((name for name, value in unused.items() if value is not None), None):
+            raise InputError(
+                f"{named}: expected none beside --save-reference, which scores nothing; --n-real says of how many reals"
+            )
         return
     if parsed.compare:
         if len(parsed.runs) != 2 or parsed.fake is not None:
@@ -197,7 +213,7 @@ def _save_reference(parsed: Evaluate, out: pathlib.Path) -> None:
 
     source = _open(parsed, str(parsed.real), "real")
     with _protocol(parsed) as protocol:
-        gaussian, settings = evaluation.reference_of(source, protocol, parsed.n)
+        gaussian, settings = evaluation.reference_of(source, protocol)
     save_reference(out, gaussian, settings)
     print(f"wrote {out}: {settings['n']:,} images, features {settings['features']}")
 
@@ -249,7 +265,14 @@ def _score(parsed: Evaluate) -> list[Scored]:
 
 def _show(parsed: Evaluate, scored: list[Scored]) -> None:
     from jaxgan.metrics.catalogue import kind_of
-    from jaxgan.report.scores import format_number, held_out_line, protocol_of, why_missing, with_error
+    from jaxgan.report.scores import (
+        format_number,
+        held_out_line,
+        protocol_of,
+        reasons,
+        why_missing,
+        with_error,
+    )
     from jaxgan.report.terminal import print_table
 
     if parsed.fake is None:
@@ -270,8 +293,8 @@ def _show(parsed: Evaluate, scored: list[Scored]) -> None:
         if line := held_out_line(scores["final"]):
             print(line)
     last = scored[-1].scores["final"]["scores"]
-    for why in dict.fromkeys(why for s in last.values() if (why := why_missing(s))):
-        print(f"–: {', '.join(name for name, s in last.items() if why_missing(s) == why)}: {why}")
+    for line in reasons({name: why_missing(s) for name, s in last.items()}):
+        print(line)
     print(protocol_of(next(iter(last.values()))))
     _write(parsed, scored)
 

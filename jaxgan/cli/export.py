@@ -32,12 +32,9 @@ def export(args: list[str]) -> None:
     which = checkpoint(parsed.checkpoint)
 
     from jaxgan.runs import environment
-    from jaxgan.runs.export import check_export, export_run
-    from jaxgan.runs.folder import RunFolder
+    from jaxgan.runs.export import export_run
     from jaxgan.runs.opened import Run
 
-    RunFolder(parsed.run).facts()
-    check_export(parsed.out)
     environment.start()
     run = Run.at(parsed.run, which)
     export_run(run, parsed.out, licence=parsed.license)

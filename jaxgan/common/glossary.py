@@ -1,9 +1,21 @@
 """Names that other tools have for things: what they are called here, or what is nearest.
 
-A clause stands for every name; flags in it are those of `jaxgan train`, unless it names another command.
+A clause stands for every name; flags in it are those of `jaxgan train`, unless it names another command. What a name
+means to another command, or to `jaxgan train` alone, stands under `IN_COMMANDS`.
 """
 
 from __future__ import annotations
+
+_PLACES = "outdir output output-dir out-dir save-dir result-dir results-dir checkpoints-dir logdir log-dir"
+_NUMBERS = "n num num-samples n-samples num-images n-images"
+_SEEDS = "random-seed manual-seed manualseed"
+_REPEATS = "num-runs repeats n-seeds"
+_DATA = "data dataset dataroot data-root data-dir data-path datadir train-data input image-folder"
+_SIZES = "imsize img-size image-size size res load-size crop-size img-resolution"
+_CHANNELS = "nc n-channels num-channels img-channels"
+_FLIPS = "mirror hflip xflip random-flip horizontal-flip"
+_CLASSES = "n-classes num-classes conditional model.conditional cond class-cond class-conditional"
+_CHECKPOINTS = "resume-from pretrained ckpt load continue continue-train"
 
 _CLAUSES: tuple[tuple[str, str], ...] = (
     # --- lengths, sizes, places
@@ -20,10 +32,7 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ),
     ("n-epochs num-epochs max-epochs epoch niter-decay", "the length in epochs is --epochs"),
     ("total-kimg nimg max-kimg", "the length in thousands of images is --kimg"),
-    (
-        "outdir output output-dir out-dir save-dir result-dir results-dir checkpoints-dir logdir log-dir",
-        "the folder is --out",
-    ),
+    (_PLACES, "the folder is --out"),
     ("cfg config-file yaml json hparams", "a file of settings is --config FILE (JSON, YAML or TOML)"),
     (
         "save-every save-freq snap save-epoch-freq checkpoint-freq",
@@ -31,29 +40,20 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ),
     ("log-freq print-freq print-every display-freq", "the metrics are recorded every --log-every steps"),
     ("eval-every eval-freq", "scores come every --evaluate-every steps"),
-    (
-        "n num num-samples n-samples num-images n-images",
-        "how many samples there are is said by their seeds: jaxgan sample RUN --seeds 0-4",
-    ),
-    ("random-seed manual-seed manualseed", "the seed is --seed"),
-    ("num-runs repeats n-seeds", "several seeds side by side are --seeds"),
+    (_NUMBERS, "how many samples there are is said by their seeds: jaxgan sample RUN --seeds 0-4"),
+    (_SEEDS, "the seed is --seed"),
+    (_REPEATS, "several seeds side by side are --seeds"),
     # --- data
-    (
-        "data dataset dataroot data-root data-dir data-path datadir train-data input image-folder",
-        "the data are --data.source, or the path as an argument: jaxgan train photos/",
-    ),
-    (
-        "imsize img-size image-size size res load-size crop-size img-resolution",
-        "the side of images is --data.resolution",
-    ),
-    ("nc n-channels num-channels img-channels", "the channels of images are --data.channels"),
-    ("mirror hflip xflip random-flip horizontal-flip", "mirrored images are --data.flip"),
+    (_DATA, "the data are --data.source, or the path as an argument: jaxgan train photos/"),
+    (_SIZES, "the side of images is --data.resolution"),
+    (_CHANNELS, "the channels of images are --data.channels"),
+    (_FLIPS, "mirrored images are --data.flip"),
     (
         "workers num-workers n-workers nthreads",
         "there are no loader workers: data lie on the device or are streamed by themselves (--data.placement)",
     ),
     (
-        "n-classes num-classes conditional model.conditional cond class-cond class-conditional",
+        _CLASSES,
         "classes are used by the preset cdcgan-mnist, or by --model.conditional of the networks dcgan (mlp has none)",
     ),
     ("cifar cifar10 cifar-10", "CIFAR-10 is the data tfds:cifar10, and the preset dcgan-cifar10"),
@@ -140,7 +140,7 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "ada aug augpipe augmentation diffaug diffaugment diff-augment",
         "augmentation is --augment diffaugment, adaptive or flip_and_shift",
     ),
-    ("resume-from pretrained ckpt load continue continue-train", "a run goes on with: jaxgan resume RUN"),
+    (_CHECKPOINTS, "a run goes on with: jaxgan resume RUN"),
     # --- families, as presets, losses or networks
     (
         "gan vanilla vanilla-gan",
@@ -225,9 +225,63 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ),
     ("accuracy classification", "it is the score cas: jaxgan evaluate RUN --metrics cas"),
 )
-GLOSSARY: dict[str, str] = {name: clause for names, clause in _CLAUSES for name in names.split()}
+_FILE = (_PLACES, "the file is --out")
+_CHECKPOINT = (_CHECKPOINTS, "the checkpoint is --checkpoint")
+_OPENED = (
+    (_SIZES, "the side of images is --resolution"),
+    (_CHANNELS, "the channels of images are --channels"),
+)
+_CLAUSES_OF: dict[str, tuple[tuple[str, str], ...]] = {
+    "train": (
+        (
+            _NUMBERS,
+            "the length in thousands of images is --kimg, the number of fakes in the final scores --final-n",
+        ),
+    ),
+    "resume": ((_DATA, "where the data are now is --data.source"),),
+    "sample": (
+        (_PLACES, "the file or folder is --out"),
+        (_NUMBERS, "how many samples there are is said by their seeds: --seeds 0-4"),
+        (f"{_SEEDS} {_REPEATS}", "the seeds of the samples are --seeds"),
+        (_CLASSES, "the classes of the samples are --classes"),
+        ("psi trunc truncation-psi", "the truncation is --truncation"),
+        _CHECKPOINT,
+    ),
+    "evaluate": (
+        (_NUMBERS, "the number of fakes is --n, of reals --n-real"),
+        (_DATA, "the data of a run are --data.source, images to score others against --real"),
+        _CHECKPOINT,
+        *_OPENED,
+    ),
+    "export": (_CHECKPOINT,),
+    "compare": (_FILE,),
+    "losses plot": (_FILE,),
+    "data show": (_FILE, (_DATA, "the data are the argument: jaxgan data show photos/"), *_OPENED),
+    "metrics train-features": (
+        _FILE,
+        (_DATA, "the data are the argument: jaxgan metrics train-features photos/"),
+        (_FLIPS, "mirrored images are --flip"),
+        *_OPENED,
+    ),
+    "check": ((_DATA, "the data are --data"),),
+}
 
 
-def about(name: str) -> str | None:
-    """What a name of other tools is called here, as a clause; None for a name that is in no glossary."""
-    return GLOSSARY.get(name.strip().lstrip("-").lower().replace("_", "-").replace(" ", "-"))
+def _by_name(clauses: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return {name: clause for names, clause in clauses for name in names.split()}
+
+
+GLOSSARY = _by_name(_CLAUSES)
+IN_COMMANDS = {command: _by_name(clauses) for command, clauses in _CLAUSES_OF.items()}
+"""What names mean to one command, such as "sample", in its own flags; it goes before GLOSSARY."""
+
+
+def about(name: str, command: str = "") -> str | None:
+    """What a name of other tools is called here, as a clause; None for a name that is in no glossary.
+
+    Args:
+      name: in any case, with or without dashes.
+      command: whose flag it was typed as, such as "sample"; "": not as a flag.
+    """
+    plain = name.strip().lstrip("-").lower().replace("_", "-").replace(" ", "-")
+    return IN_COMMANDS.get(command, {}).get(plain) or GLOSSARY.get(plain)

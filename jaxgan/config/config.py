@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tyro
 
@@ -143,7 +144,7 @@ class Config:
             ema_decay=ema_schedule(self.ema.decay, ramp_up=self.ema.ramp_up),
             example=spec.example,
             conditional=self.model.conditional,
-            **dynamics | {"augment": dynamics["augment"] | self._augmentations()},
+            **dynamics | {"augment": dynamics["augment"] | self._augmentations(spec)},
         )
 
     def _networks(self, spec: Spec) -> Any:
@@ -158,14 +159,30 @@ class Config:
             )
         return pair
 
-    def _augmentations(self) -> dict[str, Augmentation]:
+    def _augmentations(self, spec: Spec) -> dict[str, Augmentation]:
         names = [short_name(name) for name in self.augment]
         for name in names:
             if names.count(name) > 1 or name == "instance_noise":
                 raise InputError(
                     f"augment: expected other names than instance_noise, each once, got {name!r}"
                 )
-        return {name: find_augmentation(full)() for name, full in zip(names, self.augment, strict=True)}
+        made = {name: find_augmentation(full)() for name, full in zip(names, self.augment, strict=True)}
+        for name, full in zip(names, self.augment, strict=True):
+            if not is_file(
+                full
+            ):  # those of the user's own are traced with the step, which tells of their lines
+                _check_augmentation(made[name], spec.shape)
+        return made
+
+
+def _check_augmentation(own: Augmentation, shape: tuple[int, ...]) -> None:
+    """Raises what the augmentation raises for examples of this shape, such as points."""
+
+    def seen() -> jax.Array:
+        keys = jax.random.split(jax.random.key(0), 1)
+        return own.see(own.init(), jnp.zeros((1, *shape)), keys, jnp.zeros((), jnp.int32))
+
+    jax.eval_shape(seen)
 
 
 def _spec_of(shape: tuple[int, ...], n_classes: int) -> Spec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,6 +99,14 @@ def named_labels(
             f"class_names: expected one for each of {max(numbers) + 1} classes ({what}), got {len(class_names)}"
         )
     return found, tuple(class_names[number] for number in numbers)
+
+
+def without_examples(present: Collection[str], class_names: Sequence[str]) -> tuple[str, ...]:
+    """A note on the classes that are not present among the examples; none where all are."""
+    empty = [name for name in class_names if name not in present]
+    named = ", ".join(map(repr, empty[:3]))
+    more = f" and {len(empty) - 3:,} more" if len(empty) > 3 else ""
+    return (f"classes without examples: {named}{more}",) if empty else ()
 
 
 def _one_hot(rows: np.ndarray) -> bool:

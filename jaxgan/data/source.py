@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxgan.common import keys
 from jaxgan.common.errors import InputError
-from jaxgan.data.labels import named_labels
+from jaxgan.data.labels import named_labels, without_examples
 from jaxgan.data.modality import IMAGE, POINT, Modality
 from jaxgan.data.rows import fingerprint
 from jaxgan.data.spec import LABEL, Spec
@@ -212,6 +212,7 @@ class Arrays(Finite):
             what, given = f"arrays: labels of {self.name!r}", self.arrays[LABEL]
             found = named_labels(what, given, lengths[LABEL], self.class_names)
             own["arrays"][LABEL], own["class_names"] = found
+            own["notes"] = (*self.notes, *without_examples(found[1], self.class_names))
         own["fingerprint"] = self.fingerprint or fingerprint(*own["arrays"].values())
         for name, value in own.items():
             object.__setattr__(self, name, value)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar, cast
+
+import numpy as np
 
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.files import expanded
 from jaxgan.common.user_files import is_file, load_builder
 from jaxgan.data.catalogue import load_tfds
 from jaxgan.data.files import load_folder, load_npz
+from jaxgan.data.labels import without_examples
 from jaxgan.data.mnist import load_mnist
-from jaxgan.data.source import Endless, Finite, Source
-from jaxgan.data.splits import parsed_name, with_classes_of, with_hold_out
+from jaxgan.data.source import Arrays, Endless, Finite, Images, Source
+from jaxgan.data.splits import parsed_name, with_classes_of, with_held_out, with_hold_out
 from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 
@@ -84,7 +88,7 @@ def _opened(spec: str, split: str, resolution: int | None, channels: int | None,
             raise InputError(
                 f"data.source: {spec!r} takes no split, resolution or channels: it is as its file makes it"
             )
-        return load_source(spec)()
+        return _noted(load_source(spec)())
     spec = named(spec)
     kind, _, rest = spec.partition(":")
     if kind == "mnist" and not rest:
@@ -110,6 +114,17 @@ def _opened(spec: str, split: str, resolution: int | None, channels: int | None,
             raise InputError(f"data.resolution: source {spec!r} is made of points, which have no pixels")
         return TOYS[spec]()
     raise unknown("data source", spec, SOURCES)
+
+
+def _noted(source: Source) -> Source:
+    """A user's own source with notes on classes without examples, and on what cannot be held out."""
+    if isinstance(source, Images) and source.labels is not None:
+        numbers = {*np.unique(source.labels).tolist()}
+        present = [name for number, name in enumerate(source.class_names) if number in numbers]
+        source = replace(source, notes=(*source.notes, *without_examples(present, source.class_names)))
+    if isinstance(source, Images | Arrays) and source.held_out is not None:
+        return with_held_out(source, source.held_out)
+    return source
 
 
 def other_split(source: S) -> S | None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.progress import counted
 from jaxgan.data.rows import Rows
 from jaxgan.data.source import Arrays, Images, Source
 from jaxgan.data.spec import LABEL
@@ -47,6 +48,18 @@ def with_classes_of(source: Source, other: Any) -> Any:
         {"labels": labels} if isinstance(part, Images) else {"arrays": {**part.arrays, LABEL: labels}}
     )
     return _changed(part, fingerprint=identity, whole="", **renumbered)
+
+
+def with_held_out(source: Any, held_out: Any) -> Any:
+    """Images or arrays with another split held out, in the classes of `source`; what that leaves out is noted."""
+    known, notes = with_classes_of(source, held_out), source.notes
+    if lost := len(held_out) - (0 if known is None else len(known)):
+        noun = source.modality.name
+        notes = (
+            *notes,
+            f"left out of what is held out, of classes that are not trained on: {counted(lost, noun)}",
+        )
+    return _changed(source, held_out=known, notes=notes)
 
 
 # --- a part that is held out ---------------------------------------------------------------------------

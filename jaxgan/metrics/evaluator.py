@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,9 +15,10 @@ from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
 from jaxgan.metrics.features import FeatureNetwork, features_for, random_cnn
 from jaxgan.metrics.features.network import polled
-from jaxgan.metrics.floors import cached_floors
+from jaxgan.metrics.floors import Floors, cached_floors
 from jaxgan.metrics.image_scores import DEFAULT, KERNEL_EXAMPLES, METRICS, Metric, Value
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
+from jaxgan.metrics.picked import order_of, pick, picked_labels
 from jaxgan.metrics.reference import cached_reference
 from jaxgan.metrics.score import (
     Evaluation,
@@ -102,8 +104,15 @@ class ImageEvaluator:
           metrics: keys of METRICS. Those that the data or the network do not allow are left out, unless
             nothing is left.
           notify: called with the progress.
-          n_real: reals to score against; None takes as many as fakes.
+          n_real: reals to score against; None takes as many as fakes, or all where there are fewer.
+
+        Raises:
+          InputError: for more reals than there are, or fewer than 2.
         """
+        if n_real is not None and not 2 <= n_real <= len(source):
+            raise InputError(
+                f"n_real: expected 2 to {len(source)} (the images of {source.name!r}), got {n_real}"
+            )
         self._n_real = n_real
         self._source = source
         self._network = features_for(source) if network is None else network
@@ -143,17 +152,19 @@ class ImageEvaluator:
                 stacklevel=2,
             )
         values = self._values(self._real(self._reals_for(n)), fakes)
-        floors, floor_split = self._floors(n)
+        floors = self._floors(n)
         scores = {}
         for name, (value, protocol) in values.items():
             everything = value.n_real is None
+            floor = floors.values.get(name) if value.floor is None else value.floor
+            why = floors.missing.get(value.key) if floor is None else None
             scores[name] = Score(
                 value.value,
-                floors.get(name) if value.floor is None else value.floor,
+                floor,
                 SCORES[value.key],
                 self._reals_for(n) if everything else int(value.n_real or 0),
                 n if value.n_fake is None else value.n_fake,
-                f"{self._source.name}; floor: {floor_split}",
+                f"{self._source.name}; floor: {floors.split if why is None else f'none ({why})'}",
                 self.features,
                 value.error,
                 protocol,
@@ -190,9 +201,13 @@ class ImageEvaluator:
         *,
         every_real: Sample | None = None,
         only: Callable[[Metric], bool] | None = None,
+        missing: dict[str, str] | None = None,
     ) -> dict[str, tuple[Value, str]]:
-        """Values and protocols by the name of the score; `only` says of which, and then there may be none."""
-        values = {}
+        """Values and protocols by the name of the score; `only` says of which, and then there may be none.
+
+        Why a kind of score is not among them is added to `missing`.
+        """
+        values, missing = {}, {} if missing is None else missing
         for key, metric in zip(self._keys, self._metrics, strict=True):
             if only is not None and not only(metric):
                 continue
@@ -200,6 +215,7 @@ class ImageEvaluator:
             if not why and metric.trains and self._held_out() is None:
                 why = f"{self._source.name!r} has no held-out split with labels"
             if why:
+                missing |= dict.fromkeys(metric.scores, why)
                 if self._keys != list(DEFAULT):  # these were asked for by name
                     warnings.warn(f"{key}: left out, as {why}", stacklevel=3)
                 continue
@@ -212,9 +228,10 @@ class ImageEvaluator:
                 else:
                     reals = (every_real or self._every_real()) if metric.every_real else real
                     found = metric.compute(reals, fake)
-            except InputError:
+            except InputError as error:
                 if only is None:
                     raise
+                missing |= dict.fromkeys(metric.scores, str(error))
                 continue  # too few held-out images, or none of a class
             for value in found:
                 name = SCORES[value.key].name(self._network.label, value.height)
@@ -258,8 +275,7 @@ class ImageEvaluator:
         n = min(n, len(self._source))
         if (n, False) not in self._reals:
             batches = cut(pick(self._source.images, n), self._network.batch)
-            labels = self._source.labels
-            labels = None if labels is None else labels[_order(len(labels))[:n]]
+            labels = picked_labels(self._source.labels, n)
             self._reals[n, False] = self._collect("reals", batches, n, labels=labels)
         return self._reals[n, False]
 
@@ -274,7 +290,7 @@ class ImageEvaluator:
         """What is computed of n held-out reals."""
         key = f"{held_out.fingerprint} {n}"
         if key not in self._held_out_samples:
-            labels = None if held_out.labels is None else held_out.labels[_order(len(held_out))[:n]]
+            labels = picked_labels(held_out.labels, n)
             batches = cut(pick(held_out.images, n), self._network.batch)
             self._held_out_samples[key] = self._collect("held-out reals", batches, n, labels=labels)
         return self._held_out_samples[key]
@@ -306,18 +322,20 @@ class ImageEvaluator:
 
     # --- floors ---
 
-    def _floors(self, n: int) -> tuple[dict[str, float], str]:
-        """The scores of held-out reals and where these are from; no scores where there are too few of them."""
+    def _floors(self, n: int) -> Floors:
+        """The scores of held-out reals and where these are from; none, with the reason, of too few of them."""
         held_out = other_split(self._source)
 
-        def compute() -> tuple[dict[str, float], str]:
-            every_real = None
+        def compute() -> Floors:
+            every_real, lacks = None, dict[str, str]()
             if held_out is not None:
                 images, labels, split = held_out.images, held_out.labels, held_out.name
             else:  # no other split: the half that the reals were not picked from
-                rest = np.sort(_order(len(self._source))[self._reals_for(n) :])
+                reals = self._reals_for(n)
+                rest = np.sort(order_of(len(self._source))[reals:])
                 if len(rest) < max(2, len(self._source) // 4):
-                    return {}, "none (no held-out images)"
+                    left = f"{len(rest):,} of {len(self._source):,} are left beside the {reals:,} reals"
+                    return Floors({}, f"none (no second split, nothing held out, and {left})")
                 images, split = self._source.images[rest[:n]], "other images of the same source"
                 labels = None if self._source.labels is None else self._source.labels[rest[:n]]
                 if any(metric.every_real for metric in self._metrics):  # none of them may find itself
@@ -325,27 +343,31 @@ class ImageEvaluator:
                     others = np.delete(every.features, rest[:n], axis=0)
                     every_real = replace(every, n=len(others), features=others)
             if len(images) < 2:
-                return {}, f"none ({split}: one image)"
-            images = pick(images, n)
-            labels = None if labels is None else labels[_order(len(labels))[:n]]
+                return Floors({}, f"none (too few held out: {len(images)}, of {split})")
+            images, labels = pick(images, n), picked_labels(labels, n)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # said of the generator's own score
                 batches = cut(images, self._network.batch)
                 sample = self._collect("held-out reals", batches, len(images), labels=labels)
                 sample = replace(sample, errors=False)
-                values = self._values(
+                found = self._values(
                     self._real(self._reals_for(n)),
                     sample,
                     every_real=every_real,
                     only=lambda metric: not metric.trains,
+                    missing=lacks,
                 )
+            missing = {key: f"with held-out data as fakes, {why}" for key, why in lacks.items()}
             few = self._source.held_out is not None and 2 * len(images) < n
-            floors = {
-                name: value.value
-                for name, (value, _) in values.items()
-                if not few or value.key in _OF_ANY_NUMBER
-            }
-            return floors, f"{split}, {len(images):,} images"
+            values = {}
+            for name, (value, _) in found.items():
+                if few and value.key not in _OF_ANY_NUMBER:
+                    missing[value.key] = f"too few held out: {len(images):,}, while {n:,} fakes are compared"
+                elif not math.isfinite(value.value):
+                    missing[value.key] = f"undefined for the {len(images):,} images of {split}"
+                else:
+                    values[name] = value.value
+            return Floors(values, f"{split}, {len(images):,} images", missing)
 
         network = f"{self._network.name}-{self._network.identity}"
         keys = "-".join(self._keys)
@@ -353,7 +375,7 @@ class ImageEvaluator:
         if held_out is not None:
             prints += f"-{held_out.fingerprint[:16]}"
         asked = "" if self._n_real is None else f"-against-{self._reals_for(n)}"
-        return cached_floors(f"{prints}-{network}-{n}{asked}-{keys}-v5", compute)
+        return cached_floors(f"{prints}-{network}-{n}{asked}-{keys}-v6", compute)
 
     def _closest(self, fakes: Sample, found: Memorisation) -> tuple[np.ndarray, np.ndarray]:
         """The fakes that lie closest to a training image, relative to its own neighbours, and those images."""
@@ -376,17 +398,3 @@ def _cannot(metric: Metric, real: Sample, fake: Sample) -> str:
     if metric.features and min(len(real.features), len(fake.features)) <= 5:
         return f"more than 5 reals and fakes are needed, and there are {real.n} and {fake.n}"
     return ""
-
-
-def pick(images: np.ndarray, n: int) -> np.ndarray:
-    """n images at random without replacement (at most all), the same in every run, in random order."""
-    chosen = _order(len(images))[:n]
-    order = np.argsort(chosen)  # a memory map is read front to back
-    picked = np.empty((len(chosen), *images.shape[1:]), images.dtype)
-    picked[order] = images[chosen[order]]
-    return picked
-
-
-def _order(n: int) -> np.ndarray:
-    """Which of n images come first, the same in every run."""
-    return np.random.default_rng(EVALUATION_SEED).permutation(n)

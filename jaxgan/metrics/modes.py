@@ -13,7 +13,7 @@ from jaxgan.data.mnist import load_mnist
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.features import features_for
 from jaxgan.metrics.features.network import polled
-from jaxgan.metrics.floors import cached_floors
+from jaxgan.metrics.floors import Floors, cached_floors
 from jaxgan.metrics.score import Evaluation, Generate, Measured, Score
 from jaxgan.metrics.scores.classes import histogram_kl, histogram_kl_error
 from jaxgan.metrics.scores.mixtures import mode_counts, mode_coverage, mode_shares, stacked_modes
@@ -133,15 +133,15 @@ class StackedEvaluator:
         """Both scores of `n` fakes; the published protocol has 26,000."""
         digits = self.digits(generate(n))
         values, errors = stacked_modes(digits), self._errors(digits)
-        floors, floor_split = self._floors(n)
+        floors = self._floors(n)
         scores = {
             name: Score(
                 values[name],
-                floors[name],
+                floors.values[name],
                 SCORES[name],
                 0,  # the reference is uniform, not a sample
                 n,
-                f"{self._source.name}, uniform over {stacked.N_MODES:,} modes; floor: {floor_split}",
+                f"{self._source.name}, uniform over {stacked.N_MODES:,} modes; floor: {floors.split}",
                 self.features,
                 errors[name],
                 _ERRORS[name],
@@ -159,14 +159,14 @@ class StackedEvaluator:
         assert logits is not None  # a classifier has them
         return logits.argmax(1)
 
-    def _floors(self, n: int) -> tuple[dict[str, float], str]:
+    def _floors(self, n: int) -> Floors:
         """The scores of `n` stacks of held-out digits, as the classifier sees them."""
 
-        def compute() -> tuple[dict[str, float], str]:
+        def compute() -> Floors:
             digits = load_mnist(self._split)
             chosen = stacked.stack_indices(len(digits), n, EVALUATION_SEED)
             used, positions = np.unique(chosen, return_inverse=True)  # each is classified once
             classes = self._classes(digits.images[used])[positions.reshape(chosen.shape)]
-            return stacked_modes(classes), f"{stacked.NAME}:{self._split}, {n:,} other stacks"
+            return Floors(stacked_modes(classes), f"{stacked.NAME}:{self._split}, {n:,} other stacks")
 
-        return cached_floors(f"{stacked.NAME}-{self._split}-{self._network.identity}-{n}-v1", compute)
+        return cached_floors(f"{stacked.NAME}-{self._split}-{self._network.identity}-{n}-v2", compute)

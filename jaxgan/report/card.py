@@ -12,7 +12,7 @@ from jaxgan.data import Spec
 from jaxgan.health import LOOKS, Verdict
 from jaxgan.metrics.catalogue import kind_of
 from jaxgan.report.html import Html, chips, html, tag
-from jaxgan.report.scores import format_real, progress, with_error
+from jaxgan.report.scores import format_real, progress, why_missing, with_error
 
 AS_REAL, NEAR = 1.5, 10.0  # times what real data get
 FAR = 0.5  # of the way from untrained to real
@@ -132,6 +132,8 @@ def reached(scores: Mapping[str, Any]) -> str:
     parts = []
     if score.get("floor") is not None:
         parts.append(f"real data get {format_real(score['floor'])}")
+    elif score["value"] is not None:
+        parts.append(why_missing(score))
     before = _untrained(scores)
     if before is not None:
         parts.append(f"it was {format_real(before)} before training")

@@ -13,7 +13,7 @@ from jaxgan.common.progress import clock
 from jaxgan.metrics.catalogue import kind_of
 from jaxgan.report import plots
 from jaxgan.report.html import Html, data_url, figure, html, page, table, tag
-from jaxgan.report.scores import format_number
+from jaxgan.report.scores import format_number, reasons, why_missing
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.listing import Summary, summary_of
 from jaxgan.runs.seeds import RECORD, member_folder
@@ -161,6 +161,8 @@ def _scores(runs: Sequence[_Run]) -> Html | None:
     ]
     if differing:
         notes.append(f"Of different protocols, and so not to be compared: {', '.join(differing)}.")
+    firsts = {name: next(run.scores[name][3] for run in runs if name in run.scores) for name in names}
+    notes += reasons({name: why_missing({**entry, "value": 0.0}) for name, entry in firsts.items()})
     said = [tag("p", note, class_="note") for note in notes]
     return html(tag("h2", "Scores"), table(head, rows, numbers=range(1, len(runs) + 2)), said)
 

@@ -94,8 +94,8 @@ def why_missing(score: Mapping[str, Any]) -> str:
         return ""
     split = score.get("split", "")
     _, _, told = split.partition("; floor: none")
-    if told.strip(" ()"):
-        return f"no value of real data: {told.strip(' ()')}"
+    if told := told.strip().removeprefix("(").removesuffix(")"):
+        return f"no value of real data: {told}"
     if split.endswith("; floor: none"):
         return "no value of real data: the reals are known by their statistics only"
     return "no value of real data: too few images are held out for it, or it says nothing of real data"
@@ -153,11 +153,16 @@ def score_rows(scores: Mapping[str, Any]) -> list[Row]:
 
 def footnotes(rows: list[Row]) -> list[str]:
     """What the dashes in rows mean, one line a reason."""
-    reasons: dict[str, list[str]] = {}
-    for row in rows:
-        if row.why:
-            reasons.setdefault(row.why, []).append(row.name)
-    return [f"–: {', '.join(names)}: {why}" for why, names in reasons.items()]
+    return reasons({row.name: row.why for row in rows})
+
+
+def reasons(whys: Mapping[str, str]) -> list[str]:
+    """Why scores have dashes, by their names, as one line a reason; "" is none."""
+    names: dict[str, list[str]] = {}
+    for name, why in whys.items():
+        if why:
+            names.setdefault(why, []).append(name)
+    return [f"–: {', '.join(of)}: {why}" for why, of in names.items()]
 
 
 def held_out_line(entry: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from jaxgan.report.scores import (
     format_real,
     progress,
     protocol_of,
+    reasons,
     why_missing,
     with_error,
 )
@@ -43,6 +44,11 @@ def _same(summary: dict[str, Any]) -> bool:
     return all(entry["best"] == entry["final"] for entry in summary["scores"].values())
 
 
+def _reasons(summary: dict[str, Any]) -> list[str]:
+    """Why scores have no value of real data, one line a reason."""
+    return reasons({name: why_missing({**entry, "value": 0.0}) for name, entry in summary["scores"].items()})
+
+
 def summary_lines(summary: dict[str, Any]) -> list[str]:
     """The summary as text: one line a score."""
     width, best = max(map(len, summary["scores"]), default=0), not _same(summary)
@@ -51,6 +57,7 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
     for name, entry in summary["scores"].items():
         values = f"{_interval(entry['final']):28} " + (f"{_interval(entry['best']):28} " if best else "")
         lines.append(f"{name:{width}}  {values}{format_real(entry['floor'])}")
+    lines += _reasons(summary)
     if summary["diverged"]:
         lines.append(f"diverged: seeds {', '.join(map(str, summary['diverged']))}")
     return lines
@@ -107,11 +114,7 @@ def _card(summary: dict[str, Any], record: dict[str, Any], members: _Members) ->
 
 def _scores(summary: dict[str, Any], members: _Members) -> Html:
     best, before = not _same(summary), _untrained(members)
-    rows, told, reasons = (
-        [],
-        [],
-        dict.fromkeys(why_missing({**e, "value": 0.0}) for e in summary["scores"].values()),
-    )
+    rows, told = [], []
     for name, entry in summary["scores"].items():
         mean = None if entry["final"] is None else entry["final"]["mean"]
         share = progress(kind_of(name, entry), mean, entry["floor"], before.get(name))
@@ -141,7 +144,7 @@ def _scores(summary: dict[str, Any], members: _Members) -> Html:
         notes.append(
             "Best: each member's own, the last checkpoint that noise cannot tell from its lowest main score on the way."
         )
-    notes += [f"–: {why}" for why in reasons if why]
+    notes += _reasons(summary)
     return html(
         tag("h2", "Scores"),
         table(names, rows, numbers=range(1, 4 if best else 3)),

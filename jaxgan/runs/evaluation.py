@@ -90,7 +90,7 @@ class Protocol:
         """Of this source.
 
         Raises:
-          InputError: for unknown metrics or features, or ones that do not fit the data.
+          InputError: for unknown metrics or features, ones that do not fit the data, or more reals than there are.
         """
         if self.n < 2:
             raise InputError(f"n: expected at least 2 images, got {self.n}")
@@ -103,6 +103,10 @@ class Protocol:
             if self.metrics is not None or self.features != "auto":
                 raise InputError(
                     f"metrics: expected none to be named for {source.name!r}, whose scores are those of its modes"
+                )
+            if self.n_real is not None:
+                raise InputError(
+                    f"n_real: expected none for {source.name!r}, scored by a protocol without it, got {self.n_real}"
                 )
             return usual
         keys = list(DEFAULT) if self.metrics is None else parse_metrics(self.metrics)
@@ -288,6 +292,11 @@ def _against_reference(
         raise InputError(
             f"metrics: expected fd alone against the statistics of {str(path)!r}, got {protocol.metrics!r}"
         )
+    if protocol.n_real is not None:
+        raise InputError(
+            f"n_real: expected none against the statistics of {str(path)!r}, which hold no reals to choose from, "
+            f"got {protocol.n_real}"
+        )
     by_size = {2048: "inception", 384: "dinov2_vits14", 1024: "dinov2_vitl14"}
     features = protocol.features
     if features == "auto":
@@ -326,14 +335,16 @@ def _against_reference(
     }, evaluation
 
 
-def reference_of(
-    source: Images, protocol: Protocol, n: int | None = None
-) -> tuple[Gaussian, dict[str, str | int]]:
-    """Mean and covariance of the features of n reals (None: all), and what they are of."""
+def reference_of(source: Images, protocol: Protocol) -> tuple[Gaussian, dict[str, str | int]]:
+    """Mean and covariance of the features of the protocol's n_real reals (None: all), and what they are of.
+
+    Raises:
+      InputError: as `Protocol.evaluator`.
+    """
     evaluator = protocol.evaluator(source)
     if not isinstance(evaluator, ImageEvaluator):
         raise InputError(f"real: expected images with features, got {source.name!r}")
-    return evaluator.reference(len(source) if n is None else n)
+    return evaluator.reference(len(source) if protocol.n_real is None else protocol.n_real)
 
 
 # --- comparison --------------------------------------------------------------------------------------
@@ -345,7 +356,8 @@ def record_evaluation(folder: RunFolder, scores: dict[str, Any]) -> None:
     earlier = folder.read(name) if (folder.path / name).exists() else []
 
     def key(entry: dict[str, Any]) -> tuple[Any, ...]:
-        protocols = sorted((k, v["n_fake"], v["features"]) for k, v in entry["final"]["scores"].items())
+        scores = entry["final"]["scores"].items()
+        protocols = sorted((name, s["n_fake"], s["n_real"], s["features"]) for name, s in scores)
         return entry["final"]["step"], *protocols
 
     kept = [entry for entry in earlier if key(entry) != key(scores)]

@@ -165,7 +165,8 @@ def changed_data(recorded: Mapping[str, Any], found: Mapping[str, Any], *, other
       other: what else differs.
     """
     n, now = recorded.get("n", 0), found["n"]
-    count = f"{n:,} examples then and now" if n == now else f"{n:,} examples then, {now:,} now"
+    then = f"{n:,} examples" if n else "endless"  # as of `describe`
+    count = f"{then} then and now" if n == now else f"{then} then, {f'{now:,}' if now else 'endless'} now"
     prints = f"fingerprint {str(recorded['fingerprint'])[:12]}, now {found['fingerprint'][:12]}"
     return InputError(
         f"data.source: {found['name']!r} has changed since the run began: {count} ({prints}){other}; start a new "

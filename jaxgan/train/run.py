@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jaxgan.common.files import write_atomically
+from jaxgan.common.user_files import is_file
 from jaxgan.config.config import Config
 from jaxgan.config.data import located
 from jaxgan.config.fields import with_fields
@@ -71,7 +72,7 @@ def is_own(source: Source) -> bool:
 def unused_classes(members: Members) -> list[str]:
     """Tells of classes of a user's own data that the networks do not look at."""
     output, classes = members.game.output, members.source.class_names
-    own = members.source.name.startswith(("folder:", "npz:"))
+    own = members.source.name.startswith(("folder:", "npz:")) or is_file(members.config.data.source)
     if not own or len(classes) < 2 or output is None or output.conditional:
         return []
     return [

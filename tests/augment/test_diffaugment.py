@@ -87,6 +87,10 @@ def test_every_example_is_changed_by_itself_and_gradients_reach_it():
 def test_options_out_of_range_are_refused(option):
     with pytest.raises(ValueError, match=f"{option}: expected .*, got -0.1"):
         diffaugment(**{option: -0.1})
+    for value in (np.inf, -np.inf, np.nan, np.float32("nan"), None, "1", True):
+        with pytest.raises(ValueError, match=f"^{option}: expected .*, got "):
+            diffaugment(**{option: value})
+    assert diffaugment(**{option: np.float32(0.25)})
 
 
 def test_examples_that_are_no_images_are_refused():

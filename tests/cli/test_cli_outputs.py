@@ -13,7 +13,7 @@ from jaxgan.cli.arguments import check_out
 from jaxgan.config.groups import DataConfig
 from jaxgan.runs.folder import RunFolder
 
-REFUSED = [  # none of these finds a run: what is said is said before it is looked for
+REFUSED = [  # there is no run at all: what can be said without one is said first
     ("sample none --out s.bmp", "out: expected a .npz, .png, .jpg"),
     ("sample none --out folder.png", "out: expected a file, got the folder 'folder.png'"),
     ("sample none --out file/s.png", "out: cannot write 'file/s.png', as "),
@@ -58,6 +58,25 @@ def test_what_cannot_be_written_is_said_first(tmp_path, monkeypatch, capsys, arg
     error = capsys.readouterr().err
     assert any(part in error for part in says.split("|")), error
     assert error.count("\n") == 1
+
+
+def test_an_export_goes_to_a_folder_that_is_new_or_empty(tmp_path, monkeypatch, capsys):
+    """Whatever lies there is left as it is; a run folder is no exception."""
+    monkeypatch.chdir(tmp_path)
+    run = untrained(small(tmp_path, "toy-ring", steps=10, data=DataConfig("ring"))).path
+    for name in ("full/mine.txt", "hidden/.git/HEAD", "file"):
+        pathlib.Path(name).parent.mkdir(parents=True, exist_ok=True)
+        pathlib.Path(name).write_text("mine")
+    pathlib.Path("empty").mkdir()
+    content = lambda: {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+    before = content()
+    capsys.readouterr()
+    for out in ("full", "hidden", "file", str(run)):
+        assert main(["export", str(run), "--out", out]) == 2
+        assert capsys.readouterr().err == f"error: out: expected a folder that is new or empty, got {out!r}\n"
+        assert content() == before
+    assert main(["export", str(run), "--out", "empty"]) == 0
+    assert pathlib.Path("empty/sample.py").exists()
 
 
 def test_places_where_files_can_be_written(tmp_path, monkeypatch):

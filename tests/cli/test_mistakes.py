@@ -99,3 +99,16 @@ def test_settings_that_a_game_does_not_read(tmp_path):
     }
     assert unread(config, BATCH, given) == ["--d-optimizer.b1", "--loss", "--model.g-widths"]
     assert unread(config, BATCH, {"--steps", "--seeds", "--d-lr"}) == ["--d-lr"]
+
+
+@pytest.mark.parametrize("dry", [True, False])
+@pytest.mark.parametrize("preset", ["toy-ring", "toy-grid"])
+def test_an_augmentation_of_images_is_refused_for_points_before_a_run_is_made(
+    preset, dry, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    flags = ["--augment", "flip_and_shift", "diffaugment", *(["--dry-run"] if dry else [])]
+    assert main(["train", preset, *flags]) == 2
+    says = "error: diffaugment: expected images [n, h, w, c], got examples of shape (2,)\n"
+    assert capsys.readouterr().err == says
+    assert not list(tmp_path.iterdir())

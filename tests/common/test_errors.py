@@ -5,12 +5,21 @@ import re
 import pytest
 
 from jaxgan import games, metrics
+from jaxgan.cli.check import Check
+from jaxgan.cli.compare import Compare
+from jaxgan.cli.data import Show
 from jaxgan.cli.evaluate import Evaluate
+from jaxgan.cli.export import Export
+from jaxgan.cli.losses import Plot
+from jaxgan.cli.metrics import TrainFeatures
+from jaxgan.cli.resume import Resume
+from jaxgan.cli.runs import Runs
+from jaxgan.cli.sample import Sample
 from jaxgan.cli.train import Train
 from jaxgan.cli.words.flags import flags_of, unknown_flag
 from jaxgan.cli.words.training import planned
 from jaxgan.common.errors import InputError, nearest, unknown
-from jaxgan.common.glossary import GLOSSARY, about
+from jaxgan.common.glossary import GLOSSARY, IN_COMMANDS, about
 from jaxgan.config import PRESETS, get_preset
 from jaxgan.config.recipes import RECIPES
 from jaxgan.losses import LOSSES
@@ -24,6 +33,51 @@ def flags_of_train():
     for family in MODELS.values():
         flags |= flags_of(family, prefix="model.")
     return flags
+
+
+COMMANDS = {
+    "check": Check, "compare": Compare, "data show": Show, "evaluate": Evaluate, "export": Export,
+    "losses plot": Plot, "metrics train-features": TrainFeatures, "resume": Resume, "runs": Runs, "sample": Sample,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["train", *COMMANDS])
+def test_advice_names_flags_of_the_command_or_says_whose_they_are(command):
+    flags = flags_of_train() if command == "train" else flags_of(COMMANDS[command])
+    assert set(IN_COMMANDS) <= {"train", *COMMANDS}
+    assert all(
+        re.findall("--[a-z.-]+", clause) or "jaxgan" in clause
+        for clause in IN_COMMANDS.get(command, {}).values()
+    )
+    for name in {**GLOSSARY, **IN_COMMANDS.get(command, {})}:
+        said = str(unknown_flag(f"--{name}", flags, f"jaxgan {command}"))
+        advice = said.partition("; ")[2].partition(" (see ")[0]
+        own = re.findall(r"--[a-z][\w.-]*", advice.partition("jaxgan ")[0])
+        assert set(own) <= set(flags), said
+        assert f"jaxgan {command}, " not in advice, said
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "says"),
+    [
+        (
+            "train",
+            "num-images",
+            "the length in thousands of images is --kimg, the number of fakes in the final",
+        ),
+        ("evaluate", "num_images", "the number of fakes is --n, of reals --n-real"),
+        ("sample", "n", "how many samples there are is said by their seeds: --seeds 0-4"),
+        ("export", "n", "how many samples there are is said by their seeds: jaxgan sample RUN --seeds 0-4"),
+        ("sample", "n-seeds", "the seeds of the samples are --seeds"),
+        ("sample", "ckpt", "the checkpoint is --checkpoint"),
+        ("sample", "dataset", "in jaxgan train, the data are --data.source"),
+        ("check", "dataset", "the data are --data"),
+        ("metrics train-features", "size", "the side of images is --resolution"),
+    ],
+)
+def test_a_name_means_what_the_command_makes_of_it(command, name, says):
+    flags = flags_of_train() if command == "train" else flags_of(COMMANDS[command])
+    assert f"; {says}" in str(unknown_flag(f"--{name}", flags, f"jaxgan {command}"))
 
 
 @pytest.mark.parametrize("clause", sorted(set(GLOSSARY.values())))

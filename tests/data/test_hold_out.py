@@ -139,3 +139,58 @@ def test_a_batch_larger_than_what_is_left_says_why():
     source = with_hold_out(images_of(noise(64)), 0.1)
     with pytest.raises(InputError, match=r"at most the 58 examples of 'npz:x', got 64 \(6 more are held out"):
         make_pipeline(source, batch_size=64)
+
+
+def test_held_out_labels_of_npz_files(tmp_path):
+    """Of classes that are not trained on they are told of; without images, or without labels to go with, too."""
+    path, part = tmp_path / "x.npz", {"images": noise(4), "held_out_images": noise(3, 1)}
+    open_it = lambda **labels: (np.savez(path, **part, **labels), open_source(str(path)))[1]
+    source = open_it(labels=["b", "c", "c", "b"], held_out_labels=["a", "c", "a"])
+    assert (source.held_out.labels.tolist(), source.held_out.class_names) == ([1], ("b", "c"))
+    assert source.notes == ("left out of what is held out, of classes that are not trained on: 2 images",)
+    assert not open_it(labels=["b", "c", "c", "b"], held_out_labels=["b", "c", "c"]).notes
+    source = open_it(labels=["b"] * 4, held_out_labels=["a"] * 3)
+    assert source.held_out is None
+    assert source.notes[0].endswith("3 images")
+    assert open_it(held_out_labels=["a"] * 3).notes == (
+        "'held_out_labels' are not used, as there are no 'labels'",
+    )
+    del part["held_out_images"]
+    with pytest.raises(
+        InputError, match="expected an array 'held_out_images' beside 'held_out_labels' in .*x.npz"
+    ):
+        open_it(held_out_labels=["a"] * 3)
+
+
+OWN = """
+import numpy as np
+from jaxgan.data import POINT, Arrays, Images
+
+def images(n=6, labels=(0, 1), held_out=None):
+    labels = np.resize(labels, n).astype(np.int32)
+    return Images("own", np.zeros((n, 4, 4, 1), np.uint8), labels, tuple("abcd"), "f", held_out=held_out)
+
+def split():
+    return images(labels=(0, 1, 2, 3), held_out=images(3, (0, 1)))
+
+def fewer():
+    other = Images("other", np.zeros((3, 4, 4, 1), np.uint8), np.arange(3, dtype=np.int32), ("a", "y", "z"), "g")
+    return images(labels=(0, 1, 2, 3), held_out=other)
+
+def points():
+    return Arrays("own", {"x": np.zeros((6, 2), np.float32), "label": [0, 2] * 3}, POINT, class_names=tuple("abc"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "notes"),
+    [
+        ("images", ("classes without examples: 'c', 'd'",)),
+        ("split", ()),
+        ("fewer", ("left out of what is held out, of classes that are not trained on: 2 images",)),
+        ("points", ("classes without examples: 'b'",)),
+    ],
+)
+def test_classes_of_ones_own_source_are_told_of(name, notes, tmp_path):
+    (tmp_path / "own.py").write_text(OWN)
+    assert open_source(f"{tmp_path}/own.py:{name}").notes == notes

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import warnings
 
 import jax
 import numpy as np
@@ -27,10 +28,11 @@ from jaxgan.metrics import (
     sliced_wasserstein,
 )
 from jaxgan.metrics.catalogue import SCORES
-from jaxgan.metrics.evaluator import pick
 from jaxgan.metrics.features import features_for, mnist_cnn
 from jaxgan.metrics.given import FixedImages
 from jaxgan.metrics.modes import EVALUATION_SEED
+from jaxgan.metrics.picked import pick
+from jaxgan.report.scores import why_missing
 
 
 def spd(d, seed, rank=None):
@@ -359,3 +361,53 @@ def test_few_held_out_images_are_no_error(cache):
         found = ImageEvaluator(data, metrics=("kd", "intra_fd"))(FixedImages(data), data.n)
         assert (found.scores["kd_random_cnn"].floor is None) == (n < 6)
         assert set(found.held_out.scores if found.held_out else ()) == ({"kd_random_cnn"} if n > 5 else set())
+
+
+def parts(n, held_out, **more):
+    whole = fake_source(n + held_out)
+    part = lambda rows: dataclasses.replace(whole, images=whole.images[rows], fingerprint=str(rows))
+    return dataclasses.replace(part(slice(n)), held_out=part(slice(n, None)), **more)
+
+
+def reason(score):
+    assert score.floor is None
+    return why_missing(score.to_json())
+
+
+def test_where_real_data_have_no_value_the_reason_is_named(cache):
+    """Too few of them, nothing held out, one alone, or what a metric needs; from the cache as well."""
+    source = parts(200, 60)
+    for _ in range(2):
+        evaluate = ImageEvaluator(source, metrics=("fd", "kd", "prdc", "ndb"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scores = evaluate(lambda n: source.images[:n], 150).scores
+        few = "no value of real data: too few held out: 60, while 150 fakes are compared"
+        assert {name: reason(scores[name]) for name in ("fd_random_cnn", "recall", "ndb_share")} == {
+            "fd_random_cnn": few, "recall": few, "ndb_share": few,
+        }  # fmt: skip
+        assert (
+            why_missing(scores["precision"].to_json()) == why_missing(scores["kd_random_cnn"].to_json()) == ""
+        )
+        assert "; floor: " in scores["precision"].split
+        assert "none" not in scores["precision"].split
+    alone = fake_source(40)
+    with pytest.warns(UserWarning, match="cannot fill a covariance"):
+        scores = make_evaluator(alone)(lambda n: alone.images[np.arange(n) % 40], 60).scores
+    assert reason(scores["fd_random_cnn"]) == (
+        "no value of real data: no second split, nothing held out, and 0 of 40 are left beside the 40 reals"
+    )
+    one = parts(60, 1)
+    with pytest.warns(UserWarning, match="cannot fill a covariance"):
+        scores = make_evaluator(one)(lambda n: one.images[np.arange(n) % 60], 60).scores
+    assert reason(scores["fd_random_cnn"]).startswith("no value of real data: too few held out: 1, of ")
+
+
+def test_what_a_metric_lacks_is_the_reason(cache):
+    source = parts(200, 5)
+    evaluate = ImageEvaluator(source, metrics=("kd", "prdc"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scores = evaluate(lambda n: source.images[:n], 9).scores
+    why = "with held-out data as fakes, more than 5 reals and fakes are needed, and there are 9 and 5"
+    assert reason(scores["recall"]) == f"no value of real data: {why}"

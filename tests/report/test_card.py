@@ -5,7 +5,7 @@ import pytest
 from jaxgan.data import describe, open_source
 from jaxgan.health import Verdict
 from jaxgan.metrics.catalogue import SCORES
-from jaxgan.report.card import card, nearness, said, what
+from jaxgan.report.card import card, nearness, reached, said, what
 
 
 def final(value, real, before=100.0):
@@ -41,6 +41,17 @@ def test_nearness_in_plain_words(found, mood, words):
     assert verdict.mood == mood
     assert words in verdict.text
     assert found is None or nearness(found) == verdict
+
+
+def test_where_real_data_have_no_value_the_card_says_why():
+    found = final(0.5, None)
+    found["final"]["scores"]["fd"]["split"] = (
+        "x; floor: none (too few held out: 6, while 9 fakes are compared)"
+    )
+    assert "(no value of real data: too few held out: 6, while 9 fakes are compared; it was 100" in reached(
+        found
+    )
+    assert "no value of real data" not in reached(final(0.5, 0.1))
 
 
 def test_the_card_says_how_it_stands():

@@ -45,6 +45,18 @@ def runs(tmp_path):
     return folders
 
 
+def test_where_real_data_have_no_value_the_page_says_why(runs, tmp_path):
+    for folder in runs:
+        scores = folder.read("scores.json")
+        scores["final"]["scores"]["recall"] |= {
+            "floor": None,
+            "split": "ring; floor: none (nothing held out)",
+        }
+        folder.write("scores.json", scores)
+    write_comparison(runs, out := tmp_path / "page.html")
+    assert "–: recall: no value of real data: nothing held out" in out.read_text()
+
+
 def test_what_the_page_shows(runs, tmp_path, capsys):
     out = tmp_path / "new" / "page.html"
     assert main(["compare", *(str(run.path) for run in runs), "--out", str(out)]) == 0

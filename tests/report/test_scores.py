@@ -6,6 +6,7 @@ import pytest
 
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.report.scores import footnotes, format_number, progress, score_rows, why_missing, with_error
+from jaxgan.report.seeds import summary_lines
 
 
 def test_numbers_are_short():
@@ -69,11 +70,25 @@ def test_every_dash_has_a_reason():
     assert why_missing(entry(floor=0.1)) == ""
     few = entry(split="x; floor: none (no held-out images)")
     assert why_missing(few) == "no value of real data: no held-out images"
+    left = entry(split="x; floor: none (undefined for the 3 images of folder:a (test))")
+    assert why_missing(left) == "no value of real data: undefined for the 3 images of folder:a (test)"
     assert "statistics only" in why_missing(entry(split="statistics of a.npz; floor: none"))
     assert "too few images" in why_missing(entry())
     assert "undefined" in why_missing(entry(value=None, floor=0.1))
     rows = score_rows({"final": {"scores": {"a": few, "b": few, "c": entry(floor=1.0)}}})
     assert footnotes(rows) == ["–: a, b: no value of real data: no held-out images"]
+
+
+def test_a_summary_of_seeds_gives_the_reasons_on_the_terminal():
+    of = {"final": {"mean": 1.0, "low": 0.9, "high": 1.1, "n": 3, "of": 3}}
+    scores = {name: entry(**extra) | of | {"best": of["final"]} for name, extra in (
+        ("a", {"split": "x; floor: none (one)"}), ("b", {"floor": 0.1}), ("c", {"split": "x; floor: none (one)"}),
+    )}  # fmt: skip
+    lines = summary_lines({"scores": scores, "diverged": []})
+    assert lines[1:] == [
+        *(line for line in lines if line[0] in "abc"),
+        "–: a, c: no value of real data: one",
+    ]
 
 
 def test_rows_say_how_far_they_have_come_and_of_what_they_are():

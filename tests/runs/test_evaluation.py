@@ -6,11 +6,12 @@ import json
 import jax
 import numpy as np
 import pytest
-from helpers import small
+from helpers import small, untrained
 from PIL import Image
 
 from jaxgan import InputError
 from jaxgan.__main__ import main
+from jaxgan.config import DataConfig
 from jaxgan.data import Images, fingerprint, open_source
 from jaxgan.metrics import ImageEvaluator, frechet_distance, load_reference, moments, prdc, save_reference
 from jaxgan.metrics.cas import classification_accuracy_score
@@ -22,6 +23,7 @@ from jaxgan.metrics.image_scores import METRICS, parse_metrics
 from jaxgan.metrics.scores.frechet import Gaussian
 from jaxgan.runs import evaluation
 from jaxgan.runs.evaluation import Protocol, evaluate_images, evaluate_run, open_run
+from jaxgan.runs.folder import RunFolder
 from jaxgan.train.run import train
 
 
@@ -201,6 +203,21 @@ def test_what_is_asked_for_and_left_out_is_said(folders, cache, capsys):
         ("--fake a --real b --inception-weights none.pth", "inception-weights: expected a file of weights"),
         ("--fake a --real stats.npz --features random_cnn", "expected 5 of them"),
         ("--fake a --real stats.npz --metrics prdc", "metrics: expected fd alone"),
+        ("--fake a --real b --n-real 1", "n-real: expected at least 2 images, got 1"),
+        ("--fake a --real b --n-real 41", r"n_real: expected 2 to 40 \(the images of 'folder:b'\), got 41"),
+        ("a b --compare --real b --n-real 41", r"n_real: expected 2 to 40 .*, got 41"),
+        (
+            "--fake a --real stats.npz --n-real 9",
+            "n_real: expected none against the statistics of 'stats.npz'",
+        ),
+        ("--real b --save-reference s.npz --n-real 41", "n_real: expected 2 to 40"),
+        (
+            "--real b --save-reference s.npz --n 9",
+            "n: expected none beside --save-reference.*; --n-real says",
+        ),
+        ("--real b --save-reference s.npz --metrics fd", "metrics: expected none beside --save-reference"),
+        ("--real b --save-reference s.npz --json j", "json: expected none beside --save-reference"),
+        ("--fake a --real b --checkpoint 3", r"checkpoint: expected runs, .*, got images \('b'\)"),
         ("a b", "runs: expected one run"),
         ("a --compare", "compare: expected two runs or sets of images, got 1"),
         ("a --fake b --real b", "fake: expected a run or --fake and --real, got both"),
@@ -248,6 +265,29 @@ def test_statistics_are_saved_read_and_compared_with(folders, cache, tmp_path, c
     save_reference(stats, gaussian, {**protocol, "features": "random_cnn@000000000000"})
     with pytest.raises(InputError, match="features: expected random_cnn@000000000000"):
         evaluate_images(str(folders / "a"), str(stats), Protocol())
+
+
+def test_statistics_are_of_as_many_reals_as_asked_for(folders, cache, tmp_path):
+    stats = tmp_path / "stats.npz"
+    arguments = ["--real", str(folders / "b.npz"), "--features", "random_cnn", "--n-real", "9"]
+    assert main(["evaluate", *arguments, "--save-reference", str(stats)]) == 0
+    gaussian, protocol = load_reference(stats)
+    images = np.load(folders / "b.npz")["images"]
+    chosen = images[np.random.default_rng(20140610).permutation(40)[:9]]
+    features = get_features("random_cnn", open_source(str(folders / "b.npz")))(chosen)[0]
+    assert protocol["n"] == 9
+    np.testing.assert_allclose(gaussian.mean, moments(features)[0], rtol=1e-4, atol=1e-6)
+
+
+def test_points_are_scored_by_their_own_numbers(tmp_path, capsys):
+    path = str(untrained(small(tmp_path, "toy-ring", steps=10, data=DataConfig("ring"))).path)
+    assert main(["evaluate", path, "--n-real", "9"]) == 2
+    refused = "error: n_real: expected none for 'ring', scored by a protocol without it, got 9\n"
+    assert capsys.readouterr().err == refused
+    cut = "warning: n: 9 fakes were asked for, and these scores are of 2,500"
+    for n, said in (("9", [cut]), ("2500", [])):
+        assert main(["evaluate", path, "--n", n]) == 0
+        assert [line for line in capsys.readouterr().err.splitlines() if "fakes were" in line] == said
 
 
 def test_a_published_file_of_mu_and_sigma_is_read(tmp_path):
@@ -329,6 +369,15 @@ def test_all_checkpoints_are_scored_and_reported(run, cache, capsys):
     assert main(["evaluate", str(run), "--checkpoint", "10", "--n", "150", "--metrics", "fd,prdc"]) == 0
     assert len(json.loads((run / "evaluations.json").read_text())) == 2  # again, in place of the first
     assert "<h2>Evaluations</h2>" in (run / "report.html").read_text()
+
+
+def test_evaluations_of_another_protocol_are_kept_side_by_side(tmp_path):
+    folder, usual = RunFolder(tmp_path), {"n_fake": 9, "n_real": 9, "features": "random_cnn@1"}
+    others = [usual | other for other in ({"n_fake": 8}, {"n_real": 40}, {"features": "random_cnn@2"})]
+    for protocol in (usual, *others, usual):
+        evaluation.record_evaluation(folder, {"final": {"step": 3, "scores": {"recall": protocol}}})
+    kept = [entry["final"]["scores"]["recall"] for entry in folder.read("evaluations.json")]
+    assert kept == [*others, usual]
 
 
 def test_copies_are_shown(run, cache, tmp_path, capsys):

@@ -19,11 +19,9 @@ from jaxgan import InputError
 from jaxgan.__main__ import main
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.presets import get_preset
-from jaxgan.data import describe, open_source
 from jaxgan.models import DCGANConfig
 from jaxgan.runs import export as module
 from jaxgan.runs.export import export_run
-from jaxgan.runs.folder import create
 
 SCORE = {
     "value": 0.5, "error": 0.01, "floor": None, "n_real": 10, "n_fake": 10, "features": "random_cnn@1",
@@ -157,8 +155,9 @@ def test_points_and_networks_that_need_a_size(tmp_path, monkeypatch):
 
 
 def test_without_flatbuffers_it_says_what_to_do(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
-    run = create(small(tmp_path), describe(open_source("mnist", "test")), {}, "c").path
+    run, find = untrained(small(tmp_path)).path, module.importlib.util.find_spec
+    without = lambda name, *rest: None if name == "flatbuffers" else find(name, *rest)
+    monkeypatch.setattr(module.importlib.util, "find_spec", without)
     assert main(["export", str(run), "--out", str(tmp_path / "e")]) == 2
     assert "export: needs the package flatbuffers: pip install 'jaxgan[export]'" in capsys.readouterr().err
 

@@ -277,3 +277,7 @@ def test_changed_data_are_counted_and_mended(tmp_path):
     assert "; a; start a new run, or say where the old data are with --data.source" in error
     same = str(changed_data(recorded, recorded | {"fingerprint": "0" * 64}))
     assert "40 examples then and now (" in same
+    endless = recorded | {"n": 0, "fingerprint": "1" * 64}
+    assert "began: endless then and now (fingerprint" in str(changed_data(endless, endless))
+    assert "began: 40 examples then, endless now (fingerprint" in str(changed_data(recorded, endless))
+    assert "began: endless then, 40 now (fingerprint" in str(changed_data(endless, recorded))

@@ -543,3 +543,11 @@ def test_classes_that_the_networks_do_not_look_at_are_told_of(tmp_path):
     )
     assert not unused_classes(set_up(conditional))
     assert not unused_classes(set_up(small(tmp_path)))
+    (tmp_path / "mine.py").write_text(
+        f"from jaxgan.data import open_source\ndef mine():\n    return open_source({data.source!r})\n"
+        "import dataclasses\ndef named():\n    return dataclasses.replace(mine(), name='mine')\n"
+    )
+    (note,) = unused_classes(
+        set_up(small(tmp_path, data=DataConfig(f"{tmp_path}/mine.py:named", hold_out=0)))
+    )
+    assert note.startswith("its 2 classes are not used")

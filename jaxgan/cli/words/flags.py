@@ -270,10 +270,10 @@ def _whole(word: str) -> str:
 def unknown_flag(typed: str, flags: Mapping[str, Flag], command: str) -> InputError:
     """The error for a flag that does not exist: what it is called here, or the nearest ones."""
     see = f"(see {command} --help)"
-    clause = about(typed)
+    clause = about(typed, command.removeprefix("jaxgan "))
     if clause is not None:
         missing = [name for name in re.findall(r"--[a-z][\w.-]*", clause) if name not in flags]
-        if missing and "jaxgan " not in clause:
+        if missing and "jaxgan " not in clause.partition("--")[0]:
             clause = f"in jaxgan train, {clause}"
         return InputError(f"unknown flag {typed!r}; {clause} {see}")
     group, _, leaf = typed.removeprefix("--").replace("_", "-").rpartition(".")

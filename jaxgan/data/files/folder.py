@@ -7,21 +7,19 @@ import pathlib
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
-from jaxgan.common.progress import counted
 from jaxgan.data import cache
 from jaxgan.data.files.classes import Part, parts_of
 from jaxgan.data.files.listing import Listing, listing
 from jaxgan.data.labels import numbered
 from jaxgan.data.pixels import BrokenImage, is_grey_file, open_image, to_pixels
 from jaxgan.data.source import Images
-from jaxgan.data.splits import with_classes_of
+from jaxgan.data.splits import with_held_out
 
 _DECODER = 2  # of the entries in the cache: counts the changes of what images are decoded to
 
@@ -78,13 +76,7 @@ def load_folder(
             f"data.resolution: expected a size, as the splits of {shown!r} differ: {source.shape[0]}x{source.shape[1]} "
             f"and {held_out.shape[0]}x{held_out.shape[1]} pixels; say one, such as --data.resolution 64"
         )
-    known, notes = with_classes_of(source, held_out), source.notes
-    if lost := len(held_out) - (0 if known is None else len(known)):
-        notes = (
-            *notes,
-            f"left out of what is held out, of classes that are not trained on: {counted(lost, 'image')}",
-        )
-    return replace(source, held_out=known, notes=notes)
+    return with_held_out(source, held_out)
 
 
 def _load(

@@ -12,6 +12,7 @@ from jaxgan.common.files import expanded, printable
 from jaxgan.data.labels import parsed_labels
 from jaxgan.data.pixels import check_images, resized
 from jaxgan.data.source import Images, fingerprint
+from jaxgan.data.splits import with_held_out
 
 
 def load_npz(path: str, *, resolution: int | None = None, channels: int | None = None) -> Images:
@@ -19,7 +20,8 @@ def load_npz(path: str, *, resolution: int | None = None, channels: int | None =
 
     Images of 1 channel are grey, of 2 grey and alpha, of 3 RGB, of 4 RGB and alpha. Labels are whole numbers or
     texts, [n] or [n, 1], and may be missing. Each value that occurs is a class, in ascending order. Further arrays
-    "held_out_images" and, if there are, "held_out_labels" are examples that are held out of training.
+    "held_out_images" and, if there are, "held_out_labels" are examples that are held out of training; those of classes
+    that "labels" lacks are left out, with a note.
 
     Raises:
       InputError: if the file is missing or no npz, or an array is missing or of the wrong shape.
@@ -44,6 +46,10 @@ def load_npz(path: str, *, resolution: int | None = None, channels: int | None =
     name, size = f"npz:{shown}", (resolution, channels)
     source = _images(name, f"of {shown!r}", "", images, labels, *size)
     if others is None:
+        if other_labels is not None:
+            raise InputError(
+                f"data.source: expected an array 'held_out_images' beside 'held_out_labels' in {shown!r}, found none"
+            )
         return source
     held_out = _images(f"held-out part of {name}", f"of {shown!r}", "held_out_", others, other_labels, *size)
     found, expected = ((x.shape, str(x.images.dtype)) for x in (held_out, source))
@@ -52,7 +58,10 @@ def load_npz(path: str, *, resolution: int | None = None, channels: int | None =
             f"data.source: 'held_out_images' of {shown!r}: expected {expected[1]} images of the shape {expected[0]}, "
             f"as the others, got {found[1]} of {found[0]}"
         )
-    return dataclasses.replace(source, held_out=held_out)
+    if labels is None and other_labels is not None:
+        notes = (*source.notes, "'held_out_labels' are not used, as there are no 'labels'")
+        source = dataclasses.replace(source, notes=notes)
+    return with_held_out(source, held_out)
 
 
 def _images(
