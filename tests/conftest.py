@@ -2,9 +2,9 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
+
+from xla_flags import known_flags
 
 # One folder for all workers: what one of them has compiled, the others and their processes reuse.
 _FIRST = "PYTEST_XDIST_WORKER" not in os.environ
@@ -15,30 +15,11 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = os.path.join(_SCRATCH, "xla")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
-def _quick_compilation() -> str:
-    """XLA's flags for programs that take a quarter of the time to compile: most of a test's time is compilation.
-
-    The programs are slower. XLA ends the process at a flag that it does not know, so they are tried in another one.
-    """
-    flags = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1"]
-    flags += ["--xla_cpu_use_fusion_emitters=false"]
-    # devices that wait for each other on a busy machine end the process after 40 s
-    flags += [
-        f"--xla_cpu_collective_{name}_timeout_seconds=900" for name in ("call_warn_stuck", "call_terminate")
-    ]
-    if _known(flags):
-        return " ".join(flags)
-    return " ".join(flag for flag in flags if _known([flag]))
-
-
-def _known(flags: list[str]) -> bool:
-    env = {**os.environ, "XLA_FLAGS": " ".join(flags), "JAX_PLATFORMS": "cpu"}
-    code = [sys.executable, "-c", "import jax; jax.devices()"]
-    return subprocess.run(code, env=env, capture_output=True, check=False, timeout=300).returncode == 0
-
-
 if _FIRST:  # workers and their processes inherit it
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_quick_compilation()}".strip()
+    _WARNING, flags = "", known_flags()
+    if flags is None:
+        _WARNING, flags = "warning: JAX failed where XLA's flags are tried: programs compile as usual", []
+    os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
 else:  # each worker has one core
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["JAXGAN_CACHE"] = os.path.join(_SCRATCH, "cache")
@@ -99,6 +80,11 @@ def cache(tmp_path, monkeypatch):
     """An empty cache."""
     monkeypatch.setenv("JAXGAN_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+def pytest_terminal_summary(terminalreporter):
+    if _FIRST and _WARNING:
+        terminalreporter.write_line(_WARNING)
 
 
 def pytest_sessionfinish(session, exitstatus):

@@ -108,3 +108,15 @@ def command(*args: object, **environment: str) -> subprocess.Popen:
         env=env,
         cwd=pathlib.Path(__file__).parent.parent,
     )
+
+
+def take_over(folder: pathlib.Path) -> None:
+    """Puts the lock of a process on another machine in the place of the one that is held."""
+    lock = folder / "run.lock"
+    other = {"token": "another", "host": "h", "machine": "elsewhere"}
+    lock.write_text(json.dumps(json.loads(lock.read_text()) | other))
+
+
+def contents(folder: pathlib.Path) -> dict[str, bytes | None]:
+    """Everything in a folder, to the byte."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}

@@ -181,7 +181,7 @@ def _parse(
 
 
 @contextlib.contextmanager
-def flags_named_for(kind: type[Any], command: str) -> Iterator[None]:
+def flags_named_for(kind: type[Any], *, of_a_run: bool = False) -> Iterator[None]:
     """Within, messages of bad input name flags that the command has.
 
     What opens data speaks of the flags of `jaxgan train`, such as --data.skip-broken. Where the command has
@@ -190,20 +190,22 @@ def flags_named_for(kind: type[Any], command: str) -> Iterator[None]:
 
     Args:
       kind: the dataclass of the command's arguments.
-      command: its verbs.
+      of_a_run: the data are those of a run: what is said of them is of fields of its config.json and of flags that it
+        was trained with, for which arguments of the command do not stand.
     """
     own = flags_of(kind)
     arguments = {field.name for field in dataclasses.fields(kind)}
 
     def begun(found: re.Match[str]) -> str:
         flag = f"--{found[1]}{found[2]}".replace("_", "-")
-        return f"{found[2]}:" if flag not in own and found[2] in arguments else found[0]
+        stands = flag not in own and found[2] in arguments and not of_a_run
+        return f"{found[2]}:" if stands else found[0]
 
     def named(found: re.Match[str]) -> str:
-        if found[0] in own or command == "train":
+        if found[0] in own:
             return found[0]
         short = f"--{found[0].rpartition('.')[2]}"
-        return short if "." in found[0] and short in own else f"{found[0]} of `jaxgan train`"
+        return short if short in own and not of_a_run else f"{found[0]} of `jaxgan train`"
 
     try:
         yield
@@ -211,9 +213,7 @@ def flags_named_for(kind: type[Any], command: str) -> Iterator[None]:
         if str(error).startswith("unknown flag"):
             raise
         text = re.sub(r"--[a-z]+\.[a-z-]*[a-z]", named, str(error))
-        of_runs = any(flag.startswith("--data.") for flag in own)  # whose fields keep their names
-        if text != str(error) or not of_runs:
-            text = re.sub(r"^(data\.)([a-z_]+):", begun, text)
+        text = re.sub(r"^(data\.)([a-z_]+):", begun, text)
         raise (error if text == str(error) else type(error)(text)) from error.__cause__
 
 

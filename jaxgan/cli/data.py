@@ -47,7 +47,7 @@ def data(args: list[str]) -> int | None:
     return dispatch("data", args, {"show": show, "prepare": prepare})
 
 
-@flags_named_for(Show, "data show")
+@flags_named_for(Show)
 def show(args: list[str]) -> None:
     """Writes a picture of real examples of SOURCE, and prints what is in it."""
     parsed = parse(Show, args, "data show")

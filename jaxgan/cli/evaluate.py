@@ -84,7 +84,6 @@ class Scored(NamedTuple):
     full: Evaluation
 
 
-@flags_named_for(Evaluate, "evaluate")
 def evaluate(args: list[str]) -> None:
     """Scores runs or images, or compares two of them."""
     parsed = parse(Evaluate, args, "evaluate")
@@ -93,7 +92,7 @@ def evaluate(args: list[str]) -> None:
     from jaxgan.runs import environment
 
     environment.start()
-    with _warnings_in_lines():
+    with flags_named_for(Evaluate, of_a_run=parsed.real is None), _warnings_in_lines():
         if parsed.save_reference is not None:
             _save_reference(parsed, parsed.save_reference)
             return

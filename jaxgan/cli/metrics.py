@@ -106,7 +106,7 @@ def _needs(metric: Metric) -> list[str]:
     return [text for text, needed in needs.items() if needed]
 
 
-@flags_named_for(TrainFeatures, "metrics train-features")
+@flags_named_for(TrainFeatures)
 def train_features(args: list[str]) -> None:
     """Trains a classifier on the labelled data SOURCE; their generators are scored on its features then."""
     parsed = parse(TrainFeatures, args, "metrics train-features")

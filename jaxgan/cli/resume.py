@@ -26,7 +26,7 @@ class Resume:
     """Where the same data are now, such as folder:PATH; what is in them is checked."""
 
 
-@flags_named_for(Resume, "resume")
+@flags_named_for(Resume, of_a_run=True)
 def resume(args: list[str]) -> None:
     """Goes on with a run, or with all members of a run of several seeds."""
     parsed = parse(Resume, args, "resume")

@@ -44,14 +44,33 @@ def _from_plain(kind: Any, plain: Mapping[str, Any], prefix: str = "") -> Any:
     for name, value in plain.items():
         if name not in fields:
             raise unknown("field of config.json", prefix + name, [prefix + f for f in fields])
-        if typing.get_origin(hints[name]) is Literal and value not in typing.get_args(hints[name]):
-            raise unknown(f"{prefix}{name}", str(value), typing.get_args(hints[name]))
-        if not _fits(value, hints[name]):
-            raise InputError(f"{prefix}{name}: expected {_in_words(hints[name])}, got {value!r}")
+        _check_type(prefix + name, value, hints[name])
         if dataclasses.is_dataclass(hints[name]) and isinstance(value, Mapping):
             value = _from_plain(hints[name], value, f"{prefix}{name}.")
         values[name] = frozen(value)
     return kind(**values)
+
+
+def check_types(group: Any, prefix: str = "") -> None:
+    """Raises InputError for the first field of a configuration, or of a group in it, that is not of its type.
+
+    Args:
+      group: the configuration.
+      prefix: of the names in messages.
+    """
+    hints = typing.get_type_hints(type(group))
+    for name in (field.name for field in dataclasses.fields(group)):
+        value = getattr(group, name)
+        _check_type(prefix + name, value, hints[name])
+        if dataclasses.is_dataclass(value):
+            check_types(value, f"{prefix}{name}.")
+
+
+def _check_type(name: str, value: Any, hint: Any) -> None:
+    if typing.get_origin(hint) is Literal and value not in typing.get_args(hint):
+        raise unknown(name, str(value), typing.get_args(hint))
+    if not _fits(value, hint):
+        raise InputError(f"{name}: expected {_in_words(hint)}, got {value!r}")
 
 
 def _fits(value: Any, hint: Any) -> bool:

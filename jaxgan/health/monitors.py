@@ -20,6 +20,7 @@ from jaxgan.games.view import Deal, View
 from jaxgan.losses import Loss
 from jaxgan.metrics import prdc
 from jaxgan.metrics.features import features_for
+from jaxgan.metrics.features.network import polled
 from jaxgan.runs.sampling import Sampler
 
 MONITORS = ("real_sign", "overfitting", "ema_distance", "diversity", "precision", "recall", "coverage")
@@ -31,7 +32,6 @@ _FIRST_LATENT = 3_000_000  # seeds of the fixed fakes: apart from those of grids
 _NEIGHBOURS = 5
 # r_v divides by D's lead on fakes: below so many standard errors of that lead it is a ratio of noise.
 _CLEAR_LEAD = 5.0
-_PART = 500  # examples whose features are computed between two polls: a batch of the networks
 _FEWEST = 8  # held-out examples that overfitting is told by
 
 
@@ -98,21 +98,24 @@ def _some(source: Source, n: int) -> _Examples:
     return _Examples(chosen[source.example], chosen.get("label"))
 
 
-Embedding = Callable[[np.ndarray], np.ndarray]
+Embedding = Callable[[np.ndarray, Callable[[], None]], np.ndarray]
 
 
 def _features_of_images(source: Source) -> Embedding | None:
     if source.n is None:
         return None
     network = features_for(as_images(source, "data.source"))
-    return lambda images: network(images)[0]
+    return lambda images, poll: polled(network, poll)(images)[0]
 
 
 EMBEDDINGS: dict[str, Callable[[Source], Embedding | None]] = {
     "image": _features_of_images,
-    "point": lambda source: lambda points: points,
+    "point": lambda source: lambda points, poll: points,
 }
-"""Name of a modality -> source -> (stored examples -> features [n, d] whose distances tell variety), or None."""
+"""Name of a modality -> source -> (stored examples, what is polled -> features [n, d] whose distances tell variety).
+
+None instead of the latter where distances say nothing.
+"""
 
 
 class Monitors:
@@ -217,22 +220,13 @@ class Monitors:
             return {}
         real, spread = self._real_features
         stream = self._sampler.stream(self._game.averaged(state), _FIRST_LATENT, self._poll)
-        fake = self._features(stream(self._n))
+        fake = self._embedded(stream(self._n), self._poll)
         self._poll()
         found = {"diversity": mean_distance(fake) / spread} if spread > 0 else {}
         if self._n > _NEIGHBOURS:
             scores = prdc(real, fake, k=_NEIGHBOURS)
             found |= {name: scores[name] for name in ("precision", "recall", "coverage")}
         return found
-
-    def _features(self, examples: np.ndarray) -> np.ndarray:
-        """In parts, as each takes a while for large images."""
-        assert self._embedded is not None
-        parts = []
-        for start in range(0, len(examples), _PART):
-            self._poll()
-            parts.append(self._embedded(examples[start : start + _PART]))
-        return np.concatenate(parts)
 
     # --- the fixed sets ---
 
@@ -260,7 +254,8 @@ class Monitors:
 
     @cached_property
     def _real_features(self) -> tuple[np.ndarray, float]:
-        features = self._features(self._reals.x)
+        assert self._embedded is not None
+        features = self._embedded(self._reals.x, self._poll)
         return features, mean_distance(features)
 
 

@@ -10,31 +10,66 @@ import os
 import pathlib
 import re
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from jaxgan.common.arrays import as_labels, as_pixels
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import written_atomically
+from jaxgan.common.numerics import is_number
 from jaxgan.config.config import Config
 from jaxgan.config.data import images_in, steps_for
-from jaxgan.config.fields import with_fields
+from jaxgan.config.fields import check_types, with_fields
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.presets import get_preset
 from jaxgan.data import Images, Source, as_images, fingerprint, open_source, other_split
 from jaxgan.data.splits import parsed_name
 from jaxgan.losses import Loss, find_loss, in_python
-from jaxgan.models import find_model, model_name
+from jaxgan.models import MODELS, find_model, model_name
 from jaxgan.report.notebook import TrainedRun, load
 from jaxgan.runs import environment
 from jaxgan.train.run import train
 from jaxgan.train.stops import Stopped
 
 _SHORT = {f"{player}_lr": f"{player}_optimizer__learning_rate" for player in "gd"}
+_SHORT |= {"resolution": "data__resolution"}
 _LARGE = 48  # pixels a side, from which on the networks of `dcgan-64` are taken
 
 
+@contextlib.contextmanager
+def _in_python() -> Iterator[None]:
+    """Within, messages of bad input have the keywords of `fit` in the place of fields and flags of the command."""
+    try:
+        yield
+    except InputError as error:
+        text = _with_keywords(str(error))
+        if text == str(error):
+            raise
+        raise type(error)(text) from error.__cause__
+
+
+def _with_keywords(message: str) -> str:
+    fields = {field.name: getattr(Config(), field.name) for field in dataclasses.fields(Config)}
+    names = {"epochs", "lr", *_SHORT, *fields}
+
+    def keyword(found: re.Match[str]) -> str:
+        name = found[1].replace("-", "_").replace(".", "__")
+        return f"{name}=" if name.split("__")[0] in names else found[0]
+
+    message = re.sub(r"--([a-z][\w-]*(?:\.[a-z][\w-]*)*)( (?=\d))?", keyword, message)
+    groups = {name: group for name, group in fields.items() if dataclasses.is_dataclass(group)}
+    kinds = [("model", kind) for kind in MODELS.values()] + list(groups.items())
+    leaves = [f"{name}.{leaf.name}" for name, kind in kinds for leaf in dataclasses.fields(kind)]
+    known = "|".join(map(re.escape, leaves))
+    if message.startswith("unknown field"):  # which may be any
+        known = "|".join(rf"{name}\.\w+" for name in groups)
+    return re.sub(rf"(?<![\w./-])(?:{known})\b(?:\.\w+)*", lambda found: found[0].replace(".", "__"), message)
+
+
+@_in_python()
 def fit(
     images: Any,
     steps: int | None = None,
@@ -85,27 +120,24 @@ def fit(
       Diverged, SaveError: as `jaxgan.train.run.train`.
     """
     out = pathlib.Path(out).expanduser()
-    if epochs is not None and not (steps is None and 0 < epochs < math.inf):
+    epochs, steps = _plain(epochs), _plain(steps)
+    if epochs is not None and (steps is not None or not (_is_finite(epochs) and epochs > 0)):
         got = f"{epochs!r} beside steps={steps!r}" if steps is not None else repr(epochs)
         raise InputError(f"epochs: expected a positive number, and no steps beside it, got {got}")
-    rates = {} if lr is None else {f"{player}_optimizer__learning_rate": lr for player in "gd"}
-    fields = {_SHORT.get(name, name): value for name, value in fields.items()}
-    config = _configured(rates | fields, preset=preset, steps=steps, loss=loss, model=model, seed=seed)
+    fields = _spelled_out(fields, lr=lr, resolution=resolution)
+    config = _configured(fields, preset=preset, steps=steps, loss=loss, model=model, seed=seed)
     if isinstance(images, str | pathlib.Path):
         images = str(images)
         if labels is not None:
             raise InputError(
                 f"labels: expected none with a source by name, which has its own, got some with {images!r}"
             )
-        data = dataclasses.replace(
-            config.data, source=images, resolution=resolution or config.data.resolution
-        )
-        config = dataclasses.replace(config, data=data)
+        if "data__source" in fields:
+            raise InputError(f"data__source: expected none beside images={images!r}, which is the source")
+        config = with_fields(config, **{"data.source": images})
     else:
-        given = {name.removeprefix("data__"): fields[name] for name in fields if name.startswith("data__")}
-        config = _with_arrays(
-            config, images, labels, resolution, out, given, own=preset is None and model is None
-        )
+        own = preset is None and model is None
+        config = _with_arrays(config, images, labels, out, fields, own=own)
         small = {
             name: min(getattr(config, name), max(1000, _count(images))) for name in ("quick_n", "final_n")
         }
@@ -125,6 +157,35 @@ def fit(
         raise KeyboardInterrupt(f"{stopped}, and saved: jaxgan.load({path!r}) opens it") from None
 
 
+def _is_finite(value: Any) -> bool:
+    return is_number(value) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _plain(value: Any) -> Any:
+    """A number of Python's in the place of one of NumPy's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _spelled_out(fields: dict[str, Any], **also: Any) -> dict[str, Any]:
+    """The fields of the configuration under their own names, groups as a whole first.
+
+    Args:
+      fields: as they were given.
+      also: what has a keyword of its own in `fit`; None where it was not given.
+    """
+    given = fields | {name: value for name, value in also.items() if value is not None}
+    given = {name: _plain(value) for name, value in given.items()}
+    for name in ("lr", "g_lr", "d_lr"):
+        if name in given and not (_is_finite(given[name]) and given[name] > 0):
+            raise InputError(f"{name}: expected a positive number, got {given[name]!r}")
+    for short, name in _SHORT.items():
+        if {short, name} <= given.keys():
+            raise InputError(f"{short}: expected none beside {name}, which it stands for")
+    rates = dict.fromkeys((_SHORT["g_lr"], _SHORT["d_lr"]), given.pop("lr")) if "lr" in given else {}
+    given = rates | {_SHORT.get(name, name): value for name, value in given.items()}
+    return dict(sorted(given.items(), key=lambda item: "__" in item[0]))
+
+
 def _configured(
     fields: dict[str, Any],
     *,
@@ -135,9 +196,10 @@ def _configured(
     seed: int,
 ) -> Config:
     """The preset, changed."""
-    config = dataclasses.replace(get_preset(preset or "dcgan-mnist"), seed=seed)
+    config = get_preset(preset or "dcgan-mnist")
     if model is not None:
         config = dataclasses.replace(config, model=find_model(model)() if isinstance(model, str) else model)
+        model_name(type(config.model))  # raises for what a run could not find again
     if loss is not None:
         if not isinstance(loss, str | Loss):
             hint = "; call it: loss=LOSSES[...]()" if callable(loss) else ""
@@ -146,21 +208,17 @@ def _configured(
         find_loss(name)  # raises for an unknown one before any work
         config = dataclasses.replace(config, loss=name, loss_options=())
     if steps is not None:
-        if isinstance(steps, bool) or int(steps) != steps:
+        if not _is_finite(steps) or int(steps) != steps:
             raise InputError(f"steps: expected a whole number, got {steps!r}")
         config = dataclasses.replace(config, steps=int(steps))
-    try:
-        return with_fields(config, **{name.replace("__", "."): value for name, value in fields.items()})
-    except InputError as error:
-        raise InputError(_in_python(str(error))) from error.__cause__
+    config = _changed(config, {"seed": _plain(seed)} | fields)
+    check_types(config)
+    check_range("data.resolution", config.data.resolution, at_least=1)
+    return config
 
 
-def _in_python(message: str) -> str:
-    """A message about fields and flags of the command, with the keywords that `fit` has for them."""
-    message = re.sub(r"--([gd])-lr\b", r"\1_optimizer__learning_rate=", message)
-    flag = lambda found: f"{found[1].replace('-', '_').replace('.', '__')}="
-    message = re.sub(r"--([a-z][\w-]*(?:\.[a-z][\w-]*)*)", flag, message)
-    return re.sub(r"(?<=[' ])([a-z]\w*)\.([a-z]\w*)(?=[', ]|$)", r"\1__\2", message)
+def _changed(config: Config, fields: dict[str, Any]) -> Config:
+    return with_fields(config, **{name.replace("__", "."): value for name, value in fields.items()})
 
 
 def _count(images: Any) -> int:
@@ -171,16 +229,16 @@ def _with_arrays(
     config: Config,
     images: Any,
     labels: Any,
-    resolution: int | None,
     out: pathlib.Path,
-    given: dict[str, Any],
+    fields: dict[str, Any],
     *,
     own: bool,
 ) -> Config:
-    """The configuration for arrays, which are written where it says; `given` are fields of the data."""
-    if taken := sorted({"source", "split"} & set(given)):
-        raise InputError(f"data__{taken[0]}: expected none with arrays, got {given[taken[0]]!r}")
-    resolution = given.pop("resolution", None) if resolution is None else resolution
+    """The configuration, which has these fields, for arrays, which are written where it says."""
+    if taken := [name for name in ("data", "data__source", "data__split") if name in fields]:
+        raise InputError(f"{taken[0]}: expected none with arrays, got {fields[taken[0]]!r}")
+    given = {name.removeprefix("data__"): x for name, x in fields.items() if name.startswith("data__")}
+    resolution = given.pop("resolution", None)
     asked, names, data, other = labels is not None, None, None, None
     if isinstance(images, Source):
         source = as_images(images, "images")
@@ -197,6 +255,7 @@ def _with_arrays(
     if own:  # the networks are ours to choose
         model = get_preset("dcgan-64" if side >= _LARGE else "dcgan-mnist").model
         config = dataclasses.replace(config, model=model)
+        config = _changed(config, {name: x for name, x in fields.items() if name.startswith("model__")})
     if numbers is not None:
         takes = "conditional" in {field.name for field in dataclasses.fields(config.model)}
         if takes:
@@ -223,7 +282,7 @@ def _by_name(source: Images) -> DataConfig | None:
     if kind not in ("mnist", "stacked_mnist", "tfds") or not split:
         return None
     name = f"{kind}:{base}" if base else kind
-    for size in ({}, source.opened_with):
+    for size in (source.opened_with, {}):
         with contextlib.suppress(InputError):
             if open_source(name, split, **size).fingerprint == source.fingerprint:
                 return DataConfig(name, split, **size)
@@ -242,10 +301,7 @@ def _held_out(other: Images | None, labels: np.ndarray | None, named: bool) -> d
 
 def _kept(out: pathlib.Path, arrays: dict[str, Any]) -> str:
     """The name of a source in `out` with these arrays, which are written there if they are not yet."""
-    identity = fingerprint(arrays["images"], arrays.get("labels"))
-    if len(arrays) > 1 + ("labels" in arrays):
-        identity = fingerprint(*arrays.values())
-    path = out / "data" / f"{identity[:16]}.npz"
+    path = out / "data" / f"{fingerprint(*arrays.values())[:16]}.npz"
     if not path.exists():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

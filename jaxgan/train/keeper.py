@@ -19,7 +19,7 @@ from jaxgan.metrics.score import name_on_the_way
 from jaxgan.runs import evaluation
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
-from jaxgan.runs.lock import check_held
+from jaxgan.runs.lock import TakenOver, check_held
 from jaxgan.train.grids import grid_of
 from jaxgan.train.loop import Keeper
 from jaxgan.train.members import Members
@@ -119,12 +119,22 @@ class RunKeeper(Keeper):
         self.open = False
         self.checkpoints.close()
 
-    def abandon(self, error: str) -> None:
-        """Keeps nothing more of a run that is another process's by now, and writes nothing in its folder."""
-        self.drop()
+    def check_held(self) -> None:
+        """Raises TakenOver, and abandons the run, where its folder is another process's by now."""
+        try:
+            check_held(self.folder.path)
+        except TakenOver:
+            self.abandon()
+            raise
+
+    def abandon(self) -> None:
+        """Keeps nothing more of a run that is another process's by now, and writes nothing in its folder.
+
+        The checkpoints stay open, as closing them ends a save; trackers, too, are told by the other how it ends.
+        """
+        self.open = False
         for sink in self._sinks:
-            if not isinstance(sink, Files):
-                sink.close("failed", error)
+            sink.abandon()
 
     # --- on the way ---
 
@@ -149,7 +159,7 @@ class RunKeeper(Keeper):
             self.owes, self.best = True, best
             self._save(state, step, None, {"owed": {"record": record, "due": sorted(due)}})
             return record
-        check_held(self.folder.path)
+        self.check_held()
         if score is not None and self.evaluator is not None:
             name = name_on_the_way(self.evaluator, self.config.quick_n, self.config.final_n)
             record = record | {"score": float(score), "score_error": _error_of(score), "score_name": name}
@@ -169,7 +179,7 @@ class RunKeeper(Keeper):
         return record
 
     def _save(self, state: GameState, step: int, score: float | None, more: Mapping[str, Any]) -> None:
-        check_held(self.folder.path)
+        self.check_held()
         meta = {"best": self.best, "train_seconds": round(self._seconds, 1), **more}
         self.checkpoints.save(step, state, {"config": self.folder.read("config.json"), **meta}, score)
 
@@ -254,7 +264,7 @@ class RunKeeper(Keeper):
             ):  # a score that such fakes cannot have: the others are not lost
                 scores["untrained"] = self._score_untrained(self.evaluator)
             check()
-            check_held(self.folder.path)
+            self.check_held()
             for sink in self._sinks:
                 sink.scores(scores)
             if self.config.health.enabled:
@@ -300,14 +310,20 @@ class RunKeeper(Keeper):
 
     def close(self, status: str, error: str | None = None) -> None:
         """Waits for what is being written, and writes the report. Raises TakenOver as `keep` does."""
-        check_held(self.folder.path)
+        self.check_held()
         self.open = False
         with contextlib.ExitStack() as last_first:  # all of it, whatever fails
+            last_first.callback(self._written, status, error)
+            last_first.callback(self.checkpoints.close)
+
+    def _written(self, status: str, error: str | None) -> None:
+        """Writes how it ended; the wait before it may have been long enough to lose the folder."""
+        self.check_held()
+        with contextlib.ExitStack() as last_first:
             for sink in reversed(self._sinks):
                 last_first.callback(sink.close, status, error)
             seconds = round(self._seconds, 1)
             last_first.callback(self.folder.update, status=status, error=error, train_seconds=seconds)
-            last_first.callback(self.checkpoints.close)
 
 
 def _error_of(score: float) -> float:

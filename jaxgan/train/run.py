@@ -17,7 +17,7 @@ from jaxgan.data.modality import MODALITIES
 from jaxgan.runs.checkpoint import SaveError
 from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, check_name, create
-from jaxgan.runs.lock import TakenOver, check_held, locked
+from jaxgan.runs.lock import check_held, locked
 from jaxgan.runs.seeds import is_alive
 from jaxgan.train.clock import Signals
 from jaxgan.train.compiling import compiling
@@ -155,6 +155,8 @@ class _Session:
         if not left:
             lost = keepers[0].error if self.alone else None
             raise lost or Diverged(f"all {len(keepers)} members diverged by step {step:,}")
+        for keeper in left:  # nothing is under way while it is scored, which takes long
+            keeper.wait()
         self.stop_if_asked(step)
         if members.sampler is not None and keepers[0].evaluator is None:
             self.sinks[0].note(f"no scores: there are none of {members.source.modality.name}s")
@@ -176,43 +178,45 @@ class _Session:
             raise
 
     def stop_if_asked(self, step: int) -> None:
-        """Raises Stopped after a signal; `step` has been saved."""
+        """Raises Stopped after a signal, or TakenOver where that came as a folder was lost; `step` has been saved."""
         if self.signals.received is not None:
+            self.check_held()
             self.sinks[0].note(f"stopping: step {step:,} is saved; writing the report")
             raise Stopped(self.signals.received, step, self.folder)
 
+    def check_held(self) -> None:
+        """Raises TakenOver if one of the folders is another process's by now."""
+        for folder in (self.folder, *(keeper.folder for keeper in self.keepers)):
+            check_held(folder.path)
+
     @contextlib.contextmanager
     def ended(self) -> Iterator[None]:
-        """Closes everything, whatever happens; what cannot be written becomes a SaveError."""
+        """Closes everything, whatever happens; what cannot be written becomes a SaveError, or is TakenOver."""
         try:
             try:
                 yield
             except Stopped:
                 self.close("stopped")
                 raise
-        except TakenOver as error:  # nothing here is ours any more
-            self.sinks[0].close("failed", str(error))
-            for keeper in self.keepers:
-                if keeper.open:
-                    keeper.abandon(str(error))
+            except Diverged as error:
+                self.close("diverged", str(error))
+                raise
+        except (Stopped, Diverged):
             raise
-        except Stopped:
-            raise
-        except Diverged as error:
-            self.close("diverged", str(error))
-            raise
-        except BaseException as error:
+        except BaseException as error:  # of the closing, too
             with contextlib.suppress(Exception):
                 self.close("failed", f"{type(error).__name__}: {error}")
-            if not isinstance(error, OSError) or isinstance(error, SaveError):
+            if not isinstance(error, OSError):
+                raise
+            self.check_held()  # another process in the folder may be why
+            if isinstance(error, SaveError):
                 raise
             left = f"go on from the last good checkpoints with: jaxgan resume {self.folder.path}"
             left = self.keepers[0].left() if self.alone else left
             raise SaveError(f"could not write in {str(self.folder.path)!r} ({error}); {left}") from error
 
     def close(self, status: str, error: str | None = None) -> None:
-        """Closes what is open, all of it; raises what could not be closed, and TakenOver before anything is."""
-        check_held(self.folder.path)
+        """Closes what is open, all of it; raises what could not be closed, and TakenOver for what was abandoned."""
         with contextlib.ExitStack() as last_first:
             for sink in reversed(self.sinks):
                 last_first.callback(sink.close, status, error)

@@ -18,7 +18,7 @@ from jaxgan.config.fields import differences, to_json, with_fields
 from jaxgan.report.seeds import summary_lines, write_summary
 from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, check_name, create, new_folder
-from jaxgan.runs.lock import locked
+from jaxgan.runs.lock import check_held, locked
 from jaxgan.runs.seeds import RECORD, is_alive, member_folder, summarise
 from jaxgan.train.members import Members
 from jaxgan.train.resume import check_data, replacement, saved_steps, with_source
@@ -146,7 +146,8 @@ class _Record(Sink):
         self._folder, self._terminal = folder, terminal
 
     def close(self, status: str, error: str | None) -> None:
-        """Sums up, if all is done."""
+        """Sums up, if all is done. Raises TakenOver where the folder is another process's by now."""
+        check_held(self._folder.path)
         summary = summarise(self._folder) if status == "finished" else None
         if summary is not None:
             write_summary(self._folder, summary)

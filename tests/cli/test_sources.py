@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from helpers import small, untrained
 from PIL import Image
 
 from jaxgan import InputError
@@ -15,7 +16,9 @@ from jaxgan.cli.evaluate import Evaluate
 from jaxgan.cli.metrics import TrainFeatures
 from jaxgan.cli.resume import Resume
 from jaxgan.cli.words.flags import flags_of
+from jaxgan.config.groups import DataConfig
 from jaxgan.data import open_source
+from jaxgan.models import MLPConfig
 from jaxgan.runs import evaluation
 
 
@@ -119,7 +122,7 @@ def test_broken_files_are_left_out_on_request(here, capsys, scored):
 @pytest.mark.parametrize("kind", [Evaluate, Show, TrainFeatures, Resume, Prepare])
 def test_flags_in_messages_are_those_of_the_command(kind):
     own = flags_of(kind)
-    with pytest.raises(InputError) as caught, flags_named_for(kind, "verb"):
+    with pytest.raises(InputError) as caught, flags_named_for(kind):
         raise InputError(
             "broken; --data.skip-broken leaves it out, and --data.resolution scales (--penalty.every)."
         )
@@ -130,7 +133,7 @@ def test_flags_in_messages_are_those_of_the_command(kind):
 
 def test_other_messages_stay():
     error = InputError("n: expected at least 2")
-    with pytest.raises(InputError) as caught, flags_named_for(Evaluate, "evaluate"):
+    with pytest.raises(InputError) as caught, flags_named_for(Evaluate):
         raise error
     assert caught.value is error
 
@@ -146,6 +149,18 @@ def test_messages_name_the_argument_that_the_command_has_and_a_value(here, capsy
     )
     assert run(capsys, "data show grey.npz --channels 7")[2].startswith("error: channels: expected 1 (grey)")
     assert run(capsys, "data show no/such")[2].startswith("error: source: expected a folder")
+
+
+def test_what_is_wrong_with_the_data_of_a_run_is_said_of_its_fields(here, capsys):
+    """The resolution of `evaluate` is that of given images: with a run it is refused."""
+    model = MLPConfig(g_widths=(4,), d_widths=(4,))
+    run_folder = untrained(small(here, data=DataConfig("folder:photos", resolution=None), model=model))
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save("photos/10.png")
+    for verb in ("evaluate", "resume"):
+        status, _, err = run(capsys, f"{verb} {run_folder.path}")
+        assert status == 2
+        assert err.startswith("error: data.resolution: expected a size, as images differ")
+        assert "such as --data.resolution of `jaxgan train` 64" in err
 
 
 def test_where_nothing_can_be_written_is_told_at_the_start(here, capsys, monkeypatch):

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import signal
+import time
 from functools import lru_cache
 
 import jax
@@ -20,6 +23,7 @@ from jaxgan.data.splits import with_hold_out
 from jaxgan.health import MONITORS, Standing, Verdict, diagnose, mean_distance, overfitting, real_sign
 from jaxgan.losses import LOSSES
 from jaxgan.metrics import make_evaluator
+from jaxgan.metrics.features import features_for
 from jaxgan.metrics.scores.classes import histogram_kl, histogram_kl_error
 from jaxgan.metrics.scores.mixtures import mode_shares
 from jaxgan.models import MLPConfig
@@ -240,6 +244,62 @@ def test_a_generator_that_hardly_moves_starves_also_when_resumed(tmp_path, monke
     ]
     assert timeless(stopped.value.folder) == timeless(whole)
     assert timeless(whole)[-1]["verdicts"] == ["generator starves"]
+
+
+def test_a_look_that_is_interrupted_is_made_up_for_to_the_bit(tmp_path, monkeypatch):
+    """Asked to stop at the first, a middle or the last poll of a look: then the run goes on as if it had not been."""
+    options = {"steps": 40, "evaluate_every": 20, "log_every": 10, "quick_n": 60}
+    look, polls = health.Monitors.__call__, []
+
+    def run(name, at=None):
+        """Trains; a signal comes at poll `at` of the first look."""
+
+        def looking(self, state, poll):
+            polls.append(0)
+
+            def polled():
+                if len(polls) == 1 and polls[0] == at:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    time.sleep(0.01)
+                polls[-1] += 1
+                poll()
+
+            return look(self, state, polled)
+
+        polls.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(health.Monitors, "__call__", looking)
+            return train(digit_run(tmp_path / name, **options))
+
+    timeless = lambda folder: [
+        {k: v for k, v in r.items() if k != "images_per_second"} for r in folder.records()
+    ]
+    whole = run("whole")
+    assert len(seen(whole)) == 2
+    each = polls[1]
+    assert each >= 6  # batches of the discriminator's, fakes and their features
+    for at in (0, each // 2, each - 1):
+        with pytest.raises(Stopped) as stopped:
+            run(f"part {at}", at)
+        assert polls == [at + 1]
+        folder = stopped.value.folder
+        assert [record["step"] for record in folder.records()] == [10]
+        resume(folder)
+        assert timeless(folder) == timeless(whole)
+        same_arrays(arrays(folder, 40), arrays(whole, 40))
+
+
+def test_a_look_is_polled_between_batches_of_its_network(tmp_path, monkeypatch):
+    setup, polls = set_up(short(tmp_path)), []
+    network, counts = features_for(setup.source), []
+    for batch in (10, 60):
+        network = dataclasses.replace(network, batch=batch)
+        monkeypatch.setattr("jaxgan.health.monitors.features_for", lambda source, network=network: network)
+        polls.clear()
+        monitors = health.Monitors(setup.game, setup.source, setup.sampler, 60, 16)
+        monitors(setup.init_member(0), lambda: polls.append(1))
+        counts.append(len(polls))
+    assert counts[0] - counts[1] == 2 * (6 - 1)  # of reals and of fakes
 
 
 def test_members_of_an_ensemble_are_watched_by_one_program(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """`jaxgan.fit`: arrays in, a run out, which is drawn, scored, kept and opened again."""
 
+import math
 import pathlib
 import signal
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 import jaxgan
 from jaxgan import InputError, Loss
 from jaxgan.__main__ import main
+from jaxgan.config.groups import DataConfig
+from jaxgan.config.moves import OptimizerConfig
 from jaxgan.data import Images, open_source
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.folder import RunFolder
@@ -156,17 +159,78 @@ def test_rates_and_epochs_are_keywords_and_mistakes_are_answered_with_keywords(d
         (1e-3, 1e-3, 14),
         (1e-3, 2e-3, 3),
     ]  # 54 images, as 6 are held out, twice, in batches of 8
+    with pytest.raises(ZeroDivisionError):
+        jaxgan.fit(digits, np.int64(3), lr=np.float32(0.5), g_lr=0.25, out=tmp_path, **SMALL)
+    assert (found[2].g_optimizer.learning_rate, found[2].d_optimizer.learning_rate) == (0.25, 0.5)
+    assert {type(found[2].steps), type(found[2].d_optimizer.learning_rate)} == {int, float}
     for fields, says in (
         (
             {"epochs": 2, "steps": 3},
             "epochs: expected a positive number, and no steps beside it, got 2 beside steps=3",
         ),
         ({"epochs": -1}, "epochs: expected a positive number, .* got -1"),
+        ({"epochs": "2"}, "epochs: expected a positive number, .* got '2'"),
+        ({"epochs": True}, "epochs: expected a positive number, .* got True"),
+        ({"lr": "1e-3"}, "^lr: expected a positive number, got '1e-3'"),
+        ({"g_lr": True}, "^g_lr: expected a positive number, got True"),
+        ({"d_lr": -1.0}, "^d_lr: expected a positive number, got -1.0"),
+        ({"d_lr": None}, "^d_lr: expected a positive number, got None"),
+        (
+            {"g_lr": 1e-3, "g_optimizer__learning_rate": 1e-3},
+            "^g_lr: expected none beside g_optimizer__learning_rate, which it stands for",
+        ),
+        (
+            {"resolution": 8, "data__resolution": 16},
+            "^resolution: expected none beside data__resolution, which it stands for",
+        ),
+        ({"images": "mnist", "data__source": "ring"}, "^data__source: expected none beside images='mnist'"),
+        ({"data": DataConfig("mnist")}, "^data: expected none with arrays, got DataConfig"),
+        ({"resolution": "8"}, "^data__resolution: expected int or null, got '8'"),
+        ({"resolution": 0}, "^data__resolution: expected at least 1, got 0"),
+        ({"batch_size": "8"}, "^batch_size: expected int, got '8'"),
+        ({"g_optimizer__b1": "0"}, "^g_optimizer__b1: expected float, got '0'"),
+        ({"seed": 1.5}, "^seed: expected int, got 1.5"),
+        ({"steps": math.inf}, "^steps: expected a whole number, got inf"),
+        ({"steps": "x"}, "^steps: expected a whole number, got 'x'"),
+        ({"model": 3}, "^model: expected a family of MODELS or of a file .*, got int"),
+        ({"images": "ring", "epochs": 1}, "^epochs: expected data of a known size, .*; say steps=$"),
+        ({"images": "no/data.source", "epochs": 1}, "^data__source: expected .*got 'no/data.source'"),
+        ({"learning_rate": 1}, "the learning rate of both players is lr=, of one g_lr= or d_lr="),
         ({"beta1": 0.5}, "Adam's first beta is g_optimizer__b1= and d_optimizer__b1=;"),
         ({"penalty__evry": 1}, "unknown field 'penalty__evry'; did you mean 'penalty__every'?"),
     ):
         with pytest.raises(InputError, match=says):
-            jaxgan.fit(digits, out=tmp_path, **SMALL | fields)
+            jaxgan.fit(**{"images": digits, "out": tmp_path} | SMALL | fields)
+
+
+def test_what_the_run_itself_refuses_is_said_in_keywords(digits, tmp_path):
+    """With names of files as they are, and flags of other commands too."""
+    says = "dynamics__pack: expected a divisor of batch_size = 8, got 3"
+    with pytest.raises(InputError, match=f"^{says}"):
+        jaxgan.fit(digits, 2, out=tmp_path, dynamics__pack=3, **SMALL)
+
+    def refusing(config, command):
+        raise InputError("'a.data.npz' of data.source, --data.resolution 8: pip install --upgrade x")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxgan.train.fit.train", refusing)
+        with pytest.raises(InputError) as caught:
+            jaxgan.fit(digits, 2, out=tmp_path, **SMALL)
+    assert str(caught.value) == "'a.data.npz' of data__source, data__resolution=8: pip install --upgrade x"
+
+
+def test_groups_and_fields_in_them_come_together(digits, tmp_path, monkeypatch):
+    """In whatever order they are given; and fields of the networks that `fit` chooses."""
+    found = []
+    monkeypatch.setattr("jaxgan.train.fit.train", lambda config, command: found.append(config) or 1 / 0)
+    group = OptimizerConfig(kind="rmsprop", learning_rate=1.0)
+    fields = {"d_lr": 3e-3, "g_optimizer": group, "d_optimizer": group, "lr": 2e-3, "model__width": 4}
+    with pytest.raises(ZeroDivisionError):
+        jaxgan.fit(digits, 2, out=tmp_path, **{**SMALL, "model": None} | fields)
+    (config,) = found
+    assert [config.g_optimizer.learning_rate, config.d_optimizer.learning_rate] == [2e-3, 3e-3]
+    assert config.d_optimizer.kind == "rmsprop"
+    assert (type(config.model), config.model.width) == (DCGANConfig, 4)
 
 
 def test_ctrl_c_says_where_the_run_is(digits, tmp_path, monkeypatch):
@@ -201,7 +265,7 @@ WRONG = {
     ),
     "no such folder": (
         {"images": pathlib.Path("no/photos")},
-        "data.source: expected a folder, .* does not exist",
+        "data__source: expected a folder, .* does not exist",
     ),
     "an unknown source": ({"images": "minst"}, "unknown data source 'minst'"),
 }
@@ -223,6 +287,14 @@ def test_a_source_keeps_its_split_and_a_known_one_its_features(digits, tmp_path,
         raise InputError("far enough")
 
     monkeypatch.setattr("jaxgan.train.fit.train", configured)
+    opened = []
+    opening = lambda *args, **size: opened.append(size) or open_source(*args, **size)
+    monkeypatch.setattr("jaxgan.train.fit.open_source", opening)
+    with pytest.raises(InputError, match="far enough"):
+        jaxgan.fit(open_source("mnist", "test", resolution=8), 2, out=tmp_path, **SMALL)
+    assert opened == [{"resolution": 8, "channels": 1}]  # and not as large as they are, before
+    assert (found[0].source, found[0].resolution) == ("mnist", 8)
+    found.clear()
     names = tuple(f"kind {i}" for i in range(3))
     labels = np.arange(60, dtype=np.int32) % 3
     held = Images("other", digits[40:], labels[40:], names, "h")

@@ -1,14 +1,14 @@
 """What may come while a run is trained: signals during scoring, another process, data that have moved."""
 
-import json
 import os
 import shutil
 import signal
 import time
 
+import jax
 import numpy as np
 import pytest
-from helpers import arrays, same_arrays, small
+from helpers import arrays, contents, same_arrays, small, take_over
 
 from jaxgan import InputError
 from jaxgan.__main__ import main
@@ -22,10 +22,11 @@ from jaxgan.metrics.features import mnist_cnn
 from jaxgan.metrics.modes import MixtureEvaluator
 from jaxgan.metrics.scores.kernel import kernel_subsets
 from jaxgan.models import MLPConfig
+from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.evaluation import open_run
 from jaxgan.runs.lock import locked, owner_of
 from jaxgan.train.clock import Signals
-from jaxgan.train.members import set_up
+from jaxgan.train.members import Members, set_up
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 from jaxgan.train.sinks.progress import Progress
@@ -172,26 +173,52 @@ def test_a_terminal_that_closes_is_a_signal_to_save():
         signal.signal(signal.SIGHUP, before)
 
 
-@pytest.mark.parametrize("method", ["quick", "__call__"])
-def test_who_was_taken_for_dead_writes_nothing_more(tmp_path, monkeypatch, capsys, method):
-    path, original, before = tmp_path / "runs/00000-toy-ring", getattr(MixtureEvaluator, method), {}
-    contents = lambda: {str(p): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+def poisoned(states, metrics):
+    return states, metrics | {"g/loss": jax.numpy.full_like(metrics["g/loss"], np.nan)}
 
-    def taken(self, generate, n):
-        lock = path / "run.lock"
-        other = json.loads(lock.read_text()) | {"token": "another", "host": "h", "machine": "elsewhere"}
-        lock.write_text(json.dumps(other))
-        before.update(contents())
-        return original(self, generate, n)
 
-    monkeypatch.setattr(MixtureEvaluator, method, taken)
+def refused(*_):
+    raise OSError(28, "No space left on device")
+
+
+def signalled(value):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.01)
+    return value
+
+
+LOST = {
+    "while it trains": (Members, "advance", lambda pair: pair),
+    "while it is scored": (MixtureEvaluator, "quick", lambda score: score),
+    "while it is scored at the end": (MixtureEvaluator, "__call__", lambda scores: scores),
+    "while its last checkpoint is written": (Checkpoints, "close", lambda nothing: nothing),
+    "and then diverges": (Members, "advance", lambda pair: poisoned(*pair)),
+    "and then cannot write": (MixtureEvaluator, "quick", refused),
+    "and then is stopped": (MixtureEvaluator, "quick", signalled),
+    "and then is stopped at the end": (MixtureEvaluator, "__call__", signalled),
+}
+
+
+@pytest.mark.parametrize(("owner", "method", "then"), LOST.values(), ids=LOST)
+def test_who_was_taken_for_dead_writes_nothing_more(tmp_path, monkeypatch, capsys, owner, method, then):
+    path, original, before = tmp_path / "runs/00000-toy-ring", getattr(owner, method), []
+
+    def taken(*args):
+        if not before:
+            take_over(path)
+            before.append(contents(path))
+        return then(original(*args))
+
+    monkeypatch.setattr(owner, method, taken)
     assert exit_status(lambda: train(ring(tmp_path)) and 0) == 2
-    error = capsys.readouterr().err
+    out, error = capsys.readouterr()
     assert f"error: run: the lock of '{path}' was taken over by process {os.getpid()} on h" in error
     assert error.count("\n") == 1
-    ours = lambda files: {n: x for n, x in files.items() if "tfevents" not in n and "checkpoints" not in n}
-    assert ours(contents()) == ours(before)  # the other's lock too
-    assert (path / "checkpoints/10").exists() == (method == "__call__")
+    assert "stopping: " not in out
+    assert contents(path) == before[0]  # checkpoints, events and the other's lock too
+    trained = method in ("__call__", "close")
+    assert (path / "checkpoints/10").exists() == trained
+    assert (path / "checkpoints/20").exists() == trained
 
 
 def test_the_look_at_a_run_s_health_is_interrupted_as_scoring_is(tmp_path):

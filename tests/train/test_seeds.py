@@ -10,7 +10,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from helpers import arrays, command, same_arrays, small
+from helpers import arrays, command, contents, same_arrays, small, take_over
 
 from jaxgan import InputError, load
 from jaxgan.__main__ import main
@@ -21,7 +21,7 @@ from jaxgan.models import MLPConfig
 from jaxgan.runs.checkpoint import Checkpoints, SaveError
 from jaxgan.runs.evaluation import evaluate_run
 from jaxgan.runs.folder import RunFolder
-from jaxgan.runs.lock import locked
+from jaxgan.runs.lock import TakenOver, locked
 from jaxgan.train.keeper import RunKeeper
 from jaxgan.train.members import Members
 from jaxgan.train.run import train
@@ -202,6 +202,53 @@ def test_a_signal_while_scoring_keeps_what_is_scored(whole, tmp_path, monkeypatc
     assert not (folder.path / "summary.json").exists()
     resume_seeds(folder)
     same_folders(whole, folder)
+
+
+@pytest.mark.parametrize("method", ["keep", "finish"])
+def test_members_of_this_process_are_closed_where_another_was_taken_over(
+    whole, tmp_path, monkeypatch, method
+):
+    original, before = getattr(RunKeeper, method), []
+
+    def losing(self, *args):
+        if self.members.seeds[self.k] == 2 and not before:
+            take_over(self.folder.path)
+            before.append(contents(self.folder.path))
+        return original(self, *args)
+
+    monkeypatch.setattr(RunKeeper, method, losing)
+    with pytest.raises(TakenOver, match="the lock of '.*seed-00002' was taken over by process"):
+        train_seeds(ring(tmp_path, seed=1), 3)
+    monkeypatch.undo()
+    folder = RunFolder(tmp_path / "runs" / "00000-toy-ring-seeds")
+    assert contents(members(folder)[1].path) == before[0]
+    first = {"keep": "failed", "finish": "finished"}[method]
+    assert status(folder) == ("failed", [first, "running", "failed"])
+    for member in (members(folder)[0], members(folder)[2]):
+        assert member.report.exists()
+        assert not list(member.path.rglob("*tmp*"))  # saves that have not ended
+    assert "seed-00002' was taken over" in members(folder)[2].read("run.json")["error"]
+    (members(folder)[1].path / "run.lock").unlink()
+    resume_seeds(folder)
+    same_folders(whole, folder)
+
+
+def test_the_folder_of_all_is_left_alone_where_it_was_taken_over(tmp_path, monkeypatch):
+    finish, before = RunKeeper.finish, []
+
+    def losing(self, *args):
+        finish(self, *args)
+        if self.members.seeds[self.k] == 3:
+            take_over(self.folder.path.parent)
+            before.append(contents(self.folder.path.parent))
+
+    monkeypatch.setattr(RunKeeper, "finish", losing)
+    with pytest.raises(TakenOver, match="the lock of '.*-seeds' was taken over by process"):
+        train_seeds(ring(tmp_path, seed=1), 3)
+    folder = RunFolder(tmp_path / "runs" / "00000-toy-ring-seeds")
+    locks = {str(member.path / "run.lock") for member in members(folder)}  # these were ours
+    assert contents(folder.path) == {p: x for p, x in before[0].items() if p not in locks}
+    assert status(folder) == ("running", ["finished"] * 3)
 
 
 def test_terminated_and_then_killed_changes_no_bit(tmp_path, capsys):

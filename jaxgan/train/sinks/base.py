@@ -44,6 +44,9 @@ class Sink:
     def close(self, status: str, error: str | None) -> None:
         """Nothing more will come: the run is "finished", "stopped", "diverged" or "failed"."""
 
+    def abandon(self) -> None:
+        """Nothing more will come, as the run is another process's: what is open is let go of, and nothing written."""
+
 
 class Files(Sink):
     """The files of a run's folder: metrics.jsonl, pictures, scores.json, and the report, made of them."""

@@ -40,6 +40,7 @@ class TensorBoard(Sink):
         self._writer = EventsWriter(str(self._folder / "events"))
         log = events.SessionLog(status=events.SessionLog.START)
         self._writer.write_event(events.Event(wall_time=time.time(), step=step + 1, session_log=log))
+        self._writer.flush()
         self._step = step
         if self._config:
             lines = json.dumps(self._config, indent=1).splitlines()
@@ -80,8 +81,12 @@ class TensorBoard(Sink):
 
     def close(self, status: str, error: str | None) -> None:
         """Closes the file."""
+        if self._writer is not None and self._config and not self._told:
+            self._hyper({})
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Closes the file as it is: all that came was written at once."""
         if self._writer is not None:
-            if self._config and not self._told:
-                self._hyper({})
             self._writer.close()
             self._writer = None
