@@ -7,9 +7,11 @@ import dataclasses
 from jaxgan.common.errors import lookup
 from jaxgan.config.config import Config
 from jaxgan.config.presets.base import Preset
+from jaxgan.config.presets.biggan import BIGGAN
 from jaxgan.config.presets.classic import CLASSIC
+from jaxgan.config.presets.resnet import RESNET
 
-PRESETS: dict[str, Preset] = {**CLASSIC}
+PRESETS: dict[str, Preset] = {**CLASSIC, **RESNET, **BIGGAN}
 DEFAULT_PRESET = "dcgan-mnist"
 
 
@@ -18,4 +20,4 @@ def get_preset(name: str) -> Config:
     return dataclasses.replace(lookup("preset", name, PRESETS).build(), preset=name)
 
 
-__all__ = ["CLASSIC", "DEFAULT_PRESET", "PRESETS", "Preset", "get_preset"]
+__all__ = ["BIGGAN", "CLASSIC", "DEFAULT_PRESET", "PRESETS", "RESNET", "Preset", "get_preset"]
