@@ -209,7 +209,7 @@ class BigGANConfig:
     hierarchical: bool = True
     """Whether the generator's blocks see the latent: a part of it each, or, if deep, all of it."""
     attention: int = 0
-    """Shorter side of the map that self-attention follows, in both networks; 0: none."""
+    """Shorter side of the map that self-attention follows, in each network that has one; 0: none."""
     head: Literal["projection", "ac"] = "projection"
     """Labels in the discriminator: projection, or ac (with the penalty auxiliary_classifier)."""
     d_logits: int = 1

@@ -256,7 +256,7 @@ class ResNetConfig:
     d_spectral_norm: bool = True
     """Spectral normalisation of the discriminator's layers."""
     attention: int = 0
-    """Shorter side of the map that self-attention follows, in both networks; 0: none."""
+    """Shorter side of the map that self-attention follows, in each network that has one; 0: none."""
     weight_init: Literal["xavier", "orthogonal"] = "xavier"
     """How weights start."""
     conditional: bool = False
@@ -355,9 +355,7 @@ def check_labels(
 
 
 def check_attention(side: int, sizes: list[Size], downs: int) -> None:
-    """Raises ValueError unless both networks have a map with this shorter side, or it is 0."""
-    sides = [min(size) for size in sizes[1:-1][:downs]]
+    """Raises ValueError unless `side` is 0, or the shorter side of a map that blocks of a network end with."""
+    sides = [min(size) for i, size in enumerate(sizes) if i < len(sizes) - 1 or 0 < i <= downs]
     if side and side not in sides:
-        raise InputError(
-            f"attention: expected 0 or one of the sides {sides} that both networks have, got {side}"
-        )
+        raise InputError(f"attention: expected 0 or one of the sides {sides} of maps, got {side}")

@@ -177,9 +177,14 @@ def test_bad_input_is_named():
             {"attention": 12},
             (32, 32, 1),
             0,
-            r"attention: expected 0 or one of the sides \[16, 8\] .*, got 12",
+            r"attention: expected 0 or one of the sides \[32, 16, 8\] of maps, got 12",
         ),
-        ({"attention": 4}, (32, 32, 1), 0, r"attention: expected 0 or one of the sides \[16, 8\] .*, got 4"),
+        (
+            {"attention": 4},
+            (32, 32, 1),
+            0,
+            r"attention: expected 0 or one of the sides \[32, 16, 8\] of maps, got 4",
+        ),
         ({"d_downs": 5}, (32, 32, 1), 0, "d_downs: expected 0 <= d_downs <= 4, got 5"),
     ]:
         with pytest.raises(InputError, match=message):

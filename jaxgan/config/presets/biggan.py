@@ -94,7 +94,7 @@ BIGGAN = {
         paper=_PAPER,
     ),
     "biggan-deep-64": Preset(
-        build=partial(_imagenet, _deep(32), 64, 128),
+        build=partial(_imagenet, _deep(64), 64, 128),
         summary=f"BigGAN-deep at 64x64 {_NEEDS}",
         shape=(64, 64, 3),
         n_classes=1000,
