@@ -2,7 +2,7 @@
 
 A configuration is a frozen dataclass with `build(shape, n_classes) -> (generator, discriminator)`
 and two facts: `conditional` says whether labels matter, and `convolutional` decides how steps are
-dispatched on a CPU. Generators take (z, label, train) and return examples; discriminators take
+dispatched on a CPU. Images lie in [-1, 1], but for a family that says `bounded = False`. Generators take (z, label, train) and return examples; discriminators take
 (x, label, train) and return logits. A family whose samples can be truncated has a method
 `truncated(variables, latents, psi) -> (variables, latents)`, which `jaxgan sample --truncation PSI` calls with those
 of the averaged generator; 1 changes nothing, 0 makes all samples alike.
@@ -15,8 +15,9 @@ from jaxgan.common.user_files import OWN, is_file
 from jaxgan.models.dcgan import DCGANConfig
 from jaxgan.models.files import load_family, loaded_name
 from jaxgan.models.mlp import MLPConfig
+from jaxgan.models.stylegan2 import StyleGAN2Config
 
-MODELS: dict[str, type[Any]] = {"mlp": MLPConfig, "dcgan": DCGANConfig}
+MODELS: dict[str, type[Any]] = {"mlp": MLPConfig, "dcgan": DCGANConfig, "stylegan2": StyleGAN2Config}
 
 
 def find_model(name: str) -> type[Any]:
@@ -39,4 +40,4 @@ def model_name(family: type) -> str:
     return name
 
 
-__all__ = ["MODELS", "DCGANConfig", "MLPConfig", "find_model", "model_name"]
+__all__ = ["MODELS", "DCGANConfig", "MLPConfig", "StyleGAN2Config", "find_model", "model_name"]

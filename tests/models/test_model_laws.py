@@ -2,12 +2,14 @@
 
 import pytest
 
-from jaxgan.models import MODELS, DCGANConfig, MLPConfig, laws
+from jaxgan.models import MODELS, DCGANConfig, MLPConfig, StyleGAN2Config, laws
 
 SMALL = {
     "mlp": MLPConfig(g_widths=(8, 8), d_widths=(8, 8), g_batch_norm=True, d_spectral_norm=True),
     "dcgan": DCGANConfig(width=2),
     "conditional dcgan": DCGANConfig(width=2, conditional=True),
+    "stylegan2": StyleGAN2Config(base=32, most=4, style=4, mapping_layers=2, d_residual=False),
+    "conditional stylegan2": StyleGAN2Config(base=32, most=4, style=4, mapping_layers=2, conditional=True),
 }
 
 
