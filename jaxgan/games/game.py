@@ -13,6 +13,7 @@ import optax
 from flax import struct
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup, unknown
 from jaxgan.common.numerics import is_number
 from jaxgan.games.kinds import check_kind, check_module, check_optimizer, check_schedule
@@ -319,5 +320,31 @@ def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True) -> Schedule:
     def schedule(step: ArrayLike) -> jax.Array:
         step = jnp.asarray(step, jnp.float32)
         return jnp.minimum(decay, (1 + step) / (10 + step)) if ramp_up else jnp.full((), decay)
+
+    return schedule
+
+
+def ema_of_images(half_life: float, images: int, ramp_up: float = 0.0) -> Schedule:
+    """Decay of a player's average that forgets half in so many images.
+
+    Args:
+      half_life: number of images.
+      images: that a step shows.
+      ramp_up: the half-life is at most this share of the images seen before; 0: no such limit.
+
+    Raises:
+      ValueError: if `half_life` or `images` is not positive, or `ramp_up` negative.
+
+    References:
+      Karras et al. (2020), Training generative adversarial networks with limited data, appendix C.
+    """
+    check_range("half_life", half_life, above=0, unit="images")
+    check_range("images", images, at_least=1)
+    check_range("ramp_up", ramp_up, at_least=0)
+
+    def schedule(step: ArrayLike) -> jax.Array:
+        seen = jnp.asarray(step, jnp.float32) * images
+        life = jnp.minimum(half_life, ramp_up * seen) if ramp_up else jnp.full((), half_life)
+        return 0.5 ** (images / jnp.maximum(life, 1e-8))
 
     return schedule

@@ -16,8 +16,14 @@ from jaxgan.models.dcgan import DCGANConfig
 from jaxgan.models.files import load_family, loaded_name
 from jaxgan.models.mlp import MLPConfig
 from jaxgan.models.stylegan2 import StyleGAN2Config
+from jaxgan.models.stylegan3 import StyleGAN3Config
 
-MODELS: dict[str, type[Any]] = {"mlp": MLPConfig, "dcgan": DCGANConfig, "stylegan2": StyleGAN2Config}
+MODELS: dict[str, type[Any]] = {
+    "mlp": MLPConfig,
+    "dcgan": DCGANConfig,
+    "stylegan2": StyleGAN2Config,
+    "stylegan3": StyleGAN3Config,
+}
 
 
 def find_model(name: str) -> type[Any]:
@@ -40,4 +46,4 @@ def model_name(family: type) -> str:
     return name
 
 
-__all__ = ["MODELS", "DCGANConfig", "MLPConfig", "StyleGAN2Config", "find_model", "model_name"]
+__all__ = ["MODELS", "DCGANConfig", "MLPConfig", "StyleGAN2Config", "StyleGAN3Config", "find_model", "model_name"]

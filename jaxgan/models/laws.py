@@ -18,7 +18,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.laws import Broken, Skipped, Verdict, by_path, hold_finite, hold_form, same, verdicts
 from jaxgan.data import modality_of
 
-SHAPES = ((12, 12, 2), (2,))
+SHAPES = ((12, 12, 2), (16, 16, 2), (2,))
 CLASSES, LATENT, N = 3, 7, 4
 
 

@@ -12,6 +12,7 @@ from jaxgan.models.layers.basics import (
 from jaxgan.models.layers.conditional_norm import ConditionalBatchNorm, adain
 from jaxgan.models.layers.conv import DownConv, UpConv
 from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky
+from jaxgan.models.layers.filters import filtered_leaky, lowpass, radial_lowpass
 from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
 from jaxgan.models.layers.mapping import MappingNetwork, truncated
 from jaxgan.models.layers.minibatch_stddev import minibatch_stddev
@@ -43,10 +44,13 @@ __all__ = [
     "down_conv",
     "downsample",
     "dtype_of",
+    "filtered_leaky",
+    "lowpass",
     "maybe_spectral",
     "minibatch_stddev",
     "modulated_conv",
     "pixel_norm",
+    "radial_lowpass",
     "scale_init",
     "scaled_leaky",
     "truncated",
