@@ -83,10 +83,10 @@ def filtered_leaky(
     x = scaled_leaky(fir.upfirdn(x, tuple(up_taps), up=up, padding=padding, gain=up**2), clamp)
     if down_taps.ndim == 1:
         return fir.upfirdn(x, tuple(down_taps), down=down)
-    return _by_square(x, down_taps, down)
+    return by_square(x, down_taps, down)
 
 
-def _by_square(x: jax.Array, taps: np.ndarray, down: int) -> jax.Array:
+def by_square(x: jax.Array, taps: np.ndarray, down: int) -> jax.Array:
     """Every `down`-th pixel of the convolution with a square of taps that is symmetric."""
     n, h, w, c = x.shape
     single = jnp.moveaxis(x, 3, 1).reshape(n * c, h, w, 1)
