@@ -21,7 +21,7 @@ from jaxgan.config.options import build_loss
 from jaxgan.data import IMAGE, Spec, modality_of
 from jaxgan.data.spec import LABEL
 from jaxgan.games.files import load_game
-from jaxgan.games.game import Game, ema_schedule
+from jaxgan.games.game import Game, Schedule, ema_of_images, ema_schedule
 from jaxgan.games.gan import GAN
 from jaxgan.models import DCGANConfig
 from jaxgan.models.files import loaded_name
@@ -131,21 +131,42 @@ class Config:
         d_updates = self.steps * self.d_steps
         generator, discriminator = self._networks(spec)
         dynamics = self.dynamics.build(self.steps)
+        penalties = self.penalty.build(d_updates, self.batch_size, self.d_steps)
+        own_turns = self.penalty.own_turns()
+
+        def share(player: str, updates: int) -> float:
+            """Of the player's updates, `updates` a step, that are not those of penalties alone."""
+            alone = [
+                1 / k for name, k in own_turns.items() if getattr(penalties[name][1], player) is not None
+            ]
+            return updates / (updates + sum(alone))
+
         return GAN(
             generator=generator,
             discriminator=discriminator,
             loss=build_loss(self.loss, self.loss_options, self.label_smoothing),
-            penalties=self.penalty.build(d_updates, self.batch_size, self.d_steps),
-            g_optimizer=self.g_optimizer.build(calls * self.steps, "g_optimizer"),
-            d_optimizer=self.d_optimizer.build(calls * d_updates, "d_optimizer"),
+            penalties=penalties,
+            own_turns=own_turns,
+            g_optimizer=self.g_optimizer.build(calls * self.steps, "g_optimizer", share("generator", 1)),
+            d_optimizer=self.d_optimizer.build(
+                calls * d_updates, "d_optimizer", share("discriminator", self.d_steps)
+            ),
             latent=get_latent(self.latent.kind, self.latent.dim, self.latent.scale),
             d_steps=self.d_steps,
             reuse_fakes=self.reuse_fakes,
-            ema_decay=ema_schedule(self.ema.decay, ramp_up=self.ema.ramp_up, start=self.ema.start),
+            ema_decay=self._averaging(),
             example=spec.example,
             conditional=self.model.conditional,
             **dynamics | {"augment": dynamics["augment"] | self._augmentations(spec)},
         )
+
+    def _averaging(self) -> Schedule:
+        check_range("ema.half_life", self.ema.half_life, at_least=0)
+        check_range("ema.half_life_ramp", self.ema.half_life_ramp, at_least=0)
+        if self.ema.half_life:
+            images = self.batch_size * self.d_steps
+            return ema_of_images(1000 * self.ema.half_life, images, self.ema.half_life_ramp)
+        return ema_schedule(self.ema.decay, ramp_up=self.ema.ramp_up, start=self.ema.start)
 
     def _networks(self, spec: Spec) -> Any:
         shape = spec.shape, spec.n_classes

@@ -50,6 +50,10 @@ class EMAConfig:
     """Start from a small decay, so that the first random weights are soon forgotten."""
     start: int = 0
     """Steps before the averaging begins; until then the average is the generator itself."""
+    half_life: float = 0.0
+    """Thousands of images after which half is forgotten, in place of decay and ramp-up; 0: decay counts."""
+    half_life_ramp: float = 0.0
+    """The half-life is at most this share of the images seen so far; 0: no such limit."""
 
 
 @dataclass(frozen=True)

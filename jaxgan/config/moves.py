@@ -30,6 +30,10 @@ class PenaltyConfig:
     """Name (or FILE.py:NAME) and weight of each, such as: gradient_penalty 10, or: r1 0.1 r2 0.1."""
     every: int = 1
     """Apply them in one of this many updates of their player, and this many times as strongly."""
+    every_of: tuple[tuple[str, int], ...] = ()
+    """The same for single penalties, those that are applied, such as: r1 16 path_length 4."""
+    own_updates: bool = False
+    """Make those that are not applied every time updates of their own, in one of so many steps (StyleGAN2)."""
     target: float = 1.0
     """Gradient norm that gradient_penalty, lipschitz_penalty and dragan aim at."""
     one_sided: bool = False
@@ -51,24 +55,33 @@ class PenaltyConfig:
         builders = {short_name(name): find_penalty(name) for name, _ in self.weights}
         takes = {name: inspect.signature(builder).parameters for name, builder in builders.items()}
         self._check(weights, {option for options in takes.values() for option in options})
-        built = {}
+        built, intervals = {}, self._intervals()
         for name, weight in weights:
+            every = intervals[name]
             shared = {"target": self.target, "one_sided": self.one_sided}
             given = {option: value for option, value in shared.items() if option in takes[name]}
             own = [(option, value) for option, value in self.options if option in takes[name]]
             penalty = builders[name](**given | typed_options(name, own, takes[name]))
             if self.schedule != "constant":
                 factor = weight_schedule(self.schedule, 1.0, self.end, updates * batch_size)
-                images = (
-                    batch_size * self.every
-                )  # that a discriminator update shows; a step makes d_steps of them
+                # That a discriminator update shows; a step makes d_steps of them, and one of those of its own.
+                images = batch_size * every * (d_steps if name in self.own_turns() else 1)
+                g_images = batch_size * every * d_steps
                 by_player = (
                     scheduled(Penalty(discriminator=penalty.discriminator), factor, images),
-                    scheduled(Penalty(generator=penalty.generator), factor, images * d_steps),
+                    scheduled(Penalty(generator=penalty.generator), factor, g_images),
                 )
                 penalty = Penalty(by_player[0].discriminator, by_player[1].generator)
-            built[name] = weight, lazy(penalty, self.every)
+            built[name] = weight, penalty if name in self.own_turns() else lazy(penalty, every)
         return built
+
+    def own_turns(self) -> dict[str, int]:
+        """The penalties that are updates of their own, and in one of how many steps each is made."""
+        return {name: k for name, k in self._intervals().items() if k > 1} if self.own_updates else {}
+
+    def _intervals(self) -> dict[str, int]:
+        own = {short_name(name): every for name, every in self.every_of}
+        return {name: own.get(name, self.every) for name in (short_name(name) for name, _ in self.weights)}
 
     def _check(self, weights: Sequence[tuple[str, Any]], taken: Collection[str]) -> None:
         """Raises InputError for a number out of range, or an option that is not among those `taken`."""
@@ -78,6 +91,9 @@ class PenaltyConfig:
         for name, weight in weights:
             check_range(f"penalty.weights.{name}", weight, at_least=0, below=math.inf)
         check_range("penalty.end", self.end, at_least=0)
+        for name, every in self.every_of:
+            find_penalty(name)
+            check_range(f"penalty.every_of.{name}", every, at_least=1)
         for name, _ in self.options:
             if name not in taken:
                 raise unknown("option of the penalties", name, taken)
@@ -170,12 +186,18 @@ class OptimizerConfig:
     orthogonal: float = 0.0
     """Weight of the orthogonal regularisation of kernels; 0: none."""
 
-    def build(self, updates: int, name: str = "optimizer") -> optax.GradientTransformation:
+    def build(
+        self, updates: int, name: str = "optimizer", share: float = 1.0
+    ) -> optax.GradientTransformation:
         """The optimiser for a run in which it makes `updates` updates.
 
         Args:
           updates: length of the schedule.
           name: of this group, for messages.
+          share: of its updates that are not a lazy penalty's own. With k / (k + 1), for one penalty in k steps, the
+            learning rate is multiplied by it and the decays are raised to its power, so that k steps go as far and
+            forget as much as k updates did without it (Karras et al. 2020, Analyzing and improving the image quality
+            of StyleGAN, appendix B).
 
         Raises:
           InputError: for a kind or schedule that does not exist, or a number out of range.
@@ -186,13 +208,14 @@ class OptimizerConfig:
         check_range(f"{name}.eps", self.eps, above=0)
         check_range(f"{name}.clip_weights", self.clip_weights, at_least=0)
         check_range(f"{name}.orthogonal", self.orthogonal, at_least=0)
+        start, updates = self.learning_rate * share, round(updates / share)
         rates: dict[str, Any] = {
-            "constant": self.learning_rate,
-            "linear": optax.linear_schedule(self.learning_rate, 0.0, updates),
-            "cosine": optax.cosine_decay_schedule(self.learning_rate, updates),
+            "constant": start,
+            "linear": optax.linear_schedule(start, 0.0, updates),
+            "cosine": optax.cosine_decay_schedule(start, updates),
         }
-        rate = lookup("schedule", self.schedule, rates)
-        parts = [lookup("optimizer kind", self.kind, OPTIMIZERS)(rate, self.b1, self.b2, self.eps)]
+        rate, b1, b2 = lookup("schedule", self.schedule, rates), self.b1**share, self.b2**share
+        parts = [lookup("optimizer kind", self.kind, OPTIMIZERS)(rate, b1, b2, self.eps)]
         if self.orthogonal:
             parts.insert(0, orthogonal_regularisation(self.orthogonal))
         if self.clip_weights:

@@ -122,7 +122,7 @@ def inherited(before: PenaltyConfig, after: PenaltyConfig) -> dict[str, Any]:
     if {name for name, _ in after.weights} <= {name for name, _ in before.weights}:
         return {}
     plain = PenaltyConfig()
-    names = [f.name for f in dataclasses.fields(plain) if f.name != "weights"]
+    names = [f.name for f in dataclasses.fields(plain) if f.name not in ("weights", "every_of")]
     values = {name: getattr(after, name) for name in names}
     return {
         name: value

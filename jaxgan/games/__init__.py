@@ -14,6 +14,7 @@ from jaxgan.games.game import (
     Player,
     PlayerState,
     Turn,
+    ema_of_images,
     ema_schedule,
     init,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "bigan",
     "compile_step",
     "cycle_gan",
+    "ema_of_images",
     "ema_schedule",
     "init",
     "make_step",

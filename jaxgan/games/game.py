@@ -325,3 +325,29 @@ def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True, start: int = 0) 
         return jnp.where(since < 0, 0.0, rate) if start else rate
 
     return schedule
+
+
+def ema_of_images(half_life: float, images: int, ramp_up: float = 0.0) -> Schedule:
+    """Decay of a player's average that forgets half in so many images.
+
+    Args:
+      half_life: number of images.
+      images: that a step shows.
+      ramp_up: the half-life is at most this share of the images seen before; 0: no such limit.
+
+    Raises:
+      ValueError: if `half_life` or `images` is not positive, or `ramp_up` negative.
+
+    References:
+      Karras et al. (2020), Training generative adversarial networks with limited data, appendix C.
+    """
+    check_range("half_life", half_life, above=0, unit="images")
+    check_range("images", images, at_least=1)
+    check_range("ramp_up", ramp_up, at_least=0)
+
+    def schedule(step: ArrayLike) -> jax.Array:
+        seen = jnp.asarray(step, jnp.float32) * images
+        life = jnp.minimum(half_life, ramp_up * seen) if ramp_up else jnp.full((), half_life)
+        return 0.5 ** (images / jnp.maximum(life, 1e-8))
+
+    return schedule

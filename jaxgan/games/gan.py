@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.augment import Augmentation, flipped, packed
-from jaxgan.common.errors import InputError
+from jaxgan.common.errors import InputError, lookup
 from jaxgan.common.numerics import is_number
 from jaxgan.games.game import Batch, Critic, Game, Moves, Output, Player, Schedule, Turn, ema_schedule
 from jaxgan.games.kinds import (
@@ -26,7 +26,7 @@ from jaxgan.games.terms import starts, weighed
 from jaxgan.games.view import View
 from jaxgan.losses import Loss
 from jaxgan.models.latents import Latent
-from jaxgan.penalties import Penalty, Scene
+from jaxgan.penalties import Generate, Penalty, Scene
 
 
 def GAN(
@@ -38,6 +38,7 @@ def GAN(
     latent: Latent,
     *,
     penalties: Mapping[str, tuple[Any, Penalty]] | None = None,
+    own_turns: Mapping[str, int] | None = None,
     d_steps: int = 1,
     reuse_fakes: bool = False,
     ema_decay: Schedule | None = None,
@@ -60,7 +61,8 @@ def GAN(
     the generator has terms, "g/adversarial" and "g/<penalty>".
 
     Args:
-      generator: Linen module, (z, label, train) -> examples.
+      generator: Linen module, (z, label, train) -> examples. If it does so by way of styles it has methods
+        "mapping" (z, label, train) -> styles [n, layers, size] and "synthesis" (styles, train) -> examples.
       discriminator: Linen module, (x, label, train) -> logits [batch] or [batch, k]. If its attribute `classifies` is
         true, terms may ask it for the logits of classes, by classify=True.
       loss: what both minimise.
@@ -68,6 +70,9 @@ def GAN(
       d_optimizer: the discriminator's optax transformation.
       latent: prior of z.
       penalties: name -> (weight, penalty), added to the players' losses.
+      own_turns: name -> k: this penalty is not added to a loss, but is k times as strong an update of its own, after
+        its player's, in one of k steps, as in StyleGAN2's code; with latents of its own. The metrics are those of
+        turns "d_<penalty>" and "g_<penalty>".
       d_steps: discriminator updates before each generator update; every one gets its own reals.
       reuse_fakes: the generator's turn sees the latents of the last discriminator turn (as in most published
         code; one generator pass less) and not fresh ones (as in algorithm 1).
@@ -102,19 +107,22 @@ def GAN(
     check_count("d_steps", d_steps)
     check_count("pack", pack)
     penalties, augment = dict(penalties or {}), dict(augment or {})
-    _check(loss, penalties, d_steps, pack, label_flip, top_k, moves)
+    own_turns = dict(own_turns or {})
+    _check(loss, penalties, own_turns, d_steps, pack, label_flip, top_k, moves)
     if loss.threshold is None and any(own.learn is not None for own in augment.values()):
         raise InputError(
             "augment: expected none that learns from logits with this loss, whose logits have no sign"
         )
+    joined = {name: pair for name, pair in penalties.items() if name not in own_turns}
     d_terms = {
-        name: (weight, own.discriminator) for name, (weight, own) in penalties.items() if own.discriminator
+        name: (weight, own.discriminator) for name, (weight, own) in joined.items() if own.discriminator
     }
-    g_terms = {name: (weight, own.generator) for name, (weight, own) in penalties.items() if own.generator}
+    g_terms = {name: (weight, own.generator) for name, (weight, own) in joined.items() if own.generator}
 
     def seen(view: View, x: jax.Array, side: str) -> jax.Array:
         for name, own in augment.items():
-            x = own.see(view.memory[f"augment/{name}"], x, view.keys(f"{view.name}/{side}/{name}"), view.step)
+            keys = view.keys(f"{view.name}/{side}/{name}")[:: view.n // len(x)]
+            x = own.see(view.memory[f"augment/{name}"], x, keys, view.step)
         return packed(x, pack)
 
     def label_of_packs(view: View) -> jax.Array | None:
@@ -133,12 +141,19 @@ def GAN(
                 f"generator: expected examples of the reals' shape {reals.shape}, got {jnp.shape(fakes)}"
             )
         classify = lambda x: view.ask("discriminator", x, label_of_packs(view), classify=True)
+        label_of = lambda z: None if label is None else label[:: view.n // len(z)]
+
+        def styles(z: jax.Array) -> tuple[jax.Array, Generate]:
+            make = lambda ws: view.ask("generator", ws, method="synthesis")
+            return view.ask("generator", z, label_of(z), method="mapping"), make
+
         return Scene(
             reals=seen(view, reals, "real"),
             fakes=seen(view, fakes, "fake"),
             latents=z,
             critic=lambda x: view.ask("discriminator", x, label_of_packs(view)),
-            generate=lambda z: seen(view, view.ask("generator", z, label), "fake"),
+            generate=lambda z: seen(view, view.ask("generator", z, label_of(z)), "fake"),
+            styles=styles if hasattr(generator, "synthesis") else None,
             mean=view.deal.axis.mean,
             labels=label_of_packs(view),
             classify=classify if getattr(discriminator, "classifies", False) else None,
@@ -190,16 +205,25 @@ def GAN(
 
     judged = [Turn("d", ("discriminator",), judge, slice(j, None, d_steps), j) for j in range(d_steps)]
     forged = Turn("g", ("generator",), forge, judged[-1].examples, d_steps - 1 if reuse_fakes else d_steps)
+    single = {"discriminator": [], "generator": []}
+    memory = {**starts("d", d_terms), **starts("g", g_terms)}
+    for draw, (name, every) in enumerate(own_turns.items(), d_steps + 1):
+        weight, own = penalties[name]
+        for player, term in zip(single, own, strict=True):
+            if term is not None:
+                turn, terms = f"{player[0]}_{name}", {name: (every * weight, term)}
+                alone = lambda view, terms=terms: weighed(view, jnp.zeros(()), terms, scene(view), pack)
+                single[player].append(Turn(turn, (player,), alone, forged.examples, draw, every))
+                memory |= starts(turn, terms)
     return Game(
         players={
             "generator": Player(generator, g_optimizer, ema_decay or ema_schedule()),
             "discriminator": Player(discriminator, d_optimizer),
         },
-        turns=(*judged, forged),
+        turns=(*judged, *single["discriminator"], forged, *single["generator"]),
         inputs=inputs,
         memory={
-            **starts("d", d_terms),
-            **starts("g", g_terms),
+            **memory,
             **{f"augment/{name}": own.init for name, own in augment.items()},
         },
         moves=moves,
@@ -225,6 +249,7 @@ def mean_of_best(values: jax.Array, fake_logits: jax.Array, share: jax.Array) ->
 def _check(
     loss: Loss,
     penalties: Mapping[str, tuple[Any, Penalty]],
+    own_turns: Mapping[str, int],
     d_steps: int,
     pack: int,
     label_flip: Any,
@@ -243,6 +268,12 @@ def _check(
         raise InputError("top_k ranks fakes by their logit, and this loss has features instead")
     if taken := sorted(_METRICS & set(penalties)):
         raise InputError(f"penalties: expected other names than those of metrics, got {', '.join(taken)}")
+    for name in own_turns:
+        lookup("penalty", name, penalties)
+    if own_turns and moves.unroll:
+        raise InputError(
+            f"unroll: expected 0 with penalties that have turns of their own, got {moves.unroll}"
+        )
     terms = [term for _, penalty in penalties.values() for term in penalty if term is not None]
     if pack > 1 and any(term.needs_latents for term in terms):
         raise InputError(f"penalties: none that needs latents goes with pack, got pack = {pack}")

@@ -2,8 +2,9 @@
 
 A configuration is a frozen dataclass with `build(shape, n_classes) -> (generator, discriminator)`
 and two facts: `conditional` says whether labels matter, and `convolutional` decides how steps are
-dispatched on a CPU. Generators take (z, label, train) and return examples; discriminators take
-(x, label, train) and return logits. A family whose samples can be truncated has a method
+dispatched on a CPU. Images lie in [-1, 1], but for a family that says `bounded = False`. Generators take
+(z, label, train) and return examples; discriminators take (x, label, train) and return logits. Networks that are
+random in training also take `keys`, one key an example. A family whose samples can be truncated has a method
 `truncated(variables, latents, psi) -> (variables, latents)`, which `jaxgan sample --truncation PSI` calls with those
 of the averaged generator; 1 changes nothing, 0 makes all samples alike. A discriminator whose attribute `classifies`
 is true also takes classify=True, and then returns the logits of the classes, [batch, n_classes].
@@ -18,12 +19,16 @@ from jaxgan.models.dcgan import DCGANConfig
 from jaxgan.models.files import load_family, loaded_name
 from jaxgan.models.mlp import MLPConfig
 from jaxgan.models.resnet import ResNetConfig
+from jaxgan.models.stylegan2 import StyleGAN2Config
+from jaxgan.models.stylegan3 import StyleGAN3Config
 
 MODELS: dict[str, type[Any]] = {
     "mlp": MLPConfig,
     "dcgan": DCGANConfig,
     "resnet": ResNetConfig,
     "biggan": BigGANConfig,
+    "stylegan2": StyleGAN2Config,
+    "stylegan3": StyleGAN3Config,
 }
 
 
@@ -47,4 +52,14 @@ def model_name(family: type) -> str:
     return name
 
 
-__all__ = ["MODELS", "BigGANConfig", "DCGANConfig", "MLPConfig", "ResNetConfig", "find_model", "model_name"]
+__all__ = [
+    "MODELS",
+    "BigGANConfig",
+    "DCGANConfig",
+    "MLPConfig",
+    "ResNetConfig",
+    "StyleGAN2Config",
+    "StyleGAN3Config",
+    "find_model",
+    "model_name",
+]

@@ -22,7 +22,10 @@ class Scene(NamedTuple):
       fakes: generated ones beside them, of the same shape.
       latents: z [batch, dim], from which the fakes were made.
       critic: examples -> logits, [batch] or [batch, k]. It remembers nothing of being asked.
-      generate: latents -> fakes, of the generator and the labels that made `fakes`.
+      generate: latents -> fakes, of the generator and the labels that made `fakes`. Fewer latents, here and in
+        `styles`, are those of every (batch / k)-th example.
+      styles: latents -> (styles w [k, layers, size], styles -> what the generator makes of them, before any
+        augmentation), of a generator with such a space in between; None for others.
       mean: a mean over these examples -> that over the whole batch, of which several devices may hold shares.
       labels: classes of the reals, and of the fakes beside them, int32 [batch]; None where there are none.
       classify: examples -> logits of their classes [batch, n_classes], where the discriminator gives them.
@@ -33,6 +36,7 @@ class Scene(NamedTuple):
     latents: jax.Array
     critic: Critic
     generate: Generate
+    styles: Callable[[jax.Array], tuple[jax.Array, Generate]] | None = None
     mean: Callable[[jax.Array], jax.Array] = lambda x: x
     labels: jax.Array | None = None
     classify: Classify | None = None

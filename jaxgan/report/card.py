@@ -143,7 +143,10 @@ def reached(scores: Mapping[str, Any]) -> str:
 def facts(run: Mapping[str, Any], config: Mapping[str, Any]) -> Html:
     """Chips: data, network, loss, penalty, learning rates, batch, and what else is not as usual."""
     model, penalty = config.get("model", {}), config.get("penalty", {})
-    weights = " ".join(f"{short_name(name)} {weight:g}" for name, weight in penalty.get("weights", ()))
+    own = {name: f" every {every}" for name, every in penalty.get("every_of", ())}
+    weights = " ".join(
+        f"{short_name(name)} {weight:g}{own.get(name, '')}" for name, weight in penalty.get("weights", ())
+    )
     if weights and penalty.get("every", 1) > 1:
         weights += f" every {penalty['every']}"
     values: dict[str, object] = {"data": run["data"]["name"]}

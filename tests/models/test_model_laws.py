@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxgan.models import MODELS, BigGANConfig, DCGANConfig, MLPConfig, ResNetConfig, laws
+from jaxgan.models import MODELS, BigGANConfig, DCGANConfig, MLPConfig, ResNetConfig, StyleGAN2Config, laws
 
 SMALL = {
     "mlp": MLPConfig(g_widths=(8, 8), d_widths=(8, 8), g_batch_norm=True, d_spectral_norm=True),
@@ -21,6 +21,8 @@ SMALL = {
     "biggan without classes": BigGANConfig(width=2, conditional=False, hierarchical=False),
     "biggan with flat latents": BigGANConfig(width=2, shared=0, hierarchical=False),
     "biggan-deep": BigGANConfig(width=2, shared=3, deep=True, head="ac"),
+    "stylegan2": StyleGAN2Config(base=32, most=4, style=4, mapping_layers=2, d_residual=False),
+    "conditional stylegan2": StyleGAN2Config(base=32, most=4, style=4, mapping_layers=2, conditional=True),
 }
 
 

@@ -13,8 +13,9 @@ from jaxgan.config.presets.base import Preset
 from jaxgan.config.presets.biggan import BIGGAN
 from jaxgan.config.presets.classic import CLASSIC
 from jaxgan.config.presets.resnet import RESNET
+from jaxgan.config.presets.stylegan2 import STYLEGAN2
 
-PRESETS: dict[str, Preset] = {**CLASSIC, **RESNET, **BIGGAN}
+PRESETS: dict[str, Preset] = {**CLASSIC, **RESNET, **BIGGAN, **STYLEGAN2}
 DEFAULT_PRESET = "dcgan-mnist"
 
 
@@ -32,4 +33,14 @@ def sizes() -> dict[str, dict[str, dict[str, float]]]:
     return json.loads((pathlib.Path(__file__).parent / "sizes.json").read_text())
 
 
-__all__ = ["BIGGAN", "CLASSIC", "DEFAULT_PRESET", "PRESETS", "RESNET", "Preset", "get_preset", "sizes"]
+__all__ = [
+    "BIGGAN",
+    "CLASSIC",
+    "DEFAULT_PRESET",
+    "PRESETS",
+    "RESNET",
+    "STYLEGAN2",
+    "Preset",
+    "get_preset",
+    "sizes",
+]

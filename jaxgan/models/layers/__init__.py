@@ -12,6 +12,7 @@ from jaxgan.models.layers.basics import (
 from jaxgan.models.layers.conditional_norm import ConditionalBatchNorm, adain
 from jaxgan.models.layers.conv import DownConv, UpConv
 from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky
+from jaxgan.models.layers.filters import filtered_leaky, lowpass, radial_lowpass
 from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
 from jaxgan.models.layers.labels import HEADS, ClassHead, Head, joined, needed
 from jaxgan.models.layers.mapping import MappingNetwork, truncated
@@ -60,13 +61,16 @@ __all__ = [
     "down_conv",
     "downsample",
     "dtype_of",
+    "filtered_leaky",
     "joined",
+    "lowpass",
     "maybe_spectral",
     "minibatch_stddev",
     "modulated_conv",
     "nearest_up",
     "needed",
     "pixel_norm",
+    "radial_lowpass",
     "scale_init",
     "scaled_leaky",
     "truncated",

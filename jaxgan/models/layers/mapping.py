@@ -15,15 +15,17 @@ from jaxgan.models.layers.pixel_norm import pixel_norm
 class MappingNetwork(nn.Module):
     """Dense layers after a normalisation of z, with a running mean of w. All is computed in float32 at least.
 
-    With classes, an embedding of the label, normalised by itself, is joined to the normalised z. The mean of w
-    ("mean" of collection "batch_stats", where truncation finds it) moves in training passes only.
+    With classes, an embedding of the label, normalised by itself, is joined to the normalised z, or stands in for it
+    where there is none, as in discriminators. The mean of w ("mean" of collection "batch_stats", where truncation
+    finds it) moves in training passes only.
 
     Attributes:
       features: size of w, and of the layers.
       layers: number of dense layers.
       lr_multiplier: how fast they learn, relative to other layers.
       n_classes: 0, or the number of classes.
-      decay: of the mean of w, in a training pass: 0.995 in the authors' StyleGAN2-ADA, 0.998 in StyleGAN3.
+      decay: of the mean of w, in a training pass: 0.995 in the authors' StyleGAN2-ADA, 0.998 in StyleGAN3; None:
+        there is no mean.
       axis_name: mapped axis that the mean averages over.
 
     References:
@@ -34,27 +36,34 @@ class MappingNetwork(nn.Module):
     layers: int = 8
     lr_multiplier: float = 0.01
     n_classes: int = 0
-    decay: float = 0.995
+    decay: float | None = 0.995
     axis_name: str | None = None
 
     @nn.compact
-    def __call__(self, z: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
-        """Latents [n, latent] (and labels [n]) -> w [n, features].
+    def __call__(
+        self, z: jax.Array | None, label: jax.Array | None = None, *, train: bool = False
+    ) -> jax.Array:
+        """Latents [n, latent] (and labels [n]), or labels alone -> w [n, features].
 
         Raises:
-          ValueError: if there are classes and no label.
+          ValueError: if there are classes and no label, or neither latents nor classes.
         """
-        x = pixel_norm(at_least_float32(z))
+        parts = [] if z is None else [pixel_norm(at_least_float32(z))]
         if self.n_classes:
             if label is None:
                 raise InputError(
                     f"label: expected class indices below {self.n_classes} of shape [n], got None"
                 )
             embedded = EqualizedDense(self.features, name="embed")(jax.nn.one_hot(label, self.n_classes))
-            x = jnp.concatenate([x, pixel_norm(embedded)], axis=1)
+            parts.append(pixel_norm(embedded))
+        if not parts:
+            raise InputError("z: expected latents [n, latent] for a mapping without classes, got None")
+        x = jnp.concatenate(parts, axis=1)
         for i in range(self.layers):
             layer = EqualizedDense(self.features, lr_multiplier=self.lr_multiplier, name=f"dense_{i}")
             x = scaled_leaky(layer(x))
+        if self.decay is None:
+            return x
         running = self.variable("batch_stats", "mean", jnp.zeros, (self.features,))
         if train and not self.is_initializing():
             mean = x.mean(axis=0)

@@ -34,6 +34,7 @@ def modulated_conv(
     demodulate: bool = True,
     up: bool = False,
     taps: Sequence[float] = fir.BINOMIAL,
+    padding: int | None = None,
     epsilon: float = 1e-8,
 ) -> jax.Array:
     """Convolution with a kernel of each example's own: w'[i, j, c, o] = style[c] w[i, j, c, o], demodulated.
@@ -48,10 +49,11 @@ def modulated_conv(
       demodulate: whether every output channel is divided by the root of the square sum of its w'.
       up: twice the size, by `fir.up_conv`.
       taps: of its filter.
+      padding: zeros on all sides, without `up`; None: as many as keep the size.
       epsilon: added to the square sum.
 
     Returns:
-      [n, h, w, o], or [n, 2h, 2w, o].
+      [n, h, w, o], or [n, 2h, 2w, o] with `up`, or [n, h + 2 padding - k + 1, ..., o].
 
     References:
       Karras et al. (2020), Analyzing and improving the image quality of StyleGAN, eqs. 1 and 3.
@@ -62,7 +64,8 @@ def modulated_conv(
     if up:
         y = fir.up_conv(y, w, taps)
     else:
-        y = lax.conv_general_dilated(y, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        around = "SAME" if padding is None else [(padding, padding)] * 2
+        y = lax.conv_general_dilated(y, w, (1, 1), around, dimension_numbers=("NHWC", "HWIO", "NHWC"))
     if demodulate:
         y = y * demodulation(kernel, style, epsilon)[:, None, None].astype(x.dtype)
     return y

@@ -1,0 +1,102 @@
+"""Low-pass filters of a cutoff and a transition band, and the nonlinearity that they keep alias-free.
+
+References:
+  Karras et al. (2021), Alias-free generative adversarial networks, sections 3.1 and 3.2, appendix C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from scipy import special
+
+from jaxgan.common.checks import check_range
+from jaxgan.models.layers import fir
+from jaxgan.models.layers.equalized import scaled_leaky
+
+
+def lowpass(taps: int, cutoff: float, width: float, rate: float) -> np.ndarray:
+    """Kaiser's low-pass filter: a windowed sinc of so many taps that sum to 1; one tap is the identity.
+
+    Args:
+      taps: number of taps.
+      cutoff: frequency where the transition band has its middle.
+      width: of the transition band.
+      rate: samples a unit of length; all three are frequencies in the same unit.
+    """
+    x = _positions(taps)
+    row = np.sinc(2 * cutoff / rate * x) * _kaiser(taps, width, rate)
+    return row / row.sum()
+
+
+def radial_lowpass(taps: int, cutoff: float, width: float, rate: float) -> np.ndarray:
+    """The same for both axes at once [taps, taps], and radially symmetric: a windowed jinc."""
+    x = _positions(taps)
+    r = np.maximum(np.hypot(x[:, None], x) / rate, 1e-12)
+    window = _kaiser(taps, width, rate)
+    square = special.j1(2 * np.pi * cutoff * r) / r * np.outer(window, window)
+    return square / square.sum()
+
+
+def _positions(taps: int) -> np.ndarray:
+    check_range("taps", taps, at_least=1)
+    return np.arange(taps) - (taps - 1) / 2
+
+
+def _kaiser(taps: int, width: float, rate: float) -> np.ndarray:
+    """Kaiser's window for a transition band of this width (Kaiser 1974; Oppenheim, Schafer, section 7.5.3)."""
+    attenuation = 2.285 * (taps - 1) * np.pi * 2 * width / rate + 7.95  # dB
+    if attenuation > 50:
+        beta = 0.1102 * (attenuation - 8.7)
+    elif attenuation > 21:
+        beta = 0.5842 * (attenuation - 21) ** 0.4 + 0.07886 * (attenuation - 21)
+    else:
+        beta = 0.0
+    return np.kaiser(taps, beta)
+
+
+def filtered_leaky(
+    x: jax.Array,
+    up_taps: Sequence[float] | np.ndarray,
+    down_taps: np.ndarray,
+    *,
+    up: int,
+    down: int,
+    padding: tuple[int, int],
+    clamp: float | None = None,
+) -> jax.Array:
+    """Leaky ReLU between a change to a higher sampling rate and one to a lower: [n, h, w, c] -> [n, h', w', c].
+
+    Args:
+      x: images.
+      up_taps: of the filter after `up`, with gain up^2.
+      down_taps: of the filter before `down`: a row for both axes, or a square.
+      up: factor of the sampling rate before the nonlinearity.
+      down: divisor of it after the nonlinearity.
+      padding: zeros before and after at the high rate, along both axes; negative ones crop.
+      clamp: largest absolute value of what the nonlinearity gives.
+    """
+    x = scaled_leaky(fir.upfirdn(x, tuple(up_taps), up=up, padding=padding, gain=up**2), clamp)
+    if down_taps.ndim == 1:
+        return fir.upfirdn(x, tuple(down_taps), down=down)
+    return by_square(x, down_taps, down)
+
+
+def by_square(x: jax.Array, taps: np.ndarray, down: int) -> jax.Array:
+    """Every `down`-th pixel of the convolution with a square of taps that is symmetric."""
+    n, h, w, c = x.shape
+    single = jnp.moveaxis(x, 3, 1).reshape(n * c, h, w, 1)
+    kernel = jnp.asarray(taps, x.dtype)[:, :, None, None]
+    y = lax.conv_general_dilated(
+        single,
+        kernel,
+        (down, down),
+        "VALID",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        precision="highest",
+    )
+    return jnp.moveaxis(y.reshape(n, c, *y.shape[1:3]), 1, 3)
