@@ -13,6 +13,7 @@ from jaxgan.augment import Augmentation, find_augmentation
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.files import local_folder
+from jaxgan.common.numerics import is_number
 from jaxgan.common.user_files import call, is_file, short_name
 from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
@@ -20,11 +21,12 @@ from jaxgan.config.options import build_loss
 from jaxgan.data import IMAGE, Spec, modality_of
 from jaxgan.data.spec import LABEL
 from jaxgan.games.files import load_game
-from jaxgan.games.game import Game, ema_schedule
+from jaxgan.games.game import Game, Schedule, ema_schedule, half_life_schedule
 from jaxgan.games.gan import GAN
 from jaxgan.models import DCGANConfig
 from jaxgan.models.files import loaded_name
 from jaxgan.models.latents import get_latent
+from jaxgan.penalties import weight_schedule
 
 LOGGERS = ("wandb", "mlflow", "trackio")
 
@@ -41,6 +43,8 @@ class Config:
     """Number of generator updates."""
     batch_size: int = 64
     """Examples in one discriminator update, over all devices."""
+    schedule_kimg: float = 0.0
+    """Thousands of real images over which rates, weights of penalties and averages are scheduled; 0: the run."""
     seed: int = 0
     """Seed of weights, data order and noise."""
     checkpoint_every: int = 1000
@@ -93,6 +97,7 @@ class Config:
                 raise unknown("logger", name, LOGGERS)
         for name in ("checkpoint_every", "sample_every", "evaluate_every", "log_every"):
             check_range(name, getattr(self, name), at_least=1)
+        check_range("schedule_kimg", self.schedule_kimg, at_least=0, unit="thousand images")
         check_range("quick_n", self.quick_n, at_least=2, unit="fakes")
         check_range("final_n", self.final_n, at_least=2, unit="fakes")
         local_folder("out", self.out)
@@ -127,7 +132,11 @@ class Config:
         if self.game != "gan":
             return load_game(self.game)(spec.batch(), self)
         calls = 2 if self.dynamics.updates == "extragradient" else 1  # of each optimiser, at every update
-        d_updates = self.steps * self.d_steps
+        images = self.batch_size * self.d_steps  # of a step
+        scheduled = self.steps  # steps that schedules take
+        if self.schedule_kimg:
+            scheduled = max(1, round(1000 * self.schedule_kimg / images))
+        d_updates = scheduled * self.d_steps
         generator, discriminator = self._networks(spec)
         dynamics = self.dynamics.build(self.steps)
         return GAN(
@@ -135,16 +144,30 @@ class Config:
             discriminator=discriminator,
             loss=build_loss(self.loss, self.loss_options, self.label_smoothing),
             penalties=self.penalty.build(d_updates, self.batch_size, self.d_steps),
-            g_optimizer=self.g_optimizer.build(calls * self.steps, "g_optimizer"),
+            g_optimizer=self.g_optimizer.build(calls * scheduled, "g_optimizer"),
             d_optimizer=self.d_optimizer.build(calls * d_updates, "d_optimizer"),
             latent=get_latent(self.latent.kind, self.latent.dim, self.latent.scale),
             d_steps=self.d_steps,
             reuse_fakes=self.reuse_fakes,
-            ema_decay=ema_schedule(self.ema.decay, ramp_up=self.ema.ramp_up),
+            ema_decay=self._ema_decay(images, scheduled),
             example=spec.example,
             conditional=self.model.conditional,
             **dynamics | {"augment": dynamics["augment"] | self._augmentations()},
         )
+
+    def _ema_decay(self, images: int, steps: int) -> Schedule:
+        """Of a run whose steps show `images` real images, and whose schedules take `steps`."""
+        ema = self.ema
+        check_range("ema.half_life_kimg", ema.half_life_kimg, at_least=0, unit="thousand images")
+        if is_number(ema.half_life_kimg) and ema.half_life_kimg == 0:
+            if ema.schedule != "constant":
+                raise InputError(
+                    f"ema.schedule: expected ema.half_life_kimg above 0 beside it, got {ema.schedule!r}"
+                )
+            return ema_schedule(ema.decay, ramp_up=ema.ramp_up)
+        end = 1000 * ema.half_life_kimg
+        start = end if ema.schedule == "constant" else 0.0
+        return half_life_schedule(weight_schedule(ema.schedule, start, end, images * steps), images)
 
     def _networks(self, spec: Spec) -> Any:
         shape = spec.shape, spec.n_classes

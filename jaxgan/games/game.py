@@ -321,3 +321,18 @@ def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True) -> Schedule:
         return jnp.minimum(decay, (1 + step) / (10 + step)) if ramp_up else jnp.full((), decay)
 
     return schedule
+
+
+def half_life_schedule(half_life: Schedule, images: int) -> Schedule:
+    """Decay of a player's average as a function of the step: 2^(-images / half_life), 0 at a half-life of 0.
+
+    Args:
+      half_life: real images seen before the step -> how many further ones make a weight count half.
+      images: real images of a step.
+    """
+
+    def schedule(step: ArrayLike) -> jax.Array:
+        now = half_life(jnp.asarray(step, jnp.float32) * images)
+        return jnp.exp2(-images / jnp.maximum(now, 1e-8))
+
+    return schedule

@@ -75,7 +75,9 @@ class _Network(nn.Module, kw_only=True):
     def _embed(self, size: int, scale: float, label: jax.Array | None) -> jax.Array:
         """A linear function, without bias, of the label as a one-hot vector."""
         if label is None:
-            raise InputError(f"label: expected class indices below {self.n_classes} of shape [batch], got None")
+            raise InputError(
+                f"label: expected class indices below {self.n_classes} of shape [batch], got None"
+            )
         init = nn.initializers.normal(scale * self.n_classes**-0.5)
         return nn.Embed(self.n_classes, size, embedding_init=init, name="embedding")(label)
 
@@ -186,11 +188,10 @@ class R3GANConfig:
         for name in ("width", "full", "cardinality", "blocks", "expansion", "embedding"):
             check_range(name, getattr(self, name), at_least=1)
         for width in stage_widths(len(stage_sizes(*shape[:2])), self.width, self.full):
-            groups = max(1, self.cardinality * width // self.width)
-            if width < 1 or width * self.expansion % groups:
+            groups, inside = max(1, self.cardinality * width // self.width), width * self.expansion
+            if width < 1 or inside % groups:
                 raise InputError(
-                    f"width: expected channels that {groups} groups divide in every stage, got {width * self.expansion} "
-                    "in one"
+                    f"width: expected channels that {groups} groups divide in every stage, got {inside} in one"
                 )
         if self.conditional and not n_classes:
             raise InputError("conditional: expected data with class labels, got data without")
