@@ -119,6 +119,7 @@ R3GAN = {
         shape=(32, 32, 3),
         n_classes=10,
         paper=_PAPER,
+        published="none without classes",
     ),
     "r3gan-ffhq-64": Preset(
         build=_ffhq_64,
