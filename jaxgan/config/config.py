@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +24,10 @@ from jaxgan.data.spec import LABEL
 from jaxgan.games.files import load_game
 from jaxgan.games.game import Game, Schedule, ema_schedule, half_life_schedule
 from jaxgan.games.gan import GAN
+from jaxgan.games.optimizers import restarted
 from jaxgan.models import DCGANConfig
 from jaxgan.models.files import loaded_name
+from jaxgan.models.growth import Growth
 from jaxgan.models.latents import get_latent
 from jaxgan.penalties import weight_schedule
 
@@ -117,12 +120,13 @@ class Config:
                 f"dynamics.pack: expected 1 with a conditional model, as a pack has no one class, got {pack}"
             )
 
-    def build(self, data: Spec | tuple[int, ...], n_classes: int = 0) -> Game:
+    def build(self, data: Spec | tuple[int, ...], n_classes: int = 0, *, stage: int | None = None) -> Game:
         """The game of this configuration.
 
         Args:
           data: spec of the data, or the shape of one example of images or points.
           n_classes: of the examples of that shape.
+          stage: of networks that grow, as of `stage`: the game is that of its steps alone, and smaller.
 
         Raises:
           InputError: for a name that does not exist, or a number out of range.
@@ -137,19 +141,30 @@ class Config:
         if self.schedule_kimg:
             scheduled = max(1, round(1000 * self.schedule_kimg / images))
         d_updates = scheduled * self.d_steps
-        generator, discriminator = self._networks(spec)
+        growth = self._growth(spec)
+        grows = {} if growth is None else {"images": images, "stage": stage}
+        generator, discriminator = self._networks(spec, grows)
+        restarts = growth.changes() if growth is not None and self.model.restart else []
+        g_optimizer, d_optimizer = (
+            restarted(own, [n * step for step in restarts]) if restarts else own
+            for own, n in (
+                (self.g_optimizer.build(calls * scheduled, "g_optimizer"), calls),
+                (self.d_optimizer.build(calls * d_updates, "d_optimizer"), calls * self.d_steps),
+            )
+        )
         dynamics = self.dynamics.build(self.steps)
         return GAN(
             generator=generator,
             discriminator=discriminator,
             loss=build_loss(self.loss, self.loss_options, self.label_smoothing),
             penalties=self.penalty.build(d_updates, self.batch_size, self.d_steps),
-            g_optimizer=self.g_optimizer.build(calls * scheduled, "g_optimizer"),
-            d_optimizer=self.d_optimizer.build(calls * d_updates, "d_optimizer"),
+            g_optimizer=g_optimizer,
+            d_optimizer=d_optimizer,
             latent=get_latent(self.latent.kind, self.latent.dim, self.latent.scale),
             d_steps=self.d_steps,
             reuse_fakes=self.reuse_fakes,
             ema_decay=self._ema_decay(images, scheduled),
+            detail=None if growth is None else generator.detail,
             example=spec.example,
             conditional=self.model.conditional,
             **dynamics | {"augment": dynamics["augment"] | self._augmentations()},
@@ -169,11 +184,21 @@ class Config:
         start = end if ema.schedule == "constant" else 0.0
         return half_life_schedule(weight_schedule(ema.schedule, start, end, images * steps), images)
 
-    def _networks(self, spec: Spec) -> Any:
+    def stage(self, spec: Spec, first: int, steps: int = 1) -> int | None:
+        """The stage in which networks that grow are in all of `steps` steps from `first` on; None: none, or several."""
+        growth = self._growth(spec)
+        return None if growth is None else growth.stage(first, steps)
+
+    def _growth(self, spec: Spec) -> Growth | None:
+        if not hasattr(self.model, "growth"):
+            return None
+        return self.model.growth(spec.shape, self.batch_size * self.d_steps)
+
+    def _networks(self, spec: Spec, grows: Mapping[str, Any]) -> Any:
         shape = spec.shape, spec.n_classes
         name = loaded_name(type(self.model))
         if name is None:
-            return self.model.build(*shape)
+            return self.model.build(*shape, **grows)
         pair = call("model", name, self.model.build, shape, {}, "(shape, n_classes)")
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise InputError(

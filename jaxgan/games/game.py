@@ -52,11 +52,15 @@ class Player(NamedTuple):
         )
 
     def followed(self, state: PlayerState, step: jax.Array) -> PlayerState:
-        """The player with its average, if it has one, moved towards it."""
+        """The player with its average, if it has one, moved towards it; whole numbers have no mean and are copied."""
         if self.average is None:
             return state
         now, share = {"params": state.params, **state.stats}, 1 - self.average(step)
-        return replace(state, average=optax.incremental_update(now, state.average, share))
+
+        def towards(new: jax.Array, old: jax.Array) -> jax.Array:
+            return share * new + (1 - share) * old if jnp.issubdtype(new.dtype, jnp.floating) else new
+
+        return replace(state, average=jax.tree.map(towards, now, state.average))
 
 
 class Turn(NamedTuple):

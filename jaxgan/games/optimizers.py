@@ -5,7 +5,7 @@ All are optax transformations, pure and without randomness.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -81,6 +81,28 @@ def rmsprop(
       Arjovsky, Chintala, Bottou (2017), Wasserstein GAN, algorithm 1.
     """
     return optax.rmsprop(learning_rate, decay=b2, eps=eps, eps_in_sqrt=False, momentum=b1 or None)
+
+
+def restarted(optimizer: optax.GradientTransformation, at: Sequence[int]) -> optax.GradientTransformation:
+    """Forgets all that `optimizer` remembers before each of the updates with the numbers `at`, the first being 0.
+
+    So Adam's correction of its averages begins anew, and parameters that stood still until then make no long steps;
+    schedules begin anew as well.
+
+    References:
+      Karras et al. (2018), Progressive growing of GANs (in the authors' code, whenever a size is added).
+    """
+
+    def init(params: PyTree) -> PyTree:
+        return {"count": jnp.zeros((), jnp.int32), "inner": optimizer.init(params)}
+
+    def update(updates: PyTree, state: Any, params: PyTree | None = None) -> tuple[PyTree, Any]:
+        fresh = (state["count"] == jnp.asarray(at, jnp.int32)).any()
+        inner = jax.lax.cond(fresh, lambda _: optimizer.init(params), lambda inner: inner, state["inner"])
+        updates, inner = optimizer.update(updates, inner, params)
+        return updates, {"count": state["count"] + 1, "inner": inner}
+
+    return optax.GradientTransformation(init, update)
 
 
 # Name -> (learning_rate, b1, b2, eps) -> transformation; rates may be schedules or traced scalars, and so may b2 of

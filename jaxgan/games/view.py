@@ -63,7 +63,8 @@ class View:
         """The answer of a network in training. Movers keep the statistics that it leaves them with.
 
         A network that is random in training (noise, dropout, mixed styles) takes `keys`: it is given one key an
-        example, the same whenever it is called in turns of one draw, unless the caller gives others.
+        example, the same whenever it is called in turns of one draw, unless the caller gives others. One that
+        changes with time takes `step`.
         """
         out, left = self._apply(name, self.stats.get(name, self.state.players[name].stats), inputs, options)
         if name in self.stats:
@@ -77,7 +78,10 @@ class View:
     def _apply(self, name: str, stats: PyTree, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         params = self.params[name] if name in self.params else self.state.players[name].params
         module = self.deal.axis.module(self.game.players[name].module)
-        if _takes_keys(type(module)) and not options.keys() & {"keys", "method"}:
+        takes = _options(type(module))
+        if "step" in takes and not options.keys() & {"step", "method"}:
+            options = {**options, "step": self.step}
+        if "keys" in takes and not options.keys() & {"keys", "method"}:
             each = self.n // len(inputs[0])  # examples that one input stands for
             options = {**options, "keys": self.keys(f"network/{name}")[::each]}
         variables = {"params": params, **stats}
@@ -110,5 +114,5 @@ class View:
 
 
 @functools.cache
-def _takes_keys(module: type) -> bool:
-    return "keys" in inspect.signature(module.__call__).parameters
+def _options(module: type) -> frozenset[str]:
+    return frozenset(inspect.signature(module.__call__).parameters)

@@ -15,11 +15,13 @@ from jaxgan.common.user_files import OWN, is_file
 from jaxgan.models.dcgan import DCGANConfig
 from jaxgan.models.files import load_family, loaded_name
 from jaxgan.models.mlp import MLPConfig
+from jaxgan.models.progan import ProGANConfig
 from jaxgan.models.r3gan import R3GANConfig
 
 MODELS: dict[str, type[Any]] = {
     "mlp": MLPConfig,
     "dcgan": DCGANConfig,
+    "progan": ProGANConfig,
     "r3gan": R3GANConfig,
 }
 
@@ -44,4 +46,4 @@ def model_name(family: type) -> str:
     return name
 
 
-__all__ = ["MODELS", "DCGANConfig", "MLPConfig", "R3GANConfig", "find_model", "model_name"]
+__all__ = ["MODELS", "DCGANConfig", "MLPConfig", "ProGANConfig", "R3GANConfig", "find_model", "model_name"]

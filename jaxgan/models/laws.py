@@ -81,12 +81,20 @@ class Networks:
             found[name] = _moved(init(jax.random.key(0), self.inputs[name]))
         return found
 
-    def apply(self, name: str, variables: Any, x: jax.Array, *, train: bool) -> tuple[Any, Any]:
+    @property
+    def moments(self) -> list[dict[str, int]]:
+        """Options that say when networks are looked at; of those that grow, the midst of every stage."""
+        growth = getattr(self.built[1]["generator"], "growth", None)
+        return [{}] if growth is None else [{"step": step} for step in growth.middles()]
+
+    def apply(
+        self, name: str, variables: Any, x: jax.Array, *, train: bool, **moment: int
+    ) -> tuple[Any, Any]:
         """The answer of a network, and the collections that it leaves (but for parameters)."""
         module, kept = self.built[1][name], [c for c in variables if c != "params"]
         if not train:
             return module.apply(variables, x, self.labels, train=False), {c: variables[c] for c in kept}
-        return module.apply(variables, x, self.labels, train=True, mutable=kept)
+        return module.apply(variables, x, self.labels, train=True, mutable=kept, **moment)
 
 
 def _moved(variables: dict[str, Any]) -> dict[str, Any]:
@@ -150,8 +158,11 @@ def gradient_law(networks: Networks) -> str:
     for name, variables in networks.variables.items():
 
         def value(params: Any, x: jax.Array, name: str = name, variables: Any = variables) -> jax.Array:
-            out = networks.apply(name, {**variables, "params": params}, x, train=True)[0]
-            return (out * np.random.default_rng(3).normal(size=out.shape).astype(np.float32)).sum()
+            own, total = {**variables, "params": params}, jnp.zeros(())
+            for moment in networks.moments:
+                out = networks.apply(name, own, x, train=True, **moment)[0]
+                total += (out * np.random.default_rng(3).normal(size=out.shape).astype(np.float32)).sum()
+            return total
 
         own, into = jax.jit(jax.grad(value, (0, 1)))(variables["params"], networks.inputs[name])
         hold_finite(own, f"{name}: the gradient in ")

@@ -18,15 +18,8 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32
 from jaxgan.models.layers import R3GANBlock, downsample, dtype_of, upsample
+from jaxgan.models.layers.basics import even_sizes
 from jaxgan.models.layers.residual import fan_in_init
-
-
-def stage_sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """(height, width) of the feature maps of every stage, from the smallest to the size of the image."""
-    sizes = [(height, width)]
-    while min(sizes[0]) > 4 and not any(side % 2 for side in sizes[0]):
-        sizes.insert(0, (sizes[0][0] // 2, sizes[0][1] // 2))
-    return sizes
 
 
 def stage_widths(stages: int, width: int, full: int) -> list[int]:
@@ -100,7 +93,7 @@ class Generator(_Network, kw_only=True):
         Raises:
           ValueError: if the generator is conditional and there is no label.
         """
-        sizes = stage_sizes(*self.shape[:2])
+        sizes = even_sizes(*self.shape[:2])
         widths = stage_widths(len(sizes), self.width, self.full)
         if self.n_classes:
             z = jnp.concatenate([z, self._embed(self.embedding, 1.0, label)], axis=1)
@@ -131,7 +124,7 @@ class Discriminator(_Network, kw_only=True):
         Raises:
           ValueError: if the discriminator is conditional and there is no label.
         """
-        sizes = stage_sizes(*x.shape[1:3])
+        sizes = even_sizes(*x.shape[1:3])
         widths = stage_widths(len(sizes), self.width, self.full)
         x = self._pointwise(widths[-1], self._typed(len(sizes) - 1, x), "image")
         for stage in reversed(range(len(widths))):
@@ -187,7 +180,7 @@ class R3GANConfig:
             )
         for name in ("width", "full", "cardinality", "blocks", "expansion", "embedding"):
             check_range(name, getattr(self, name), at_least=1)
-        for width in stage_widths(len(stage_sizes(*shape[:2])), self.width, self.full):
+        for width in stage_widths(len(even_sizes(*shape[:2])), self.width, self.full):
             groups, inside = max(1, self.cardinality * width // self.width), width * self.expansion
             if width < 1 or inside % groups:
                 raise InputError(

@@ -18,6 +18,7 @@ from jaxgan.common.user_files import OWN, is_file
 from jaxgan.penalties.base import Critic, Generate, Penalty, Scene, Term, stateless
 from jaxgan.penalties.combine import lazy, scheduled, weight_schedule
 from jaxgan.penalties.consistency import balanced_consistency, consistency, latent_consistency
+from jaxgan.penalties.drift import drift
 from jaxgan.penalties.files import load_penalty
 from jaxgan.penalties.gradients import dragan, gradient_penalty, lipschitz_penalty, r1, r2, zero_centered
 from jaxgan.penalties.lecam import lecam
@@ -33,6 +34,7 @@ __all__ = [
     "balanced_consistency",
     "consistency",
     "dragan",
+    "drift",
     "find_penalty",
     "get_penalty",
     "gradient_penalty",
@@ -61,6 +63,7 @@ PENALTIES: dict[str, Callable[..., Penalty]] = {
     "balanced_consistency": balanced_consistency,
     "latent_consistency": latent_consistency,
     "path_length": path_length,
+    "drift": drift,
 }
 
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.models import MODELS, DCGANConfig, MLPConfig, R3GANConfig
+from jaxgan.models import MODELS, DCGANConfig, MLPConfig, ProGANConfig, R3GANConfig
 from jaxgan.models.dcgan import stage_sizes, stage_widths
 
 SIZES = [(28, 28, 1), (32, 32, 3), (64, 64, 3), (100, 100, 1), (9, 23, 2), (40, 16, 3), (1, 1, 1), (7, 5, 1)]
 SMALL = {
     "mlp": MLPConfig(g_widths=(8,), d_widths=(8,)),
     "dcgan": DCGANConfig(width=2),
+    "progan": ProGANConfig(width=4, base=1024),
     "r3gan": R3GANConfig(width=8, cardinality=2, blocks=1),
 }
 SEVERAL_LOGITS = ("mlp", "dcgan")  # families with d_logits and d_spectral_norm

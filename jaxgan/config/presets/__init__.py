@@ -11,9 +11,10 @@ from jaxgan.common.errors import lookup
 from jaxgan.config.config import Config
 from jaxgan.config.presets.base import Preset
 from jaxgan.config.presets.classic import CLASSIC
+from jaxgan.config.presets.progan import PROGAN
 from jaxgan.config.presets.r3gan import R3GAN
 
-PRESETS: dict[str, Preset] = {**CLASSIC, **R3GAN}
+PRESETS: dict[str, Preset] = {**CLASSIC, **PROGAN, **R3GAN}
 DEFAULT_PRESET = "dcgan-mnist"
 
 
@@ -31,4 +32,4 @@ def sizes() -> dict[str, dict[str, dict[str, float]]]:
     return json.loads((pathlib.Path(__file__).parent / "sizes.json").read_text())
 
 
-__all__ = ["CLASSIC", "DEFAULT_PRESET", "PRESETS", "R3GAN", "Preset", "get_preset", "sizes"]
+__all__ = ["CLASSIC", "DEFAULT_PRESET", "PRESETS", "PROGAN", "R3GAN", "Preset", "get_preset", "sizes"]
