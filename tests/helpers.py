@@ -4,8 +4,10 @@ import dataclasses
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 import zlib
 
 import jax
@@ -19,6 +21,7 @@ from jaxgan.data import Spec, describe
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder, create
+from jaxgan.train.sinks.progress import Progress
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
@@ -95,6 +98,19 @@ def same_arrays(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:
     assert a.keys() == b.keys()
     for name in a:
         assert a[name].tobytes() == b[name].tobytes(), name
+
+
+def interrupt_at(monkeypatch, step):
+    """SIGINT as from a keyboard, while the loop is at `step`."""
+    show = Progress.record
+
+    def interrupting(self, record):
+        show(self, record)
+        if record["step"] == step:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+
+    monkeypatch.setattr(Progress, "record", interrupting)
 
 
 def command(*args: object, **environment: str) -> subprocess.Popen:

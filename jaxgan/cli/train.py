@@ -24,7 +24,7 @@ class Train:
     compile: bool = False
     """With --dry-run: compile a step, and print its memory and FLOPs by the compiler's count."""
     model: str | None = None
-    """Networks of this family (mlp, dcgan, resnet, ... or FILE.py:NAME), with flags --model.* of its own; None: the preset's."""
+    """A family of networks (mlp, dcgan, ... or FILE.py:NAME), with flags --model.* of its own; None: the preset's."""
     seeds: int | None = None
     """Train so many seeds side by side, from --seed on, and report means with intervals."""
     name: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from jaxgan.augment import Augmentation, find_augmentation
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.files import local_folder
+from jaxgan.common.numerics import is_number
 from jaxgan.common.user_files import call, is_file, short_name
 from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
@@ -21,11 +23,14 @@ from jaxgan.config.options import build_loss
 from jaxgan.data import IMAGE, Spec, modality_of
 from jaxgan.data.spec import LABEL
 from jaxgan.games.files import load_game
-from jaxgan.games.game import Game, Schedule, ema_of_images, ema_schedule
+from jaxgan.games.game import Game, Schedule, ema_schedule, half_life_schedule
 from jaxgan.games.gan import GAN
+from jaxgan.games.optimizers import restarted
 from jaxgan.models import DCGANConfig
 from jaxgan.models.files import loaded_name
+from jaxgan.models.growth import Growth
 from jaxgan.models.latents import get_latent
+from jaxgan.penalties import weight_schedule
 
 LOGGERS = ("wandb", "mlflow", "trackio")
 
@@ -42,6 +47,8 @@ class Config:
     """Number of generator updates."""
     batch_size: int = 64
     """Examples in one discriminator update, over all devices."""
+    schedule_kimg: float = 0.0
+    """Thousands of real images over which rates, weights of penalties and averages are scheduled; 0: the run."""
     seed: int = 0
     """Seed of weights, data order and noise."""
     checkpoint_every: int = 1000
@@ -94,6 +101,7 @@ class Config:
                 raise unknown("logger", name, LOGGERS)
         for name in ("checkpoint_every", "sample_every", "evaluate_every", "log_every"):
             check_range(name, getattr(self, name), at_least=1)
+        check_range("schedule_kimg", self.schedule_kimg, at_least=0, unit="thousand images")
         check_range("quick_n", self.quick_n, at_least=2, unit="fakes")
         check_range("final_n", self.final_n, at_least=2, unit="fakes")
         local_folder("out", self.out)
@@ -113,12 +121,13 @@ class Config:
                 f"dynamics.pack: expected 1 with a conditional model, as a pack has no one class, got {pack}"
             )
 
-    def build(self, data: Spec | tuple[int, ...], n_classes: int = 0) -> Game:
+    def build(self, data: Spec | tuple[int, ...], n_classes: int = 0, *, stage: int | None = None) -> Game:
         """The game of this configuration.
 
         Args:
           data: spec of the data, or the shape of one example of images or points.
           n_classes: of the examples of that shape.
+          stage: of networks that grow, as of `stage`: the game is that of its steps alone, and smaller.
 
         Raises:
           InputError: for a name that does not exist, or a number out of range.
@@ -128,8 +137,14 @@ class Config:
         if self.game != "gan":
             return load_game(self.game)(spec.batch(), self)
         calls = 2 if self.dynamics.updates == "extragradient" else 1  # of each optimiser, at every update
-        d_updates = self.steps * self.d_steps
-        generator, discriminator = self._networks(spec)
+        images = self.batch_size * self.d_steps  # of a step
+        scheduled = self.steps  # steps that schedules take
+        if self.schedule_kimg:
+            scheduled = max(1, round(1000 * self.schedule_kimg / images))
+        d_updates = scheduled * self.d_steps
+        growth = self._growth(spec)
+        grows = {} if growth is None else {"images": images, "stage": stage}
+        generator, discriminator = self._networks(spec, grows)
         dynamics = self.dynamics.build(self.steps)
         penalties = self.penalty.build(d_updates, self.batch_size, self.d_steps)
         own_turns = self.penalty.own_turns()
@@ -141,38 +156,64 @@ class Config:
             ]
             return updates / (updates + sum(alone))
 
+        restarts = growth.changes() if growth is not None and self.model.restart else []
+        g_share, d_share = share("generator", 1), share("discriminator", self.d_steps)
+        g_optimizer, d_optimizer = (
+            restarted(own, [n * step for step in restarts]) if restarts else own
+            for own, n in (
+                (self.g_optimizer.build(calls * scheduled, "g_optimizer", g_share), calls),
+                (self.d_optimizer.build(calls * d_updates, "d_optimizer", d_share), calls * self.d_steps),
+            )
+        )
         return GAN(
             generator=generator,
             discriminator=discriminator,
             loss=build_loss(self.loss, self.loss_options, self.label_smoothing),
             penalties=penalties,
             own_turns=own_turns,
-            g_optimizer=self.g_optimizer.build(calls * self.steps, "g_optimizer", share("generator", 1)),
-            d_optimizer=self.d_optimizer.build(
-                calls * d_updates, "d_optimizer", share("discriminator", self.d_steps)
-            ),
+            g_optimizer=g_optimizer,
+            d_optimizer=d_optimizer,
             latent=get_latent(self.latent.kind, self.latent.dim, self.latent.scale),
             d_steps=self.d_steps,
             reuse_fakes=self.reuse_fakes,
-            ema_decay=self._averaging(),
+            ema_decay=self._ema_decay(images, scheduled),
+            detail=None if growth is None else generator.detail,
             example=spec.example,
             conditional=self.model.conditional,
             **dynamics | {"augment": dynamics["augment"] | self._augmentations(spec)},
         )
 
-    def _averaging(self) -> Schedule:
-        check_range("ema.half_life", self.ema.half_life, at_least=0)
-        check_range("ema.half_life_ramp", self.ema.half_life_ramp, at_least=0)
-        if self.ema.half_life:
-            images = self.batch_size * self.d_steps
-            return ema_of_images(1000 * self.ema.half_life, images, self.ema.half_life_ramp)
-        return ema_schedule(self.ema.decay, ramp_up=self.ema.ramp_up, start=self.ema.start)
+    def _ema_decay(self, images: int, steps: int) -> Schedule:
+        """Of a run whose steps show `images` real images, and whose schedules take `steps`."""
+        ema = self.ema
+        check_range("ema.half_life", ema.half_life, at_least=0, unit="thousand images")
+        check_range("ema.half_life_ramp", ema.half_life_ramp, at_least=0)
+        if is_number(ema.half_life) and ema.half_life == 0:
+            if ema.schedule != "constant" or ema.half_life_ramp:
+                raise InputError(
+                    "ema.half_life: expected above 0 beside ema.schedule or ema.half_life_ramp, got 0"
+                )
+            return ema_schedule(ema.decay, ramp_up=ema.ramp_up, start=ema.start)
+        end = 1000 * ema.half_life
+        start = end if ema.schedule == "constant" else 0.0
+        life = weight_schedule(ema.schedule, start, end, images * steps)
+        return half_life_schedule(life, images, ema.half_life_ramp)
 
-    def _networks(self, spec: Spec) -> Any:
+    def stage(self, spec: Spec, first: int, steps: int = 1) -> int | None:
+        """The stage in which networks that grow are in all of `steps` steps from `first` on; None: none, or several."""
+        growth = self._growth(spec)
+        return None if growth is None else growth.stage(first, steps)
+
+    def _growth(self, spec: Spec) -> Growth | None:
+        if not hasattr(self.model, "growth"):
+            return None
+        return self.model.growth(spec.shape, self.batch_size * self.d_steps)
+
+    def _networks(self, spec: Spec, grows: Mapping[str, Any]) -> Any:
         shape = spec.shape, spec.n_classes
         name = loaded_name(type(self.model))
         if name is None:
-            return self.model.build(*shape)
+            return self.model.build(*shape, **grows)
         pair = call("model", name, self.model.build, shape, {}, "(shape, n_classes)")
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise InputError(

@@ -54,6 +54,8 @@ class EMAConfig:
     """Thousands of images after which half is forgotten, in place of decay and ramp-up; 0: decay counts."""
     half_life_ramp: float = 0.0
     """The half-life is at most this share of the images seen so far; 0: no such limit."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How the half-life grows from 0 over the run (or over schedule_kimg), if it does."""
 
 
 @dataclass(frozen=True)

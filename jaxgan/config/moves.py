@@ -41,7 +41,7 @@ class PenaltyConfig:
     options: tuple[tuple[str, float], ...] = ()
     """More hyper-parameters, each for those penalties that have it, such as: order 1 decay 0.9."""
     schedule: Literal["constant", "linear", "cosine", "exponential"] = "constant"
-    """How the weights change over the run, with the number of images seen."""
+    """How the weights change over the run (or over schedule_kimg), with the number of images seen."""
     end: float = 0.0
     """Factor of the weights at the end of that schedule."""
 
@@ -178,7 +178,11 @@ class OptimizerConfig:
     eps: float = 1e-8
     """Added to the root of the second moment."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How the learning rate goes to 0 over the run, if it does."""
+    """How the learning rate goes to its end over the run (or over schedule_kimg), if it does."""
+    end: float = 0.0
+    """Factor of the learning rate at the end of that schedule."""
+    b2_end: float | None = None
+    """Decay of the second moment at the end of that schedule, on the same way; None: it stays."""
     kind: Literal["adam", "optimistic_adam", "sgd", "rmsprop"] = "adam"
     """adam, optimistic_adam, sgd (b1 is its momentum) or rmsprop (b1 is its momentum, b2 its decay)."""
     clip_weights: float = 0.0
@@ -206,15 +210,27 @@ class OptimizerConfig:
         check_range(f"{name}.b1", self.b1, at_least=0, below=1)
         check_range(f"{name}.b2", self.b2, at_least=0, below=1)
         check_range(f"{name}.eps", self.eps, above=0)
+        check_range(f"{name}.end", self.end, at_least=0)
         check_range(f"{name}.clip_weights", self.clip_weights, at_least=0)
         check_range(f"{name}.orthogonal", self.orthogonal, at_least=0)
-        start, updates = self.learning_rate * share, round(updates / share)
-        rates: dict[str, Any] = {
-            "constant": start,
-            "linear": optax.linear_schedule(start, 0.0, updates),
-            "cosine": optax.cosine_decay_schedule(start, updates),
+        updates = round(updates / share)
+        ways: dict[str, Any] = {
+            "constant": None,
+            "linear": optax.linear_schedule(1.0, 0.0, updates),
+            "cosine": optax.cosine_decay_schedule(1.0, updates),
         }
-        rate, b1, b2 = lookup("schedule", self.schedule, rates), self.b1**share, self.b2**share
+        way = lookup("schedule", self.schedule, ways)
+        changing = lambda start, end: start if way is None else lambda count: end + (start - end) * way(count)
+        start, b1, b2 = self.learning_rate * share, self.b1**share, self.b2**share
+        rate = changing(start, start * self.end)
+        if self.b2_end is not None:
+            check_range(f"{name}.b2_end", self.b2_end, at_least=0, below=1)
+            if way is None or self.kind not in ("adam", "optimistic_adam"):
+                raise InputError(
+                    f"{name}.b2_end: expected a schedule and a kind of Adam beside it, got {self.schedule!r} and "
+                    f"{self.kind!r}"
+                )
+            b2 = changing(b2, self.b2_end**share)
         parts = [lookup("optimizer kind", self.kind, OPTIMIZERS)(rate, b1, b2, self.eps)]
         if self.orthogonal:
             parts.insert(0, orthogonal_regularisation(self.orthogonal))

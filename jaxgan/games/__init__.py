@@ -14,8 +14,8 @@ from jaxgan.games.game import (
     Player,
     PlayerState,
     Turn,
-    ema_of_images,
     ema_schedule,
+    half_life_schedule,
     init,
 )
 from jaxgan.games.gan import GAN
@@ -41,8 +41,8 @@ __all__ = [
     "bigan",
     "compile_step",
     "cycle_gan",
-    "ema_of_images",
     "ema_schedule",
+    "half_life_schedule",
     "init",
     "make_step",
     "many_critics",

@@ -53,11 +53,15 @@ class Player(NamedTuple):
         )
 
     def followed(self, state: PlayerState, step: jax.Array) -> PlayerState:
-        """The player with its average, if it has one, moved towards it."""
+        """The player with its average, if it has one, moved towards it; whole numbers have no mean and are copied."""
         if self.average is None:
             return state
         now, share = {"params": state.params, **state.stats}, 1 - self.average(step)
-        return replace(state, average=optax.incremental_update(now, state.average, share))
+
+        def towards(new: jax.Array, old: jax.Array) -> jax.Array:
+            return share * new + (1 - share) * old if jnp.issubdtype(new.dtype, jnp.floating) else new
+
+        return replace(state, average=jax.tree.map(towards, now, state.average))
 
 
 class Turn(NamedTuple):
@@ -327,27 +331,27 @@ def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True, start: int = 0) 
     return schedule
 
 
-def ema_of_images(half_life: float, images: int, ramp_up: float = 0.0) -> Schedule:
-    """Decay of a player's average that forgets half in so many images.
+def half_life_schedule(half_life: Schedule, images: int, ramp_up: float = 0.0) -> Schedule:
+    """Decay of a player's average as a function of the step: 2^(-images / half_life), 0 at a half-life of 0.
 
     Args:
-      half_life: number of images.
-      images: that a step shows.
+      half_life: real images seen before the step -> how many further ones make a weight count half.
+      images: real images of a step.
       ramp_up: the half-life is at most this share of the images seen before; 0: no such limit.
 
     Raises:
-      ValueError: if `half_life` or `images` is not positive, or `ramp_up` negative.
+      ValueError: if `images` is not positive, or `ramp_up` negative.
 
     References:
       Karras et al. (2020), Training generative adversarial networks with limited data, appendix C.
     """
-    check_range("half_life", half_life, above=0, unit="images")
     check_range("images", images, at_least=1)
     check_range("ramp_up", ramp_up, at_least=0)
 
     def schedule(step: ArrayLike) -> jax.Array:
         seen = jnp.asarray(step, jnp.float32) * images
-        life = jnp.minimum(half_life, ramp_up * seen) if ramp_up else jnp.full((), half_life)
-        return 0.5 ** (images / jnp.maximum(life, 1e-8))
+        life = half_life(seen)
+        life = jnp.minimum(life, ramp_up * seen) if ramp_up else life
+        return jnp.exp2(-images / jnp.maximum(life, 1e-8))
 
     return schedule

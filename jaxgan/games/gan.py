@@ -47,6 +47,7 @@ def GAN(
     label_flip: Any = 0.0,
     top_k: Callable[[jax.Array], jax.Array] | None = None,
     moves: Moves = Moves(),  # noqa: B008  (frozen)
+    detail: Callable[[jax.Array, jax.Array], jax.Array] | None = None,
     example: str = "image",
     conditional: bool = False,
 ) -> Game:
@@ -86,6 +87,8 @@ def GAN(
         (Sinha et al. 2020, Top-k training of GANs, eq. 3). A loss that compares examples still looks at the
         others; a loss of features has no such order and is refused.
       moves: how the two move.
+      detail: (step, reals) -> the reals as they are shown, of the same shape: as coarse as the fakes of a generator
+        that is still growing, say.
       example: name of the array in the batch that the generator imitates.
       conditional: whether the generator is sampled with labels.
 
@@ -136,6 +139,7 @@ def GAN(
             )
         label, z = view.batch.get("label"), latent.sample(view.keys("latents"), view.n)
         reals, fakes = view.batch[example], view("generator", z, label)
+        reals = reals if detail is None else detail(view.step, reals)
         if jnp.shape(fakes) != reals.shape:
             raise InputError(
                 f"generator: expected examples of the reals' shape {reals.shape}, got {jnp.shape(fakes)}"

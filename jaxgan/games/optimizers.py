@@ -5,7 +5,7 @@ All are optax transformations, pure and without randomness.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -21,18 +21,29 @@ OutputAxis = Callable[[tuple[str, ...], jax.Array], int | None]
 
 
 def adam(
-    learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
+    learning_rate: Rate, b1: float = 0.9, b2: Rate = 0.999, eps: float = 1e-8
 ) -> optax.GradientTransformation:
     """Adam: `optax.adam`, eps outside the root.
+
+    Where b2 is a schedule, its value at an update weighs the average of the squares and corrects it, as when that
+    number of PyTorch's Adam is changed between updates.
 
     References:
       Kingma, Ba (2015), Adam: a method for stochastic optimization, algorithm 1.
     """
-    return optax.adam(learning_rate, b1, b2, eps)
+    return optax.chain(_moments(b1, b2, eps), optax.scale_by_learning_rate(learning_rate))
+
+
+def _moments(b1: float, b2: Rate, eps: float) -> optax.GradientTransformation:
+    if not callable(b2):
+        return optax.scale_by_adam(b1, b2, eps)
+    at = lambda count: optax.scale_by_adam(b1, b2(count), eps)  # pyright: ignore
+    update: Any = lambda updates, state, params=None: at(state.count).update(updates, state, params)
+    return optax.GradientTransformation(at(0).init, update)
 
 
 def optimistic_adam(
-    learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
+    learning_rate: Rate, b1: float = 0.9, b2: Rate = 0.999, eps: float = 1e-8
 ) -> optax.GradientTransformation:
     """Adam that steps against 2 r_t - r_(t-1), where Adam steps against r_t.
 
@@ -45,7 +56,7 @@ def optimistic_adam(
       Daskalakis et al. (2018), Training GANs with optimism, algorithm 1.
     """
     return optax.chain(
-        optax.scale_by_adam(b1, b2, eps),
+        _moments(b1, b2, eps),
         optax.scale_by_optimistic_gradient(alpha=1.0, beta=1.0),
         optax.scale_by_learning_rate(learning_rate),
     )
@@ -72,7 +83,30 @@ def rmsprop(
     return optax.rmsprop(learning_rate, decay=b2, eps=eps, eps_in_sqrt=False, momentum=b1 or None)
 
 
-# Name -> (learning_rate, b1, b2, eps) -> transformation; rates may be schedules or traced scalars.
+def restarted(optimizer: optax.GradientTransformation, at: Sequence[int]) -> optax.GradientTransformation:
+    """Forgets all that `optimizer` remembers before each of the updates with the numbers `at`, the first being 0.
+
+    So Adam's correction of its averages begins anew, and parameters that stood still until then make no long steps;
+    schedules begin anew as well.
+
+    References:
+      Karras et al. (2018), Progressive growing of GANs (in the authors' code, whenever a size is added).
+    """
+
+    def init(params: PyTree) -> PyTree:
+        return {"count": jnp.zeros((), jnp.int32), "inner": optimizer.init(params)}
+
+    def update(updates: PyTree, state: Any, params: PyTree | None = None) -> tuple[PyTree, Any]:
+        fresh = (state["count"] == jnp.asarray(at, jnp.int32)).any()
+        inner = jax.lax.cond(fresh, lambda _: optimizer.init(params), lambda inner: inner, state["inner"])
+        updates, inner = optimizer.update(updates, inner, params)
+        return updates, {"count": state["count"] + 1, "inner": inner}
+
+    return optax.GradientTransformation(init, update)
+
+
+# Name -> (learning_rate, b1, b2, eps) -> transformation; rates may be schedules or traced scalars, and so may b2 of
+# the two Adams.
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "adam": adam,
     "optimistic_adam": optimistic_adam,

@@ -64,8 +64,8 @@ class View:
 
         A network that is random in training (noise, dropout, mixed styles) takes `keys`: it is given one key an
         example, the same whenever it is called in turns of one draw, unless the caller gives others. Of fewer
-        inputs than there are examples each stands for as many, and has the key of the first of them. Option `method`
-        names another method than __call__.
+        inputs than there are examples each stands for as many, and has the key of the first of them. One that
+        changes with time takes `step`. Option `method` names another method than __call__.
         """
         out, left = self._apply(name, self.stats.get(name, self.state.players[name].stats), inputs, options)
         if name in self.stats:
@@ -79,7 +79,10 @@ class View:
     def _apply(self, name: str, stats: PyTree, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         params = self.params[name] if name in self.params else self.state.players[name].params
         module = self.deal.axis.module(self.game.players[name].module)
-        if _takes_keys(type(module), options.get("method", "__call__")) and "keys" not in options:
+        takes = _options(type(module), options.get("method", "__call__"))
+        if "step" in takes and "step" not in options:
+            options = {**options, "step": self.step}
+        if "keys" in takes and "keys" not in options:
             each = self.n // len(inputs[0])  # examples that one input stands for
             options = {**options, "keys": self.keys(f"network/{name}")[::each]}
         variables = {"params": params, **stats}
@@ -112,5 +115,5 @@ class View:
 
 
 @functools.cache
-def _takes_keys(module: type, method: str) -> bool:
-    return "keys" in inspect.signature(getattr(module, method)).parameters
+def _options(module: type, method: str) -> frozenset[str]:
+    return frozenset(inspect.signature(getattr(module, method)).parameters)

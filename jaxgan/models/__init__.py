@@ -18,6 +18,8 @@ from jaxgan.models.biggan import BigGANConfig
 from jaxgan.models.dcgan import DCGANConfig
 from jaxgan.models.files import load_family, loaded_name
 from jaxgan.models.mlp import MLPConfig
+from jaxgan.models.progan import ProGANConfig
+from jaxgan.models.r3gan import R3GANConfig
 from jaxgan.models.resnet import ResNetConfig
 from jaxgan.models.stylegan2 import StyleGAN2Config
 from jaxgan.models.stylegan3 import StyleGAN3Config
@@ -29,6 +31,8 @@ MODELS: dict[str, type[Any]] = {
     "biggan": BigGANConfig,
     "stylegan2": StyleGAN2Config,
     "stylegan3": StyleGAN3Config,
+    "progan": ProGANConfig,
+    "r3gan": R3GANConfig,
 }
 
 
@@ -63,3 +67,4 @@ __all__ = [
     "find_model",
     "model_name",
 ]
+__all__ = ["MODELS", "DCGANConfig", "MLPConfig", "ProGANConfig", "R3GANConfig", "find_model", "model_name"]

@@ -81,6 +81,12 @@ class Networks:
             found[name] = _moved(init(jax.random.key(0), self.inputs[name]))
         return found
 
+    @property
+    def moments(self) -> list[dict[str, int]]:
+        """Options that say when networks are looked at; of those that grow, the midst of every stage."""
+        growth = getattr(self.built[1]["generator"], "growth", None)
+        return [{}] if growth is None else [{"step": step} for step in growth.middles()]
+
     def apply(
         self, name: str, variables: Any, x: jax.Array, *, train: bool, **options: Any
     ) -> tuple[Any, Any]:
@@ -156,12 +162,14 @@ def gradient_law(networks: Networks) -> str:
     for name, variables in networks.variables.items():
 
         def value(params: Any, x: jax.Array, name: str = name, variables: Any = variables) -> jax.Array:
-            own = {**variables, "params": params}
-            out = networks.apply(name, own, x, train=True)[0]
-            if getattr(networks.built[1][name], "classifies", False):
-                classes = networks.apply(name, own, x, train=True, classify=True)[0]
-                out = jnp.concatenate([out.reshape(N, -1), classes], axis=1)
-            return (out * np.random.default_rng(3).normal(size=out.shape).astype(np.float32)).sum()
+            own, total = {**variables, "params": params}, jnp.zeros(())
+            for moment in networks.moments:
+                out = networks.apply(name, own, x, train=True, **moment)[0]
+                if getattr(networks.built[1][name], "classifies", False):
+                    classes = networks.apply(name, own, x, train=True, classify=True, **moment)[0]
+                    out = jnp.concatenate([out.reshape(N, -1), classes], axis=1)
+                total += (out * np.random.default_rng(3).normal(size=out.shape).astype(np.float32)).sum()
+            return total
 
         own, into = jax.jit(jax.grad(value, (0, 1)))(variables["params"], networks.inputs[name])
         hold_finite(own, f"{name}: the gradient in ")

@@ -19,6 +19,7 @@ from jaxgan.penalties.auxiliary import auxiliary_classifier
 from jaxgan.penalties.base import Classify, Critic, Generate, Penalty, Scene, Term, stateless
 from jaxgan.penalties.combine import lazy, scheduled, weight_schedule
 from jaxgan.penalties.consistency import balanced_consistency, consistency, latent_consistency
+from jaxgan.penalties.drift import drift
 from jaxgan.penalties.files import load_penalty
 from jaxgan.penalties.gradients import dragan, gradient_penalty, lipschitz_penalty, r1, r2, zero_centered
 from jaxgan.penalties.lecam import lecam
@@ -36,6 +37,7 @@ __all__ = [
     "balanced_consistency",
     "consistency",
     "dragan",
+    "drift",
     "find_penalty",
     "get_penalty",
     "gradient_penalty",
@@ -65,6 +67,7 @@ PENALTIES: dict[str, Callable[..., Penalty]] = {
     "latent_consistency": latent_consistency,
     "path_length": path_length,
     "auxiliary_classifier": auxiliary_classifier,
+    "drift": drift,
 }
 
 

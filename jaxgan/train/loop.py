@@ -86,7 +86,7 @@ def loop(
         sink.start(step)
     clock = Clock(config, members.repeat, step)
     while step < config.steps and any(keeper.open for keeper in keepers):
-        states, metrics = members.advance(states, inputs)
+        states, metrics = members.advance(states, inputs, step)
         step += members.repeat
         pending.append(metrics)
         stop = signals is not None and signals.received is not None

@@ -138,8 +138,7 @@ class Members:
         self._stack = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees))
         self._chain = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees))
         self._take = jax.jit(lambda states, k: jax.tree.map(lambda x: x[k], states))
-        mapped = self.how == "loop" and self._wants_pmap
-        self._program = self._pmapped() if mapped else self._compiled(self.repeat)
+        self._program: tuple[int | None, Any] = None, None  # of a stage
         hypers = {name: np.asarray(values, np.float32) for name, values in self.hyper.items()}
         own: Any = (np.asarray(self.seeds, np.uint32), hypers)  # placed once: nothing moves in `advance`
         if self.how == "vmap":
@@ -186,8 +185,8 @@ class Members:
                 jax.eval_shape(lambda hyper: self._build(hyper) and None, traced)
         return games[0]
 
-    def _build(self, values: Mapping[str, Any]) -> Game:
-        return with_fields(self.config, **values).build(self.source.spec)
+    def _build(self, values: Mapping[str, Any], stage: int | None = None) -> Game:
+        return with_fields(self.config, **values).build(self.source.spec, stage=stage)
 
     @contextlib.contextmanager
     def _as_input_error(self) -> Iterator[None]:
@@ -253,11 +252,11 @@ class Members:
             mesh=mesh,
         )
 
-    def _dispatch(self, repeat: int) -> Callable[..., tuple[GameState, Metrics]]:
-        """(state, inputs, seed, hyper) -> (state, metrics [repeat]): data and steps of one member."""
+    def _dispatch(self, repeat: int, stage: int | None) -> Callable[..., tuple[GameState, Metrics]]:
+        """(state, inputs, seed, hyper) -> (state, metrics [repeat]): data and steps of one member, in a stage."""
 
         def dispatch(state: GameState, inputs: Any, seed: jax.Array, hyper: Mapping[str, jax.Array]) -> Any:
-            step, pipeline, own = make_step(self._build(hyper)), self._pipelines[0], seed
+            step, pipeline, own = make_step(self._build(hyper, stage)), self._pipelines[0], seed
             if pipeline.streams:  # batches come in the member's own order; flips need its seed here
                 pipeline, own = self._pipeline(seed, self.mesh), None
 
@@ -270,8 +269,8 @@ class Members:
 
         return dispatch
 
-    def _compiled(self, repeat: int) -> Callable[..., Any]:
-        one, mesh = self._dispatch(repeat), self.mesh
+    def _compiled(self, repeat: int, stage: int | None = None) -> Callable[..., Any]:
+        one, mesh = self._dispatch(repeat, stage), self.mesh
         jit = partial(jax.jit, donate_argnums=0, compiler_options=options_of_loops() if repeat > 1 else None)
         if self.how == "loop":
             return jit(lambda *args: _with_axis(one(*args)), out_shardings=self._placement)
@@ -280,6 +279,14 @@ class Members:
             return jit(mapped)
         split, whole = batch_sharded(mesh), replicated(mesh)
         return jit(mapped, in_shardings=(split, whole, split, split), out_shardings=(split, split))
+
+    def _program_at(self, step: int | None) -> Callable[..., Any]:
+        """The program of the steps from `step` on: one a stage, where networks grow; None: of any steps."""
+        mapped = self.how == "loop" and self._wants_pmap
+        stage = None if step is None or mapped else self.config.stage(self.source.spec, step, self.repeat)
+        if self._program[1] is None or self._program[0] != stage:
+            self._program = stage, self._pmapped() if mapped else self._compiled(self.repeat, stage)
+        return self._program[1]
 
     def _pmapped(self) -> Callable[..., Any]:
         pipeline, step = self._pipelines[0], make_step(self.game)
@@ -334,15 +341,21 @@ class Members:
             return iterators
         return [_repeating(jax.device_put(next(iterators[0]), replicated(self.mesh)))]
 
-    def advance(self, states: Any, inputs: Sequence[Any]) -> tuple[Any, Metrics]:
-        """`repeat` steps of every member: new states, and metrics [members, repeat]. Consumes `states`."""
-        batches = [next(iterator) for iterator in inputs]
+    def advance(self, states: Any, inputs: Sequence[Any], step: int | None = None) -> tuple[Any, Metrics]:
+        """`repeat` steps of every member: new states, and metrics [members, repeat]. Consumes `states`.
+
+        Args:
+          states: of the members.
+          inputs: of `inputs`.
+          step: of the states. Networks that grow are then compiled once a stage, as they are in it; None: for all
+            stages in one program.
+        """
+        batches, program = [next(iterator) for iterator in inputs], self._program_at(step)
         with self._as_input_error(), jax.transfer_guard("disallow"):
             if self.how == "vmap":
-                return self._program(states, batches[0], *self._own)
+                return program(states, batches[0], *self._own)
             moved = [
-                self._program(state, batches[k % len(batches)], *self._own[k])
-                for k, state in enumerate(states)
+                program(state, batches[k % len(batches)], *self._own[k]) for k, state in enumerate(states)
             ]
             metrics = [measured for _, measured in moved]
             return [state for state, _ in moved], metrics[0] if len(moved) == 1 else self._chain(metrics)

@@ -109,6 +109,10 @@ def scheduled(config: Config) -> list[str]:
         ("g_optimizer.schedule", config.g_optimizer.schedule, "constant"),
         ("d_optimizer.schedule", config.d_optimizer.schedule, "constant"),
         ("penalty.schedule", config.penalty.schedule, "constant"),
+        ("ema.schedule", config.ema.schedule, "constant"),
+    ]
+    fields = [] if config.schedule_kimg else fields
+    fields += [
         ("dynamics.top_k", config.dynamics.top_k, 1),
         ("dynamics.instance_noise", config.dynamics.instance_noise, 0),
     ]

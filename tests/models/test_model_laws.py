@@ -2,7 +2,17 @@
 
 import pytest
 
-from jaxgan.models import MODELS, BigGANConfig, DCGANConfig, MLPConfig, ResNetConfig, StyleGAN2Config, laws
+from jaxgan.models import (
+    MODELS,
+    BigGANConfig,
+    DCGANConfig,
+    MLPConfig,
+    ProGANConfig,
+    R3GANConfig,
+    ResNetConfig,
+    StyleGAN2Config,
+    laws,
+)
 
 SMALL = {
     "mlp": MLPConfig(g_widths=(8, 8), d_widths=(8, 8), g_batch_norm=True, d_spectral_norm=True),
@@ -23,6 +33,9 @@ SMALL = {
     "biggan-deep": BigGANConfig(width=2, shared=3, deep=True, head="ac"),
     "stylegan2": StyleGAN2Config(base=32, most=4, style=4, mapping_layers=2, d_residual=False),
     "conditional stylegan2": StyleGAN2Config(base=32, most=4, style=4, mapping_layers=2, conditional=True),
+    "progan": ProGANConfig(width=4, base=32),
+    "r3gan": R3GANConfig(width=4, cardinality=2, full=1, blocks=1),
+    "conditional r3gan": R3GANConfig(width=4, cardinality=2, embedding=3, conditional=True),
 }
 
 

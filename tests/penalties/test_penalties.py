@@ -175,6 +175,7 @@ REFERENCE = {
     ("latent_consistency", (("radius", 0.5), ("discriminator_weight", 2.0))): lambda r, f: (
         2 * (half(f) - half(neighbours(f, 0.5))) ** 2
     ),
+    ("drift", ()): lambda r, f: half(r) ** 2,
     ("path_length", ()): lambda r, f: (lengths(f) - 0.01 * lengths(f).mean()) ** 2,
     ("path_length", (("decay", 0.5),)): lambda r, f: (lengths(f) - 0.5 * lengths(f).mean()) ** 2,
     ("auxiliary_classifier", ()): lambda r, f: (

@@ -324,8 +324,8 @@ def test_a_diverging_member_disturbs_no_other(tmp_path):
 def test_the_first_step_that_is_not_finite_is_named(tmp_path, monkeypatch):
     config, real, done = plain(tmp_path, steps=40), Members.advance, []
 
-    def poisoned(self, states, inputs):
-        states, metrics = real(self, states, inputs)
+    def poisoned(self, states, inputs, step):
+        states, metrics = real(self, states, inputs, step)
         done.append(self.repeat)
         loss = np.array(metrics["g/loss"])
         if sum(done) == 28:  # steps 27 and 28

@@ -10,7 +10,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from helpers import arrays, command, same_arrays, small, small_dcgan
+from helpers import arrays, command, interrupt_at, same_arrays, small, small_dcgan
 
 from jaxgan import InputError
 from jaxgan.config.data import open_data
@@ -27,26 +27,12 @@ from jaxgan.train.clock import grid_steps, steps_per_dispatch
 from jaxgan.train.members import Members, set_up
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train, unused_classes
-from jaxgan.train.sinks.progress import Progress
 from jaxgan.train.stops import Diverged, Stopped
 
 
 def numbers(record):
     """What a record says of the training, without its speed."""
     return {k: v for k, v in record.items() if not isinstance(v, str) and k != "images_per_second"}
-
-
-def interrupt_at(monkeypatch, step):
-    """SIGINT as from a keyboard, while the loop is at `step`."""
-    show = Progress.record
-
-    def interrupting(self, record):
-        show(self, record)
-        if record["step"] == step:
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.01)
-
-    monkeypatch.setattr(Progress, "record", interrupting)
 
 
 @pytest.mark.parametrize("make", [small, small_dcgan], ids=["mlp", "dcgan"])

@@ -12,10 +12,12 @@ from jaxgan.config.config import Config
 from jaxgan.config.presets.base import Preset
 from jaxgan.config.presets.biggan import BIGGAN
 from jaxgan.config.presets.classic import CLASSIC
+from jaxgan.config.presets.progan import PROGAN
+from jaxgan.config.presets.r3gan import R3GAN
 from jaxgan.config.presets.resnet import RESNET
 from jaxgan.config.presets.stylegan2 import STYLEGAN2
 
-PRESETS: dict[str, Preset] = {**CLASSIC, **RESNET, **BIGGAN, **STYLEGAN2}
+PRESETS: dict[str, Preset] = {**CLASSIC, **RESNET, **BIGGAN, **PROGAN, **STYLEGAN2, **R3GAN}
 DEFAULT_PRESET = "dcgan-mnist"
 
 
@@ -38,6 +40,8 @@ __all__ = [
     "CLASSIC",
     "DEFAULT_PRESET",
     "PRESETS",
+    "PROGAN",
+    "R3GAN",
     "RESNET",
     "STYLEGAN2",
     "Preset",

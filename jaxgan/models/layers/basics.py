@@ -41,3 +41,17 @@ def dtype_of(name: str) -> Any:
 def check_logits(d_logits: int) -> None:
     """Raises ValueError unless `d_logits` is a number of logits that an example can have."""
     check_range("d_logits", d_logits, at_least=1, unit="logit an example")
+
+
+def even_sizes(height: int, width: int, smallest: int = 4) -> list[tuple[int, int]]:
+    """(height, width) from the smallest to the given one, which is halved while both sides are even.
+
+    Args:
+      height: of the largest.
+      width: of the largest.
+      smallest: the shorter side from which on nothing is halved any more.
+    """
+    sizes = [(height, width)]
+    while min(sizes[0]) > smallest and not any(side % 2 for side in sizes[0]):
+        sizes.insert(0, (sizes[0][0] // 2, sizes[0][1] // 2))
+    return sizes

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
+from jaxgan.models.layers import fastconv
 from jaxgan.models.layers.basics import Initializer
 from jaxgan.models.layers.norm import BatchNorm, maybe_spectral
 
@@ -26,6 +27,20 @@ def fan_in_init(gain: float) -> Initializer:
         return gain / math.sqrt(math.prod(shape[:-1])) * jax.random.normal(key, shape, dtype)
 
     return init
+
+
+class _GroupedConv(nn.Module):
+    """3x3 convolution in groups of channels, without a bias, weights starting at `gain` / sqrt(fan-in)."""
+
+    features: int
+    groups: int
+    gain: float
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shape = (3, 3, x.shape[-1] // self.groups, self.features)
+        kernel = self.param("kernel", fan_in_init(self.gain), shape)
+        return fastconv.grouped(x, kernel.astype(x.dtype), self.groups)
 
 
 class R3GANBlock(nn.Module):
@@ -62,24 +77,17 @@ class R3GANBlock(nn.Module):
             raise InputError(f"cardinality: expected a divisor of {inside} channels, got {self.cardinality}")
         gain = LEAKY_GAIN * self.blocks**-0.25
 
-        def conv(name: str, features: int, size: int, gain: float, groups: int, x: jax.Array) -> jax.Array:
-            return nn.Conv(
-                features,
-                (size, size),
-                use_bias=False,
-                kernel_init=fan_in_init(gain),
-                feature_group_count=groups,
-                dtype=x.dtype,
-                name=name,
-            )(x)
+        def pointwise(name: str, features: int, gain: float, x: jax.Array) -> jax.Array:
+            init = fan_in_init(gain)
+            return nn.Conv(features, (1, 1), use_bias=False, kernel_init=init, dtype=x.dtype, name=name)(x)
 
         def activated(name: str, x: jax.Array) -> jax.Array:
             bias = self.param(name, nn.initializers.zeros_init(), (x.shape[-1],))
             return nn.leaky_relu(x + bias.astype(x.dtype), 0.2)
 
-        y = activated("expand_bias", conv("expand", inside, 1, gain, 1, x))
-        y = activated("grouped_bias", conv("grouped", inside, 3, gain, self.cardinality, y))
-        return x + conv("project", x.shape[-1], 1, 0.0, 1, y)
+        y = activated("expand_bias", pointwise("expand", inside, gain, x))
+        y = activated("grouped_bias", _GroupedConv(inside, self.cardinality, gain, name="grouped")(y))
+        return x + pointwise("project", x.shape[-1], 0.0, y)
 
 
 def nearest_up(x: jax.Array, size: tuple[int, int]) -> jax.Array:

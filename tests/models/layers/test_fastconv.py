@@ -45,6 +45,19 @@ def pairs(kind, size):
     )
 
 
+@pytest.mark.parametrize(("channels", "groups", "k"), [((6, 9), 3, 3), ((4, 4), 1, 3), ((4, 8), 4, 5)])
+def test_grouped_convolutions_equal_the_definition_with_all_derivatives(channels, groups, k):
+    with jax.enable_x64(True):
+        keys = jax.random.split(jax.random.key(0))
+        x = jax.random.normal(keys[0], (2, 5, 7, channels[0]), jnp.float64)
+        kernel = jax.random.normal(keys[1], (k, k, channels[0] // groups, channels[1]), jnp.float64)
+        got, expected = (
+            with_derivatives(lambda x, kernel, form=form: form(x, kernel, groups))(x, kernel)
+            for form in (fastconv.grouped_patches, fastconv.grouped_plain)
+        )
+        close(got, expected)
+
+
 def with_derivatives(f):
     """Value, gradient of a nonlinear function of it, and gradient of that gradient's norm: inputs and kernel mix."""
 
