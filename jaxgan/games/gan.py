@@ -116,6 +116,15 @@ def GAN(
             x = own.see(view.memory[f"augment/{name}"], x, view.keys(f"{view.name}/{side}/{name}"), view.step)
         return packed(x, pack)
 
+    def shown_as_reals(view: View) -> jax.Array:
+        reals, label = view.batch[example], view.batch.get("label")
+        for name, own in augment.items():
+            if own.mix is not None:
+                others = view.ask("generator", latent.sample(view.keys(f"latents/{name}"), view.n), label)
+                memory, keys = view.memory[f"augment/{name}"], view.keys(f"mix/{name}")
+                reals = own.mix(memory, reals, jax.lax.stop_gradient(others), keys, view.step)
+        return reals
+
     def label_of_packs(view: View) -> jax.Array | None:
         label = view.batch.get("label")
         return None if label is None else label[::pack]
@@ -126,7 +135,7 @@ def GAN(
                 f"batch: expected a multiple of pack={pack} examples for each discriminator update, got {view.n}"
             )
         label, z = view.batch.get("label"), latent.sample(view.keys("latents"), view.n)
-        reals, fakes = view.batch[example], view("generator", z, label)
+        reals, fakes = shown_as_reals(view), view("generator", z, label)
         if jnp.shape(fakes) != reals.shape:
             raise InputError(
                 f"generator: expected examples of the reals' shape {reals.shape}, got {jnp.shape(fakes)}"
