@@ -157,7 +157,7 @@ def changed(key: jax.Array, image: jax.Array, changes: Changes, groups: Mapping[
 
     Opacity, the last of 2 or 4 channels, moves with the image and keeps its values, except where it is cut out.
     """
-    height, width, channels = image.shape
+    height, width, _ = image.shape
     if groups["blit"] or groups["geometric"]:
         image = warped(image, inverse_map(changes, height, width))
     if groups["color"]:
@@ -292,9 +292,7 @@ def ada(
       Karras et al. (2020), Training generative adversarial networks with limited data, sections 2 and 3, appendix B.
     """
     p = steered(target=target, images=images, interval=interval, start=start)
-    return pipeline(
-        p, blit=blit, geometric=geometric, color=color, filter=filter, noise=noise, cutout=cutout
-    )
+    return pipeline(p, blit=blit, geometric=geometric, color=color, filter=filter, noise=noise, cutout=cutout)
 
 
 def ada_scheduled(

@@ -73,7 +73,9 @@ def apa(
     """
     p = steered(target=target, images=images, interval=interval, start=start, most=1.0)
 
-    def mix(memory: object, reals: jax.Array, fakes: jax.Array, keys: jax.Array, step: jax.Array) -> jax.Array:
+    def mix(
+        memory: object, reals: jax.Array, fakes: jax.Array, keys: jax.Array, step: jax.Array
+    ) -> jax.Array:
         shown = jax.vmap(lambda key: jax.random.bernoulli(key, p.value(memory, step)))(keys)
         return jnp.where(shown.reshape(-1, *(1,) * (reals.ndim - 1)), fakes, reals)
 

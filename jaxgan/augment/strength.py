@@ -51,7 +51,12 @@ def rising(p: float, steps: float) -> Strength:
 
 
 def steered(
-    *, target: float = 0.6, images: float = 500_000, interval: int = 4, start: float = 0.0, most: float = math.inf
+    *,
+    target: float = 0.6,
+    images: float = 500_000,
+    interval: int = 4,
+    start: float = 0.0,
+    most: float = math.inf,
 ) -> Strength:
     """ADA's control: p rises while the critic is surer of the reals than `target`, and falls otherwise.
 

@@ -12,8 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.augment.shifts import reflected
-
 # Low-pass filter of the wavelet sym6 (Daubechies 1992, Ten lectures on wavelets, table 6.3), as decomposition has it.
 _SYM6 = (
     0.015404109327027373,
