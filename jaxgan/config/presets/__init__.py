@@ -8,8 +8,9 @@ from jaxgan.common.errors import lookup
 from jaxgan.config.config import Config
 from jaxgan.config.presets.base import Preset
 from jaxgan.config.presets.classic import CLASSIC
+from jaxgan.config.presets.little_data import LITTLE_DATA
 
-PRESETS: dict[str, Preset] = {**CLASSIC}
+PRESETS: dict[str, Preset] = {**CLASSIC, **LITTLE_DATA}
 DEFAULT_PRESET = "dcgan-mnist"
 
 
@@ -18,4 +19,4 @@ def get_preset(name: str) -> Config:
     return dataclasses.replace(lookup("preset", name, PRESETS).build(), preset=name)
 
 
-__all__ = ["CLASSIC", "DEFAULT_PRESET", "PRESETS", "Preset", "get_preset"]
+__all__ = ["CLASSIC", "DEFAULT_PRESET", "LITTLE_DATA", "PRESETS", "Preset", "get_preset"]
