@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
-from jaxgan.augment.adaptive import adaptive
+from jaxgan.augment.ada import ada, ada_scheduled
+from jaxgan.augment.adaptive import adaptive, apa
 from jaxgan.augment.base import Augmentation
 from jaxgan.augment.diffaugment import diffaugment
 from jaxgan.augment.files import always, load_augmentation
 from jaxgan.augment.seen import flipped, instance_noise, noisy, packed
 from jaxgan.augment.shifts import Augment, flip_and_shift
+from jaxgan.augment.strength import Strength, rising, steered
 from jaxgan.common.errors import lookup
 from jaxgan.common.user_files import OWN, is_file
 
@@ -15,8 +17,12 @@ __all__ = [
     "AUGMENTATIONS",
     "Augment",
     "Augmentation",
+    "Strength",
+    "ada",
+    "ada_scheduled",
     "adaptive",
     "always",
+    "apa",
     "diffaugment",
     "find_augmentation",
     "flip_and_shift",
@@ -24,12 +30,17 @@ __all__ = [
     "instance_noise",
     "noisy",
     "packed",
+    "rising",
+    "steered",
 ]
 
 AUGMENTATIONS: dict[str, Callable[..., Augmentation]] = {
     "flip_and_shift": lambda: always(flip_and_shift),
     "adaptive": adaptive,
     "diffaugment": diffaugment,
+    "ada": ada,
+    "ada_scheduled": ada_scheduled,
+    "apa": apa,
 }
 
 

@@ -18,8 +18,11 @@ class Augmentation(NamedTuple):
       learn: (memory, real_logits, fake_logits) -> memory, after every update of the critic, from the logits of
         what it saw, less the threshold of the loss: the sign says what the critic takes an example for. None
         where the memory never changes.
+      mix: (memory, reals, fakes, keys, step) -> what the critic is shown as reals, before it is changed by `see`.
+        The fakes are others than those beside the reals, of the same labels. None shows the reals.
     """
 
     see: Callable[[Any, jax.Array, jax.Array, jax.Array], jax.Array]
     init: Callable[[], Any] = lambda: ()
     learn: Callable[[Any, jax.Array, jax.Array], Any] | None = None
+    mix: Callable[[Any, jax.Array, jax.Array, jax.Array, jax.Array], jax.Array] | None = None

@@ -137,8 +137,8 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ("ppl-weight pl-weight path-length", "the path length penalty is --penalty.weights path_length 2"),
     ("ema-kimg ema-decay ema-beta ema use-ema", "the averaged generator is --ema.decay"),
     (
-        "ada aug augpipe augmentation diffaug diffaugment diff-augment",
-        "augmentation is --augment diffaugment, adaptive or flip_and_shift",
+        "aug augpipe augmentation diffaug diff-augment",
+        "augmentation is --augment diffaugment, ada, apa, adaptive or flip_and_shift",
     ),
     (_CHECKPOINTS, "a run goes on with: jaxgan resume RUN"),
     # --- families, as presets, losses or networks
@@ -188,7 +188,7 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ("sagan self-attention", "SAGAN is the presets sagan-cifar10 and sagan-128"),
     (
         "stylegan stylegan2 stylegan3 stylegan2-ada style-gan stylegan-xl gigagan projected-gan progan pggan stylegan-t",
-        "it is not here; nearest is the preset dcgan-64 with --loss r3gan --augment adaptive",
+        "it is not here; nearest is the preset dcgan-64 with --loss r3gan --augment ada_scheduled",
     ),
     (
         "cyclegan cycle-gan",

@@ -19,7 +19,7 @@ from jaxgan.common.numerics import is_number
 from jaxgan.common.user_files import call, is_file, short_name
 from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
-from jaxgan.config.options import build_loss
+from jaxgan.config.options import build_each, build_loss
 from jaxgan.data import IMAGE, Spec, modality_of
 from jaxgan.data.spec import LABEL
 from jaxgan.games.files import load_game
@@ -76,7 +76,9 @@ class Config:
     label_smoothing: float = 0.0
     """One-sided label smoothing: the target of reals is 1 minus this."""
     augment: tuple[str, ...] = ()
-    """What the discriminator sees changed: flip_and_shift, adaptive, diffaugment, or your own: FILE.py:NAME."""
+    """What the discriminator sees changed: diffaugment, ada, ada_scheduled, apa, adaptive, ..., FILE.py:NAME."""
+    augment_options: tuple[tuple[str, float], ...] = ()
+    """Hyper-parameters, each for those augmentations that have it, such as: target 0.5 color 0 cutout 1."""
     logger: tuple[str, ...] = ()
     """Trackers that also get the records, pictures and scores: wandb, mlflow, trackio (extras of these names)."""
     data: DataConfig = field(default_factory=DataConfig)
@@ -110,6 +112,7 @@ class Config:
         check_range("compute.steps_per_dispatch", self.compute.steps_per_dispatch, at_least=1)
         if not 0 <= self.data.hold_out < 1:
             raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {self.data.hold_out:g}")
+        check_range("data.share", self.data.share, above=0, at_most=1)
         check_range("health.n", self.health.n, at_least=0, unit="examples")
         pack = self.dynamics.pack
         if pack < 1 or self.batch_size % pack:
@@ -228,7 +231,8 @@ class Config:
                 raise InputError(
                     f"augment: expected other names than instance_noise, each once, got {name!r}"
                 )
-        made = {name: find_augmentation(full)() for name, full in zip(names, self.augment, strict=True)}
+        builders = dict(zip(names, map(find_augmentation, self.augment), strict=True))
+        made = build_each("the augmentations", builders, self.augment_options)
         for name, full in zip(names, self.augment, strict=True):
             if not is_file(
                 full

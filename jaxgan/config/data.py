@@ -57,6 +57,7 @@ def open_data(config: Config) -> Source:
         channels=config.data.channels,
         skip_broken=config.data.skip_broken,
         hold_out=config.data.hold_out,
+        share=config.data.share,
     )
     if source.n is not None and source.n < 2:
         raise InputError(

@@ -16,6 +16,8 @@ class DataConfig:
     """Split of mnist, stacked_mnist and tfds sources, and of folders that have such folders."""
     hold_out: float = 0.1
     """Share of data without a second split that is held out, to compare with: at most 10,000 examples; 0: none."""
+    share: float = 1.0
+    """Share of the examples that is trained on, chosen by their content; scores compare with all of them."""
     resolution: int | None = None
     """Scale and centre-crop images to this many pixels a side; None: as they are."""
     channels: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jaxgan.common.errors import InputError, unknown
@@ -48,6 +48,26 @@ def _like(default: Any, of: str, name: str, value: float) -> Any:
     raise InputError(
         f"{name}: expected an option of {of} that is a number; this one can be given in Python only"
     )
+
+
+def build_each(of: str, builders: Mapping[str, Callable[..., Any]], given: Options) -> dict[str, Any]:
+    """What each of several functions builds, by its name, with those of the options that it takes.
+
+    Args:
+      of: what they build, for messages ("the augmentations").
+      builders: name -> function of hyper-parameters.
+      given: names and numbers.
+
+    Raises:
+      InputError: for an option that none of them takes, or a number that is not of its type.
+    """
+    takes = {name: inspect.signature(build).parameters for name, build in builders.items()}
+    known = {option for options in takes.values() for option in options}
+    for option, _ in given:
+        if option not in known:
+            raise unknown(f"option of {of}", option, known)
+    own = {name: [(option, value) for option, value in given if option in takes[name]] for name in builders}
+    return {name: build(**typed_options(name, own[name], takes[name])) for name, build in builders.items()}
 
 
 def build_loss(name: str, given: Options, label_smoothing: float) -> Loss:

@@ -34,6 +34,7 @@ class Source(abc.ABC):
       skipped: broken files that were left out.
       n: number of examples; None if they are sampled without end.
       held_out: more examples of the same kind, which are not among these; None without any.
+      complete: all examples, of which these are the share that is trained on; None if these are all.
       notes: what was decided and left out when these data were opened, in words.
     """
 
@@ -45,6 +46,7 @@ class Source(abc.ABC):
     skipped: int
     n: int | None
     held_out: Source | None = None
+    complete: Source | None = None
     notes: tuple[str, ...] = ()
     n_modes: int = 0
     """Number of centres that the distribution is known to have."""
@@ -183,6 +185,7 @@ class Arrays(Finite):
       held_out: as of `Source`.
       notes: as of `Source`.
       whole: fingerprint of the data that these are a part of; "" if they are no part.
+      complete: as of `Source`.
 
     Raises:
       InputError: if there is no array besides "label", or the arrays differ in their number of examples.
@@ -198,6 +201,7 @@ class Arrays(Finite):
     held_out: Arrays | None = None
     notes: tuple[str, ...] = ()
     whole: str = ""
+    complete: Arrays | None = None
 
     def __post_init__(self) -> None:
         """Checks the arrays, and fills in what was left out."""
@@ -232,6 +236,7 @@ class Images(Finite):
       held_out: as of `Source`.
       notes: as of `Source`.
       whole: fingerprint of the data that these are a part of; "" if they are no part.
+      complete: as of `Source`.
     """
 
     name: str
@@ -243,6 +248,7 @@ class Images(Finite):
     held_out: Images | None = None
     notes: tuple[str, ...] = ()
     whole: str = ""
+    complete: Images | None = None
 
     modality: ClassVar[Modality] = IMAGE
     example: ClassVar[str] = "image"
@@ -370,7 +376,10 @@ def as_images(source: Source, argument: str) -> Images:
         return source
     if isinstance(source, Arrays) and source.modality.name == IMAGE.name:
         images, labels = source.arrays[source.example], source.arrays.get(LABEL)
-        held_out = None if source.held_out is None else as_images(source.held_out, argument)
+        held_out, complete = (
+            None if other is None else as_images(other, argument)
+            for other in (source.held_out, source.complete)
+        )
         return Images(
             source.name,
             images,
@@ -381,6 +390,7 @@ def as_images(source: Source, argument: str) -> Images:
             held_out,
             source.notes,
             source.whole,
+            complete,
         )
     end = "" if source.n else " without end"
     raise InputError(

@@ -17,7 +17,7 @@ from jaxgan.data.files import load_folder, load_npz
 from jaxgan.data.labels import without_examples
 from jaxgan.data.mnist import load_mnist
 from jaxgan.data.source import Arrays, Endless, Finite, Images, Source
-from jaxgan.data.splits import parsed_name, with_classes_of, with_held_out, with_hold_out
+from jaxgan.data.splits import parsed_name, with_classes_of, with_held_out, with_hold_out, with_share
 from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 
@@ -52,6 +52,7 @@ def open_source(
     channels: int | None = None,
     skip_broken: bool = False,
     hold_out: float = 0.0,
+    share: float = 1.0,
 ) -> Source:
     """Opens the source called `spec`.
 
@@ -66,6 +67,7 @@ def open_source(
       skip_broken: whether broken image files of a folder are left out, and counted.
       hold_out: share of finite data without a second split that is held out, as of
         `jaxgan.data.splits.with_hold_out`.
+      share: of the examples that are left, to train on, as of `jaxgan.data.splits.with_share`.
 
     Raises:
       InputError: if it cannot be opened as asked; the message says why.
@@ -79,7 +81,9 @@ def open_source(
     opened = _opened(spec, split, resolution, channels, skip_broken)
     if not 0 <= hold_out < 1:
         raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {hold_out:g}")
-    return opened if not hold_out or other_split(opened) is not None else with_hold_out(opened, hold_out)
+    if hold_out and other_split(opened) is None:
+        opened = with_hold_out(opened, hold_out)
+    return with_share(opened, share)
 
 
 def _opened(spec: str, split: str, resolution: int | None, channels: int | None, skip_broken: bool) -> Source:

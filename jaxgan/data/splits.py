@@ -107,7 +107,11 @@ def held_out_rows(examples: Any, share: float) -> np.ndarray:
 
     Examples are taken in the order of their hashes, equal ones all or none.
     """
-    wanted = min(round(share * len(examples)), MOST_HELD_OUT)
+    return _first_by_hash(examples, min(round(share * len(examples)), MOST_HELD_OUT))
+
+
+def _first_by_hash(examples: Any, wanted: int) -> np.ndarray:
+    """Ascending numbers of at most so many examples, those with the smallest hashes; equal ones all or none."""
     if not wanted:
         return np.empty(0, np.int64)
     hashes, group, counts = np.unique(content_hashes(examples), return_inverse=True, return_counts=True)
@@ -118,6 +122,37 @@ def held_out_rows(examples: Any, share: float) -> np.ndarray:
         if not room:
             break
     return np.flatnonzero(taken[group.reshape(-1)])
+
+
+def with_share(source: Source, share: float) -> Source:
+    """A share of the examples of finite data to train on; scores go on comparing with all of them, `complete`.
+
+    The examples are chosen as those that are held out are, and after them: by a hash of their content, a smaller
+    share from within a larger one, equal ones all or none.
+
+    Args:
+      source: any finite one, or any with a share of 1.
+      share: of the examples, above 0 and at most 1.
+
+    Raises:
+      InputError: for another share, one of which nothing is left, or data that are sampled without end.
+    """
+    if not 0 < share <= 1:
+        raise InputError(f"data.share: expected a share above 0 and at most 1, got {share:g}")
+    if share == 1:
+        return source
+    if not isinstance(source, Images | Arrays):
+        raise InputError(
+            f"data.share: expected 1 for {source.name!r}, which is sampled without end, got {share:g}"
+        )
+    rows = _first_by_hash(source.arrays[source.example], round(share * len(source)))
+    if len(rows) < 2:
+        raise InputError(
+            f"data.share: expected at least 2 of the {len(source):,} {source.modality.name}s in {source.name!r}, got "
+            f"{share:g}"
+        )
+    note = f"{len(rows):,} of {len(source):,} {source.modality.name}s are trained on (--data.share)"
+    return _part(source, rows, complete=source, notes=(*source.notes, note))
 
 
 def content_hashes(examples: Any) -> np.ndarray:

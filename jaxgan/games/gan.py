@@ -26,6 +26,7 @@ from jaxgan.games.terms import starts, weighed
 from jaxgan.games.view import View
 from jaxgan.losses import Loss
 from jaxgan.models.latents import Latent
+from jaxgan.penalties import Critic as Critique
 from jaxgan.penalties import Generate, Penalty, Scene
 
 
@@ -128,6 +129,16 @@ def GAN(
             x = own.see(view.memory[f"augment/{name}"], x, keys, view.step)
         return packed(x, pack)
 
+    def shown_as_reals(view: View) -> jax.Array:
+        reals, label = view.batch[example], view.batch.get("label")
+        reals = reals if detail is None else detail(view.step, reals)
+        for name, own in augment.items():
+            if own.mix is not None:
+                others = view.ask("generator", latent.sample(view.keys(f"latents/{name}"), view.n), label)
+                memory, keys = view.memory[f"augment/{name}"], view.keys(f"mix/{name}")
+                reals = own.mix(memory, reals, jax.lax.stop_gradient(others), keys, view.step)
+        return reals
+
     def label_of_packs(view: View) -> jax.Array | None:
         label = view.batch.get("label")
         return None if label is None else label[::pack]
@@ -138,8 +149,7 @@ def GAN(
                 f"batch: expected a multiple of pack={pack} examples for each discriminator update, got {view.n}"
             )
         label, z = view.batch.get("label"), latent.sample(view.keys("latents"), view.n)
-        reals, fakes = view.batch[example], view("generator", z, label)
-        reals = reals if detail is None else detail(view.step, reals)
+        reals, fakes = shown_as_reals(view), view("generator", z, label)
         if jnp.shape(fakes) != reals.shape:
             raise InputError(
                 f"generator: expected examples of the reals' shape {reals.shape}, got {jnp.shape(fakes)}"
@@ -176,6 +186,7 @@ def GAN(
     def judge(view: View) -> jax.Array:
         here = scene(view)
         real, fake = logits(view, here)
+        here = here._replace(critic=remembering(here.critic, (here.reals, real), (here.fakes, fake)))
         sides = real, fake
         if not is_number(label_flip) or label_flip > 0:
             sides = flipped(real, fake, label_flip, view.keys("label_flip")[::pack])
@@ -234,6 +245,16 @@ def GAN(
         output=Output("generator", latent, conditional),
         critic=Critic(loss, lambda view: logits(view, scene(view)), pack),
     )
+
+
+def remembering(critic: Critique, *known: tuple[jax.Array, jax.Array]) -> Critique:
+    """The critic, which has judged some arrays already: one pass back then serves all that look at their logits."""
+
+    def judged(x: jax.Array) -> jax.Array:
+        found = [logits for seen, logits in known if seen is x]
+        return found[0] if found else critic(x)
+
+    return judged
 
 
 _METRICS = {"loss", "adversarial", "accuracy", "grad_norm", "real_logits", "fake_logits", "consensus"}

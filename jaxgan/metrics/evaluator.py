@@ -99,7 +99,7 @@ class ImageEvaluator:
         """Chooses the feature network; nothing is computed yet.
 
         Args:
-          source: the reals.
+          source: the reals; of data of which a share is trained on, the complete ones are taken.
           network: the feature network; None takes the best at hand for the source.
           metrics: keys of METRICS. Those that the data or the network do not allow are left out, unless
             nothing is left.
@@ -114,6 +114,7 @@ class ImageEvaluator:
                 f"n_real: expected 2 to {len(source)} (the images of {source.name!r}), got {n_real}"
             )
         self._n_real = n_real
+        source = source.complete or source
         self._source = source
         self._network = features_for(source) if network is None else network
         self._metrics = [METRICS[name] for name in metrics]

@@ -21,7 +21,16 @@ from jaxgan.penalties.combine import lazy, scheduled, weight_schedule
 from jaxgan.penalties.consistency import balanced_consistency, consistency, latent_consistency
 from jaxgan.penalties.drift import drift
 from jaxgan.penalties.files import load_penalty
-from jaxgan.penalties.gradients import dragan, gradient_penalty, lipschitz_penalty, r1, r2, zero_centered
+from jaxgan.penalties.gradients import (
+    dragan,
+    gradient_penalty,
+    lipschitz_penalty,
+    r1,
+    r1_approximate,
+    r2,
+    r2_approximate,
+    zero_centered,
+)
 from jaxgan.penalties.lecam import lecam
 from jaxgan.penalties.path_length import path_length
 
@@ -47,7 +56,9 @@ __all__ = [
     "lipschitz_penalty",
     "path_length",
     "r1",
+    "r1_approximate",
     "r2",
+    "r2_approximate",
     "scheduled",
     "stateless",
     "weight_schedule",
@@ -61,6 +72,8 @@ PENALTIES: dict[str, Callable[..., Penalty]] = {
     "dragan": dragan,
     "r1": r1,
     "r2": r2,
+    "r1_approximate": r1_approximate,
+    "r2_approximate": r2_approximate,
     "lecam": lecam,
     "consistency": consistency,
     "balanced_consistency": balanced_consistency,

@@ -49,7 +49,7 @@ _NOT_IDENTITY = (
     "logger",
 )
 # Fields that came later: they count where they are not as they would have been, so that keys of cells stay.
-_LATER = {"game": "gan", "augment": ()}
+_LATER = {"game": "gan", "augment": (), "augment_options": ()}
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,8 @@ class Cell:
         config = with_files(to_json(self.config()), hashed)
         kept = {name: value for name, value in config.items() if name not in _NOT_IDENTITY}
         kept = {name: value for name, value in kept.items() if name not in _LATER or value != _LATER[name]}
+        if kept["data"].get("share") == 1.0:  # which came later too
+            kept["data"] = {name: value for name, value in kept["data"].items() if name != "share"}
         identity = {"config": kept, "seeds": list(self.seeds), "jaxgan": version_of("jaxgan")}
         if named(self.config().data.source).startswith(
             ("folder:", "npz:", "tfds:")

@@ -79,6 +79,7 @@ _OF_THE_GAME = (
     "loss_options",
     "label_smoothing",
     "augment",
+    "augment_options",
     "model",
     "latent",
     "penalty",

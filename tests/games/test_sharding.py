@@ -9,6 +9,7 @@ import optax
 import pytest
 
 from jaxgan import GAN, InputError, compile_step, init, make_mesh, make_step
+from jaxgan.augment import ada, apa
 from jaxgan.losses import LOSSES
 from jaxgan.models import DCGANConfig
 from jaxgan.models.latents import get_latent
@@ -25,6 +26,16 @@ GAMES = {
             "penalties": {"gp": (10.0, lazy(get_penalty("gradient_penalty"), 2))},
             "d_steps": 2,
             "reuse_fakes": True,
+        },
+    },
+    "ada and apa": {
+        "batch_norm": False,
+        "options": {
+            "loss": LOSSES["non_saturating"](),
+            "augment": {
+                "ada": ada(noise=1, cutout=1, start=0.6, interval=1, images=400),
+                "apa": apa(start=0.4, interval=2, images=400),
+            },
         },
     },
 }

@@ -8,7 +8,7 @@ import optax
 from helpers import stream_keys
 
 from jaxgan import GAN, Moves, Player, ema_schedule
-from jaxgan.augment import adaptive, instance_noise
+from jaxgan.augment import adaptive, apa, instance_noise
 from jaxgan.games import bigan, cycle_gan, many_critics, vae_gan
 from jaxgan.losses import LOSSES
 from jaxgan.models.latents import get_latent
@@ -209,5 +209,6 @@ def recipes(optimizer=None):
         ),
         "path length": (of_gan(penalties={"path_length": (0.02, get_penalty("path_length"))}), rings),
         "adaptive": (of_gan(augment={"ada": adaptive(shift, images=3000, interval=2)}), rings),
+        "apa": (of_gan(augment={"apa": apa(images=3000, interval=2, start=0.4)}), rings),
         "two critics": (many_critics(both, [critic, critic], loss, latent), rings),
     }

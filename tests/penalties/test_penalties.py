@@ -53,8 +53,8 @@ def around(real, scale=0.5):
     return np.asarray(real) + share(stream(real, 1), real) * scale * np.std(real) * noise
 
 
-def noisy(x, number):
-    return np.asarray(x) + 0.05 * np.stack([jax.random.normal(k, x.shape[1:]) for k in stream(x, number)])
+def noisy(x, number, sigma=0.05):
+    return np.asarray(x) + sigma * np.stack([jax.random.normal(k, x.shape[1:]) for k in stream(x, number)])
 
 
 def doubled(keys, x):
@@ -160,6 +160,9 @@ REFERENCE = {
     ("dragan", (("target", 0.5), ("scale", 2.0))): lambda r, f: (norm(around(r, 2.0)) - 0.5) ** 2,
     ("r1", ()): lambda r, f: 0.5 * norm(r) ** 2,
     ("r2", ()): lambda r, f: 0.5 * norm(f) ** 2,
+    ("r1_approximate", ()): lambda r, f: 0.5 * ((half(noisy(r, 0, 0.01)) - half(r)) / 0.01) ** 2,
+    ("r1_approximate", (("sigma", 0.1),)): lambda r, f: 0.5 * ((half(noisy(r, 0, 0.1)) - half(r)) / 0.1) ** 2,
+    ("r2_approximate", ()): lambda r, f: 0.5 * ((half(noisy(f, 0, 0.01)) - half(f)) / 0.01) ** 2,
     ("lecam", ()): lambda r, f: lecam(half(r), half(f)),
     ("lecam", (("start", 9),)): lambda r, f: lecam(half(r), half(f)),
     ("lecam", (("rectified", True),)): lambda r, f: lecam(half(r), half(f), rectified=True),
@@ -356,11 +359,57 @@ def test_dragan_looks_within_half_a_deviation_of_reals_only():
     assert offset.max(1).std() > 0.2
 
 
+@pytest.mark.parametrize("side", [1, 2])
+def test_approximate_penalties_are_the_exact_ones_in_expectation(side):
+    """Of D = 1/2 ||x||^2 in d dimensions: 1/2 (||x||^2 + sigma^2 d (d + 2) / 4), which is exact as sigma goes to 0."""
+    of = lambda x, sigma, n: np.asarray(
+        apply(
+            PENALTIES[f"r{side}_approximate"](sigma=sigma),
+            quadratic,
+            *(jnp.repeat(y[None], n, 0) for y in x),
+            key=jax.random.key(11),
+        )[0]
+    )
+    x, n, d = tuple(y[0] for y in data()), 40_000, 6
+    exact = 0.5 * float(jnp.square(x[side - 1]).sum())
+    for sigma in (0.01, 1.0):
+        values = of(x, sigma, n)
+        expected = exact + sigma**2 * d * (d + 2) / 8
+        assert abs(values.mean() - expected) < 4 * values.std() / n**0.5
+        assert 4 * values.std() / n**0.5 < 0.05 * expected
+
+
+def test_approximate_r1_is_that_of_published_code():
+    """hse1032/GAT and ByteDance-Seed/Adversarial-Flow-Models: without our 1/2."""
+    with jax.enable_x64(True):
+        a, x, noise = (jnp.asarray(v) for v in ([0.5, -1.0, 2.0], [[1.0, 2.0, 0.5]], [[0.3, -0.7, 1.1]]))
+        drawn = jnp.stack([jax.random.normal(key, (3,), x.dtype) for key in stream(x, 0)])
+        # as if the noise that is drawn were that of the case
+        critic = lambda points: ((x + (points - x) / drawn * noise) ** 2 * a).sum(1)
+        values, _ = apply(PENALTIES["r1_approximate"](), critic, x, x)
+        np.testing.assert_allclose(2 * values, 28.299740062499065, rtol=1e-9)
+
+
+def test_approximate_penalties_need_no_second_derivative():
+    """A critic whose gradient in its inputs is cut: the exact penalty is 0 there and the approximate one is not."""
+
+    @jax.custom_vjp
+    def critic(x):
+        return quadratic(x)
+
+    critic.defvjp(lambda x: (quadratic(x), x), lambda x, g: (jnp.zeros_like(x),))
+    real, fake = data()
+    assert not apply(PENALTIES["r1"](), critic, real, fake)[0].any()
+    assert apply(PENALTIES["r1_approximate"](), critic, real, fake)[0].all()
+
+
 def test_vector_logits_are_summed():
     real, fake = data()
     two = lambda x: jnp.stack([quadratic(x), quadratic(x)], 1)
     values = apply(PENALTIES["r1"](), two, real, fake)[0]
     np.testing.assert_allclose(values, 0.5 * (2 * norm(real)) ** 2, rtol=1e-5)
+    values, once = (apply(PENALTIES["r1_approximate"](), d, real, fake)[0] for d in (two, quadratic))
+    np.testing.assert_allclose(values, 4 * once, rtol=1e-5)
 
 
 def test_norms_of_gradients_are_dual_to_those_of_inputs():
@@ -611,6 +660,7 @@ def test_bad_input_is_named():
         ("lipschitz_penalty", "order", math.nan, "order: expected the p >= 1 of a norm .*, got nan"),
         ("lipschitz_penalty", "target", -1, "target: expected a gradient norm >= 0, got -1"),
         ("dragan", "scale", -0.5, "scale: expected a perturbation >= 0, got -0.5"),
+        ("r2_approximate", "sigma", 0.0, "sigma: expected a positive number, got 0.0"),
         ("lecam", "decay", 1.0, "decay: expected 0 <= decay < 1, got 1.0"),
         ("lecam", "start", -1, "start: expected a number of updates >= 0, got -1"),
         ("balanced_consistency", "fake_weight", -1.0, "fake_weight: expected a number >= 0, got -1.0"),

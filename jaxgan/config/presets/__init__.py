@@ -28,9 +28,9 @@ def get_preset(name: str) -> Config:
 
 @functools.cache
 def sizes() -> dict[str, dict[str, dict[str, float]]]:
-    """Parameters and operations an image (forward) of every preset"s generator and discriminator, as counted.
+    """Parameters and operations an image (forward) of every preset's generator and discriminator, as counted.
 
-    The counts are those of `experiments/preset_sizes.py`, for examples of the preset"s own shape.
+    The counts are those of `experiments/preset_sizes.py`, for examples of the preset's own shape.
     """
     return json.loads((pathlib.Path(__file__).parent / "sizes.json").read_text())
 
