@@ -114,8 +114,22 @@ def test_help_needs_nothing_heavy():
 
 def test_presets_are_listed(capsys):
     _, out, _ = run(capsys, "presets")
-    assert [line.split()[0] for line in out.splitlines()] == list(PRESETS)
-    assert out.count("(default)") == 1
+    table, _, about = out.partition("\n\n")
+    assert [line.split()[0] for line in table.splitlines()[1:]] == list(PRESETS)
+    assert table.count("(default)") == 1
+    assert re.search(r"^mlp-mnist +1.49M/534k +2.98M/1.07M  The classic", table, re.M)
+    assert "jaxgan presets NAME" in about
+
+
+def test_a_preset_tells_where_it_comes_from(capsys):
+    _, out, _ = run(capsys, "presets", "wgan-gp-mnist")
+    assert re.search(r"^paper +Gulrajani et al\. \(2017\)", out, re.M)
+    assert re.search(r"^generator +295,873 parameters, ", out, re.M)
+    _, out, _ = run(capsys, "presets", "wgan-gp-mnist", "--json")
+    assert json.loads(out)[0]["shape"] == [28, 28, 1]
+    status, _, err = run(capsys, "presets", "wgan-gp-mnis")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "wgan-gp-mnist" in err
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -358,7 +372,7 @@ def test_a_run_on_points(tmp_path, capsys):
         ("data shwo mnist", "data: expected 'show' or 'prepare', got 'shwo'"),
         ("data show npz:/nowhere.npz", "does not exist"),
         ("data prepare cifar11", "unknown dataset of the TFDS catalogue|needs TensorFlow"),
-        ("presets all", "unexpected 'all' (see jaxgan presets --help)"),
+        ("presets all", "unknown preset 'all'"),
     ],
 )
 def test_bad_input(args, message, capsys):

@@ -65,6 +65,7 @@ def table(rows: Mapping[str, str], width: int, most: int = 30) -> str:
 def first_page(
     about: str,
     presets: Mapping[str, str],
+    published: Sequence[str],
     preset: str,
     flags: Mapping[str, Flag],
     recipes: Sequence[str],
@@ -75,6 +76,7 @@ def first_page(
     Args:
       about: what the command does.
       presets: names and what they are.
+      published: names of those that need a GPU.
       preset: whose defaults the flags have.
       flags: all there are.
       recipes: names of losses that bring settings of their own.
@@ -89,6 +91,11 @@ def first_page(
             "",
             "presets:",
             table(presets, width),
+            *(
+                []
+                if not published
+                else ["", textwrap.fill(f"published networks: {', '.join(published)}", width)]
+            ),
             "",
             textwrap.fill(
                 "data: mnist, ring and others as --data.source has them, or a folder, zip archive or npz file",

@@ -150,10 +150,11 @@ def _print_help(kind: type[Any], preset: str, args: Sequence[str], wants: Collec
     config = with_model(get_preset(preset), args)
     if "--help-all" in wants:
         parse(kind, ["--help"], "train", kind(config))
-    summaries = {name: PRESETS[name].summary for name in PRESETS}
+    summaries = {name: preset.summary for name, preset in PRESETS.items() if not preset.large}
+    large = [name for name, preset in PRESETS.items() if preset.large]
     width = min(max(shutil.get_terminal_size().columns, 60), 110)
     about, flags = inspect.cleandoc(kind.__doc__ or ""), flags_of(kind, kind(config))
-    print(first_page(about, summaries, preset, flags, list(RECIPES), width))
+    print(first_page(about, summaries, large, preset, flags, list(RECIPES), width))
 
 
 def _preset_of(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import json
+import pathlib
 
 from jaxgan.common.errors import lookup
 from jaxgan.config.config import Config
@@ -18,4 +21,13 @@ def get_preset(name: str) -> Config:
     return dataclasses.replace(lookup("preset", name, PRESETS).build(), preset=name)
 
 
-__all__ = ["CLASSIC", "DEFAULT_PRESET", "PRESETS", "Preset", "get_preset"]
+@functools.cache
+def sizes() -> dict[str, dict[str, dict[str, float]]]:
+    """Parameters and operations an image (forward) of every preset's generator and discriminator, as counted.
+
+    The counts are those of `experiments/preset_sizes.py`, for examples of the preset's own shape.
+    """
+    return json.loads((pathlib.Path(__file__).parent / "sizes.json").read_text())
+
+
+__all__ = ["CLASSIC", "DEFAULT_PRESET", "PRESETS", "Preset", "get_preset", "sizes"]
