@@ -74,6 +74,19 @@ class View:
         """The same answer with the statistics that the turn began with; the network remembers nothing of it."""
         return self._apply(name, self.state.players[name].stats, inputs, options)[0]
 
+    def also(self, name: str, *inputs: Any, **options: Any) -> Any:
+        """The answer of `ask`; of the statistics that it leaves, a mover keeps those that its other calls did not change.
+
+        So a part of a network that only some call uses is trained beside what all calls share, and two calls that
+        share their first half are compiled to one computation of it, if the other is the first of the turn.
+        """
+        begun = self.state.players[name].stats
+        out, left = self._apply(name, begun, inputs, options)
+        if name in self.stats:
+            kept = lambda before, now, after: after if now is before else now
+            self.stats[name] = jax.tree.map(kept, begun, self.stats[name], left)
+        return out
+
     def _apply(self, name: str, stats: PyTree, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         params = self.params[name] if name in self.params else self.state.players[name].params
         module = self.deal.axis.module(self.game.players[name].module)

@@ -13,10 +13,11 @@ from typing import Any
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.common.user_files import OWN, is_file
 from jaxgan.models.dcgan import DCGANConfig
+from jaxgan.models.fastgan import FastGANConfig
 from jaxgan.models.files import load_family, loaded_name
 from jaxgan.models.mlp import MLPConfig
 
-MODELS: dict[str, type[Any]] = {"mlp": MLPConfig, "dcgan": DCGANConfig}
+MODELS: dict[str, type[Any]] = {"mlp": MLPConfig, "dcgan": DCGANConfig, "fastgan": FastGANConfig}
 
 
 def find_model(name: str) -> type[Any]:
@@ -39,4 +40,4 @@ def model_name(family: type) -> str:
     return name
 
 
-__all__ = ["MODELS", "DCGANConfig", "MLPConfig", "find_model", "model_name"]
+__all__ = ["MODELS", "DCGANConfig", "FastGANConfig", "MLPConfig", "find_model", "model_name"]
