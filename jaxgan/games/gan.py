@@ -55,8 +55,8 @@ def GAN(
     and one of the generator ("g"). Its batch holds the examples, float32 [d_steps * n, ...] (in [-1, 1] for images),
     and, where there are labels, "label", int32 [d_steps * n]; fakes get the labels of the reals beside them.
 
-    A discriminator may have a method `terms(x, label, keys, train) -> {name: (weight, values [n])}`: what it adds itself,
-    on reals, to what it minimises (such as the reconstruction of FastGAN). They are reported as "d/<name>".
+    A discriminator may have a method `terms(x, label, keys, train) -> {name: (weight, values [n])}`: what it adds
+    itself, on reals, to what it minimises (such as FastGAN's reconstruction), and what is reported as "d/<name>".
 
     Metrics: "d/loss" and its terms "d/adversarial" and "d/<penalty>" (not yet weighted), "d/real_logits",
     "d/fake_logits", "d/grad_norm", "d/accuracy" (where the loss defines it), "g/loss", "g/grad_norm", and, where
@@ -158,7 +158,10 @@ def GAN(
             return jnp.zeros(())
         given = here.reals, label_of_packs(view)
         found = view.also("discriminator", *given, keys=view.keys("d/terms")[::pack], method="terms")
-        return sum((weight * view.log(name, values.mean()) for name, (weight, values) in found.items()), jnp.zeros(()))
+        return sum(
+            (weight * view.log(name, values.mean()) for name, (weight, values) in found.items()),
+            jnp.zeros(()),
+        )
 
     def judge(view: View) -> jax.Array:
         here = scene(view)

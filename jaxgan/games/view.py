@@ -14,7 +14,7 @@ import jax
 from jaxgan.common import keys
 from jaxgan.common.errors import unknown
 from jaxgan.games.axis import Axis
-from jaxgan.games.game import Batch, Game, GameState, Metrics, PyTree, Turn
+from jaxgan.games.game import FROZEN, Batch, Game, GameState, Metrics, PyTree, Turn
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class View:
         self.game, self.turn, self.state, self.params, self.deal = game, turn, state, params, deal
         self.name, self.step = turn.name, state.step
         self.batch = {name: x[turn.examples] for name, x in deal.batch.items()}
-        self.stats = {name: state.players[name].stats for name in params}
+        self.stats = {name: _changing(state.players[name].stats) for name in params}
         self.memory: dict[str, PyTree] = dict(state.memory)
         self.metrics: Metrics = {}
 
@@ -65,22 +65,22 @@ class View:
         A network that is random in training (noise, dropout, mixed styles) takes `keys`: it is given one key an
         example, the same whenever it is called in turns of one draw, unless the caller gives others.
         """
-        out, left = self._apply(name, self.stats.get(name, self.state.players[name].stats), inputs, options)
+        out, left = self._apply(name, self.stats.get(name, self._begun(name)), inputs, options)
         if name in self.stats:
             self.stats[name] = left
         return out
 
     def ask(self, name: str, *inputs: Any, **options: Any) -> Any:
         """The same answer with the statistics that the turn began with; the network remembers nothing of it."""
-        return self._apply(name, self.state.players[name].stats, inputs, options)[0]
+        return self._apply(name, self._begun(name), inputs, options)[0]
 
     def also(self, name: str, *inputs: Any, **options: Any) -> Any:
-        """The answer of `ask`; of the statistics that it leaves, a mover keeps those that its other calls did not change.
+        """The answer of `ask`; of the statistics that it leaves, a mover keeps those that its other calls leave alone.
 
         So a part of a network that only some call uses is trained beside what all calls share, and two calls that
         share their first half are compiled to one computation of it, if the other is the first of the turn.
         """
-        begun = self.state.players[name].stats
+        begun = self._begun(name)
         out, left = self._apply(name, begun, inputs, options)
         if name in self.stats:
             kept = lambda before, now, after: after if now is before else now
@@ -93,8 +93,11 @@ class View:
         if _takes_keys(type(module)) and not options.keys() & {"keys", "method"}:
             each = self.n // len(inputs[0])  # examples that one input stands for
             options = {**options, "keys": self.keys(f"network/{name}")[::each]}
-        variables = {"params": params, **stats}
+        variables = {**self.state.players[name].stats, **stats, "params": params}
         return module.apply(variables, *inputs, train=True, mutable=list(stats), **options)
+
+    def _begun(self, name: str) -> PyTree:
+        return _changing(self.state.players[name].stats)
 
     @property
     def n(self) -> int:
@@ -120,6 +123,10 @@ class View:
             if name not in self.state.memory:
                 raise unknown("memory", name, self.state.memory)
         return {name: value for name, value in self.memory.items() if value is not self.state.memory[name]}
+
+
+def _changing(stats: PyTree) -> PyTree:
+    return {name: collection for name, collection in stats.items() if name != FROZEN}
 
 
 @functools.cache

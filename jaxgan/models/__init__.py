@@ -5,7 +5,8 @@ and two facts: `conditional` says whether labels matter, and `convolutional` dec
 dispatched on a CPU. Generators take (z, label, train) and return examples; discriminators take
 (x, label, train) and return logits. A family whose samples can be truncated has a method
 `truncated(variables, latents, psi) -> (variables, latents)`, which `jaxgan sample --truncation PSI` calls with those
-of the averaged generator; 1 changes nothing, 0 makes all samples alike.
+of the averaged generator; 1 changes nothing, 0 makes all samples alike. A network may keep weights that were trained
+before in the collection "frozen", which no step changes, and get them in `prepare()`, which is called before a run.
 """
 
 from typing import Any
@@ -15,9 +16,17 @@ from jaxgan.common.user_files import OWN, is_file
 from jaxgan.models.dcgan import DCGANConfig
 from jaxgan.models.fastgan import FastGANConfig
 from jaxgan.models.files import load_family, loaded_name
+from jaxgan.models.gat import GATConfig
 from jaxgan.models.mlp import MLPConfig
+from jaxgan.models.projected import ProjectedConfig
 
-MODELS: dict[str, type[Any]] = {"mlp": MLPConfig, "dcgan": DCGANConfig, "fastgan": FastGANConfig}
+MODELS: dict[str, type[Any]] = {
+    "mlp": MLPConfig,
+    "dcgan": DCGANConfig,
+    "fastgan": FastGANConfig,
+    "projected": ProjectedConfig,
+    "gat": GATConfig,
+}
 
 
 def find_model(name: str) -> type[Any]:
@@ -40,4 +49,13 @@ def model_name(family: type) -> str:
     return name
 
 
-__all__ = ["MODELS", "DCGANConfig", "FastGANConfig", "MLPConfig", "find_model", "model_name"]
+__all__ = [
+    "MODELS",
+    "DCGANConfig",
+    "FastGANConfig",
+    "GATConfig",
+    "MLPConfig",
+    "ProjectedConfig",
+    "find_model",
+    "model_name",
+]
