@@ -30,7 +30,7 @@ from jaxgan.cli.arguments import run_script
 from jaxgan.common.packages import need
 from jaxgan.metrics.features import inception
 from jaxgan.metrics.features.resizing import resize_tf1
-from jaxgan.metrics.features.torch_files import read_torch
+from jaxgan.models.pretrained.torch_files import read_torch
 
 # What the compared layers are called in both networks, in order.
 LAYERS = (

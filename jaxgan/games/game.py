@@ -30,6 +30,7 @@ Schedule = Callable[[ArrayLike], jax.Array]
 Objective = Callable[[Any], jax.Array]  # of a `View`
 
 UPDATES = ("alternating", "simultaneous", "extragradient")
+FROZEN = "frozen"  # collection of a network's variables that no turn changes, such as weights trained before
 
 
 class Player(NamedTuple):
@@ -46,10 +47,13 @@ class Player(NamedTuple):
     average: Schedule | None = None
 
     def moved(self, state: PlayerState, grads: PyTree, stats: PyTree) -> PlayerState:
-        """The player after one update by `grads`, with new statistics."""
+        """The player after one update by `grads`, with those statistics that are new."""
         updates, opt_state = self.optimizer.update(grads, state.opt_state, state.params)
         return replace(
-            state, params=optax.apply_updates(state.params, updates), stats=stats, opt_state=opt_state
+            state,
+            params=optax.apply_updates(state.params, updates),
+            stats={**state.stats, **stats},
+            opt_state=opt_state,
         )
 
     def followed(self, state: PlayerState, step: jax.Array) -> PlayerState:

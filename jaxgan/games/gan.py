@@ -58,6 +58,9 @@ def GAN(
     and one of the generator ("g"). Its batch holds the examples, float32 [d_steps * n, ...] (in [-1, 1] for images),
     and, where there are labels, "label", int32 [d_steps * n]; fakes get the labels of the reals beside them.
 
+    A discriminator may have a method `terms(x, label, keys, train) -> {name: (weight, values [n])}`: what it adds
+    itself, on reals, to what it minimises (such as FastGAN's reconstruction), and what is reported as "d/<name>".
+
     Metrics: "d/loss" and its terms "d/adversarial" and "d/<penalty>" (not yet weighted), "d/real_logits",
     "d/fake_logits", "d/grad_norm", "d/accuracy" (where the loss defines it), "g/loss", "g/grad_norm", and, where
     the generator has terms, "g/adversarial" and "g/<penalty>".
@@ -183,6 +186,16 @@ def GAN(
                 )
         return found  # pyright: ignore
 
+    def own_terms(view: View, here: Scene) -> jax.Array:
+        if not hasattr(discriminator, "terms"):
+            return jnp.zeros(())
+        given = here.reals, label_of_packs(view)
+        found = view.also("discriminator", *given, keys=view.keys("d/terms")[::pack], method="terms")
+        return sum(
+            (weight * view.log(name, values.mean()) for name, (weight, values) in found.items()),
+            jnp.zeros(()),
+        )
+
     def judge(view: View) -> jax.Array:
         here = scene(view)
         real, fake = logits(view, here)
@@ -202,7 +215,7 @@ def GAN(
                 zero = 0.0 if loss.threshold is None else loss.threshold
                 above = (jax.lax.stop_gradient(logits) - zero for logits in (real, fake))
                 view.memory[slot] = own.learn(view.memory[slot], *above)
-        return weighed(view, value, d_terms, here, pack)
+        return weighed(view, value + own_terms(view, here), d_terms, here, pack)
 
     def forge(view: View) -> jax.Array:
         here = scene(view)

@@ -14,7 +14,7 @@ import jax
 from jaxgan.common import keys
 from jaxgan.common.errors import unknown
 from jaxgan.games.axis import Axis
-from jaxgan.games.game import Batch, Game, GameState, Metrics, PyTree, Turn
+from jaxgan.games.game import FROZEN, Batch, Game, GameState, Metrics, PyTree, Turn
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class View:
         self.game, self.turn, self.state, self.params, self.deal = game, turn, state, params, deal
         self.name, self.step = turn.name, state.step
         self.batch = {name: x[turn.examples] for name, x in deal.batch.items()}
-        self.stats = {name: state.players[name].stats for name in params}
+        self.stats = {name: _changing(state.players[name].stats) for name in params}
         self.memory: dict[str, PyTree] = dict(state.memory)
         self.metrics: Metrics = {}
 
@@ -67,14 +67,27 @@ class View:
         inputs than there are examples each stands for as many, and has the key of the first of them. One that
         changes with time takes `step`. Option `method` names another method than __call__.
         """
-        out, left = self._apply(name, self.stats.get(name, self.state.players[name].stats), inputs, options)
+        out, left = self._apply(name, self.stats.get(name, self._begun(name)), inputs, options)
         if name in self.stats:
             self.stats[name] = left
         return out
 
     def ask(self, name: str, *inputs: Any, **options: Any) -> Any:
         """The same answer with the statistics that the turn began with; the network remembers nothing of it."""
-        return self._apply(name, self.state.players[name].stats, inputs, options)[0]
+        return self._apply(name, self._begun(name), inputs, options)[0]
+
+    def also(self, name: str, *inputs: Any, **options: Any) -> Any:
+        """The answer of `ask`; of the statistics that it leaves, a mover keeps those that its other calls leave alone.
+
+        So a part of a network that only some call uses is trained beside what all calls share, and two calls that
+        share their first half are compiled to one computation of it, if the other is the first of the turn.
+        """
+        begun = self._begun(name)
+        out, left = self._apply(name, begun, inputs, options)
+        if name in self.stats:
+            kept = lambda before, now, after: after if now is before else now
+            self.stats[name] = jax.tree.map(kept, begun, self.stats[name], left)
+        return out
 
     def _apply(self, name: str, stats: PyTree, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         params = self.params[name] if name in self.params else self.state.players[name].params
@@ -85,8 +98,11 @@ class View:
         if "keys" in takes and "keys" not in options:
             each = self.n // len(inputs[0])  # examples that one input stands for
             options = {**options, "keys": self.keys(f"network/{name}")[::each]}
-        variables = {"params": params, **stats}
+        variables = {**self.state.players[name].stats, **stats, "params": params}
         return module.apply(variables, *inputs, train=True, mutable=list(stats), **options)
+
+    def _begun(self, name: str) -> PyTree:
+        return _changing(self.state.players[name].stats)
 
     @property
     def n(self) -> int:
@@ -112,6 +128,10 @@ class View:
             if name not in self.state.memory:
                 raise unknown("memory", name, self.state.memory)
         return {name: value for name, value in self.memory.items() if value is not self.state.memory[name]}
+
+
+def _changing(stats: PyTree) -> PyTree:
+    return {name: collection for name, collection in stats.items() if name != FROZEN}
 
 
 @functools.cache

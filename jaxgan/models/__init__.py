@@ -2,12 +2,16 @@
 
 A configuration is a frozen dataclass with `build(shape, n_classes) -> (generator, discriminator)`
 and two facts: `conditional` says whether labels matter, and `convolutional` decides how steps are
-dispatched on a CPU. Images lie in [-1, 1], but for a family that says `bounded = False`. Generators take
-(z, label, train) and return examples; discriminators take (x, label, train) and return logits. Networks that are
-random in training also take `keys`, one key an example. A family whose samples can be truncated has a method
-`truncated(variables, latents, psi) -> (variables, latents)`, which `jaxgan sample --truncation PSI` calls with those
-of the averaged generator; 1 changes nothing, 0 makes all samples alike. A discriminator whose attribute `classifies`
-is true also takes classify=True, and then returns the logits of the classes, [batch, n_classes].
+dispatched on a CPU. Images lie in [-1, 1], but for a family that says `bounded = False`.
+
+Generators take (z, label, train) and return examples; discriminators take (x, label, train) and return logits. Either
+may also take `keys`, one key an example, if it is random in training, and `step`, if it changes with time. A
+discriminator whose attribute `classifies` is true also takes classify=True, and then returns the logits of the classes,
+[batch, n_classes]. A network may keep weights that were trained before in the collection "frozen", which no step
+changes, and get them in `prepare()`, which is called before a run.
+
+A family whose samples can be truncated has a method `truncated(variables, latents, psi) -> (variables, latents)`,
+which `jaxgan sample --truncation PSI` calls with those of the averaged generator; 1 changes nothing, 0 makes all alike.
 """
 
 from typing import Any
@@ -16,9 +20,12 @@ from jaxgan.common.errors import InputError, lookup
 from jaxgan.common.user_files import OWN, is_file
 from jaxgan.models.biggan import BigGANConfig
 from jaxgan.models.dcgan import DCGANConfig
+from jaxgan.models.fastgan import FastGANConfig
 from jaxgan.models.files import load_family, loaded_name
+from jaxgan.models.gat import GATConfig
 from jaxgan.models.mlp import MLPConfig
 from jaxgan.models.progan import ProGANConfig
+from jaxgan.models.projected import ProjectedConfig
 from jaxgan.models.r3gan import R3GANConfig
 from jaxgan.models.resnet import ResNetConfig
 from jaxgan.models.stylegan2 import StyleGAN2Config
@@ -28,11 +35,14 @@ MODELS: dict[str, type[Any]] = {
     "mlp": MLPConfig,
     "dcgan": DCGANConfig,
     "resnet": ResNetConfig,
+    "progan": ProGANConfig,
     "biggan": BigGANConfig,
     "stylegan2": StyleGAN2Config,
+    "fastgan": FastGANConfig,
     "stylegan3": StyleGAN3Config,
-    "progan": ProGANConfig,
+    "projected": ProjectedConfig,
     "r3gan": R3GANConfig,
+    "gat": GATConfig,
 }
 
 
@@ -60,11 +70,15 @@ __all__ = [
     "MODELS",
     "BigGANConfig",
     "DCGANConfig",
+    "FastGANConfig",
+    "GATConfig",
     "MLPConfig",
+    "ProGANConfig",
+    "ProjectedConfig",
+    "R3GANConfig",
     "ResNetConfig",
     "StyleGAN2Config",
     "StyleGAN3Config",
     "find_model",
     "model_name",
 ]
-__all__ = ["MODELS", "DCGANConfig", "MLPConfig", "ProGANConfig", "R3GANConfig", "find_model", "model_name"]

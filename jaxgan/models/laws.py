@@ -18,7 +18,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.laws import Broken, Skipped, Verdict, by_path, hold_finite, hold_form, same, verdicts
 from jaxgan.data import modality_of
 
-SHAPES = ((12, 12, 2), (16, 16, 2), (2,))
+SHAPES = ((12, 12, 2), (16, 16, 2), (2,), (32, 32, 3))
 CLASSES, LATENT, N = 3, 6, 4
 
 
@@ -97,6 +97,15 @@ class Networks:
             return out, {c: variables[c] for c in kept}
         return module.apply(variables, x, self.labels, train=True, mutable=kept, **options)
 
+    def terms(self, name: str, variables: Any, x: jax.Array) -> jax.Array:
+        """What the network adds itself to what it minimises, if it does (`terms`), or 0."""
+        module, kept = self.built[1][name], [c for c in variables if c != "params"]
+        if not hasattr(module, "terms"):
+            return jnp.zeros(())
+        own = {"keys": jax.random.split(jax.random.key(2), len(x)), "train": True}
+        found, _ = module.apply(variables, x, self.labels, **own, mutable=kept, method="terms")
+        return sum((values.sum() for _, values in found.values()), jnp.zeros(()))
+
 
 def _moved(variables: dict[str, Any]) -> dict[str, Any]:
     rng = np.random.default_rng(1)
@@ -169,7 +178,7 @@ def gradient_law(networks: Networks) -> str:
                     classes = networks.apply(name, own, x, train=True, classify=True, **moment)[0]
                     out = jnp.concatenate([out.reshape(N, -1), classes], axis=1)
                 total += (out * np.random.default_rng(3).normal(size=out.shape).astype(np.float32)).sum()
-            return total
+            return total + networks.terms(name, own, x)
 
         own, into = jax.jit(jax.grad(value, (0, 1)))(variables["params"], networks.inputs[name])
         hold_finite(own, f"{name}: the gradient in ")

@@ -35,11 +35,16 @@ def own_files(config: Config) -> list[str]:
 
 
 def tried(members: Members) -> None:
-    """Traces a step of members where files of the user's own take part; computes nothing.
+    """Traces a step of members where files of the user's own take part, computing nothing; gets weights of others.
+
+    Networks that hold weights trained before have a method `prepare()`, which gets them.
 
     Raises:
-      InputError: in one line that names the file, for whatever is raised while it is traced.
+      InputError: in one line that names the file, for whatever is raised while it is traced; for such weights that
+        cannot be had.
     """
+    for player in members.game.players.values():
+        getattr(player.module, "prepare", lambda: None)()
     names = own_files(members.config)
     if not names:
         return

@@ -6,8 +6,11 @@ from jaxgan.models import (
     MODELS,
     BigGANConfig,
     DCGANConfig,
+    FastGANConfig,
+    GATConfig,
     MLPConfig,
     ProGANConfig,
+    ProjectedConfig,
     R3GANConfig,
     ResNetConfig,
     StyleGAN2Config,
@@ -36,6 +39,13 @@ SMALL = {
     "progan": ProGANConfig(width=4, base=32),
     "r3gan": R3GANConfig(width=4, cardinality=2, full=1, blocks=1),
     "conditional r3gan": R3GANConfig(width=4, cardinality=2, embedding=3, conditional=True),
+    "fastgan": FastGANConfig(width=2),
+    "projected": ProjectedConfig(width=2, mixing=2, resolution=128, weights="random"),
+    "conditional projected": ProjectedConfig(
+        width=2, lite=True, mixing=2, resolution=128, weights="random", conditional=True
+    ),
+    "gat": GATConfig(width=8, depth=4, heads=2),
+    "conditional gat": GATConfig(width=8, depth=4, heads=2, label_size=6, conditional=True),
 }
 
 

@@ -12,12 +12,25 @@ from jaxgan.config.config import Config
 from jaxgan.config.presets.base import Preset
 from jaxgan.config.presets.biggan import BIGGAN
 from jaxgan.config.presets.classic import CLASSIC
+from jaxgan.config.presets.fastgan import FASTGAN
+from jaxgan.config.presets.gat import GAT
+from jaxgan.config.presets.little_data import LITTLE_DATA
 from jaxgan.config.presets.progan import PROGAN
 from jaxgan.config.presets.r3gan import R3GAN
 from jaxgan.config.presets.resnet import RESNET
 from jaxgan.config.presets.stylegan2 import STYLEGAN2
 
-PRESETS: dict[str, Preset] = {**CLASSIC, **RESNET, **BIGGAN, **PROGAN, **STYLEGAN2, **R3GAN}
+PRESETS: dict[str, Preset] = {
+    **CLASSIC,
+    **RESNET,
+    **BIGGAN,
+    **PROGAN,
+    **STYLEGAN2,
+    **LITTLE_DATA,
+    **FASTGAN,
+    **R3GAN,
+    **GAT,
+}
 DEFAULT_PRESET = "dcgan-mnist"
 
 
@@ -39,6 +52,9 @@ __all__ = [
     "BIGGAN",
     "CLASSIC",
     "DEFAULT_PRESET",
+    "FASTGAN",
+    "GAT",
+    "LITTLE_DATA",
     "PRESETS",
     "PROGAN",
     "R3GAN",

@@ -17,7 +17,7 @@ import numpy as np
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.metrics.features.network import FeatureNetwork, Outputs
 from jaxgan.metrics.features.resizing import cubic, resize_pillow
-from jaxgan.metrics.features.weights import Weights, load
+from jaxgan.models.pretrained.weights import Weights, load
 
 Size = Literal["s", "l"]
 RESOLUTION = 224

@@ -17,8 +17,8 @@ import numpy as np
 from jaxgan.common.errors import InputError, nearest
 from jaxgan.metrics.features.network import FeatureNetwork, Outputs
 from jaxgan.metrics.features.resizing import resize_tf1
-from jaxgan.metrics.features.weights import Weights, load
 from jaxgan.models.layers import BatchNorm
+from jaxgan.models.pretrained.weights import Weights, load
 
 NAME = "inception"
 SIZE = 299  # side of the images that it sees
@@ -358,7 +358,7 @@ def features(file: pathlib.Path | None = None) -> FeatureNetwork:
         takes the copy in the per-user cache, which is downloaded (91 MB) on first use.
 
     Raises:
-      InputError: if the weights cannot be had or do not fit; see `jaxgan.metrics.features.weights`.
+      InputError: if the weights cannot be had or do not fit; see `jaxgan.models.pretrained.weights`.
 
     References:
       Heusel et al. (2017), GANs trained by a two time-scale update rule; Nash et al. (2021), Generating images

@@ -14,12 +14,13 @@ from jaxgan.models.layers.conv import DownConv, UpConv
 from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky
 from jaxgan.models.layers.filters import filtered_leaky, lowpass, radial_lowpass
 from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
+from jaxgan.models.layers.gates import SkipLayerExcitation, glu
 from jaxgan.models.layers.labels import HEADS, ClassHead, Head, joined, needed
 from jaxgan.models.layers.mapping import MappingNetwork, truncated
 from jaxgan.models.layers.minibatch_stddev import minibatch_stddev
 from jaxgan.models.layers.modulated import ModulatedConv, demodulation, modulated_conv
-from jaxgan.models.layers.noise import NoiseInjection
-from jaxgan.models.layers.norm import BatchNorm, SpectralNorm, maybe_spectral
+from jaxgan.models.layers.noise import NoiseInjection, dropout
+from jaxgan.models.layers.norm import BatchNorm, SpectralNorm, instance_norm, maybe_spectral
 from jaxgan.models.layers.pixel_norm import pixel_norm
 from jaxgan.models.layers.residual import (
     DeepDownBlock,
@@ -50,6 +51,7 @@ __all__ = [
     "NoiseInjection",
     "R3GANBlock",
     "SelfAttention",
+    "SkipLayerExcitation",
     "SpectralNorm",
     "UpBlock",
     "UpConv",
@@ -60,8 +62,11 @@ __all__ = [
     "demodulation",
     "down_conv",
     "downsample",
+    "dropout",
     "dtype_of",
     "filtered_leaky",
+    "glu",
+    "instance_norm",
     "joined",
     "lowpass",
     "maybe_spectral",

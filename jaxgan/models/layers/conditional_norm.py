@@ -7,7 +7,7 @@ import jax
 
 from jaxgan.common.numerics import at_least_float32
 from jaxgan.models.layers.basics import Initializer
-from jaxgan.models.layers.norm import BatchNorm, maybe_spectral
+from jaxgan.models.layers.norm import BatchNorm, instance_norm, maybe_spectral
 
 
 class ConditionalBatchNorm(nn.Module):
@@ -73,7 +73,5 @@ def adain(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float = 1e-8
     References:
       Huang, Belongie (2017), Arbitrary style transfer in real-time with adaptive instance normalization, eq. 8.
     """
-    values = at_least_float32(x)
-    mean, var = (f(axis=(1, 2), keepdims=True) for f in (values.mean, values.var))
-    normalised = (values - mean) * jax.lax.rsqrt(var + epsilon)
+    normalised = instance_norm(at_least_float32(x), epsilon)
     return (scale[:, None, None] * normalised + bias[:, None, None]).astype(x.dtype)

@@ -1,10 +1,12 @@
-"""Noise that is added to feature maps, with a strength that is learned."""
+"""Noise in feature maps: added, with a strength that is learned, or dropout."""
 
 from __future__ import annotations
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+from jaxgan.common.checks import check_range
 
 
 class NoiseInjection(nn.Module):
@@ -27,3 +29,24 @@ class NoiseInjection(nn.Module):
         fresh = lambda key: jax.random.normal(key, shape, jnp.float32)
         noise = kept.value if keys is None and kept is not None else jax.vmap(fresh)(keys)
         return x + (strength * noise).astype(x.dtype)
+
+
+def dropout(x: jax.Array, keys: jax.Array | None, rate: float = 0.5) -> jax.Array:
+    """Every number becomes 0 with probability `rate`, and is divided by 1 - rate otherwise.
+
+    Args:
+      x: [n, ...].
+      keys: one an example, [n], which alone decides what it loses; None leaves `x` as it is.
+      rate: in [0, 1).
+
+    Raises:
+      ValueError: for a rate out of range.
+
+    References:
+      Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from overfitting, section 4.
+    """
+    check_range("rate", rate, at_least=0, below=1)
+    if keys is None:
+        return x
+    kept = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - rate, x.shape[1:]))(keys)
+    return jnp.where(kept, x / (1 - rate), 0).astype(x.dtype)

@@ -1,4 +1,4 @@
-"""Normalisation: of activations by the batch's statistics, of weights by their largest singular value."""
+"""Normalisation: of activations by the batch's or their own statistics, of weights by their largest singular value."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgan.common.numerics import at_least_float32
 from jaxgan.models.layers.basics import Initializer
 
 
@@ -63,6 +64,19 @@ class BatchNorm(nn.Module):
         # One multiplication and one addition an element, forward and backward.
         factor = scale * jax.lax.rsqrt(var + self.epsilon)
         return (values * factor + (bias - mean * factor)).astype(x.dtype)
+
+
+def instance_norm(x: jax.Array, epsilon: float = 1e-5) -> jax.Array:
+    """(x - mean) / sqrt(variance + epsilon), of each channel of each example: [n, h, w, c], of the type of `x`.
+
+    Mean and (biased) variance are those over space, in float32 at least. There is no scale and no bias.
+
+    References:
+      Ulyanov, Vedaldi, Lempitsky (2016), Instance normalization: the missing ingredient for fast stylization, eq. 2.
+    """
+    values = at_least_float32(x)
+    mean, var = (f(axis=(1, 2), keepdims=True) for f in (values.mean, values.var))
+    return ((values - mean) * jax.lax.rsqrt(var + epsilon)).astype(x.dtype)
 
 
 class SpectralNorm(nn.Module):

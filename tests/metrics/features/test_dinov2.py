@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from jaxgan import InputError
 from jaxgan.metrics.features import dinov2
 from jaxgan.metrics.features.resizing import resize_pillow
-from jaxgan.metrics.features.weights import Weights
+from jaxgan.models.pretrained.weights import Weights
 
 GOLDEN = helpers.GOLDEN / "dinov2.npz"
 SMALL = dinov2.VisionTransformer(golden.WIDTH, golden.DEPTH, golden.HEADS, golden.GRID)

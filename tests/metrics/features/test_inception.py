@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from jaxgan import InputError
 from jaxgan.metrics.features import inception, resizing
-from jaxgan.metrics.features.weights import sha256_of
+from jaxgan.models.pretrained.weights import sha256_of
 
 compare = golden.compare
 

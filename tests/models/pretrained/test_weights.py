@@ -15,8 +15,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from jaxgan import InputError
-from jaxgan.metrics.features.torch_files import Unpickler, read_torch
-from jaxgan.metrics.features.weights import Weights, fetch, load, sha256_of
+from jaxgan.models.pretrained.torch_files import Unpickler, read_torch
+from jaxgan.models.pretrained.weights import Weights, fetch, load, sha256_of
 
 GOLDEN = helpers.GOLDEN
 TORCH_FILES = ("torch_zip.pth", "torch_legacy.pth", "torch.safetensors")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from jaxgan.common.errors import InputError
 from jaxgan.data.cache import cache_dir
-from jaxgan.metrics.features.torch_files import Arrays, read_safetensors, read_torch
+from jaxgan.models.pretrained.torch_files import Arrays, read_safetensors, read_torch
 
 _CONVERSION = 1  # counts changes in what converted weights look like
 _TIMEOUT = 30  # seconds without a byte

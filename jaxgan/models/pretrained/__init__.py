@@ -1,0 +1,1 @@
+"""Networks that were trained before, and their weights: downloaded once, checked, converted."""

@@ -1,0 +1,177 @@
+"""FastGAN: published sizes, which map gates which, noise by keys, the smaller image, reconstruction."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgan import GAN, InputError, init, make_step
+from jaxgan.config import get_preset
+from jaxgan.losses import LOSSES
+from jaxgan.models import FastGANConfig
+from jaxgan.models.fastgan import SIDES, Generator
+from jaxgan.models.latents import LATENTS
+
+TO_SMALL = (
+    3 * 64
+)  # weights of the authors' 1x1 convolution to a picture of 128 pixels, which this generator lacks
+# Parameters of the authors' networks (width 64, latent 256), by side.
+COUNTS = {256: (29_127_846, 11_526_160), 1024: (29_176_512, 11_528_192)}
+DECODERS = 3_139_488
+
+
+def count(module, *inputs):
+    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), *inputs, train=True))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
+
+
+@pytest.mark.parametrize("side", COUNTS)
+def test_parameters_are_as_many_as_the_authors(side):
+    preset = get_preset(f"fastgan-{side}")
+    generator, discriminator = preset.model.build((side, side, 3), 0)
+    x = jnp.zeros((1, side, side, 3))
+    assert count(generator, jnp.zeros((1, preset.latent.dim))) + TO_SMALL == COUNTS[side][0]
+    assert count(discriminator, x) == COUNTS[side][1]
+    assert count(discriminator, x) - count(discriminator.clone(reconstruction=0.0), x) == DECODERS
+
+
+@pytest.mark.parametrize(("blocks", "expected"), [("double", 105_684_175), ("single", 79_354_307)])
+def test_the_generators_of_projected_gan_are_as_large_as_its_authors(blocks, expected):
+    generator = Generator(shape=(256, 256, 3), width=128, blocks=blocks, projected=True)
+    assert count(generator, jnp.zeros((1, 256))) == expected
+
+
+@pytest.mark.parametrize("shape", [(side, side, 3) for side in SIDES] + [(32, 48, 1), (128, 64, 2)], ids=str)
+def test_every_side(shape):
+    generator, discriminator = FastGANConfig(width=1).build(shape, 0)
+    make = lambda z: generator.init_with_output(jax.random.key(0), z, train=True)[0]
+    judge = lambda x: discriminator.init_with_output(jax.random.key(0), x, train=True)[0]
+    assert jax.eval_shape(make, jnp.ones((2, 5))).shape == (2, *shape)
+    long = 8 * max(shape[:2]) // min(shape[:2]) - 3
+    assert jax.eval_shape(judge, jnp.ones((2, *shape))).shape == (2, 2 * 5 * long)
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A generator of 64 pixels, grown so that what happens in it is seen, and its variables."""
+    module = FastGANConfig(width=2).build((64, 64, 3), 0)[0]
+    z = jax.random.normal(jax.random.key(0), (3, 6))
+    variables = jax.jit(lambda: module.init(jax.random.key(1), z, train=True))()
+    return module, variables, z
+
+
+def test_the_first_map_gates_the_one_of_16_times_its_size(made):
+    """Its gates are the only skip at 64 pixels, and between 0 and 1 they shrink what is there."""
+    module, variables, z = made
+    assert {k for k in variables["params"] if "Excitation" in k} == {"SkipLayerExcitation_0"}
+    shapes = jax.tree.map(np.shape, variables["params"]["SkipLayerExcitation_0"])
+    assert shapes["squeeze"]["kernel"] == (4, 4, 32, 4)  # 16 times the width at 4 pixels, twice at 64
+    _, seen = module.apply(variables, z, capture_intermediates=True)
+    seen = seen["intermediates"]
+    before, after = (seen[k]["__call__"][0] for k in ("UpBlock_3", "SkipLayerExcitation_0"))
+    ratio = after[jnp.abs(before) > 1e-6] / before[jnp.abs(before) > 1e-6]
+    assert 0 < ratio.min() <= ratio.max() < 1
+
+
+def test_noise_belongs_to_the_keys(made):
+    module, variables, z = made
+    strong = jax.tree_util.tree_map_with_path(
+        lambda path, p: p + 1.0 if "strength" in str(path) else p, variables["params"]
+    )
+    variables = {**variables, "params": strong}
+    make = jax.jit(lambda z, keys: module.apply(variables, z, keys=keys))
+    keys = jax.random.split(jax.random.key(5), 3)
+    drawn, again = make(z, keys), make(z, jax.random.split(jax.random.key(6), 3))
+    assert jnp.abs(drawn - again).max() > 1e-5
+    np.testing.assert_allclose(make(z[1:], keys[1:]), drawn[1:], atol=1e-6)
+    fixed = make(z, None)
+    np.testing.assert_array_equal(fixed, make(z, None))
+    assert jnp.abs(fixed - drawn).max() > 1e-5
+
+
+def test_half_of_the_logits_see_every_second_pixel_only():
+    _, module = FastGANConfig(width=2, reconstruction=0.0).build((32, 32, 3), 0)
+    x = jax.random.normal(jax.random.key(0), (2, 32, 32, 3))
+    variables = module.init(jax.random.key(1), x)
+    judge = jax.jit(lambda x: module.apply(variables, x))
+    moved = judge(x.at[:, 1::2, 1::2].add(1.0)) - judge(x)
+    assert (moved[:, :25] != 0).any()
+    np.testing.assert_array_equal(moved[:, 25:], 0)
+    assert (judge(x.at[:, ::2, ::2].add(1.0)) - judge(x))[:, 25:].any()
+
+
+def test_reconstruction_is_that_of_a_quarter_that_the_key_draws():
+    """With decoders that answer 0, the term is the mean size of all pixels, twice, and of those of one quarter."""
+    _, module = FastGANConfig(width=2).build((32, 32, 1), 0)
+    x = jnp.zeros((4, 32, 32, 1)).at[:, :16, 16:].set(0.8)  # of four quarters, one
+    keys = jax.random.split(jax.random.key(3), 64)
+    variables = jax.jit(lambda: module.init(jax.random.key(1), x, train=True))()
+    dark = jax.tree_util.tree_map_with_path(
+        lambda path, p: 0 * p if "decode" in str(path) else p, variables["params"]
+    )
+    variables = {**variables, "params": dark}
+    terms = lambda keys, x: module.apply(variables, x, keys=keys, train=False, method="terms")
+    (weight, values) = terms(keys, jnp.repeat(x[:1], 64, 0))["reconstruction"]
+    assert weight == 8.0
+    np.testing.assert_allclose(jnp.unique(jnp.round(values, 5)), [0.4, 1.2], atol=1e-5)
+    assert 6 <= (values > 1).sum() <= 28
+    np.testing.assert_array_equal(terms(keys[:4], x)["reconstruction"][1], values[:4])
+
+
+def game(weight):
+    generator, discriminator = FastGANConfig(width=2, reconstruction=weight).build((32, 32, 3), 0)
+    adam = optax.adam(1e-3, 0.5)
+    return GAN(generator, discriminator, LOSSES["hinge"](), adam, adam, LATENTS["normal"](5))
+
+
+def test_reconstruction_trains_the_decoders_beside_the_loss():
+    """Decoders learn and keep statistics of their own; those of the rest are what they are without the term."""
+    batch = {"image": jax.random.uniform(jax.random.key(1), (4, 32, 32, 3), minval=-1)}
+    after, metrics = {}, {}
+    for weight in (0.0, 2.0):
+        gan = game(weight)
+        start = init(gan, jax.random.key(0), batch)
+        if weight:  # the start of the other, so that the two differ in the term alone
+            old, same = start.players["discriminator"], after["start"]
+            merged = lambda mine, theirs: {**mine, **theirs}
+            stats = {name: merged(old.stats[name], same.stats[name]) for name in old.stats}
+            old = dataclasses.replace(old, params=merged(old.params, same.params), stats=stats)
+            players = {**start.players, "discriminator": old}
+            start = dataclasses.replace(start, players=players)
+        else:
+            after["start"] = start.players["discriminator"]
+        state, metrics[weight] = jax.jit(make_step(gan))(start, batch)
+        after[weight] = state.players["discriminator"]
+    np.testing.assert_allclose(
+        metrics[2.0]["d/loss"],
+        metrics[2.0]["d/adversarial"] + 2 * metrics[2.0]["d/reconstruction"],
+        rtol=1e-5,
+    )
+    assert "d/reconstruction" not in metrics[0.0]
+    np.testing.assert_allclose(metrics[2.0]["d/adversarial"], metrics[0.0]["d/adversarial"], rtol=1e-5)
+    for collection, kept in after[0.0].stats.items():
+        own = {name: after[2.0].stats[collection][name] for name in kept}
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), own, kept)
+        for name in ("decode_large", "decode_small", "decode_part"):
+            moved = jax.tree.map(
+                lambda a, b: bool((a != b).any()),
+                after[2.0].stats[collection][name],
+                old.stats[collection][name],
+            )
+            assert any(jax.tree.leaves(moved)), (collection, name)
+    changed = jax.tree.map(lambda a, b: bool((a != b).any()), after[2.0].params, old.params)
+    assert all(jax.tree.leaves(changed["decode_part"]))
+
+
+def test_bad_input_is_named():
+    with pytest.raises(InputError, match="resolution: expected a shorter side of 32, 64, .* got 48x48"):
+        FastGANConfig().build((48, 48, 3), 0)
+    with pytest.raises(InputError, match="a multiple of a quarter of it for fastgan, got 64x70"):
+        FastGANConfig().build((64, 70, 3), 0)
+    with pytest.raises(InputError, match=r"fastgan needs images .*, got examples of shape \(2,\)"):
+        FastGANConfig().build((2,), 0)
+    with pytest.raises(InputError, match="reconstruction: expected"):
+        FastGANConfig(reconstruction=-1.0).build((64, 64, 3), 0)

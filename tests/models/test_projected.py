@@ -1,0 +1,143 @@
+"""Projected GAN: published sizes, frozen networks that stay frozen, mixing, heads, sizes that it can see."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgan import GAN, InputError, init, make_step
+from jaxgan.common.devices import make_mesh
+from jaxgan.config import get_preset
+from jaxgan.games import compile_step
+from jaxgan.losses import LOSSES
+from jaxgan.models import ProjectedConfig
+from jaxgan.models.latents import LATENTS
+from jaxgan.models.projected import Mixing, seen_size, twice
+
+TINY = ProjectedConfig(width=2, mixing=2, resolution=128, weights="random")
+
+
+def shapes_of(module, *inputs):
+    return jax.eval_shape(lambda: module.init(jax.random.key(0), *inputs, train=True))
+
+
+def count(tree):
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+@pytest.mark.parametrize(("n_classes", "expected"), [(0, 10_331_328), (1000, 12_940_736)])
+def test_parameters_are_as_many_as_the_authors(n_classes, expected):
+    """Of the four heads, and of what is frozen. Asking for shapes reads no weights."""
+    config = ProjectedConfig(conditional=n_classes > 0, weights="/nowhere")
+    _, module = config.build((256, 256, 3), n_classes)
+    label = [jnp.zeros(1, jnp.int32)] if n_classes else []
+    shapes = shapes_of(module, jnp.zeros((1, 256, 256, 3)), *label)
+    assert count(shapes["params"]) == expected
+    frozen = shapes["frozen"]["networks"]
+    assert count(frozen["features"]["params"]) == 2_958_848
+    assert count(frozen["mixing"]) == 376_768
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("projected-gan-256", 105_684_175), ("projected-gan-lite-256", 79_354_307)]
+)
+def test_generators_are_as_large_as_the_authors(name, expected):
+    preset = get_preset(name)
+    generator, _ = preset.model.build((256, 256, 3), 0)
+    assert count(shapes_of(generator, jnp.zeros((1, preset.latent.dim)))["params"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("shape", "logits"), [((64, 64, 3), 64), ((256, 256, 3), 100), ((32, 64, 1), 4 * 4 * 11)]
+)
+def test_four_maps_of_logits(shape, logits):
+    _, module = ProjectedConfig(weights="random").build(shape, 0)
+    out = jax.eval_shape(
+        lambda x: module.init_with_output(jax.random.key(0), x, train=True)[0], jnp.zeros((2, *shape))
+    )
+    assert out.shape == (2, logits)
+    assert out.dtype == jnp.float32
+
+
+def test_sizes_that_the_feature_network_sees():
+    assert seen_size(64, 64, 224) == (224, 224)
+    assert seen_size(32, 48, 224) == (224, 352)  # 336, rounded to a multiple of 32
+    assert seen_size(256, 512, 224) == (256, 512)
+    with pytest.raises(InputError, match="expected sides that are multiples of 32 pixels, .* got 240x240"):
+        seen_size(240, 240, 224)
+
+
+def test_enlargement_keeps_corners_and_straight_lines():
+    ramp = jnp.linspace(0, 1, 5)[:, None] + 10 * jnp.linspace(0, 1, 3)
+    expected = np.linspace(0, 1, 10)[:, None] + 10 * np.linspace(0, 1, 6)
+    np.testing.assert_allclose(twice(ramp[None, :, :, None])[0, :, :, 0], expected, atol=1e-5)
+
+
+def test_mixtures_see_all_smaller_maps():
+    maps = [jnp.zeros((1, 16 >> i, 16 >> i, 3)) for i in range(4)]
+    mixing = Mixing(2)
+    variables = mixing.init(jax.random.key(0), maps)
+    mixed = mixing.apply(variables, maps)
+    assert [m.shape for m in mixed] == [(1, 32 >> i, 32 >> i, 2 * c) for i, c in enumerate((1, 1, 2, 4))]
+    for i in range(4):
+        moved = mixing.apply(variables, [m + (j == i) for j, m in enumerate(maps)])
+        changes = [bool((a != b).any()) for a, b in zip(moved, mixed, strict=True)]
+        assert changes == [j <= i for j in range(4)]
+
+
+@pytest.fixture(scope="module")
+def played():
+    """A game, where it starts, and where it stands after two steps, by number of devices."""
+    generator, discriminator = TINY.build((32, 32, 3), 0)
+    sgd = optax.sgd(0.01)
+    gan = GAN(generator, discriminator, LOSSES["hinge"](), sgd, sgd, LATENTS["normal"](5))
+    batch = {"image": jax.random.uniform(jax.random.key(1), (6, 32, 32, 3), minval=-1)}
+    start = init(gan, jax.random.key(0), batch)
+    ends = {}
+    for n in (1, 3):
+        step = compile_step(make_step(gan), make_mesh(n), how="pmap")
+        state, _ = step(start, batch)
+        ends[n], _ = step(state, batch)
+    return start, ends
+
+
+def test_nothing_moves_what_is_frozen(played):
+    """Not by a bit, also where three devices average everything else."""
+    start, ends = played
+    before = start.players["discriminator"]
+    for state in ends.values():
+        after = state.players["discriminator"]
+        jax.tree.map(np.testing.assert_array_equal, after.stats["frozen"], before.stats["frozen"])
+        assert (after.stats["batch_stats"]["head_0"]["BatchNorm_0"]["mean"] != 0).any()
+        moved = jax.tree.map(lambda a, b: bool((a != b).any()), after.params, before.params)
+        assert all(jax.tree.leaves({k: v for k, v in moved["head_3"].items() if "Conv" in k}))
+        jax.tree.leaves(after.opt_state)
+    one, three = (ends[n].players["discriminator"].params for n in (1, 3))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), three, one)
+
+
+def test_labels_make_a_difference():
+    config = ProjectedConfig(width=1, lite=True, mixing=2, resolution=128, weights="random", conditional=True)
+    _, module = config.build((32, 32, 1), 3)
+    x = jnp.ones((3, 32, 32, 1))
+    variables = jax.jit(lambda: module.init(jax.random.key(0), x, jnp.arange(3)))()
+    logits = module.apply(variables, x, jnp.asarray([0, 1, 1]))
+    assert (logits[0] != logits[1]).any()
+    np.testing.assert_allclose(logits[1], logits[2], atol=1e-6)
+    with pytest.raises(InputError, match="label: expected class indices below 3"):
+        module.apply(variables, x)
+
+
+def test_bad_input_is_named(tmp_path):
+    _, module = ProjectedConfig(weights=str(tmp_path / "none.pth")).build((64, 64, 3), 0)
+    with pytest.raises(
+        InputError, match="model.weights: expected a file of weights, there is none at .*none.pth"
+    ):
+        module.prepare()
+    with pytest.raises(InputError, match="channels: expected 1 or 3 for a projected discriminator, got 4"):
+        TINY.build((64, 64, 4), 0)
+    with pytest.raises(InputError, match="resolution: expected a multiple of 32 from 128 on, got 96"):
+        ProjectedConfig(resolution=96).build((64, 64, 3), 0)
+    with pytest.raises(InputError, match="conditional: expected data with class labels"):
+        ProjectedConfig(conditional=True).build((64, 64, 3), 0)
