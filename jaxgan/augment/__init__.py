@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from jaxgan.augment.adaptive import adaptive
 from jaxgan.augment.base import Augmentation
+from jaxgan.augment.blur import blurred, fading_blur
 from jaxgan.augment.diffaugment import diffaugment
 from jaxgan.augment.files import always, load_augmentation
 from jaxgan.augment.seen import flipped, instance_noise, noisy, packed
@@ -17,7 +18,9 @@ __all__ = [
     "Augmentation",
     "adaptive",
     "always",
+    "blurred",
     "diffaugment",
+    "fading_blur",
     "find_augmentation",
     "flip_and_shift",
     "flipped",

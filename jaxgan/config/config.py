@@ -135,7 +135,9 @@ class Config:
 
         def share(player: str, updates: int) -> float:
             """Of the player's updates, `updates` a step, that are not those of penalties alone."""
-            alone = [1 / k for name, k in own_turns.items() if getattr(penalties[name][1], player) is not None]
+            alone = [
+                1 / k for name, k in own_turns.items() if getattr(penalties[name][1], player) is not None
+            ]
             return updates / (updates + sum(alone))
 
         return GAN(
@@ -180,9 +182,9 @@ class Config:
     def _augmentations(self) -> dict[str, Augmentation]:
         names = [short_name(name) for name in self.augment]
         for name in names:
-            if names.count(name) > 1 or name == "instance_noise":
+            if names.count(name) > 1 or name in ("instance_noise", "blur"):
                 raise InputError(
-                    f"augment: expected other names than instance_noise, each once, got {name!r}"
+                    f"augment: expected other names than instance_noise and blur, each once, got {name!r}"
                 )
         return {name: find_augmentation(full)() for name, full in zip(names, self.augment, strict=True)}
 

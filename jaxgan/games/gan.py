@@ -267,7 +267,9 @@ def _check(
     for name in own_turns:
         lookup("penalty", name, penalties)
     if own_turns and moves.unroll:
-        raise InputError(f"unroll: expected 0 with penalties that have turns of their own, got {moves.unroll}")
+        raise InputError(
+            f"unroll: expected 0 with penalties that have turns of their own, got {moves.unroll}"
+        )
     terms = [term for _, penalty in penalties.values() for term in penalty if term is not None]
     if pack > 1 and any(term.needs_latents for term in terms):
         raise InputError(f"penalties: none that needs latents goes with pack, got pack = {pack}")

@@ -137,7 +137,9 @@ class Synthesis(nn.Module):
         image = jnp.zeros(())
         for stage, width in enumerate(widths):
             x = x.astype(_stage_dtype(stage, len(widths), self.dtype, ws))
-            first = max(0, 2 * stage - 1)  # of the styles; the last one also makes the image and the next layer
+            first = max(
+                0, 2 * stage - 1
+            )  # of the styles; the last one also makes the image and the next layer
             if stage > 0:
                 up = StyledConv(width, up=True, clamp=self.clamp, name=f"up_{stage}")
                 x, image = up(x, ws[:, first], own(first)), upsample(image)
@@ -224,9 +226,7 @@ class Generator(nn.Module, kw_only=True):
             ws = truncated(ws, mean, self.get_variable("truncation", "psi"))
         return ws
 
-    def synthesis(
-        self, ws: jax.Array, *, train: bool = False, keys: jax.Array | None = None
-    ) -> jax.Array:
+    def synthesis(self, ws: jax.Array, *, train: bool = False, keys: jax.Array | None = None) -> jax.Array:
         """Styles [n, layers, w] (and keys [n]) -> images [n, h, w, c]."""
         return self.to_image(ws, keys)
 
@@ -350,9 +350,7 @@ class StyleGAN2Config:
             decay=self.mean_decay,
             **common,
         )
-        return generator, Discriminator(
-            widths=widths, residual=self.d_residual, group=self.group, **common
-        )
+        return generator, Discriminator(widths=widths, residual=self.d_residual, group=self.group, **common)
 
     def truncated(self, variables: Any, latents: Any, psi: float) -> tuple[Any, Any]:
         """Variables with which the generator moves w towards its mean: mean + psi (w - mean)."""

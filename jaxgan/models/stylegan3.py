@@ -61,7 +61,14 @@ class Signal(NamedTuple):
 
 
 def layer_schedule(
-    resolution: int, channels: int, *, base: int, most: int, layers: int = 14, critical: int = 2, margin: int = 10
+    resolution: int,
+    channels: int,
+    *,
+    base: int,
+    most: int,
+    layers: int = 14,
+    critical: int = 2,
+    margin: int = 10,
 ) -> list[Signal]:
     """The signals of all layers and, as the last, of the layer to RGB.
 

@@ -9,8 +9,9 @@ from jaxgan.config.config import Config
 from jaxgan.config.presets.base import Preset
 from jaxgan.config.presets.classic import CLASSIC
 from jaxgan.config.presets.stylegan2 import STYLEGAN2
+from jaxgan.config.presets.stylegan3 import STYLEGAN3
 
-PRESETS: dict[str, Preset] = {**CLASSIC, **STYLEGAN2}
+PRESETS: dict[str, Preset] = {**CLASSIC, **STYLEGAN2, **STYLEGAN3}
 DEFAULT_PRESET = "dcgan-mnist"
 
 
@@ -19,4 +20,4 @@ def get_preset(name: str) -> Config:
     return dataclasses.replace(lookup("preset", name, PRESETS).build(), preset=name)
 
 
-__all__ = ["CLASSIC", "DEFAULT_PRESET", "PRESETS", "STYLEGAN2", "Preset", "get_preset"]
+__all__ = ["CLASSIC", "DEFAULT_PRESET", "PRESETS", "STYLEGAN2", "STYLEGAN3", "Preset", "get_preset"]

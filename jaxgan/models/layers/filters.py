@@ -1,4 +1,4 @@
-"""Low-pass filters that are designed for a cutoff and a transition band, and the nonlinearity that they keep alias-free.
+"""Low-pass filters, designed for a cutoff and a transition band, and the nonlinearity that they keep alias-free.
 
 References:
   Karras et al. (2021), Alias-free generative adversarial networks, sections 3.1 and 3.2, appendix C.
