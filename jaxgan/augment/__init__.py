@@ -5,6 +5,7 @@ from collections.abc import Callable
 from jaxgan.augment.ada import ada, ada_scheduled
 from jaxgan.augment.adaptive import adaptive, apa
 from jaxgan.augment.base import Augmentation
+from jaxgan.augment.blur import blurred, fading_blur
 from jaxgan.augment.diffaugment import diffaugment
 from jaxgan.augment.files import always, load_augmentation
 from jaxgan.augment.seen import flipped, instance_noise, noisy, packed
@@ -23,7 +24,9 @@ __all__ = [
     "adaptive",
     "always",
     "apa",
+    "blurred",
     "diffaugment",
+    "fading_blur",
     "find_augmentation",
     "flip_and_shift",
     "flipped",

@@ -227,9 +227,9 @@ class Config:
     def _augmentations(self, spec: Spec) -> dict[str, Augmentation]:
         names = [short_name(name) for name in self.augment]
         for name in names:
-            if names.count(name) > 1 or name == "instance_noise":
+            if names.count(name) > 1 or name in ("instance_noise", "blur"):
                 raise InputError(
-                    f"augment: expected other names than instance_noise, each once, got {name!r}"
+                    f"augment: expected other names than instance_noise and blur, each once, got {name!r}"
                 )
         builders = dict(zip(names, map(find_augmentation, self.augment), strict=True))
         made = build_each("the augmentations", builders, self.augment_options)

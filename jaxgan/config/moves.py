@@ -11,7 +11,7 @@ from typing import Any, Literal
 import jax.numpy as jnp
 import optax
 
-from jaxgan.augment import instance_noise
+from jaxgan.augment import fading_blur, instance_noise
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup, unknown
 from jaxgan.common.numerics import is_number
@@ -122,6 +122,10 @@ class DynamicsConfig:
     """Standard deviation, at the start of the run, of noise that is added to all that D sees."""
     instance_noise_end: float = 0.5
     """Part of the run in which that noise falls to 0."""
+    blur: float = 0.0
+    """Pixels at which taps of a blur, of all that D sees at the start of the run, have fallen to half."""
+    blur_end: float = 0.01
+    """Part of the run in which that blur fades."""
     label_flip: float = 0.0
     """Probability with which a real and a fake change places for D."""
     pack: int = 1
@@ -141,15 +145,22 @@ class DynamicsConfig:
         check_range("dynamics.top_k_start", self.top_k_start, at_least=0, below=1)
         check_range("dynamics.instance_noise", self.instance_noise, at_least=0)
         check_range("dynamics.instance_noise_end", self.instance_noise_end, above=0, at_most=1)
+        check_range("dynamics.blur", self.blur, at_least=0)
+        check_range("dynamics.blur_end", self.blur_end, above=0, at_most=1)
         check_range("dynamics.lookahead", self.lookahead, at_least=0)
 
         def share(step: Any) -> Any:
             done = (step / steps - self.top_k_start) / max(1 - self.top_k_start, 1e-9)
             return 1 - (1 - self.top_k) * jnp.clip(done, 0, 1)
 
-        def sigma(step: Any) -> Any:
-            return self.instance_noise * jnp.clip(1 - step / (steps * self.instance_noise_end), 0, 1)
+        def falling(start: float, end: float) -> Any:
+            return lambda step: start * jnp.clip(1 - step / (steps * end), 0, 1)
 
+        augment = {}
+        if self.blur:
+            augment["blur"] = fading_blur(falling(self.blur, self.blur_end), self.blur)
+        if not is_number(self.instance_noise) or self.instance_noise != 0:
+            augment["instance_noise"] = instance_noise(falling(self.instance_noise, self.instance_noise_end))
         off = lambda value, neutral: is_number(value) and value == neutral
         return {
             "moves": Moves(
@@ -158,7 +169,7 @@ class DynamicsConfig:
                 consensus=self.consensus,
                 lookahead=(self.lookahead, self.lookahead_alpha) if self.lookahead else None,
             ),
-            "augment": {} if off(self.instance_noise, 0) else {"instance_noise": instance_noise(sigma)},
+            "augment": augment,
             "pack": self.pack,
             "label_flip": self.label_flip,
             "top_k": None if off(self.top_k, 1) else share,

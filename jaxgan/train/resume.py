@@ -115,6 +115,7 @@ def scheduled(config: Config) -> list[str]:
     fields += [
         ("dynamics.top_k", config.dynamics.top_k, 1),
         ("dynamics.instance_noise", config.dynamics.instance_noise, 0),
+        ("dynamics.blur", config.dynamics.blur, 0),
     ]
     return [f"{name} {value}" for name, value, still in fields if value != still]
 

@@ -126,7 +126,10 @@ def test_a_game_with_several_seeds(stranger):
         ("--data.source stranger.py:cloud --data.channels 3", "takes no split, resolution or channels"),
         ("--augment stranger.py:cloud", "augmentation: expected 'stranger.py:cloud' to return a"),
         ("--augment flip_and_shft", "unknown augmentation 'flip_and_shft'; did you mean 'flip_and_shift'?"),
-        ("--augment adaptive adaptive", "augment: expected other names than instance_noise, each once"),
+        (
+            "--augment adaptive adaptive",
+            "augment: expected other names than instance_noise and blur, each once",
+        ),
         (
             "--game stranger.py:autoencoder --loss hinge --penalty.every 2 --g-lr 1e-3",
             "game: 'stranger.py:autoencoder' does not look at --loss, --penalty.every; leave them out",

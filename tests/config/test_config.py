@@ -5,6 +5,7 @@ import json
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
@@ -12,6 +13,7 @@ from jaxgan import InputError, init, make_step
 from jaxgan.config import (
     PRESETS,
     DynamicsConfig,
+    EMAConfig,
     OptimizerConfig,
     PenaltyConfig,
     differences,
@@ -126,6 +128,13 @@ def test_schedules_of_dynamics():
     )
     assert [float(dynamics["top_k"](s)) for s in (0, 50, 75, 100)] == pytest.approx([1, 1, 0.75, 0.5])
     see = lambda s: dynamics["augment"]["instance_noise"].see((), jnp.zeros((4000, 1)), each, s).std()
+    blur = DynamicsConfig(blur=4.0, blur_end=0.25).build(100)["augment"]["blur"]
+    dot = jnp.zeros((1, 33, 33, 1)).at[0, 16, 16, 0].set(1.0)
+    row = lambda s: blur.see((), dot, None, s)[0, :, 16, 0]
+    assert [float(row(s)[16 + round(4 * (1 - s / 25))] / row(s)[16]) for s in (0, 12.5)] == pytest.approx(
+        [0.5, 0.5]
+    )
+    np.testing.assert_array_equal(blur.see((), dot, None, 25), dot)
     each = jax.random.split(jax.random.key(0), 4000)
     assert [float(see(s)) for s in (0, 12.5, 25, 80)] == pytest.approx([2, 1, 0, 0], rel=0.05)
     plain = DynamicsConfig().build(100)
@@ -186,3 +195,81 @@ def test_choices_are_checked_when_read():
     plain["compute"]["how"] = "pmapp"
     with pytest.raises(InputError, match="unknown compute.how 'pmapp'; did you mean 'pmap'"):
         from_json(plain)
+
+
+def reported(config, steps=6):
+    """The metrics of the first steps of a small run on points."""
+    small = with_fields(config, **{"model.g_widths": (4,), "model.d_widths": (4,), "batch_size": 4})
+    gan = small.build((2,), 0)
+    batch = {"image": jnp.asarray(np.random.default_rng(0).normal(size=(4 * small.d_steps, 2)), jnp.float32)}
+    state, step, found = init(gan, jax.random.key(0), batch), jax.jit(make_step(gan)), []
+    for _ in range(steps):
+        state, metrics = step(state, batch)
+        found.append({name: float(value) for name, value in metrics.items()})
+    return found
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_penalties_have_intervals_of_their_own(own):
+    weights = (("r1", 0.1), ("r2", 0.1))
+    penalty = PenaltyConfig(weights, every=2, every_of=(("r1", 3), ("lecam", 5)), own_updates=own)
+    assert penalty.own_turns() == ({"r1": 3, "r2": 2} if own else {})
+    found = reported(dataclasses.replace(get_preset("toy-ring"), penalty=penalty))
+    names = ("d_r1/r1", "d_r2/r2") if own else ("d/r1", "d/r2")
+    applied = {name: [step for step, metrics in enumerate(found) if metrics[name]] for name in names}
+    assert list(applied.values()) == [[0, 3], [0, 2, 4]]
+    once = PenaltyConfig(weights, every_of=(("r1", 3),), own_updates=own)
+    assert once.own_turns() == ({"r1": 3} if own else {})
+    for bad in (("r3", 2), ("r1", 0)):
+        with pytest.raises(
+            InputError, match="unknown penalty 'r3'" if bad[1] else "every_of.r1: expected at least 1"
+        ):
+            PenaltyConfig(weights, every_of=(bad,)).build(10, 4)
+
+
+def test_own_updates_follow_the_schedule_of_the_images_seen():
+    """By step s, 2 s batches have been seen with 2 critic updates a step; the term counts its own updates."""
+    penalty = PenaltyConfig((("r1", 1.0),), every=2, own_updates=True, schedule="linear", end=0.0)
+    changes = {"penalty": penalty, "d_steps": 2, "steps": 8}
+    still = OptimizerConfig(1e-12, kind="sgd", b1=0.0)
+    config = dataclasses.replace(get_preset("toy-ring"), **changes, g_optimizer=still, d_optimizer=still)
+    values = [metrics["d_r1/r1"] for metrics in reported(config, 8)]
+    shares = [1, 0, 0.75, 0, 0.5, 0, 0.25, 0]
+    assert [value / values[0] for value in values] == pytest.approx(shares, abs=1e-4)
+
+
+def test_an_optimiser_is_corrected_for_the_updates_of_penalties_alone():
+    """Of k + 1 updates in k steps (or 2 k + 1 with two critic updates a step), and so is the length of its schedule."""
+    penalty = PenaltyConfig(
+        (("r1", 1.0), ("path_length", 1.0)), every_of=(("r1", 4), ("path_length", 2)), own_updates=True
+    )
+    rate = OptimizerConfig(0.3, b1=0.5, b2=0.9, schedule="linear")
+    config = dataclasses.replace(
+        get_preset("toy-ring"), penalty=penalty, d_steps=2, steps=8, g_optimizer=rate, d_optimizer=rate
+    )
+    players = config.build((2,), 0).players
+    for name, share, updates in (("discriminator", 8 / 9, 18), ("generator", 2 / 3, 12)):
+        plain = optax.adam(optax.linear_schedule(0.3 * share, 0.0, updates), 0.5**share, 0.9**share, 1e-8)
+        ways = []
+        for optimizer in (players[name].optimizer, plain):
+            state, way = optimizer.init(jnp.zeros(2)), []
+            for slope in ([1.0, -2.0], [0.5, 3.0], [-1.0, 0.1]):
+                step, state = optimizer.update(jnp.asarray(slope), state, jnp.zeros(2))
+                way.append(step)
+            ways.append(jnp.stack(way))
+        np.testing.assert_allclose(*ways, rtol=1e-6)
+
+
+def test_averages_count_steps_or_images():
+    config = dataclasses.replace(get_preset("toy-ring"), batch_size=50, d_steps=2)
+    decay = lambda **fields: (
+        dataclasses.replace(config, ema=EMAConfig(**fields)).build((2,), 0).players["generator"].average
+    )
+    assert float(decay(decay=0.75)(10**6)) == 0.75
+    assert float(decay(half_life=1.0)(7)) == pytest.approx(0.5**0.1, rel=1e-6)  # 100 images a step
+    assert float(decay(half_life=1.0, half_life_ramp=0.5)(4)) == pytest.approx(
+        0.5**0.5, rel=1e-6
+    )  # of 400 seen, 200
+    for name in ("half_life", "half_life_ramp"):
+        with pytest.raises(InputError, match=f"ema.{name}: expected at least 0"):
+            decay(**{name: -1.0})

@@ -1,23 +1,23 @@
-"""Reads layers.json and resnet.json: what reference implementations of layers make of small inputs, by name."""
+"""Reads layers.json and its like: what reference implementations make of small inputs, by name."""
 
+import functools
 import json
 import pathlib
 
 import jax.numpy as jnp
 import numpy as np
 
-_FILES = ("layers.json", "resnet.json")
-_CASES = {
-    name: own
-    for file in _FILES
-    for name, own in json.loads((pathlib.Path(__file__).parent / file).read_text()).items()
-}
 
-
-def case(name):
+def case(name, file="layers"):
     """Inputs and output (an array, or a dictionary) of the case `name`."""
-    output = _CASES[name]["output"]
-    return _CASES[name]["inputs"], output if isinstance(output, dict) else np.asarray(output, np.float32)
+    found = _cases(file)[name]
+    output = found["output"]
+    return found["inputs"], output if isinstance(output, dict) else np.asarray(output, np.float32)
+
+
+@functools.cache
+def _cases(file):
+    return json.loads((pathlib.Path(__file__).parent / f"{file}.json").read_text())
 
 
 def nhwc(x):
@@ -28,3 +28,8 @@ def nhwc(x):
 def hwio(kernel):
     """Kernels OIHW as HWIO."""
     return jnp.asarray(kernel, jnp.float32).transpose(2, 3, 1, 0)
+
+
+def dense(kernel, bias):
+    """Parameters of a dense layer, of a kernel outputs x inputs."""
+    return {"kernel": jnp.asarray(kernel, jnp.float32).T, "bias": jnp.asarray(bias, jnp.float32)}

@@ -14,6 +14,7 @@ from jaxgan.models import (
     R3GANConfig,
     ResNetConfig,
     StyleGAN2Config,
+    StyleGAN3Config,
     laws,
 )
 
@@ -36,6 +37,10 @@ SMALL = {
     "biggan-deep": BigGANConfig(width=2, shared=3, deep=True, head="ac"),
     "stylegan2": StyleGAN2Config(base=32, most=4, style=4, mapping_layers=2, d_residual=False),
     "conditional stylegan2": StyleGAN2Config(base=32, most=4, style=4, mapping_layers=2, conditional=True),
+    "stylegan3": StyleGAN3Config(base=32, most=4, style=4, layers=4, margin=2),
+    "conditional stylegan3-r": StyleGAN3Config(
+        base=32, most=4, style=4, layers=4, margin=2, rotations=True, conditional=True
+    ),
     "progan": ProGANConfig(width=4, base=32),
     "r3gan": R3GANConfig(width=4, cardinality=2, full=1, blocks=1),
     "conditional r3gan": R3GANConfig(width=4, cardinality=2, embedding=3, conditional=True),

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from golden.layers import case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -678,3 +679,58 @@ def test_bad_input_is_named():
         get_penalty("gradient_penalty", target=-1)
     with pytest.raises(InputError, match="every: expected an interval of at least 1 update, got 0"):
         lazy(get_penalty("r1"), 0)
+
+
+# --- path lengths in styles --------------------------------------------------------------------------
+
+
+def through_styles(matrix, n, layers, shape, *, seen=None):
+    """A scene whose generator is the matrix [pixels, size] applied to the sum of an example's styles."""
+    size = matrix.shape[1]
+    latents = jnp.asarray(np.random.default_rng(1).normal(size=(n, size)), jnp.float32)
+
+    def styles(z):
+        if seen is not None:
+            seen.append(z)
+        make = lambda ws: (ws.sum(1) @ matrix.T).reshape(len(ws), *shape)
+        return jnp.repeat(z[:, None], layers, axis=1), make
+
+    fakes = jnp.zeros((n, *shape))
+    return Scene(fakes, fakes, latents, quadratic, lambda z: fakes, styles)
+
+
+def directions(n, shape):
+    """What the penalty draws for each example, before it is divided by the root of the number of pixels."""
+    return np.stack([jax.random.normal(key, shape) for key in stream(jnp.zeros(n), 0)])
+
+
+def test_path_lengths_in_styles_against_the_reference():
+    """The reference's noise stands in the rows of the generator's matrix, in place of what is drawn."""
+    given, expected = case("path_length_linear", "stylegan")
+    shape = (2, 2, 1)
+    rows = np.asarray(given["noise"]) / directions(1, shape).reshape(-1)
+    matrix = jnp.asarray(np.asarray(given["W_pixels_by_w"]) * rows[:, None], jnp.float32)
+    here = through_styles(matrix, 1, given["num_ws"], shape)
+    term = get_penalty("path_length", decay=given["decay"]).generator
+    values, average = term.value(term.init(), here, keys.per_example(KEY, 1))
+    np.testing.assert_allclose(average, expected["pl_mean"], rtol=1e-5)
+    np.testing.assert_allclose(given["weight"] * values, [expected["penalty"]], rtol=1e-5)
+    np.testing.assert_allclose(jnp.sqrt(values) + average, [expected["length"]], rtol=1e-5)
+
+
+def test_a_share_of_the_examples_stands_for_all():
+    shape, seen = (2, 2, 1), []
+    matrix = jnp.asarray(np.random.default_rng(0).normal(size=(4, 3)), jnp.float32)
+    here = through_styles(matrix, 6, 2, shape, seen=seen)
+    term = get_penalty("path_length", shrink=2).generator
+    values, average = term.value(term.init(), here, keys.per_example(KEY, 6))
+    np.testing.assert_array_equal(seen[0], here.latents[::2])
+    # The gradient is the same in both layers, so that the mean over them is that of one.
+    slopes = directions(6, shape).reshape(6, 4)[::2] / 2 @ np.asarray(matrix)
+    expected = np.linalg.norm(slopes, axis=1)
+    np.testing.assert_allclose(average, 0.01 * expected.mean(), rtol=1e-5)
+    np.testing.assert_allclose(values, np.repeat((expected - 0.01 * expected.mean()) ** 2, 2), rtol=1e-5)
+    with pytest.raises(InputError, match="shrink: expected a divisor of the 6 examples, got 4"):
+        get_penalty("path_length", shrink=4).generator.value(term.init(), here, keys.per_example(KEY, 6))
+    with pytest.raises(InputError, match="shrink: expected at least 1"):
+        get_penalty("path_length", shrink=0)

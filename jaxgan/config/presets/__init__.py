@@ -19,6 +19,7 @@ from jaxgan.config.presets.progan import PROGAN
 from jaxgan.config.presets.r3gan import R3GAN
 from jaxgan.config.presets.resnet import RESNET
 from jaxgan.config.presets.stylegan2 import STYLEGAN2
+from jaxgan.config.presets.stylegan3 import GAMMA, STYLEGAN3
 
 PRESETS: dict[str, Preset] = {
     **CLASSIC,
@@ -26,6 +27,8 @@ PRESETS: dict[str, Preset] = {
     **BIGGAN,
     **PROGAN,
     **STYLEGAN2,
+    **GAMMA,
+    **STYLEGAN3,
     **LITTLE_DATA,
     **FASTGAN,
     **R3GAN,
@@ -53,6 +56,7 @@ __all__ = [
     "CLASSIC",
     "DEFAULT_PRESET",
     "FASTGAN",
+    "GAMMA",
     "GAT",
     "LITTLE_DATA",
     "PRESETS",
@@ -60,6 +64,7 @@ __all__ = [
     "R3GAN",
     "RESNET",
     "STYLEGAN2",
+    "STYLEGAN3",
     "Preset",
     "get_preset",
     "sizes",

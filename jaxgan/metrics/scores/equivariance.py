@@ -102,7 +102,7 @@ def eq_r(make: Make, key: jax.Array, draws: int = 8) -> float:
 
 def _decibels(errors: list[tuple[float, int]]) -> float:
     total, count = (sum(values) for values in zip(*errors, strict=True))
-    return 20 * math.log10(_PEAK) - 10 * math.log10(max(total, 1e-30) / count)
+    return 20 * math.log10(_PEAK) - 10 * math.log10(total / count) if total else math.inf
 
 
 def _turned(x: jax.Array, transform: np.ndarray) -> tuple[jax.Array, np.ndarray]:
