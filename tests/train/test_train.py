@@ -27,7 +27,6 @@ from jaxgan.train.clock import grid_steps, steps_per_dispatch
 from jaxgan.train.members import Members, set_up
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train, unused_classes
-from jaxgan.train.sinks.progress import Progress
 from jaxgan.train.stops import Diverged, Stopped
 
 
