@@ -327,7 +327,7 @@ def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True) -> Schedule:
     return schedule
 
 
-def half_life_schedule(half_life: Schedule, images: int) -> Schedule:
+def half_life_schedule(half_life: Callable[[ArrayLike], ArrayLike], images: int) -> Schedule:
     """Decay of a player's average as a function of the step: 2^(-images / half_life), 0 at a half-life of 0.
 
     Args:
