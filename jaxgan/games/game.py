@@ -335,7 +335,9 @@ def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True, start: int = 0) 
     return schedule
 
 
-def half_life_schedule(half_life: Schedule, images: int, ramp_up: float = 0.0) -> Schedule:
+def half_life_schedule(
+    half_life: Callable[[ArrayLike], ArrayLike], images: int, ramp_up: float = 0.0
+) -> Schedule:
     """Decay of a player's average as a function of the step: 2^(-images / half_life), 0 at a half-life of 0.
 
     Args:

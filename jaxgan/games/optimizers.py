@@ -98,7 +98,12 @@ def restarted(optimizer: optax.GradientTransformation, at: Sequence[int]) -> opt
 
     def update(updates: PyTree, state: Any, params: PyTree | None = None) -> tuple[PyTree, Any]:
         fresh = (state["count"] == jnp.asarray(at, jnp.int32)).any()
-        inner = jax.lax.cond(fresh, lambda _: optimizer.init(params), lambda inner: inner, state["inner"])
+        inner = jax.lax.cond(
+            fresh,
+            lambda _: optimizer.init(params),  # pyright: ignore
+            lambda inner: inner,
+            state["inner"],
+        )
         updates, inner = optimizer.update(updates, inner, params)
         return updates, {"count": state["count"] + 1, "inner": inner}
 

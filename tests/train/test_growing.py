@@ -79,7 +79,7 @@ def test_one_program_a_size_and_the_same_bits_after_an_interruption_in_a_fade(tm
 def test_what_is_sampled_has_the_size_of_its_step(tmp_path):
     folder = train(growing(tmp_path, steps=16))
     for step, squares in ((8, 2), (16, 2)):
-        run = Run.at(folder.path, checkpoint=str(step))
+        run = Run.at(folder.path, checkpoint=step)
         assert run.variables["growth"]["step"] == step - 1  # the last step that it was trained in: no mean
         x = run.sampler.by_seed(run.variables, range(20))
         assert x.shape == (20, 8, 8, 1)

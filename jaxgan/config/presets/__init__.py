@@ -19,7 +19,7 @@ from jaxgan.config.presets.progan import PROGAN
 from jaxgan.config.presets.r3gan import R3GAN
 from jaxgan.config.presets.resnet import RESNET
 from jaxgan.config.presets.stylegan2 import STYLEGAN2
-from jaxgan.config.presets.stylegan3 import GAMMA, STYLEGAN3
+from jaxgan.config.presets.stylegan3 import STYLEGAN3
 
 PRESETS: dict[str, Preset] = {
     **CLASSIC,
@@ -27,7 +27,6 @@ PRESETS: dict[str, Preset] = {
     **BIGGAN,
     **PROGAN,
     **STYLEGAN2,
-    **GAMMA,
     **STYLEGAN3,
     **LITTLE_DATA,
     **FASTGAN,
@@ -56,7 +55,6 @@ __all__ = [
     "CLASSIC",
     "DEFAULT_PRESET",
     "FASTGAN",
-    "GAMMA",
     "GAT",
     "LITTLE_DATA",
     "PRESETS",

@@ -86,7 +86,7 @@ CONVS = {"conv1": "conv1", "conv2": "conv2", "conv_sc": "skip"}
 
 
 def test_the_up_block_against_the_reference():
-    given, expected = case("resnet_g_block")
+    given, expected = case("resnet_g_block", "resnet")
     layer, x = UpBlock(features=3, size=(6, 6)), nhwc(given["x"])
     variables = layer.init(jax.random.key(0), x, None, True)
     params = _placed(given["params"], {**CONVS, "bn1": "norm1", "bn2": "norm2"})
@@ -95,7 +95,7 @@ def test_the_up_block_against_the_reference():
 
 
 def test_the_down_block_against_the_reference():
-    given, expected = case("resnet_d_block_preact")
+    given, expected = case("resnet_d_block_preact", "resnet")
     params = _placed(given["params"], CONVS)
     got = DownBlock(features=3, hidden=3).apply({"params": params}, nhwc(given["x"]), True)
     np.testing.assert_allclose(got, nhwc(expected), rtol=0, atol=1e-5)
