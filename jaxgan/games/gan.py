@@ -112,10 +112,16 @@ def GAN(
     }
     g_terms = {name: (weight, own.generator) for name, (weight, own) in penalties.items() if own.generator}
 
-    def seen(view: View, x: jax.Array, side: str) -> jax.Array:
-        for name, own in augment.items():
-            x = own.see(view.memory[f"augment/{name}"], x, view.keys(f"{view.name}/{side}/{name}"), view.step)
-        return packed(x, pack)
+    def seen(view: View, side: str) -> Callable[[jax.Array], jax.Array]:
+        memory = dict(view.memory)  # as it is now: it learns before the turn ends
+
+        def see(x: jax.Array) -> jax.Array:
+            for name, own in augment.items():
+                keys = view.keys(f"{view.name}/{side}/{name}")
+                x = own.see(memory[f"augment/{name}"], x, keys, view.step)
+            return packed(x, pack)
+
+        return see
 
     def shown_as_reals(view: View) -> jax.Array:
         reals, label = view.batch[example], view.batch.get("label")
@@ -141,13 +147,16 @@ def GAN(
             raise InputError(
                 f"generator: expected examples of the reals' shape {reals.shape}, got {jnp.shape(fakes)}"
             )
+        see_real, see_fake = seen(view, "real"), seen(view, "fake")
         return Scene(
-            reals=seen(view, reals, "real"),
-            fakes=seen(view, fakes, "fake"),
+            reals=see_real(reals),
+            fakes=see_fake(fakes),
             latents=z,
             critic=lambda x: view.ask("discriminator", x, label_of_packs(view)),
-            generate=lambda z: seen(view, view.ask("generator", z, label), "fake"),
+            generate=lambda z: see_fake(view.ask("generator", z, label)),
             mean=view.deal.axis.mean,
+            plain_reals=(reals, see_real) if augment else None,
+            plain_fakes=(fakes, see_fake) if augment else None,
         )
 
     def logits(view: View, scene: Scene) -> tuple[jax.Array, jax.Array]:

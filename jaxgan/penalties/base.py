@@ -11,6 +11,7 @@ from jaxgan.common import keys
 
 Critic = Callable[[jax.Array], jax.Array]
 Generate = Callable[[jax.Array], jax.Array]
+Plain = tuple[jax.Array, Callable[[jax.Array], jax.Array]]
 
 
 class Scene(NamedTuple):
@@ -23,6 +24,8 @@ class Scene(NamedTuple):
       critic: examples -> logits, [batch] or [batch, k]. It remembers nothing of being asked.
       generate: latents -> fakes, of the generator and the labels that made `fakes`.
       mean: a mean over these examples -> that over the whole batch, of which several devices may hold shares.
+      plain_reals: the reals before they were augmented, and how they were, x -> reals; None where they were not.
+      plain_fakes: the same of the fakes.
     """
 
     reals: jax.Array
@@ -31,6 +34,8 @@ class Scene(NamedTuple):
     critic: Critic
     generate: Generate
     mean: Callable[[jax.Array], jax.Array] = lambda x: x
+    plain_reals: Plain | None = None
+    plain_fakes: Plain | None = None
 
 
 class Term(NamedTuple):
