@@ -86,7 +86,7 @@ def accuracy(game: Game, state: Any, images: jax.Array, draws: int) -> dict[str,
     def mean(name: str, params: Any, images: jax.Array, seed: jax.Array) -> jax.Array:
         term = get_penalty(name).discriminator
         assert term is not None
-        critic = lambda x: discriminator.apply({"params": params}, x, train=True)
+        critic: Any = lambda x: discriminator.apply({"params": params}, x, train=True)
         scene = Scene(images, images, jnp.zeros((n, 1)), critic, lambda z: images)
         return term.value((), scene, keys.per_example(jax.random.key(seed), n))[0].mean()
 

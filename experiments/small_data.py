@@ -7,8 +7,8 @@
 Needs `jaxgan data prepare cifar10`. A share of the data is chosen by a hash of the images, a smaller one from within a
 larger; scores compare with as many images of the whole train split in every cell, and so with each other. The networks
 are those of the preset dcgan-cifar10-sn: a DCGAN, spectrally normalised, with the hinge loss; LeCam has its published
-weight. In the full setting ADA's p may go from 0 to 1 in the published 500,000 images, and in the small one, which
-shows few images, in a tenth of that; LeCam begins after a tenth of its published updates there.
+weight. In the full setting ADA's p may go from 0 to 1 in the published 500,000 images. The small one shows few images:
+p may do so in a tenth of them, and LeCam begins after a tenth of its published updates.
 
 Every cell is kept in DIR/cells as soon as it is done: stopped or killed, the same command goes on. It ends in
 DIR/summary.md, results.csv, results.jsonl, comparisons.csv, plots/ and report.html.

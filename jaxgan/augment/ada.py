@@ -204,8 +204,8 @@ def _product(matrices: tuple[jax.Array, ...]) -> jax.Array:
     return total
 
 
-def _linear(matrix: jax.Array) -> jax.Array:
-    return jnp.eye(len(matrix) + 1).at[:-1, :-1].set(matrix)
+def _linear(matrix: jax.typing.ArrayLike) -> jax.Array:
+    return jnp.eye(4).at[:3, :3].set(matrix)
 
 
 def _scaling(x: Any, y: Any) -> jax.Array:

@@ -55,10 +55,11 @@ def warped(image: jax.Array, inverse: jax.Array) -> jax.Array:
     row, column = 2 * row + height - 1, 2 * column + width - 1  # in pixels of the enlarged image
     large = _between(_enlarging(height), image, _enlarging(width))
     rows, columns, _ = large.shape
-    flat, total = large.reshape(-1, channels), 0.0
+    flat = large.reshape(-1, channels)
+    total = jnp.zeros((*row.shape, channels), image.dtype)
     for i, of_rows in _neighbours(row, rows):
         for j, of_columns in _neighbours(column, columns):
-            total = total + (of_rows * of_columns)[..., None].astype(image.dtype) * flat[i * columns + j]
+            total += (of_rows * of_columns)[..., None].astype(image.dtype) * flat[i * columns + j]
     return _between(_reducing(height), total, _reducing(width))
 
 

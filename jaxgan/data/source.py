@@ -375,23 +375,12 @@ def as_images(source: Source, argument: str) -> Images:
     if isinstance(source, Images):
         return source
     if isinstance(source, Arrays) and source.modality.name == IMAGE.name:
-        images, labels = source.arrays[source.example], source.arrays.get(LABEL)
-        held_out, complete = (
-            None if other is None else as_images(other, argument)
-            for other in (source.held_out, source.complete)
-        )
-        return Images(
-            source.name,
-            images,
-            labels,
-            source.class_names,
-            source.fingerprint,
-            source.skipped,
-            held_out,
-            source.notes,
-            source.whole,
-            complete,
-        )
+        names = ("name", "class_names", "fingerprint", "skipped", "notes", "whole")
+        own: dict[str, Any] = {name: getattr(source, name) for name in names}
+        for name in ("held_out", "complete"):
+            other = getattr(source, name)
+            own[name] = None if other is None else as_images(other, argument)
+        return Images(images=source.arrays[source.example], labels=source.arrays.get(LABEL), **own)
     end = "" if source.n else " without end"
     raise InputError(
         f"{argument}: expected images, got {source.name!r}, which is made of {source.modality.name}s{end}"

@@ -126,11 +126,16 @@ def GAN(
     }
     g_terms = {name: (weight, own.generator) for name, (weight, own) in joined.items() if own.generator}
 
-    def seen(view: View, x: jax.Array, side: str) -> jax.Array:
-        for name, own in augment.items():
-            keys = view.keys(f"{view.name}/{side}/{name}")[:: view.n // len(x)]
-            x = own.see(view.memory[f"augment/{name}"], x, keys, view.step)
-        return packed(x, pack)
+    def seen(view: View, side: str) -> Callable[[jax.Array], jax.Array]:
+        memory = dict(view.memory)  # as it is now: it learns before the turn ends
+
+        def see(x: jax.Array) -> jax.Array:
+            for name, own in augment.items():
+                keys = view.keys(f"{view.name}/{side}/{name}")[:: view.n // len(x)]
+                x = own.see(memory[f"augment/{name}"], x, keys, view.step)
+            return packed(x, pack)
+
+        return see
 
     def shown_as_reals(view: View) -> jax.Array:
         reals, label = view.batch[example], view.batch.get("label")
@@ -164,16 +169,19 @@ def GAN(
             make = lambda ws: view.ask("generator", ws, method="synthesis")
             return view.ask("generator", z, label_of(z), method="mapping"), make
 
+        see_real, see_fake = seen(view, "real"), seen(view, "fake")
         return Scene(
-            reals=seen(view, reals, "real"),
-            fakes=seen(view, fakes, "fake"),
+            reals=see_real(reals),
+            fakes=see_fake(fakes),
             latents=z,
             critic=lambda x: view.ask("discriminator", x, label_of_packs(view)),
-            generate=lambda z: seen(view, view.ask("generator", z, label_of(z)), "fake"),
+            generate=lambda z: see_fake(view.ask("generator", z, label_of(z))),
             styles=styles if hasattr(generator, "synthesis") else None,
             mean=view.deal.axis.mean,
             labels=label_of_packs(view),
             classify=classify if getattr(discriminator, "classifies", False) else None,
+            plain_reals=(reals, see_real) if augment else None,
+            plain_fakes=(fakes, see_fake) if augment else None,
         )
 
     def logits(view: View, scene: Scene) -> tuple[jax.Array, jax.Array]:

@@ -12,6 +12,7 @@ from jaxgan.common import keys
 Critic = Callable[[jax.Array], jax.Array]
 Classify = Callable[[jax.Array], jax.Array]
 Generate = Callable[[jax.Array], jax.Array]
+Plain = tuple[jax.Array, Callable[[jax.Array], jax.Array]]
 
 
 class Scene(NamedTuple):
@@ -29,6 +30,8 @@ class Scene(NamedTuple):
       mean: a mean over these examples -> that over the whole batch, of which several devices may hold shares.
       labels: classes of the reals, and of the fakes beside them, int32 [batch]; None where there are none.
       classify: examples -> logits of their classes [batch, n_classes], where the discriminator gives them.
+      plain_reals: the reals before they were augmented, and how they were, x -> reals; None where they were not.
+      plain_fakes: the same of the fakes.
     """
 
     reals: jax.Array
@@ -40,6 +43,8 @@ class Scene(NamedTuple):
     mean: Callable[[jax.Array], jax.Array] = lambda x: x
     labels: jax.Array | None = None
     classify: Classify | None = None
+    plain_reals: Plain | None = None
+    plain_fakes: Plain | None = None
 
 
 class Term(NamedTuple):

@@ -18,9 +18,9 @@ from jaxgan.common import keys
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32, is_number, safe_root
-from jaxgan.penalties.base import Penalty, Scene, example_keys, stateless
+from jaxgan.penalties.base import Critic, Penalty, Plain, Scene, example_keys, stateless
 
-Points = Callable[[Scene, jax.Array], jax.Array]
+Points = Callable[[Scene, jax.Array], tuple[jax.Array, Critic]]
 Cost = Callable[[jax.Array], jax.Array]
 
 
@@ -28,25 +28,34 @@ def _penalty(points: Points, cost: Cost) -> Penalty:
     """`cost` (of gradients [batch, size], one value each) at `points` (of the scene, and keys)."""
 
     def values(scene: Scene, keys: jax.Array) -> jax.Array:
-        x = points(scene, keys)
-        gradient = jax.grad(lambda inputs: at_least_float32(scene.critic(inputs)).sum())(x)
-        return cost(at_least_float32(gradient).reshape(x.shape[0], -1))
+        x, critic = points(scene, keys)
+        gradient = jax.grad(lambda inputs: at_least_float32(critic(inputs)).sum())(x)
+        return cost(at_least_float32(gradient).reshape(scene.reals.shape[0], -1))
 
     return Penalty(stateless(values))
 
 
-def _real(scene: Scene, key: jax.Array) -> jax.Array:
-    return scene.reals
+def _real(scene: Scene, key: jax.Array) -> tuple[jax.Array, Critic]:
+    return _before(scene.plain_reals, scene.reals, scene.critic)
 
 
-def _fake(scene: Scene, key: jax.Array) -> jax.Array:
-    return scene.fakes
+def _fake(scene: Scene, key: jax.Array) -> tuple[jax.Array, Critic]:
+    return _before(scene.plain_fakes, scene.fakes, scene.critic)
 
 
-def _interpolates(scene: Scene, key: jax.Array) -> jax.Array:
+def _before(plain: Plain | None, seen: jax.Array, critic: Critic) -> tuple[jax.Array, Critic]:
+    """Examples before they are augmented, and the critic of those."""
+    if plain is None:
+        return seen, critic
+    x, see = plain
+    return x, lambda inputs: critic(see(inputs))
+
+
+def _interpolates(scene: Scene, key: jax.Array) -> tuple[jax.Array, Critic]:
     """e x + (1 - e) G(z), with one e ~ U[0, 1] an example."""
     real, fake = scene.reals, scene.fakes
-    return fake + _share(keys.per_example(key, real.shape[0]), real) * (real - fake)
+    share = _share(keys.per_example(key, real.shape[0]), real)
+    return fake + share * (real - fake), scene.critic
 
 
 def _share(example_keys: jax.Array, x: jax.Array) -> jax.Array:
@@ -166,11 +175,11 @@ def dragan(*, target: float = 1.0, scale: float = 0.5) -> Penalty:
     if is_number(scale) and scale < 0:
         raise InputError(f"scale: expected a perturbation >= 0, got {scale}")
 
-    def around_reals(scene: Scene, key: jax.Array) -> jax.Array:
+    def around_reals(scene: Scene, key: jax.Array) -> tuple[jax.Array, Critic]:
         real, draw = scene.reals, jax.random.uniform
         n = real.shape[0]
         noise = jax.vmap(lambda k: draw(k, real.shape[1:], real.dtype))(example_keys(key, n, 0))
-        return real + _share(example_keys(key, n, 1), real) * scale * real.std() * noise
+        return real + _share(example_keys(key, n, 1), real) * scale * real.std() * noise, scene.critic
 
     return _penalty(around_reals, _distance_to(target, one_sided=False, order=2.0))
 
@@ -179,7 +188,8 @@ def r1() -> Penalty:
     """1/2 ||grad D(x)||^2 on reals: with weight gamma, the gamma/2 of the papers.
 
     StyleGAN2, R3GAN and Mescheder et al. write gamma/2; where a library leaves the 1/2 out, its
-    weight is half of ours.
+    weight is half of ours. The gradient is that in the reals as the data have them: where the critic sees
+    them augmented, it is taken through the augmentation, as ADA, DiffAugment and R3GAN do.
 
     References:
       Mescheder, Geiger, Nowozin (2018), Which training methods for GANs do actually converge?, eq. 9.
@@ -213,7 +223,7 @@ def r1_approximate(*, sigma: float = 0.01) -> Penalty:
       Lin et al. (2025), Diffusion adversarial post-training for one-step video generation, section 3.
       Hyun et al. (2025), Scalable GANs with transformers (on reals and fakes).
     """
-    return _approximate(_real, sigma)
+    return _approximate(_real, lambda scene: scene.reals, sigma)
 
 
 def r2_approximate(*, sigma: float = 0.01) -> Penalty:
@@ -228,17 +238,19 @@ def r2_approximate(*, sigma: float = 0.01) -> Penalty:
     References:
       Hyun et al. (2025), Scalable GANs with transformers.
     """
-    return _approximate(_fake, sigma)
+    return _approximate(_fake, lambda scene: scene.fakes, sigma)
 
 
-def _approximate(points: Points, sigma: float) -> Penalty:
+def _approximate(points: Points, seen: Callable[[Scene], jax.Array], sigma: float) -> Penalty:
     check_range("sigma", sigma, above=0)
 
     def values(scene: Scene, keys: jax.Array) -> jax.Array:
-        x = points(scene, keys)
-        draws = example_keys(keys, x.shape[0], 0)
-        noise = jax.vmap(lambda key: jax.random.normal(key, x.shape[1:], x.dtype))(draws)
-        logits = lambda inputs: at_least_float32(scene.critic(inputs)).reshape(x.shape[0], -1).sum(1)
-        return 0.5 * jnp.square((logits(x + sigma * noise) - logits(x)) / sigma)
+        x, critic = points(scene, keys)
+        logits = lambda found: at_least_float32(found).reshape(scene.reals.shape[0], -1).sum(1)
+        draws = example_keys(keys, scene.reals.shape[0], 0)
+        shape = (x.size // len(draws),)
+        noise = jax.vmap(lambda key: jax.random.normal(key, shape, x.dtype))(draws).reshape(x.shape)
+        before = logits(scene.critic(seen(scene)))
+        return 0.5 * jnp.square((logits(critic(x + sigma * noise)) - before) / sigma)
 
     return Penalty(stateless(values))

@@ -74,8 +74,8 @@ def test_data_with_a_second_split_keep_it():
 
 def test_scores_compare_with_all_examples():
     """The same scores as those of a run on all of the data."""
-    whole = images_of(noise(80))
-    fakes = noise(50, seed=1)
+    whole = images_of(noise(400))
+    fakes = noise(300, seed=1)
     score = lambda source: make_evaluator(source)(lambda n: fakes[np.arange(n) % 50], 40).scores
     (part, all_of_it), (smaller,) = (
         [score(with_share(whole, share)) for share in (0.2, 1.0)],

@@ -8,11 +8,12 @@ import pytest
 from toys import Net, rings
 
 from jaxgan import GAN, init, make_step
-from jaxgan.augment import ada, apa
+from jaxgan.augment import Augmentation, ada, apa
 from jaxgan.games import Deal, View
 from jaxgan.losses import LOSSES, Loss
 from jaxgan.models import DCGANConfig
 from jaxgan.models.latents import get_latent
+from jaxgan.penalties import get_penalty
 
 ALWAYS = {"start": 1.0, "interval": 10**6}
 NEVER = {"start": 0.0, "interval": 10**6}
@@ -97,3 +98,43 @@ def test_ada_changes_both_sides_in_both_turns(reuse_fakes):
     jax.effects_barrier()
     assert len(changes) >= 4  # reals and fakes of two turns
     assert all(change.shape == (6,) and change.min() > 1e-3 for change in changes)
+
+
+@pytest.mark.parametrize("pack", [1, 2])
+def test_r1_is_taken_in_the_reals_as_the_data_have_them(pack):
+    """Through an augmentation that doubles everything: twice the gradient, four times the penalty."""
+    double = Augmentation(lambda memory, x, keys, step: 2 * x)
+
+    def penalties(augment):
+        sgd = optax.sgd(1e-2)
+        game = GAN(
+            Net(2), Net(1, "logits"), LOSSES["hinge"](), sgd, sgd, get_latent("normal", 2), augment=augment, pack=pack,
+            penalties={name: (1.0, get_penalty(name)) for name in ("r1", "r2", "r1_approximate")},
+        )  # fmt: skip
+        batch = rings(0) if augment else {"image": 2 * rings(0)["image"]}
+        return jax.jit(make_step(game))(init(game, jax.random.key(0), batch), batch)[1]
+
+    doubled, plain = penalties({"double": double}), penalties({})
+    np.testing.assert_allclose(doubled["d/r1"], 4 * plain["d/r1"], rtol=1e-5)
+    np.testing.assert_allclose(doubled["d/r1_approximate"], 4 * plain["d/r1_approximate"], rtol=0.05)
+    assert doubled["d/r2"] > 0
+
+
+def test_terms_see_the_strength_that_the_critic_saw_and_not_what_it_learns():
+    """A strength that doubles in every update."""
+
+    def learn(memory, real_logits, fake_logits):
+        return 2 * memory
+
+    own = Augmentation(lambda memory, x, keys, step: memory * x, lambda: jnp.ones(()), learn)
+    seen = get_penalty("r1")
+    sgd = optax.sgd(1e-2)
+    game = lambda augment: GAN(
+        Net(2), Net(1, "logits"), LOSSES["hinge"](), sgd, sgd, get_latent("normal", 2), augment=augment,
+        penalties={"r1": (1.0, seen), "zcr": (1.0, get_penalty("latent_consistency", radius=0.0))},
+    )  # fmt: skip
+    step = lambda game: jax.jit(make_step(game))(init(game, jax.random.key(0), rings(0)), rings(0))
+    (_, plain), (after, steered) = step(game({})), step(game({"own": own}))
+    np.testing.assert_allclose(steered["d/r1"], plain["d/r1"], rtol=1e-5)
+    np.testing.assert_allclose(steered["d/zcr"], 0, atol=1e-9)  # a step of 0 in latents, seen alike
+    assert float(after.memory["augment/own"]) == 2

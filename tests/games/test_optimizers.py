@@ -165,7 +165,7 @@ def test_orthogonal_regularisation_adds_its_gradient(off_diagonal):
 
 def test_orthogonal_regularisation_against_the_reference():
     """Code of BigGAN adds 2 W (W^T W * (1 - I)), half of the gradient of the printed loss, which ours is."""
-    given, expected = case("biggan_ortho_reg")
+    given, expected = case("biggan_ortho_reg", "resnet")
     params = {"Dense_0": {"kernel": jnp.asarray(given["W"]).T}}
     zeros = jax.tree.map(jnp.zeros_like, params)
     added, _ = orthogonal_regularisation(given["strength"] / 2).update(zeros, optax.EmptyState(), params)

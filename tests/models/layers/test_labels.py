@@ -18,7 +18,7 @@ def head(kind, logits=1, n_classes=3):
 
 
 def test_projection_against_its_formula():
-    given, expected = case("sagan_hinge_projection")
+    given, expected = case("sagan_hinge_projection", "resnet")
     params = {
         "out": {"kernel": jnp.asarray(given["w"])[:, None], "bias": jnp.asarray([given["b"]])},
         "embed": {"embedding": jnp.asarray([given["embed_y"], [9.0, 9.0, 9.0]])},

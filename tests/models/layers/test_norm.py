@@ -180,7 +180,7 @@ def test_one_training_call_is_one_power_iteration(name):
 
 def test_spectral_norm_against_the_reference():
     """After 1, 2, 5 and 20 passes: its estimate, its vector, and the kernel that is used."""
-    given, expected = case("spectral_norm_2x2")
+    given, expected = case("spectral_norm_2x2", "resnet")
     w, x = jnp.asarray(given["W"]), jnp.eye(2)
     layer = Normalised(lambda: nn.Dense(2, use_bias=False))
     variables = layer.init(jax.random.key(0), x, True)
