@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from models.counted import counted
 
 from jaxgan import InputError
 from jaxgan.models import (
@@ -81,6 +82,12 @@ def test_dcgan_halves_to_at_most_seven_pixels_and_doubles_channels():
     assert stage_sizes(100, 60) == [(100, 60), (50, 30), (25, 15), (13, 8), (7, 4)]
     assert stage_sizes(1, 1) == [(1, 1), (1, 1)]
     assert stage_widths(5, 64) == [64, 128, 256, 512, 512]
+
+
+def test_a_dcgan_without_biases_has_the_published_number_of_parameters():
+    """64 pixels, 64 channels, 100 latents: by the arithmetic of the layers of Radford et al."""
+    assert counted(DCGANConfig(biases=False), (64, 64, 3), 0, 100) == (3_576_704, 2_765_568)
+    assert counted(DCGANConfig(), (64, 64, 3), 0, 100) == (3_576_704 + 3, 2_765_568 + 64 + 1)
 
 
 def test_dcgan_weights_start_from_the_papers_distribution():

@@ -156,7 +156,7 @@ def test_attention_follows_the_map_of_its_side_in_both_networks(side):
         call = lambda key, m=module, x=x: m.init_with_output(
             key,
             x,
-            train=True,
+            train=False,
             mutable=True,
             capture_intermediates=lambda layer, _: type(layer).__name__ == "SelfAttention",
         )[1]["intermediates"]
@@ -185,7 +185,7 @@ def test_bad_input_is_named():
             0,
             r"attention: expected 0 or one of the sides \[32, 16, 8\] of maps, got 4",
         ),
-        ({"d_downs": 5}, (32, 32, 1), 0, "d_downs: expected 0 <= d_downs <= 4, got 5"),
+        ({"d_downs": 5}, (32, 32, 1), 0, "d_downs: expected an integer from 0 to 4, got 5"),
     ]:
         with pytest.raises(InputError, match=message):
             dataclasses.replace(SMALL, **fields).build(shape, n_classes)

@@ -99,7 +99,7 @@ def nearest_up(x: jax.Array, size: tuple[int, int]) -> jax.Array:
 
 def average_down(x: jax.Array) -> jax.Array:
     """The mean of every 2x2 pixels: [n, h, w, c] -> [n, ceil(h / 2), ceil(w / 2), c]; at odd ends, of those there."""
-    return nn.avg_pool(x, (2, 2), (2, 2), "SAME", count_include_pad=False)
+    return nn.avg_pool(x, (2, 2), (2, 2), "SAME", count_include_pad=False).astype(x.dtype)
 
 
 class _Preactivation(nn.Module, kw_only=True):

@@ -71,11 +71,11 @@ def test_groups_that_do_not_divide_the_channels_are_refused():
 
 
 def _placed(given, names):
-    """The reference's parameters under our names; a gain g of its normalisation is 1 + g of ours."""
+    """The reference's parameters under our names."""
     params = {}
     for theirs, ours in names.items():
         if f"{theirs}.gain" in given:
-            params[ours] = {"scale": 1 + jnp.asarray(given[f"{theirs}.gain"])}
+            params[ours] = {"scale": jnp.asarray(given[f"{theirs}.gain"])}
         else:
             params[ours] = {"kernel": hwio(given[f"{theirs}.weight"])}
         params[ours]["bias"] = jnp.asarray(given[f"{theirs}.bias"])
@@ -146,7 +146,7 @@ def test_beside_the_deep_blocks_channels_are_dropped_and_joined():
 def test_only_the_first_block_hears_what_is_negative():
     """By a 1x1 convolution beside it, all do; where that is 0, a ReLU is the first thing that x meets."""
     x = -jnp.abs(jax.random.normal(jax.random.key(1), (2, 4, 4, 6))) - 0.1
-    silent = lambda path, leaf: 0 * leaf if "skip" in path else leaf
+    silent = lambda path, leaf: 0 * leaf if "skip" in path else (-leaf if "conv1" in path else leaf)
     for name in ("first", "down", "deep down"):
         _, once = _of_block(name, x, silent)
         _, twice = _of_block(name, 2 * x, silent)
