@@ -4,9 +4,9 @@ A configuration is a frozen dataclass with `build(shape, n_classes) -> (generato
 and two facts: `conditional` says whether labels matter, and `convolutional` decides how steps are
 dispatched on a CPU. Images lie in [-1, 1], but for a family that says `bounded = False`. Generators take
 (z, label, train) and return examples; discriminators take (x, label, train) and return logits; those that are random in
-training also take `keys`, one an example, and None where they are not to be. A family whose samples can be truncated has a method
-`truncated(variables, latents, psi) -> (variables, latents)`, which `jaxgan sample --truncation PSI` calls with those
-of the averaged generator; 1 changes nothing, 0 makes all samples alike.
+training also take `keys`, one an example, and None where they are not to be. A family whose samples can be
+truncated has a method `truncated(variables, latents, psi) -> (variables, latents)`, which
+`jaxgan sample --truncation PSI` calls with those of the averaged generator; 1 changes nothing, 0 makes all alike.
 """
 
 from typing import Any
