@@ -230,7 +230,7 @@ def test_penalties_have_intervals_of_their_own(own):
 def test_own_updates_follow_the_schedule_of_the_images_seen():
     """By step s, 2 s batches have been seen with 2 critic updates a step; the term counts its own updates."""
     penalty = PenaltyConfig((("r1", 1.0),), every=2, own_updates=True, schedule="linear", end=0.0)
-    changes = {"penalty": penalty, "d_steps": 2, "steps": 8}
+    changes = {"penalty": penalty, "d_steps": 2, "steps": 8, "dynamics": DynamicsConfig()}
     still = OptimizerConfig(1e-12, kind="sgd", b1=0.0)
     config = dataclasses.replace(get_preset("toy-ring"), **changes, g_optimizer=still, d_optimizer=still)
     values = [metrics["d_r1/r1"] for metrics in reported(config, 8)]

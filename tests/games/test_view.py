@@ -96,7 +96,8 @@ def test_noise_is_a_function_of_seed_step_draw_network_and_example():
 
 @pytest.mark.parametrize(("devices", "how"), [(2, "jit"), (2, "pmap")])
 def test_devices_do_not_show_in_the_noise(devices, how):
-    game, batch = gan({"path_length": (0.5, get_penalty("path_length", shrink=2))}), batches()
+    penalties = {"path_length": (0.5, get_penalty("path_length", shrink=2))}
+    game, batch = gan(penalties, own_turns={"path_length": 1}), batches()
     _, expected, told = played(game, batch)
     mesh = make_mesh(jax.devices()[:devices])
     step = compile_step(make_step(game), mesh, how=how)

@@ -215,21 +215,21 @@ def test_the_mean_of_w_is_that_of_unmixed_styles_and_moves_in_training_only(made
 
 
 def test_low_precision_is_for_the_four_highest_resolutions():
-    generator, discriminator = dataclasses.replace(TINY, base=1024, dtype="bfloat16").build((64, 64, 3), 0)
-    z, x = jnp.zeros((2, LATENT)), jnp.zeros((2, 64, 64, 3))
-    types = {}
-    for module, given in ((generator, z), (discriminator, x)):
-        # The variables of the first call hold the types of what each layer gave.
-        out = jax.eval_shape(
-            lambda module=module, given=given: module.init_with_output(
-                jax.random.key(0), given, capture_intermediates=True
-            )[1]["intermediates"]
-        )
-        types |= {k: v for k, v in out.get("to_image", out).items() if k != "__call__"}
-    of = lambda name: types[name]["__call__"][0].dtype
-    assert [of(f"conv_{stage}") for stage in range(5)][1:] == 4 * [jnp.bfloat16]
-    assert of("from_rgb") == of("up_1") == of("skip_1") == jnp.bfloat16
-    assert of("logit") == of("rgb_4") == of("dense") == jnp.float32
+    generator, discriminator = dataclasses.replace(TINY, base=1024, dtype="bfloat16").build((128, 128, 3), 0)
+
+    def types(module, given):
+        """Of what each layer gives, by name."""
+        variables = module.init(jax.random.key(0), given)
+        return module.apply(variables, given, capture_intermediates=True)[1]["intermediates"]
+
+    of_g = jax.eval_shape(lambda: types(generator, jnp.zeros((2, LATENT)))["to_image"])
+    of_d = jax.eval_shape(lambda: types(discriminator, jnp.zeros((2, 128, 128, 3))))
+    for found in (of_g, of_d):
+        kinds = [found[f"conv_{stage}"]["__call__"][0].dtype for stage in range(6)]
+        assert kinds == 2 * [jnp.float32] + 4 * [jnp.bfloat16]
+    assert of_g["up_1"]["__call__"][0].dtype == of_g["rgb_5"]["__call__"][0].dtype == jnp.float32
+    assert of_d["from_rgb"]["__call__"][0].dtype == jnp.bfloat16
+    assert of_d["logit"]["__call__"][0].dtype == jnp.float32
 
 
 # --- discriminator -----------------------------------------------------------------------------------
