@@ -190,16 +190,15 @@ class Config:
         return None if growth is None else growth.stage(first, steps)
 
     def _growth(self, spec: Spec) -> Growth | None:
-        if not hasattr(self.model, "growth"):
-            return None
-        return self.model.growth(spec.shape, self.batch_size * self.d_steps)
+        growth = getattr(self.model, "growth", None)
+        return growth(spec.shape, self.batch_size * self.d_steps) if callable(growth) else None
 
     def _networks(self, spec: Spec, grows: Mapping[str, Any]) -> Any:
         shape = spec.shape, spec.n_classes
         name = loaded_name(type(self.model))
         if name is None:
             return self.model.build(*shape, **grows)
-        pair = call("model", name, self.model.build, shape, {}, "(shape, n_classes)")
+        pair = call("model", name, self.model.build, shape, grows, "(shape, n_classes)")
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise InputError(
                 f"model: expected build of {name!r} to return (generator, discriminator), got {type(pair).__name__}"
