@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -193,7 +192,7 @@ class Config:
         growth = getattr(self.model, "growth", None)
         return growth(spec.shape, self.batch_size * self.d_steps) if callable(growth) else None
 
-    def _networks(self, spec: Spec, grows: Mapping[str, Any]) -> Any:
+    def _networks(self, spec: Spec, grows: dict[str, Any]) -> Any:
         shape = spec.shape, spec.n_classes
         name = loaded_name(type(self.model))
         if name is None:

@@ -105,7 +105,7 @@ def test_a_step_is_the_same_in_one_program_of_all_sizes(tmp_path):
 
 
 def test_several_steps_a_program(tmp_path):
-    """A program of 4 steps is that of the size at its end, or of all sizes where a fade has not ended."""
+    """A program of 4 steps is that of the size at its end, as whose part the one before counts alone."""
     compute = ComputeConfig(devices=1, steps_per_dispatch=4)
     one = set_up(growing(tmp_path, g_optimizer=PLAIN, d_optimizer=PLAIN))
     four = set_up(growing(tmp_path, g_optimizer=PLAIN, d_optimizer=PLAIN, compute=compute, log_every=4))
