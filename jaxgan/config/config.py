@@ -189,7 +189,7 @@ class Config:
         return None if growth is None else growth.stage(first, steps)
 
     def _growth(self, spec: Spec) -> Growth | None:
-        growth = getattr(self.model, "growth", None)
+        growth: Any = getattr(self.model, "growth", None)
         return growth(spec.shape, self.batch_size * self.d_steps) if callable(growth) else None
 
     def _networks(self, spec: Spec, grows: dict[str, Any]) -> Any:
