@@ -189,8 +189,10 @@ class Config:
         return None if growth is None else growth.stage(first, steps)
 
     def _growth(self, spec: Spec) -> Growth | None:
-        growth: Any = getattr(self.model, "growth", None)
-        return growth(spec.shape, self.batch_size * self.d_steps) if callable(growth) else None
+        family: Any = self.model
+        if not callable(getattr(family, "growth", None)):
+            return None
+        return family.growth(spec.shape, self.batch_size * self.d_steps)
 
     def _networks(self, spec: Spec, grows: dict[str, Any]) -> Any:
         shape = spec.shape, spec.n_classes
