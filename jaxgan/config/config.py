@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -208,16 +207,17 @@ class Config:
         return None if growth is None else growth.stage(first, steps)
 
     def _growth(self, spec: Spec) -> Growth | None:
-        if not hasattr(self.model, "growth"):
+        family: Any = self.model
+        if not callable(getattr(family, "growth", None)):
             return None
-        return self.model.growth(spec.shape, self.batch_size * self.d_steps)
+        return family.growth(spec.shape, self.batch_size * self.d_steps)
 
-    def _networks(self, spec: Spec, grows: Mapping[str, Any]) -> Any:
+    def _networks(self, spec: Spec, grows: dict[str, Any]) -> Any:
         shape = spec.shape, spec.n_classes
         name = loaded_name(type(self.model))
         if name is None:
             return self.model.build(*shape, **grows)
-        pair = call("model", name, self.model.build, shape, {}, "(shape, n_classes)")
+        pair = call("model", name, self.model.build, shape, grows, "(shape, n_classes)")
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise InputError(
                 f"model: expected build of {name!r} to return (generator, discriminator), got {type(pair).__name__}"

@@ -68,7 +68,8 @@ class Growth:
         if stage == 0:
             return jnp.ones(())
         begin = (stage - 1) * (self.stable + self.fade) + self.stable
-        return jnp.clip((self._seen(step) - begin) / max(self.fade, 1), 0, 1).astype(jnp.float32)
+        beyond = self._seen(step) - begin
+        return jnp.clip(beyond / self.fade if self.fade else beyond >= 0, 0, 1).astype(jnp.float32)
 
     def index(self, step: Any) -> jax.Array:
         """The stage, int32, that is being faded in, or else the last one that has been."""
@@ -90,9 +91,9 @@ class Growth:
     def changes(self) -> list[int]:
         """The first steps in which a stage is being faded in, and in which it has been."""
         cycle = self.stable + self.fade
-        begun = [((k * cycle + self.stable) // self.images) + 1 for k in range(self.stages - 1)]
+        begun = [(k * cycle + self.stable) // self.images + 1 for k in range(self.stages - 1)]
         done = [-(-(k + 1) * cycle // self.images) for k in range(self.stages - 1)]
-        return sorted({*begun, *done})
+        return sorted({*begun, *done} if self.fade else done)
 
     def middles(self) -> list[int]:
         """A step in the midst of fading in each stage but the first, or the end where there is but one."""

@@ -17,6 +17,7 @@ import numpy as np
 from jaxgan.common.errors import InputError
 from jaxgan.common.laws import Broken, Skipped, Verdict, by_path, hold_finite, hold_form, same, verdicts
 from jaxgan.data import modality_of
+from jaxgan.models.growth import Growth
 
 SHAPES = ((12, 12, 2), (16, 16, 2), (2,), (32, 32, 3))
 CLASSES, LATENT, N = 3, 6, 4
@@ -85,7 +86,7 @@ class Networks:
     def moments(self) -> list[dict[str, int]]:
         """Options that say when networks are looked at; of those that grow, the midst of every stage."""
         growth = getattr(self.built[1]["generator"], "growth", None)
-        return [{}] if growth is None else [{"step": step} for step in growth.middles()]
+        return [{"step": step} for step in growth.middles()] if isinstance(growth, Growth) else [{}]
 
     def apply(
         self, name: str, variables: Any, x: jax.Array, *, train: bool, **options: Any

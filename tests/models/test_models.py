@@ -60,7 +60,7 @@ def test_every_architecture_makes_and_judges_images_of_any_size(name, shape):
 def test_bfloat16_computes_and_float32_is_kept(name, dtype):
     config = dataclasses.replace(SMALL[name], dtype=dtype)
     generator, g, discriminator, d, z, x, _ = build(config, (8, 8, 1))
-    assert {leaf.dtype for leaf in jax.tree.leaves((g, d))} == {jnp.dtype("float32")}
+    assert {leaf.dtype for leaf in jax.tree.leaves((g["params"], d["params"]))} == {jnp.dtype("float32")}
     jaxpr = str(jax.make_jaxpr(lambda g, z: generator.apply(g, z))(g, z))
     assert ("bf16" in jaxpr) == (dtype == "bfloat16")
     assert generator.apply(g, z).dtype == discriminator.apply(d, x).dtype == jnp.float32

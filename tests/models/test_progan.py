@@ -20,7 +20,7 @@ COUNTS = {
     256: (23_044_309, 23_052_353),
     1024: (23_079_115, 23_087_249),
 }
-SMALL = ProGANConfig(width=6, base=32, stable_kimg=0.04, fade_kimg=0.08)  # 6, 6, 4 channels
+SMALL = ProGANConfig(width=6, base=16, stable_kimg=0.04, fade_kimg=0.08)  # 6 and 4 channels
 SHAPE, IMAGES = (16, 8, 3), 8
 GROWTH = SMALL.growth(SHAPE, IMAGES)  # sizes 8x4 and 16x8
 

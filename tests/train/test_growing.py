@@ -23,6 +23,9 @@ MODEL = ProGANConfig(width=4, base=64, start=2, stable_kimg=0.024, fade_kimg=0.0
 # Sizes 2, 4, 8. With 4 images a step the second is faded in from step 7 to 14, the third from step 21 to 28.
 
 
+PLAIN = OptimizerConfig(1e-2, b1=0.0, kind="sgd")  # Adam makes much of what rounding does to small gradients
+
+
 def growing(tmp_path, **changes):
     adam = OptimizerConfig(1e-2, b1=0.0, b2=0.99)
     fields = {
@@ -90,7 +93,7 @@ def test_what_is_sampled_has_the_size_of_its_step(tmp_path):
 
 def test_a_step_is_the_same_in_one_program_of_all_sizes(tmp_path):
     """That of pmap, and of whoever calls `advance` without a step."""
-    members = set_up(growing(tmp_path))
+    members = set_up(growing(tmp_path, g_optimizer=PLAIN, d_optimizer=PLAIN))
     states = {}
     for own in (True, False):
         state, inputs = members.init(), members.inputs(0)
@@ -98,13 +101,14 @@ def test_a_step_is_the_same_in_one_program_of_all_sizes(tmp_path):
             state, _ = members.advance(state, inputs, step if own else None)
         states[own] = jax.tree.leaves(members.member(state, 0).players)
     for a, b in zip(states[True], states[False], strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
 def test_several_steps_a_program(tmp_path):
-    """A program of 4 steps is that of the size at its end, or of all sizes where a fade has not ended."""
-    one = set_up(growing(tmp_path))
-    four = set_up(growing(tmp_path, compute=ComputeConfig(devices=1, steps_per_dispatch=4), log_every=4))
+    """A program of 4 steps is that of the size at its end, as whose part the one before counts alone."""
+    compute = ComputeConfig(devices=1, steps_per_dispatch=4)
+    one = set_up(growing(tmp_path, g_optimizer=PLAIN, d_optimizer=PLAIN))
+    four = set_up(growing(tmp_path, g_optimizer=PLAIN, d_optimizer=PLAIN, compute=compute, log_every=4))
     assert (one.repeat, four.repeat) == (1, 4)
     states = []
     for members in (one, four):
@@ -113,7 +117,7 @@ def test_several_steps_a_program(tmp_path):
             state, _ = members.advance(state, inputs, step)
         states.append(jax.tree.leaves(members.member(state, 0).players))
     for a, b in zip(*states, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
 def test_optimisers_forget_their_moments_at_every_change(tmp_path):
@@ -136,9 +140,10 @@ def test_optimisers_forget_their_moments_at_every_change(tmp_path):
             )
             for name, part in (("generator", "blocks_1"), ("discriminator", "blocks_0"))
         }
-    for name, turns in (("generator", 1), ("discriminator", 2)):
-        assert 0 < moved[True][name] <= 1.01e-2 * turns
-        assert moved[False][name] > 1.5e-2 * turns
+    # The first update is the learning rate, the second at most its sqrt(2).
+    for name, most, without in (("generator", 1.01e-2, 2.1e-2), ("discriminator", 2.43e-2, 2.6e-2)):
+        assert 0 < moved[True][name] <= most
+        assert moved[False][name] > without
 
 
 def test_a_restarted_optimiser_is_a_new_one():
@@ -166,5 +171,5 @@ def test_reals_are_shown_as_coarse_as_fakes(tmp_path):
         assert 0 < growth.share(1, 10) < 1
         judge = lambda x, m=critic, v=own: m.apply({"params": v.params, **v.stats}, x, step=10).mean()
         shown = growth.detail(1, 10, batch["image"])
-        np.testing.assert_allclose(metrics["d/real_logits"], judge(shown), rtol=1e-5)
+        np.testing.assert_allclose(metrics["d/real_logits"], judge(shown), atol=1e-5)
         assert abs(metrics["d/real_logits"] - judge(batch["image"])) > 1e-4
