@@ -291,7 +291,7 @@ def test_families_take_other_words_under_one_name(here):
     kept = config("csngan-cifar10 --model.head concat --steps 3")
     (here / "config.json").write_text(json.dumps(to_json(kept)))
     assert config("--config config.json") == kept
-    with pytest.raises(InputError, match=r"--model.head: expected projection or ac( or concat)?, got 'cat'"):
+    with pytest.raises(InputError, match=r"model.head: expected projection or ac( or concat)?, got 'cat'"):
         config("biggan-32 --model.head cat")
 
 
