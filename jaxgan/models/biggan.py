@@ -266,7 +266,7 @@ class BigGANConfig:
         }
         if self.deep:
             return generator, DeepDiscriminator(**judges)
-        return generator, resnet.Discriminator(**judges, hidden="out", weight_init="orthogonal")
+        return generator, resnet.Discriminator(**judges, hidden="out", kernel_init="orthogonal")
 
     def truncated(self, variables: Any, latents: jax.Array, psi: float) -> tuple[Any, jax.Array]:
         """The truncation trick of section 3.1: latents as if drawn anew until no coordinate is beyond a threshold.

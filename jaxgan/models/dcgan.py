@@ -23,6 +23,7 @@ from jaxgan.models.layers import (
     dcgan_init,
     dtype_of,
     maybe_spectral,
+    needed,
     scale_init,
 )
 
@@ -143,10 +144,8 @@ def _embed(
     spectral_norm: bool = False,
     train: bool = False,
 ) -> jax.Array:
-    if label is None:
-        raise InputError(f"label: expected class indices below {n_classes} of shape [batch], got None")
     embed = nn.Embed(n_classes, size, embedding_init=nn.initializers.normal(scale))
-    return maybe_spectral(embed, spectral_norm, label, train)
+    return maybe_spectral(embed, spectral_norm, needed(label, n_classes), train)
 
 
 @dataclass(frozen=True, kw_only=True)

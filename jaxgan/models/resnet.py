@@ -93,7 +93,7 @@ class Generator(nn.Module, kw_only=True):
       embedding: size of that embedding.
       spectral_norm: whether all layers but those of "label" are spectrally normalised.
       attention: shorter side of the map that self-attention follows; 0: none.
-      weight_init: how weights start, a name in INITS.
+      kernel_init: how weights start, a name in INITS.
       dtype: type of the computation; parameters and images are float32.
       axis_name: mapped axis that batch normalisation averages over.
     """
@@ -105,7 +105,7 @@ class Generator(nn.Module, kw_only=True):
     embedding: int = 32
     spectral_norm: bool = False
     attention: int = 0
-    weight_init: str = "xavier"
+    kernel_init: str = "xavier"
     dtype: Any = jnp.float32
     axis_name: str | None = None
 
@@ -116,7 +116,7 @@ class Generator(nn.Module, kw_only=True):
         Raises:
           ValueError: if the generator is conditional and there is no label.
         """
-        init, sizes = INITS[self.weight_init], stage_sizes(*self.shape[:2])
+        init, sizes = INITS[self.kernel_init], stage_sizes(*self.shape[:2])
         z, y, norm = self._conditions(z, label)
         (p, q), width = sizes[-1], self.widths[0]
         dense = nn.Dense(p * q * width, kernel_init=init.other, dtype=self.dtype, name="in")
@@ -172,7 +172,7 @@ class Discriminator(nn.Module, kw_only=True):
       pooling: "sum" or "mean" over the last map.
       spectral_norm: whether all layers are spectrally normalised.
       attention: shorter side of the map that self-attention follows; 0: none.
-      weight_init: how weights start, a name in INITS.
+      kernel_init: how weights start, a name in INITS.
       dtype: type of the computation; parameters and logits are float32.
     """
 
@@ -186,7 +186,7 @@ class Discriminator(nn.Module, kw_only=True):
     pooling: str = "sum"
     spectral_norm: bool = True
     attention: int = 0
-    weight_init: str = "xavier"
+    kernel_init: str = "xavier"
     dtype: Any = jnp.float32
 
     @property
@@ -205,7 +205,7 @@ class Discriminator(nn.Module, kw_only=True):
         Raises:
           ValueError: if the discriminator needs a label and there is none, or does not classify.
         """
-        init = INITS[self.weight_init]
+        init = INITS[self.kernel_init]
         x = x.astype(self.dtype)
         if self.n_classes and self.head == "concat":
             embed = nn.Embed(self.n_classes, self.embedding, embedding_init=init.other, name="embed")
@@ -257,7 +257,7 @@ class ResNetConfig:
     """Spectral normalisation of the discriminator's layers."""
     attention: int = 0
     """Shorter side of the map that self-attention follows, in each network that has one; 0: none."""
-    weight_init: Literal["xavier", "orthogonal"] = "xavier"
+    kernel_init: Literal["xavier", "orthogonal"] = "xavier"
     """How weights start."""
     conditional: bool = False
     """Condition on class labels, as `modulation` and `head` say."""
@@ -288,7 +288,7 @@ class ResNetConfig:
         for name, known in (
             ("d_hidden", ("in", "out", "in_always")),
             ("d_pooling", ("sum", "mean")),
-            ("weight_init", tuple(INITS)),
+            ("kernel_init", tuple(INITS)),
             ("modulation", ("label", "latent", "none")),
         ):
             if getattr(self, name) not in known:
@@ -312,7 +312,7 @@ class ResNetConfig:
             embedding=self.embedding,
             spectral_norm=self.g_spectral_norm,
             attention=self.attention,
-            weight_init=self.weight_init,
+            kernel_init=self.kernel_init,
             dtype=dtype,
         )
         discriminator = Discriminator(
@@ -326,7 +326,7 @@ class ResNetConfig:
             pooling=self.d_pooling,
             spectral_norm=self.d_spectral_norm,
             attention=self.attention,
-            weight_init=self.weight_init,
+            kernel_init=self.kernel_init,
             dtype=dtype,
         )
         return generator, discriminator

@@ -50,4 +50,5 @@ def _cross_entropy(scene: Scene, x: jax.Array) -> jax.Array:
             "auxiliary_classifier: expected a discriminator that classifies (head 'ac'), got one without classes"
         )
     logits = jax.nn.log_softmax(at_least_float32(scene.classify(x)))
-    return -jnp.take_along_axis(logits, scene.labels[:, None], axis=1)[:, 0]
+    entropy = -jnp.take_along_axis(logits, scene.labels[:, None], axis=1)[:, 0]
+    return jnp.maximum(entropy, 0.0)  # rounding of large logits can take it below

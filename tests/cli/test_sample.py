@@ -120,6 +120,18 @@ def test_truncation_is_the_family_s_own(run, tmp_path, capsys, monkeypatch):
     np.testing.assert_array_equal(whole, plain)
 
 
+def test_standing_statistics_take_the_place_of_those_of_training(run, tmp_path, capsys):
+    images = {}
+    for passes in (None, 0, 1, 2):
+        args = [] if passes is None else ["--standing", passes]
+        assert sample(capsys, run, tmp_path / "a.npz", "--classes", "3", *args)[0] == 0
+        images[passes] = np.load(tmp_path / "a.npz")["images"].astype(float)
+    np.testing.assert_array_equal(images[0], images[None])
+    assert np.abs(images[1] - images[0]).max() > 2
+    assert np.abs(images[2] - images[1]).mean() < np.abs(images[1] - images[0]).mean()
+    assert "standing: expected at least 0" in sample(capsys, run, tmp_path / "a.png", "--standing", -1)[1]
+
+
 def test_a_video_needs_its_extra_before_any_work(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     status, err = sample(capsys, "/nowhere", tmp_path / "a.mp4")

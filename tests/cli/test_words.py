@@ -286,6 +286,15 @@ def test_the_configuration_of_a_run_comes_back(here):
     assert config("--config config.json --seed 4").seed == 4
 
 
+def test_families_take_other_words_under_one_name(here):
+    assert config("csngan-cifar10 --model.head concat").model.head == "concat"
+    kept = config("csngan-cifar10 --model.head concat --steps 3")
+    (here / "config.json").write_text(json.dumps(to_json(kept)))
+    assert config("--config config.json") == kept
+    with pytest.raises(InputError, match=r"model.head: expected projection or ac( or concat)?, got 'cat'"):
+        config("biggan-32 --model.head cat")
+
+
 def test_a_file_may_use_short_names(here):
     (here / "own.json").write_text(
         '{"loss": "wgan-gp", "lr": 0.5, "d_steps": 3, "model": {"name": "mlp", "g_widths": [4]}}'

@@ -12,7 +12,7 @@ from jaxgan.models import ResNetConfig
 from jaxgan.models.latents import get_latent
 from jaxgan.penalties import get_penalty
 
-RATE = 0.1
+RATE = 1e-3
 BATCH = {
     "image": jax.random.uniform(jax.random.key(0), (4, 8, 8, 1), minval=-1.0),
     "label": jnp.asarray([0, 1, 2, 1]),

@@ -27,7 +27,7 @@ SMALL = {
         width=2, modulation="latent", d_spectral_norm=False, d_pooling="mean"
     ),
     "conditional resnet": ResNetConfig(
-        width=2, conditional=True, g_spectral_norm=True, weight_init="orthogonal"
+        width=2, conditional=True, g_spectral_norm=True, kernel_init="orthogonal"
     ),
     "classifying resnet": ResNetConfig(width=2, conditional=True, head="ac", modulation="latent", d_logits=2),
     "resnet of joined labels": ResNetConfig(width=2, conditional=True, head="concat", modulation="none"),

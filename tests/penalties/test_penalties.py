@@ -654,7 +654,9 @@ def test_counting_images_does_not_overflow():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(InputError, match="unknown penalty 'r3'.*known: balanced_consistency, consistency"):
+    with pytest.raises(
+        InputError, match="unknown penalty 'r3'.*known: auxiliary_classifier, balanced_consistency"
+    ):
         get_penalty("r3")
     for name, option, value, message in [
         ("gradient_penalty", "order", 0.5, "order: expected the p >= 1 of a norm .*, got 0.5"),

@@ -134,11 +134,14 @@ def _values(args: Sequence[str], flag: str) -> list[str]:
 
 
 def _all_flags(kind: type[Any], args: Sequence[str]) -> dict[str, Flag]:
-    """The flags of all families of networks, as it is not known yet which one it is."""
+    """The flags of all families of networks, as it is not known yet which one it is; one takes the words of all."""
     flags = flags_of(kind, kind(get_preset(DEFAULT_PRESET)))
     own = [find_model(name) for name in _values(args, "--model") if is_file(name)]
     for family in [*MODELS.values(), *own]:
-        flags |= flags_of(family, prefix="model.")
+        for name, flag in flags_of(family, prefix="model.").items():
+            others = flags.get(name, flag).choices
+            choices = dict.fromkeys((*others, *flag.choices)) if others and flag.choices else ()
+            flags[name] = dataclasses.replace(flag, choices=tuple(choices))
     return flags
 
 

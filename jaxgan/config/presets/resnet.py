@@ -88,7 +88,7 @@ def _conditional_cifar10(*, attention: int = 0) -> Config:
     """As StudioGAN trains SNGAN and SAGAN: conditional batch norm, projection, orthogonal weights, a constant rate."""
     adam = OptimizerConfig(2e-4, b1=0.5, b2=0.999)
     model = ResNetConfig(
-        conditional=True, weight_init="orthogonal", attention=attention, g_spectral_norm=attention > 0
+        conditional=True, kernel_init="orthogonal", attention=attention, g_spectral_norm=attention > 0
     )
     return Config(
         model=model,
