@@ -420,3 +420,39 @@ def test_a_step_reports_and_remembers(alone):
     assert {"d/r1", "g/path_length", "d/loss", "g/loss"} <= set(metrics)
     assert float(state.memory["g/path_length"]) > 0
     assert float(jnp.abs(state.players["generator"].stats["batch_stats"]["to_w"]["mean"]).max()) > 0
+
+
+def directional(value, params, step=1e-6):
+    """The slope of a value along a random direction, and that of finite differences."""
+    leaves, form = jax.tree.flatten(params)
+    rng = np.random.default_rng(2)
+    way = jax.tree.unflatten(form, [jnp.asarray(rng.normal(size=leaf.shape)) for leaf in leaves])
+    moved = lambda t: value(jax.tree.map(lambda p, w: p + t * w, params, way))
+    slope = jax.tree.map(lambda g, w: (g * w).sum(), jax.grad(value)(params), way)
+    return sum(jax.tree.leaves(slope)), (moved(step) - moved(-step)) / (2 * step)
+
+
+def test_path_lengths_and_r1_are_differentiated_twice():
+    """In float64, against finite differences: gradients in styles and images, differentiated in all parameters."""
+    with jax.enable_x64(True):
+        double = lambda tree: jax.tree.map(lambda x: x.astype(jnp.float64), tree)
+        generator, discriminator = TINY.build((8, 8, 3), 0)
+        z, x = double(normal(2, LATENT)), double(normal(4, 8, 8, 3))
+        of_g, of_d = double(moved(generator, z)), double(moved(discriminator, x))
+        keys, y = jax.random.split(jax.random.key(5), 2), double(normal(2, 8, 8, 3, seed=6))
+
+        def path(params):
+            own = {**of_g, "params": params}
+            ws = generator.apply(own, z, keys=keys, method="mapping")
+            make = lambda ws: (generator.apply(own, ws, keys=keys, method="synthesis") * y).sum()
+            return jnp.square(jax.grad(make)(ws)).sum()
+
+        def r1(params):
+            judge = lambda x: discriminator.apply({"params": params}, x).sum()
+            return jnp.square(jax.grad(judge)(x)).sum()
+
+        for value, params in ((path, of_g["params"]), (r1, of_d["params"])):
+            assert value(params).dtype == jnp.float64
+            slope, expected = jax.jit(lambda p, value=value: directional(value, p))(params)
+            assert abs(expected) > 1e-3
+            np.testing.assert_allclose(slope, expected, rtol=1e-4)

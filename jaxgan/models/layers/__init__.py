@@ -12,7 +12,7 @@ from jaxgan.models.layers.basics import (
 from jaxgan.models.layers.conditional_norm import ConditionalBatchNorm, adain
 from jaxgan.models.layers.conv import DownConv, UpConv
 from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky
-from jaxgan.models.layers.filters import filtered_leaky, lowpass, radial_lowpass
+from jaxgan.models.layers.filters import Signal, filtered_leaky, layer_schedule, lowpass, radial_lowpass
 from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
 from jaxgan.models.layers.mapping import MappingNetwork, truncated
 from jaxgan.models.layers.minibatch_stddev import minibatch_stddev
@@ -35,6 +35,7 @@ __all__ = [
     "NoiseInjection",
     "R3GANBlock",
     "SelfAttention",
+    "Signal",
     "SpectralNorm",
     "UpConv",
     "adain",
@@ -45,6 +46,7 @@ __all__ = [
     "downsample",
     "dtype_of",
     "filtered_leaky",
+    "layer_schedule",
     "lowpass",
     "maybe_spectral",
     "minibatch_stddev",
