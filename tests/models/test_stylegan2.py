@@ -14,6 +14,7 @@ from jaxgan import InputError, compile_step, init, make_mesh, make_step
 from jaxgan.config import PRESETS, EMAConfig, LatentConfig, get_preset
 from jaxgan.config.presets.stylegan2 import auto
 from jaxgan.models import StyleGAN2Config
+from jaxgan.models.layers import upsample
 from jaxgan.models.stylegan2 import stage_sizes
 
 TINY = StyleGAN2Config(base=64, most=4, style=6, mapping_layers=2, group=2)
@@ -103,9 +104,9 @@ def test_images_grow_from_what_halving_leaves(sides, sizes):
     assert stage_sizes(*sides) == sizes
     generator, discriminator = TINY.build((*sides, 2), 0)
     z = jnp.zeros((2, LATENT))
-    made = jax.eval_shape(lambda: generator.init_with_output(jax.random.key(0), z)[0])
-    assert made.shape == (2, *sides, 2)
-    assert jax.eval_shape(lambda: discriminator.init_with_output(jax.random.key(0), made)[0]).shape == (2,)
+    made = lambda module, x: jax.eval_shape(lambda: module.init_with_output(jax.random.key(0), x)[0]).shape
+    assert made(generator, z) == (2, *sides, 2)
+    assert made(discriminator, jnp.zeros((2, *sides, 2))) == (2,)
 
 
 @pytest.mark.parametrize(
@@ -185,6 +186,61 @@ def test_each_layer_has_noise_of_its_own(made):
     for layer in ("conv_0", "up_1", "conv_1"):
         one = {**silent["to_image"], layer: variables["params"]["to_image"][layer]}
         assert (draw({**silent, "to_image": one}, keys) != draw(silent, keys)).any()
+
+
+def layers_of(generator, variables, ws, keys=None):
+    """The image, and what each layer gave, by name."""
+    image, found = generator.apply(variables, ws, keys=keys, method="synthesis", capture_intermediates=True)
+    inner = found["intermediates"]["to_image"]
+    return image, {name: inner[name] for name in ("conv_0", "rgb_0", "up_1", "conv_1", "rgb_1")}
+
+
+def test_layers_of_one_size_do_not_share_their_noise(made):
+    generator, variables, z, keys = made
+    ws = generator.apply(variables, z, method="mapping")
+    _, layers = layers_of(generator, variables, ws, keys)
+    noises = []
+    for name in ("up_1", "conv_1"):
+        own = {**variables["params"]["to_image"][name], "noise": {"strength": jnp.zeros(())}}
+        params = {**variables["params"], "to_image": {**variables["params"]["to_image"], name: own}}
+        _, silent = layers_of(generator, {**variables, "params": params}, ws, keys)
+        of = lambda found, name=name: found[name]["noise"]["__call__"][0][..., 0].ravel()
+        noises.append(np.asarray(of(layers) - of(silent)))
+    assert abs(np.corrcoef(noises)[0, 1]) < 0.2
+
+
+def test_each_layer_is_told_by_its_own_style(made):
+    """The layer to RGB and the next stage's first share one."""
+    generator, variables, z, _ = made
+    ws = generator.apply(variables, z, method="mapping")
+    _, before = layers_of(generator, variables, ws)
+    changed = []
+    for i in range(4):
+        _, after = layers_of(generator, variables, ws.at[:, i].add(1.0))
+        differs = lambda name, after=after: (before[name]["__call__"][0] != after[name]["__call__"][0]).any()
+        changed.append({name for name in before if differs(name)})
+    later = {"up_1", "conv_1", "rgb_1"}
+    assert changed == [{"conv_0", "rgb_0"} | later, {"rgb_0"} | later, {"conv_1", "rgb_1"}, {"rgb_1"}]
+
+
+def test_an_image_is_the_sum_of_those_of_all_stages(made):
+    generator, variables, z, _ = made
+    image, layers = layers_of(generator, variables, generator.apply(variables, z, method="mapping"))
+    small, large = (layers[name]["__call__"][0] for name in ("rgb_0", "rgb_1"))
+    np.testing.assert_allclose(image, upsample(small) + large, atol=1e-5)
+
+
+def test_activations_are_clamped(made):
+    _, variables, z, _ = made
+    generator, discriminator = dataclasses.replace(TINY, clamp=0.01).build((8, 8, 3), 0)
+    _, layers = layers_of(generator, variables, generator.apply(variables, z, method="mapping"))
+    assert {round(float(jnp.abs(of["__call__"][0]).max()), 6) for of in layers.values()} == {0.01}
+    x = normal(4, 8, 8, 3)
+    found = discriminator.apply(moved(discriminator, x), x, capture_intermediates=True)[1]["intermediates"]
+    assert float(jnp.abs(found["conv_0"]["__call__"][0]).max()) < 1.0  # of inputs within 0.02
+    free = dataclasses.replace(TINY, clamp=0.0).build((8, 8, 3), 0)[0]
+    _, layers = layers_of(free, variables, generator.apply(variables, z, method="mapping"))
+    assert all(float(jnp.abs(of["__call__"][0]).max()) > 0.02 for of in layers.values())
 
 
 def test_truncation_leads_to_the_mean_of_w(made):
@@ -364,3 +420,39 @@ def test_a_step_reports_and_remembers(alone):
     assert {"d/r1", "g/path_length", "d/loss", "g/loss"} <= set(metrics)
     assert float(state.memory["g/path_length"]) > 0
     assert float(jnp.abs(state.players["generator"].stats["batch_stats"]["to_w"]["mean"]).max()) > 0
+
+
+def directional(value, params, step=1e-6):
+    """The slope of a value along a random direction, and that of finite differences."""
+    leaves, form = jax.tree.flatten(params)
+    rng = np.random.default_rng(2)
+    way = jax.tree.unflatten(form, [jnp.asarray(rng.normal(size=leaf.shape)) for leaf in leaves])
+    moved = lambda t: value(jax.tree.map(lambda p, w: p + t * w, params, way))
+    slope = jax.tree.map(lambda g, w: (g * w).sum(), jax.grad(value)(params), way)
+    return sum(jax.tree.leaves(slope)), (moved(step) - moved(-step)) / (2 * step)
+
+
+def test_path_lengths_and_r1_are_differentiated_twice():
+    """In float64, against finite differences: gradients in styles and images, differentiated in all parameters."""
+    with jax.enable_x64(True):
+        double = lambda tree: jax.tree.map(lambda x: x.astype(jnp.float64), tree)
+        generator, discriminator = TINY.build((8, 8, 3), 0)
+        z, x = double(normal(2, LATENT)), double(normal(4, 8, 8, 3))
+        of_g, of_d = double(moved(generator, z)), double(moved(discriminator, x))
+        keys, y = jax.random.split(jax.random.key(5), 2), double(normal(2, 8, 8, 3, seed=6))
+
+        def path(params):
+            own = {**of_g, "params": params}
+            ws = generator.apply(own, z, keys=keys, method="mapping")
+            make = lambda ws: (generator.apply(own, ws, keys=keys, method="synthesis") * y).sum()
+            return jnp.square(jax.grad(make)(ws)).sum()
+
+        def r1(params):
+            judge = lambda x: discriminator.apply({"params": params}, x).sum()
+            return jnp.square(jax.grad(judge)(x)).sum()
+
+        for value, params in ((path, of_g["params"]), (r1, of_d["params"])):
+            assert value(params).dtype == jnp.float64
+            slope, expected = jax.jit(lambda p, value=value: directional(value, p))(params)
+            assert abs(expected) > 1e-3
+            np.testing.assert_allclose(slope, expected, rtol=1e-4)

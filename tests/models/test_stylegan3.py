@@ -198,6 +198,28 @@ def test_truncation_0_gives_one_image_and_1_changes_nothing():
     assert (plain[0] != plain[1]).any()
 
 
+def test_each_layer_is_told_by_its_own_style():
+    generator, variables, z = untrained(TINY)
+    affine = 0.3 * normal(6, 4)
+    params = variables["params"]
+    moving = {**params["to_image"], "input": {**params["to_image"]["input"], "affine_kernel": affine}}
+    variables = {**variables, "params": {**params, "to_image": moving}}
+    ws = generator.apply(variables, z, method="mapping")
+    assert ws.shape == (N, 6, 6)
+    names = ["input", *(f"layer_{i}" for i in range(5))]
+
+    def given(ws):
+        found = generator.apply(variables, ws, method="synthesis", capture_intermediates=True)[1]
+        return [found["intermediates"]["to_image"][name]["__call__"][0] for name in names]
+
+    before = given(ws)
+    for i in range(6):
+        after = given(ws.at[:, i].add(1.0))
+        assert [bool((a != b).any()) for a, b in zip(before, after, strict=True)] == [
+            k >= i for k in range(6)
+        ]
+
+
 def test_an_image_is_a_quarter_of_what_the_last_layer_gives():
     generator, variables, z = untrained(TINY)
     image, found = generator.apply(variables, z, capture_intermediates=True)
@@ -216,7 +238,7 @@ def test_activations_are_clamped_after_the_gain():
 
 
 def test_layers_of_high_resolution_compute_in_low_precision():
-    config = dataclasses.replace(TINY, layers=6, dtype="bfloat16")
+    config = dataclasses.replace(TINY, base=1024, layers=6, dtype="bfloat16")
     generator = config.build((512, 512, 3), 0)[0]
     types = jax.eval_shape(
         lambda: generator.init_with_output(

@@ -12,7 +12,7 @@ from jaxgan.models.layers.basics import (
 from jaxgan.models.layers.conditional_norm import ConditionalBatchNorm, adain
 from jaxgan.models.layers.conv import DownConv, UpConv
 from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky
-from jaxgan.models.layers.filters import filtered_leaky, lowpass, radial_lowpass
+from jaxgan.models.layers.filters import Signal, filtered_leaky, layer_schedule, lowpass, radial_lowpass
 from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
 from jaxgan.models.layers.gates import SkipLayerExcitation, glu
 from jaxgan.models.layers.labels import HEADS, ClassHead, Head, joined, needed
@@ -51,6 +51,7 @@ __all__ = [
     "NoiseInjection",
     "R3GANBlock",
     "SelfAttention",
+    "Signal",
     "SkipLayerExcitation",
     "SpectralNorm",
     "UpBlock",
@@ -68,6 +69,7 @@ __all__ = [
     "glu",
     "instance_norm",
     "joined",
+    "layer_schedule",
     "lowpass",
     "maybe_spectral",
     "minibatch_stddev",

@@ -1,4 +1,4 @@
-"""Low-pass filters of a cutoff and a transition band, and the nonlinearity that they keep alias-free.
+"""Signals of limited frequency: their schedule over layers, low-pass filters, and a nonlinearity that keeps the limit.
 
 References:
   Karras et al. (2021), Alias-free generative adversarial networks, sections 3.1 and 3.2, appendix C.
@@ -7,6 +7,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,68 @@ from scipy import special
 from jaxgan.common.checks import check_range
 from jaxgan.models.layers import fir
 from jaxgan.models.layers.equalized import scaled_leaky
+
+FIRST_CUTOFF = 2.0
+FIRST_STOPBAND = 2**2.1
+LAST_STOPBAND = 2**0.3  # relative to the last cutoff
+
+
+class Signal(NamedTuple):
+    """What a layer gives.
+
+    Attributes:
+      cutoff: highest frequency, in periods a width of the image.
+      half_width: of the transition band above it.
+      rate: samples a width of the image.
+      size: samples on a side, margins included.
+      channels: of the feature map.
+    """
+
+    cutoff: float
+    half_width: float
+    rate: int
+    size: int
+    channels: int
+
+
+def layer_schedule(
+    resolution: int,
+    channels: int,
+    *,
+    base: int,
+    most: int,
+    layers: int = 14,
+    critical: int = 2,
+    margin: int = 10,
+) -> list[Signal]:
+    """The signals of all layers and, as the last, of the layer to RGB.
+
+    Args:
+      resolution: of the image, a power of 2.
+      channels: of the image.
+      base: a signal of cutoff f has base / (2 f) channels.
+      most: channels at most.
+      layers: number of layers, without the one to RGB.
+      critical: of the last ones, sampled at twice their cutoff, without a transition band to spare.
+      margin: samples on each side around the image, at every rate.
+
+    References:
+      Karras et al. (2021), section 3.2 and appendix D.
+    """
+    last = resolution / 2
+    share = np.minimum(np.arange(layers + 1) / (layers - critical), 1)
+    cutoffs = FIRST_CUTOFF * (last / FIRST_CUTOFF) ** share
+    stopbands = FIRST_STOPBAND * (last * LAST_STOPBAND / FIRST_STOPBAND) ** share
+    rates = np.exp2(np.ceil(np.log2(np.minimum(2 * stopbands, resolution))))
+    sizes = rates + 2 * margin
+    sizes[-2:] = resolution
+    widths = np.rint(np.minimum(base / 2 / cutoffs, most))
+    widths[-1] = channels
+    half_widths = np.maximum(stopbands, rates / 2) - cutoffs
+    return [
+        Signal(float(cutoff), float(half), int(rate), int(size), int(width))
+        for cutoff, half, rate, size, width in zip(cutoffs, half_widths, rates, sizes, widths, strict=True)
+    ]
 
 
 def lowpass(taps: int, cutoff: float, width: float, rate: float) -> np.ndarray:
