@@ -172,14 +172,14 @@ class Config:
     def _ema_decay(self, images: int, steps: int) -> Schedule:
         """Of a run whose steps show `images` real images, and whose schedules take `steps`."""
         ema = self.ema
-        check_range("ema.half_life_kimg", ema.half_life_kimg, at_least=0, unit="thousand images")
-        if is_number(ema.half_life_kimg) and ema.half_life_kimg == 0:
+        check_range("ema.half_life", ema.half_life, at_least=0, unit="thousand images")
+        if is_number(ema.half_life) and ema.half_life == 0:
             if ema.schedule != "constant":
                 raise InputError(
-                    f"ema.schedule: expected ema.half_life_kimg above 0 beside it, got {ema.schedule!r}"
+                    f"ema.schedule: expected ema.half_life above 0 beside it, got {ema.schedule!r}"
                 )
             return ema_schedule(ema.decay, ramp_up=ema.ramp_up)
-        end = 1000 * ema.half_life_kimg
+        end = 1000 * ema.half_life
         start = end if ema.schedule == "constant" else 0.0
         return half_life_schedule(weight_schedule(ema.schedule, start, end, images * steps), images)
 

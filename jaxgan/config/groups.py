@@ -48,8 +48,8 @@ class EMAConfig:
     """Share of the old average that each step keeps."""
     ramp_up: bool = True
     """Start from a small decay, so that the first random weights are soon forgotten."""
-    half_life_kimg: float = 0.0
-    """Half-life of the average in thousands of real images, in place of a decay a step; 0: the decay counts."""
+    half_life: float = 0.0
+    """Thousands of images after which half is forgotten, in place of decay and ramp-up; 0: decay counts."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     """How the half-life grows from 0 over the run (or over schedule_kimg), if it does."""
 

@@ -16,7 +16,7 @@ def _r3gan(
     gamma: float,
     batch: int,
     mega: int,
-    half_life_kimg: float,
+    half_life: float,
     steps: int,
 ) -> Config:
     """Everything that changes does so on half a cosine over the first `mega` million images.
@@ -35,7 +35,7 @@ def _r3gan(
         reuse_fakes=False,
         g_optimizer=adam,
         d_optimizer=adam,
-        ema=EMAConfig(half_life_kimg=half_life_kimg, schedule="cosine"),
+        ema=EMAConfig(half_life=half_life, schedule="cosine"),
         batch_size=batch,
         schedule_kimg=1000 * mega,
         steps=steps,
@@ -52,7 +52,7 @@ def _cifar10(*, conditional: bool = True) -> Config:
         gamma=0.05,
         batch=512,
         mega=20,
-        half_life_kimg=5000,
+        half_life=5000,
         steps=200_000,
     )
 
@@ -68,7 +68,7 @@ def _ffhq(resolution: int, gamma: float) -> Config:
         gamma=gamma,
         batch=256,
         mega=20,
-        half_life_kimg=500,
+        half_life=500,
         steps=400_000,
     )
 
@@ -88,7 +88,7 @@ def _imagenet(resolution: int, gamma: float) -> Config:
         gamma=gamma,
         batch=4096,
         mega=200,
-        half_life_kimg=50_000,
+        half_life=50_000,
         steps=200_000,
     )
 
