@@ -191,10 +191,11 @@ class Config:
         check_range("ema.half_life", ema.half_life, at_least=0, unit="thousand images")
         check_range("ema.half_life_ramp", ema.half_life_ramp, at_least=0)
         if is_number(ema.half_life) and ema.half_life == 0:
-            if ema.schedule != "constant" or ema.half_life_ramp:
-                raise InputError(
-                    "ema.half_life: expected above 0 beside ema.schedule or ema.half_life_ramp, got 0"
-                )
+            for name, off in (("schedule", "constant"), ("half_life_ramp", 0)):
+                if getattr(ema, name) != off:
+                    raise InputError(
+                        f"ema.{name}: expected ema.half_life above 0 beside it, got {getattr(ema, name)!r}"
+                    )
             return ema_schedule(ema.decay, ramp_up=ema.ramp_up, start=ema.start)
         end = 1000 * ema.half_life
         start = end if ema.schedule == "constant" else 0.0
