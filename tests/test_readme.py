@@ -84,4 +84,4 @@ def test_the_quickstart_is_two_commands():
 
 def test_every_verb_and_preset_is_named():
     assert all(f"jaxgan {verb}" in README for verb in __main__.VERBS)
-    assert all(f"| `{preset}` |" in README for preset in PRESETS)
+    assert all(f"`{preset}`" in README for preset in PRESETS)
