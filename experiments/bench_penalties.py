@@ -53,6 +53,8 @@ class Args:
     """Sides of the images, in pixels."""
     batch_size: int = 32
     """Examples of a step."""
+    batch_norm: bool = False
+    """Whether the discriminator has batch normalisation, which is not piecewise linear."""
     rounds: int = 12
     """Timed calls of each program."""
     draws: int = 500
@@ -61,9 +63,9 @@ class Args:
     """Write every figure to this file."""
 
 
-def games(width: int, side: int) -> dict[str, Game]:
+def games(width: int, side: int, batch_norm: bool) -> dict[str, Game]:
     """The DCGAN with each of the penalties."""
-    generator, discriminator = DCGANConfig(width=width, d_batch_norm=False).build((side, side, 3), 0)
+    generator, discriminator = DCGANConfig(width=width, d_batch_norm=batch_norm).build((side, side, 3), 0)
     adam = optax.adam(2e-4, 0.5)
     of = lambda names: GAN(
         generator,
@@ -80,20 +82,24 @@ def games(width: int, side: int) -> dict[str, Game]:
 
 def accuracy(game: Game, state: Any, images: jax.Array, draws: int) -> dict[str, float]:
     """The exact R1, and the mean of the approximate one over so many noises with its standard error."""
-    n, discriminator = len(images), game.players["discriminator"].module
+    n, discriminator, player = (
+        len(images),
+        game.players["discriminator"].module,
+        state.players["discriminator"],
+    )
+    variables = {"params": player.params, **player.stats}
 
     @functools.partial(jax.jit, static_argnums=0)
-    def mean(name: str, params: Any, images: jax.Array, seed: jax.Array) -> jax.Array:
+    def mean(name: str, variables: Any, images: jax.Array, seed: jax.Array) -> jax.Array:
         term = get_penalty(name).discriminator
         assert term is not None
-        critic: Any = lambda x: discriminator.apply({"params": params}, x, train=True)
+        critic: Any = lambda x: discriminator.apply(variables, x, train=True, mutable=list(player.stats))[0]
         scene = Scene(images, images, jnp.zeros((n, 1)), critic, lambda z: images)
         return term.value((), scene, keys.per_example(jax.random.key(seed), n))[0].mean()
 
-    params = state.players["discriminator"].params
-    values = np.asarray([float(mean("r1_approximate", params, images, seed)) for seed in range(draws)])
+    values = np.asarray([float(mean("r1_approximate", variables, images, seed)) for seed in range(draws)])
     return {
-        "exact": float(mean("r1", params, images, 0)),
+        "exact": float(mean("r1", variables, images, 0)),
         "approximate": float(values.mean()),
         "standard_error": float(values.std(ddof=1) / math.sqrt(draws)),
         "deviation_of_one": float(values.std(ddof=1)),
@@ -119,7 +125,7 @@ def main(args: Args) -> None:
         images = np.random.default_rng(0).uniform(-1, 1, (args.batch_size, side, side, 3))
         batch = {"image": jnp.asarray(images, jnp.float32)}
         programs, cost = {}, {}
-        for name, game in (built := games(args.width, side)).items():
+        for name, game in (built := games(args.width, side, args.batch_norm)).items():
             state = init(game, jax.random.key(0), batch)
             program = jax.jit(make_step(game)).lower(state, batch).compile()
             programs[name] = functools.partial(program, state, batch)
@@ -128,7 +134,9 @@ def main(args: Args) -> None:
         found = accuracy(
             built["none"], init(built["none"], jax.random.key(0), batch), batch["image"], args.draws
         )
-        print(f"{side}x{side}x3, width {args.width}, batch {args.batch_size}:")
+        print(
+            f"{side}x{side}x3, width {args.width}, batch {args.batch_size}{', batch norm' if args.batch_norm else ''}:"
+        )
         for name in TURNS:
             ratio, work = milliseconds[name] / milliseconds["none"], cost[name] / cost["none"]
             print(f"  {name:22} {milliseconds[name]:8.1f} ms  {ratio:5.2f} x  ({work:.2f} x the operations)")
@@ -146,7 +154,7 @@ def main(args: Args) -> None:
         )
         results[str(side)] = {"median_ms": milliseconds, "flops": cost, "accuracy": found}
     if args.json is not None:
-        own = {"width": args.width, "batch_size": args.batch_size, "rounds": args.rounds}
+        own = {name: getattr(args, name) for name in ("width", "batch_size", "batch_norm", "rounds")}
         record = {"args": own, "environment": env, "results": results}
         write_atomically(args.json, json.dumps(record, indent=1) + "\n")
         print(f"wrote {args.json}")

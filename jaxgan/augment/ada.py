@@ -121,15 +121,14 @@ def drawn(key: jax.Array, p: jax.Array, factors: Mapping[str, float]) -> Changes
 def inverse_map(changes: Changes, height: int, width: int) -> jax.Array:
     """Where each point of the changed image lies in the image as it was, [3, 3]; for `warped`."""
     size = jnp.asarray([width, height], jnp.float32)
-    quarter = jnp.asarray(changes.turns) * (math.pi / 2)
-    stretch = jnp.asarray(changes.stretch)
+    scale, stretch = jnp.exp2(-jnp.asarray(changes.scale)), jnp.exp2(jnp.asarray(changes.stretch))
     steps = (
         _scaling(1 - 2 * jnp.asarray(changes.flip), 1.0),
-        _rotation(quarter),
+        _rotation(jnp.asarray(changes.turns) * (math.pi / 2)),
         _translation(-jnp.round(jnp.asarray(changes.shift) * size)),
-        _scaling(*[jnp.exp2(-jnp.asarray(changes.scale))] * 2),
+        _scaling(scale, scale),
         _rotation(changes.before),
-        _scaling(jnp.exp2(-stretch), jnp.exp2(stretch)),
+        _scaling(1 / stretch, stretch),
         _rotation(changes.after),
         _translation(-jnp.asarray(changes.move) * size),
     )

@@ -138,3 +138,19 @@ def test_terms_see_the_strength_that_the_critic_saw_and_not_what_it_learns():
     np.testing.assert_allclose(steered["d/r1"], plain["d/r1"], rtol=1e-5)
     np.testing.assert_allclose(steered["d/zcr"], 0, atol=1e-9)  # a step of 0 in latents, seen alike
     assert float(after.memory["augment/own"]) == 2
+
+
+def test_terms_that_ask_for_logits_at_hand_make_no_pass_of_their_own():
+    """Products of matrices in the whole step, both ways."""
+
+    def products(names):
+        sgd = optax.sgd(1e-2)
+        game = GAN(
+            Net(2), Net(1, "logits"), LOSSES["hinge"](), sgd, sgd, get_latent("normal", 2),
+            penalties={name: (1.0, get_penalty(name)) for name in names},
+        )  # fmt: skip
+        state = jax.eval_shape(lambda: init(game, jax.random.key(0), rings(0)))
+        return str(jax.make_jaxpr(make_step(game))(state, rings(0))).count("dot_general")
+
+    assert products(["lecam"]) == products([])
+    assert products(["consistency"]) > products([])
