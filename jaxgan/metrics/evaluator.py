@@ -18,7 +18,7 @@ from jaxgan.metrics.features.network import polled
 from jaxgan.metrics.floors import Floors, cached_floors
 from jaxgan.metrics.image_scores import DEFAULT, KERNEL_EXAMPLES, METRICS, Metric, Value
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
-from jaxgan.metrics.picked import order_of, pick, picked_labels
+from jaxgan.metrics.picked import cannot, order_of, pick, picked_labels
 from jaxgan.metrics.reference import cached_reference
 from jaxgan.metrics.score import (
     Evaluation,
@@ -212,7 +212,7 @@ class ImageEvaluator:
         for key, metric in zip(self._keys, self._metrics, strict=True):
             if only is not None and not only(metric):
                 continue
-            why = _cannot(metric, real, fake)
+            why = cannot(metric, real, fake)
             if not why and metric.trains and self._held_out() is None:
                 why = f"{self._source.name!r} has no held-out split with labels"
             if why:
@@ -380,22 +380,5 @@ class ImageEvaluator:
 
     def _closest(self, fakes: Sample, found: Memorisation) -> tuple[np.ndarray, np.ndarray]:
         """The fakes that lie closest to a training image, relative to its own neighbours, and those images."""
-        closest = np.argsort(found.ratio, kind="stable")[:_COPIES]
-        return fakes.images[closest], np.stack([self._source.images[i] for i in found.index[closest]])
-
-
-def _cannot(metric: Metric, real: Sample, fake: Sample) -> str:
-    """Why a metric cannot be computed from these samples; "" if it can."""
-    if metric.classes and fake.logits is None:
-        return "the features have no classes"
-    if metric.spatial and fake.spatial is None:
-        return "the features do not know where things are, as only Inception's do"
-    if metric.images and not metric.features and fake.images.dtype != np.uint8:
-        return "it looks at pixels of 8 bits, and these have 16"
-    if metric.reals and len(real.images) < metric.reals:
-        return f"at least {metric.reals} reals are needed, and there are {len(real.images)}"
-    if metric.labels and (real.labels is None or fake.labels is None):
-        return "reals and fakes need labels"
-    if metric.features and min(len(real.features), len(fake.features)) <= 5:
-        return f"more than 5 reals and fakes are needed, and there are {real.n} and {fake.n}"
-    return ""
+        first = np.argsort(found.ratio, kind="stable")[:_COPIES]
+        return fakes.images[first], np.stack([self._source.images[i] for i in found.index[first]])

@@ -1,9 +1,11 @@
-"""Which reals scores are computed with, where they are fewer than there are: the same in every run."""
+"""What scores are computed with: reals that are the same in every run, and whether there are enough."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from jaxgan.metrics.collect import Sample
+from jaxgan.metrics.image_scores import Metric
 from jaxgan.metrics.modes import EVALUATION_SEED
 
 
@@ -24,3 +26,20 @@ def picked_labels(labels: np.ndarray | None, n: int) -> np.ndarray | None:
 def order_of(n: int) -> np.ndarray:
     """Which of n images come first, the same in every run."""
     return np.random.default_rng(EVALUATION_SEED).permutation(n)
+
+
+def cannot(metric: Metric, real: Sample, fake: Sample) -> str:
+    """Why a metric cannot be computed from these samples; "" if it can."""
+    if metric.classes and fake.logits is None:
+        return "the features have no classes"
+    if metric.spatial and fake.spatial is None:
+        return "the features do not know where things are, as only Inception's do"
+    if metric.images and not metric.features and fake.images.dtype != np.uint8:
+        return "it looks at pixels of 8 bits, and these have 16"
+    if metric.reals and len(real.images) < metric.reals:
+        return f"at least {metric.reals} reals are needed, and there are {len(real.images)}"
+    if metric.labels and (real.labels is None or fake.labels is None):
+        return "reals and fakes need labels"
+    if metric.features and min(len(real.features), len(fake.features)) <= 5:
+        return f"more than 5 reals and fakes are needed, and there are {real.n} and {fake.n}"
+    return ""

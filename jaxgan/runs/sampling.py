@@ -15,7 +15,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.data import Spec
 from jaxgan.games.game import Game
-from jaxgan.models.standing import standing_statistics
+from jaxgan.models.layers.norm import standing_statistics
 
 _BATCH = 100
 

@@ -20,8 +20,7 @@ from jaxgan.models.layers.mapping import MappingNetwork, truncated
 from jaxgan.models.layers.minibatch_stddev import minibatch_stddev
 from jaxgan.models.layers.modulated import ModulatedConv, demodulation, modulated_conv
 from jaxgan.models.layers.noise import NoiseInjection, dropout
-from jaxgan.models.layers.norm import BatchNorm, SpectralNorm, instance_norm, maybe_spectral
-from jaxgan.models.layers.pixel_norm import pixel_norm
+from jaxgan.models.layers.norm import BatchNorm, SpectralNorm, instance_norm, maybe_spectral, pixel_norm
 from jaxgan.models.layers.residual import (
     DeepDownBlock,
     DeepUpBlock,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32
 from jaxgan.models.layers.equalized import EqualizedDense, scaled_leaky
-from jaxgan.models.layers.pixel_norm import pixel_norm
+from jaxgan.models.layers.norm import pixel_norm
 
 
 class MappingNetwork(nn.Module):

@@ -9,7 +9,7 @@ import pytest
 from jaxgan import InputError
 from jaxgan.models import BigGANConfig, MLPConfig
 from jaxgan.models.layers import BatchNorm
-from jaxgan.models.standing import standing_statistics
+from jaxgan.models.layers.norm import standing_statistics
 
 
 class Normalised(nn.Module):
