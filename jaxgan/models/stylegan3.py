@@ -139,7 +139,7 @@ class Layer(nn.Module):
         else:  # demodulation takes these factors out again, but for numbers that bfloat16 can hold
             style = style * jax.lax.rsqrt(jnp.square(style).mean(1, keepdims=True))
             kernel = kernel * jax.lax.rsqrt(jnp.square(kernel).mean((0, 1, 2), keepdims=True))
-        y = modulated_conv(x, kernel, style, demodulate=not self.to_rgb, padding=self.size - 1)
+        y = modulated_conv(x, kernel, style, demodulate=not self.to_rgb, margin=self.size // 2)
         bias = self.param("bias", nn.initializers.zeros_init(), (features,))
         y = y * gain.astype(x.dtype) + bias.astype(x.dtype)
         return self._limited_rgb(y) if self.to_rgb else self._filtered(y)

@@ -34,7 +34,7 @@ def modulated_conv(
     demodulate: bool = True,
     up: bool = False,
     taps: Sequence[float] = fir.BINOMIAL,
-    padding: int | None = None,
+    margin: int = 0,
     epsilon: float = 1e-8,
 ) -> jax.Array:
     """Convolution with a kernel of each example's own: w'[i, j, c, o] = style[c] w[i, j, c, o], demodulated.
@@ -49,23 +49,23 @@ def modulated_conv(
       demodulate: whether every output channel is divided by the root of the square sum of its w'.
       up: twice the size, by `fir.up_conv`.
       taps: of its filter.
-      padding: zeros on all sides, without `up`; None: as many as keep the size.
+      margin: how many pixels the image grows on all sides, by zeros around it.
       epsilon: added to the square sum.
 
     Returns:
-      [n, h, w, o], or [n, 2h, 2w, o] with `up`, or [n, h + 2 padding - k + 1, ..., o].
+      [n, h, w, o], or [n, 2h, 2w, o], for images of the size h, w with their margins.
 
     References:
       Karras et al. (2020), Analyzing and improving the image quality of StyleGAN, eqs. 1 and 3.
     """
-    y = x * style[:, None, None].astype(x.dtype)
+    around = (margin, margin)
+    y = jnp.pad(x * style[:, None, None].astype(x.dtype), ((0, 0), around, around, (0, 0)))
     w = kernel.astype(x.dtype)
     fir.odd_side(w)
     if up:
         y = fir.up_conv(y, w, taps)
     else:
-        around = "SAME" if padding is None else [(padding, padding)] * 2
-        y = lax.conv_general_dilated(y, w, (1, 1), around, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        y = lax.conv_general_dilated(y, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
     if demodulate:
         y = y * demodulation(kernel, style, epsilon)[:, None, None].astype(x.dtype)
     return y
