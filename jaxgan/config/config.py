@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import optax
 import tyro
 
 from jaxgan.augment import Augmentation, find_augmentation
@@ -139,26 +140,23 @@ class Config:
         scheduled = self.steps  # steps that schedules take
         if self.schedule_kimg:
             scheduled = max(1, round(1000 * self.schedule_kimg / images))
-        d_updates = scheduled * self.d_steps
         growth = self._growth(spec)
         grows = {} if growth is None else {"images": images, "stage": stage}
         generator, discriminator = self._networks(spec, grows)
         restarts = growth.changes() if growth is not None and self.model.restart else []
-        g_optimizer, d_optimizer = (
-            restarted(own, [n * step for step in restarts]) if restarts else own
-            for own, n in (
-                (self.g_optimizer.build(calls * scheduled, "g_optimizer"), calls),
-                (self.d_optimizer.build(calls * d_updates, "d_optimizer"), calls * self.d_steps),
-            )
-        )
+
+        def optimizer(group: OptimizerConfig, name: str, updates: int) -> optax.GradientTransformation:
+            own = group.build(updates * scheduled, name)  # of so many updates a step
+            return restarted(own, [updates * step for step in restarts]) if restarts else own
+
         dynamics = self.dynamics.build(self.steps)
         return GAN(
             generator=generator,
             discriminator=discriminator,
             loss=build_loss(self.loss, self.loss_options, self.label_smoothing),
-            penalties=self.penalty.build(d_updates, self.batch_size, self.d_steps),
-            g_optimizer=g_optimizer,
-            d_optimizer=d_optimizer,
+            penalties=self.penalty.build(scheduled * self.d_steps, self.batch_size, self.d_steps),
+            g_optimizer=optimizer(self.g_optimizer, "g_optimizer", calls),
+            d_optimizer=optimizer(self.d_optimizer, "d_optimizer", calls * self.d_steps),
             latent=get_latent(self.latent.kind, self.latent.dim, self.latent.scale),
             d_steps=self.d_steps,
             reuse_fakes=self.reuse_fakes,
