@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import tyro
 
 from jaxgan.augment import Augmentation, find_augmentation
@@ -143,7 +144,6 @@ class Config:
         scheduled = self.steps  # steps that schedules take
         if self.schedule_kimg:
             scheduled = max(1, round(1000 * self.schedule_kimg / images))
-        d_updates = scheduled * self.d_steps
         growth = self._growth(spec)
         grows = {} if growth is None else {"images": images, "stage": stage}
         generator, discriminator = self._networks(spec, grows)
@@ -159,22 +159,22 @@ class Config:
             return updates / (updates + sum(alone))
 
         restarts = growth.changes() if growth is not None and self.model.restart else []
-        g_share, d_share = share("generator", 1), share("discriminator", self.d_steps)
-        g_optimizer, d_optimizer = (
-            restarted(own, [n * step for step in restarts]) if restarts else own
-            for own, n in (
-                (self.g_optimizer.build(calls * scheduled, "g_optimizer", g_share), calls),
-                (self.d_optimizer.build(calls * d_updates, "d_optimizer", d_share), calls * self.d_steps),
-            )
-        )
+
+        def optimizer(
+            player: str, name: str, group: OptimizerConfig, each: int
+        ) -> optax.GradientTransformation:
+            updates = each * calls  # a step
+            own = group.build(updates * scheduled, name, share(player, each))
+            return restarted(own, [updates * step for step in restarts]) if restarts else own
+
         return GAN(
             generator=generator,
             discriminator=discriminator,
             loss=build_loss(self.loss, self.loss_options, self.label_smoothing),
             penalties=penalties,
             own_turns=own_turns,
-            g_optimizer=g_optimizer,
-            d_optimizer=d_optimizer,
+            g_optimizer=optimizer("generator", "g_optimizer", self.g_optimizer, 1),
+            d_optimizer=optimizer("discriminator", "d_optimizer", self.d_optimizer, self.d_steps),
             latent=get_latent(self.latent.kind, self.latent.dim, self.latent.scale),
             d_steps=self.d_steps,
             reuse_fakes=self.reuse_fakes,
