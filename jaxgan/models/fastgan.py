@@ -25,6 +25,7 @@ from jaxgan.models.layers import (
     ConditionalBatchNorm,
     DownConv,
     NoiseInjection,
+    RepeatedConv,
     SkipLayerExcitation,
     SpectralNorm,
     dcgan_init,
@@ -87,9 +88,9 @@ class UpBlock(nn.Module):
         self, x: jax.Array, train: bool, y: jax.Array | None = None, keys: jax.Array | None = None
     ) -> jax.Array:
         """[n, h, w, c] -> [n, 2h, 2w, features], in the type of `x`; y [n, k] conditions the normalisation."""
-        x = x.repeat(2, axis=1).repeat(2, axis=2)
         for i in range(1 + self.double):
-            x = _conv(2 * self.features, 3, x.dtype)(x, train)
+            wide = 2 * self.features
+            x = (SpectralNorm(RepeatedConv(wide)) if i == 0 else _conv(wide, 3, x.dtype))(x, train)
             if self.double:
                 own = None if keys is None else jax.vmap(jax.random.fold_in, (0, None))(keys, i)
                 x = NoiseInjection()(x, own)

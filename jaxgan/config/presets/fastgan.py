@@ -37,12 +37,12 @@ def _projected(*, lite: bool = False) -> Config:
     adam = OptimizerConfig(2e-4, b1=0.0, b2=0.99)
     return Config(
         model=ProjectedConfig(lite=lite),
-        data=DataConfig("", resolution=256, channels=3),
+        data=DataConfig("", resolution=256, channels=3, flip=True),
         latent=LatentConfig(dim=256),
         loss="hinge",
         augment=("diffaugment",),
         batch_size=64,
-        steps=390_000,
+        steps=156_250,
         ema=EMAConfig(0.5 ** (64 / 20_000)),
         g_optimizer=adam,
         d_optimizer=adam,
@@ -71,6 +71,7 @@ FASTGAN = {
         summary="FastGAN at 1,024x1,024 on images of your own; deviates as fastgan-256 does.",
         shape=(1024, 1024, 3),
         paper=_LIU,
+        published="FID 56.46 on Pokemon (833 images)",
     ),
     "projected-gan-256": Preset(
         build=_projected,
@@ -84,5 +85,6 @@ FASTGAN = {
         summary="The same with the lighter generator of the authors' code.",
         shape=(256, 256, 3),
         paper=_SAUER,
+        published="no score; the authors' code says that it is better than the other on small data such as Pokemon",
     ),
 }

@@ -10,7 +10,7 @@ from jaxgan.models.layers.basics import (
     scale_init,
 )
 from jaxgan.models.layers.conditional_norm import ConditionalBatchNorm, adain
-from jaxgan.models.layers.conv import DownConv, UpConv
+from jaxgan.models.layers.conv import DownConv, RepeatedConv, UpConv
 from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky
 from jaxgan.models.layers.filters import Signal, filtered_leaky, layer_schedule, lowpass, radial_lowpass
 from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
@@ -49,6 +49,7 @@ __all__ = [
     "ModulatedConv",
     "NoiseInjection",
     "R3GANBlock",
+    "RepeatedConv",
     "SelfAttention",
     "Signal",
     "SkipLayerExcitation",
