@@ -10,7 +10,7 @@ from jaxgan.models.layers.basics import (
     scale_init,
 )
 from jaxgan.models.layers.conditional_norm import ConditionalBatchNorm, adain
-from jaxgan.models.layers.conv import DownConv, UpConv
+from jaxgan.models.layers.conv import Conv, DownConv, UpConv
 from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky
 from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
 from jaxgan.models.layers.mapping import MappingNetwork, truncated
@@ -25,6 +25,7 @@ __all__ = [
     "ACTIVATIONS",
     "BatchNorm",
     "ConditionalBatchNorm",
+    "Conv",
     "DownConv",
     "EqualizedConv",
     "EqualizedDense",

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxgan.common.numerics import at_least_float32
-from jaxgan.models.layers import fir
+from jaxgan.models.layers import convforms, fir
 from jaxgan.models.layers.equalized import EqualizedDense
 
 
@@ -62,7 +62,7 @@ def modulated_conv(
     if up:
         y = fir.up_conv(y, w, taps)
     else:
-        y = lax.conv_general_dilated(y, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        y = convforms.conv(y, w)
     if demodulate:
         y = y * demodulation(kernel, style, epsilon)[:, None, None].astype(x.dtype)
     return y

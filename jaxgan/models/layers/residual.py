@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.models.layers.basics import Initializer
+from jaxgan.models.layers.conv import Conv
 
 # Leaky ReLU of slope 0.2 after weights of variance gain^2 / fan-in keeps the second moment.
 LEAKY_GAIN = math.sqrt(2 / (1 + 0.2**2))
@@ -61,15 +62,8 @@ class R3GANBlock(nn.Module):
         gain = LEAKY_GAIN * self.blocks**-0.25
 
         def conv(name: str, features: int, size: int, gain: float, groups: int, x: jax.Array) -> jax.Array:
-            return nn.Conv(
-                features,
-                (size, size),
-                use_bias=False,
-                kernel_init=fan_in_init(gain),
-                feature_group_count=groups,
-                dtype=x.dtype,
-                name=name,
-            )(x)
+            init = fan_in_init(gain)
+            return Conv(features, size, groups, use_bias=False, kernel_init=init, dtype=x.dtype, name=name)(x)
 
         def activated(name: str, x: jax.Array) -> jax.Array:
             bias = self.param(name, nn.initializers.zeros_init(), (x.shape[-1],))
