@@ -11,7 +11,7 @@ made primitives of JAX that name each other as derivatives, and derivatives of a
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -23,7 +23,10 @@ from jax.interpreters import ad, batching, mlir
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
 
+Form = Callable[[jax.Array, jax.Array, Padding], jax.Array]
+
 _PIXELS = 4096  # of the examples that are taken at a time
+_UNROLLED = 16
 
 
 def conv(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
@@ -39,58 +42,62 @@ def by_definition(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Arra
     return lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
-def _all_at_once(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array:
+def weights_by_definition(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array:
+    """The gradient for the kernel of <conv(x, kernel), y>, by XLA's own convolution."""
     numbers = ("CHWN", "IHWO", "HWNC")
     return lax.conv_general_dilated(x, y, (1, 1), padding, dimension_numbers=numbers)
 
 
 def _weights_form(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array:
-    """The gradient for the kernel of <conv(x, kernel), y>: [n, h, w, c] and [n, p, q, o] -> [k, l, c, o]."""
-    n, pixels = x.shape[0], math.prod(y.shape[1:3])
-    parts = max((b for b in range(1, n + 1) if n % b == 0 and n // b * pixels >= _PIXELS), default=1)
+    """`weights_by_definition`, as a sum over parts of the batch: [n, h, w, c], [n, p, q, o] -> [k, l, c, o].
+
+    A part's product is that of y, transposed, with all patches of x.
+    """
+    (n, p, q, o), c = y.shape, x.shape[3]
+    x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+    taps = [(i, j) for i in range(x.shape[1] - p + 1) for j in range(x.shape[2] - q + 1)]
+    parts = max((b for b in range(1, n + 1) if n % b == 0 and n // b * p * q >= _PIXELS), default=1)
+
+    def product(x: jax.Array, y: jax.Array) -> jax.Array:
+        patches = lax.concatenate([x[:, i : i + p, j : j + q] for i, j in taps], 3)
+        return lax.dot_general(y.reshape(-1, o), patches.reshape(-1, len(taps) * c), (((0,), (0,)), ((), ())))
+
     if parts == 1:
-        return _all_at_once(x, y, padding)
-    # Every so many examples, so that a batch which is split over devices stays where it is.
-    split = lambda a: jnp.moveaxis(a.reshape(n // parts, parts, *a.shape[1:]), 1, 0)
-    add = lambda total, part: (total + _all_at_once(part[0], part[1], padding), None)
-    shape = jax.eval_shape(lambda x, y: _all_at_once(x, y, padding), x, y)
-    return lax.scan(add, jnp.zeros(shape.shape, shape.dtype), (split(x), split(y)))[0]
+        total = product(x, y)
+    else:
+        # Every so many examples, so that a batch which is split over devices stays where it is.
+        split = lambda a: jnp.moveaxis(a.reshape(n // parts, parts, *a.shape[1:]), 1, 0)
+        add = lambda total, part: (total + product(*part), None)
+        total = lax.scan(add, jnp.zeros((o, len(taps) * c), y.dtype), (split(x), split(y)))[0]
+    return total.T.reshape(x.shape[1] - p + 1, x.shape[2] - q + 1, c, o)
 
 
-def _primitive(name: str, form: Any) -> Primitive:
+def _primitive(name: str, form: Form, definition: Form) -> Primitive:
     primitive = Primitive(name)
 
-    def shape(x: Any, y: Any, *, padding: Padding) -> Any:
+    def shape(x: Any, y: Any, *, padding: Padding) -> ShapedArray:
         struct = lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype)
-        out = jax.eval_shape(lambda x, y: form(x, y, padding), struct(x), struct(y))
+        out = jax.eval_shape(lambda x, y: definition(x, y, padding), struct(x), struct(y))
         return ShapedArray(out.shape, out.dtype)
+
+    def batched(operands: Any, axes: Any, *, padding: Padding) -> tuple[jax.Array, int]:
+        """Under `vmap`, a few are computed one by one: XLA's convolution in groups is much slower."""
+        size = next(a.shape[axis] for a, axis in zip(operands, axes, strict=True) if axis is not None)
+        if size > _UNROLLED:
+            return jax.vmap(lambda x, y: definition(x, y, padding), axes)(*operands), 0
+        at = lambda a, axis, i: a if axis is None else lax.index_in_dim(a, i, axis, keepdims=False)
+        each = [[at(a, axis, i) for a, axis in zip(operands, axes, strict=True)] for i in range(size)]
+        return jnp.stack([primitive.bind(*one, padding=padding) for one in each]), 0
 
     primitive.def_abstract_eval(shape)
     primitive.def_impl(jax.jit(form, static_argnames="padding"))
     mlir.register_lowering(primitive, mlir.lower_fun(form, multiple_results=False))
-    batching.primitive_batchers[primitive] = lambda operands, axes, *, padding: _one_by_one(
-        primitive, operands, axes, padding
-    )
+    batching.primitive_batchers[primitive] = batched
     return primitive
 
 
-def _one_by_one(primitive: Primitive, operands: Any, axes: Any, padding: Padding) -> tuple[jax.Array, int]:
-    """Under `vmap`: a loop, as a convolution with many kernels is much slower; examples that share one are joined."""
-    (x, y), (x_axis, y_axis) = operands, axes
-    x = x if x_axis is None else jnp.moveaxis(x, x_axis, 0)
-    y = y if y_axis is None else jnp.moveaxis(y, y_axis, 0)
-    if primitive is _conv and y_axis is None:
-        out = _conv.bind(x.reshape(-1, *x.shape[2:]), y, padding=padding)
-        return out.reshape(*x.shape[:2], *out.shape[1:]), 0
-    if x_axis is None:
-        return lax.map(lambda y: primitive.bind(x, y, padding=padding), y), 0
-    if y_axis is None:
-        return lax.map(lambda x: primitive.bind(x, y, padding=padding), x), 0
-    return lax.map(lambda both: primitive.bind(*both, padding=padding), (x, y)), 0
-
-
-_conv = _primitive("conv_of_stride_1", by_definition)
-_weights = _primitive("conv_of_stride_1_weights", _weights_form)
+_conv = _primitive("conv_of_stride_1", by_definition, by_definition)
+_weights = _primitive("conv_of_stride_1_weights", _weights_form, weights_by_definition)
 
 
 def _back(y: Any, kernel: Any, padding: Padding) -> jax.Array:

@@ -97,9 +97,11 @@ def test_values_and_derivatives_of_every_order_and_mode(kind, form, x, kernel, f
         close(got, with_derivatives(by_definition(kind))(*arguments))
 
 
+@pytest.mark.parametrize("unrolled", [True, False])
 @pytest.mark.parametrize("axes", [(0, 0), (0, None), (None, 0)], ids=str)
-@pytest.mark.parametrize("kind", CASES)
-def test_vmap(kind, axes, few_pixels):
+@pytest.mark.parametrize("kind", ["conv", "strided"])
+def test_vmap(kind, axes, unrolled, few_pixels, monkeypatch):
+    monkeypatch.setattr(unitconv, "_UNROLLED", 2 if unrolled else 1)
     with jax.enable_x64(True):
         arguments = case(*CASES[kind][0])
         several = [
@@ -132,7 +134,7 @@ def test_gradients_under_a_mapped_axis(how):
         )
     else:
         split, whole = jax.sharding.PartitionSpec("devices"), jax.sharding.PartitionSpec()
-        mesh = jax.make_mesh((1,), ("devices",), devices=jax.devices()[:1])
+        mesh = jax.sharding.Mesh(np.asarray(jax.devices()[:1]), ("devices",))
         got = jax.shard_map(mean, mesh=mesh, in_specs=(whole, split), out_specs=whole)(kernel, x)
     close(got, gradient(kernel, x), 1e-5)
 
