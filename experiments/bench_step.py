@@ -1,6 +1,6 @@
 """Times our compiled training step, side by side with the same step in PyTorch.
 
-    python experiments/bench_step.py [--peer torch] [--cases mlp dcgan-mnist dcgan-32] [--json FILE]
+    python experiments/bench_step.py [--peer torch] [--cases mlp dcgan-mnist dcgan-32 sngan-32] [--json FILE]
 
 Hardware: as measured on, printed with the result. Time: about two minutes. Goals, for two CPU
 cores: the MLP 2.5 times, both DCGANs 1.2 times as fast as PyTorch eager; what is reached is in
@@ -52,26 +52,32 @@ LEARNING_RATE, B1, B2 = 2e-4, 0.5, 0.999
 
 @dataclass(frozen=True)
 class Case:
-    """One comparison: networks, the shape of examples, the ratio that is aimed at, our steps in a dispatch."""
+    """One comparison: networks, and the layers of the same ones in PyTorch (generator, discriminator).
+
+    Attributes:
+      model: ours.
+      shape: of examples.
+      peer: PyTorch's, of a case.
+      goal: the ratio that is aimed at.
+      per_dispatch: our steps in one.
+    """
 
     model: Any
     shape: tuple[int, int, int]
-    goal: float
+    peer: Callable[[Case], tuple[list[Any], list[Any]]]
+    goal: float = 1.2
     per_dispatch: int = 1
-
-
-CASES = {
-    "mlp": Case(MLPConfig(), (28, 28, 1), 2.5, per_dispatch=16),
-    "dcgan-mnist": Case(DCGANConfig(width=32), (28, 28, 1), 1.2),
-    "dcgan-32": Case(DCGANConfig(width=64), (32, 32, 3), 1.2),
-}
 
 
 @dataclass(frozen=True)
 class Args:
     """What to time."""
 
-    cases: tuple[Literal["mlp", "dcgan-mnist", "dcgan-32"], ...] = ("mlp", "dcgan-mnist", "dcgan-32")
+    cases: tuple[Literal["mlp", "dcgan-mnist", "dcgan-32", "sngan-32"], ...] = (
+        "mlp",
+        "dcgan-mnist",
+        "dcgan-32",
+    )
     """Which networks."""
     peer: Literal["torch"] | None = None
     """Compare with PyTorch."""
@@ -138,6 +144,50 @@ def dense(widths: Sequence[int]) -> list[Any]:
     return [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2, True))]
 
 
+def torch_mlp(case: Case) -> tuple[list[Any], list[Any]]:
+    """The networks of an MLPConfig."""
+    from torch import nn  # pyright: ignore[reportMissingImports]
+
+    height, width, channels = case.shape
+    pixels = math.prod(case.shape)
+    g = [
+        *dense((LATENT, *case.model.g_widths)),
+        nn.Linear(case.model.g_widths[-1], pixels),
+        nn.Tanh(),
+        nn.Unflatten(1, (channels, height, width)),
+    ]
+    return g, [nn.Flatten(), *dense((pixels, *case.model.d_widths)), nn.Linear(case.model.d_widths[-1], 1)]
+
+
+def torch_dcgan(case: Case) -> tuple[list[Any], list[Any]]:
+    """Those of a DCGANConfig."""
+    from torch import nn  # pyright: ignore[reportMissingImports]
+
+    height, width, channels = case.shape
+    sizes = stage_sizes(height, width)
+    widths = stage_widths(len(sizes) - 1, case.model.width)
+    (p, q), outputs = sizes[-1], [channels, *widths[:-1]]
+    g: list[Any] = [nn.Linear(LATENT, p * q * widths[-1], bias=False), nn.Unflatten(1, (widths[-1], p, q))]
+    d: list[Any] = []
+    for stage in range(len(widths)):
+        odd = sizes[stage][0] % 2  # 7 pixels to 4, which takes one more line of padding
+        convolution = nn.Conv2d(outputs[stage], widths[stage], 4, 2, 1 + odd, bias=stage == 0)
+        norm = [nn.BatchNorm2d(widths[stage])] if stage else []
+        d += [convolution, *norm, nn.LeakyReLU(0.2, True)]
+    for stage in reversed(range(len(widths))):
+        odd = sizes[stage][0] % 2
+        up = nn.ConvTranspose2d(widths[stage], outputs[stage], 4, 2, 1 + odd, odd, bias=stage == 0)
+        g += [nn.BatchNorm2d(widths[stage]), nn.ReLU(True), up]
+    return [*g, nn.Tanh()], [*d, nn.Flatten(), nn.Linear(p * q * widths[-1], 1)]
+
+
+CASES = {
+    "mlp": Case(MLPConfig(), (28, 28, 1), torch_mlp, 2.5, per_dispatch=16),
+    "dcgan-mnist": Case(DCGANConfig(width=32), (28, 28, 1), torch_dcgan),
+    "dcgan-32": Case(DCGANConfig(width=64), (32, 32, 3), torch_dcgan),
+}
+
+
 def torch_peer(case: Case, batch_size: int, tuned: bool) -> tuple[Callable[[], None], dict[str, float]]:
     """The same step in PyTorch, eager."""
     import torch  # pyright: ignore[reportMissingImports]
@@ -145,34 +195,7 @@ def torch_peer(case: Case, batch_size: int, tuned: bool) -> tuple[Callable[[], N
 
     torch.manual_seed(0)
     height, width, channels = case.shape
-    pixels = math.prod(case.shape)
-    g: list[Any]
-    d: list[Any]
-    if isinstance(case.model, MLPConfig):
-        g = dense((LATENT, *case.model.g_widths))
-        g += [
-            nn.Linear(case.model.g_widths[-1], pixels),
-            nn.Tanh(),
-            nn.Unflatten(1, (channels, height, width)),
-        ]
-        d = [nn.Flatten(), *dense((pixels, *case.model.d_widths)), nn.Linear(case.model.d_widths[-1], 1)]
-    else:
-        sizes = stage_sizes(height, width)
-        widths = stage_widths(len(sizes) - 1, case.model.width)
-        (p, q), outputs = sizes[-1], [channels, *widths[:-1]]
-        g = [nn.Linear(LATENT, p * q * widths[-1], bias=False), nn.Unflatten(1, (widths[-1], p, q))]
-        d = []
-        for stage in range(len(widths)):
-            odd = sizes[stage][0] % 2  # 7 pixels to 4, which takes one more line of padding
-            convolution = nn.Conv2d(outputs[stage], widths[stage], 4, 2, 1 + odd, bias=stage == 0)
-            norm = [nn.BatchNorm2d(widths[stage])] if stage else []
-            d += [convolution, *norm, nn.LeakyReLU(0.2, True)]
-        for stage in reversed(range(len(widths))):
-            odd = sizes[stage][0] % 2
-            up = nn.ConvTranspose2d(widths[stage], outputs[stage], 4, 2, 1 + odd, odd, bias=stage == 0)
-            g += [nn.BatchNorm2d(widths[stage]), nn.ReLU(True), up]
-        g += [nn.Tanh()]
-        d += [nn.Flatten(), nn.Linear(p * q * widths[-1], 1)]
+    g, d = case.peer(case)
     generator, discriminator = nn.Sequential(*g), nn.Sequential(*d)
     real = torch.rand(batch_size, channels, height, width) * 2 - 1
     if tuned:

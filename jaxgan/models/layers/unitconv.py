@@ -1,9 +1,8 @@
 """A convolution of stride 1 whose gradients for weights are fast on a CPU.
 
 XLA's CPU backend computes a convolution of stride 1, and its gradient for images, about as fast as a matrix
-product of as many operations, but the gradient for the kernel up to four times slower: it is one product whose
-inner dimension is all pixels of the batch. Here it is the sum of such products over a few examples at a time,
-which stay in the cache.
+product of as many operations, but the gradient for the kernel three to four times slower, if there are more than about 4096 pixels in the batch, over which
+it is a sum. Here it is the sum of such gradients for a few examples each.
 
 A derivative of a convolution is again a convolution or such a gradient, and the other way round; so the two are
 made primitives of JAX that name each other as derivatives, and derivatives of any order and mode take this form.
@@ -11,6 +10,7 @@ made primitives of JAX that name each other as derivatives, and derivatives of a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -48,28 +48,12 @@ def weights_by_definition(x: jax.Array, y: jax.Array, padding: Padding) -> jax.A
     return lax.conv_general_dilated(x, y, (1, 1), padding, dimension_numbers=numbers)
 
 
-def _weights_form(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array:
-    """`weights_by_definition`, as a sum over parts of the batch: [n, h, w, c], [n, p, q, o] -> [k, l, c, o].
-
-    A part's product is that of y, transposed, with all patches of x.
-    """
-    (n, p, q, o), c = y.shape, x.shape[3]
-    x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
-    taps = [(i, j) for i in range(x.shape[1] - p + 1) for j in range(x.shape[2] - q + 1)]
-    parts = max((b for b in range(1, n + 1) if n % b == 0 and n // b * p * q >= _PIXELS), default=1)
-
-    def product(x: jax.Array, y: jax.Array) -> jax.Array:
-        patches = lax.concatenate([x[:, i : i + p, j : j + q] for i, j in taps], 3)
-        return lax.dot_general(y.reshape(-1, o), patches.reshape(-1, len(taps) * c), (((0,), (0,)), ((), ())))
-
-    if parts == 1:
-        total = product(x, y)
-    else:
-        # Every so many examples, so that a batch which is split over devices stays where it is.
-        split = lambda a: jnp.moveaxis(a.reshape(n // parts, parts, *a.shape[1:]), 1, 0)
-        add = lambda total, part: (total + product(*part), None)
-        total = lax.scan(add, jnp.zeros((o, len(taps) * c), y.dtype), (split(x), split(y)))[0]
-    return total.T.reshape(x.shape[1] - p + 1, x.shape[2] - q + 1, c, o)
+def _weights_by_parts(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array:
+    """`weights_by_definition` as a sum over parts of the batch."""
+    parts = min(max(-(-y.shape[0] * y.shape[1] * y.shape[2] // _PIXELS), 1), x.shape[0])
+    # Every so many examples, so that a batch which is split over devices stays where it is.
+    each = [weights_by_definition(x[i::parts], y[i::parts], padding) for i in range(parts)]
+    return functools.reduce(jnp.add, each)
 
 
 def _primitive(name: str, form: Form, definition: Form) -> Primitive:
@@ -97,7 +81,7 @@ def _primitive(name: str, form: Form, definition: Form) -> Primitive:
 
 
 _conv = _primitive("conv_of_stride_1", by_definition, by_definition)
-_weights = _primitive("conv_of_stride_1_weights", _weights_form, weights_by_definition)
+_weights = _primitive("conv_of_stride_1_weights", _weights_by_parts, weights_by_definition)
 
 
 def _back(y: Any, kernel: Any, padding: Padding) -> jax.Array:
