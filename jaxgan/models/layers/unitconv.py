@@ -1,11 +1,11 @@
-"""A convolution of stride 1 whose gradients for weights are fast on a CPU.
+"""A convolution of stride 1 whose gradients for kernels are fast on a CPU.
 
 XLA's CPU backend computes a convolution of stride 1, and its gradient for images, about as fast as a matrix
-product of as many operations, but the gradient for the kernel three to four times slower, if there are more than about 4096 pixels in the batch, over which
-it is a sum. Here it is the sum of such gradients for a few examples each.
+product of as many operations. The gradient for the kernel, a sum over all pixels of the batch, takes three to
+four times as long if these are more than some thousands. Here it is the sum of the gradients of a few examples each.
 
 A derivative of a convolution is again a convolution or such a gradient, and the other way round; so the two are
-made primitives of JAX that name each other as derivatives, and derivatives of any order and mode take this form.
+primitives of JAX, which name each other as derivatives, and derivatives of any order and mode take this form.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Padding = tuple[tuple[int, int], tuple[int, int]]
 Form = Callable[[jax.Array, jax.Array, Padding], jax.Array]
 
 _PIXELS = 4096  # of the examples that are taken at a time
-_UNROLLED = 16
+_UNROLLED = 16  # members of a mapped axis
 
 
 def conv(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
@@ -50,9 +50,13 @@ def weights_by_definition(x: jax.Array, y: jax.Array, padding: Padding) -> jax.A
 
 def _weights_by_parts(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array:
     """`weights_by_definition` as a sum over parts of the batch."""
-    parts = min(max(-(-y.shape[0] * y.shape[1] * y.shape[2] // _PIXELS), 1), x.shape[0])
-    # Every so many examples, so that a batch which is split over devices stays where it is.
-    each = [weights_by_definition(x[i::parts], y[i::parts], padding) for i in range(parts)]
+    n, pixels = y.shape[0], y.shape[1] * y.shape[2]
+    parts = next((b for b in range(1, n) if n % b == 0 and n // b * pixels <= _PIXELS), n)
+    if parts == 1:
+        return weights_by_definition(x, y, padding)
+    # Every so many examples, so that those of a batch which is split over devices stay where they are.
+    x, y = (a.reshape(-1, parts, *a.shape[1:]) for a in (x, y))
+    each = [weights_by_definition(x[:, i], y[:, i], padding) for i in range(parts)]
     return functools.reduce(jnp.add, each)
 
 
@@ -66,6 +70,10 @@ def _primitive(name: str, form: Form, definition: Form) -> Primitive:
 
     def batched(operands: Any, axes: Any, *, padding: Padding) -> tuple[jax.Array, int]:
         """Under `vmap`, a few are computed one by one: XLA's convolution in groups is much slower."""
+        if form is by_definition and axes[1] is None:  # examples that share a kernel
+            x, y = jnp.moveaxis(operands[0], axes[0], 0), operands[1]
+            out = primitive.bind(x.reshape(-1, *x.shape[2:]), y, padding=padding)
+            return out.reshape(*x.shape[:2], *out.shape[1:]), 0
         size = next(a.shape[axis] for a, axis in zip(operands, axes, strict=True) if axis is not None)
         if size > _UNROLLED:
             return jax.vmap(lambda x, y: definition(x, y, padding), axes)(*operands), 0
