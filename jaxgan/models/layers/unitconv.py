@@ -2,7 +2,7 @@
 
 XLA's CPU backend computes a convolution of stride 1, and its gradient for images, about as fast as a matrix
 product of as many operations. The gradient for the kernel, a sum over all pixels of the batch, takes three to
-four times as long if these are more than some thousands. Here it is the sum of the gradients of a few examples each.
+four times as long if images and gradients do not fit the cache. Here it is the sum of the gradients of a few examples each.
 
 A derivative of a convolution is again a convolution or such a gradient, and the other way round; so the two are
 primitives of JAX, which name each other as derivatives, and derivatives of any order and mode take this form.
@@ -25,7 +25,8 @@ Padding = tuple[tuple[int, int], tuple[int, int]]
 
 Form = Callable[[jax.Array, jax.Array, Padding], jax.Array]
 
-_PIXELS = 4096  # of the examples that are taken at a time
+_NUMBERS = 2**18  # that are taken at a time: pixels times channels
+_PARTS = 32  # at most, as every one takes 0.1 s to compile
 _UNROLLED = 16  # members of a mapped axis
 
 
@@ -50,8 +51,9 @@ def weights_by_definition(x: jax.Array, y: jax.Array, padding: Padding) -> jax.A
 
 def _weights_by_parts(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array:
     """`weights_by_definition` as a sum over parts of the batch."""
-    n, pixels = y.shape[0], y.shape[1] * y.shape[2]
-    parts = next((b for b in range(1, n) if n % b == 0 and n // b * pixels <= _PIXELS), n)
+    n, size = y.shape[0], y.shape[1] * y.shape[2] * max(x.shape[3], y.shape[3])
+    divisors = [b for b in range(1, min(n, _PARTS) + 1) if n % b == 0]
+    parts = next((b for b in divisors if n // b * size <= _NUMBERS), divisors[-1])
     if parts == 1:
         return weights_by_definition(x, y, padding)
     # Every so many examples, so that those of a batch which is split over devices stay where they are.

@@ -85,7 +85,7 @@ def with_derivatives(f):
 @pytest.fixture
 def few_pixels(monkeypatch):
     """So few at a time that small batches are taken in parts, and blocks of few channels."""
-    monkeypatch.setattr(unitconv, "_PIXELS", 12)
+    monkeypatch.setattr(unitconv, "_NUMBERS", 12)
     monkeypatch.setattr(convforms, "_BLOCK", 4)
 
 
@@ -115,12 +115,14 @@ def test_vmap(kind, axes, unrolled, few_pixels, monkeypatch):
 def test_gradients_for_kernels_add_parts_of_the_batch(monkeypatch):
     x, kernel = case((6, 3, 4, 2), (3, 3, 2, 3), jnp.float32)
 
-    def convolutions(pixels):
-        monkeypatch.setattr(unitconv, "_PIXELS", pixels)
+    def convolutions(pixels, parts=6):
+        monkeypatch.setattr(unitconv, "_NUMBERS", 3 * pixels)  # 3 channels on the wider side
+        monkeypatch.setattr(unitconv, "_PARTS", parts)
         gradient = jax.grad(lambda k: jnp.sum(convforms.conv_weights(x, k)))
         return jax.jit(gradient).lower(kernel).as_text().count("stablehlo.convolution")
 
     assert [convolutions(pixels) for pixels in (72, 71, 36, 12, 1)] == [1, 2, 2, 6, 6]
+    assert convolutions(12, parts=5) == 3
 
 
 @pytest.mark.parametrize("how", ["pmap", "shard_map"])
