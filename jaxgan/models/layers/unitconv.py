@@ -2,7 +2,7 @@
 
 XLA's CPU backend computes a convolution of stride 1, and its gradient for images, about as fast as a matrix
 product of as many operations. The gradient for the kernel, a sum over all pixels of the batch, takes three to
-four times as long if images and gradients do not fit the cache. Here it is the sum of the gradients of a few examples each.
+four times as long unless all fits the cache. Here it is the sum of the gradients of a few examples each.
 
 A derivative of a convolution is again a convolution or such a gradient, and the other way round; so the two are
 primitives of JAX, which name each other as derivatives, and derivatives of any order and mode take this form.
