@@ -3,7 +3,7 @@
     python experiments/bench_conv.py [--kinds conv grouped ...] [--rounds 5] [--json FILE] [--table]
 
 Hardware: as measured on, printed with the result; 20 minutes on two shared cores of an Intel Xeon. With --table it
-writes jaxgan/models/layers/conv_table.py anew, for the kinds that were timed.
+writes jaxgan/models/layers/fast/table.py anew, for the kinds that were timed.
 
 Every form is timed at three things: forward; forward and the gradients for images and kernel ("both"); and the
 gradient for the kernel of a gradient penalty, the squared norm of the gradient for the images ("second"). All
@@ -34,7 +34,7 @@ import numpy as np
 
 from jaxgan.cli.arguments import run_script
 from jaxgan.common.files import write_atomically
-from jaxgan.models.layers import conv_table, convforms
+from jaxgan.models.layers.fast import forms, table
 from jaxgan.runs.environment import environment
 
 Kind = Literal[
@@ -96,22 +96,22 @@ class Args:
 
 def scaled(x: jax.Array, kernel: jax.Array, style: jax.Array) -> jax.Array:
     """A kernel of each example's own: the input is scaled."""
-    return convforms.conv_plain(x * style[:, None, None], kernel)
+    return forms.conv_plain(x * style[:, None, None], kernel)
 
 
 def with_own_kernels(x: jax.Array, kernel: jax.Array, style: jax.Array) -> jax.Array:
     """The same by as many groups as examples, each with its scaled kernel."""
     n, h, w, c = x.shape
     own = (kernel * style[:, None, None, :, None]).transpose(1, 2, 3, 0, 4).reshape(*kernel.shape[:3], -1)
-    y = convforms.conv_plain(x.transpose(1, 2, 0, 3).reshape(1, h, w, n * c), own)
+    y = forms.conv_plain(x.transpose(1, 2, 0, 3).reshape(1, h, w, n * c), own)
     return y.reshape(h, w, n, -1).transpose(2, 0, 1, 3)
 
 
-def forms(kind: Kind) -> dict[str, Callable[..., jax.Array]]:
+def forms_of(kind: Kind) -> dict[str, Callable[..., jax.Array]]:
     """Those of a kind, with XLA's first."""
     if kind == "modulated":
         return {"scaled": scaled, "grouped": with_own_kernels}
-    return {"plain": convforms.FORMS[kind]["plain"], **convforms.FORMS[kind]}
+    return {"plain": forms.FORMS[kind]["plain"], **forms.FORMS[kind]}
 
 
 def arguments(kind: Kind, row: Row) -> list[jax.Array]:
@@ -180,7 +180,7 @@ def measure(kind: Kind, row: Row, rounds: int) -> dict[str, Any]:
     """The times of all forms, and which is the fastest. Forms by definition are compiled with fast ones off."""
     every, inputs = {}, arguments(kind, row)
     usual = os.environ.get("JAXGAN_FAST_CONV")
-    for name, form in forms(kind).items():
+    for name, form in forms_of(kind).items():
         os.environ["JAXGAN_FAST_CONV"] = "0" if name == "plain" else "1"
         every |= {(name, what): program for what, program in programs(form, inputs).items()}
     os.environ.pop("JAXGAN_FAST_CONV")
@@ -201,12 +201,12 @@ def measure(kind: Kind, row: Row, rounds: int) -> dict[str, Any]:
 
 
 def write_table(fastest: dict[str, dict[Row, str]]) -> None:
-    """Writes conv_table.py, in which kinds that were not timed stay."""
-    path = pathlib.Path(conv_table.__file__)
+    """Writes table.py, in which kinds that were not timed stay."""
+    path = pathlib.Path(table.__file__)
     text = path.read_text()
     start = text.index("FASTEST")
     lines = ["FASTEST: dict[str, dict[tuple[int, int, int, int, int], str]] = {"]
-    for kind, rows in {**conv_table.FASTEST, **fastest}.items():
+    for kind, rows in {**table.FASTEST, **fastest}.items():
         lines.append(f'    "{kind}": {{')
         lines += [f'        {row}: "{form}",' for row, form in rows.items()]
         lines.append("    },")

@@ -10,8 +10,9 @@ from flax.linen.dtypes import promote_dtype
 
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
-from jaxgan.models.layers import convforms, fastconv
+from jaxgan.models.layers import fastconv
 from jaxgan.models.layers.basics import Initializer, dcgan_init
+from jaxgan.models.layers.fast import forms
 
 
 class Conv(nn.Module):
@@ -68,11 +69,11 @@ class Conv(nn.Module):
             if self.down or any(-(-new // 2) != old for new, old in zip(self.up, (h, w), strict=True)):
                 raise InputError(f"up: expected None, or a size that halves to {(h, w)}, got {self.up}")
             if self.up == (2 * h, 2 * w):
-                return convforms.doubled_conv(x, kernel)
-            return convforms.conv(convforms.doubled(x)[:, : self.up[0], : self.up[1]], kernel)
+                return forms.doubled_conv(x, kernel)
+            return forms.conv(forms.doubled(x)[:, : self.up[0], : self.up[1]], kernel)
         if self.down and h % 2 == w % 2 == 0:
-            return convforms.conv_halved(x, kernel)
-        y = convforms.conv(x, kernel)
+            return forms.conv_halved(x, kernel)
+        y = forms.conv(x, kernel)
         return nn.avg_pool(y, (2, 2), (2, 2), "SAME", count_include_pad=False) if self.down else y
 
 

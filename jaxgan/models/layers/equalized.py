@@ -12,7 +12,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgan.models.layers import convforms, fir
+from jaxgan.models.layers import fir
+from jaxgan.models.layers.fast import forms
 
 
 def scaled_leaky(x: jax.Array, clamp: float | None = None) -> jax.Array:
@@ -85,7 +86,7 @@ class EqualizedConv(nn.Module):
         if self.down:
             x = fir.down_conv(x, kernel, self.taps)
         else:
-            x = convforms.conv(x, kernel)
+            x = forms.conv(x, kernel)
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
             x = x + bias.astype(x.dtype)

@@ -19,7 +19,7 @@ import numpy as np
 from jax import lax
 
 from jaxgan.common.errors import InputError
-from jaxgan.models.layers import convforms
+from jaxgan.models.layers.fast import forms
 
 BINOMIAL = (1.0, 3.0, 3.0, 1.0)
 """The filter of StyleGAN2: taps of order 3. At twice the size it interpolates linearly."""
@@ -102,7 +102,7 @@ def up_conv(x: jax.Array, kernel: jax.Array, taps: Sequence[float] = BINOMIAL) -
     The kernel is reversed (a true convolution), as in the authors' layers that enlarge and in no others.
     """
     k = odd_side(kernel)
-    x = convforms.spread_conv(x, jnp.flip(kernel, (0, 1)))
+    x = forms.spread_conv(x, jnp.flip(kernel, (0, 1)))
     before = (len(taps) + 1) // 2 + k // 2 - (k - 1)
     after = (len(taps) - 2) // 2 + k // 2 - (k - 2)
     return upfirdn(x, taps, padding=(before, after), gain=4.0)
@@ -113,8 +113,8 @@ def down_conv(x: jax.Array, kernel: jax.Array, taps: Sequence[float] = BINOMIAL)
     k = odd_side(kernel)
     before, after = (len(taps) - 1) // 2 + k // 2, (len(taps) - 2) // 2 + k // 2
     if k == 1:
-        return convforms.conv(upfirdn(x, taps, down=2, padding=(before, after)), kernel)
-    return convforms.strided_conv(upfirdn(x, taps, padding=(before, after)), kernel)
+        return forms.conv(upfirdn(x, taps, down=2, padding=(before, after)), kernel)
+    return forms.strided_conv(upfirdn(x, taps, padding=(before, after)), kernel)
 
 
 def odd_side(kernel: jax.Array) -> int:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.models.layers import Conv, SpectralNorm, convforms, fastconv, unitconv
+from jaxgan.models.layers import Conv, SpectralNorm, fastconv
+from jaxgan.models.layers.fast import forms, unit
 
 # (images, kernel) of each kind
 CASES = {
@@ -23,7 +24,7 @@ CASES = {
 FORMS = [
     (kind, form, *shapes)
     for kind, cases in CASES.items()
-    for form in convforms.FORMS[kind]
+    for form in forms.FORMS[kind]
     for shapes in cases
     if form != "plain"
 ]
@@ -85,15 +86,15 @@ def with_derivatives(f):
 @pytest.fixture
 def few_pixels(monkeypatch):
     """So few at a time that small batches are taken in parts, and blocks of few channels."""
-    monkeypatch.setattr(unitconv, "_NUMBERS", 12)
-    monkeypatch.setattr(convforms, "_BLOCK", 4)
+    monkeypatch.setattr(unit, "_NUMBERS", 12)
+    monkeypatch.setattr(forms, "_BLOCK", 4)
 
 
 @pytest.mark.parametrize(("kind", "form", "x", "kernel"), FORMS, ids=str)
 def test_values_and_derivatives_of_every_order_and_mode(kind, form, x, kernel, few_pixels):
     with jax.enable_x64(True):
         arguments = case(x, kernel)
-        got = with_derivatives(convforms.FORMS[kind][form])(*arguments)
+        got = with_derivatives(forms.FORMS[kind][form])(*arguments)
         close(got, with_derivatives(by_definition(kind))(*arguments))
 
 
@@ -101,14 +102,14 @@ def test_values_and_derivatives_of_every_order_and_mode(kind, form, x, kernel, f
 @pytest.mark.parametrize("axes", [(0, 0), (0, None), (None, 0)], ids=str)
 @pytest.mark.parametrize("kind", ["conv", "strided"])
 def test_vmap(kind, axes, unrolled, few_pixels, monkeypatch):
-    monkeypatch.setattr(unitconv, "_UNROLLED", 2 if unrolled else 1)
+    monkeypatch.setattr(unit, "_UNROLLED", 2 if unrolled else 1)
     with jax.enable_x64(True):
         arguments = case(*CASES[kind][0])
         several = [
             jnp.stack([a, -2 * a]) if axis == 0 else a for a, axis in zip(arguments, axes, strict=True)
         ]
         gradient = lambda f: jax.vmap(jax.grad(lambda x, k: jnp.sum(jnp.sin(f(x, k))), argnums=(0, 1)), axes)
-        for form in list(convforms.FORMS[kind].values())[1:]:
+        for form in list(forms.FORMS[kind].values())[1:]:
             close(gradient(form)(*several), gradient(by_definition(kind))(*several))
 
 
@@ -116,9 +117,9 @@ def test_gradients_for_kernels_add_parts_of_the_batch(monkeypatch):
     x, kernel = case((6, 3, 4, 2), (3, 3, 2, 3), jnp.float32)
 
     def convolutions(pixels, parts=6):
-        monkeypatch.setattr(unitconv, "_NUMBERS", 3 * pixels)  # 3 channels on the wider side
-        monkeypatch.setattr(unitconv, "_PARTS", parts)
-        gradient = jax.grad(lambda k: jnp.sum(convforms.conv_weights(x, k)))
+        monkeypatch.setattr(unit, "_NUMBERS", 3 * pixels)  # 3 channels on the wider side
+        monkeypatch.setattr(unit, "_PARTS", parts)
+        gradient = jax.grad(lambda k: jnp.sum(forms.conv_weights(x, k)))
         return jax.jit(gradient).lower(kernel).as_text().count("stablehlo.convolution")
 
     assert [convolutions(pixels) for pixels in (72, 71, 36, 12, 1)] == [1, 2, 2, 6, 6]
@@ -128,7 +129,7 @@ def test_gradients_for_kernels_add_parts_of_the_batch(monkeypatch):
 @pytest.mark.parametrize("how", ["pmap", "shard_map"])
 def test_gradients_under_a_mapped_axis(how):
     x, kernel = case((2, 3, 4, 2), (3, 3, 2, 3), jnp.float32)
-    gradient = jax.grad(lambda kernel, x: jnp.sum(jnp.sin(convforms.conv_weights(x, kernel))))
+    gradient = jax.grad(lambda kernel, x: jnp.sum(jnp.sin(forms.conv_weights(x, kernel))))
     mean = lambda kernel, x: jax.lax.pmean(gradient(kernel, x), "devices")
     if how == "pmap":
         got = jax.pmap(mean, "devices", in_axes=(None, 0), out_axes=None, devices=jax.devices()[:1])(
@@ -142,14 +143,14 @@ def test_gradients_under_a_mapped_axis(how):
 
 
 PUBLIC = {
-    "conv": convforms.conv,
-    "pointwise": convforms.conv,
-    "grouped": convforms.conv,
-    "depthwise": convforms.conv,
-    "doubled": convforms.doubled_conv,
-    "halved": convforms.conv_halved,
-    "spread": convforms.spread_conv,
-    "strided": convforms.strided_conv,
+    "conv": forms.conv,
+    "pointwise": forms.conv,
+    "grouped": forms.conv,
+    "depthwise": forms.conv,
+    "doubled": forms.doubled_conv,
+    "halved": forms.conv_halved,
+    "spread": forms.spread_conv,
+    "strided": forms.strided_conv,
 }
 WIDE = {
     "conv": ((4, 8, 8, 64), (3, 3, 64, 64)),
@@ -173,10 +174,10 @@ def test_what_is_chosen_equals_the_definition_in_float32(kind):
 
 @pytest.mark.parametrize("kind", WIDE)
 def test_other_types_and_platforms_take_the_librarys_convolution(kind, monkeypatch):
-    fastest = next(name for name in reversed(convforms.FORMS[kind]) if name != "plain")
-    monkeypatch.setitem(convforms.FASTEST, kind, {(4, 8, 64, 64, 1): fastest})
+    fastest = next(name for name in reversed(forms.FORMS[kind]) if name != "plain")
+    monkeypatch.setitem(forms.FASTEST, kind, {(4, 8, 64, 64, 1): fastest})
     calls = []
-    monkeypatch.setitem(convforms.FORMS[kind], fastest, lambda x, k: calls.append(kind) or x)
+    monkeypatch.setitem(forms.FORMS[kind], fastest, lambda x, k: calls.append(kind) or x)
     for dtype, turned_off, used in (
         (jnp.float32, False, 1),
         (jnp.bfloat16, False, 0),
@@ -192,10 +193,10 @@ def test_other_types_and_platforms_take_the_librarys_convolution(kind, monkeypat
 
 def test_the_form_is_that_of_the_most_similar_measurement(monkeypatch):
     rows = {(64, 32, 64, 64, 1): "plain", (4, 8, 64, 64, 1): "weights", (64, 32, 8, 8, 1): "weights"}
-    monkeypatch.setitem(convforms.FASTEST, "conv", rows)
+    monkeypatch.setitem(forms.FASTEST, "conv", rows)
 
     def form(x, kernel):
-        jaxpr = str(jax.make_jaxpr(lambda x, k: convforms.conv(x, k))(*case(x, kernel, jnp.float32)))
+        jaxpr = str(jax.make_jaxpr(lambda x, k: forms.conv(x, k))(*case(x, kernel, jnp.float32)))
         return "weights" if "conv_of_stride_1" in jaxpr else "plain"
 
     assert form((64, 16, 16, 64), (3, 3, 64, 64)) == "plain"
@@ -205,10 +206,10 @@ def test_the_form_is_that_of_the_most_similar_measurement(monkeypatch):
 
 
 def test_every_measured_form_is_there():
-    assert convforms.FASTEST.keys() == convforms.FORMS.keys() == PUBLIC.keys()
-    for kind, rows in convforms.FASTEST.items():
+    assert forms.FASTEST.keys() == forms.FORMS.keys() == PUBLIC.keys()
+    for kind, rows in forms.FASTEST.items():
         assert rows
-        assert set(rows.values()) <= set(convforms.FORMS[kind])
+        assert set(rows.values()) <= set(forms.FORMS[kind])
 
 
 # --- the layer -----------------------------------------------------------------------------------

@@ -2,9 +2,9 @@
 
 Every one has a form by definition, "plain", and others that equal it up to float32 rounding, with every derivative.
 On a CPU, in float32, the one is taken that a measurement found the fastest for about so many examples, pixels and
-channels (`conv_table`, made by experiments/bench_conv.py); elsewhere XLA's own.
+channels (`table`, made by experiments/bench_conv.py); elsewhere XLA's own.
 
-- "weights": `unitconv.conv`, whose gradients for the kernel take less time.
+- "weights": `unit.conv`, whose gradients for the kernel take less time.
 - "product": a matrix product, of single pixels or of the patches of each group of channels.
 - "dense": groups of channels, some at a time, as a convolution of all with all, whose other weights are 0.
 - "shifts": a sum of shifted images, each times one weight a channel.
@@ -29,8 +29,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxgan.models.layers import fastconv, unitconv
-from jaxgan.models.layers.conv_table import FASTEST
+from jaxgan.models.layers import fastconv
+from jaxgan.models.layers.fast import unit
+from jaxgan.models.layers.fast.table import FASTEST
 
 Form = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -77,9 +78,9 @@ def strided_conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def _fastest(kind: str, x: jax.Array, kernel: jax.Array) -> Form:
     """The form that was the fastest where examples, pixels, channels and groups were most alike, in ratio."""
-    forms = FORMS[kind]
+    named = FORMS[kind]
     if not fastconv.enabled() or x.dtype != jnp.float32:
-        return forms["plain"]
+        return named["plain"]
     asked = (x.shape[0] * x.shape[1] * x.shape[2], kernel.shape[2], kernel.shape[3])
 
     def unlike(row: tuple[int, int, int, int, int]) -> float:
@@ -87,7 +88,7 @@ def _fastest(kind: str, x: jax.Array, kernel: jax.Array) -> Form:
         measured = (batch * side**2, inputs // groups, outputs)
         return sum(math.log(max(a, 1) / b) ** 2 for a, b in zip(asked, measured, strict=True))
 
-    return forms[FASTEST[kind][min(FASTEST[kind], key=unlike)]]
+    return named[FASTEST[kind][min(FASTEST[kind], key=unlike)]]
 
 
 # --- alone ---------------------------------------------------------------------------------------
@@ -102,8 +103,8 @@ def conv_plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def conv_weights(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`conv` by `unitconv`."""
-    return unitconv.conv(x, kernel, _same(kernel))
+    """`conv` by `unit`."""
+    return unit.conv(x, kernel, _same(kernel))
 
 
 def pointwise_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -148,7 +149,7 @@ def depthwise_shifts(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return functools.reduce(jnp.add, shifted)
 
 
-def _same(kernel: jax.Array) -> unitconv.Padding:
+def _same(kernel: jax.Array) -> unit.Padding:
     kh, kw = kernel.shape[:2]
     return ((kh - 1) // 2, kh // 2), ((kw - 1) // 2, kw // 2)
 
@@ -176,7 +177,7 @@ def doubled_phases(x: jax.Array, kernel: jax.Array) -> jax.Array:
     pairs = lambda a, b, c: ((a, b + c), (a + b, c))  # the weights of an even line, and of an odd one
     rows = [jnp.stack(two) for two in pairs(*kernel)]
     parts = [jnp.stack(two, 1) for row in rows for two in pairs(*jnp.moveaxis(row, 1, 0))]
-    y = unitconv.conv(x, lax.concatenate(parts, 3), ((1, 1), (1, 1)))
+    y = unit.conv(x, lax.concatenate(parts, 3), ((1, 1), (1, 1)))
     four = lax.split(y, (kernel.shape[3],) * 4, axis=3)
     return _interleaved([[four[2 * p + q][:, p : p + h, q : q + w] for q in (0, 1)] for p in (0, 1)])
 
@@ -198,7 +199,7 @@ def halved_phases(x: jax.Array, kernel: jax.Array) -> jax.Array:
     cells = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(n, p, 2, q, 2, c)
     cells = cells.transpose(0, 1, 3, 2, 4, 5).reshape(n, p, q, 4 * c)
     weights = (_widened(kernel) / 4).reshape(2, 2, 2, 2, c, -1).transpose(0, 2, 1, 3, 4, 5)
-    return unitconv.conv(cells, weights.reshape(2, 2, 4 * c, -1), ((0, 0), (0, 0)))
+    return unit.conv(cells, weights.reshape(2, 2, 4 * c, -1), ((0, 0), (0, 0)))
 
 
 def doubled(x: jax.Array) -> jax.Array:
@@ -244,11 +245,11 @@ def spread_phases(x: jax.Array, kernel: jax.Array) -> jax.Array:
     def phase(p: int, q: int) -> jax.Array:
         part = kernel[p::2, q::2]
         (rows, columns), less = part.shape[:2], k // 2 + 1
-        y = unitconv.conv(x, part, ((rows - 1, rows - 1), (columns - 1, columns - 1)))
+        y = unit.conv(x, part, ((rows - 1, rows - 1), (columns - 1, columns - 1)))
         return jnp.pad(y, ((0, 0), (0, less - rows), (0, less - columns), (0, 0)))
 
     if k == 1:  # which reaches no pixel in between
-        y = unitconv.conv(x, kernel, ((0, 0), (0, 0)))
+        y = unit.conv(x, kernel, ((0, 0), (0, 0)))
         return lax.pad(y, jnp.zeros((), y.dtype), ((0, 0, 0), (0, 0, 1), (0, 0, 1), (0, 0, 0)))
     pixels = _interleaved([[phase(p, q) for q in (0, 1)] for p in (0, 1)])
     return pixels[:, : 2 * h + k - 2, : 2 * w + k - 2]
@@ -269,7 +270,7 @@ def strided_phases(x: jax.Array, kernel: jax.Array) -> jax.Array:
         part = kernel[i::2, j::2]
         rows, columns = 2 * (p + part.shape[0] - 1), 2 * (q + part.shape[1] - 1)
         pixels = x[:, i : i + rows : 2, j : j + columns : 2]
-        return unitconv.conv(pixels, part, ((0, 0), (0, 0)))
+        return unit.conv(pixels, part, ((0, 0), (0, 0)))
 
     parities = range(min(k, 2))
     return functools.reduce(jnp.add, [phase(i, j) for i in parities for j in parities])
