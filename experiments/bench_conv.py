@@ -3,7 +3,7 @@
     python experiments/bench_conv.py [--kinds conv grouped ...] [--rounds 5] [--json FILE] [--table]
 
 Hardware: as measured on, printed with the result; 20 minutes on two shared cores of an Intel Xeon. With --table it
-writes jaxgan/models/layers/fast/table.py anew, for the kinds that were timed.
+writes jaxgan/models/layers/fast/table.py anew, from all results in FILE; without --kinds, those of an earlier run.
 
 Every form is timed at three things: forward; forward and the gradients for images and kernel ("both"); and the
 gradient for the kernel of a gradient penalty, the squared norm of the gradient for the images ("second"). All
@@ -200,17 +200,21 @@ def measure(kind: Kind, row: Row, rounds: int) -> dict[str, Any]:
     return {"fastest": fastest, "times": times}
 
 
-def write_table(fastest: dict[str, dict[Row, str]]) -> None:
-    """Writes table.py, in which kinds that were not timed stay."""
+def write_table(results: dict[str, list[dict[str, Any]]]) -> None:
+    """Writes table.py, in which kinds without results stay."""
     path = pathlib.Path(table.__file__)
     text = path.read_text()
-    start = text.index("FASTEST")
+    rows = dict(table.FASTEST)
+    for kind in rows.keys() & results.keys():
+        rows[kind] = {tuple(found["case"].values()): found["fastest"] for found in results[kind]}
     lines = ["FASTEST: dict[str, dict[tuple[int, int, int, int, int], str]] = {"]
-    for kind, rows in {**table.FASTEST, **fastest}.items():
-        lines.append(f'    "{kind}": {{')
-        lines += [f'        {row}: "{form}",' for row, form in rows.items()]
-        lines.append("    },")
-    write_atomically(path, text[:start] + "\n".join([*lines, "}"]) + "\n")
+    for kind, forms in rows.items():
+        lines += [
+            f'    "{kind}": {{',
+            *(f'        {row}: "{form}",' for row, form in forms.items()),
+            "    },",
+        ]
+    write_atomically(path, text[: text.index("FASTEST")] + "\n".join([*lines, "}"]) + "\n")
     print(f"wrote {path}")
 
 
@@ -218,15 +222,12 @@ def main(args: Args) -> None:
     env = environment()
     print(f"{env['processor']}, {env['cores']} cores; jax {env['packages']['jax']}")
     known = json.loads(args.json.read_text())["results"] if args.json and args.json.exists() else {}
-    fastest: dict[str, dict[Row, str]] = {}
     for kind in args.kinds:
         results = {row: measure(kind, row, args.rounds) for row in CASES[kind]}
         known[kind] = [
             {"case": dict(zip(("batch", "side", "inputs", "outputs", "groups"), row, strict=True)), **result}
             for row, result in results.items()
         ]
-        if kind != "modulated":
-            fastest[kind] = {row: result["fastest"] for row, result in results.items()}
         if args.json is not None:
             asked = {**asdict(args), "json": args.json.name}
             record = {
@@ -239,7 +240,7 @@ def main(args: Args) -> None:
             }
             write_atomically(args.json, json.dumps(record, indent=1) + "\n")
     if args.table:
-        write_table(fastest)
+        write_table(known)
 
 
 if __name__ == "__main__":
