@@ -3,7 +3,7 @@
     python experiments/bench_conv.py [--kinds conv grouped ...] [--rounds 5] [--json FILE] [--table]
 
 Hardware: as measured on, printed with the result; 20 minutes on two shared cores of an Intel Xeon. With --table it
-writes jaxgan/models/layers/fast/table.py anew, from all results in FILE; without --kinds, those of an earlier run.
+writes jaxgan/models/layers/fast/table.py anew, from all results in FILE: without a new one if --kinds names none.
 
 Every form is timed at three things: forward; forward and the gradients for images and kernel ("both"); and the
 gradient for the kernel of a gradient penalty, the squared norm of the gradient for the images ("second"). All
@@ -208,10 +208,10 @@ def write_table(results: dict[str, list[dict[str, Any]]]) -> None:
     for kind in rows.keys() & results.keys():
         rows[kind] = {tuple(found["case"].values()): found["fastest"] for found in results[kind]}
     lines = ["FASTEST: dict[str, dict[tuple[int, int, int, int, int], str]] = {"]
-    for kind, forms in rows.items():
+    for kind, named in rows.items():
         lines += [
             f'    "{kind}": {{',
-            *(f'        {row}: "{form}",' for row, form in forms.items()),
+            *(f'        {row}: "{form}",' for row, form in named.items()),
             "    },",
         ]
     write_atomically(path, text[: text.index("FASTEST")] + "\n".join([*lines, "}"]) + "\n")
