@@ -45,6 +45,8 @@ class Sample:
     """Frames between two seeds of an interpolation."""
     truncation: float | None = None
     """Of families that have one: from 1 (none) to 0 (all samples alike), for better and less varied samples."""
+    standing: int = 0
+    """Passes of 100 samples, whose statistics batch norm then uses instead of those of training; 0: none."""
 
 
 def parse_integers(text: str, name: str) -> list[int]:
@@ -68,6 +70,7 @@ def sample(args: list[str]) -> None:
     check_range("columns", parsed.columns, at_least=1)
     check_range("truncation", parsed.truncation, at_least=0)
     check_range("frames", parsed.frames, at_least=1)
+    check_range("standing", parsed.standing, at_least=0)
     out, kind = parsed.out, parsed.out.suffix.lower()
     check_out("out", out, (".npz", *_PICTURES, *_ANIMATIONS, ""))
     if kind == "":
@@ -98,7 +101,7 @@ def sample(args: list[str]) -> None:
         seeds = seeds * len(classes)
         if one_each:
             labels, seeds = classes, list(range(len(classes)))
-    chosen = _Chosen(run, seeds, labels, parsed.truncation)
+    chosen = _Chosen(run, seeds, labels, parsed.truncation, parsed.standing)
     if kind in _ANIMATIONS:
         _interpolate(chosen, out, parsed.frames)
     else:
@@ -139,8 +142,10 @@ def _need_truncation(model: Any, psi: float) -> None:
 class _Chosen:
     """What is sampled of a run: seeds with their classes."""
 
-    def __init__(self, run: Any, seeds: list[int], labels: list[int] | None, psi: float | None) -> None:
-        self.run, self.seeds, self.psi = run, seeds, psi
+    def __init__(
+        self, run: Any, seeds: list[int], labels: list[int] | None, psi: float | None, standing: int
+    ) -> None:
+        self.run, self.seeds, self.psi, self.standing = run, seeds, psi, standing
         self.labels = run.sampler.labels_of(seeds) if labels is None else np.asarray(labels)
         self.modality: Modality = run.spec.modality
         self._names = run.data.get("class_names") or []
@@ -154,11 +159,19 @@ class _Chosen:
         return self.run.sampler.latents(self.seeds)
 
     def decode(self, z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-        """Examples of latents, truncated if that is asked for."""
-        variables = self.run.variables
-        if self.psi is not None:
-            variables, z = self.run.config.model.truncated(variables, z, self.psi)
-        return self.run.sampler.decode(variables, np.asarray(z), labels)
+        """Examples of latents, truncated and with standing statistics if that is asked for."""
+        variables, z = self._truncated(z)
+        if self.standing:
+            sampler, seeds = self.run.sampler, range(100 * self.standing)
+            others = self._truncated(sampler.latents(seeds))[1]
+            variables = sampler.standing(variables, others, sampler.labels_of(seeds))
+        return self.run.sampler.decode(variables, z, labels)
+
+    def _truncated(self, z: np.ndarray) -> tuple[Any, np.ndarray]:
+        if self.psi is None:
+            return self.run.variables, z
+        variables, z = self.run.config.model.truncated(self.run.variables, z, self.psi)
+        return variables, np.asarray(z)
 
 
 def _write(chosen: _Chosen, out: pathlib.Path, columns: int | None, *, by_class: bool) -> None:

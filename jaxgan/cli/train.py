@@ -24,7 +24,7 @@ class Train:
     compile: bool = False
     """With --dry-run: compile a step, and print its memory and FLOPs by the compiler's count."""
     model: str | None = None
-    """mlp, dcgan or FILE.py:NAME: networks of this family, with flags --model.* of its own; None: the preset's."""
+    """mlp, dcgan, resnet, biggan or FILE.py:NAME: networks of this family, with flags --model.* of its own."""
     seeds: int | None = None
     """Train so many seeds side by side, from --seed on, and report means with intervals."""
     name: str | None = None

@@ -54,7 +54,7 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ),
     (
         "n-classes num-classes conditional model.conditional cond class-cond class-conditional",
-        "classes are used by the preset cdcgan-mnist, or by --model.conditional of the networks dcgan (mlp has none)",
+        "classes are used by the preset cdcgan-mnist, or by --model.conditional of the networks dcgan and resnet (mlp has none)",
     ),
     ("cifar cifar10 cifar-10", "CIFAR-10 is the data tfds:cifar10, and the preset dcgan-cifar10"),
     ("cifar100", "CIFAR-100 is the data tfds:cifar100"),
@@ -95,7 +95,7 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ),
     (
         "arch architecture network net netg netd backbone generator",
-        "the networks are --model: mlp, dcgan or FILE.py:NAME",
+        "the networks are --model: mlp, dcgan, resnet, biggan or FILE.py:NAME",
     ),
     ("beta1 adam-beta1 betas", "Adam's first beta is --g-optimizer.b1 and --d-optimizer.b1"),
     ("beta2 adam-beta2", "Adam's second beta is --g-optimizer.b2 and --d-optimizer.b2"),
@@ -147,9 +147,10 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "the first GAN is the preset mlp-mnist; its losses are minimax and non_saturating",
     ),
     (
-        "cgan acgan ac-gan conditional-gan cdcgan projection-gan",
-        "the class-conditional preset is cdcgan-mnist",
+        "cgan conditional-gan cdcgan projection-gan",
+        "class-conditional presets are cdcgan-mnist and csngan-cifar10, with projection",
     ),
+    ("acgan ac-gan", "AC-GAN is --model.head ac with --penalty.weights auxiliary_classifier 1"),
     ("infogan", "InfoGAN is not here; nearest is the class-conditional preset cdcgan-mnist"),
     ("wgan", "WGAN is the loss wasserstein; jaxgan train --loss wgan sets what belongs to it"),
     (
@@ -183,10 +184,8 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ("began ebgan", "autoencoder critics are not here; nearest is the loss hinge"),
     ("unrolled unrolled-gan", "unrolled updates are --dynamics.unroll 3"),
     ("pacgan", "PacGAN is --dynamics.pack 2"),
-    (
-        "biggan big-gan sagan",
-        "it is not here; nearest is the preset cdcgan-mnist with --loss hinge --model.d-spectral-norm --g-optimizer.orthogonal 1e-4",
-    ),
+    ("biggan big-gan", "BigGAN is the presets biggan-32 to biggan-256 and biggan-deep-32 to biggan-deep-256"),
+    ("sagan self-attention", "SAGAN is the presets sagan-cifar10 and sagan-128"),
     (
         "stylegan stylegan2 stylegan3 stylegan2-ada style-gan stylegan-xl gigagan projected-gan progan pggan stylegan-t",
         "it is not here; nearest is the preset dcgan-64 with --loss r3gan --augment adaptive",

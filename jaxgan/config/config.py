@@ -140,7 +140,7 @@ class Config:
             latent=get_latent(self.latent.kind, self.latent.dim, self.latent.scale),
             d_steps=self.d_steps,
             reuse_fakes=self.reuse_fakes,
-            ema_decay=ema_schedule(self.ema.decay, ramp_up=self.ema.ramp_up),
+            ema_decay=ema_schedule(self.ema.decay, ramp_up=self.ema.ramp_up, start=self.ema.start),
             example=spec.example,
             conditional=self.model.conditional,
             **dynamics | {"augment": dynamics["augment"] | self._augmentations()},

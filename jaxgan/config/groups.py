@@ -48,6 +48,8 @@ class EMAConfig:
     """Share of the old average that each step keeps."""
     ramp_up: bool = True
     """Start from a small decay, so that the first random weights are soon forgotten."""
+    start: int = 0
+    """Steps before the averaging begins; until then the average is the generator itself."""
 
 
 @dataclass(frozen=True)

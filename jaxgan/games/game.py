@@ -13,6 +13,7 @@ import optax
 from flax import struct
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup, unknown
 from jaxgan.common.numerics import is_number
 from jaxgan.games.kinds import check_kind, check_module, check_optimizer, check_schedule
@@ -302,22 +303,25 @@ def _start(player: Player, key: jax.Array, inputs: tuple[Any, ...]) -> PlayerSta
     return PlayerState(params, variables, player.optimizer.init(params), average)
 
 
-def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True) -> Schedule:
+def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True, start: int = 0) -> Schedule:
     """Decay of a player's average as a function of the step.
 
     Args:
       decay: share of the old average that each step keeps; 0 makes the average the player itself.
       ramp_up: start from min(decay, (1 + step) / (10 + step)), so that the first random weights are
         forgotten at once and not after 1 / (1 - decay) steps.
+      start: steps in which the average is the player itself, before anything else counts from there.
 
     Raises:
-      ValueError: if `decay` is not in [0, 1).
+      ValueError: if `decay` is not in [0, 1), or `start` negative.
     """
     if is_number(decay) and not 0 <= decay < 1:
         raise InputError(f"decay: expected 0 <= decay < 1, got {decay}")
+    check_range("start", start, at_least=0)
 
     def schedule(step: ArrayLike) -> jax.Array:
-        step = jnp.asarray(step, jnp.float32)
-        return jnp.minimum(decay, (1 + step) / (10 + step)) if ramp_up else jnp.full((), decay)
+        since = jnp.asarray(step, jnp.float32) - start
+        rate = jnp.minimum(decay, (1 + since) / (10 + since)) if ramp_up else jnp.full((), decay)
+        return jnp.where(since < 0, 0.0, rate) if start else rate
 
     return schedule

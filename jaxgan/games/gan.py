@@ -61,7 +61,8 @@ def GAN(
 
     Args:
       generator: Linen module, (z, label, train) -> examples.
-      discriminator: Linen module, (x, label, train) -> logits [batch] or [batch, k].
+      discriminator: Linen module, (x, label, train) -> logits [batch] or [batch, k]. If its attribute `classifies` is
+        true, terms may ask it for the logits of classes, by classify=True.
       loss: what both minimise.
       g_optimizer: the generator's optax transformation.
       d_optimizer: the discriminator's optax transformation.
@@ -131,6 +132,7 @@ def GAN(
             raise InputError(
                 f"generator: expected examples of the reals' shape {reals.shape}, got {jnp.shape(fakes)}"
             )
+        classify = lambda x: view.ask("discriminator", x, label_of_packs(view), classify=True)
         return Scene(
             reals=seen(view, reals, "real"),
             fakes=seen(view, fakes, "fake"),
@@ -138,6 +140,8 @@ def GAN(
             critic=lambda x: view.ask("discriminator", x, label_of_packs(view)),
             generate=lambda z: seen(view, view.ask("generator", z, label), "fake"),
             mean=view.deal.axis.mean,
+            labels=label_of_packs(view),
+            classify=classify if getattr(discriminator, "classifies", False) else None,
         )
 
     def logits(view: View, scene: Scene) -> tuple[jax.Array, jax.Array]:

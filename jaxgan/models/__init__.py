@@ -5,18 +5,26 @@ and two facts: `conditional` says whether labels matter, and `convolutional` dec
 dispatched on a CPU. Generators take (z, label, train) and return examples; discriminators take
 (x, label, train) and return logits. A family whose samples can be truncated has a method
 `truncated(variables, latents, psi) -> (variables, latents)`, which `jaxgan sample --truncation PSI` calls with those
-of the averaged generator; 1 changes nothing, 0 makes all samples alike.
+of the averaged generator; 1 changes nothing, 0 makes all samples alike. A discriminator whose attribute `classifies`
+is true also takes classify=True, and then returns the logits of the classes, [batch, n_classes].
 """
 
 from typing import Any
 
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.common.user_files import OWN, is_file
+from jaxgan.models.biggan import BigGANConfig
 from jaxgan.models.dcgan import DCGANConfig
 from jaxgan.models.files import load_family, loaded_name
 from jaxgan.models.mlp import MLPConfig
+from jaxgan.models.resnet import ResNetConfig
 
-MODELS: dict[str, type[Any]] = {"mlp": MLPConfig, "dcgan": DCGANConfig}
+MODELS: dict[str, type[Any]] = {
+    "mlp": MLPConfig,
+    "dcgan": DCGANConfig,
+    "resnet": ResNetConfig,
+    "biggan": BigGANConfig,
+}
 
 
 def find_model(name: str) -> type[Any]:
@@ -39,4 +47,4 @@ def model_name(family: type) -> str:
     return name
 
 
-__all__ = ["MODELS", "DCGANConfig", "MLPConfig", "find_model", "model_name"]
+__all__ = ["MODELS", "BigGANConfig", "DCGANConfig", "MLPConfig", "ResNetConfig", "find_model", "model_name"]

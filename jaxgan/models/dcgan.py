@@ -50,6 +50,7 @@ class Generator(nn.Module, kw_only=True):
       width: channels at half resolution; doubled at every halving, up to 8 times.
       n_classes: 0, or the number of classes, whose embedding is appended to the latent.
       embedding: size of that embedding.
+      biases: whether the last layer has a bias.
       dtype: type of the computation; parameters and images are float32.
       axis_name: mapped axis that batch normalisation averages over.
     """
@@ -58,6 +59,7 @@ class Generator(nn.Module, kw_only=True):
     width: int = 64
     n_classes: int = 0
     embedding: int = 32
+    biases: bool = True
     dtype: Any = jnp.float32
     axis_name: str | None = None
 
@@ -78,7 +80,7 @@ class Generator(nn.Module, kw_only=True):
         outputs = [self.shape[2], *widths[:-1]]
         for stage in reversed(range(len(widths))):
             x = BatchNorm(axis_name=self.axis_name, scale_init=scale_init)(x, train)
-            x = UpConv(outputs[stage], sizes[stage], use_bias=stage == 0)(nn.relu(x))
+            x = UpConv(outputs[stage], sizes[stage], use_bias=self.biases and stage == 0)(nn.relu(x))
         return jnp.tanh(x.astype(jnp.float32))
 
 
@@ -96,6 +98,7 @@ class Discriminator(nn.Module, kw_only=True):
       axis_name: mapped axis that batch normalisation averages over.
       spectral_norm: whether every layer, the labels' embedding included, is spectrally normalised.
       logits: number of logits per example.
+      biases: whether layers that are not batch-normalised have biases.
     """
 
     width: int = 64
@@ -105,6 +108,7 @@ class Discriminator(nn.Module, kw_only=True):
     axis_name: str | None = None
     spectral_norm: bool = False
     logits: int = 1
+    biases: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
@@ -117,12 +121,13 @@ class Discriminator(nn.Module, kw_only=True):
         x = x.astype(self.dtype)
         for stage, width in enumerate(stage_widths(stages, self.width)):
             normalised = self.batch_norm and stage > 0
-            x = maybe_spectral(DownConv(width, use_bias=not normalised), self.spectral_norm, x, train)
+            conv = DownConv(width, use_bias=self.biases and not normalised)
+            x = maybe_spectral(conv, self.spectral_norm, x, train)
             if normalised:
                 x = BatchNorm(axis_name=self.axis_name, scale_init=scale_init)(x, train)
             x = nn.leaky_relu(x, 0.2)
         features = x.reshape(x.shape[0], -1)
-        out = nn.Dense(self.logits, kernel_init=dcgan_init, dtype=self.dtype)
+        out = nn.Dense(self.logits, use_bias=self.biases, kernel_init=dcgan_init, dtype=self.dtype)
         logits = maybe_spectral(out, self.spectral_norm, features, train).astype(jnp.float32)
         if self.n_classes:
             embedded = _embed(self.n_classes, features.shape[1], 0.02, label, self.spectral_norm, train)
@@ -162,6 +167,8 @@ class DCGANConfig:
     """Condition on class labels: embedding in the generator, projection in the discriminator."""
     embedding: int = 32
     """Size of the generator's class embedding."""
+    biases: bool = True
+    """Biases of layers that no batch normalisation follows; the original code has none."""
     dtype: str = "float32"
     """What the networks compute in: float32 or bfloat16. Parameters stay float32."""
 
@@ -199,6 +206,7 @@ class DCGANConfig:
             width=self.width,
             n_classes=classes,
             embedding=self.embedding,
+            biases=self.biases,
             dtype=dtype,
         )
         discriminator = Discriminator(
@@ -208,5 +216,6 @@ class DCGANConfig:
             dtype=dtype,
             spectral_norm=self.d_spectral_norm,
             logits=self.d_logits,
+            biases=self.biases,
         )
         return generator, discriminator

@@ -68,6 +68,25 @@ def sphere(dim: int) -> Latent:
     return Latent(dim, draw)
 
 
+def truncated(z: jax.Array, threshold: float | jax.Array) -> jax.Array:
+    """Standard normal numbers, moved so that they are distributed as those of them within +- `threshold`.
+
+    The distribution is that of drawing each number anew until it is not beyond the threshold, but each stays a
+    monotone function of what it was: equal shares of the distribution lie between it and 0.
+
+    Args:
+      z: standard normal numbers, of any shape.
+      threshold: at least 0; infinity changes nothing.
+
+    References:
+      Brock, Donahue, Simonyan (2019), Large scale GAN training, section 3.1.
+    """
+    root, z = 2**0.5, jnp.asarray(z)
+    kept = jax.lax.erf(jnp.asarray(threshold, z.dtype) / root)
+    moved = root * jax.lax.erf_inv(kept * jax.lax.erf(z / root))
+    return jnp.where(kept < 1, moved, z)
+
+
 def slerp(a: jax.Array, b: jax.Array, t: jax.Array) -> jax.Array:
     """Interpolates along the arc from a to b: directions spherically, lengths linearly.
 

@@ -19,7 +19,7 @@ from jaxgan.common.laws import Broken, Skipped, Verdict, by_path, hold_finite, h
 from jaxgan.data import modality_of
 
 SHAPES = ((12, 12, 2), (2,))
-CLASSES, LATENT, N = 3, 7, 4
+CLASSES, LATENT, N = 3, 6, 4
 
 
 class Networks:
@@ -81,12 +81,15 @@ class Networks:
             found[name] = _moved(init(jax.random.key(0), self.inputs[name]))
         return found
 
-    def apply(self, name: str, variables: Any, x: jax.Array, *, train: bool) -> tuple[Any, Any]:
+    def apply(
+        self, name: str, variables: Any, x: jax.Array, *, train: bool, **options: Any
+    ) -> tuple[Any, Any]:
         """The answer of a network, and the collections that it leaves (but for parameters)."""
         module, kept = self.built[1][name], [c for c in variables if c != "params"]
         if not train:
-            return module.apply(variables, x, self.labels, train=False), {c: variables[c] for c in kept}
-        return module.apply(variables, x, self.labels, train=True, mutable=kept)
+            out = module.apply(variables, x, self.labels, train=False, **options)
+            return out, {c: variables[c] for c in kept}
+        return module.apply(variables, x, self.labels, train=True, mutable=kept, **options)
 
 
 def _moved(variables: dict[str, Any]) -> dict[str, Any]:
@@ -150,7 +153,11 @@ def gradient_law(networks: Networks) -> str:
     for name, variables in networks.variables.items():
 
         def value(params: Any, x: jax.Array, name: str = name, variables: Any = variables) -> jax.Array:
-            out = networks.apply(name, {**variables, "params": params}, x, train=True)[0]
+            own = {**variables, "params": params}
+            out = networks.apply(name, own, x, train=True)[0]
+            if getattr(networks.built[1][name], "classifies", False):
+                classes = networks.apply(name, own, x, train=True, classify=True)[0]
+                out = jnp.concatenate([out.reshape(N, -1), classes], axis=1)
             return (out * np.random.default_rng(3).normal(size=out.shape).astype(np.float32)).sum()
 
         own, into = jax.jit(jax.grad(value, (0, 1)))(variables["params"], networks.inputs[name])

@@ -15,7 +15,8 @@ from typing import Any
 
 from jaxgan.common.errors import lookup
 from jaxgan.common.user_files import OWN, is_file
-from jaxgan.penalties.base import Critic, Generate, Penalty, Scene, Term, stateless
+from jaxgan.penalties.auxiliary import auxiliary_classifier
+from jaxgan.penalties.base import Classify, Critic, Generate, Penalty, Scene, Term, stateless
 from jaxgan.penalties.combine import lazy, scheduled, weight_schedule
 from jaxgan.penalties.consistency import balanced_consistency, consistency, latent_consistency
 from jaxgan.penalties.files import load_penalty
@@ -25,11 +26,13 @@ from jaxgan.penalties.path_length import path_length
 
 __all__ = [
     "PENALTIES",
+    "Classify",
     "Critic",
     "Generate",
     "Penalty",
     "Scene",
     "Term",
+    "auxiliary_classifier",
     "balanced_consistency",
     "consistency",
     "dragan",
@@ -61,6 +64,7 @@ PENALTIES: dict[str, Callable[..., Penalty]] = {
     "balanced_consistency": balanced_consistency,
     "latent_consistency": latent_consistency,
     "path_length": path_length,
+    "auxiliary_classifier": auxiliary_classifier,
 }
 
 

@@ -10,6 +10,7 @@ import jax
 from jaxgan.common import keys
 
 Critic = Callable[[jax.Array], jax.Array]
+Classify = Callable[[jax.Array], jax.Array]
 Generate = Callable[[jax.Array], jax.Array]
 
 
@@ -23,6 +24,8 @@ class Scene(NamedTuple):
       critic: examples -> logits, [batch] or [batch, k]. It remembers nothing of being asked.
       generate: latents -> fakes, of the generator and the labels that made `fakes`.
       mean: a mean over these examples -> that over the whole batch, of which several devices may hold shares.
+      labels: classes of the reals, and of the fakes beside them, int32 [batch]; None where there are none.
+      classify: examples -> logits of their classes [batch, n_classes], where the discriminator gives them.
     """
 
     reals: jax.Array
@@ -31,6 +34,8 @@ class Scene(NamedTuple):
     critic: Critic
     generate: Generate
     mean: Callable[[jax.Array], jax.Array] = lambda x: x
+    labels: jax.Array | None = None
+    classify: Classify | None = None
 
 
 class Term(NamedTuple):

@@ -30,12 +30,13 @@ from jaxgan.penalties.base import Penalty, Scene, Term
 from jaxgan.penalties.combine import lazy
 
 SHAPES = ((3,), (8, 8, 2))
-_LATENT, _HIDDEN, _N = 4, 5, 6
+_LATENT, _HIDDEN, _N, _CLASSES = 4, 5, 6, 3
 
 
 class _Examples(NamedTuple):
     reals: jax.Array
     latents: jax.Array
+    labels: jax.Array
     keys: jax.Array
 
 
@@ -52,13 +53,15 @@ class _World:
             # steep, so that terms which leave small slopes alone have something to say
             "discriminator": {"in": draw(size, _HIDDEN), "out": 4 * draw(_HIDDEN, self.k or 1)},
             "generator": {"in": draw(_LATENT, _HIDDEN), "out": draw(_HIDDEN, size)},
+            "classes": draw(_HIDDEN, _CLASSES),
         }
 
     def examples(self, seed: int = 0, n: int = _N, dtype: Any = np.float32) -> _Examples:
         rng = np.random.default_rng(seed)
         reals, latents = rng.normal(0.3, 0.7, (n, *self.shape)), rng.normal(size=(n, _LATENT))
+        labels = jnp.asarray(rng.integers(0, _CLASSES, n), jnp.int32)
         own = keys.per_example(jax.random.key(seed), n)
-        return _Examples(jnp.asarray(reals, dtype), jnp.asarray(latents, dtype), own)
+        return _Examples(jnp.asarray(reals, dtype), jnp.asarray(latents, dtype), labels, own)
 
     def value(
         self, term: Term, memory: Any, params: dict[str, Any], examples: _Examples
@@ -69,10 +72,21 @@ class _World:
             logits = jnp.tanh(x.reshape(len(x), -1) @ d["in"]) @ d["out"]
             return logits[:, 0] if self.k is None else logits
 
+        def classify(x: jax.Array) -> jax.Array:
+            return jnp.tanh(x.reshape(len(x), -1) @ d["in"]) @ params["classes"]
+
         def generate(z: jax.Array) -> jax.Array:
             return jnp.tanh(jnp.tanh(z @ g["in"]) @ g["out"]).reshape(-1, *self.shape)
 
-        scene = Scene(examples.reals, generate(examples.latents), examples.latents, critic, generate)
+        scene = Scene(
+            examples.reals,
+            generate(examples.latents),
+            examples.latents,
+            critic,
+            generate,
+            labels=examples.labels,
+            classify=classify,
+        )
         return term.value(memory, scene, examples.keys)
 
 

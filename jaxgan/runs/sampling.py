@@ -15,6 +15,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.data import Spec
 from jaxgan.games.game import Game
+from jaxgan.models.standing import standing_statistics
 
 _BATCH = 100
 
@@ -34,6 +35,7 @@ class Sampler:
         if game.output is None:
             raise InputError("game: expected one with an output to be sampled, got one without")
         module, latent = game.players[game.output.player].module, game.output.latent
+        self._module = module
 
         def generate(variables: Any, z: jax.Array, labels: jax.Array | None) -> jax.Array:
             x: Any = module.apply(variables, z, labels, train=False)
@@ -97,6 +99,17 @@ class Sampler:
                 classes = jnp.asarray(np.pad(labels[start : start + _BATCH], (0, pad)), jnp.int32)
             parts.append(np.asarray(self._generate(variables, rows, classes))[: len(part)])
         return np.concatenate(parts)
+
+    def standing(self, variables: Any, z: np.ndarray, labels: np.ndarray | None) -> Any:
+        """The variables with standing statistics, over passes of 100 of the latents [n, dim].
+
+        Raises:
+          InputError: if the generator has no batch normalisation.
+        """
+        parts = [slice(start, start + _BATCH) for start in range(0, len(z), _BATCH)]
+        classes = [None if labels is None else jnp.asarray(labels[part], jnp.int32) for part in parts]
+        latents = [jnp.asarray(z[part]) for part in parts]
+        return standing_statistics(self._module, variables, zip(latents, classes, strict=True))
 
     def by_seed(
         self,

@@ -117,7 +117,7 @@ def test_the_preset_that_data_bring_is_said(here):
         ),
         ("minst", "unknown preset or data 'minst'; did you mean 'mnist'?"),
         ("toy", "did you mean 'toy-grid' or 'toy-ring'?"),
-        ("biggan", "it is not here; nearest is the preset cdcgan-mnist with --loss hinge"),
+        ("biggan", "BigGAN is the presets biggan-32 to biggan-256 and biggan-deep-32 to biggan-deep-256"),
         ("cifar10", "CIFAR-10 is the data tfds:cifar10, and the preset dcgan-cifar10"),
         ("--steps 3 4", "unexpected '4': no flag before it takes it (see jaxgan train --help)"),
         ("-n", "unknown flag '-n'; flags begin with --"),

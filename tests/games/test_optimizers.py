@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from golden.layers import case
 
 from jaxgan import InputError
 from jaxgan.games.optimizers import (
@@ -160,6 +161,15 @@ def test_orthogonal_regularisation_adds_its_gradient(off_diagonal):
         expected = jax.tree.map(lambda g, s: g + 0.3 * s, gradients, slope)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), got, expected)
         np.testing.assert_array_equal(got["BatchNorm_0"]["scale"], gradients["BatchNorm_0"]["scale"])
+
+
+def test_orthogonal_regularisation_against_the_reference():
+    """Code of BigGAN adds 2 W (W^T W * (1 - I)), half of the gradient of the printed loss, which ours is."""
+    given, expected = case("biggan_ortho_reg")
+    params = {"Dense_0": {"kernel": jnp.asarray(given["W"]).T}}
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    added, _ = orthogonal_regularisation(given["strength"] / 2).update(zeros, optax.EmptyState(), params)
+    np.testing.assert_allclose(added["Dense_0"]["kernel"].T, expected["gradient"], atol=1e-9)
 
 
 def test_orthogonal_regularisation_ends_at_orthogonal_filters():

@@ -168,6 +168,9 @@ def test_average_follows_its_schedule_and_holds_the_statistics():
         np.testing.assert_allclose(average, 0.1 * old + 0.9 * now, rtol=1e-4, atol=1e-6)
     assert [round(float(ema_schedule(0.75)(s)), 3) for s in (0, 2, 98, 10**6)] == [0.1, 0.25, 0.75, 0.75]
     assert float(ema_schedule(0.75, ramp_up=False)(0)) == 0.75
+    late = ema_schedule(0.75, start=10)
+    assert [round(float(late(s)), 3) for s in (0, 9, 10, 12, 10**6)] == [0, 0, 0.1, 0.25, 0.75]
+    assert [float(ema_schedule(0.75, ramp_up=False, start=2)(s)) for s in (1, 2)] == [0, 0.75]
 
 
 def test_batch_statistics_are_updated_by_reals_then_fakes_once_a_step():
@@ -329,3 +332,5 @@ def test_bad_input_is_named():
         tiny(d_steps=0)
     with pytest.raises(InputError, match="decay: expected 0 <= decay < 1, got 1"):
         ema_schedule(1)
+    with pytest.raises(InputError, match="start: expected at least 0, got -1"):
+        ema_schedule(0.5, start=-1)

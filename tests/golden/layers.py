@@ -1,4 +1,4 @@
-"""Reads layers.json: what reference implementations of layers make of small inputs, by name."""
+"""Reads layers.json and resnet.json: what reference implementations of layers make of small inputs, by name."""
 
 import json
 import pathlib
@@ -6,7 +6,12 @@ import pathlib
 import jax.numpy as jnp
 import numpy as np
 
-_CASES = json.loads((pathlib.Path(__file__).parent / "layers.json").read_text())
+_FILES = ("layers.json", "resnet.json")
+_CASES = {
+    name: own
+    for file in _FILES
+    for name, own in json.loads((pathlib.Path(__file__).parent / file).read_text()).items()
+}
 
 
 def case(name):

@@ -7,7 +7,7 @@ import pytest
 
 from jaxgan import InputError
 from jaxgan.common import keys
-from jaxgan.models.latents import LATENTS, get_latent, slerp
+from jaxgan.models.latents import LATENTS, get_latent, slerp, truncated
 
 
 @pytest.mark.parametrize("name", LATENTS)
@@ -46,6 +46,27 @@ def test_a_row_depends_on_its_index_only(name):
     share = latent.sample(keys.per_example(key, 4, first=8), 4)
     np.testing.assert_array_equal(share, whole[8:])
     assert len(np.unique(whole[:, 0])) == 12
+
+
+@pytest.mark.parametrize("threshold", [0.04, 0.5, 2.0])
+def test_truncated_latents_are_distributed_as_those_within_the_threshold(threshold):
+    """Quantiles against those of draws that are drawn anew (NumPy), and each number against its neighbour."""
+    z = np.asarray(get_latent("normal", 4).sample(jax.random.key(0), 20000)).ravel()
+    cut = np.asarray(truncated(z, threshold))
+    assert np.abs(cut).max() <= threshold * (1 + 1e-6)
+    drawn = np.random.default_rng(0).normal(size=4_000_000)
+    drawn = drawn[np.abs(drawn) < threshold]
+    shares = np.linspace(0.02, 0.98, 25)
+    np.testing.assert_allclose(np.quantile(cut, shares), np.quantile(drawn, shares), atol=0.02 * threshold)
+    order = np.argsort(z)
+    assert (np.diff(cut[order]) >= 0).all()
+
+
+def test_an_infinite_threshold_changes_nothing_and_0_all():
+    z = jnp.asarray([-7.0, -1.0, 0.0, 0.3, 8.0])
+    np.testing.assert_array_equal(truncated(z, jnp.inf), z)
+    np.testing.assert_array_equal(truncated(z, 0.0), 0 * z)
+    assert np.isfinite(truncated(z, 3.0)).all()
 
 
 def test_arcs_end_where_they_should():

@@ -69,7 +69,23 @@ def scene(critic, real, fake):
     """With a linear generator, G(z + noise) = G(z) + noise A, and z = 0."""
     mixing = jnp.asarray(MIXING[:, : fake[0].size], fake.dtype)
     latents = jnp.zeros((len(fake), LATENT_DIM), fake.dtype)
-    return Scene(real, fake, latents, critic, lambda z: fake + (z @ mixing).reshape(fake.shape))
+    generate = lambda z: fake + (z @ mixing).reshape(fake.shape)
+    return Scene(real, fake, latents, critic, generate, labels=label_of(real), classify=classes_of(critic))
+
+
+def label_of(real):
+    """1 or 2, by the sign of the first number."""
+    return (real.reshape(len(real), -1)[:, 0] > 0).astype(jnp.int32) + 1
+
+
+def classes_of(critic):
+    """Class logits 0, d and -d of the logit d."""
+    return lambda x: jnp.outer(critic(x), jnp.asarray([0, 1, -1], x.dtype))
+
+
+def cross_entropy(logit, label):
+    classes = np.outer(logit, [0, 1, -1])
+    return np.log(np.exp(classes).sum(1)) - classes[np.arange(len(label)), label]
 
 
 def neighbours(fake, radius=0.03):
@@ -161,6 +177,10 @@ REFERENCE = {
     ),
     ("path_length", ()): lambda r, f: (lengths(f) - 0.01 * lengths(f).mean()) ** 2,
     ("path_length", (("decay", 0.5),)): lambda r, f: (lengths(f) - 0.5 * lengths(f).mean()) ** 2,
+    ("auxiliary_classifier", ()): lambda r, f: (
+        cross_entropy(half(r), label_of(r)) + cross_entropy(half(f), label_of(r))
+    ),
+    ("auxiliary_classifier", (("fake_weight", 0.0),)): lambda r, f: cross_entropy(half(r), label_of(r)),
 }
 CASES = [
     pytest.param(name, options, id=name + "".join(f"-{k}={getattr(v, '__name__', v)}" for k, v in options))
@@ -252,7 +272,15 @@ def all_values(shape, n):
 
             def total(a, state, penalty=penalty):
                 critic = lambda x: jnp.tanh(a * rows(x).sum(1)) + a * jnp.square(rows(x)).mean(1)
-                here = Scene(real, fake, jnp.zeros((n, 2)), critic, lambda z: fake + z.sum())
+                here = Scene(
+                    real,
+                    fake,
+                    jnp.zeros((n, 2)),
+                    critic,
+                    lambda z: fake + z.sum(),
+                    labels=label_of(real),
+                    classify=classes_of(critic),
+                )
                 each = keys.per_example(jax.random.key(seed), n)
                 values, state = own(penalty).value(state, here, each)
                 return values.sum(), (values, state)
@@ -407,6 +435,21 @@ def test_several_logits_are_compared_by_their_squared_distance():
         once = apply(PENALTIES[name](), quadratic, real, fake)[0]
         assert weight * once.min() > 0
         np.testing.assert_allclose(apply(PENALTIES[name](), two, real, fake)[0], 10 * once, rtol=1e-4)
+
+
+def test_the_generator_is_to_make_its_classes_plain():
+    real, fake = data()
+    term = PENALTIES["auxiliary_classifier"](generator_weight=0.1).generator
+    values, _ = term.value((), scene(quadratic, real, fake), keys.per_example(KEY, 5))
+    np.testing.assert_allclose(values, 0.1 * cross_entropy(half(fake), label_of(real)), rtol=1e-4)
+    for missing, message in (
+        ("labels", "expected data with class"),
+        ("classify", "expected a discriminator"),
+    ):
+        with pytest.raises(InputError, match=f"auxiliary_classifier: {message}"):
+            term.value((), scene(quadratic, real, fake)._replace(**{missing: None}), KEY)
+    with pytest.raises(InputError, match="fake_weight: expected a number >= 0, got -1"):
+        PENALTIES["auxiliary_classifier"](fake_weight=-1)
 
 
 def test_gradients_flow_through_both_branches_of_consistency():

@@ -10,9 +10,11 @@ import pathlib
 from jaxgan.common.errors import lookup
 from jaxgan.config.config import Config
 from jaxgan.config.presets.base import Preset
+from jaxgan.config.presets.biggan import BIGGAN
 from jaxgan.config.presets.classic import CLASSIC
+from jaxgan.config.presets.resnet import RESNET
 
-PRESETS: dict[str, Preset] = {**CLASSIC}
+PRESETS: dict[str, Preset] = {**CLASSIC, **RESNET, **BIGGAN}
 DEFAULT_PRESET = "dcgan-mnist"
 
 
@@ -30,4 +32,4 @@ def sizes() -> dict[str, dict[str, dict[str, float]]]:
     return json.loads((pathlib.Path(__file__).parent / "sizes.json").read_text())
 
 
-__all__ = ["CLASSIC", "DEFAULT_PRESET", "PRESETS", "Preset", "get_preset", "sizes"]
+__all__ = ["BIGGAN", "CLASSIC", "DEFAULT_PRESET", "PRESETS", "RESNET", "Preset", "get_preset", "sizes"]

@@ -13,22 +13,37 @@ from jaxgan.models.layers.conditional_norm import ConditionalBatchNorm, adain
 from jaxgan.models.layers.conv import Conv, DownConv, UpConv
 from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky
 from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
+from jaxgan.models.layers.labels import HEADS, ClassHead, Head, joined, needed
 from jaxgan.models.layers.mapping import MappingNetwork, truncated
 from jaxgan.models.layers.minibatch_stddev import minibatch_stddev
 from jaxgan.models.layers.modulated import ModulatedConv, demodulation, modulated_conv
 from jaxgan.models.layers.noise import NoiseInjection
 from jaxgan.models.layers.norm import BatchNorm, SpectralNorm, maybe_spectral
 from jaxgan.models.layers.pixel_norm import pixel_norm
-from jaxgan.models.layers.residual import R3GANBlock
+from jaxgan.models.layers.residual import (
+    DeepDownBlock,
+    DeepUpBlock,
+    DownBlock,
+    R3GANBlock,
+    UpBlock,
+    average_down,
+    nearest_up,
+)
 
 __all__ = [
     "ACTIVATIONS",
+    "HEADS",
     "BatchNorm",
+    "ClassHead",
     "ConditionalBatchNorm",
     "Conv",
+    "DeepDownBlock",
+    "DeepUpBlock",
+    "DownBlock",
     "DownConv",
     "EqualizedConv",
     "EqualizedDense",
+    "Head",
     "Initializer",
     "MappingNetwork",
     "ModulatedConv",
@@ -36,17 +51,22 @@ __all__ = [
     "R3GANBlock",
     "SelfAttention",
     "SpectralNorm",
+    "UpBlock",
     "UpConv",
     "adain",
+    "average_down",
     "check_logits",
     "dcgan_init",
     "demodulation",
     "down_conv",
     "downsample",
     "dtype_of",
+    "joined",
     "maybe_spectral",
     "minibatch_stddev",
     "modulated_conv",
+    "nearest_up",
+    "needed",
     "pixel_norm",
     "scale_init",
     "scaled_leaky",

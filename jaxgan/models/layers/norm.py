@@ -17,7 +17,8 @@ class BatchNorm(nn.Module):
 
     In training it normalises by the batch's own mean and (biased) variance, which under `jit`
     are those of the global batch, however it is sharded; under `pmap` they are if `axis_name`
-    is given. Running averages (collection "batch_stats") are used where `train` is false.
+    is given. Running averages (collection "batch_stats") are used where `train` is false. A batch's own mean and
+    variance can be had from collection "intermediates", as "batch_mean" and "batch_var".
 
     Flax's layer has the same parameters, values, gradients and statistics. Ours multiplies and adds once
     per element instead of subtracting the mean first: on two CPU cores, the whole step of a DCGAN (28x28,
@@ -52,6 +53,8 @@ class BatchNorm(nn.Module):
             if self.axis_name is not None:
                 mean, mean_square = jax.lax.pmean((mean, mean_square), self.axis_name)
             var = jnp.maximum(mean_square - jnp.square(mean), 0.0)
+            self.sow("intermediates", "batch_mean", mean)
+            self.sow("intermediates", "batch_var", var)
             if not self.is_initializing():
                 running_mean.value += (1 - self.momentum) * (mean - running_mean.value)
                 running_var.value += (1 - self.momentum) * (var - running_var.value)

@@ -83,6 +83,23 @@ def test_every_class_has_its_scale_and_bias_around_1_and_0():
     close(out, jnp.where(chosen, 1.5 * plain + 0.5, plain))
 
 
+def test_self_modulation_against_its_formula():
+    """gain(z) = V max(0, U z + b) + c of each channel, the same for the bias, around 1 and 0."""
+    x, z = normal(4, 3, 3, 2), normal(4, 5, seed=1)
+    layer = ConditionalBatchNorm(hidden=3)
+    variables = layer.init(jax.random.key(0), x, z, True)
+    params = jax.tree.map(lambda leaf: leaf + 0.1, variables["params"])
+    out, _ = layer.apply({**variables, "params": params}, x, z, True, mutable=["batch_stats"])
+
+    def network(name):
+        first, second = params[f"{name}_hidden"], params[name]
+        hidden = np.maximum(np.asarray(z) @ first["kernel"] + first["bias"], 0)
+        return (hidden @ second["kernel"] + second["bias"])[:, None, None]
+
+    plain = (x - x.mean((0, 1, 2))) / jnp.sqrt(x.var((0, 1, 2)) + 1e-5)
+    close(out, (1 + network("gain")) * plain + network("bias"))
+
+
 def test_adain_against_its_formula():
     given, expected = case("adain_one_channel")
     x = jnp.asarray(given["x"])[None, :, :, None]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from golden.layers import case
 
 from jaxgan import GAN, init, make_step
 from jaxgan.losses import get_loss
@@ -52,6 +53,18 @@ def test_batch_norm_has_the_values_statistics_and_gradients_of_flaxs():
         close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
         jax.tree.map(close, got, expected)
         jax.tree.map(close, got_slopes, slopes)
+
+
+def test_a_batchs_own_statistics_can_be_had():
+    x = 3 + 2 * jax.random.normal(jax.random.key(0), (16, 3))
+    variables = BatchNorm().init(jax.random.key(1), x, True)
+    assert set(variables) == {"params", "batch_stats"}
+    for train in (True, False):
+        _, new = BatchNorm().apply(variables, x, train, mutable=["batch_stats", "intermediates"])
+        assert ("intermediates" in new) == train
+    _, new = BatchNorm().apply(variables, x, True, mutable=["batch_stats", "intermediates"])
+    np.testing.assert_allclose(new["intermediates"]["batch_mean"][0], x.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(new["intermediates"]["batch_var"][0], x.var(0), rtol=1e-4)
 
 
 def test_batch_norm_averages_over_a_mapped_axis():
@@ -163,6 +176,27 @@ def test_one_training_call_is_one_power_iteration(name):
     np.testing.assert_array_equal(jax.tree.leaves(state)[0], u)
     expected = plain.apply(scaled_kernel(variables, 1 / (u @ w @ v))[0], x)
     np.testing.assert_allclose(evaluated, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_spectral_norm_against_the_reference():
+    """After 1, 2, 5 and 20 passes: its estimate, its vector, and the kernel that is used."""
+    given, expected = case("spectral_norm_2x2")
+    w, x = jnp.asarray(given["W"]), jnp.eye(2)
+    layer = Normalised(lambda: nn.Dense(2, use_bias=False))
+    variables = layer.init(jax.random.key(0), x, True)
+    variables = {**variables, "params": {"Dense_0": {"kernel": w.T}}}
+    spectral = jax.tree.map(lambda _: jnp.asarray(given["u0"]), variables["spectral"])
+    found = {}
+    for k in range(1, 21):
+        used, new = layer.apply({**variables, "spectral": spectral}, x, True, mutable=["spectral"])
+        spectral = new["spectral"]
+        found[k] = used.T, jax.tree.leaves(spectral)[0]
+    for step in expected["steps"]:
+        used, u = found[step["k"]]
+        np.testing.assert_allclose(u, step["u"], atol=1e-5)
+        np.testing.assert_allclose(used, step["W_over_sigma"], atol=1e-5)
+        np.testing.assert_allclose(w[0, 0] / used[0, 0], step["sigma"], atol=1e-5)
+    np.testing.assert_allclose(w[0, 0] / found[20][0][0, 0], expected["svd"], rtol=1e-5)
 
 
 def test_spectral_norm_passes_gradients_through_sigma_but_not_through_its_vectors():

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from golden.layers import case, hwio, nhwc
 
-from jaxgan.models.layers import R3GANBlock
+from jaxgan.models.layers import (
+    DeepDownBlock,
+    DeepUpBlock,
+    DownBlock,
+    R3GANBlock,
+    UpBlock,
+    average_down,
+    nearest_up,
+)
 
 
 def test_r3gans_block_against_the_reference():
@@ -60,3 +68,130 @@ def test_r3gans_block_computes_in_the_type_of_its_images():
 def test_groups_that_do_not_divide_the_channels_are_refused():
     with pytest.raises(ValueError, match="cardinality: expected a divisor of 8 channels, got 3"):
         R3GANBlock(1, 3).init(jax.random.key(0), jnp.zeros((1, 4, 4, 4)))
+
+
+def _placed(given, names):
+    """The reference's parameters under our names."""
+    params = {}
+    for theirs, ours in names.items():
+        if f"{theirs}.gain" in given:
+            params[ours] = {"scale": jnp.asarray(given[f"{theirs}.gain"])}
+        else:
+            params[ours] = {"kernel": hwio(given[f"{theirs}.weight"])}
+        params[ours]["bias"] = jnp.asarray(given[f"{theirs}.bias"])
+    return params
+
+
+CONVS = {"conv1": "conv1", "conv2": "conv2", "conv_sc": "skip"}
+
+
+def test_the_up_block_against_the_reference():
+    given, expected = case("resnet_g_block")
+    layer, x = UpBlock(features=3, size=(6, 6)), nhwc(given["x"])
+    variables = layer.init(jax.random.key(0), x, None, True)
+    params = _placed(given["params"], {**CONVS, "bn1": "norm1", "bn2": "norm2"})
+    got, _ = layer.apply({**variables, "params": params}, x, None, True, mutable=["batch_stats"])
+    np.testing.assert_allclose(got, nhwc(expected), rtol=0, atol=1e-5)
+
+
+def test_the_down_block_against_the_reference():
+    given, expected = case("resnet_d_block_preact")
+    params = _placed(given["params"], CONVS)
+    got = DownBlock(features=3, hidden=3).apply({"params": params}, nhwc(given["x"]), True)
+    np.testing.assert_allclose(got, nhwc(expected), rtol=0, atol=1e-5)
+
+
+def test_pixels_are_doubled_and_averaged_at_odd_sizes_too():
+    x = jnp.arange(6.0).reshape(1, 2, 3, 1)
+    up = nearest_up(x, (3, 5))[0, :, :, 0]
+    np.testing.assert_array_equal(up, [[0, 0, 1, 1, 2], [0, 0, 1, 1, 2], [3, 3, 4, 4, 5]])
+    down = average_down(jnp.arange(9.0).reshape(1, 3, 3, 1))[0, :, :, 0]
+    np.testing.assert_array_equal(down, [[2, 3.5], [6.5, 8]])
+
+
+BLOCKS = {
+    "up": (UpBlock(features=4, size=(5, 6)), (None, True)),
+    "down": (DownBlock(features=6, hidden=3), (True,)),
+    "first": (DownBlock(features=6, hidden=6, first=True), (True,)),
+    "deep up": (DeepUpBlock(features=4, size=(5, 6)), (None, True)),
+    "deep down": (DeepDownBlock(features=8), (True,)),
+}
+
+
+def _of_block(name, x, change=lambda path, leaf: leaf):
+    layer, rest = BLOCKS[name]
+    variables = layer.init(jax.random.key(0), x, *rest)
+    params = jax.tree_util.tree_map_with_path(
+        lambda path, leaf: change(jax.tree_util.keystr(path), leaf + 0.1), variables["params"]
+    )
+    return params, layer.apply({**variables, "params": params}, x, *rest, mutable=["batch_stats"])[0]
+
+
+def test_beside_the_deep_blocks_channels_are_dropped_and_joined():
+    """Where the last convolution is 0, x is left: without its last channels, or with others beside."""
+    silent = lambda path, leaf: 0 * leaf if "conv4" in path else leaf
+    x = jax.random.normal(jax.random.key(1), (2, 3, 3, 6))
+    _, up = _of_block("deep up", x, silent)
+    np.testing.assert_allclose(up, nearest_up(x[..., :4], (5, 6)), atol=1e-6)
+    params, down = _of_block("deep down", x, silent)
+    np.testing.assert_allclose(down[..., :6], average_down(x), atol=1e-6)
+    skip = params["skip"]
+    np.testing.assert_allclose(
+        down[..., 6:], average_down(x) @ skip["kernel"][0, 0] + skip["bias"], atol=1e-5
+    )
+    assert [params[f"conv{i}"]["kernel"].shape[:2] for i in (1, 2, 3, 4)] == [(1, 1), (3, 3), (3, 3), (1, 1)]
+    assert {params[f"conv{i}"]["kernel"].shape[-1] for i in (1, 2, 3)} == {2}  # a quarter of 8
+
+
+def test_only_the_first_block_hears_what_is_negative():
+    """By a 1x1 convolution beside it, all do; where that is 0, a ReLU is the first thing that x meets."""
+    x = -jnp.abs(jax.random.normal(jax.random.key(1), (2, 4, 4, 6))) - 0.1
+    silent = lambda path, leaf: 0 * leaf if "skip" in path else (-leaf if "conv1" in path else leaf)
+    for name in ("first", "down", "deep down"):
+        _, once = _of_block(name, x, silent)
+        _, twice = _of_block(name, 2 * x, silent)
+        beside = 6 if name == "deep down" else 0
+        twice = twice[..., :beside] - average_down(x) if beside else twice
+        heard = float(jnp.abs(once[..., :beside] - twice if beside else once - twice).max()) > 1e-4
+        assert heard == (name == "first"), name
+
+
+def test_blocks_that_change_nothing_have_nothing_beside():
+    x = jnp.ones((1, 4, 4, 6))
+    for layer, rest in (
+        (UpBlock(features=6), (None, True)),
+        (DownBlock(features=6, hidden=6, down=False), (True,)),
+        (DeepDownBlock(features=6, down=False), (True,)),
+    ):
+        params = jax.eval_shape(lambda key, m=layer, r=rest: m.init(key, x, *r), jax.random.key(0))["params"]
+        assert "skip" not in params
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_second_derivatives_of_preactivation_blocks(name):
+    """Of the squared gradient norm, as R1 takes them, against finite differences (float64)."""
+    with jax.enable_x64(True):
+        x, way = np.random.default_rng(0).normal(size=(2, 2, 3, 3, 6))
+        value = lambda x: jnp.sin(_of_block(name, x)[1]).sum()
+        penalty = jax.jit(lambda x: jnp.square(jax.grad(value)(x)).sum())
+        slope = (jax.jit(jax.grad(penalty))(x) * way).sum()
+        step = 2e-4 if "up" in name else 1e-6  # batch statistics are float32
+        expected = (penalty(x + step * way) - penalty(x - step * way)) / (2 * step)
+        assert abs(expected) > 1e-3
+        np.testing.assert_allclose(slope, expected, rtol=2e-3 if "up" in name else 1e-5)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_preactivation_blocks_compute_in_the_type_of_their_images(name):
+    x = jnp.zeros((2, 3, 3, 6), jnp.bfloat16)
+    params, seen = jax.eval_shape(lambda x: _of_block(name, x), x)
+    assert seen.dtype == jnp.bfloat16
+    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
+
+
+def test_deep_blocks_refuse_channels_in_the_wrong_direction():
+    x = jnp.ones((1, 4, 4, 6))
+    with pytest.raises(ValueError, match="features: expected at most the 6 channels of x, got 7"):
+        DeepUpBlock(features=7).init(jax.random.key(0), x, None, True)
+    with pytest.raises(ValueError, match="features: expected at least the 6 channels of x, got 5"):
+        DeepDownBlock(features=5).init(jax.random.key(0), x, True)
