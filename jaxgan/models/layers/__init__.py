@@ -10,7 +10,7 @@ from jaxgan.models.layers.basics import (
     scale_init,
 )
 from jaxgan.models.layers.conditional_norm import ConditionalBatchNorm, adain
-from jaxgan.models.layers.conv import Conv, DownConv, UpConv
+from jaxgan.models.layers.conv import Conv, DownConv, UpConv, average_down, nearest_up
 from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky
 from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
 from jaxgan.models.layers.labels import HEADS, ClassHead, Head, joined, needed
@@ -20,15 +20,7 @@ from jaxgan.models.layers.modulated import ModulatedConv, demodulation, modulate
 from jaxgan.models.layers.noise import NoiseInjection
 from jaxgan.models.layers.norm import BatchNorm, SpectralNorm, maybe_spectral
 from jaxgan.models.layers.pixel_norm import pixel_norm
-from jaxgan.models.layers.residual import (
-    DeepDownBlock,
-    DeepUpBlock,
-    DownBlock,
-    R3GANBlock,
-    UpBlock,
-    average_down,
-    nearest_up,
-)
+from jaxgan.models.layers.residual import DeepDownBlock, DeepUpBlock, DownBlock, R3GANBlock, UpBlock
 
 __all__ = [
     "ACTIVATIONS",

@@ -70,11 +70,21 @@ class Conv(nn.Module):
                 raise InputError(f"up: expected None, or a size that halves to {(h, w)}, got {self.up}")
             if self.up == (2 * h, 2 * w):
                 return forms.doubled_conv(x, kernel)
-            return forms.conv(forms.doubled(x)[:, : self.up[0], : self.up[1]], kernel)
+            return forms.conv(nearest_up(x, self.up), kernel)
         if self.down and h % 2 == w % 2 == 0:
             return forms.conv_halved(x, kernel)
         y = forms.conv(x, kernel)
-        return nn.avg_pool(y, (2, 2), (2, 2), "SAME", count_include_pad=False) if self.down else y
+        return average_down(y) if self.down else y
+
+
+def nearest_up(x: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """Every pixel twice along both axes, cut to `size`: [n, h, w, c] -> [n, *size, c]."""
+    return forms.doubled(x)[:, : size[0], : size[1]]
+
+
+def average_down(x: jax.Array) -> jax.Array:
+    """The mean of every 2x2 pixels: [n, h, w, c] -> [n, ceil(h / 2), ceil(w / 2), c]; at odd ends, of those there."""
+    return nn.avg_pool(x, (2, 2), (2, 2), "SAME", count_include_pad=False).astype(x.dtype)
 
 
 class DownConv(nn.Module):
