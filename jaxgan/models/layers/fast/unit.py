@@ -11,7 +11,8 @@ primitives of JAX, which name each other as derivatives, and derivatives of any 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -44,9 +45,23 @@ def by_definition(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Arra
 
 
 def weights_by_definition(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array:
-    """The gradient for the kernel of <conv(x, kernel), y>, by XLA's own convolution."""
-    numbers = ("CHWN", "IHWO", "HWNC")
-    return lax.conv_general_dilated(x, y, (1, 1), padding, dimension_numbers=numbers)
+    """The gradient for the kernel of <conv(x, kernel), y>, [k, l, c, o], by XLA's own convolution.
+
+    The larger of the two images is the one that the other moves over: XLA would exchange them itself, and then
+    not know the fast routine for it.
+    """
+    strides, numbers = (1, 1), ("CHWN", "IHWO", "NHWC")
+    if math.prod(x.shape[1:3]) >= math.prod(y.shape[1:3]):
+        return jnp.moveaxis(lax.conv_general_dilated(x, y, strides, padding, dimension_numbers=numbers), 0, 2)
+    sides = [x + sum(pad) - y + 1 for x, y, pad in zip(x.shape[1:3], y.shape[1:3], padding, strict=True)]
+    flipped = lax.conv_general_dilated(y, x, strides, _mirrored(sides, padding), dimension_numbers=numbers)
+    return jnp.moveaxis(jnp.flip(flipped, (1, 2)), 0, 3)
+
+
+def _mirrored(sides: Sequence[int], padding: Padding) -> Padding:
+    """The padding of the transpose of a convolution with a kernel of these sides."""
+    rows, columns = ((k - 1 - low, k - 1 - high) for k, (low, high) in zip(sides, padding, strict=True))
+    return rows, columns
 
 
 def _weights_by_parts(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array:
@@ -96,9 +111,8 @@ _weights = _primitive("conv_of_stride_1_weights", _weights_by_parts, weights_by_
 
 def _back(y: Any, kernel: Any, padding: Padding) -> jax.Array:
     """The transpose of `conv` for the images."""
-    sides = kernel.shape[:2]
-    mirrored = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(sides, padding, strict=True))
-    return _conv.bind(y, jnp.swapaxes(jnp.flip(kernel, (0, 1)), 2, 3), padding=mirrored)
+    flipped = jnp.swapaxes(jnp.flip(kernel, (0, 1)), 2, 3)
+    return _conv.bind(y, flipped, padding=_mirrored(kernel.shape[:2], padding))
 
 
 ad.defbilinear(
