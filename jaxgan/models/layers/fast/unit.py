@@ -53,7 +53,7 @@ def weights_by_definition(x: jax.Array, y: jax.Array, padding: Padding) -> jax.A
     strides, numbers = (1, 1), ("CHWN", "IHWO", "NHWC")
     if math.prod(x.shape[1:3]) >= math.prod(y.shape[1:3]):
         return jnp.moveaxis(lax.conv_general_dilated(x, y, strides, padding, dimension_numbers=numbers), 0, 2)
-    sides = [x + sum(pad) - y + 1 for x, y, pad in zip(x.shape[1:3], y.shape[1:3], padding, strict=True)]
+    sides = [a + sum(pad) - b + 1 for a, b, pad in zip(x.shape[1:3], y.shape[1:3], padding, strict=True)]
     flipped = lax.conv_general_dilated(y, x, strides, _mirrored(sides, padding), dimension_numbers=numbers)
     return jnp.moveaxis(jnp.flip(flipped, (1, 2)), 0, 3)
 
