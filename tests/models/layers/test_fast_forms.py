@@ -1,5 +1,7 @@
 """All forms of a convolution equal the definition, with every derivative."""
 
+import re
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -124,6 +126,22 @@ def test_gradients_for_kernels_add_parts_of_the_batch(monkeypatch):
 
     assert [convolutions(pixels) for pixels in (72, 71, 36, 12, 1)] == [1, 2, 2, 6, 6]
     assert convolutions(12, parts=5) == 3
+
+
+def test_the_smaller_image_moves_over_the_larger_one():
+    """Otherwise XLA exchanges them and takes its slow routine, forty times as long."""
+    x, kernel = case((2, 6, 5, 2), (3, 3, 2, 3), jnp.float32)
+    for form in (forms.conv_weights, forms.doubled_phases, forms.halved_phases, forms.spread_phases):
+        gradient = jax.grad(lambda x, k, form=form: jnp.sum(jnp.sin(form(x[:, :, :4], k))), (0, 1))
+        text = jax.jit(gradient).lower(x, kernel).as_text()
+        found = re.findall(r"stablehlo.convolution.*?dim_numbers = \[(.*?)\]x\[(.*?)\].*: \((.*?)\) ->", text)
+        assert found
+        for *layouts, types in found:
+            pixels = []
+            for layout, type_ in zip(layouts, re.findall(r"tensor<([\dx]+)xf32>", types), strict=True):
+                sides = dict(zip(layout.split(", "), map(int, type_.split("x")), strict=True))
+                pixels.append(sides["0"] * sides["1"])
+            assert pixels[0] >= pixels[1]
 
 
 @pytest.mark.parametrize("how", ["pmap", "shard_map"])
