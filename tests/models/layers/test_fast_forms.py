@@ -89,6 +89,7 @@ def with_derivatives(f):
 def few_pixels(monkeypatch):
     """So few at a time that small batches are taken in parts, and blocks of few channels."""
     monkeypatch.setattr(unit, "_NUMBERS", 12)
+    monkeypatch.setattr(unit, "_PIXELS", 1)
     monkeypatch.setattr(forms, "_BLOCK", 4)
 
 
@@ -118,14 +119,15 @@ def test_vmap(kind, axes, unrolled, few_pixels, monkeypatch):
 def test_gradients_for_kernels_add_parts_of_the_batch(monkeypatch):
     x, kernel = case((6, 3, 4, 2), (3, 3, 2, 3), jnp.float32)
 
-    def convolutions(pixels, parts=6):
+    def convolutions(pixels, parts=6, least=1):
+        monkeypatch.setattr(unit, "_PIXELS", least)
         monkeypatch.setattr(unit, "_NUMBERS", 3 * pixels)  # 3 channels on the wider side
         monkeypatch.setattr(unit, "_PARTS", parts)
         gradient = jax.grad(lambda k: jnp.sum(forms.conv_weights(x, k)))
         return jax.jit(gradient).lower(kernel).as_text().count("stablehlo.convolution")
 
     assert [convolutions(pixels) for pixels in (72, 71, 36, 12, 1)] == [1, 2, 2, 6, 6]
-    assert convolutions(12, parts=5) == 3
+    assert convolutions(12, parts=5) == convolutions(12, least=24) == 3
 
 
 def test_the_smaller_image_moves_over_the_larger_one():

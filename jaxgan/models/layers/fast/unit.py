@@ -27,6 +27,7 @@ Padding = tuple[tuple[int, int], tuple[int, int]]
 Form = Callable[[jax.Array, jax.Array, Padding], jax.Array]
 
 _NUMBERS = 2**18  # that are taken at a time: pixels times channels
+_PIXELS = 1024  # at least: below, the sum of the parts takes longer than they do
 _PARTS = 32  # at most, as every one takes 0.1 s to compile
 _UNROLLED = 16  # members of a mapped axis
 
@@ -66,9 +67,10 @@ def _mirrored(sides: Sequence[int], padding: Padding) -> Padding:
 
 def _weights_by_parts(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array:
     """`weights_by_definition` as a sum over parts of the batch."""
-    n, size = y.shape[0], y.shape[1] * y.shape[2] * max(x.shape[3], y.shape[3])
-    divisors = [b for b in range(1, min(n, _PARTS) + 1) if n % b == 0]
-    parts = next((b for b in divisors if n // b * size <= _NUMBERS), divisors[-1])
+    n, pixels, channels = y.shape[0], y.shape[1] * y.shape[2], max(x.shape[3], y.shape[3])
+    most = max(1, min(n, _PARTS, n * pixels // _PIXELS))
+    divisors = [b for b in range(1, most + 1) if n % b == 0]
+    parts = next((b for b in divisors if n // b * pixels * channels <= _NUMBERS), divisors[-1])
     if parts == 1:
         return weights_by_definition(x, y, padding)
     # Every so many examples, so that those of a batch which is split over devices stay where they are.
