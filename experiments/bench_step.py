@@ -1,6 +1,6 @@
 """Times our compiled training step, side by side with the same step in PyTorch.
 
-    python experiments/bench_step.py [--peer torch] [--cases mlp dcgan-mnist dcgan-32] [--json FILE]
+    python experiments/bench_step.py [--peer torch] [--cases mlp dcgan-mnist dcgan-32 sngan-32] [--json FILE]
 
 Hardware: as measured on, printed with the result. Time: about two minutes. Goals, for two CPU
 cores: the MLP 2.5 times, both DCGANs 1.2 times as fast as PyTorch eager; what is reached is in
@@ -41,7 +41,7 @@ from jaxgan.common.packages import need
 from jaxgan.config import OptimizerConfig
 from jaxgan.games.compile import options_of_loops
 from jaxgan.losses import get_loss
-from jaxgan.models import DCGANConfig, MLPConfig
+from jaxgan.models import DCGANConfig, MLPConfig, ResNetConfig
 from jaxgan.models.dcgan import stage_sizes, stage_widths
 from jaxgan.models.latents import get_latent
 from jaxgan.runs.environment import environment
@@ -52,26 +52,35 @@ LEARNING_RATE, B1, B2 = 2e-4, 0.5, 0.999
 
 @dataclass(frozen=True)
 class Case:
-    """One comparison: networks, the shape of examples, the ratio that is aimed at, our steps in a dispatch."""
+    """One comparison: networks, and the layers of the same ones in PyTorch (generator, discriminator).
+
+    Attributes:
+      model: ours.
+      shape: of examples.
+      peer: PyTorch's, of a case.
+      goal: the ratio that is aimed at.
+      per_dispatch: our steps in one.
+      loss: of both.
+    """
 
     model: Any
     shape: tuple[int, int, int]
-    goal: float
+    peer: Callable[[Case], tuple[list[Any], list[Any]]]
+    goal: float = 1.2
     per_dispatch: int = 1
-
-
-CASES = {
-    "mlp": Case(MLPConfig(), (28, 28, 1), 2.5, per_dispatch=16),
-    "dcgan-mnist": Case(DCGANConfig(width=32), (28, 28, 1), 1.2),
-    "dcgan-32": Case(DCGANConfig(width=64), (32, 32, 3), 1.2),
-}
+    loss: Literal["non_saturating", "hinge"] = "non_saturating"
 
 
 @dataclass(frozen=True)
 class Args:
     """What to time."""
 
-    cases: tuple[Literal["mlp", "dcgan-mnist", "dcgan-32"], ...] = ("mlp", "dcgan-mnist", "dcgan-32")
+    cases: tuple[Literal["mlp", "dcgan-mnist", "dcgan-32", "sngan-32"], ...] = (
+        "mlp",
+        "dcgan-mnist",
+        "dcgan-32",
+        "sngan-32",
+    )
     """Which networks."""
     peer: Literal["torch"] | None = None
     """Compare with PyTorch."""
@@ -91,7 +100,7 @@ def ours(case: Case, batch_size: int) -> tuple[Callable[[], None], dict[str, flo
     gan = GAN(
         generator,
         discriminator,
-        get_loss("non_saturating"),
+        get_loss(case.loss),
         OptimizerConfig(LEARNING_RATE, B1, B2).build(1),
         OptimizerConfig(LEARNING_RATE, B1, B2).build(1),
         get_latent("normal", LATENT),
@@ -138,6 +147,95 @@ def dense(widths: Sequence[int]) -> list[Any]:
     return [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2, True))]
 
 
+def torch_mlp(case: Case) -> tuple[list[Any], list[Any]]:
+    """The networks of an MLPConfig."""
+    from torch import nn  # pyright: ignore[reportMissingImports]
+
+    height, width, channels = case.shape
+    pixels = math.prod(case.shape)
+    g = [
+        *dense((LATENT, *case.model.g_widths)),
+        nn.Linear(case.model.g_widths[-1], pixels),
+        nn.Tanh(),
+        nn.Unflatten(1, (channels, height, width)),
+    ]
+    return g, [nn.Flatten(), *dense((pixels, *case.model.d_widths)), nn.Linear(case.model.d_widths[-1], 1)]
+
+
+def torch_dcgan(case: Case) -> tuple[list[Any], list[Any]]:
+    """Those of a DCGANConfig."""
+    from torch import nn  # pyright: ignore[reportMissingImports]
+
+    height, width, channels = case.shape
+    sizes = stage_sizes(height, width)
+    widths = stage_widths(len(sizes) - 1, case.model.width)
+    (p, q), outputs = sizes[-1], [channels, *widths[:-1]]
+    g: list[Any] = [nn.Linear(LATENT, p * q * widths[-1], bias=False), nn.Unflatten(1, (widths[-1], p, q))]
+    d: list[Any] = []
+    for stage in range(len(widths)):
+        odd = sizes[stage][0] % 2  # 7 pixels to 4, which takes one more line of padding
+        convolution = nn.Conv2d(outputs[stage], widths[stage], 4, 2, 1 + odd, bias=stage == 0)
+        norm = [nn.BatchNorm2d(widths[stage])] if stage else []
+        d += [convolution, *norm, nn.LeakyReLU(0.2, True)]
+    for stage in reversed(range(len(widths))):
+        odd = sizes[stage][0] % 2
+        up = nn.ConvTranspose2d(widths[stage], outputs[stage], 4, 2, 1 + odd, odd, bias=stage == 0)
+        g += [nn.BatchNorm2d(widths[stage]), nn.ReLU(True), up]
+    return [*g, nn.Tanh()], [*d, nn.Flatten(), nn.Linear(p * q * widths[-1], 1)]
+
+
+def torch_resnet(case: Case) -> tuple[list[Any], list[Any]]:
+    """Those of a ResNetConfig for 32 pixels, without classes: SNGAN's."""
+    from torch import nn  # pyright: ignore[reportMissingImports]
+    from torch.nn import functional  # pyright: ignore[reportMissingImports]
+    from torch.nn.utils.parametrizations import spectral_norm  # pyright: ignore[reportMissingImports]
+
+    double = lambda x: functional.interpolate(x, scale_factor=2)
+    halve = lambda x: functional.avg_pool2d(x, 2)
+
+    class Up(nn.Module):
+        def __init__(self, width: int):
+            super().__init__()
+            self.norm1, self.norm2 = nn.BatchNorm2d(width), nn.BatchNorm2d(width)
+            self.conv1, self.conv2 = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+            self.skip = nn.Conv2d(width, width, 1)
+
+        def forward(self, x: Any) -> Any:
+            inside = self.conv1(double(functional.relu(self.norm1(x))))
+            return self.conv2(functional.relu(self.norm2(inside))) + double(self.skip(x))
+
+    class Down(nn.Module):
+        def __init__(self, inputs: int, width: int, down: bool, first: bool):
+            super().__init__()
+            self.conv1 = spectral_norm(nn.Conv2d(inputs, width, 3, padding=1))
+            self.conv2 = spectral_norm(nn.Conv2d(width, width, 3, padding=1))
+            self.skip = spectral_norm(nn.Conv2d(inputs, width, 1)) if down else None
+            self.first = first
+
+        def forward(self, x: Any) -> Any:
+            inside = self.conv2(functional.relu(self.conv1(x if self.first else functional.relu(x))))
+            return x + inside if self.skip is None else self.skip(halve(x)) + halve(inside)
+
+    class Sum(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return functional.relu(x).sum((2, 3))
+
+    channels, width, d_width = case.shape[2], 4 * case.model.width, 2 * case.model.d_width
+    g = [nn.Linear(LATENT, 16 * width), nn.Unflatten(1, (width, 4, 4)), *(Up(width) for _ in range(3))]
+    g += [nn.BatchNorm2d(width), nn.ReLU(True), nn.Conv2d(width, channels, 3, padding=1), nn.Tanh()]
+    blocks = [Down(d_width if i else channels, d_width, i < 2, i == 0) for i in range(4)]
+    return g, [*blocks, Sum(), spectral_norm(nn.Linear(d_width, 1))]
+
+
+CASES = {
+    "mlp": Case(MLPConfig(), (28, 28, 1), torch_mlp, 2.5, per_dispatch=16),
+    "dcgan-mnist": Case(DCGANConfig(width=32), (28, 28, 1), torch_dcgan),
+    "dcgan-32": Case(DCGANConfig(width=64), (32, 32, 3), torch_dcgan),
+    # 64 channels in all blocks; the published generator has 256, the discriminator 128.
+    "sngan-32": Case(ResNetConfig(width=16, d_width=32), (32, 32, 3), torch_resnet, loss="hinge"),
+}
+
+
 def torch_peer(case: Case, batch_size: int, tuned: bool) -> tuple[Callable[[], None], dict[str, float]]:
     """The same step in PyTorch, eager."""
     import torch  # pyright: ignore[reportMissingImports]
@@ -145,34 +243,7 @@ def torch_peer(case: Case, batch_size: int, tuned: bool) -> tuple[Callable[[], N
 
     torch.manual_seed(0)
     height, width, channels = case.shape
-    pixels = math.prod(case.shape)
-    g: list[Any]
-    d: list[Any]
-    if isinstance(case.model, MLPConfig):
-        g = dense((LATENT, *case.model.g_widths))
-        g += [
-            nn.Linear(case.model.g_widths[-1], pixels),
-            nn.Tanh(),
-            nn.Unflatten(1, (channels, height, width)),
-        ]
-        d = [nn.Flatten(), *dense((pixels, *case.model.d_widths)), nn.Linear(case.model.d_widths[-1], 1)]
-    else:
-        sizes = stage_sizes(height, width)
-        widths = stage_widths(len(sizes) - 1, case.model.width)
-        (p, q), outputs = sizes[-1], [channels, *widths[:-1]]
-        g = [nn.Linear(LATENT, p * q * widths[-1], bias=False), nn.Unflatten(1, (widths[-1], p, q))]
-        d = []
-        for stage in range(len(widths)):
-            odd = sizes[stage][0] % 2  # 7 pixels to 4, which takes one more line of padding
-            convolution = nn.Conv2d(outputs[stage], widths[stage], 4, 2, 1 + odd, bias=stage == 0)
-            norm = [nn.BatchNorm2d(widths[stage])] if stage else []
-            d += [convolution, *norm, nn.LeakyReLU(0.2, True)]
-        for stage in reversed(range(len(widths))):
-            odd = sizes[stage][0] % 2
-            up = nn.ConvTranspose2d(widths[stage], outputs[stage], 4, 2, 1 + odd, odd, bias=stage == 0)
-            g += [nn.BatchNorm2d(widths[stage]), nn.ReLU(True), up]
-        g += [nn.Tanh()]
-        d += [nn.Flatten(), nn.Linear(p * q * widths[-1], 1)]
+    g, d = case.peer(case)
     generator, discriminator = nn.Sequential(*g), nn.Sequential(*d)
     real = torch.rand(batch_size, channels, height, width) * 2 - 1
     if tuned:
@@ -182,16 +253,17 @@ def torch_peer(case: Case, batch_size: int, tuned: bool) -> tuple[Callable[[], N
     g_optimizer, d_optimizer = adam(generator), adam(discriminator)
     weights = list(generator.parameters())
     average = [w.detach().clone() for w in weights]
-    softplus = nn.functional.softplus
+    bent = nn.functional.softplus if case.loss == "non_saturating" else lambda x: nn.functional.relu(1 + x)
+    wanted = (lambda x: bent(-x)) if case.loss == "non_saturating" else lambda x: -x  # of the generator
 
     def step() -> None:
         fake = generator(torch.randn(batch_size, LATENT))
-        d_loss = softplus(-discriminator(real)).mean() + softplus(discriminator(fake.detach())).mean()
+        d_loss = bent(-discriminator(real)).mean() + bent(discriminator(fake.detach())).mean()
         d_optimizer.zero_grad(set_to_none=True)
         d_loss.backward()
         d_optimizer.step()
         discriminator.requires_grad_(False)
-        g_loss = softplus(-discriminator(fake)).mean()
+        g_loss = wanted(discriminator(fake)).mean()
         g_optimizer.zero_grad(set_to_none=True)
         g_loss.backward()
         g_optimizer.step()

@@ -17,7 +17,7 @@ from jaxgan.common.files import printable
 from jaxgan.common.versions import version_of
 from jaxgan.data import cache_dir
 from jaxgan.data.catalogue import data_dir
-from jaxgan.models.layers import fastconv
+from jaxgan.models.layers.fast import strided
 from jaxgan.runs.environment import PACKAGES, memory_gib, no_devices, processor, put_right, why_xla_ends
 
 
@@ -83,7 +83,7 @@ def _devices() -> str:
 
 
 def _fast_convolutions() -> str:
-    on = "on" if fastconv.enabled() else "off"
+    on = "on" if strided.enabled() else "off"
     return on + ("" if jax.default_backend() == "cpu" else " (not a CPU: XLA's own are used)")
 
 

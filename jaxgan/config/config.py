@@ -148,7 +148,7 @@ class Config:
         grows = {} if growth is None else {"images": images, "stage": stage}
         generator, discriminator = self._networks(spec, grows)
         dynamics = self.dynamics.build(self.steps)
-        penalties = self.penalty.build(d_updates, self.batch_size, self.d_steps)
+        penalties = self.penalty.build(scheduled * self.d_steps, self.batch_size, self.d_steps)
         own_turns = self.penalty.own_turns()
 
         def share(player: str, updates: int) -> float:

@@ -27,6 +27,7 @@ from jaxgan.models.layers import (
     BatchNorm,
     ClassHead,
     ConditionalBatchNorm,
+    Conv,
     DeepDownBlock,
     DeepUpBlock,
     Head,
@@ -93,7 +94,7 @@ class Generator(nn.Module, kw_only=True):
             if min(size) == self.attention:
                 x = SelfAttention(spectral_norm=True)(x, train)
         x = nn.relu(BatchNorm(axis_name=self.axis_name)(x, train))
-        out = nn.Conv(self.shape[2], (3, 3), dtype=self.dtype, name="out", kernel_init=_orthogonal)
+        out = Conv(self.shape[2], dtype=self.dtype, name="out", kernel_init=_orthogonal)
         return jnp.tanh(at_least_float32(self._spectral(out, x, train)))
 
     def _spectral(self, layer: nn.Module, x: jax.Array, train: bool) -> jax.Array:
@@ -173,7 +174,7 @@ class DeepDiscriminator(nn.Module, kw_only=True):
         Raises:
           ValueError: if the discriminator needs a label and there is none, or does not classify.
         """
-        stem = nn.Conv(self.widths[0], (3, 3), dtype=self.dtype, name="in", kernel_init=_orthogonal)
+        stem = Conv(self.widths[0], dtype=self.dtype, name="in", kernel_init=_orthogonal)
         x = maybe_spectral(stem, True, x.astype(self.dtype), train)
         for i, features in enumerate(self.widths[1:]):
             down = i < self.downs

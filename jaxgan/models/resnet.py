@@ -30,6 +30,7 @@ from jaxgan.models.layers import (
     BatchNorm,
     ClassHead,
     ConditionalBatchNorm,
+    Conv,
     DownBlock,
     Head,
     Initializer,
@@ -133,7 +134,7 @@ class Generator(nn.Module, kw_only=True):
             if min(size) == self.attention:
                 x = SelfAttention(self.spectral_norm, init.other)(x, train)
         x = nn.relu(BatchNorm(axis_name=self.axis_name)(x, train))
-        out = nn.Conv(self.shape[2], (3, 3), kernel_init=init.other, dtype=self.dtype, name="out")
+        out = Conv(self.shape[2], kernel_init=init.other, dtype=self.dtype, name="out")
         return jnp.tanh(at_least_float32(maybe_spectral(out, self.spectral_norm, x, train)))
 
     def _conditions(self, z: jax.Array, label: jax.Array | None) -> tuple[jax.Array, jax.Array | None, Any]:

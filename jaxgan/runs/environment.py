@@ -18,7 +18,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable
 from jaxgan.common.versions import version_of
 from jaxgan.data.cache import cache_dir, home_dir, temporary_dir, why_unwritable
-from jaxgan.models.layers import fastconv
+from jaxgan.models.layers.fast import strided
 
 PACKAGES = (
     "jax",
@@ -149,7 +149,7 @@ def environment() -> dict[str, Any]:
         "memory_gib": memory_gib(),
         "backend": jax.default_backend(),
         "devices": [str(getattr(device, "device_kind", device)) for device in devices],
-        "fast_conv": fastconv.enabled(),
+        "fast_conv": strided.enabled(),
     }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxgan.data import to_float
 from jaxgan.metrics.features.network import FeatureNetwork, Outputs
-from jaxgan.models.layers import fastconv
+from jaxgan.models.layers.fast import strided
 
 
 @lru_cache(maxsize=2)
@@ -33,7 +33,7 @@ def random_cnn(channels: int) -> FeatureNetwork:
     def apply(images: jax.Array) -> Outputs:
         x, features = to_float(images), []
         for kernel in kernels:
-            x = jax.nn.relu(fastconv.down(x, jnp.moveaxis(kernel, 0, 3)))
+            x = jax.nn.relu(strided.down(x, jnp.moveaxis(kernel, 0, 3)))
             features.append(x.mean((1, 2)))
         return Outputs(jnp.concatenate(features, axis=1))
 

@@ -10,7 +10,7 @@ from jaxgan.models.layers.basics import (
     scale_init,
 )
 from jaxgan.models.layers.conditional_norm import ConditionalBatchNorm, adain
-from jaxgan.models.layers.conv import DownConv, RepeatedConv, UpConv
+from jaxgan.models.layers.conv import Conv, DownConv, RepeatedConv, UpConv, average_down, nearest_up
 from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky
 from jaxgan.models.layers.filters import Signal, filtered_leaky, layer_schedule, lowpass, radial_lowpass
 from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
@@ -21,15 +21,7 @@ from jaxgan.models.layers.minibatch_stddev import minibatch_stddev
 from jaxgan.models.layers.modulated import ModulatedConv, demodulation, modulated_conv
 from jaxgan.models.layers.noise import NoiseInjection, dropout
 from jaxgan.models.layers.norm import BatchNorm, SpectralNorm, instance_norm, maybe_spectral, pixel_norm
-from jaxgan.models.layers.residual import (
-    DeepDownBlock,
-    DeepUpBlock,
-    DownBlock,
-    R3GANBlock,
-    UpBlock,
-    average_down,
-    nearest_up,
-)
+from jaxgan.models.layers.residual import DeepDownBlock, DeepUpBlock, DownBlock, R3GANBlock, UpBlock
 
 __all__ = [
     "ACTIVATIONS",
@@ -37,6 +29,7 @@ __all__ = [
     "BatchNorm",
     "ClassHead",
     "ConditionalBatchNorm",
+    "Conv",
     "DeepDownBlock",
     "DeepUpBlock",
     "DownBlock",

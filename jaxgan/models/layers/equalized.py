@@ -11,9 +11,9 @@ import math
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from jaxgan.models.layers import fir
+from jaxgan.models.layers.fast import forms
 
 
 def scaled_leaky(x: jax.Array, clamp: float | None = None) -> jax.Array:
@@ -86,9 +86,7 @@ class EqualizedConv(nn.Module):
         if self.down:
             x = fir.down_conv(x, kernel, self.taps)
         else:
-            x = lax.conv_general_dilated(
-                x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-            )
+            x = forms.conv(x, kernel)
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
             x = x + bias.astype(x.dtype)

@@ -19,11 +19,10 @@ import numpy as np
 from jax import lax
 
 from jaxgan.common.errors import InputError
+from jaxgan.models.layers.fast import forms
 
 BINOMIAL = (1.0, 3.0, 3.0, 1.0)
 """The filter of StyleGAN2: taps of order 3. At twice the size it interpolates linearly."""
-
-_NHWC = ("NHWC", "HWIO", "NHWC")
 
 
 def normalised_taps(taps: Sequence[float]) -> np.ndarray:
@@ -103,14 +102,7 @@ def up_conv(x: jax.Array, kernel: jax.Array, taps: Sequence[float] = BINOMIAL) -
     The kernel is reversed (a true convolution), as in the authors' layers that enlarge and in no others.
     """
     k = odd_side(kernel)
-    x = lax.conv_general_dilated(
-        x,
-        jnp.flip(kernel, (0, 1)),
-        (1, 1),
-        [(k - 1, k - 1)] * 2,
-        lhs_dilation=(2, 2),
-        dimension_numbers=_NHWC,
-    )
+    x = forms.spread_conv(x, jnp.flip(kernel, (0, 1)))
     before = (len(taps) + 1) // 2 + k // 2 - (k - 1)
     after = (len(taps) - 2) // 2 + k // 2 - (k - 2)
     return upfirdn(x, taps, padding=(before, after), gain=4.0)
@@ -121,12 +113,8 @@ def down_conv(x: jax.Array, kernel: jax.Array, taps: Sequence[float] = BINOMIAL)
     k = odd_side(kernel)
     before, after = (len(taps) - 1) // 2 + k // 2, (len(taps) - 2) // 2 + k // 2
     if k == 1:
-        return _conv(upfirdn(x, taps, down=2, padding=(before, after)), kernel, 1)
-    return _conv(upfirdn(x, taps, padding=(before, after)), kernel, 2)
-
-
-def _conv(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    return lax.conv_general_dilated(x, kernel, (stride, stride), "VALID", dimension_numbers=_NHWC)
+        return forms.conv(upfirdn(x, taps, down=2, padding=(before, after)), kernel)
+    return forms.strided_conv(upfirdn(x, taps, padding=(before, after)), kernel)
 
 
 def odd_side(kernel: jax.Array) -> int:

@@ -13,6 +13,7 @@ from jax import lax
 from jaxgan.common.numerics import at_least_float32
 from jaxgan.models.layers import fir
 from jaxgan.models.layers.equalized import EqualizedDense
+from jaxgan.models.layers.fast import forms
 
 
 def demodulation(kernel: jax.Array, style: jax.Array, epsilon: float = 1e-8) -> jax.Array:
@@ -65,7 +66,7 @@ def modulated_conv(
     if up:
         y = fir.up_conv(y, w, taps)
     else:
-        y = lax.conv_general_dilated(y, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        y = forms.conv(y, w)
     if demodulate:
         y = y * demodulation(kernel, style, epsilon)[:, None, None].astype(x.dtype)
     return y

@@ -98,7 +98,7 @@ class SpectralNorm(nn.Module):
     reads, and it multiplies in the default precision, which is TF32 on a GPU.
 
     Attributes:
-      layer: nn.Dense, nn.Conv, nn.Embed (whose embedding is its kernel), DownConv or UpConv, made in
+      layer: nn.Dense, nn.Conv, nn.Embed (whose embedding is its kernel), Conv, DownConv or UpConv, made in
         the same module.
 
     References:

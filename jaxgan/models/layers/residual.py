@@ -12,8 +12,8 @@ import jax.numpy as jnp
 
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
-from jaxgan.models.layers import fastconv
 from jaxgan.models.layers.basics import Initializer
+from jaxgan.models.layers.conv import Conv, average_down, nearest_up
 from jaxgan.models.layers.norm import BatchNorm, maybe_spectral
 
 # Leaky ReLU of slope 0.2 after weights of variance gain^2 / fan-in keeps the second moment.
@@ -27,20 +27,6 @@ def fan_in_init(gain: float) -> Initializer:
         return gain / math.sqrt(math.prod(shape[:-1])) * jax.random.normal(key, shape, dtype)
 
     return init
-
-
-class _GroupedConv(nn.Module):
-    """3x3 convolution in groups of channels, without a bias, weights starting at `gain` / sqrt(fan-in)."""
-
-    features: int
-    groups: int
-    gain: float
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        shape = (3, 3, x.shape[-1] // self.groups, self.features)
-        kernel = self.param("kernel", fan_in_init(self.gain), shape)
-        return fastconv.grouped(x, kernel.astype(x.dtype), self.groups)
 
 
 class R3GANBlock(nn.Module):
@@ -77,29 +63,17 @@ class R3GANBlock(nn.Module):
             raise InputError(f"cardinality: expected a divisor of {inside} channels, got {self.cardinality}")
         gain = LEAKY_GAIN * self.blocks**-0.25
 
-        def pointwise(name: str, features: int, gain: float, x: jax.Array) -> jax.Array:
+        def conv(name: str, features: int, size: int, gain: float, groups: int, x: jax.Array) -> jax.Array:
             init = fan_in_init(gain)
-            return nn.Conv(features, (1, 1), use_bias=False, kernel_init=init, dtype=x.dtype, name=name)(x)
+            return Conv(features, size, groups, use_bias=False, kernel_init=init, dtype=x.dtype, name=name)(x)
 
         def activated(name: str, x: jax.Array) -> jax.Array:
             bias = self.param(name, nn.initializers.zeros_init(), (x.shape[-1],))
             return nn.leaky_relu(x + bias.astype(x.dtype), 0.2)
 
-        y = activated("expand_bias", pointwise("expand", inside, gain, x))
-        y = activated("grouped_bias", _GroupedConv(inside, self.cardinality, gain, name="grouped")(y))
-        return x + pointwise("project", x.shape[-1], 0.0, y)
-
-
-def nearest_up(x: jax.Array, size: tuple[int, int]) -> jax.Array:
-    """Every pixel twice along both axes, cut to `size`: [n, h, w, c] -> [n, *size, c]."""
-    n, h, w, c = x.shape
-    doubled = jnp.broadcast_to(x[:, :, None, :, None], (n, h, 2, w, 2, c)).reshape(n, 2 * h, 2 * w, c)
-    return doubled[:, : size[0], : size[1]]
-
-
-def average_down(x: jax.Array) -> jax.Array:
-    """The mean of every 2x2 pixels: [n, h, w, c] -> [n, ceil(h / 2), ceil(w / 2), c]; at odd ends, of those there."""
-    return nn.avg_pool(x, (2, 2), (2, 2), "SAME", count_include_pad=False).astype(x.dtype)
+        y = activated("expand_bias", conv("expand", inside, 1, gain, 1, x))
+        y = activated("grouped_bias", conv("grouped", inside, 3, gain, self.cardinality, y))
+        return x + conv("project", x.shape[-1], 1, 0.0, 1, y)
 
 
 class _Preactivation(nn.Module, kw_only=True):
@@ -117,10 +91,12 @@ class _Preactivation(nn.Module, kw_only=True):
     kernel_init: Initializer = nn.initializers.orthogonal()
     skip_init: Initializer = nn.initializers.orthogonal()
 
-    def conv(self, name: str, features: int, size: int, x: jax.Array, train: bool) -> jax.Array:
-        """A convolution with bias of `size` x `size` pixels, in the type of `x`."""
+    def conv(
+        self, name: str, features: int, size: int, x: jax.Array, train: bool, **change: Any
+    ) -> jax.Array:
+        """A convolution with bias of `size` x `size` pixels, in the type of `x`; `change`: of `Conv`."""
         init = self.skip_init if name == "skip" else self.kernel_init
-        layer = nn.Conv(features, (size, size), kernel_init=init, dtype=x.dtype, name=name)
+        layer = Conv(features, size, kernel_init=init, dtype=x.dtype, name=name, **change)
         return maybe_spectral(layer, self.spectral_norm, x, train)
 
 
@@ -156,8 +132,8 @@ class UpBlock(_Up, kw_only=True):
     @nn.compact
     def __call__(self, x: jax.Array, y: jax.Array | None, train: bool) -> jax.Array:
         """[n, h, w, c] and a condition [n, k], or None -> [n, *size, features], in the type of `x`."""
-        inside = self.resized(self.active("norm1", x, y, train))
-        inside = self.conv("conv1", self.features, 3, inside, train)
+        inside = self.active("norm1", x, y, train)
+        inside = self.conv("conv1", self.features, 3, inside, train, up=self.size)
         inside = self.conv("conv2", self.features, 3, self.active("norm2", inside, y, train), train)
         if self.size is not None or x.shape[-1] != self.features:
             x = self.resized(self.conv("skip", self.features, 1, x, train))
@@ -184,10 +160,10 @@ class DownBlock(_Preactivation, kw_only=True):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """[n, h, w, c] -> [n, h, w, features], or half as many pixels, in the type of `x`."""
         inside = self.conv("conv1", self.hidden, 3, x if self.first else nn.relu(x), train)
-        inside = self.conv("conv2", self.features, 3, nn.relu(inside), train)
+        inside = self.conv("conv2", self.features, 3, nn.relu(inside), train, down=self.down)
         changes = self.down or x.shape[-1] != self.features
         if self.down:
-            x, inside = average_down(x), average_down(inside)
+            x = average_down(x)
         if changes:
             x = self.conv("skip", self.features, 1, x, train)
         return x + inside
@@ -215,8 +191,8 @@ class DeepUpBlock(_Up, kw_only=True):
             )
         hidden = _quarter(x.shape[-1])
         inside = self.conv("conv1", hidden, 1, self.active("norm1", x, y, train), train)
-        inside = self.resized(self.active("norm2", inside, y, train))
-        inside = self.conv("conv2", hidden, 3, inside, train)
+        inside = self.active("norm2", inside, y, train)
+        inside = self.conv("conv2", hidden, 3, inside, train, up=self.size)
         inside = self.conv("conv3", hidden, 3, self.active("norm3", inside, y, train), train)
         inside = self.conv("conv4", self.features, 1, self.active("norm4", inside, y, train), train)
         return self.resized(x[..., : self.features]) + inside

@@ -17,7 +17,7 @@ from jax import lax
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded
 from jaxgan.models.layers import BatchNorm
-from jaxgan.models.layers.fastconv import enabled
+from jaxgan.models.layers.fast.strided import enabled
 from jaxgan.models.pretrained.weights import Weights, load
 
 NAME = "efficientnet_lite0"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.models.layers import fastconv
+from jaxgan.models.layers.fast import strided
 
 ODD = [(7, 9, 3, 4), (8, 12, 2, 3), (28, 28, 1, 4), (1, 5, 2, 2)]
 EVEN = [(8, 12, 3, 4), (4, 4, 2, 5), (7, 11, 2, 3)]  # sizes that halve to even ones
@@ -37,25 +37,12 @@ def close(got, expected, tolerance=1e-9):
 def pairs(kind, size):
     """(fast function, plain function, arguments) of both directions."""
     x, kernel, y = case(size, jnp.float64)
-    down, up = getattr(fastconv, f"down_{kind}"), getattr(fastconv, f"up_{kind}")
+    down, up = getattr(strided, f"down_{kind}"), getattr(strided, f"up_{kind}")
     hw = x.shape[1:3]
     return (
-        (down, fastconv.down_plain, (x, kernel)),
-        (lambda y, k: up(y, k, hw), lambda y, k: fastconv.up_plain(y, k, hw), (y, transposed(kernel))),
+        (down, strided.down_plain, (x, kernel)),
+        (lambda y, k: up(y, k, hw), lambda y, k: strided.up_plain(y, k, hw), (y, transposed(kernel))),
     )
-
-
-@pytest.mark.parametrize(("channels", "groups", "k"), [((6, 9), 3, 3), ((4, 4), 1, 3), ((4, 8), 4, 5)])
-def test_grouped_convolutions_equal_the_definition_with_all_derivatives(channels, groups, k):
-    with jax.enable_x64(True):
-        keys = jax.random.split(jax.random.key(0))
-        x = jax.random.normal(keys[0], (2, 5, 7, channels[0]), jnp.float64)
-        kernel = jax.random.normal(keys[1], (k, k, channels[0] // groups, channels[1]), jnp.float64)
-        got, expected = (
-            with_derivatives(lambda x, kernel, form=form: form(x, kernel, groups))(x, kernel)
-            for form in (fastconv.grouped_patches, fastconv.grouped_plain)
-        )
-        close(got, expected)
 
 
 def with_derivatives(f):
@@ -95,8 +82,8 @@ def test_forward_mode_and_vmap(kind, size):
 def test_up_is_the_transpose_of_down(size):
     with jax.enable_x64(True):
         x, kernel, y = case(size, jnp.float64)
-        left = jnp.vdot(fastconv.down_plain(x, kernel), y)
-        right = jnp.vdot(x, fastconv.up_plain(y, transposed(kernel), x.shape[1:3]))
+        left = jnp.vdot(strided.down_plain(x, kernel), y)
+        right = jnp.vdot(x, strided.up_plain(y, transposed(kernel), x.shape[1:3]))
         np.testing.assert_allclose(left, right, rtol=1e-10)
 
 
@@ -106,38 +93,38 @@ def test_up_is_the_transposed_convolution_of_the_library():
     kernel = transposed(kernel)
     flipped = kernel[::-1, ::-1]
     library = jax.lax.conv_transpose(y, flipped, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    close(fastconv.up(y, kernel, (8, 12)), library, 1e-5)
+    close(strided.up(y, kernel, (8, 12)), library, 1e-5)
 
 
 @pytest.mark.parametrize("size", [(8, 8, 64, 64), (14, 14, 64, 64), (7, 7, 8, 16), (8, 8, 3, 64)], ids=str)
 def test_what_is_chosen_equals_the_definition_in_float32(size, monkeypatch):
     x, kernel, y = case(size)
-    close(fastconv.down(x, kernel), fastconv.down_plain(x, kernel), 2e-5)
+    close(strided.down(x, kernel), strided.down_plain(x, kernel), 2e-5)
     kernel = transposed(kernel)
-    close(fastconv.up(y, kernel, x.shape[1:3]), fastconv.up_plain(y, kernel, x.shape[1:3]), 2e-5)
+    close(strided.up(y, kernel, x.shape[1:3]), strided.up_plain(y, kernel, x.shape[1:3]), 2e-5)
 
 
 def test_fast_forms_are_used_on_a_cpu_and_can_be_turned_off(monkeypatch):
     x, kernel, _ = case((8, 8, 2, 3))
 
     def uses_convolution():
-        fresh = lambda x, kernel: fastconv.down(x, kernel)  # a new function is traced anew
+        fresh = lambda x, kernel: strided.down(x, kernel)  # a new function is traced anew
         return "conv_general_dilated" in str(jax.make_jaxpr(fresh)(x, kernel))
 
-    assert fastconv.enabled()
+    assert strided.enabled()
     assert not uses_convolution()
     monkeypatch.setenv("JAXGAN_FAST_CONV", "0")
-    assert not fastconv.enabled()
+    assert not strided.enabled()
     assert uses_convolution()
 
 
 def test_other_types_take_the_librarys_convolution():
     x, kernel, y = (a.astype(jnp.bfloat16) for a in case((8, 8, 2, 3)))
-    assert "conv_general_dilated" in str(jax.make_jaxpr(fastconv.down)(x, kernel))
-    assert fastconv.up(y, transposed(kernel), (8, 8)).dtype == jnp.bfloat16
+    assert "conv_general_dilated" in str(jax.make_jaxpr(strided.down)(x, kernel))
+    assert strided.up(y, transposed(kernel), (8, 8)).dtype == jnp.bfloat16
 
 
 def test_bad_size_is_named():
     _, kernel, y = case((8, 8, 2, 3))
     with pytest.raises(InputError, match=r"size: expected one that halves to \(4, 4\), got \(9, 8\)"):
-        fastconv.up(y, kernel, (9, 8))
+        strided.up(y, kernel, (9, 8))

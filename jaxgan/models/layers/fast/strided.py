@@ -1,15 +1,13 @@
-"""The two convolutions of a DCGAN, and grouped ones, in a form that is fast on a CPU.
+"""The two convolutions of a DCGAN, in a form that is fast on a CPU.
 
 `down` is a 4x4 convolution of stride 2, `up` is its transpose. XLA's CPU backend is very slow at
 the weight gradient of a transposed convolution, which is also part of every gradient penalty, and
 middling at small strided convolutions, but good at matrix products. So on a CPU both are written as matrix
 products over rearranged inputs: with patches ("im2col"), or, between wide layers, with
 Winograd's F(2x2, 2x2), which needs 9 products where the definition takes 16 and whose
-transforms only add. `grouped` is a convolution whose channels are in groups: with XLA's own, a gradient
-penalty takes 20 to 50 times as long as with one matrix product a group over patches. Everything is
-ordinary `lax`, so the result can be differentiated in any mode and any number of times, vmapped and
-sharded, and equals the definition up to float32 rounding. Elsewhere, and for other types than float32,
-XLA's own convolutions are used.
+transforms only add. Everything is ordinary `lax`, so the result can be differentiated in any
+mode and any number of times, vmapped and sharded, and equals the definition up to float32
+rounding. Elsewhere, and for other types than float32, XLA's own convolutions are used.
 
 Images are NHWC and kernels HWIO, [4, 4, in, out]. The form with patches moves the channels of the smaller
 image to the front of a kernel, which lets its gradient be the product of a small transposed matrix with a
@@ -67,13 +65,6 @@ def up(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
     return up_plain(y, kernel, size)
 
 
-def grouped(x: jax.Array, kernel: jax.Array, groups: int) -> jax.Array:
-    """Convolution in groups of channels: [n, h, w, c] * [k, k, c / groups, o] -> [n, h, w, o], zeros around, k odd."""
-    if enabled() and x.dtype == jnp.float32:
-        return grouped_patches(x, kernel, groups)
-    return grouped_plain(x, kernel, groups)
-
-
 def _suits_winograd(kernel: jax.Array, size: Sequence[int]) -> bool:
     """Wide layers whose smaller image is made of whole pairs of pixels."""
     return min(kernel.shape[2:]) >= _WIDE and all(-(-n // 2) % 2 == 0 for n in size)
@@ -97,13 +88,6 @@ def up_plain(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Arra
     )
 
 
-def grouped_plain(x: jax.Array, kernel: jax.Array, groups: int) -> jax.Array:
-    """`grouped` by XLA's own convolution."""
-    return lax.conv_general_dilated(
-        x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=groups
-    )
-
-
 # --- patches: one matrix product -----------------------------------------------------------------
 
 
@@ -115,18 +99,6 @@ def down_patches(x: jax.Array, kernel: jax.Array) -> jax.Array:
     taps = [padded[:, i : i + 2 * p : 2, j : j + 2 * q : 2] for i in range(4) for j in range(4)]
     patches = lax.concatenate(taps, 3).reshape(n * p * q, 16 * c)
     return _dot(patches, _in_front(kernel, 3).reshape(-1, 16 * c), 1, 1).reshape(n, p, q, -1)
-
-
-def grouped_patches(x: jax.Array, kernel: jax.Array, groups: int) -> jax.Array:
-    """`grouped` as the product of all patches of each group with its part of the kernel."""
-    n, h, w, c = x.shape
-    k, _, inputs, outputs = kernel.shape
-    padded = jnp.pad(x, ((0, 0), (k // 2, k // 2), (k // 2, k // 2), (0, 0)))
-    maps = jnp.moveaxis(padded.reshape(*padded.shape[:3], groups, c // groups), 3, 0)
-    taps = [maps[:, :, i : i + h, j : j + w] for i in range(k) for j in range(k)]
-    patches = lax.concatenate(taps, 4).reshape(groups, n * h * w, k * k * inputs)
-    parts = jnp.moveaxis(kernel.reshape(k * k * inputs, groups, outputs // groups), 1, 0)
-    return jnp.moveaxis((patches @ parts).reshape(groups, n, h, w, -1), 0, 3).reshape(n, h, w, outputs)
 
 
 def up_patches(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:

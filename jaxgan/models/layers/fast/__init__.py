@@ -1,0 +1,1 @@
+"""Convolutions in forms that are fast on a CPU, chosen by measurement: `forms`."""

@@ -1,0 +1,129 @@
+"""A convolution of stride 1 whose gradients for kernels are fast on a CPU.
+
+XLA's CPU backend computes a convolution of stride 1, and its gradient for images, about as fast as a matrix
+product of as many operations. The gradient for the kernel, a sum over all pixels of the batch, takes three to
+four times as long unless all fits the cache. Here it is the sum of the gradients of a few examples each.
+
+A derivative of a convolution is again a convolution or such a gradient, and the other way round; so the two are
+primitives of JAX, which name each other as derivatives, and derivatives of any order and mode take this form.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+Padding = tuple[tuple[int, int], tuple[int, int]]
+
+Form = Callable[[jax.Array, jax.Array, Padding], jax.Array]
+
+_NUMBERS = 2**18  # that are taken at a time: pixels times channels
+_PIXELS = 1024  # at least: below, the sum of the parts takes longer than they do
+_PARTS = 32  # at most, as every one takes 0.1 s to compile
+_UNROLLED = 16  # members of a mapped axis
+
+
+def conv(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
+    """[n, h, w, c] * [k, l, c, o] -> [n, h + sum(padding[0]) - k + 1, w + sum(padding[1]) - l + 1, o].
+
+    Padding of zeros, at each end less than the kernel's side.
+    """
+    return _conv.bind(x, kernel, padding=padding)
+
+
+def by_definition(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
+    """`conv` by XLA's own convolution, as it is differentiated by JAX."""
+    return lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def weights_by_definition(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array:
+    """The gradient for the kernel of <conv(x, kernel), y>, [k, l, c, o], by XLA's own convolution.
+
+    The larger of the two images is the one that the other moves over: XLA would exchange them itself, and then
+    not know the fast routine for it.
+    """
+    strides, numbers = (1, 1), ("CHWN", "IHWO", "NHWC")
+    if math.prod(x.shape[1:3]) >= math.prod(y.shape[1:3]):
+        return jnp.moveaxis(lax.conv_general_dilated(x, y, strides, padding, dimension_numbers=numbers), 0, 2)
+    sides = [a + sum(pad) - b + 1 for a, b, pad in zip(x.shape[1:3], y.shape[1:3], padding, strict=True)]
+    flipped = lax.conv_general_dilated(y, x, strides, _mirrored(sides, padding), dimension_numbers=numbers)
+    return jnp.moveaxis(jnp.flip(flipped, (1, 2)), 0, 3)
+
+
+def _mirrored(sides: Sequence[int], padding: Padding) -> Padding:
+    """The padding of the transpose of a convolution with a kernel of these sides."""
+    rows, columns = ((k - 1 - low, k - 1 - high) for k, (low, high) in zip(sides, padding, strict=True))
+    return rows, columns
+
+
+def _weights_by_parts(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array:
+    """`weights_by_definition` as a sum over parts of the batch."""
+    n, pixels, channels = y.shape[0], y.shape[1] * y.shape[2], max(x.shape[3], y.shape[3])
+    most = max(1, min(n, _PARTS, n * pixels // _PIXELS))
+    divisors = [b for b in range(1, most + 1) if n % b == 0]
+    parts = next((b for b in divisors if n // b * pixels * channels <= _NUMBERS), divisors[-1])
+    if parts == 1:
+        return weights_by_definition(x, y, padding)
+    # Every so many examples, so that those of a batch which is split over devices stay where they are.
+    x, y = (a.reshape(-1, parts, *a.shape[1:]) for a in (x, y))
+    each = [weights_by_definition(x[:, i], y[:, i], padding) for i in range(parts)]
+    return functools.reduce(jnp.add, each)
+
+
+def _primitive(name: str, form: Form, definition: Form) -> Primitive:
+    primitive = Primitive(name)
+
+    def shape(x: Any, y: Any, *, padding: Padding) -> ShapedArray:
+        struct = lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype)
+        out = jax.eval_shape(lambda x, y: definition(x, y, padding), struct(x), struct(y))
+        return ShapedArray(out.shape, out.dtype)
+
+    def batched(operands: Any, axes: Any, *, padding: Padding) -> tuple[jax.Array, int]:
+        """Under `vmap`, a few are computed one by one: XLA's convolution in groups is much slower."""
+        if form is by_definition and axes[1] is None:  # examples that share a kernel
+            x, y = jnp.moveaxis(operands[0], axes[0], 0), operands[1]
+            out = primitive.bind(x.reshape(-1, *x.shape[2:]), y, padding=padding)
+            return out.reshape(*x.shape[:2], *out.shape[1:]), 0
+        size = next(a.shape[axis] for a, axis in zip(operands, axes, strict=True) if axis is not None)
+        if size > _UNROLLED:
+            return jax.vmap(lambda x, y: definition(x, y, padding), axes)(*operands), 0
+        at = lambda a, axis, i: a if axis is None else lax.index_in_dim(a, i, axis, keepdims=False)
+        each = [[at(a, axis, i) for a, axis in zip(operands, axes, strict=True)] for i in range(size)]
+        return jnp.stack([primitive.bind(*one, padding=padding) for one in each]), 0
+
+    primitive.def_abstract_eval(shape)
+    primitive.def_impl(jax.jit(form, static_argnames="padding"))
+    mlir.register_lowering(primitive, mlir.lower_fun(form, multiple_results=False))
+    batching.primitive_batchers[primitive] = batched
+    return primitive
+
+
+_conv = _primitive("conv_of_stride_1", by_definition, by_definition)
+_weights = _primitive("conv_of_stride_1_weights", _weights_by_parts, weights_by_definition)
+
+
+def _back(y: Any, kernel: Any, padding: Padding) -> jax.Array:
+    """The transpose of `conv` for the images."""
+    flipped = jnp.swapaxes(jnp.flip(kernel, (0, 1)), 2, 3)
+    return _conv.bind(y, flipped, padding=_mirrored(kernel.shape[:2], padding))
+
+
+ad.defbilinear(
+    _conv,
+    lambda y, x, kernel, *, padding: _back(y, kernel, padding),
+    lambda y, x, kernel, *, padding: _weights.bind(x, y, padding=padding),
+)
+ad.defbilinear(
+    _weights,
+    lambda kernel, x, y, *, padding: _back(y, kernel, padding),
+    lambda kernel, x, y, *, padding: _conv.bind(x, kernel, padding=padding),
+)
