@@ -316,9 +316,10 @@ def _check(
         raise InputError(f"penalties: expected other names than those of metrics, got {', '.join(taken)}")
     for name in own_turns:
         lookup("penalty", name, penalties)
-    if own_turns and moves.unroll:
+    if own_turns and (moves.unroll or moves.consensual):
         raise InputError(
-            f"unroll: expected 0 with penalties that have turns of their own, got {moves.unroll}"
+            "own_turns: expected none with unrolling or consensus, which follow the turns of every step, got "
+            f"{', '.join(own_turns)}"
         )
     terms = [term for _, penalty in penalties.values() for term in penalty if term is not None]
     if pack > 1 and any(term.needs_latents for term in terms):

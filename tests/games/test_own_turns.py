@@ -72,10 +72,11 @@ def test_what_does_not_go_together_is_told():
     r1 = {"r1": (1.0, get_penalty("r1"))}
     with pytest.raises(InputError, match="unknown penalty 'r2'; did you mean 'r1'"):
         game(players=(Gain(), Line()), penalties=r1, own_turns={"r2": 2})
-    with pytest.raises(
-        InputError, match="unroll: expected 0 with penalties that have turns of their own, got 1"
-    ):
-        game(players=(Gain(), Line()), penalties=r1, own_turns={"r1": 2}, unroll=1)
+    for moves in ({"unroll": 1}, {"consensus": 0.1}):
+        with pytest.raises(
+            InputError, match="own_turns: expected none with unrolling or consensus, .* got r1"
+        ):
+            game(players=(Gain(), Line()), penalties=r1, own_turns={"r1": 2}, **moves)
     with pytest.raises(InputError, match="one turn a player with simultaneous updates"):
         game(players=(Gain(), Line()), penalties=r1, own_turns={"r1": 2}, updates="simultaneous")
     with pytest.raises(InputError, match="expected turn 'd_r1' every step or less, got every=0"):
