@@ -8,8 +8,8 @@ each call waited for. Ratios are of times, and of the operations that the compil
 
 On two shared cores of an Intel Xeon (2026-11-26, experiments/results/bench_penalties.json) the approximate ones were no
 faster: 0.82 to 1.06 times as fast, at 1.30 times the operations of a step without penalties for R1, where the exact
-one takes 1.28. The discriminator is piecewise linear there, so that its second derivative is one more pass forward, as
-is the pass for the noisy images.
+one takes 1.28. The discriminator is piecewise linear there, so that its second derivative costs one more pass forward,
+as the noisy images do.
 """
 
 from __future__ import annotations
