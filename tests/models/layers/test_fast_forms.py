@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
+from jaxgan.common.devices import batch_sharded, make_mesh, replicated
 from jaxgan.models.layers import Conv, SpectralNorm
-from jaxgan.models.layers.fast import forms, unit
+from jaxgan.models.layers.fast import forms, strided, unit
 
 # (images, kernel) of each kind
 CASES = {
@@ -160,6 +161,15 @@ def test_gradients_under_a_mapped_axis(how):
         mesh = jax.sharding.Mesh(np.asarray(jax.devices()[:1]), ("devices",))
         got = jax.shard_map(mean, mesh=mesh, in_specs=(whole, split), out_specs=whole)(kernel, x)
     close(got, gradient(kernel, x), 1e-5)
+
+
+def test_gradients_of_a_batch_that_is_split_over_devices(few_pixels):
+    mesh = make_mesh()
+    x, kernel = case((2 * mesh.size, 3, 4, 2), (3, 3, 2, 3), jnp.float32)
+    gradient = jax.grad(lambda x, kernel: jnp.sum(jnp.sin(forms.conv_weights(x, kernel))), (0, 1))
+    whole, split = replicated(mesh), batch_sharded(mesh)
+    got = jax.jit(gradient, in_shardings=(split, whole), out_shardings=(split, whole))(x, kernel)
+    close(got, gradient(x, kernel), 1e-5)
 
 
 PUBLIC = {
