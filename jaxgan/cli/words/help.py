@@ -65,7 +65,7 @@ def table(rows: Mapping[str, str], width: int, most: int = 30) -> str:
 def first_page(
     about: str,
     presets: Mapping[str, str],
-    published: Sequence[str],
+    others: Sequence[str],
     preset: str,
     flags: Mapping[str, Flag],
     recipes: Sequence[str],
@@ -76,7 +76,7 @@ def first_page(
     Args:
       about: what the command does.
       presets: names and what they are.
-      published: names of those that need a GPU.
+      others: names of more of them.
       preset: whose defaults the flags have.
       flags: all there are.
       recipes: names of losses that bring settings of their own.
@@ -91,10 +91,11 @@ def first_page(
             "",
             "presets:",
             table(presets, width),
-            *(
-                []
-                if not published
-                else ["", textwrap.fill(f"published networks: {', '.join(published)}", width)]
+            "",
+            textwrap.fill(
+                f"and {', '.join(others)}; `jaxgan presets` says what they are",
+                width,
+                break_on_hyphens=False,
             ),
             "",
             textwrap.fill(

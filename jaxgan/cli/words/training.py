@@ -23,7 +23,7 @@ from jaxgan.config.config import Config
 from jaxgan.config.data import images_in, steps_for
 from jaxgan.config.fields import with_fields
 from jaxgan.config.moves import PenaltyConfig
-from jaxgan.config.presets import DEFAULT_PRESET, PRESETS, get_preset
+from jaxgan.config.presets import CLASSIC, DEFAULT_PRESET, PRESETS, get_preset
 from jaxgan.config.recipes import RECIPES, inherited
 from jaxgan.data.sources import named
 from jaxgan.losses import LOSSES
@@ -153,11 +153,11 @@ def _print_help(kind: type[Any], preset: str, args: Sequence[str], wants: Collec
     config = with_model(get_preset(preset), args)
     if "--help-all" in wants:
         parse(kind, ["--help"], "train", kind(config))
-    summaries = {name: preset.summary for name, preset in PRESETS.items() if not preset.large}
-    large = [name for name, preset in PRESETS.items() if preset.large]
+    summaries = {name: preset.summary for name, preset in CLASSIC.items()}
+    others = [name for name in PRESETS if name not in CLASSIC]
     width = min(max(shutil.get_terminal_size().columns, 60), 110)
     about, flags = inspect.cleandoc(kind.__doc__ or ""), flags_of(kind, kind(config))
-    print(first_page(about, summaries, large, preset, flags, list(RECIPES), width))
+    print(first_page(about, summaries, others, preset, flags, list(RECIPES), width))
 
 
 def _preset_of(

@@ -29,8 +29,3 @@ class Preset:
     paper: str = ""
     published: str = ""
     measured: str = ""
-
-    @property
-    def large(self) -> bool:
-        """Whether it is a network of the literature at its own size, for which a CPU is too slow."""
-        return bool(self.published)

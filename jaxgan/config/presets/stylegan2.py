@@ -77,6 +77,7 @@ def _paper256() -> Config:
     return style_run(
         Config(
             model=StyleGAN2Config(base=16384, group=8),
+            augment=("ada",),
             data=_images(256, flip=True),
             batch_size=64,
             penalty=_with_path_length(1.0),
@@ -96,6 +97,7 @@ def auto(resolution: int, devices: int = 1) -> Config:
             model=StyleGAN2Config(
                 base=32768 if resolution >= 512 else 16384, mapping_layers=2, group=min(batch // devices, 4)
             ),
+            augment=("ada",),
             data=_images(resolution, flip=False),
             batch_size=batch,
             penalty=_with_path_length(2e-4 * resolution**2 / batch),
@@ -116,6 +118,7 @@ def _cifar10(*, conditional: bool = False) -> Config:
             model=StyleGAN2Config(
                 mapping_layers=2, mixing=0.0, d_residual=False, group=32, conditional=conditional
             ),
+            augment=("ada",),
             data=DataConfig("tfds:cifar10"),
             batch_size=64,
             penalty=lazy_r1(0.01),
@@ -147,14 +150,14 @@ STYLEGAN2: dict[str, Preset] = {
     ),
     "stylegan2-paper256": Preset(
         build=_paper256,
-        summary=f"StyleGAN2 at 256x256 as ADA's paper trains it, without augmentation: {_OWN}.",
+        summary=f"StyleGAN2 at 256x256 as ADA's paper trains it: {_OWN}.",
         shape=(256, 256, 3),
         paper=_LIMITED,
     ),
     **{
         f"stylegan2-auto-{resolution}": Preset(
             build=partial(auto, resolution),
-            summary=f"StyleGAN2-ADA's auto for {resolution}x{resolution} on one GPU, without augmentation: {_OWN}.",
+            summary=f"StyleGAN2-ADA's auto for {resolution}x{resolution} on one GPU: {_OWN}.",
             shape=(resolution, resolution, 3),
             paper=_LIMITED,
         )
@@ -162,18 +165,18 @@ STYLEGAN2: dict[str, Preset] = {
     },
     "stylegan2-cifar10": Preset(
         build=_cifar10,
-        summary="StyleGAN2-ADA's configuration for CIFAR-10, without augmentation.",
+        summary="StyleGAN2-ADA's configuration for CIFAR-10.",
         shape=(32, 32, 3),
         n_classes=10,
         paper=_LIMITED,
-        published="FID 2.92 with augmentation: 50,000 fakes against the training set",
+        published="FID 2.92: 50,000 fakes against the training set",
     ),
     "stylegan2-cifar10-cond": Preset(
         build=partial(_cifar10, conditional=True),
-        summary="StyleGAN2-ADA's class-conditional configuration for CIFAR-10, without augmentation.",
+        summary="StyleGAN2-ADA's class-conditional configuration for CIFAR-10.",
         shape=(32, 32, 3),
         n_classes=10,
         paper=_LIMITED,
-        published="FID 2.42 with augmentation: 50,000 fakes against the training set",
+        published="FID 2.42: 50,000 fakes against the training set",
     ),
 }
