@@ -76,7 +76,7 @@ def first_page(
     Args:
       about: what the command does.
       presets: names and what they are.
-      others: names of more of them.
+      others: what the names of more of them begin with.
       preset: whose defaults the flags have.
       flags: all there are.
       recipes: names of losses that bring settings of their own.
@@ -93,7 +93,7 @@ def first_page(
             table(presets, width),
             "",
             textwrap.fill(
-                f"and {', '.join(others)}; `jaxgan presets` says what they are",
+                f"and more, that begin with {', '.join(others)}: see `jaxgan presets`",
                 width,
                 break_on_hyphens=False,
             ),

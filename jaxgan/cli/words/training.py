@@ -154,7 +154,7 @@ def _print_help(kind: type[Any], preset: str, args: Sequence[str], wants: Collec
     if "--help-all" in wants:
         parse(kind, ["--help"], "train", kind(config))
     summaries = {name: preset.summary for name, preset in CLASSIC.items()}
-    others = [name for name in PRESETS if name not in CLASSIC]
+    others = sorted({name.partition("-")[0] for name in PRESETS if name not in CLASSIC})
     width = min(max(shutil.get_terminal_size().columns, 60), 110)
     about, flags = inspect.cleandoc(kind.__doc__ or ""), flags_of(kind, kind(config))
     print(first_page(about, summaries, others, preset, flags, list(RECIPES), width))
