@@ -62,7 +62,26 @@ class Cut:
 
 
 FAMILIES = {
-    "dcgan": Cut("dcgan-cifar10", 800, {"model.width": 24}),
+    "dcgan": Cut("dcgan-cifar10", 1500, {"model.width": 24}),
+    "wgan-gp": Cut("wgan-gp-cifar10", 300, {"model.width": 32, "model.d_width": 32, "d_steps": 3}),
+    "sngan": Cut("sngan-cifar10", 400, {"model.width": 32, "model.d_width": 32, "d_steps": 2}),
+    "sagan": Cut("sagan-cifar10", 400, {"model.width": 32, "model.d_width": 32, "d_steps": 2}),
+    "biggan": Cut("biggan-32", 400, {"model.width": 16, "model.shared": 32, "d_steps": 1}),
+    "biggan-deep": Cut("biggan-deep-32", 400, {"model.width": 24, "model.shared": 32, "d_steps": 1}),
+    "progan": Cut(
+        "progan-cifar10",
+        1400,
+        {"model.width": 48, "model.base": 768, "model.stable_kimg": 6.0, "model.fade_kimg": 6.0},
+    ),
+    "stylegan2": Cut("stylegan2-cifar10", 500, {"model.base": 768, "model.most": 48, "model.style": 64}),
+    "fastgan": Cut("fastgan-256", 600, {"model.width": 4}),
+    "stylegan3-t": Cut(
+        "stylegan3-t-256",
+        300,
+        {"model.base": 512, "model.most": 32, "model.style": 32, "model.layers": 6, "model.margin": 4},
+    ),
+    "r3gan": Cut("r3gan-cifar10-unconditional", 600, {"model.width": 48, "model.cardinality": 6}),
+    "gat": Cut("gat-pixels-64", 600, {"model.width": 64, "model.depth": 4, "model.heads": 4}),
 }
 
 
@@ -92,6 +111,7 @@ def config_of(name: str, args: Args) -> Config:
         "quick_n": FAKES,
         "final_n": FAKES,
         "health.enabled": False,
+        "model.dtype": "float32",
         **dict.fromkeys(("checkpoint_every", "sample_every", "evaluate_every"), steps),
     }
     return with_fields(get_preset(cut.preset), **shared | cut.fields)
@@ -136,7 +156,7 @@ def parameters_of(config: Config) -> dict[str, int]:
     game, batch = config.build(source.spec), source.spec.batch(config.batch_size)
     state = jax.eval_shape(lambda: jaxgan.init(game, jax.random.key(0), batch))
     count = lambda player: sum(leaf.size for leaf in jax.tree.leaves(player.params))
-    return {name: count(player) for name, player in state.players.items()}
+    return {name: count(state.players[name]) for name in ("generator", "discriminator")}
 
 
 def table(entries: list[dict[str, Any]]) -> str:
