@@ -74,24 +74,29 @@ def test_each_block_sees_its_own_part_of_the_latent():
             assert (moved < 1e-6) == (part == block + 1), (block, part, moved)
 
 
+def shapes(**fields):
+    """Shapes of the generator's parameters."""
+    g, _ = dataclasses.replace(SMALL, **fields).build(SHAPE, CLASSES)
+    label = jnp.arange(3) if fields.get("conditional", True) else None
+    init = lambda key: g.init(key, jnp.ones((3, 6)), label, train=True)
+    return jax.tree.map(jnp.shape, jax.eval_shape(init, jax.random.key(0))["params"])
+
+
 def test_blocks_of_biggan_deep_see_all_of_the_latent():
-    variables = started(dataclasses.replace(SMALL, deep=True))[1]
-    for name, block in variables["params"].items():
-        if name.startswith("DeepUpBlock"):
-            assert block["norm1"]["gain"]["kernel"].shape[0] == 6 + 5
-    assert variables["params"]["in"]["kernel"].shape[0] == 6 + 5
-    assert sum(name.startswith("DeepUpBlock") for name in variables["params"]) == 4
-    flat = started(dataclasses.replace(SMALL, deep=True, hierarchical=False))[1]["params"]
-    assert flat["DeepUpBlock_0"]["norm1"]["gain"]["kernel"].shape[0] == 5
+    params = shapes(deep=True)
+    blocks = [block for name, block in params.items() if name.startswith("DeepUpBlock")]
+    assert len(blocks) == 4
+    assert {block[f"norm{i}"]["gain"]["kernel"][0] for block in blocks for i in (1, 2, 3, 4)} == {6 + 5}
+    assert params["in"]["kernel"][0] == 6 + 5
+    flat = shapes(deep=True, hierarchical=False)
+    assert flat["DeepUpBlock_0"]["norm1"]["gain"]["kernel"][0] == 5
 
 
 def test_without_classes_blocks_see_the_latent_alone_or_nothing():
-    config = dataclasses.replace(SMALL, conditional=False)
-    params = started(config)[1]["params"]
+    params = shapes(conditional=False)
     assert "shared" not in params
-    assert params["UpBlock_0"]["norm1"]["gain"]["kernel"].shape[0] == 2
-    flat = started(dataclasses.replace(config, hierarchical=False))[1]["params"]
-    assert set(flat["UpBlock_0"]["norm1"]) == {"scale", "bias"}
+    assert params["UpBlock_0"]["norm1"]["gain"]["kernel"][0] == 2
+    assert set(shapes(conditional=False, hierarchical=False)["UpBlock_0"]["norm1"]) == {"scale", "bias"}
 
 
 @pytest.mark.parametrize("network", [0, 1])
