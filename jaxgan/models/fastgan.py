@@ -23,9 +23,9 @@ from jaxgan.common.numerics import at_least_float32
 from jaxgan.models.layers import (
     BatchNorm,
     ConditionalBatchNorm,
+    Conv,
     DownConv,
     NoiseInjection,
-    RepeatedConv,
     SkipLayerExcitation,
     SpectralNorm,
     dcgan_init,
@@ -48,11 +48,18 @@ def _channels(multiples: dict[int, float], side: int, width: int) -> int:
 
 
 def _conv(
-    features: int, size: int, dtype: Any, *, padding: Any = "SAME", use_bias: bool = False
+    features: int,
+    size: int,
+    dtype: Any,
+    *,
+    use_bias: bool = False,
+    up: tuple[int, int] | None = None,
 ) -> SpectralNorm:
-    layer = nn.Conv(
-        features, (size, size), padding=padding, use_bias=use_bias, kernel_init=dcgan_init, dtype=dtype
-    )
+    return SpectralNorm(Conv(features, size, use_bias=use_bias, kernel_init=dcgan_init, dtype=dtype, up=up))
+
+
+def _to_logits(dtype: Any) -> SpectralNorm:
+    layer = nn.Conv(1, (4, 4), padding="VALID", use_bias=False, kernel_init=dcgan_init, dtype=dtype)
     return SpectralNorm(layer)
 
 
@@ -89,8 +96,8 @@ class UpBlock(nn.Module):
     ) -> jax.Array:
         """[n, h, w, c] -> [n, 2h, 2w, features], in the type of `x`; y [n, k] conditions the normalisation."""
         for i in range(1 + self.double):
-            wide = 2 * self.features
-            x = (SpectralNorm(RepeatedConv(wide)) if i == 0 else _conv(wide, 3, x.dtype))(x, train)
+            up = (2 * x.shape[1], 2 * x.shape[2]) if i == 0 else None
+            x = _conv(2 * self.features, 3, x.dtype, up=up)(x, train)
             if self.double:
                 own = None if keys is None else jax.vmap(jax.random.fold_in, (0, None))(keys, i)
                 x = NoiseInjection()(x, own)
@@ -244,13 +251,13 @@ class Discriminator(nn.Module, kw_only=True):
         self.excitations = [SkipLayerExcitation() for _ in sides[2:]]
         self.judge = _conv(wide(8), 1, self.dtype)
         self.judge_norm = BatchNorm(axis_name=self.axis_name, scale_init=scale_init)
-        self.logit = _conv(1, 4, self.dtype, padding="VALID")
+        self.logit = _to_logits(self.dtype)
 
         small = self.small_side
         self.small_first = SpectralNorm(DownConv(wide(2 * small), use_bias=False))
         sides = [small >> i for i in range(int(math.log2(small)) - 4)]
         self.small_down = [DownBlock(wide(s), axis_name=self.axis_name) for s in sides]
-        self.small_logit = _conv(1, 4, self.dtype, padding="VALID")
+        self.small_logit = _to_logits(self.dtype)
         if self.reconstruction:
             widths = tuple(max(m * self.width // 2, 1) for m in (4, 2, 2, 1))[: int(math.log2(small)) - 3]
             decoder = partial(Decoder, widths, self.shape[2], self.axis_name)

@@ -10,7 +10,7 @@ from jaxgan.models.layers.basics import (
     scale_init,
 )
 from jaxgan.models.layers.conditional_norm import ConditionalBatchNorm, adain
-from jaxgan.models.layers.conv import Conv, DownConv, RepeatedConv, UpConv, average_down, nearest_up
+from jaxgan.models.layers.conv import Conv, DownConv, UpConv, average_down, nearest_up
 from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky
 from jaxgan.models.layers.filters import Signal, filtered_leaky, layer_schedule, lowpass, radial_lowpass
 from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
@@ -42,7 +42,6 @@ __all__ = [
     "ModulatedConv",
     "NoiseInjection",
     "R3GANBlock",
-    "RepeatedConv",
     "SelfAttention",
     "Signal",
     "SkipLayerExcitation",

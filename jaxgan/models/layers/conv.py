@@ -6,9 +6,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
-from jax import lax
 
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
@@ -123,26 +121,3 @@ class UpConv(nn.Module):
             bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
             x = x + bias.astype(x.dtype)
         return x
-
-
-class RepeatedConv(nn.Module):
-    """Every pixel is repeated 2x2 times, then a 3x3 convolution without bias: [n, h, w, c] -> [n, 2h, 2w, features].
-
-    On a CPU it is the transposed 4x4 convolution of stride 2 that it equals, whose kernel is the 3x3 kernel
-    convolved with 2x2 ones, and which does with fewer products.
-    """
-
-    features: int
-    kernel_init: Initializer = dcgan_init
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Computes in the type of `x`; parameters are float32."""
-        kernel = self.param("kernel", self.kernel_init, (3, 3, x.shape[-1], self.features)).astype(x.dtype)
-        size = (2 * x.shape[1], 2 * x.shape[2])
-        if strided.enabled() and x.dtype == jnp.float32:
-            spread = jnp.asarray([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], x.dtype)
-            wide = jnp.einsum("ai,bj,ijco->abco", spread, spread, kernel, precision="highest")
-            return strided.up(x, wide, size)
-        x = x.repeat(2, axis=1).repeat(2, axis=2)
-        return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.models.layers import RepeatedConv, SkipLayerExcitation, dropout, glu, instance_norm
+from jaxgan.models.layers import SkipLayerExcitation, dropout, glu, instance_norm
 
 
 def normal(*shape, seed=0):
@@ -69,18 +69,3 @@ def test_dropout_keeps_the_mean_and_belongs_to_the_example():
     assert dropout(x, None) is x
     with pytest.raises(InputError, match="rate: expected"):
         dropout(x, keys, 1.0)
-
-
-@pytest.mark.parametrize("shape", [(2, 5, 6, 3), (1, 8, 8, 64)])
-def test_convolution_of_repeated_pixels_by_definition(shape, monkeypatch):
-    """The form for CPUs, its gradients included, against repetition and a 3x3 convolution."""
-    layer, x = RepeatedConv(64), normal(*shape)
-    variables = layer.init(jax.random.key(1), x)
-    value = lambda variables, x: jnp.sin(20 * layer.apply(variables, x)).sum()
-    fast = layer.apply(variables, x), jax.grad(value, (0, 1))(variables, x)
-    monkeypatch.setenv("JAXGAN_FAST_CONV", "0")
-    plain = layer.apply(variables, x), jax.grad(value, (0, 1))(variables, x)
-    assert plain[0].shape == (shape[0], 2 * shape[1], 2 * shape[2], 64)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-4), fast, plain)
-    monkeypatch.delenv("JAXGAN_FAST_CONV")
-    assert "conv_general_dilated" not in str(jax.make_jaxpr(lambda x: layer.apply(variables, x))(x))
