@@ -8,7 +8,7 @@ import pytest
 from toys import Gain, Line, Smooth, game, points, smooth
 
 from jaxgan import InputError, init, make_step
-from jaxgan.games import ema_of_images
+from jaxgan.games import half_life_schedule
 from jaxgan.penalties import get_penalty
 
 
@@ -85,21 +85,21 @@ def test_what_does_not_go_together_is_told():
 
 def test_averages_by_images_against_the_reference():
     """training_loop.py of StyleGAN2-ADA: 64 images a step, 500,000 and 0.05, after 1,000,000 images."""
-    decay = ema_of_images(500_000, 64, 0.05)
+    decay = half_life_schedule(lambda seen: 500_000, 64, 0.05)
     np.testing.assert_allclose(decay(1_000_000 / 64), 0.9991131650796176, rtol=1e-7)
     assert float(decay(0)) == 0
     np.testing.assert_allclose(decay(10**6), 0.5 ** (64 / 500_000), rtol=1e-7)
-    steady = ema_of_images(1000, 10)
+    steady = half_life_schedule(lambda seen: 1000, 10)
     np.testing.assert_allclose([float(steady(s)) ** 100 for s in (0, 7)], [0.5, 0.5], rtol=1e-5)
-    with pytest.raises(InputError, match="half_life: expected"):
-        ema_of_images(0, 64)
+    with pytest.raises(InputError, match="images: expected"):
+        half_life_schedule(lambda seen: 1000, 0)
 
 
 def test_the_average_forgets_half_in_its_half_life():
     gan = game(
         players=(Gain(), Smooth(1)),
         g_rate=0.0,
-        ema_decay=ema_of_images(24, 6),
+        ema_decay=half_life_schedule(lambda seen: 24, 6),
         options={"d_optimizer": optax.sgd(0.0)},
     )
     batch = points(6, 1)
