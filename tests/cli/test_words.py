@@ -225,6 +225,14 @@ def test_a_recipe_sets_what_belongs_together():
     ]
 
 
+def test_penalties_have_intervals_of_their_own():
+    found = config(
+        "--penalty.weights r1 1 path_length 2 --penalty.every-of r1 16 path_length 4 --penalty.own-updates"
+    )
+    assert found.penalty.every_of == (("r1", 16), ("path_length", 4))
+    assert found.penalty.own_turns() == {"r1": 16, "path_length": 4}
+
+
 def test_flags_go_before_a_recipe():
     found = config("--d-steps 2 --loss=wgan_gp --g-optimizer.b1 0.5 --penalty.every 2")
     assert (found.loss, found.d_steps, found.g_optimizer.b1, found.d_optimizer.b1) == (

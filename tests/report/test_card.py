@@ -5,7 +5,7 @@ import pytest
 from jaxgan.data import describe, open_source
 from jaxgan.health import Verdict
 from jaxgan.metrics.catalogue import SCORES
-from jaxgan.report.card import card, nearness, reached, said, what
+from jaxgan.report.card import card, facts, nearness, reached, said, what
 
 
 def final(value, real, before=100.0):
@@ -90,3 +90,10 @@ def test_what_comes_from_a_run_is_escaped():
 @pytest.mark.parametrize(("step", "words"), [(1, ": 1 step, 8 points"), (2000, ": 2,000 steps, 8 points")])
 def test_one_step_is_no_steps(step, words):
     assert words in what({"data": describe(open_source("ring"))}, {}, {"step": step, "images": 8})
+
+
+def test_intervals_stand_beside_their_penalties():
+    penalty = {"weights": [["r1", 0.5], ["path_length", 2.0]], "every_of": [["r1", 16], ["path_length", 4]]}
+    assert "r1 0.5 every 16 path_length 2 every 4" in str(
+        facts({"data": {"name": "ring"}}, {"penalty": penalty, "loss": "hinge"})
+    )

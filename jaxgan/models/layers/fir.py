@@ -11,7 +11,9 @@ References:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -62,15 +64,17 @@ def upfirdn(
     Raises:
       ValueError: if fewer pixels are left than there are taps, or for such taps as `normalised_taps` refuses.
     """
-    row = normalised_taps(taps)[::-1] * gain**0.5
+    row = tuple(normalised_taps(taps)[::-1] * gain**0.5)
     for axis in (1, 2):
-        x = _filtered(x, row, axis, up, down, padding)
+        x = _filtered(x, x.shape[axis], row, axis, up, down, padding)
     return x
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4, 5, 6))
 def _filtered(
-    x: jax.Array, row: np.ndarray, axis: int, up: int, down: int, padding: tuple[int, int]
+    x: jax.Array, size: int, row: tuple[float, ...], axis: int, up: int, down: int, padding: tuple[int, int]
 ) -> jax.Array:
+    """Along one axis of this size. Its gradient is of the same kind, which XLA does not find by itself."""
     config = [(0, 0, 0)] * x.ndim
     config[axis] = (padding[0], padding[1] + up - 1, up - 1)
     x = lax.pad(x, jnp.zeros((), x.dtype), config)
@@ -82,6 +86,29 @@ def _filtered(
     for k in range(1, len(row)):
         total = total + shifted(k) * float(row[k])
     return total
+
+
+def _forward(x: jax.Array, *how: Any) -> tuple[jax.Array, None]:
+    return _filtered(x, *how), None
+
+
+def _backward(
+    size: int,
+    row: tuple[float, ...],
+    axis: int,
+    up: int,
+    down: int,
+    padding: tuple[int, int],
+    _: None,
+    slope: jax.Array,
+) -> tuple[jax.Array]:
+    given = slope.shape[axis]
+    before = len(row) - 1 - padding[0]
+    after = (size - 1) * up + len(row) - before - given * down
+    return (_filtered(slope, given, row[::-1], axis, down, up, (before, after)),)
+
+
+_filtered.defvjp(_forward, _backward)
 
 
 def upsample(x: jax.Array, taps: Sequence[float] = BINOMIAL, factor: int = 2) -> jax.Array:

@@ -312,3 +312,25 @@ def test_kernels_of_even_side_are_refused(layer):
 def test_taps_that_cannot_be_scaled_are_refused(taps):
     with pytest.raises(InputError, match="taps: expected a row of finite numbers"):
         upsample(jnp.ones((1, 4, 4, 1)), taps)
+
+
+@pytest.mark.parametrize(
+    ("taps", "up", "down", "padding"),
+    [
+        ([1, 2, 4, 8], 2, 1, (2, 1)),
+        ([1, 2, 4, 8], 1, 2, (1, 1)),
+        ([1, 2, 4], 3, 2, (-2, 5)),
+        ([1, 2, 4, 8, 16], 2, 3, (7, -3)),
+        ([1], 1, 2, (0, 0)),
+    ],
+)
+def test_the_gradient_of_a_filter_is_its_transpose(taps, up, down, padding):
+    """Of every pixel: the matrix of the gradient is that of the linear map, turned over."""
+    x = normal(1, 5, 4, 1)
+    filtered = lambda x: upfirdn(x, taps, up=up, down=down, padding=padding)
+    shape = jax.eval_shape(filtered, x).shape
+    units = jnp.eye(20).reshape(20, 1, 5, 4, 1)
+    forward = jax.jit(jax.vmap(filtered))(units).reshape(20, -1)
+    slopes = jnp.eye(math.prod(shape)).reshape(-1, *shape)
+    backward = jax.jit(jax.vmap(lambda g: jax.vjp(filtered, x)[1](g)[0]))(slopes)
+    close(backward.reshape(-1, 20), forward.T)
