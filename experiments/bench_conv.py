@@ -2,8 +2,9 @@
 
     python experiments/bench_conv.py [--kinds conv grouped ...] [--rounds 5] [--json FILE] [--table]
 
-Hardware: as measured on, printed with the result; 20 minutes on two shared cores of an Intel Xeon. With --table it
-writes jaxgan/models/layers/fast/table.py anew, from all results in FILE: without a new one if --kinds names none.
+Hardware: as measured on, printed with the result; 12 minutes with --rounds 3 on two busy cores of an Intel Xeon.
+With --table it writes jaxgan/models/layers/fast/table.py anew, from all results in FILE: the old ones alone, if
+--kinds names none.
 
 Every form is timed at three things: forward; forward and the gradients for images and kernel ("both"); and the
 gradient for the kernel of a gradient penalty, the squared norm of the gradient for the images ("second"). All

@@ -12,7 +12,10 @@ does. PyTorch runs eagerly on the same networks and sizes, once as most code has
 by its documentation (channels_last, fused Adam). The programs take turns, so that a change of the
 machine's speed meets them all; figures are medians, each call waited for. The floor is the
 operations of the step, counted by the compiler without our own convolutions, at the rate of a large matrix product
-measured in the same run.
+measured in the same run; where convolutions are joined with a change of size, a step makes fewer of them.
+
+Another network is one more entry of CASES. On a machine with other work, PyTorch's threads, which wait for each other,
+lose more than ours: the load is recorded.
 
 PyTorch is no dependency: pip install torch (CPU build).
 """
@@ -345,6 +348,7 @@ def main(args: Args) -> None:
         record = {
             "args": {"batch_size": args.batch_size, "rounds": args.rounds, "steps": args.steps},
             "environment": env,
+            "load": os.getloadavg(),
             "matrix_gflops": rate,
             "results": results,
         }
