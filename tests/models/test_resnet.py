@@ -142,8 +142,11 @@ def test_without_classes_the_latent_modulates_and_every_class_starts_as_no_class
     assert variables["params"]["UpBlock_0"]["norm1"]["gain_hidden"]["kernel"].shape == (6, 32)
     g, _ = dataclasses.replace(SMALL, conditional=True).build((8, 8, 3), 3)
     z, label = jnp.ones((3, 6)), jnp.arange(3)
-    images, _ = jax.jit(lambda key: g.init_with_output(key, z, label, train=False))(jax.random.key(0))
+    start = jax.jit(lambda key: g.init_with_output(key, z, label, train=False))
+    images, variables = start(jax.random.key(0))
     np.testing.assert_allclose(images[0], images[1], atol=1e-6)
+    norm = variables["params"]["UpBlock_0"]["norm1"]
+    assert not any(leaf.any() for leaf in jax.tree.leaves(norm))
 
 
 @pytest.mark.parametrize("side", [8, 16])

@@ -143,6 +143,32 @@ def test_beside_the_deep_blocks_channels_are_dropped_and_joined():
     assert {params[f"conv{i}"]["kernel"].shape[-1] for i in (1, 2, 3)} == {2}  # a quarter of 8
 
 
+def test_the_deep_blocks_against_their_definition():
+    """ReLU, or norm and ReLU, before each of 1x1, 3x3, 3x3 and 1x1; where pixels are averaged and doubled."""
+    x, relu = jax.random.normal(jax.random.key(1), (2, 4, 4, 6)), jax.nn.relu
+
+    def conv(params, x):
+        out = jax.lax.conv_general_dilated(
+            x, params["kernel"], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        return out + params["bias"]
+
+    def norm(params, x):
+        plain = (x - x.mean((0, 1, 2))) / jnp.sqrt(x.var((0, 1, 2)) + 1e-5)
+        return params["scale"] * plain + params["bias"]
+
+    p, down = _of_block("deep down", x)
+    inside = conv(p["conv3"], relu(conv(p["conv2"], relu(conv(p["conv1"], relu(x))))))
+    inside, beside = conv(p["conv4"], average_down(relu(inside))), average_down(x)
+    beside = jnp.concatenate([beside, conv(p["skip"], beside)], axis=-1)
+    np.testing.assert_allclose(down, beside + inside, rtol=1e-4, atol=1e-4)
+    p, up = _of_block("deep up", x)
+    inside = nearest_up(relu(norm(p["norm2"], conv(p["conv1"], relu(norm(p["norm1"], x))))), (5, 6))
+    inside = conv(p["conv3"], relu(norm(p["norm3"], conv(p["conv2"], inside))))
+    inside = conv(p["conv4"], relu(norm(p["norm4"], inside)))
+    np.testing.assert_allclose(up, nearest_up(x[..., :4], (5, 6)) + inside, rtol=1e-4, atol=1e-4)
+
+
 def test_only_the_first_block_hears_what_is_negative():
     """By a 1x1 convolution beside it, all do; where that is 0, a ReLU is the first thing that x meets."""
     x = -jnp.abs(jax.random.normal(jax.random.key(1), (2, 4, 4, 6))) - 0.1
