@@ -96,7 +96,7 @@ def played():
     start = init(gan, jax.random.key(0), batch)
     ends = {}
     for n in (1, 3):
-        step = compile_step(make_step(gan), make_mesh(n), how="pmap")
+        step = compile_step(make_step(gan), make_mesh(jax.devices()[:n]), how="pmap")
         state, _ = step(start, batch)
         ends[n], _ = step(state, batch)
     return start, ends
