@@ -9,6 +9,7 @@ import pytest
 from helpers import stream_keys
 
 from jaxgan import GAN, Player, Turn, compile_step, init, make_mesh, make_step
+from jaxgan.augment import instance_noise
 from jaxgan.games import Deal, View
 from jaxgan.games.game import Game
 from jaxgan.losses import LOSSES
@@ -118,6 +119,8 @@ def test_penalties_ask_for_the_same_noise_again():
     half = lambda scene: jnp.square(scene.generate(scene.latents[::2]) - scene.fakes[::2]).sum((1, 2))
     assert played(gan(told(again)))[2]["g/told"] == 0
     assert played(gan(told(half)))[2]["g/told"] == 0
+    noise = {"noise": instance_noise(lambda step: 1.0)}  # of the augmentation too
+    assert played(gan(told(half), augment=noise))[2]["g/told"] == 0
 
 
 def test_styles_and_what_is_made_of_them_have_the_examples_keys():
