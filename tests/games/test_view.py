@@ -9,6 +9,7 @@ import pytest
 from helpers import stream_keys
 
 from jaxgan import GAN, Player, Turn, compile_step, init, make_mesh, make_step
+from jaxgan.augment import instance_noise
 from jaxgan.games import Deal, View
 from jaxgan.games.game import Game
 from jaxgan.losses import LOSSES
@@ -118,6 +119,8 @@ def test_penalties_ask_for_the_same_noise_again():
     half = lambda scene: jnp.square(scene.generate(scene.latents[::2]) - scene.fakes[::2]).sum((1, 2))
     assert played(gan(told(again)))[2]["g/told"] == 0
     assert played(gan(told(half)))[2]["g/told"] == 0
+    noise = {"noise": instance_noise(lambda step: 1.0)}  # of the augmentation too
+    assert played(gan(told(half), augment=noise))[2]["g/told"] == 0
 
 
 def test_styles_and_what_is_made_of_them_have_the_examples_keys():
@@ -153,3 +156,31 @@ def test_a_caller_may_give_keys_and_a_network_without_them_gets_none():
     own = Noisy().apply({"params": state.players["noisy"].params}, z, keys=given)
     np.testing.assert_array_equal(view.ask("noisy", z, keys=given), own)
     assert (view.ask("noisy", z) != own).any()
+
+
+class Labelled(nn.Module):
+    """Examples that are their label, by way of a style that is."""
+
+    @nn.compact
+    def __call__(self, z, label=None, *, train=False):
+        return self.synthesis(self.mapping(z, label)) + 0 * self.param("a", nn.initializers.ones, ())
+
+    def mapping(self, z, label=None, *, train=False):
+        return jnp.broadcast_to(label[:, None, None].astype(z.dtype), (len(z), 1, 1))
+
+    def synthesis(self, ws, *, train=False):
+        return jnp.broadcast_to(ws, (len(ws), *SHAPE))
+
+
+def test_fewer_latents_have_the_labels_of_their_examples():
+    def apart(scene):
+        z, mine = scene.latents[::4], scene.fakes[::4]
+        ws, make = scene.styles(z)
+        return jnp.abs(scene.generate(z) - mine).sum((1, 2)) + jnp.abs(make(ws) - mine).sum((1, 2))
+
+    sgd = optax.sgd(0.1)
+    own = GAN(
+        Labelled(), Judge(), LOSSES["hinge"](), sgd, sgd, get_latent("normal", 2), penalties=told(apart)
+    )
+    _, _, metrics = played(own, {**batches(), "label": jnp.arange(N, dtype=jnp.int32)})
+    assert metrics["g/told"] == 0
