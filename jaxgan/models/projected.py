@@ -1,6 +1,6 @@
 """Projected GAN (Sauer, Chitta, Mueller, Geiger 2021): a discriminator that looks through a network trained before.
 
-Images are enlarged to `resolution` pixels and shown to EfficientNet-Lite0. Four of its feature maps are mixed, at
+Images are enlarged to `input_size` pixels and shown to EfficientNet-Lite0. Four of its feature maps are mixed, at
 random and for good: each map's channels, then each map with the next smaller one, enlarged. A small
 discriminator judges each of the four mixtures. The generator is FastGAN's.
 """
@@ -113,7 +113,7 @@ class Discriminator(nn.Module, kw_only=True):
 
     Attributes:
       mixing: channels of the largest mixture.
-      resolution: pixels of the shorter side to which smaller images are enlarged.
+      input_size: pixels of the shorter side to which smaller images are enlarged.
       weights: file of the feature network's weights; "" downloads them once, "random" leaves it untrained.
       n_classes: 0, or the number of classes.
       dtype: type of the computation; parameters and logits are float32.
@@ -121,7 +121,7 @@ class Discriminator(nn.Module, kw_only=True):
     """
 
     mixing: int = 64
-    resolution: int = 224
+    input_size: int = 224
     weights: str = ""
     n_classes: int = 0
     dtype: Any = jnp.float32
@@ -139,7 +139,7 @@ class Discriminator(nn.Module, kw_only=True):
                 f"label: expected class indices below {self.n_classes} of shape [batch], got None"
             )
         n, h, w, _ = x.shape
-        size = seen_size(h, w, self.resolution)
+        size = seen_size(h, w, self.input_size)
         x = jnp.broadcast_to(x, (n, h, w, 3)).astype(self.dtype)
         if size != (h, w):
             x = jax.image.resize(x, (n, *size, 3), "bilinear")
@@ -169,20 +169,20 @@ class Discriminator(nn.Module, kw_only=True):
             efficientnet.pretrained(self.weights)
 
 
-def seen_size(height: int, width: int, resolution: int) -> tuple[int, int]:
+def seen_size(height: int, width: int, input_size: int) -> tuple[int, int]:
     """The size in which an image is shown to the feature network.
 
     Raises:
       InputError: for an image that need not be enlarged, with sides that are no multiples of 32.
     """
-    factor = resolution / min(height, width)
+    factor = input_size / min(height, width)
     if factor > 1:
         rounded = lambda side: max(round(side * factor / _MULTIPLE), 1) * _MULTIPLE
         return rounded(height), rounded(width)
     if height % _MULTIPLE or width % _MULTIPLE:
         raise InputError(
-            f"resolution: expected sides that are multiples of {_MULTIPLE} pixels, or a shorter one below "
-            f"{resolution}, got {height}x{width}"
+            f"input_size: expected sides that are multiples of {_MULTIPLE} pixels, or a shorter one below "
+            f"{input_size}, got {height}x{width}"
         )
     return height, width
 
@@ -197,7 +197,7 @@ class ProjectedConfig:
     """A generator with one convolution at every size, and without noise."""
     mixing: int = 64
     """Channels of the largest of the four mixtures that the discriminator judges."""
-    resolution: int = 224
+    input_size: int = 224
     """Pixels of the shorter side to which the discriminator enlarges smaller images: a multiple of 32, at least 128."""
     weights: str = ""
     """EfficientNet-Lite0's weights: a .pth or .safetensors file; empty: downloaded once; random: untrained."""
@@ -220,11 +220,11 @@ class ProjectedConfig:
             raise InputError(f"channels: expected 1 or 3 for a projected discriminator, got {shape[2]}")
         check_range("width", self.width, at_least=1)
         check_range("mixing", self.mixing, at_least=1)
-        if self.resolution < _LEAST or self.resolution % _MULTIPLE:
+        if self.input_size < _LEAST or self.input_size % _MULTIPLE:
             raise InputError(
-                f"resolution: expected a multiple of {_MULTIPLE} from {_LEAST} on, got {self.resolution}"
+                f"input_size: expected a multiple of {_MULTIPLE} from {_LEAST} on, got {self.input_size}"
             )
-        seen_size(*shape[:2], self.resolution)
+        seen_size(*shape[:2], self.input_size)
         if self.conditional and not n_classes:
             raise InputError("conditional: expected data with class labels, got data without")
         classes, dtype = (n_classes if self.conditional else 0), dtype_of(self.dtype)
@@ -238,7 +238,7 @@ class ProjectedConfig:
         )
         return generator, Discriminator(
             mixing=self.mixing,
-            resolution=self.resolution,
+            input_size=self.input_size,
             weights=self.weights,
             n_classes=classes,
             dtype=dtype,

@@ -186,7 +186,8 @@ class Members:
         return games[0]
 
     def _build(self, values: Mapping[str, Any], stage: int | None = None) -> Game:
-        return with_fields(self.config, **values).build(self.source.spec, stage=stage)
+        own = {} if stage is None else {"stage": stage}
+        return with_fields(self.config, **values).build(self.source.spec, **own)
 
     @contextlib.contextmanager
     def _as_input_error(self) -> Iterator[None]:

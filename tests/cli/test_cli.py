@@ -348,7 +348,7 @@ def test_a_run_on_points(tmp_path, capsys):
         ),
         ("train --g-optimizer.lr 3", "did you mean --g-optimizer.learning-rate? (see"),
         ("train --hepl", "unknown flag '--hepl'; did you mean --help? (see jaxgan train --help)"),
-        ("sample RUN --n 5", "said by their seeds: jaxgan sample RUN --seeds 0-4"),
+        ("sample RUN --n 5", "said by their seeds: --seeds 0-4"),
         ("sample RUN --qqq 3", "unknown flag '--qqq' (see jaxgan sample --help)"),
         (
             "evaluate RUN --gpus 3",

@@ -72,6 +72,7 @@ def test_data_with_a_second_split_keep_it():
     assert (len(part), other_split(part).name) == (600, "mnist:test")
 
 
+@pytest.mark.filterwarnings("ignore:.*cannot fill a covariance")
 def test_scores_compare_with_all_examples():
     """The same scores as those of a run on all of the data."""
     whole = images_of(noise(400))

@@ -34,17 +34,17 @@ def test_sizes_come_as_in_the_authors_schedule():
 
 
 def test_one_stage_serves_all_steps_in_which_the_next_has_not_begun():
-    """Of 12 steps: those that end in a stage begin in it, or when the one before has been faded in."""
+    """Of 8 steps: those that end in a stage begin in it, or when the one before has been faded in."""
     for first in STEPS:
-        stages = [math.ceil(GROWTH.stages - 1 - detail(step)) for step in range(first, first + 12)]
-        found = GROWTH.stage(first, 12)
+        stages = [math.ceil(GROWTH.stages - 1 - detail(step)) for step in range(first, first + 8)]
+        found = GROWTH.stage(first, 8)
         if found is None:
             assert stages[0] < stages[-1]
             assert detail(first) > GROWTH.stages - stages[-1]
         else:
             assert found == stages[-1]
             assert detail(first) <= GROWTH.stages - found
-    assert {GROWTH.stage(first, 12) for first in STEPS} == {0, 1, 2, 3, None}
+    assert {GROWTH.stage(first, 8) for first in STEPS} == {0, 1, 2, 3, None}
 
 
 def test_changes_are_where_the_authors_code_forgets_moments():

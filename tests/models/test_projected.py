@@ -15,7 +15,7 @@ from jaxgan.models import ProjectedConfig
 from jaxgan.models.latents import LATENTS
 from jaxgan.models.projected import Mixing, seen_size, twice
 
-TINY = ProjectedConfig(width=2, mixing=2, resolution=128, weights="random")
+TINY = ProjectedConfig(width=2, mixing=2, input_size=128, weights="random")
 
 
 def shapes_of(module, *inputs):
@@ -118,7 +118,7 @@ def test_nothing_moves_what_is_frozen(played):
 
 
 def test_labels_make_a_difference():
-    config = ProjectedConfig(width=1, lite=True, mixing=2, resolution=128, weights="random", conditional=True)
+    config = ProjectedConfig(width=1, lite=True, mixing=2, input_size=128, weights="random", conditional=True)
     _, module = config.build((32, 32, 1), 3)
     x = jnp.ones((3, 32, 32, 1))
     variables = jax.jit(lambda: module.init(jax.random.key(0), x, jnp.arange(3)))()
@@ -137,7 +137,7 @@ def test_bad_input_is_named(tmp_path):
         module.prepare()
     with pytest.raises(InputError, match="channels: expected 1 or 3 for a projected discriminator, got 4"):
         TINY.build((64, 64, 4), 0)
-    with pytest.raises(InputError, match="resolution: expected a multiple of 32 from 128 on, got 96"):
-        ProjectedConfig(resolution=96).build((64, 64, 3), 0)
+    with pytest.raises(InputError, match="input_size: expected a multiple of 32 from 128 on, got 96"):
+        ProjectedConfig(input_size=96).build((64, 64, 3), 0)
     with pytest.raises(InputError, match="conditional: expected data with class labels"):
         ProjectedConfig(conditional=True).build((64, 64, 3), 0)

@@ -215,7 +215,9 @@ def test_published_schedules_in_images():
     case = CASES["r3gan_schedule_cifar"]
     small = MLPConfig(g_widths=(4,), d_widths=(4,))
     batch = 500  # which divides the points
-    config = dataclasses.replace(get_preset("r3gan-cifar10"), model=small, batch_size=batch)
+    config = dataclasses.replace(
+        get_preset("r3gan-cifar10"), model=small, augment=(), augment_options=(), batch_size=batch
+    )
     game = config.build((2,), 0)
     examples = {"image": jnp.ones((batch, 2))}
     state, step = init(game, jax.random.key(0), examples), jax.jit(make_step(game))
@@ -254,7 +256,14 @@ def rate_and_b2(optimizer, count):
 def test_schedules_do_not_depend_on_discriminator_updates():
     """A step of d_steps updates shows d_steps batches."""
     small = MLPConfig(g_widths=(4,), d_widths=(4,))
-    changes = {"model": small, "batch_size": 10, "schedule_kimg": 0.2, "d_steps": 4}
+    changes = {
+        "model": small,
+        "augment": (),
+        "augment_options": (),
+        "batch_size": 10,
+        "schedule_kimg": 0.2,
+        "d_steps": 4,
+    }
     game = dataclasses.replace(get_preset("r3gan-cifar10"), **changes).build((2,), 0)
     for player, updates in (("generator", 5), ("discriminator", 20)):  # 200 images
         rate, b2 = rate_and_b2(game.players[player].optimizer, updates)

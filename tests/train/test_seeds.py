@@ -407,9 +407,9 @@ def poison(monkeypatch, members, step):
     """The losses of some members are no numbers from a step on."""
     real = Members.advance
 
-    def poisoned(self, states, inputs):
+    def poisoned(self, states, inputs, step_now):
         before = int(jax.device_get(self.member(states, 0).step))
-        states, metrics = real(self, states, inputs)
+        states, metrics = real(self, states, inputs, step_now)
         loss = np.array(metrics["g/loss"])
         for k in members:
             loss[k, max(step - before - 1, 0) :] = np.nan

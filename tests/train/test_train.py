@@ -302,8 +302,8 @@ def test_a_number_that_is_not_finite_stops_the_run(tmp_path, capsys):
 def test_divergence_names_the_first_step_and_the_last_good_checkpoint(tmp_path, monkeypatch):
     real = Members.advance
 
-    def poisoned(self, states, inputs):
-        states, metrics = real(self, states, inputs)
+    def poisoned(self, states, inputs, step):
+        states, metrics = real(self, states, inputs, step)
         if int(jax.device_get(self.member(states, 0).step)) == 17:
             metrics = jax.device_get(metrics)
             bad = {"d/loss": metrics["d/loss"] * np.nan, "g/loss": metrics["g/loss"] + np.inf}
