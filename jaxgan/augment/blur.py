@@ -11,6 +11,7 @@ from jax import lax
 
 from jaxgan.augment.base import Augmentation
 from jaxgan.common.checks import check_range
+from jaxgan.common.errors import InputError
 
 
 def blurred(x: jax.Array, sigma: jax.Array, reach: int) -> jax.Array:
@@ -55,6 +56,8 @@ def fading_blur(sigma: Callable[[jax.Array], jax.Array], most: float) -> Augment
     reach = math.floor(3 * most)
 
     def see(memory: object, x: jax.Array, keys: jax.Array, step: jax.Array) -> jax.Array:
+        if x.ndim != 4:
+            raise InputError(f"blur: expected images [n, h, w, c], got examples of shape {x.shape[1:]}")
         now = sigma(step)
         return lax.cond(now > 1 / 3, lambda x: blurred(x, now, reach), lambda x: x, x)
 

@@ -147,25 +147,29 @@ class Config:
         growth = self._growth(spec)
         grows = {} if growth is None else {"images": images, "stage": stage}
         generator, discriminator = self._networks(spec, grows)
-        dynamics = self.dynamics.build(self.steps)
+        dynamics = self._dynamics(spec)
         penalties = self.penalty.build(scheduled * self.d_steps, self.batch_size, self.d_steps)
         own_turns = self.penalty.own_turns()
 
-        def share(player: str, updates: int) -> float:
-            """Of the player's updates, `updates` a step, that are not those of penalties alone."""
-            alone = [
-                1 / k for name, k in own_turns.items() if getattr(penalties[name][1], player) is not None
-            ]
-            return updates / (updates + sum(alone))
-
-        restarts = growth.changes() if growth is not None and self.model.restart else []
+        restarts = growth.changes() if growth is not None and getattr(self.model, "restart", False) else []
 
         def optimizer(
             player: str, name: str, group: OptimizerConfig, each: int
         ) -> optax.GradientTransformation:
             updates = each * calls  # a step
-            own = group.build(updates * scheduled, name, share(player, each))
-            return restarted(own, [updates * step for step in restarts]) if restarts else own
+            alone = [k for term, k in own_turns.items() if getattr(penalties[term][1], player) is not None]
+            if alone and group.orthogonal:
+                raise InputError(
+                    f"{name}.orthogonal: expected 0 beside penalty.own_updates, got {group.orthogonal:g}"
+                )
+            if restarts and group.schedule != "constant":
+                raise InputError(
+                    f"{name}.schedule: expected constant where optimisers begin anew (model.restart), got "
+                    f"{group.schedule!r}"
+                )
+            own = group.build(updates * scheduled, name, each / (each + sum(1 / k for k in alone)))
+            done = lambda step: updates * step + sum(-(-step // k) for k in alone)  # updates before a step
+            return restarted(own, [done(step) for step in restarts]) if restarts else own
 
         return GAN(
             generator=generator,
@@ -179,7 +183,7 @@ class Config:
             d_steps=self.d_steps,
             reuse_fakes=self.reuse_fakes,
             ema_decay=self._ema_decay(images, scheduled),
-            detail=None if growth is None else generator.detail,
+            detail=None if growth is None else getattr(generator, "detail", None),
             example=spec.example,
             conditional=self.model.conditional,
             **dynamics | {"augment": dynamics["augment"] | self._augmentations(spec)},
@@ -197,6 +201,8 @@ class Config:
                         f"ema.{name}: expected ema.half_life above 0 beside it, got {getattr(ema, name)!r}"
                     )
             return ema_schedule(ema.decay, ramp_up=ema.ramp_up, start=ema.start)
+        if ema.start:
+            raise InputError(f"ema.start: expected 0 beside ema.half_life, got {ema.start}")
         end = 1000 * ema.half_life
         start = end if ema.schedule == "constant" else 0.0
         life = weight_schedule(ema.schedule, start, end, images * steps)
@@ -240,6 +246,12 @@ class Config:
             ):  # those of the user's own are traced with the step, which tells of their lines
                 _check_augmentation(made[name], spec.shape)
         return made
+
+    def _dynamics(self, spec: Spec) -> dict[str, Any]:
+        dynamics = self.dynamics.build(self.steps)
+        for own in dynamics["augment"].values():
+            _check_augmentation(own, spec.shape)
+        return dynamics
 
 
 def _check_augmentation(own: Augmentation, shape: tuple[int, ...]) -> None:

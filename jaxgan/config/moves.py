@@ -212,7 +212,7 @@ class OptimizerConfig:
           share: of its updates that are not a lazy penalty's own. With k / (k + 1), for one penalty in k steps, the
             learning rate is multiplied by it and the decays are raised to its power, so that k steps go as far and
             forget as much as k updates did without it (Karras et al. 2020, Analyzing and improving the image quality
-            of StyleGAN, appendix B).
+            of StyleGAN, appendix B). The rate of sgd, whose steps are as long as the gradients, is kept.
 
         Raises:
           InputError: for a kind or schedule that does not exist, or a number out of range.
@@ -225,6 +225,9 @@ class OptimizerConfig:
         check_range(f"{name}.clip_weights", self.clip_weights, at_least=0)
         check_range(f"{name}.orthogonal", self.orthogonal, at_least=0)
         updates = round(updates / share)
+        share = (
+            1.0 if self.kind == "sgd" else share
+        )  # whose steps are as long as the gradients, a lazy one's too
         ways: dict[str, Any] = {
             "constant": None,
             "linear": optax.linear_schedule(1.0, 0.0, updates),

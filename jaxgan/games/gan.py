@@ -116,6 +116,8 @@ def GAN(
     penalties, augment = dict(penalties or {}), dict(augment or {})
     own_turns = dict(own_turns or {})
     _check(loss, penalties, own_turns, d_steps, pack, label_flip, top_k, moves)
+    if pack > 1 and hasattr(discriminator, "terms"):
+        raise InputError(f"pack: expected 1 with a discriminator that has terms of its own, got {pack}")
     if loss.threshold is None and any(own.learn is not None for own in augment.values()):
         raise InputError(
             "augment: expected none that learns from logits with this loss, whose logits have no sign"
@@ -137,11 +139,11 @@ def GAN(
 
         return see
 
-    def shown_as_reals(view: View) -> jax.Array:
+    def shown_as_reals(view: View, mixed: bool) -> jax.Array:
         reals, label = view.batch[example], view.batch.get("label")
         reals = reals if detail is None else detail(view.step, reals)
         for name, own in augment.items():
-            if own.mix is not None:
+            if own.mix is not None and mixed:
                 others = view.ask("generator", latent.sample(view.keys(f"latents/{name}"), view.n), label)
                 memory, keys = view.memory[f"augment/{name}"], view.keys(f"mix/{name}")
                 reals = own.mix(memory, reals, jax.lax.stop_gradient(others), keys, view.step)
@@ -151,13 +153,13 @@ def GAN(
         label = view.batch.get("label")
         return None if label is None else label[::pack]
 
-    def scene(view: View) -> Scene:
+    def scene(view: View, *, mixed: bool = True) -> Scene:
         if view.n % pack:
             raise InputError(
                 f"batch: expected a multiple of pack={pack} examples for each discriminator update, got {view.n}"
             )
         label, z = view.batch.get("label"), latent.sample(view.keys("latents"), view.n)
-        reals, fakes = shown_as_reals(view), view("generator", z, label)
+        reals, fakes = shown_as_reals(view, mixed), view("generator", z, label)
         if jnp.shape(fakes) != reals.shape:
             raise InputError(
                 f"generator: expected examples of the reals' shape {reals.shape}, got {jnp.shape(fakes)}"
@@ -198,7 +200,11 @@ def GAN(
         if not hasattr(discriminator, "terms"):
             return jnp.zeros(())
         given = here.reals, label_of_packs(view)
-        found = view.also("discriminator", *given, keys=view.keys("d/terms")[::pack], method="terms")
+        found: Mapping[str, Any] = view.also(
+            "discriminator", *given, keys=view.keys("d/terms")[::pack], method="terms"
+        )
+        if taken := sorted(set(found) & (_METRICS | set(penalties))):
+            raise InputError(f"terms: expected other names than {', '.join(taken)}, which are taken")
         return sum(
             (weight * view.log(name, values.mean()) for name, (weight, values) in found.items()),
             jnp.zeros(()),
@@ -207,7 +213,12 @@ def GAN(
     def judge(view: View) -> jax.Array:
         here = scene(view)
         real, fake = logits(view, here)
-        here = here._replace(critic=remembering(here.critic, (here.reals, real), (here.fakes, fake)))
+        known = [(here.reals, real)]
+        if not view.stats[
+            "discriminator"
+        ]:  # otherwise the fakes were judged after the reals had changed them
+            known.append((here.fakes, fake))
+        here = here._replace(critic=remembering(here.critic, *known))
         sides = real, fake
         if not is_number(label_flip) or label_flip > 0:
             sides = flipped(real, fake, label_flip, view.keys("label_flip")[::pack])
@@ -264,7 +275,7 @@ def GAN(
         },
         moves=moves,
         output=Output("generator", latent, conditional),
-        critic=Critic(loss, lambda view: logits(view, scene(view)), pack),
+        critic=Critic(loss, lambda view: logits(view, scene(view, mixed=False)), pack),
     )
 
 

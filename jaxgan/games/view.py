@@ -12,7 +12,7 @@ from typing import Any
 import jax
 
 from jaxgan.common import keys
-from jaxgan.common.errors import unknown
+from jaxgan.common.errors import InputError, unknown
 from jaxgan.games.axis import Axis
 from jaxgan.games.game import FROZEN, Batch, Game, GameState, Metrics, PyTree, Turn
 
@@ -96,6 +96,10 @@ class View:
         if "step" in takes and "step" not in options:
             options = {**options, "step": self.step}
         if "keys" in takes and "keys" not in options:
+            if self.n % len(inputs[0]):
+                raise InputError(
+                    f"{name}: expected inputs that divide {self.n} examples, or keys, got {len(inputs[0])} inputs"
+                )
             each = self.n // len(inputs[0])  # examples that one input stands for
             options = {**options, "keys": self.keys(f"network/{name}")[::each]}
         variables = {**self.state.players[name].stats, **stats, "params": params}

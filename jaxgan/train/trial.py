@@ -79,6 +79,7 @@ def _told(names: Collection[str], error: Exception) -> InputError:
 # --- settings that a game does not look at ---------------------------------------------------------
 
 _OF_THE_GAME = (
+    "schedule_kimg",
     "reuse_fakes",
     "loss",
     "loss_options",

@@ -273,3 +273,68 @@ def test_averages_count_steps_or_images():
     for name in ("half_life", "half_life_ramp"):
         with pytest.raises(InputError, match=f"ema.{name}: expected at least 0"):
             decay(**{name: -1.0})
+
+
+def test_the_rate_of_sgd_is_not_corrected_for_lazy_penalties():
+    """An own update, k times as strong in one of k steps, goes as far by itself."""
+    plain = OptimizerConfig(0.3, b1=0.0, kind="sgd").build(10, share=0.5)
+    step, _ = plain.update(jnp.ones(2), plain.init(jnp.zeros(2)), jnp.zeros(2))
+    np.testing.assert_allclose(step, -0.3, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"ema.half_life": 10.0, "ema.start": 1000}, "ema.start: expected 0 beside ema.half_life, got 1000"),
+        ({"dynamics.blur": 2.0}, r"blur: expected images \[n, h, w, c\], got examples of shape \(2,\)"),
+        (
+            {"penalty.own_updates": True, "penalty.every": 2, "d_optimizer.orthogonal": 1e-4},
+            "d_optimizer.orthogonal: expected 0 beside penalty.own_updates, got 0.0001",
+        ),
+    ],
+)
+def test_settings_that_would_be_lost_are_refused(fields, message):
+    with pytest.raises(InputError, match=message):
+        with_fields(get_preset("toy-ring"), **fields).build((2,), 0)
+
+
+def test_growing_networks_take_no_schedule_that_begins_anew():
+    config = with_fields(get_preset("progan-cifar10"), **{"g_optimizer.schedule": "linear"})
+    with pytest.raises(InputError, match="g_optimizer.schedule: expected constant where optimisers begin"):
+        config.build((32, 32, 3), 0)
+    with_fields(config, **{"model.restart": False}).build((32, 32, 3), 0)
+
+
+def test_optimisers_begin_anew_at_their_steps_whatever_penalties_update_alone():
+    """With R1 alone in one of 2 steps the critic has made 3 updates in 2 steps, and 12 before step 8."""
+    penalty = PenaltyConfig((("r1", 1.0),), every=2, own_updates=True)
+    still = OptimizerConfig(1e-3, b1=0.9)
+    config = with_fields(
+        get_preset("progan-cifar10"),
+        **{"model.width": 2, "model.base": 16, "model.stable_kimg": 0.063, "model.fade_kimg": 0.008},
+        penalty=penalty, batch_size=8, steps=40, g_optimizer=still, d_optimizer=still, loss="non_saturating",
+    )  # fmt: skip
+    changes = config.model.growth((32, 32, 3), 8).changes()
+    assert changes[0] == 8
+    optimizer = config.build((32, 32, 3), 0).players["discriminator"].optimizer
+    state, moments = optimizer.init(jnp.zeros(1)), []
+    for count in range(14):
+        slope = jnp.ones(1) if count < 12 else jnp.zeros(1)
+        step, state = optimizer.update(slope, state, jnp.zeros(1))
+        moments.append(float(jnp.abs(step).max()))
+    assert moments[11] > 0
+    assert moments[12] == 0  # nothing is left of the moments
+
+
+@pytest.mark.parametrize("penalty", ["r1", "r2"])
+def test_approximate_penalties_ask_one_network_whose_statistics_change(penalty):
+    """Spectral norms of new weights move far in a pass: the noisy and the plain examples must meet the same ones."""
+    approximate = f"{penalty}_approximate"
+    model = dataclasses.replace(get_preset("toy-ring").model, d_spectral_norm=True, d_fourier=0)
+    weights = PenaltyConfig(((penalty, 0.0), (approximate, 0.0)))
+    config = with_fields(get_preset("toy-ring"), model=model, penalty=weights, batch_size=512)
+    batch = {"image": jax.random.normal(jax.random.key(1), (512, 2))}
+    gan = config.build((2,), 0)
+    _, metrics = jax.jit(make_step(gan))(init(gan, jax.random.key(0), batch), batch)
+    ratio = float(metrics[f"d/{approximate}"] / metrics[f"d/{penalty}"])
+    assert 0.7 < ratio < 1.4

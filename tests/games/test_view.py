@@ -8,7 +8,7 @@ import optax
 import pytest
 from helpers import stream_keys
 
-from jaxgan import GAN, Player, Turn, compile_step, init, make_mesh, make_step
+from jaxgan import GAN, InputError, Player, Turn, compile_step, init, make_mesh, make_step
 from jaxgan.augment import instance_noise
 from jaxgan.games import Deal, View
 from jaxgan.games.game import Game
@@ -184,3 +184,11 @@ def test_fewer_latents_have_the_labels_of_their_examples():
     )
     _, _, metrics = played(own, {**batches(), "label": jnp.arange(N, dtype=jnp.int32)})
     assert metrics["g/told"] == 0
+
+
+def test_keys_are_asked_for_where_inputs_are_more_than_examples():
+    both = told(lambda scene: scene.critic(jnp.concatenate([scene.reals, scene.fakes]))[:N])
+    game = gan(both)
+    batch = {"image": jnp.zeros((N, *SHAPE))}
+    with pytest.raises(InputError, match="discriminator: expected inputs that divide 8 examples, or keys"):
+        make_step(game)(init(game, jax.random.key(0), batch), batch)

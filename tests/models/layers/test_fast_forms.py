@@ -318,3 +318,13 @@ def test_conv_changes_sizes_as_layers_apart_do(size):
 def test_bad_input_is_named(layer, shape, message):
     with pytest.raises(InputError, match=message):
         layer.init(jax.random.key(0), jnp.zeros(shape))
+
+
+@pytest.mark.parametrize("kind", PUBLIC)
+def test_programs_may_be_exported_for_any_number_of_images(kind):
+    (_, *image), kernel = WIDE[kind]
+    (n,) = jax.export.symbolic_shape("n")
+    program = jax.jit(lambda x: PUBLIC[kind](x, case((1,), kernel, jnp.float32)[1]))
+    exported = jax.export.export(program)(jax.ShapeDtypeStruct((n, *image), jnp.float32))
+    x = case((3, *image), kernel, jnp.float32)[0]
+    np.testing.assert_allclose(exported.call(x), program(x), rtol=1e-4, atol=1e-4)

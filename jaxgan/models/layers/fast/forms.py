@@ -78,7 +78,8 @@ def strided_conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
 def _fastest(kind: str, x: jax.Array, kernel: jax.Array) -> Form:
     """The form that was the fastest where examples, pixels, channels and groups were most alike, in ratio."""
     named = FORMS[kind]
-    if not strided.enabled() or x.dtype != jnp.float32:
+    known = isinstance(x.shape[0], int)  # and not a symbol, as in programs that are exported for any number
+    if not strided.enabled() or x.dtype != jnp.float32 or not known:
         return named["plain"]
     asked = (x.shape[0] * x.shape[1] * x.shape[2], kernel.shape[2], kernel.shape[3])
 
