@@ -214,9 +214,7 @@ def GAN(
         here = scene(view)
         real, fake = logits(view, here)
         known = [(here.reals, real)]
-        if not view.stats[
-            "discriminator"
-        ]:  # otherwise the fakes were judged after the reals had changed them
+        if not view.stats["discriminator"]:  # which the reals would have changed before the fakes
             known.append((here.fakes, fake))
         here = here._replace(critic=remembering(here.critic, *known))
         sides = real, fake
