@@ -95,7 +95,8 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ),
     (
         "arch architecture network net netg netd backbone generator",
-        "the networks are --model: mlp, dcgan, resnet, biggan or FILE.py:NAME",
+        "the networks are --model: mlp, dcgan, resnet, progan, biggan, stylegan2, fastgan, stylegan3, projected, r3gan, gat or "
+        "FILE.py:NAME",
     ),
     ("beta1 adam-beta1 betas", "Adam's first beta is --g-optimizer.b1 and --d-optimizer.b1"),
     ("beta2 adam-beta2", "Adam's second beta is --g-optimizer.b2 and --d-optimizer.b2"),
@@ -168,7 +169,8 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ("dragan", "DRAGAN is the penalty dragan; jaxgan train --loss dragan sets what belongs to it"),
     (
         "r3gan rpgan rsgan relativistic rgan rp",
-        "relativistic losses are relativistic_paired and others; jaxgan train --loss r3gan sets R3GAN's",
+        "R3GAN is the presets r3gan-cifar10 to r3gan-imagenet-64; relativistic losses are relativistic_paired and others, "
+        "and jaxgan train --loss r3gan sets R3GAN's",
     ),
     ("ragan esrgan-loss rahinge", "the relativistic average loss is relativistic_average"),
     (
@@ -187,8 +189,17 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ("biggan big-gan", "BigGAN is the presets biggan-32 to biggan-256 and biggan-deep-32 to biggan-deep-256"),
     ("sagan self-attention", "SAGAN is the presets sagan-cifar10 and sagan-128"),
     (
-        "stylegan stylegan2 stylegan3 stylegan2-ada style-gan stylegan-xl gigagan projected-gan progan pggan stylegan-t",
-        "it is not here; nearest is the preset dcgan-64 with --loss r3gan --augment ada_scheduled",
+        "stylegan stylegan2 stylegan2-ada style-gan",
+        "StyleGAN2 is the presets stylegan2-auto-64 to stylegan2-ffhq-1024 and stylegan2-cifar10",
+    ),
+    ("stylegan3", "StyleGAN3 is the presets stylegan3-t-256 to stylegan3-r-1024"),
+    ("progan pggan progressive-gan", "the Progressive GAN is the presets progan-cifar10 to progan-1024"),
+    ("fastgan", "FastGAN is the presets fastgan-256 and fastgan-1024"),
+    ("projected-gan projected", "Projected GAN is the presets projected-gan-256 and projected-gan-lite-256"),
+    ("gat", "its networks, on pixels, are the preset gat-pixels-64"),
+    (
+        "stylegan-xl stylegan-t gigagan",
+        "it is not here; nearest are the presets stylegan3-t-256 and r3gan-ffhq-256",
     ),
     (
         "cyclegan cycle-gan",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,7 +104,7 @@ class Config:
                 raise unknown("logger", name, LOGGERS)
         for name in ("checkpoint_every", "sample_every", "evaluate_every", "log_every"):
             check_range(name, getattr(self, name), at_least=1)
-        check_range("schedule_kimg", self.schedule_kimg, at_least=0, unit="thousand images")
+        check_range("schedule_kimg", self.schedule_kimg, at_least=0, at_most=2e6, unit="thousand images")
         check_range("quick_n", self.quick_n, at_least=2, unit="fakes")
         check_range("final_n", self.final_n, at_least=2, unit="fakes")
         local_folder("out", self.out)
@@ -192,7 +193,7 @@ class Config:
     def _ema_decay(self, images: int, steps: int) -> Schedule:
         """Of a run whose steps show `images` real images, and whose schedules take `steps`."""
         ema = self.ema
-        check_range("ema.half_life", ema.half_life, at_least=0, unit="thousand images")
+        check_range("ema.half_life", ema.half_life, at_least=0, below=math.inf, unit="thousand images")
         check_range("ema.half_life_ramp", ema.half_life_ramp, at_least=0)
         if is_number(ema.half_life) and ema.half_life == 0:
             for name, off in (("schedule", "constant"), ("half_life_ramp", 0)):
@@ -234,10 +235,10 @@ class Config:
     def _augmentations(self, spec: Spec) -> dict[str, Augmentation]:
         names = [short_name(name) for name in self.augment]
         for name in names:
-            if names.count(name) > 1 or name in ("instance_noise", "blur"):
-                raise InputError(
-                    f"augment: expected other names than instance_noise and blur, each once, got {name!r}"
-                )
+            if names.count(name) > 1:
+                raise InputError(f"augment: expected each name once, got {name!r} twice")
+            if name in ("instance_noise", "blur"):
+                raise InputError(f"augment: expected other names than those of dynamics, got {name!r}")
         builders = dict(zip(names, map(find_augmentation, self.augment), strict=True))
         made = build_each("the augmentations", builders, self.augment_options)
         for name, full in zip(names, self.augment, strict=True):

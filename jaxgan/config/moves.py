@@ -21,6 +21,8 @@ from jaxgan.games.game import Moves
 from jaxgan.games.optimizers import OPTIMIZERS, clip_weights, orthogonal_regularisation
 from jaxgan.penalties import Penalty, find_penalty, lazy, scheduled, weight_schedule
 
+_RARELY = 1_000_000  # updates; more of them, times a batch, are no number of images that programs can hold
+
 
 @dataclass(frozen=True)
 class PenaltyConfig:
@@ -91,9 +93,13 @@ class PenaltyConfig:
         for name, weight in weights:
             check_range(f"penalty.weights.{name}", weight, at_least=0, below=math.inf)
         check_range("penalty.end", self.end, at_least=0)
+        own = [short_name(name) for name, _ in self.every_of]
+        if len(set(own)) < len(own):
+            raise InputError(f"penalty.every_of: expected each name once, got {', '.join(own)}")
+        check_range("penalty.every", self.every, at_least=1, at_most=_RARELY)
         for name, every in self.every_of:
             find_penalty(name)
-            check_range(f"penalty.every_of.{name}", every, at_least=1)
+            check_range(f"penalty.every_of.{name}", every, at_least=1, at_most=_RARELY)
         for name, _ in self.options:
             if name not in taken:
                 raise unknown("option of the penalties", name, taken)

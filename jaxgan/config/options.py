@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,10 +25,12 @@ def typed_options(of: str, given: Options, known: Mapping[str, inspect.Parameter
     Raises:
       InputError: for an option that does not exist, or a number that is not of its type.
     """
-    options = {}
+    options: dict[str, Any] = {}
     for name, value in given:
         if name not in known:
             raise unknown(f"option of {of}", name, known)
+        if name in options:
+            raise InputError(f"{name}: expected this option of {of} once, got it twice")
         options[name] = _like(known[name].default, of, name, value) if is_number(value) else value
     return options
 
@@ -38,7 +41,7 @@ def _like(default: Any, of: str, name: str, value: float) -> Any:
             raise InputError(f"{name}: expected 0 or 1, got {value}")
         return bool(value)
     if isinstance(default, int):
-        if value != int(value):
+        if not math.isfinite(value) or value != int(value):
             raise InputError(f"{name}: expected a whole number, got {value}")
         return int(value)
     if isinstance(default, tuple):
@@ -65,6 +68,8 @@ def build_each(of: str, builders: Mapping[str, Callable[..., Any]], given: Optio
     known = {option for options in takes.values() for option in options}
     for option, _ in given:
         if option not in known:
+            if not builders:
+                raise InputError(f"{option}: expected no option of {of}, as there are none, got one")
             raise unknown(f"option of {of}", option, known)
     own = {name: [(option, value) for option, value in given if option in takes[name]] for name in builders}
     return {name: build(**typed_options(name, own[name], takes[name])) for name, build in builders.items()}

@@ -151,7 +151,7 @@ def test_what_is_near(name, known, hint):
 
 def test_what_is_almost_there_goes_before_the_glossary():
     assert "did you mean 'stylegan2'?" in str(unknown("preset", "stylegan", ["stylegan2", "dcgan-64"]))
-    assert "nearest is the preset dcgan-64" in str(unknown("preset", "stylegan", ["dcgan-64"]))
+    assert "StyleGAN2 is the presets stylegan2-auto-64" in str(unknown("preset", "stylegan", ["dcgan-64"]))
 
 
 def test_unknown_names_all_and_what_is_meant():

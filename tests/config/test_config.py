@@ -222,7 +222,8 @@ def test_penalties_have_intervals_of_their_own(own):
     assert once.own_turns() == ({"r1": 3} if own else {})
     for bad in (("r3", 2), ("r1", 0)):
         with pytest.raises(
-            InputError, match="unknown penalty 'r3'" if bad[1] else "every_of.r1: expected at least 1"
+            InputError,
+            match="unknown penalty 'r3'" if bad[1] else "every_of.r1: expected an integer from 1 to 1000000",
         ):
             PenaltyConfig(weights, every_of=(bad,)).build(10, 4)
 
@@ -270,8 +271,8 @@ def test_averages_count_steps_or_images():
     assert float(decay(half_life=1.0, half_life_ramp=0.5)(4)) == pytest.approx(
         0.5**0.5, rel=1e-6
     )  # of 400 seen, 200
-    for name in ("half_life", "half_life_ramp"):
-        with pytest.raises(InputError, match=f"ema.{name}: expected at least 0"):
+    for name, expected in (("half_life", "0 <= half_life < inf"), ("half_life_ramp", "at least 0")):
+        with pytest.raises(InputError, match=f"ema.{name}: expected {expected}"):
             decay(**{name: -1.0})
 
 
@@ -286,6 +287,34 @@ def test_the_rate_of_sgd_is_not_corrected_for_lazy_penalties():
     ("fields", "message"),
     [
         ({"ema.half_life": 10.0, "ema.start": 1000}, "ema.start: expected 0 beside ema.half_life, got 1000"),
+        (
+            {"schedule_kimg": float("inf")},
+            "schedule_kimg: expected a number from 0 to 2000000.0 thousand images",
+        ),
+        ({"schedule_kimg": 1e300}, "schedule_kimg: expected a number from 0 to"),
+        ({"ema.half_life": float("inf")}, "ema.half_life: expected"),
+        (
+            {"penalty.every_of": (("r1", 10**20),)},
+            "penalty.every_of.r1: expected an integer from 1 to 1000000",
+        ),
+        (
+            {"penalty.every_of": (("r1", 4), ("r1", 8))},
+            "penalty.every_of: expected each name once, got r1, r1",
+        ),
+        ({"penalty.options": (("order", 1.0), ("order", 2.0))}, "option of the penalties"),
+        (
+            {"augment_options": (("target", 0.5),)},
+            "target: expected no option of the augmentations, as there are",
+        ),
+        (
+            {"augment": ("adaptive",), "augment_options": (("interval", float("inf")),)},
+            "interval: expected a whole number, got inf",
+        ),
+        (
+            {"augment": ("adaptive",), "augment_options": (("target", 0.5), ("target", 0.6))},
+            "target: expected this option of adaptive once|target: expected this option",
+        ),
+        ({"augment": ("adaptive", "adaptive")}, "augment: expected each name once, got 'adaptive' twice"),
         ({"dynamics.blur": 2.0}, r"blur: expected images \[n, h, w, c\], got examples of shape \(2,\)"),
         (
             {"penalty.own_updates": True, "penalty.every": 2, "d_optimizer.orthogonal": 1e-4},

@@ -28,7 +28,7 @@ def test_each_option_reaches_the_augmentations_that_have_it():
     ("augment", "options", "message"),
     [
         (("ada",), (("colour", 1.0),), "unknown option of the augmentations 'colour'; did you mean 'color'"),
-        ((), (("color", 1.0),), "unknown option of the augmentations 'color'"),
+        ((), (("color", 1.0),), "color: expected no option of the augmentations, as there are none, got one"),
         (("ada",), (("interval", 1.5),), "interval: expected a whole number, got 1.5"),
         (("ada",), (("noise", -1.0),), "noise: expected at least 0, got -1"),
         (("adaptive",), (("augment", 1.0),), "augment: expected an option of adaptive that is a number"),
