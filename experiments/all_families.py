@@ -80,7 +80,9 @@ FAMILIES = {
         300,
         {"model.base": 512, "model.most": 32, "model.style": 32, "model.layers": 6, "model.margin": 4},
     ),
-    "r3gan": Cut("r3gan-cifar10-unconditional", 600, {"model.width": 48, "model.cardinality": 6}),
+    "r3gan": Cut(
+        "r3gan-cifar10-unconditional", 400, {"model.width": 32, "model.cardinality": 4, "model.blocks": 1}
+    ),
     "gat": Cut("gat-pixels-64", 600, {"model.width": 64, "model.depth": 4, "model.heads": 4}),
 }
 

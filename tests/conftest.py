@@ -26,6 +26,9 @@ os.environ["JAXGAN_CACHE"] = os.path.join(_SCRATCH, "cache")
 os.environ["TFDS_DATA_DIR"] = os.path.join(_SCRATCH, "tensorflow_datasets")
 os.environ.setdefault("MPLCONFIGDIR", os.path.join(_SCRATCH, "matplotlib"))
 os.environ["JAX_PLATFORMS"] = "cpu"
+# Programs of several devices hold a thread each while they wait for the others: with no more threads than devices,
+# two of them can wait for each other for ever.
+os.environ["PJRT_NPROC"] = "32"
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
@@ -73,6 +76,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.name in _SLOW:
             item.add_marker("slow")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_programs_of_other_files():
+    """Frees what a file has compiled: a worker that keeps all grows to gigabytes, and its collector slows."""
+    yield
+    jax.clear_caches()
 
 
 @pytest.fixture

@@ -82,6 +82,12 @@ class Networks:
             found[name] = _moved(init(jax.random.key(0), self.inputs[name]))
         return found
 
+    @cached_property
+    def make(self) -> Callable[[jax.Array], jax.Array]:
+        """The generator after training, compiled: latents [n, k] to fakes."""
+        made = jax.jit(lambda variables, z: self.apply("generator", variables, z, train=False)[0])
+        return lambda z: made(self.variables["generator"], z)
+
     @property
     def moments(self) -> list[dict[str, int]]:
         """Options that say when networks are looked at; of those that grow, the midst of every stage."""
@@ -149,8 +155,7 @@ def range_law(networks: Networks) -> str:
     labels) make a difference.
     """
     bounded = modality_of(networks.shape).bounded and getattr(networks.config, "bounded", True)
-    z, variables = networks.inputs["generator"], networks.variables["generator"]
-    make = jax.jit(lambda z: networks.apply("generator", variables, z, train=False)[0])
+    z, make = networks.inputs["generator"], networks.make
     for size in (30.0, 1.0):
         x = make(size * z)
         hold_finite(x, "generator: what it makes")
@@ -213,8 +218,7 @@ def statistics_law(networks: Networks) -> str:
         train = lambda v, x, name=name: dict(networks.apply(name, v, x, train=True)[1])
         left = jax.eval_shape(train, variables, networks.inputs[name])
         hold_form(_stats(variables), left, f"{name}: statistics ")
-    z, variables = networks.inputs["generator"], networks.variables["generator"]
-    make = jax.jit(lambda z: networks.apply("generator", variables, z, train=False)[0])
+    z, make = networks.inputs["generator"], networks.make
     if not same(make(z)[0], make(z.at[1:].multiply(-2.0))[0]):
         raise Broken("generator: with train=False a fake depends on the other latents of the batch")
     return "training keeps their form; after it a fake depends on its own latent only"
@@ -226,12 +230,13 @@ def precision_law(networks: Networks) -> str:
         raise Skipped("there is no option dtype")
     low = Networks(dataclasses.replace(networks.config, dtype="bfloat16"), networks.shape)
     form_law(low)
-    for name, variables in low.variables.items():
-        for path, p in by_path(variables["params"]).items():
+    for name, variables in networks.variables.items():
+        init = lambda x, module=low.built[1][name]: module.init(jax.random.key(0), x, low.labels, train=True)
+        for path, p in by_path(jax.eval_shape(init, low.inputs[name])["params"]).items():
             if p.dtype != jnp.float32:
                 raise Broken(f"{name}: expected float32 parameters with bfloat16, got {p.dtype} in {path}")
-        answer = jax.jit(lambda x, name=name, v=variables: low.apply(name, v, x, train=False)[0])
-        hold_finite(answer(low.inputs[name]), f"{name}: its answer in bfloat16")
+        answer = jax.jit(lambda v, x, name=name: low.apply(name, v, x, train=False)[0])
+        hold_finite(answer(variables, low.inputs[name]), f"{name}: its answer in bfloat16")
     return "parameters, fakes and logits stay float32 with bfloat16"
 
 

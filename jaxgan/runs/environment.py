@@ -69,6 +69,7 @@ def settings_kept() -> Iterator[None]:
 def put_right() -> list[str]:
     """Sets what the commands need, and says in words what was otherwise and cannot be had."""
     found = []
+    _give_threads()
     for name, wanted in _SETTINGS.items():
         if (given := jax.config.values[name]) != wanted:
             found.append(
@@ -103,6 +104,18 @@ def put_right() -> list[str]:
         jax.config.update("jax_compilation_cache_dir", str(programs))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     return found
+
+
+def _give_threads() -> None:
+    """Lets XLA have threads enough where the CPU stands for several devices; without effect once JAX has begun.
+
+    A program of n devices holds n threads while these wait for each other. With no more threads than devices, two
+    programs that are under way wait for each other's threads for ever.
+    """
+    if jax.config.values["jax_num_cpu_devices"] > 1 or "host_platform_device_count" in os.environ.get(
+        "XLA_FLAGS", ""
+    ):
+        os.environ.setdefault("PJRT_NPROC", "64")
 
 
 def why_xla_ends() -> str:
