@@ -252,7 +252,7 @@ class Discriminator(nn.Module, kw_only=True):
       group: examples whose standard deviation is taken together.
       n_classes: 0, or the number of classes.
       mapping_layers: of the network that maps labels.
-      clamp: largest absolute value of an activation; None: no limit.
+      clamp: largest absolute value of an activation after a convolution; None: no limit.
       dtype: what the stages of high resolution compute in; parameters and logits are float32.
       axis_name: mapped axis over which the batch is split.
     """
@@ -286,11 +286,11 @@ class Discriminator(nn.Module, kw_only=True):
                 skip = EqualizedConv(
                     widths[stage - 1], size=1, down=True, use_bias=False, name=f"skip_{stage}"
                 )
-                y = (y + _limited(skip(x), self.clamp)) * math.sqrt(0.5)
+                y = (y + skip(x)) * math.sqrt(0.5)
             x = y
         x = minibatch_stddev(at_least_float32(x), self.group, axis_name=self.axis_name)
         x = act(EqualizedConv(widths[0], name="conv_0")(x)).reshape(len(x), -1)
-        x = act(EqualizedDense(widths[0], name="dense")(x))
+        x = scaled_leaky(EqualizedDense(widths[0], name="dense")(x))
         if not self.n_classes:
             return EqualizedDense(1, name="logit")(x)[:, 0]
         of_label = MappingNetwork(

@@ -88,8 +88,8 @@ def instance_norm(x: jax.Array, epsilon: float = 1e-5) -> jax.Array:
 class SpectralNorm(nn.Module):
     """A layer whose kernel is divided by (an estimate of) its largest singular value.
 
-    The kernel counts as a matrix W [outputs, everything else]: for a convolution this bounds W, not the
-    convolution, which may lengthen an image more than W a patch. Each call in training makes one
+    The kernel counts as a matrix W [outputs, everything else], and the table of an embedding as it is, [classes, size]:
+    for a convolution this bounds W, not the convolution, which may lengthen an image more than W a patch. Each call in training makes one
     power iteration, v = W^T u / |W^T u|, u = W v / |W v|, from the u that is kept in collection
     "spectral"; sigma = u^T W v, through which gradients flow into W but not into u and v. Where
     `train` is false, sigma is taken with the u at hand, which stays. u starts at random, so the
@@ -123,7 +123,8 @@ class SpectralNorm(nn.Module):
     def _normalised(self, variables: Any, train: bool) -> Any:
         params = variables["params"]
         name = "embedding" if "embedding" in params else "kernel"
-        w = params[name].reshape(-1, params[name].shape[-1]).T
+        w = params[name].reshape(-1, params[name].shape[-1])
+        w = w if name == "embedding" else w.T
         u = self.variable("spectral", "u", lambda: _random_direction(self.make_rng("params"), w.shape[0]))
         fixed = jax.lax.stop_gradient(w)
         v = _direction(jnp.matmul(u.value, fixed, precision="highest"))

@@ -218,6 +218,21 @@ def test_spectral_norm_against_the_reference():
     np.testing.assert_allclose(w[0, 0] / found[20][0][0, 0], expected["svd"], rtol=1e-5)
 
 
+def test_the_vector_of_an_embedding_is_over_classes():
+    """Its table is a matrix [classes, size], as in BigGAN's code: u has a number a class."""
+    layer = Normalised(lambda: nn.Embed(3, 5, embedding_init=KERNELS))
+    label = jnp.asarray([2, 0])
+    variables = layer.init(jax.random.key(0), label, True)
+    w = np.asarray(variables["params"]["Embed_0"]["embedding"], np.float64)
+    (u,) = jax.tree.leaves(variables["spectral"])
+    assert u.shape == (3,)
+    v = u @ w / np.linalg.norm(u @ w)
+    new = w @ v / np.linalg.norm(w @ v)
+    rows, state = layer.apply(variables, label, True, mutable=["spectral"])
+    np.testing.assert_allclose(jax.tree.leaves(state)[0], new, rtol=1e-5)
+    np.testing.assert_allclose(rows, w[[2, 0]] / (new @ w @ v), rtol=1e-5)
+
+
 def test_spectral_norm_passes_gradients_through_sigma_but_not_through_its_vectors():
     """Of sum R * W / (u^T W v) in W: R / sigma - (R * W).sum() / sigma^2 u v^T."""
     layer, variables, x, *_ = normalised("dense")
