@@ -44,14 +44,21 @@ def test_the_generators_of_projected_gan_are_as_large_as_its_authors(blocks, exp
     assert count(generator, jnp.zeros((1, 256))) == expected
 
 
-@pytest.mark.parametrize("shape", [(side, side, 3) for side in SIDES] + [(32, 48, 1), (128, 64, 2), (64, 80, 3), (320, 256, 3)], ids=str)
+@pytest.mark.parametrize(
+    "shape",
+    [(side, side, 3) for side in SIDES] + [(32, 48, 1), (128, 64, 2), (64, 80, 3), (320, 256, 3)],
+    ids=str,
+)
 def test_every_side(shape):
     generator, discriminator = FastGANConfig(width=1).build(shape, 0)
     make = lambda z: generator.init_with_output(jax.random.key(0), z, train=True)[0]
     judge = lambda x: discriminator.init_with_output(jax.random.key(0), x, train=True)[0]
     assert jax.eval_shape(make, jnp.ones((2, 5))).shape == (2, *shape)
     patches = lambda side: 8 * side // min(shape[:2]) - 3
-    assert jax.eval_shape(judge, jnp.ones((2, *shape))).shape == (2, 2 * patches(shape[0]) * patches(shape[1]))
+    assert jax.eval_shape(judge, jnp.ones((2, *shape))).shape == (
+        2,
+        2 * patches(shape[0]) * patches(shape[1]),
+    )
 
 
 @pytest.fixture(scope="module")

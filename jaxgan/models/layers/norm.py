@@ -20,9 +20,9 @@ class BatchNorm(nn.Module):
 
     In training it normalises by the batch's own mean and (biased) variance, which under `jit`
     are those of the global batch, however it is sharded; under `pmap` they are if `axis_name`
-    is given. Running averages (collection "batch_stats"), of the mean and, as in PyTorch and TensorFlow, of the unbiased
-    variance, are used where `train` is false. A batch's own mean and (biased) variance can be had from collection
-    "intermediates", as "batch_mean" and "batch_var".
+    is given. Running averages (collection "batch_stats") of the mean and of the variance, here the unbiased one as in
+    PyTorch and TensorFlow, are used where `train` is false. A batch's own mean and (biased) variance can be had from
+    collection "intermediates", as "batch_mean" and "batch_var".
 
     Flax's layer has the same parameters, values in training and gradients; it averages the biased variance. Ours
     multiplies and adds once per element instead of subtracting the mean first: on two CPU cores, the whole step of a
@@ -89,11 +89,11 @@ class SpectralNorm(nn.Module):
     """A layer whose kernel is divided by (an estimate of) its largest singular value.
 
     The kernel counts as a matrix W [outputs, everything else], and the table of an embedding as it is, [classes, size]:
-    for a convolution this bounds W, not the convolution, which may lengthen an image more than W a patch. Each call in training makes one
-    power iteration, v = W^T u / |W^T u|, u = W v / |W v|, from the u that is kept in collection
-    "spectral"; sigma = u^T W v, through which gradients flow into W but not into u and v. Where
-    `train` is false, sigma is taken with the u at hand, which stays. u starts at random, so the
-    estimate starts below the truth. A kernel of zeros stays as it is.
+    for a convolution this bounds W, not the convolution, which may lengthen an image more than W a patch. Each call in
+    training makes one power iteration, v = W^T u / |W^T u|, u = W v / |W v|, from the u that is kept in collection
+    "spectral"; sigma = u^T W v, through which gradients flow into W but not into u and v. Where `train` is false, sigma
+    is taken with the u at hand, which stays. u starts at random, so the estimate starts below the truth. A kernel of
+    zeros stays as it is.
 
     Parameters keep the names that they have without: `SpectralNorm(nn.Dense(3))(x, train)`.
 
