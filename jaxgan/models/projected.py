@@ -205,6 +205,7 @@ class ProjectedConfig:
     """What the networks compute in: float32 or bfloat16. Parameters stay float32."""
 
     convolutional = True
+    bounded = False
 
     def build(self, shape: tuple[int, ...], n_classes: int) -> tuple[fastgan.Generator, Discriminator]:
         """Builds the two networks for images of `shape` (height, width, 1 or 3).

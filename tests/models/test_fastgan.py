@@ -15,9 +15,8 @@ from jaxgan.models import FastGANConfig
 from jaxgan.models.fastgan import SIDES, Generator
 from jaxgan.models.latents import LATENTS
 
-TO_SMALL = (
-    3 * 64
-)  # weights of the authors' 1x1 convolution to a picture of 128 pixels, which this generator lacks
+# Weights of the authors' 1x1 convolution to a picture of 128 pixels, which this generator lacks.
+TO_SMALL = 3 * 64
 # Parameters of the authors' networks (width 64, latent 256), by side.
 COUNTS = {256: (29_127_846, 11_526_160), 1024: (29_176_512, 11_528_192)}
 DECODERS = 3_139_488
@@ -36,6 +35,13 @@ def test_parameters_are_as_many_as_the_authors(side):
     assert count(generator, jnp.zeros((1, preset.latent.dim))) + TO_SMALL == COUNTS[side][0]
     assert count(discriminator, x) == COUNTS[side][1]
     assert count(discriminator, x) - count(discriminator.clone(reconstruction=0.0), x) == DECODERS
+
+
+def test_the_presets_change_colours_and_places_and_cut_nothing_out():
+    for name in ("fastgan-256", "fastgan-1024"):
+        preset = get_preset(name)
+        assert preset.augment == ("diffaugment",)
+        assert dict(preset.augment_options) == {"cutout": 0.0}
 
 
 @pytest.mark.parametrize(("blocks", "expected"), [("double", 105_684_175), ("single", 79_354_307)])
