@@ -6,7 +6,7 @@ halving leaves of them: 28x28 from 7x7, 48x80 from 6x10.
 
 References:
   Karras et al. (2020), Analyzing and improving the image quality of StyleGAN.
-  Karras et al. (2020), Training generative adversarial networks with limited data, appendix C.
+  Karras et al. (2020), Training generative adversarial networks with limited data.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ class Discriminator(nn.Module, kw_only=True):
     """Images to logits through residual stages that halve them, and the minibatch's standard deviation.
 
     With classes the logit is the product of the features with a mapped label, over the root of their number
-    (Miyato, Koyama 2018, cGANs with projection discriminator, eq. 3, without its unconditional part).
+    (Miyato, Koyama 2018, cGANs with projection discriminator, without its unconditional part).
 
     Attributes:
       widths: channels of all stages, from the smallest.

@@ -1,7 +1,7 @@
 """Signals of limited frequency: their schedule over layers, low-pass filters, and a nonlinearity that keeps the limit.
 
 References:
-  Karras et al. (2021), Alias-free generative adversarial networks, sections 3.1 and 3.2, appendix C.
+  Karras et al. (2021), Alias-free generative adversarial networks, sections 3.1 and 3.2.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def layer_schedule(
       margin: samples on each side around the image, at every rate.
 
     References:
-      Karras et al. (2021), section 3.2 and appendix D.
+      Karras et al. (2021), section 3.2.
     """
     last = resolution / 2
     share = np.minimum(np.arange(layers + 1) / (layers - critical), 1)

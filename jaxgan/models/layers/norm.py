@@ -187,7 +187,7 @@ def standing_statistics(
       ValueError: if there are no batches, or the generator has no batch normalisation.
 
     References:
-      Brock, Donahue, Simonyan (2019), Large scale GAN training, section 3.1.
+      Brock, Donahue, Simonyan (2019), Large scale GAN training.
     """
     kept = [name for name in variables if name != "params"]
 
