@@ -12,6 +12,11 @@ changes, and get them in `prepare()`, which is called before a run.
 
 A family whose samples can be truncated has a method `truncated(variables, latents, psi) -> (variables, latents)`,
 which `jaxgan sample --truncation PSI` calls with those of the averaged generator; 1 changes nothing, 0 makes all alike.
+
+A family whose networks grow while they are trained has a method `growth(shape, images) -> Growth`, where `images` is
+the number of real images in a step. Its `build` takes `images`, too, and `stage`, the only size that the networks are
+then asked for (None: that of the step). Its networks take `step` (None: the last one they were trained in, which they
+remember in a collection), and its generator may have `detail(step, x)`, which gives reals the detail of its own images.
 """
 
 from typing import Any

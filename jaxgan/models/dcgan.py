@@ -89,7 +89,7 @@ class Discriminator(nn.Module, kw_only=True):
     """Images to logits through strided 4x4 convolutions with leaky ReLU.
 
     With classes, the logit gains the inner product of the features with the label's embedding
-    (Miyato, Koyama 2018, cGANs with projection discriminator, eq. 3).
+    (Miyato, Koyama 2018, cGANs with projection discriminator).
 
     Attributes:
       width: channels at half resolution; doubled at every halving, up to 8 times.

@@ -4,6 +4,11 @@ The shorter side is 4 pixels times a power of two, from 32 to 1,024; the longer 
 Small feature maps gate the channels of maps 16 times as large (generator) or an eighth as large (discriminator).
 Every convolution is spectrally normalised. The discriminator judges the image and every f-th pixel of it,
 and reconstructs what it sees from its own features.
+
+The authors' code differs in four things: their generator makes the smaller image of fakes by a 1x1 convolution of its
+own (192 weights) from its map of 128 pixels, where here it is reduced like that of reals; pictures of less than 1,024
+pixels do not end in tanh; margins of the hinge loss are drawn from [0.8, 1] for every logit, and are 1 here; and
+reconstructions are compared by LPIPS on VGG features, here by the mean absolute difference of pixels.
 """
 
 from __future__ import annotations
@@ -120,7 +125,8 @@ class Generator(nn.Module, kw_only=True):
       width: channels of the maps of 128 pixels; smaller maps have up to 16 times as many.
       blocks: "alternate" makes the doublings to 8, 32, 128 and 512 pixels double (FastGAN), "double" all (Projected
         GAN), "single" none (Projected GAN, lite).
-      projected: latents are brought to length sqrt(k) and the last convolution has a bias, as in Projected GAN.
+      projected: latents are brought to length sqrt(k), the last convolution has a bias and no tanh follows it, as in
+        Projected GAN.
       n_classes: 0, or the number of classes, whose embedding conditions the normalisation (but for the first).
       dtype: type of the computation; parameters and images are float32.
       axis_name: mapped axis that batch normalisation averages over.
@@ -144,6 +150,8 @@ class Generator(nn.Module, kw_only=True):
         keys: jax.Array | None = None,
     ) -> jax.Array:
         """[n, k] (labels [n], keys [n] of the noise) -> images [n, h, w, c] in [-1, 1]; without keys fixed noise.
+
+        If `projected`, they are about in [-1, 1]: nothing bounds them.
 
         Raises:
           ValueError: if the generator is conditional and there is no label.
@@ -170,8 +178,8 @@ class Generator(nn.Module, kw_only=True):
             if i >= 4 and side < 1024:
                 x = SkipLayerExcitation()(x, maps[i - 4], train)
             maps.append(x)
-        x = _conv(self.shape[2], 3, self.dtype, use_bias=self.projected)(x, train)
-        return jnp.tanh(x.astype(jnp.float32))
+        x = at_least_float32(_conv(self.shape[2], 3, self.dtype, use_bias=self.projected)(x, train))
+        return x if self.projected else jnp.tanh(x)
 
 
 class DownBlock(nn.Module):
@@ -301,8 +309,8 @@ class Discriminator(nn.Module, kw_only=True):
         """What it minimises on reals besides the loss: "reconstruction", with its weight, [n].
 
         Of each example, the mean absolute difference to its pixels, of the decoded image and the decoded smaller
-        image (both at the smaller size), and of one random quarter of the image, summed. The paper compares
-        them by LPIPS on VGG features, and its code draws one quarter for the whole batch.
+        image (both at the smaller size), and of one random quarter of the image, summed. The authors compare
+        them by LPIPS on VGG features, and draw one quarter for the whole batch.
         """
         if not self.reconstruction:
             return {}

@@ -1,10 +1,11 @@
 """A pair of transformers over patches: the generator and discriminator of GAT (Hyun et al. 2025), on pixels.
 
 "Scalable GANs with transformers" trains in the latents of an autoencoder, with the paired relativistic loss and
-approximate R1 and R2. Here tokens are patches of the image itself, and the discriminator sees the final picture
-only, where the paper shows it four partial sums of the generator with growing noise. Everything else is
-as in the authors' code: rotary and sinusoidal positions, RMS norms, SwiGLU, a style that scales and gates every
-branch of the generator, and pictures that are summed from four depths.
+approximate R1 and R2. Here tokens are patches of the image itself, which a tanh bounds; the discriminator sees the
+final picture only, where the paper shows it four partial sums of the generator with growing noise; and it does not
+learn features of DINOv2 beside, as it does in the authors' script. The networks are those of the authors' code: rotary
+and sinusoidal positions, RMS norms, SwiGLU, a style that scales and gates every branch of the generator, and pictures
+that are summed from four depths.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32
-from jaxgan.models.layers import EqualizedDense, dtype_of, pixel_norm
+from jaxgan.models.layers import dtype_of, pixel_norm
 
 _xavier = nn.initializers.xavier_uniform()
 _slow = 0.01  # learning rate of the layers that make styles, relative to the others
@@ -62,6 +63,24 @@ def rotated(x: jax.Array, rows: int, columns: int) -> jax.Array:
 def rms_norm(x: jax.Array) -> jax.Array:
     """x over the root of its mean square (plus 1e-6), along the last axis: `pixel_norm` with another epsilon."""
     return pixel_norm(x, 1e-6)
+
+
+class SlowDense(nn.Module):
+    """Dense layer of the authors' "EqualLinear": m (x W + b), m = 0.01, where W starts at 1 / m times Xavier's.
+
+    So it starts as others do and learns m times as fast. Unlike StyleGAN's, its weights are not divided by the root of
+    the fan-in.
+    """
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[n, inputs] -> [n, features], in the type of `x`; parameters are float32."""
+        init = nn.initializers.variance_scaling(1 / _slow**2, "fan_avg", "uniform")
+        kernel = self.param("kernel", init, (x.shape[-1], self.features))
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        return x @ (_slow * kernel).astype(x.dtype) + (_slow * bias).astype(x.dtype)
 
 
 class Attention(nn.Module):
@@ -145,10 +164,8 @@ class Generator(nn.Module, kw_only=True):
         if self.n_classes:
             embedded = _embed(self.n_classes, z.shape[-1], label)
             style = jnp.concatenate([pixel_norm(embedded), style], axis=1)
-        style = nn.silu(EqualizedDense(self.width, lr_multiplier=_slow, name="style_0")(style))
-        style = nn.silu(EqualizedDense(self.width, lr_multiplier=_slow, name="style_1")(style)).astype(
-            self.dtype
-        )
+        style = nn.silu(SlowDense(self.width, name="style_0")(style))
+        style = nn.silu(SlowDense(self.width, name="style_1")(style)).astype(self.dtype)
 
         def controls(name: str, number: int) -> list[jax.Array]:
             layer = nn.Dense(number * self.width, kernel_init=_gentle, dtype=self.dtype, name=name)
@@ -202,12 +219,11 @@ class Discriminator(nn.Module, kw_only=True):
         Raises:
           ValueError: if the discriminator is conditional and there is no label.
         """
-        n, height, width, _ = x.shape
-        grid, square = (height // self.patch, width // self.patch), (self.patch, self.patch)
-        embed = nn.Conv(
-            self.width, square, square, "VALID", kernel_init=_xavier, dtype=self.dtype, name="patches"
-        )
-        tokens = embed(x.astype(self.dtype)).reshape(n, -1, self.width)
+        n, height, width, channels = x.shape
+        grid = height // self.patch, width // self.patch
+        x = x.reshape(n, grid[0], self.patch, grid[1], self.patch, channels).transpose(0, 1, 3, 2, 4, 5)
+        embed = nn.Dense(self.width, kernel_init=_xavier, dtype=self.dtype, name="patches")
+        tokens = embed(x.reshape(n, grid[0] * grid[1], -1))
         tokens = tokens + jnp.asarray(positions(*grid, self.width), self.dtype)
         judge = self.param("judge", nn.initializers.normal(0.02), (self.width,)).astype(self.dtype)
         y = jnp.concatenate([jnp.broadcast_to(judge, (n, 1, self.width)), tokens], axis=1)
@@ -225,8 +241,8 @@ class Discriminator(nn.Module, kw_only=True):
         if not self.n_classes:
             return nn.Dense(1, kernel_init=_xavier, name="logit")(y)[:, 0]
         like = _embed(self.n_classes, self.label_size, label)
-        like = nn.silu(EqualizedDense(self.label_size, lr_multiplier=_slow, name="label_0")(like))
-        like = EqualizedDense(self.label_size, lr_multiplier=_slow, name="label_1")(like)
+        like = nn.silu(SlowDense(self.label_size, name="label_0")(like))
+        like = SlowDense(self.label_size, name="label_1")(like)
         return (nn.Dense(self.label_size, kernel_init=_xavier, name="logit")(y) * like).sum(axis=1)
 
 

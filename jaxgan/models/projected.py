@@ -19,7 +19,7 @@ import numpy as np
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.models import fastgan
-from jaxgan.models.layers import BatchNorm, DownConv, SpectralNorm, dcgan_init, dtype_of, scale_init
+from jaxgan.models.layers import BatchNorm, Conv, DownConv, SpectralNorm, dcgan_init, dtype_of, scale_init
 from jaxgan.models.pretrained import efficientnet
 
 RANDOM = "random"  # in place of a file of weights
@@ -48,9 +48,7 @@ class Mixing(nn.Module):
             uniform = lambda key, shape, dtype=jnp.float32: jax.random.uniform(
                 key, shape, dtype, -bound, bound
             )
-            layer = nn.Conv(
-                features, (1, 1), kernel_init=uniform, bias_init=uniform, dtype=x.dtype, name=name
-            )
+            layer = Conv(features, 1, kernel_init=uniform, bias_init=uniform, dtype=x.dtype, name=name)
             return layer(x)
 
         channels = [mixed(x, self.width << i, f"channels_{i}") for i, x in enumerate(maps)]
@@ -207,6 +205,7 @@ class ProjectedConfig:
     """What the networks compute in: float32 or bfloat16. Parameters stay float32."""
 
     convolutional = True
+    bounded = False
 
     def build(self, shape: tuple[int, ...], n_classes: int) -> tuple[fastgan.Generator, Discriminator]:
         """Builds the two networks for images of `shape` (height, width, 1 or 3).

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32
-from jaxgan.models.layers import R3GANBlock, downsample, dtype_of, upsample
+from jaxgan.models.layers import Conv, R3GANBlock, downsample, dtype_of, upsample
 from jaxgan.models.layers.basics import even_sizes
 from jaxgan.models.layers.residual import fan_in_init
 
@@ -63,7 +63,7 @@ class _Network(nn.Module, kw_only=True):
     def _pointwise(self, features: int, x: jax.Array, name: str) -> jax.Array:
         """A 1x1 convolution."""
         init = fan_in_init(1.0)
-        return nn.Conv(features, (1, 1), use_bias=False, kernel_init=init, dtype=x.dtype, name=name)(x)
+        return Conv(features, 1, use_bias=False, kernel_init=init, dtype=x.dtype, name=name)(x)
 
     def _embed(self, size: int, scale: float, label: jax.Array | None) -> jax.Array:
         """A linear function, without bias, of the label as a one-hot vector."""

@@ -6,7 +6,7 @@ halving leaves of them: 28x28 from 7x7, 48x80 from 6x10.
 
 References:
   Karras et al. (2020), Analyzing and improving the image quality of StyleGAN.
-  Karras et al. (2020), Training generative adversarial networks with limited data, appendix C.
+  Karras et al. (2020), Training generative adversarial networks with limited data.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ class Discriminator(nn.Module, kw_only=True):
     """Images to logits through residual stages that halve them, and the minibatch's standard deviation.
 
     With classes the logit is the product of the features with a mapped label, over the root of their number
-    (Miyato, Koyama 2018, cGANs with projection discriminator, eq. 3, without its unconditional part).
+    (Miyato, Koyama 2018, cGANs with projection discriminator, without its unconditional part).
 
     Attributes:
       widths: channels of all stages, from the smallest.
@@ -252,7 +252,7 @@ class Discriminator(nn.Module, kw_only=True):
       group: examples whose standard deviation is taken together.
       n_classes: 0, or the number of classes.
       mapping_layers: of the network that maps labels.
-      clamp: largest absolute value of an activation; None: no limit.
+      clamp: largest absolute value of an activation after a convolution; None: no limit.
       dtype: what the stages of high resolution compute in; parameters and logits are float32.
       axis_name: mapped axis over which the batch is split.
     """
@@ -286,11 +286,11 @@ class Discriminator(nn.Module, kw_only=True):
                 skip = EqualizedConv(
                     widths[stage - 1], size=1, down=True, use_bias=False, name=f"skip_{stage}"
                 )
-                y = (y + _limited(skip(x), self.clamp)) * math.sqrt(0.5)
+                y = (y + skip(x)) * math.sqrt(0.5)
             x = y
         x = minibatch_stddev(at_least_float32(x), self.group, axis_name=self.axis_name)
         x = act(EqualizedConv(widths[0], name="conv_0")(x)).reshape(len(x), -1)
-        x = act(EqualizedDense(widths[0], name="dense")(x))
+        x = scaled_leaky(EqualizedDense(widths[0], name="dense")(x))
         if not self.n_classes:
             return EqualizedDense(1, name="logit")(x)[:, 0]
         of_label = MappingNetwork(

@@ -50,7 +50,7 @@ class FourierInput(nn.Module):
       signal: what is given.
 
     References:
-      Karras et al. (2021), Alias-free generative adversarial networks, section 3.2 and appendix F.
+      Karras et al. (2021), Alias-free generative adversarial networks, section 3.2.
     """
 
     signal: Signal
@@ -114,7 +114,7 @@ class Layer(nn.Module):
       axis_name: mapped axis that it averages over.
 
     References:
-      Karras et al. (2021), Alias-free generative adversarial networks, section 3.2 and appendix D.
+      Karras et al. (2021), Alias-free generative adversarial networks, section 3.2.
     """
 
     before: Signal

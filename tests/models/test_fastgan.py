@@ -15,9 +15,8 @@ from jaxgan.models import FastGANConfig
 from jaxgan.models.fastgan import SIDES, Generator
 from jaxgan.models.latents import LATENTS
 
-TO_SMALL = (
-    3 * 64
-)  # weights of the authors' 1x1 convolution to a picture of 128 pixels, which this generator lacks
+# Weights of the authors' 1x1 convolution to a picture of 128 pixels, which this generator lacks.
+TO_SMALL = 3 * 64
 # Parameters of the authors' networks (width 64, latent 256), by side.
 COUNTS = {256: (29_127_846, 11_526_160), 1024: (29_176_512, 11_528_192)}
 DECODERS = 3_139_488
@@ -38,20 +37,34 @@ def test_parameters_are_as_many_as_the_authors(side):
     assert count(discriminator, x) - count(discriminator.clone(reconstruction=0.0), x) == DECODERS
 
 
+def test_the_presets_change_colours_and_places_and_cut_nothing_out():
+    for name in ("fastgan-256", "fastgan-1024"):
+        preset = get_preset(name)
+        assert preset.augment == ("diffaugment",)
+        assert dict(preset.augment_options) == {"cutout": 0.0}
+
+
 @pytest.mark.parametrize(("blocks", "expected"), [("double", 105_684_175), ("single", 79_354_307)])
 def test_the_generators_of_projected_gan_are_as_large_as_its_authors(blocks, expected):
     generator = Generator(shape=(256, 256, 3), width=128, blocks=blocks, projected=True)
     assert count(generator, jnp.zeros((1, 256))) == expected
 
 
-@pytest.mark.parametrize("shape", [(side, side, 3) for side in SIDES] + [(32, 48, 1), (128, 64, 2)], ids=str)
+@pytest.mark.parametrize(
+    "shape",
+    [(side, side, 3) for side in SIDES] + [(32, 48, 1), (128, 64, 2), (64, 80, 3), (320, 256, 3)],
+    ids=str,
+)
 def test_every_side(shape):
     generator, discriminator = FastGANConfig(width=1).build(shape, 0)
     make = lambda z: generator.init_with_output(jax.random.key(0), z, train=True)[0]
     judge = lambda x: discriminator.init_with_output(jax.random.key(0), x, train=True)[0]
     assert jax.eval_shape(make, jnp.ones((2, 5))).shape == (2, *shape)
-    long = 8 * max(shape[:2]) // min(shape[:2]) - 3
-    assert jax.eval_shape(judge, jnp.ones((2, *shape))).shape == (2, 2 * 5 * long)
+    patches = lambda side: 8 * side // min(shape[:2]) - 3
+    assert jax.eval_shape(judge, jnp.ones((2, *shape))).shape == (
+        2,
+        2 * patches(shape[0]) * patches(shape[1]),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
+from jaxgan.config import get_preset
 from jaxgan.models import GATConfig
-from jaxgan.models.gat import Attention, positions, rotated
+from jaxgan.models.gat import Attention, SlowDense, positions, rotated
 
 TINY = GATConfig(width=8, depth=4, heads=2)
 
@@ -96,6 +97,39 @@ def test_attention_by_hand():
     share = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
     expected = share @ v @ p["out"]["kernel"]
     np.testing.assert_allclose(layer.apply({"params": params}, x)[0], expected, atol=1e-5)
+
+
+def test_layers_of_styles_start_as_xavier_has_them_and_learn_a_hundredth_as_fast():
+    """x W m + b m of weights that start at 1 / m times Xavier's, m = 0.01, without a factor of the fan-in."""
+    x = jax.random.normal(jax.random.key(0), (64, 200))
+    layer = SlowDense(600)
+    params = layer.init(jax.random.key(1), x)["params"]
+    bound = (6 / 800) ** 0.5
+    assert 99 * bound < float(jnp.abs(params["kernel"]).max()) <= 100 * bound
+    params = {**params, "bias": jnp.full(600, 3.0)}
+    np.testing.assert_allclose(
+        layer.apply({"params": params}, x), 0.01 * (x @ params["kernel"] + 3), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_patches_are_embedded_by_weights_of_xavier():
+    """Of their numbers and the width of a token; token by token, row by row."""
+    config = GATConfig(patch=4, width=384, depth=4, heads=6)
+    _, discriminator = config.build((8, 12, 3), 0)
+    x = jax.random.normal(jax.random.key(0), (1, 8, 12, 3))
+    variables = discriminator.init(jax.random.key(1), x)
+    kernel = variables["params"]["patches"]["kernel"].reshape(48, 384)
+    bound = (6 / (48 + 384)) ** 0.5
+    assert 0.99 * bound < float(jnp.abs(kernel).max()) <= bound
+    _, seen = discriminator.apply(variables, x, capture_intermediates=True)
+    tokens = seen["intermediates"]["patches"]["__call__"][0].reshape(2, 3, 384)
+    patch = x[0, 4:8, 8:12].reshape(-1)
+    np.testing.assert_allclose(tokens[1, 2], patch @ kernel, rtol=1e-4, atol=1e-4)
+
+
+def test_the_preset_penalises_as_the_authors_do():
+    preset = get_preset("gat-pixels-64")
+    assert dict(preset.penalty.weights) == {"r1_approximate": 0.1, "r2_approximate": 0.1}
 
 
 def test_pictures_of_four_depths_are_summed():

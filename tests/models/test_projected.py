@@ -11,7 +11,7 @@ from jaxgan.common.devices import make_mesh
 from jaxgan.config import get_preset
 from jaxgan.games import compile_step
 from jaxgan.losses import LOSSES
-from jaxgan.models import ProjectedConfig
+from jaxgan.models import FastGANConfig, ProjectedConfig
 from jaxgan.models.latents import LATENTS
 from jaxgan.models.projected import Mixing, seen_size, twice
 
@@ -115,6 +115,20 @@ def test_nothing_moves_what_is_frozen(played):
         jax.tree.leaves(after.opt_state)
     one, three = (ends[n].players["discriminator"].params for n in (1, 3))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), three, one)
+
+
+def test_pictures_are_those_of_the_last_convolution():
+    """Nothing bounds them, as in the authors' code; those of FastGAN end in tanh."""
+    z = 3.0 * jax.random.normal(jax.random.key(0), (2, 4))
+    for config in (ProjectedConfig(width=2, lite=True, weights="random"), FastGANConfig(width=2)):
+        generator, _ = config.build((32, 32, 1), 0)
+        variables = jax.jit(generator.init)(jax.random.key(1), z)
+        _, seen = generator.apply(variables, z, capture_intermediates=True)
+        last = max(seen["intermediates"], key=lambda name: (name.startswith("SpectralNorm"), name))
+        y = seen["intermediates"][last]["__call__"][0]
+        free = isinstance(config, ProjectedConfig)
+        np.testing.assert_allclose(generator.apply(variables, z), y if free else jnp.tanh(y), atol=1e-6)
+        assert getattr(config, "bounded", True) != free
 
 
 def test_labels_make_a_difference():

@@ -14,7 +14,7 @@ from jaxgan import InputError, compile_step, init, make_mesh, make_step
 from jaxgan.config import PRESETS, EMAConfig, LatentConfig, get_preset
 from jaxgan.config.presets.stylegan2 import auto
 from jaxgan.models import StyleGAN2Config
-from jaxgan.models.layers import upsample
+from jaxgan.models.layers import EqualizedConv, minibatch_stddev, scaled_leaky, upsample
 from jaxgan.models.stylegan2 import stage_sizes
 
 TINY = StyleGAN2Config(base=64, most=4, style=6, mapping_layers=2, group=2)
@@ -236,8 +236,19 @@ def test_activations_are_clamped(made):
     _, layers = layers_of(generator, variables, generator.apply(variables, z, method="mapping"))
     assert {round(float(jnp.abs(of["__call__"][0]).max()), 6) for of in layers.values()} == {0.01}
     x = normal(4, 8, 8, 3)
-    found = discriminator.apply(moved(discriminator, x), x, capture_intermediates=True)[1]["intermediates"]
-    assert float(jnp.abs(found["conv_0"]["__call__"][0]).max()) < 1.0  # of inputs within 0.02
+    variables_d = moved(discriminator, x)
+    variables_d["params"]["skip_1"]["kernel"] *= 100
+    logits, found = discriminator.apply(variables_d, x, capture_intermediates=True)
+    of = lambda name: found["intermediates"][name]["__call__"][0]
+    given = lambda name, x: EqualizedConv(4).apply({"params": variables_d["params"][name]}, x)
+    np.testing.assert_allclose(of("conv_1"), given("conv_1", scaled_leaky(of("from_rgb"), 0.01)), atol=1e-5)
+    # Neither what is beside the convolutions of a stage nor the dense layer, as in the authors' code.
+    assert float(jnp.abs(of("skip_1")).max()) > 0.02
+    joined = (scaled_leaky(of("down_1"), 0.01) + of("skip_1")) * math.sqrt(0.5)
+    np.testing.assert_allclose(of("conv_0"), given("conv_0", minibatch_stddev(joined, TINY.group)), atol=1e-5)
+    kernel, bias = variables_d["params"]["logit"]["kernel"], variables_d["params"]["logit"]["bias"]
+    assert float(jnp.abs(of("dense")).max()) > 0.02
+    np.testing.assert_allclose(logits, (scaled_leaky(of("dense")) @ kernel / 2 + bias)[:, 0], atol=1e-5)
     free = dataclasses.replace(TINY, clamp=0.0).build((8, 8, 3), 0)[0]
     _, layers = layers_of(free, variables, generator.apply(variables, z, method="mapping"))
     assert all(float(jnp.abs(of["__call__"][0]).max()) > 0.02 for of in layers.values())

@@ -20,7 +20,7 @@ import numpy as np
 from jax.scipy.ndimage import map_coordinates
 
 from jaxgan.common.checks import check_range
-from jaxgan.models.layers.filters import by_square
+from jaxgan.models.layers import upfirdn
 
 Make = Callable[[jax.Array], jax.Array]
 
@@ -124,7 +124,7 @@ def _turned(x: jax.Array, transform: np.ndarray) -> tuple[jax.Array, np.ndarray]
 
 def _smoothed(x: jax.Array, taps: np.ndarray) -> jax.Array:
     reach = len(taps) // 2
-    return by_square(jnp.pad(x, [(0, 0), (reach, reach), (reach, reach), (0, 0)]), taps, 1)
+    return upfirdn(x, taps, padding=(reach, reach), gain=taps.sum())
 
 
 def _common_band(transform: np.ndarray, up: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxgan.common.checks import check_range
 from jaxgan.common.numerics import at_least_float32
 from jaxgan.models.layers.basics import Initializer
+from jaxgan.models.layers.conv import Conv
 from jaxgan.models.layers.norm import maybe_spectral
 
 
@@ -41,9 +42,8 @@ class SelfAttention(nn.Module):
         check_range("channels", c, at_least=8, unit="channels for attention")
 
         def conv(features: int, name: str, x: jax.Array) -> jax.Array:
-            layer = nn.Conv(
-                features, (1, 1), use_bias=False, kernel_init=self.kernel_init, dtype=x.dtype, name=name
-            )
+            init = self.kernel_init
+            layer = Conv(features, 1, use_bias=False, kernel_init=init, dtype=x.dtype, name=name)
             return maybe_spectral(layer, self.spectral_norm, x, train)
 
         query = conv(c // 8, "query", x).reshape(n, h * w, -1)

@@ -1,18 +1,15 @@
 """Signals of limited frequency: their schedule over layers, low-pass filters, and a nonlinearity that keeps the limit.
 
 References:
-  Karras et al. (2021), Alias-free generative adversarial networks, sections 3.1 and 3.2, appendix C.
+  Karras et al. (2021), Alias-free generative adversarial networks, sections 3.1 and 3.2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from scipy import special
 
 from jaxgan.common.checks import check_range
@@ -64,7 +61,7 @@ def layer_schedule(
       margin: samples on each side around the image, at every rate.
 
     References:
-      Karras et al. (2021), section 3.2 and appendix D.
+      Karras et al. (2021), section 3.2.
     """
     last = resolution / 2
     share = np.minimum(np.arange(layers + 1) / (layers - critical), 1)
@@ -124,8 +121,8 @@ def _kaiser(taps: int, width: float, rate: float) -> np.ndarray:
 
 def filtered_leaky(
     x: jax.Array,
-    up_taps: Sequence[float] | np.ndarray,
-    down_taps: np.ndarray,
+    up_taps: fir.Taps,
+    down_taps: fir.Taps,
     *,
     up: int,
     down: int,
@@ -137,29 +134,11 @@ def filtered_leaky(
     Args:
       x: images.
       up_taps: of the filter after `up`, with gain up^2.
-      down_taps: of the filter before `down`: a row for both axes, or a square.
+      down_taps: of the filter before `down`; of both, a row for both axes or a rectangle.
       up: factor of the sampling rate before the nonlinearity.
       down: divisor of it after the nonlinearity.
       padding: zeros before and after at the high rate, along both axes; negative ones crop.
       clamp: largest absolute value of what the nonlinearity gives.
     """
-    x = scaled_leaky(fir.upfirdn(x, tuple(up_taps), up=up, padding=padding, gain=up**2), clamp)
-    if down_taps.ndim == 1:
-        return fir.upfirdn(x, tuple(down_taps), down=down)
-    return by_square(x, down_taps, down)
-
-
-def by_square(x: jax.Array, taps: np.ndarray, down: int) -> jax.Array:
-    """Every `down`-th pixel of the convolution with a square of taps that is symmetric."""
-    n, h, w, c = x.shape
-    single = jnp.moveaxis(x, 3, 1).reshape(n * c, h, w, 1)
-    kernel = jnp.asarray(taps, x.dtype)[:, :, None, None]
-    y = lax.conv_general_dilated(
-        single,
-        kernel,
-        (down, down),
-        "VALID",
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        precision="highest",
-    )
-    return jnp.moveaxis(y.reshape(n, c, *y.shape[1:3]), 1, 3)
+    x = scaled_leaky(fir.upfirdn(x, up_taps, up=up, padding=padding, gain=up**2), clamp)
+    return fir.upfirdn(x, down_taps, down=down)

@@ -1,8 +1,8 @@
 """Images are enlarged and reduced with finite impulse response filters, so that nothing is aliased.
 
-A filter is a row of taps, used along both axes; taps are scaled to sum 1. "Convolution" is the true one here,
-with the taps reversed, as in the authors' upfirdn. Filters are sums of shifted images and not convolutions of
-XLA's: those are slow with one channel a group, and inexact on GPUs that multiply in TF32.
+A filter is a row of taps, used along both axes, or a rectangle of taps; they are scaled to sum 1. "Convolution" is
+the true one here, with the taps reversed, as in the authors' upfirdn. Rows are sums of shifted images and not
+convolutions of XLA's: those are slow with one channel a group, and inexact on GPUs that multiply in TF32.
 
 References:
   Zhang (2019), Making convolutional networks shift-invariant again.
@@ -27,32 +27,37 @@ BINOMIAL = (1.0, 3.0, 3.0, 1.0)
 """The filter of StyleGAN2: taps of order 3. At twice the size it interpolates linearly."""
 
 
-def normalised_taps(taps: Sequence[float]) -> np.ndarray:
+Taps = Sequence[float] | Sequence[Sequence[float]] | np.ndarray
+
+
+def normalised_taps(taps: Taps) -> np.ndarray:
     """Taps that sum to 1.
 
     Raises:
-      ValueError: for taps that are no row or sum to 0.
+      ValueError: for taps that are no row and no rectangle, or sum to 0.
     """
-    row = np.asarray(taps, np.float64)
-    if row.ndim != 1 or not row.size or not np.isfinite(row).all() or not row.sum():
-        raise InputError(f"taps: expected a row of finite numbers with a sum other than 0, got {taps}")
-    return row / row.sum()
+    found = np.asarray(taps, np.float64)
+    if found.ndim not in (1, 2) or not found.size or not np.isfinite(found).all() or not found.sum():
+        raise InputError(
+            f"taps: expected a row of finite numbers with a sum other than 0, or a rectangle, got {taps}"
+        )
+    return found / found.sum()
 
 
 def upfirdn(
     x: jax.Array,
-    taps: Sequence[float],
+    taps: Taps,
     *,
     up: int = 1,
     down: int = 1,
     padding: tuple[int, int] = (0, 0),
     gain: float = 1.0,
 ) -> jax.Array:
-    """Up, filter, down: zeros in between, padding, convolution along both axes, every `down`-th pixel.
+    """Up, filter, down: zeros in between, padding, convolution, every `down`-th pixel.
 
     Args:
       x: images [n, h, w, c].
-      taps: of the filter, scaled here to sum 1.
+      taps: of the filter: a row for both axes, or a rectangle [k, l]; scaled here to sum 1.
       up: pixels that each pixel becomes, itself and up - 1 zeros after it.
       down: one of so many pixels is kept, beginning with the first.
       padding: zeros before and after, along both axes, counted at the high resolution; negative ones crop.
@@ -64,10 +69,30 @@ def upfirdn(
     Raises:
       ValueError: if fewer pixels are left than there are taps, or for such taps as `normalised_taps` refuses.
     """
-    row = tuple(normalised_taps(taps)[::-1] * gain**0.5)
+    found = normalised_taps(taps)
+    if found.ndim == 2:
+        return _by_rectangle(x, found[::-1, ::-1] * gain, up, down, padding)
+    row = tuple(found[::-1] * gain**0.5)
     for axis in (1, 2):
         x = _filtered(x, x.shape[axis], row, axis, up, down, padding)
     return x
+
+
+def _by_rectangle(x: jax.Array, taps: np.ndarray, up: int, down: int, padding: tuple[int, int]) -> jax.Array:
+    n, c = x.shape[0], x.shape[3]
+    around = (padding[0], padding[1] + up - 1, up - 1)
+    x = lax.pad(jnp.moveaxis(x, 3, 1), jnp.zeros((), x.dtype), ((0, 0, 0), (0, 0, 0), around, around))
+    for side, size in zip(x.shape[2:], taps.shape, strict=True):
+        _check_size(side, size)
+    y = lax.conv_general_dilated(
+        x.reshape(n * c, *x.shape[2:], 1),
+        jnp.asarray(taps, x.dtype)[:, :, None, None],
+        (down, down),
+        "VALID",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        precision="highest",
+    )
+    return jnp.moveaxis(y.reshape(n, c, *y.shape[1:3]), 1, 3)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4, 5, 6))
@@ -78,14 +103,18 @@ def _filtered(
     config = [(0, 0, 0)] * x.ndim
     config[axis] = (padding[0], padding[1] + up - 1, up - 1)
     x = lax.pad(x, jnp.zeros((), x.dtype), config)
+    _check_size(x.shape[axis], len(row))
     left = x.shape[axis] - len(row)
-    if left < 0:
-        raise InputError(f"taps: expected at most {x.shape[axis]} for images so small, got {len(row)}")
     shifted = lambda k: lax.slice_in_dim(x, k, k + left + 1, down, axis)
     total = shifted(0) * float(row[0])
     for k in range(1, len(row)):
         total = total + shifted(k) * float(row[k])
     return total
+
+
+def _check_size(side: int, taps: int) -> None:
+    if side < taps:
+        raise InputError(f"taps: expected at most {side} for images so small, got {taps}")
 
 
 def _forward(x: jax.Array, *how: Any) -> tuple[jax.Array, None]:

@@ -29,8 +29,8 @@ def glu(x: jax.Array) -> jax.Array:
 class SkipLayerExcitation(nn.Module):
     """`x` times a gate for each channel, which a smaller (or larger) feature map of the same example decides.
 
-    That map is averaged to 4x4 pixels; a 4x4 convolution, swish, a 1x1 convolution and a sigmoid, without biases,
-    make one number a channel of it.
+    That map is averaged to 4x4 pixels, each the mean of those that it covers or touches; a 4x4 convolution, swish, a
+    1x1 convolution and a sigmoid, without biases, make one number a channel of it.
 
     Attributes:
       spectral_norm: whether the two convolutions are spectrally normalised.
@@ -45,14 +45,7 @@ class SkipLayerExcitation(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, other: jax.Array, train: bool) -> jax.Array:
-        """[n, h, w, c] and [n, p, q, k] -> [n, h, w, c], in the type of `x`; parameters are float32.
-
-        Raises:
-          ValueError: if p or q is no multiple of 4.
-        """
-        n, p, q, k = other.shape
-        if p % 4 or q % 4:
-            raise InputError(f"other: expected sides that are multiples of 4 pixels, got {p}x{q}")
+        """[n, h, w, c] and [n, p, q, k] -> [n, h, w, c], in the type of `x`; parameters are float32."""
 
         def conv(size: int, name: str, y: jax.Array) -> jax.Array:
             layer = nn.Conv(
@@ -66,5 +59,13 @@ class SkipLayerExcitation(nn.Module):
             )
             return maybe_spectral(layer, self.spectral_norm, y, train)
 
-        pooled = other.reshape(n, 4, p // 4, 4, q // 4, k).mean(axis=(2, 4))
+        pooled = _four_means(_four_means(other, 1), 2)
         return x * nn.sigmoid(conv(1, "gate", nn.silu(conv(4, "squeeze", pooled))))
+
+
+def _four_means(x: jax.Array, axis: int) -> jax.Array:
+    """Means of four shares of an axis, which overlap by one if its size is no multiple of 4."""
+    size = x.shape[axis]
+    starts_and_ends = [(i * size // 4, -(-(i + 1) * size // 4)) for i in range(4)]
+    parts = [jax.lax.slice_in_dim(x, start, end, axis=axis) for start, end in starts_and_ends]
+    return jnp.stack([part.mean(axis) for part in parts], axis)

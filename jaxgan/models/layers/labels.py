@@ -45,7 +45,7 @@ class ClassHead(nn.Module, kw_only=True):
       kernel_init: initialiser of all maps.
 
     References:
-      Miyato, Koyama (2018), cGANs with projection discriminator, eq. 3.
+      Miyato, Koyama (2018), cGANs with projection discriminator.
       Odena, Olah, Shlens (2017), Conditional image synthesis with auxiliary classifier GANs, section 3.
     """
 

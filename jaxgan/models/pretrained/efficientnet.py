@@ -16,7 +16,7 @@ from jax import lax
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded
-from jaxgan.models.layers import BatchNorm
+from jaxgan.models.layers import BatchNorm, Conv
 from jaxgan.models.layers.fast.strided import enabled
 from jaxgan.models.pretrained.weights import Weights, load
 
@@ -135,8 +135,11 @@ class Depthwise(nn.Module):
 
 
 def _conv_norm(x: jax.Array, features: int, size: int, stride: int, name: str) -> jax.Array:
-    square, strides = (size, size), (stride, stride)
-    conv = nn.Conv(features, square, strides, "SAME", use_bias=False, dtype=x.dtype, name=name)
+    if size == 1:
+        conv = Conv(features, 1, use_bias=False, dtype=x.dtype, name=name)
+    else:
+        square, strides = (size, size), (stride, stride)
+        conv = nn.Conv(features, square, strides, "SAME", use_bias=False, dtype=x.dtype, name=name)
     return BatchNorm(epsilon=1e-3, name=f"{name}_norm")(conv(x), False)
 
 

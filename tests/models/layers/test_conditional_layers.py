@@ -61,9 +61,7 @@ def test_conditional_batch_norm_against_the_reference():
     close(out, nhwc(expected["out"]))
     stats = new["batch_stats"]["norm"]
     close(stats["mean"], expected["stored_mean"])
-    count = x.size // x.shape[-1]  # the reference keeps the unbiased variance, we (and Flax) the biased one
-    moved = np.asarray(expected["stored_var"]) - 0.9 * before["var"]
-    close(stats["var"], 0.9 * before["var"] + moved * (count - 1) / count)
+    close(stats["var"], expected["stored_var"])
 
 
 def test_every_class_has_its_scale_and_bias_around_1_and_0():
@@ -139,9 +137,9 @@ def test_second_derivatives_of_conditional_layers(name):
         value = lambda x: jnp.sin(LAYERS[name](x)).sum()
         penalty = jax.jit(lambda x: jnp.square(jax.grad(value)(x)).sum())
         slope = (jax.jit(jax.grad(penalty))(x) * way).sum()
-        expected = (penalty(x + 2e-4 * way) - penalty(x - 2e-4 * way)) / 4e-4
+        expected = (penalty(x + 1e-6 * way) - penalty(x - 1e-6 * way)) / 2e-6
         assert abs(expected) > 1e-3
-        np.testing.assert_allclose(slope, expected, rtol=5e-4)  # batch statistics are float32
+        np.testing.assert_allclose(slope, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", LAYERS)

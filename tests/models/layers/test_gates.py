@@ -42,8 +42,19 @@ def test_excitation_gates_channels_between_0_and_1_and_keeps_the_type():
     assert 0 < y.min() < y.max() < 1
     np.testing.assert_array_equal(y, jnp.broadcast_to(y[:, :1, :1], y.shape))
     assert len(jax.tree.leaves(left["spectral"])) == 2
-    with pytest.raises(InputError, match="other: expected sides that are multiples of 4 pixels, got 6x8"):
-        layer.apply(variables, x, normal(3, 6, 8, 2), False)
+
+
+@pytest.mark.parametrize(("p", "q"), [(4, 5), (6, 8), (7, 2), (3, 9)])
+def test_excitation_averages_maps_of_any_size_to_4x4(p, q):
+    """As PyTorch's adaptive pooling: cell i of a side of p pixels is from floor(i p / 4) to ceil((i + 1) p / 4)."""
+    x, other = normal(1, 2, 2, 1), normal(1, p, q, 1, seed=1)
+    squeeze = normal(4, 4, 1, 1, seed=2)
+    cells = lambda side: [slice(i * side // 4, -(-(i + 1) * side // 4)) for i in range(4)]
+    means = np.array([[np.asarray(other)[0, a, b, 0].mean() for b in cells(q)] for a in cells(p)])
+    s = float((means * np.asarray(squeeze)[:, :, 0, 0]).sum())
+    params = {"squeeze": {"kernel": squeeze}, "gate": {"kernel": jnp.ones((1, 1, 1, 1))}}
+    got = SkipLayerExcitation(spectral_norm=False).apply({"params": params}, x, other, False)
+    np.testing.assert_allclose(got, x / (1 + np.exp(-s / (1 + np.exp(-s)))), rtol=1e-5)
 
 
 def test_instance_norm():

@@ -26,7 +26,8 @@ def test_batch_norm_against_its_definition():
     mean, var = np.asarray(x).mean((0, 1, 2)), np.asarray(x).var((0, 1, 2))
     np.testing.assert_allclose(y, (x - mean) / np.sqrt(var + 1e-5), atol=2e-5)
     np.testing.assert_allclose(new["batch_stats"]["mean"], 0.1 * mean, rtol=1e-5)
-    np.testing.assert_allclose(new["batch_stats"]["var"], 0.9 + 0.1 * var, rtol=1e-4)
+    unbiased = np.asarray(x).var((0, 1, 2), ddof=1)
+    np.testing.assert_allclose(new["batch_stats"]["var"], 0.9 + 0.1 * unbiased, rtol=1e-5)
     evaluated = layer.apply({**variables, **new}, x, False)
     stats = new["batch_stats"]
     np.testing.assert_allclose(
@@ -34,7 +35,7 @@ def test_batch_norm_against_its_definition():
     )
 
 
-def test_batch_norm_has_the_values_statistics_and_gradients_of_flaxs():
+def test_batch_norm_has_the_values_and_gradients_of_flaxs_and_its_statistics_but_for_the_bias():
     x, weight = 3 + 2 * jax.random.normal(jax.random.key(0), (2, 16, 5, 5, 3))
     ours, flaxs = BatchNorm(), nn.BatchNorm(momentum=0.9)
     variables = ours.init(jax.random.key(1), x, True)
@@ -51,8 +52,26 @@ def test_batch_norm_has_the_values_statistics_and_gradients_of_flaxs():
             flaxs, not train, variables, x
         )
         close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
-        jax.tree.map(close, got, expected)
+        close(got[0], expected[0])
+        close(got[1]["batch_stats"]["mean"], expected[1]["batch_stats"]["mean"])
+        before = variables["batch_stats"]["var"]
+        moved = [y[1]["batch_stats"]["var"] - 0.9 * before for y in (got, expected)]
+        close(moved[0], moved[1] * (400 / 399 if train else 1))  # of 16 x 5 x 5 pixels
         jax.tree.map(close, got_slopes, slopes)
+
+
+def test_batch_norm_of_one_number_keeps_finite_statistics():
+    variables = BatchNorm().init(jax.random.key(1), jnp.ones((1, 3)), True)
+    _, new = BatchNorm().apply(variables, jnp.ones((1, 3)), True, mutable=["batch_stats"])
+    np.testing.assert_allclose(new["batch_stats"]["var"], 0.9)
+
+
+def test_batch_norm_computes_in_float64():
+    with jax.enable_x64(True):
+        x = np.random.default_rng(0).normal(size=(5, 3))
+        layer = BatchNorm()
+        y, _ = layer.apply(layer.init(jax.random.key(0), x, True), x, True, mutable=["batch_stats"])
+        np.testing.assert_allclose(y, (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5), rtol=1e-12)
 
 
 def test_a_batchs_own_statistics_can_be_had():
@@ -197,6 +216,21 @@ def test_spectral_norm_against_the_reference():
         np.testing.assert_allclose(used, step["W_over_sigma"], atol=1e-5)
         np.testing.assert_allclose(w[0, 0] / used[0, 0], step["sigma"], atol=1e-5)
     np.testing.assert_allclose(w[0, 0] / found[20][0][0, 0], expected["svd"], rtol=1e-5)
+
+
+def test_the_vector_of_an_embedding_is_over_classes():
+    """Its table is a matrix [classes, size], as in BigGAN's code: u has a number a class."""
+    layer = Normalised(lambda: nn.Embed(3, 5, embedding_init=KERNELS))
+    label = jnp.asarray([2, 0])
+    variables = layer.init(jax.random.key(0), label, True)
+    w = np.asarray(variables["params"]["Embed_0"]["embedding"], np.float64)
+    (u,) = jax.tree.leaves(variables["spectral"])
+    assert u.shape == (3,)
+    v = u @ w / np.linalg.norm(u @ w)
+    new = w @ v / np.linalg.norm(w @ v)
+    rows, state = layer.apply(variables, label, True, mutable=["spectral"])
+    np.testing.assert_allclose(jax.tree.leaves(state)[0], new, rtol=1e-5)
+    np.testing.assert_allclose(rows, w[[2, 0]] / (new @ w @ v), rtol=1e-5)
 
 
 def test_spectral_norm_passes_gradients_through_sigma_but_not_through_its_vectors():

@@ -145,6 +145,31 @@ def test_up_conv_against_its_definition():
     close(up_conv(x, kernel, taps)[0, :, :, 0], full[2:8, 2:10])
 
 
+@pytest.mark.parametrize(
+    "taps",
+    [[1, 2, 4, 8, 16], [3], [[1, 2, 4], [8, -3, 32], [64, 0, 7]], [[1, 5, 2], [2, 7, 0]]],
+    ids=np.shape,
+)
+@pytest.mark.parametrize(
+    ("up", "down", "padding", "gain"),
+    [(1, 1, (2, 2), 1.0), (2, 1, (3, 1), 4.0), (3, 2, (-2, 5), 2.0), (2, 3, (7, -3), 0.5)],
+)
+def test_upfirdn_against_its_definition(taps, up, down, padding, gain):
+    """Of a row for both axes and of rectangles: zeros in between, padding, convolution, every n-th pixel."""
+    x = normal(2, 5, 6, 3)
+    square = np.outer(taps, taps) if np.ndim(taps) == 1 else np.asarray(taps)
+    wide = np.zeros((2, 5 * up, 6 * up, 3))
+    wide[:, ::up, ::up] = x
+    before, after = padding
+    wide = np.pad(wide, ((0, 0), *[(max(before, 0), max(after, 0))] * 2, (0, 0)))
+    kept = slice(max(-before, 0), min(after, 0) or None)
+    wide = wide[:, kept, kept]
+    filtered = lambda image: signal.convolve2d(image, gain * square / square.sum(), "valid")[::down, ::down]
+    expected = np.stack([[filtered(wide[n, :, :, c]) for c in range(3)] for n in range(2)])
+    got = upfirdn(x, taps, up=up, down=down, padding=padding, gain=gain)
+    close(got, np.moveaxis(expected, 1, -1))
+
+
 def test_pixel_norm_gives_every_pixel_a_mean_square_of_1():
     y = pixel_norm(100 * normal(2, 3, 3, 8))
     close(jnp.square(y).mean(-1), np.ones((2, 3, 3)))
@@ -285,6 +310,7 @@ def test_parameters_are_float32_and_statistics_exact_for_bfloat16():
         (lambda: minibatch_stddev(normal(6, 2), 4), "group: expected a divisor of the batch of 6 examples, got 4"),
         (lambda: minibatch_stddev(normal(4, 3), 4, 2), "channels: expected a divisor of the 3 channels"),
         (lambda: upfirdn(normal(1, 2, 2, 1), [1, 3, 3, 1]), "taps: expected at most 2 for images so small, got 4"),
+        (lambda: upfirdn(normal(1, 9, 2, 1), [[1, 3, 3]]), "taps: expected at most 2 for images so small, got 3"),
         (lambda: upfirdn(normal(1, 2, 2, 1), [1, -1]), "taps: expected a row of finite numbers with a sum"),
         (lambda: up_conv(normal(1, 2, 2, 1), normal(2, 2, 1, 1)), "kernel: expected a square of odd side, got 2x2"),
     ],
