@@ -49,7 +49,7 @@ class Config:
     batch_size: int = 64
     """Examples in one discriminator update, over all devices."""
     schedule_kimg: float = 0.0
-    """Thousands of real images over which rates, weights of penalties and averages are scheduled; 0: the run."""
+    """Thousands of real images that schedules take: of rates, penalties, averages, ada_scheduled; 0: the run."""
     seed: int = 0
     """Seed of weights, data order and noise."""
     checkpoint_every: int = 1000
@@ -187,7 +187,7 @@ class Config:
             detail=None if growth is None else getattr(generator, "detail", None),
             example=spec.example,
             conditional=self.model.conditional,
-            **dynamics | {"augment": dynamics["augment"] | self._augmentations(spec)},
+            **dynamics | {"augment": dynamics["augment"] | self._augmentations(spec, scheduled)},
         )
 
     def _ema_decay(self, images: int, steps: int) -> Schedule:
@@ -232,7 +232,8 @@ class Config:
             )
         return pair
 
-    def _augmentations(self, spec: Spec) -> dict[str, Augmentation]:
+    def _augmentations(self, spec: Spec, steps: int) -> dict[str, Augmentation]:
+        """Those of this configuration, where schedules take so many steps."""
         names = [short_name(name) for name in self.augment]
         for name in names:
             if names.count(name) > 1:
@@ -240,7 +241,10 @@ class Config:
             if name in ("instance_noise", "blur"):
                 raise InputError(f"augment: expected other names than those of dynamics, got {name!r}")
         builders = dict(zip(names, map(find_augmentation, self.augment), strict=True))
-        made = build_each("the augmentations", builders, self.augment_options)
+        options = self.augment_options
+        if "ada_scheduled" in builders and "steps" not in dict(options):
+            options = (*options, ("steps", steps))
+        made = build_each("the augmentations", builders, options)
         for name, full in zip(names, self.augment, strict=True):
             if not is_file(
                 full

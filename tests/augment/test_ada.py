@@ -179,7 +179,10 @@ def warped_step_by_step(image, inverse, margin):
         large = 2 * sum(tap * np.roll(spread, k - 5, axis) for k, tap in enumerate(taps))
     height, width, _ = image.shape
     rows, columns = np.mgrid[: 2 * height + 12, : 2 * width + 12]
-    x, y = (columns + 1 - width - 6) / 2, (rows + 1 - height - 6) / 2  # from the centre, in pixels of the image
+    x, y = (
+        (columns + 1 - width - 6) / 2,
+        (rows + 1 - height - 6) / 2,
+    )  # from the centre, in pixels of the image
     x, y, _ = np.einsum("ij,jhw->ihw", np.asarray(inverse, np.float64), np.stack([x, y, np.ones_like(x)]))
     row, column = 2 * y + height - 1 + 2 * margin, 2 * x + width - 1 + 2 * margin
     i, j = np.floor(row).astype(int), np.floor(column).astype(int)
@@ -187,9 +190,7 @@ def warped_step_by_step(image, inverse, margin):
     found = (1 - v) * ((1 - u) * large[i, j] + u * large[i, j + 1])
     found += v * ((1 - u) * large[i + 1, j] + u * large[i + 1, j + 1])
     for axis, size in ((0, height), (1, width)):
-        found = sum(
-            tap * found.take(range(1 + k, 1 + k + 2 * size, 2), axis) for k, tap in enumerate(taps)
-        )
+        found = sum(tap * found.take(range(1 + k, 1 + k + 2 * size, 2), axis) for k, tap in enumerate(taps))
     return found
 
 

@@ -17,6 +17,7 @@ def _fastgan(side: int, steps: int) -> Config:
         latent=LatentConfig(dim=256),
         loss="hinge",
         augment=("diffaugment",),
+        augment_options=(("cutout", 0.0),),
         batch_size=8,
         steps=steps,
         ema=EMAConfig(0.999, ramp_up=False),
@@ -43,7 +44,7 @@ def _projected(*, lite: bool = False) -> Config:
         augment=("diffaugment",),
         batch_size=64,
         steps=156_250,
-        ema=EMAConfig(0.5 ** (64 / 20_000)),
+        ema=EMAConfig(half_life=20.0, half_life_ramp=0.05),
         g_optimizer=adam,
         d_optimizer=adam,
     )
@@ -61,7 +62,7 @@ _SAUER = "Sauer, Chitta, Mueller, Geiger (2021), Projected GANs converge faster"
 FASTGAN = {
     "fastgan-256": Preset(
         build=_fastgan_256,
-        summary="FastGAN at 256x256 on images of your own; hinge without noise, reconstruction by L1, cutout as well.",
+        summary="FastGAN at 256x256 on images of your own; hinge without noise, reconstruction by L1.",
         shape=(256, 256, 3),
         paper=_LIU,
         published="FID 41.1 on 100-shot Obama (5,000 fakes against all 100 images)",
