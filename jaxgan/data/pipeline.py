@@ -160,6 +160,18 @@ class Sampled:
         return _seen(drawn, self._source.modality, self._mesh)
 
 
+def _others(source: Finite) -> str:
+    """In words, examples that are there and not trained on, and the settings that say so."""
+    others = []
+    if source.complete is not None:
+        n = (source.complete.n or 0) - len(source)
+        others.append(f"{n:,} more {'is' if n == 1 else 'are'} left out: data.share")
+    if source.held_out is not None:
+        n = source.held_out.n
+        others.append(f"{n:,} more {'is' if n == 1 else 'are'} held out: data.hold_out")
+    return f" ({'; '.join(others)})" if others else ""
+
+
 def make_pipeline(
     source: Source,
     *,
@@ -199,13 +211,9 @@ def make_pipeline(
         assert isinstance(source, Endless)
         return Sampled(source, per_step, seed, mesh)
     if batch_size > len(source):
-        more = (
-            ""
-            if source.held_out is None
-            else f" ({source.held_out.n} more {'is' if source.held_out.n == 1 else 'are'} held out: data.hold_out)"
-        )
         raise InputError(
-            f"batch_size: expected at most the {len(source)} examples of {source.name!r}, got {batch_size}{more}"
+            f"batch_size: expected at most the {len(source)} examples of {source.name!r}, got {batch_size}"
+            f"{_others(source)}"
         )
     order = _Order(source.modality, len(source), per_step, seed, flip, mesh)
     size = sum(x.nbytes for x in source.arrays.values())

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common.devices import batch_sharded, choose_devices, make_mesh, replicated
-from jaxgan.common.errors import InputError
+from jaxgan.common.errors import InputError, renamed
 from jaxgan.config.config import Config
 from jaxgan.config.data import open_data
 from jaxgan.config.fields import with_fields
@@ -132,9 +132,7 @@ class Members:
             None if self.game.output is None else sampler_of(self.game, config, self.source.spec)
         )
         placement = self._placement
-        self._init = jax.jit(
-            lambda key: init(self.game, key, self.source.spec.batch()), out_shardings=placement
-        )
+        self._init = jax.jit(self._started, out_shardings=placement)
         self._stack = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees))
         self._chain = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees))
         self._take = jax.jit(lambda states, k: jax.tree.map(lambda x: x[k], states))
@@ -146,6 +144,10 @@ class Members:
         else:
             rows = [jax.tree.map(lambda x, k=k: x[k], own) for k in range(len(self.seeds))]
             self._own = [jax.device_put(row, placement) for row in rows]
+
+    def _started(self, key: jax.Array) -> GameState:
+        with renamed({"latent": "latent.dim"}):
+            return init(self.game, key, self.source.spec.batch())
 
     # --- what is checked and built ---
 
