@@ -10,6 +10,7 @@ import jax
 from jaxgan.cli.arguments import print_rows
 from jaxgan.common.progress import counted
 from jaxgan.config.config import Config
+from jaxgan.config.data import outlined
 from jaxgan.config.fields import to_json
 from jaxgan.train.compiling import compiling
 from jaxgan.train.members import Members, set_up
@@ -20,6 +21,8 @@ from jaxgan.train.trial import tried
 def dry_run(config: Config, *, seeds: int | None = None, compiled: bool = False) -> None:
     """Prints what a run is, and the resolved configuration; nothing is compiled unless it is asked for.
 
+    Nor are images decoded or weights got, so that what is wrong with those is not found.
+
     Args:
       config: of the run.
       seeds: how many are trained side by side; None: one.
@@ -28,8 +31,9 @@ def dry_run(config: Config, *, seeds: int | None = None, compiled: bool = False)
     Raises:
       InputError: for whatever would keep the run from starting.
     """
-    members = set_up(config) if seeds is None else members_of(config, seeds)
-    tried(members)
+    source = outlined(config)
+    members = set_up(config, source=source) if seeds is None else members_of(config, seeds, source=source)
+    tried(members, weights=False)
     print_rows(_rows(members, seeds))
     print(json.dumps(to_json(config), indent=1), flush=True)
     if compiled:
@@ -49,7 +53,7 @@ def _rows(members: Members, seeds: int | None) -> dict[str, str]:
         "length": f"{counted(config.steps, 'step')}, {shown} images{passes}",
         **{name: f"{_count(state.players[name].params):,} parameters" for name in members.game.players},
         "state": f"{_mebibytes(state) * len(members.seeds):.1f} MiB (parameters, optimisers, average)",
-        "inputs": f"{_mebibytes(next(members.inputs(0)[0])):.1f} MiB of data on the device",
+        "inputs": f"{members.nbytes / 2**20:.1f} MiB of data on the device",
         "dispatch": f"{members.repeat} step(s) a program, on {mesh.size if mesh else 1} device(s)",
     }
     if seeds is not None:

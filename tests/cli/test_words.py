@@ -148,7 +148,9 @@ def test_lists_name_all_that_is_accepted():
     line = refused("--loss nothing_like_it")
     assert all(name in line for name in (*RECIPES, "hinge", "FILE.py:NAME"))
     line = refused("nothing_like_it")
-    assert all(name in line for name in ("jaxgan presets", "mnist", "tfds:NAME", "folder:PATH", "FILE.py:NAME"))
+    assert all(
+        name in line for name in ("jaxgan presets", "mnist", "tfds:NAME", "folder:PATH", "FILE.py:NAME")
+    )
 
 
 # --- numbers, rates, lengths -----------------------------------------------------------------------
