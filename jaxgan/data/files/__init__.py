@@ -2,6 +2,6 @@
 
 from jaxgan.data.files.folder import load_folder
 from jaxgan.data.files.npz import load_npz
-from jaxgan.data.files.outline import outline
+from jaxgan.data.files.outline import black, outline
 
-__all__ = ["load_folder", "load_npz", "outline"]
+__all__ = ["black", "load_folder", "load_npz", "outline"]

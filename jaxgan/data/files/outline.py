@@ -78,8 +78,8 @@ class _Told:
     has_second: bool = True
 
 
-def _black(name: str, n: int, shape: tuple[int, ...], classes: Sequence[str]) -> Images:
-    """n images that take no memory."""
+def black(name: str, n: int, shape: tuple[int, ...], classes: Sequence[str]) -> Images:
+    """n images of a shape (height, width, channels), and of classes if there are any, that take no memory."""
     images = np.broadcast_to(np.zeros((), np.uint8), (n, *shape))
     labels = np.broadcast_to(np.zeros((), np.int32), (n,)) if classes else None
     return Images(name, images, labels, tuple(classes), fingerprint="")
@@ -88,7 +88,7 @@ def _black(name: str, n: int, shape: tuple[int, ...], classes: Sequence[str]) ->
 def _of_digits(name: str, split: str, resolution: int, channels: int | None) -> _Told:
     n, depth, classes = _DIGITS[name, split]
     shape = resolution, resolution, channels or depth
-    return _Told(_black(f"{name}:{split}", n, shape, [str(i) for i in range(classes)]))
+    return _Told(black(f"{name}:{split}", n, shape, [str(i) for i in range(classes)]))
 
 
 def _of_tfds(name: str, split: str, resolution: int | None, channels: int | None) -> _Told | None:
@@ -108,7 +108,7 @@ def _of_tfds(name: str, split: str, resolution: int | None, channels: int | None
     other = "train" if split.startswith("test") else "test"
     shape = (*sides, channels or (3 if depth > 2 else 1))
     return _Told(
-        _black(f"tfds:{found[0]}:{split}", numbers[split], shape, classes), has_second=other in numbers
+        black(f"tfds:{found[0]}:{split}", numbers[split], shape, classes), has_second=other in numbers
     )
 
 
@@ -119,7 +119,7 @@ def _of_folder(path: str, split: str, shape: tuple[int, int, int]) -> _Told | No
         own, other = parts_of(files, split)
         classes = sorted(set(own.classes or ()), key=natural_key)
     name = f"folder:{path}" if split == "train" else f"folder:{path} ({split})"
-    images = _black(name, len(own.names), shape, classes)
+    images = black(name, len(own.names), shape, classes)
     notes = (_NOTE, *files.notes, *own.notes)
     held = 0 if other is None else len(other.names)
     return _Told(dataclasses.replace(images, notes=notes), held, other is not None)
@@ -140,13 +140,13 @@ def _of_npz(path: str, resolution: int, channels: int | None) -> _Told:
             classes = [str(label) for label in np.unique(archive["labels"])]
     shape = resolution, resolution, channels or (sides[2] if len(sides) > 2 else 1)
     held = shapes.get("held_out_images.npy")
-    return _Told(_black(f"npz:{path}", n, shape, classes), 0 if held is None else held[0], held is not None)
+    return _Told(black(f"npz:{path}", n, shape, classes), 0 if held is None else held[0], held is not None)
 
 
 def _reduced(told: _Told, hold_out: float, share: float) -> Images:
     """Without what is held out of the images, and what is not trained on."""
     whole, held, notes = told.images, told.held, []
-    cut = lambda k: _black(whole.name, k, whole.shape, whole.class_names)
+    cut = lambda k: black(whole.name, k, whole.shape, whole.class_names)
     most = len(whole)
     if not told.has_second and (held := min(round(hold_out * most), MOST_HELD_OUT)):
         notes.append(f"{held:,} of {most:,} images are held out of training (--data.hold-out 0: none)")
