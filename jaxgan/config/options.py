@@ -72,7 +72,7 @@ def build_each(
     for option, _ in given:
         if option not in known:
             if not builders:
-                raise InputError(f"{option}: expected no option of {of}, as there are none, got one")
+                raise InputError(f"{field}.{option}: expected no option of {of}, as there are none, got one")
             raise unknown(f"option of {of}", option, known)
     own = {name: [(option, value) for option, value in given if option in takes[name]] for name in builders}
     with renamed(in_group(field, dict(given))):

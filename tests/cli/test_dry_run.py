@@ -10,7 +10,10 @@ from jaxgan.config.presets import sizes
     ("preset", "data"),
     [
         ("stylegan2-auto-64", "none named yet (--data.source); counted for those of (64, 64, 3)"),
-        ("csngan-cifar10", "tfds:cifar10, not prepared yet (jaxgan data prepare cifar10); counted for those of"),
+        (
+            "csngan-cifar10",
+            "tfds:cifar10, not prepared yet (jaxgan data prepare cifar10); counted for those of",
+        ),
     ],
 )
 def test_networks_are_counted_without_data(preset, data, capsys, monkeypatch, tmp_path):

@@ -62,7 +62,7 @@ _SAUER = "Sauer, Chitta, Mueller, Geiger (2021), Projected GANs converge faster"
 FASTGAN = {
     "fastgan-256": Preset(
         build=_fastgan_256,
-        summary="FastGAN at 256x256 on images of your own; hinge without noise, reconstruction by L1.",
+        summary="FastGAN at 256x256 on images of your own; hinge without random margins, reconstruction by L1.",
         shape=(256, 256, 3),
         paper=_LIU,
         published="FID 41.1 on 100-shot Obama (5,000 fakes against all 100 images)",
