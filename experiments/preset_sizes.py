@@ -19,8 +19,7 @@ import jax.numpy as jnp
 
 import jaxgan.config.presets
 from jaxgan.cli.arguments import Positional, run_script
-from jaxgan.common.errors import lookup
-from jaxgan.config.presets import PRESETS, Preset
+from jaxgan.config.presets import PRESETS, Preset, find_preset
 
 TABLE = pathlib.Path(jaxgan.config.presets.__file__).parent / "sizes.json"
 BATCH = 8
@@ -61,7 +60,7 @@ def main(parsed: Sizes) -> None:
     """Counts, prints and writes."""
     table = json.loads(TABLE.read_text()) if TABLE.exists() else {}
     for name in parsed.names or PRESETS:
-        table[name] = counted(lookup("preset", name, PRESETS))
+        table[name] = counted(find_preset(name))
         print(name, table[name], flush=True)
     rows = [f' "{name}": {json.dumps(table[name])}' for name in PRESETS if name in table]
     TABLE.write_text("{\n" + ",\n".join(rows) + "\n}\n")

@@ -154,18 +154,21 @@ def color_map(changes: Changes) -> jax.Array:
 def changed(key: jax.Array, image: jax.Array, changes: Changes, groups: Mapping[str, float]) -> jax.Array:
     """The image [h, w, c] with the changes of those groups that have a factor.
 
-    Opacity, the last of 2 or 4 channels, moves with the image and keeps its values, except where it is cut out.
+    Opacity, the last of 2 or 4 channels, moves with the image and is cut out with it, and keeps its values otherwise.
     """
-    height, width, _ = image.shape
+    height, width, channels = image.shape
+    colors = {2: 1, 4: 3}.get(channels, channels)
     if groups["blit"] or groups["geometric"]:
         image = warped(image, inverse_map(changes, height, width))
     if groups["color"]:
         image = recolored(image, color_map(changes))
+    image, opacity = image[..., :colors], image[..., colors:]
     if groups["filter"]:
         image = amplified(image, jnp.asarray(changes.bands))
     if groups["noise"]:
         noise = jax.random.normal(key, image.shape, jnp.float32)
         image = image + (jnp.asarray(changes.noise) * noise).astype(image.dtype)
+    image = jnp.concatenate([image, opacity], axis=-1)
     if groups["cutout"]:
         image = jnp.where(_inside(changes, height, width)[..., None], 0, image)
     return image

@@ -10,7 +10,12 @@ import jax
 from jaxgan.cli.arguments import print_rows
 from jaxgan.common.progress import counted
 from jaxgan.config.config import Config
+from jaxgan.config.data import outlined
 from jaxgan.config.fields import to_json
+from jaxgan.config.presets import find_preset
+from jaxgan.data import Images
+from jaxgan.data.catalogue import prepared
+from jaxgan.data.files import black
 from jaxgan.train.compiling import compiling
 from jaxgan.train.members import Members, set_up
 from jaxgan.train.seeds import members_of
@@ -20,6 +25,9 @@ from jaxgan.train.trial import tried
 def dry_run(config: Config, *, seeds: int | None = None, compiled: bool = False) -> None:
     """Prints what a run is, and the resolved configuration; nothing is compiled unless it is asked for.
 
+    Nor are images decoded or weights got, so that what is wrong with those is not found. Where no data are named, or
+    the preset's own are not there, they are taken to be such as the preset is meant for.
+
     Args:
       config: of the run.
       seeds: how many are trained side by side; None: one.
@@ -28,8 +36,9 @@ def dry_run(config: Config, *, seeds: int | None = None, compiled: bool = False)
     Raises:
       InputError: for whatever would keep the run from starting.
     """
-    members = set_up(config) if seeds is None else members_of(config, seeds)
-    tried(members)
+    source = _meant(config) if _lacking(config) else outlined(config)
+    members = set_up(config, source=source) if seeds is None else members_of(config, seeds, source=source)
+    tried(members, weights=False)
     print_rows(_rows(members, seeds))
     print(json.dumps(to_json(config), indent=1), flush=True)
     if compiled:
@@ -37,19 +46,41 @@ def dry_run(config: Config, *, seeds: int | None = None, compiled: bool = False)
         print_rows(_compiled(members))
 
 
+def _lacking(config: Config) -> str:
+    """In words, why there are no data yet: none are named, or the preset's own are not prepared; "" if there are."""
+    source, own = config.data.source, find_preset(config.preset).build().data.source
+    if not source:
+        return "none named yet (--data.source)"
+    kind, _, name = source.partition(":")
+    if kind != "tfds" or source != own or prepared(name) is not None:
+        return ""
+    return f"{source}, not prepared yet (jaxgan data prepare {name})"
+
+
+def _meant(config: Config) -> Images | None:
+    """As many images as a step takes, of the form that the preset is meant for; None for those of points."""
+    preset, data = find_preset(config.preset), config.data
+    if len(preset.shape) != 3:
+        return None
+    height, width, channels = preset.shape
+    shape = data.resolution or height, data.resolution or width, data.channels or channels
+    return black("", config.batch_size, shape, [str(i) for i in range(preset.n_classes)])
+
+
 def _rows(members: Members, seeds: int | None) -> dict[str, str]:
     state, data, mesh, config = members.like(), members.data, members.mesh, members.config
     n = config.steps * config.batch_size * config.d_steps
-    passes = f", {n / data['n']:,.1f} epochs" if data["n"] else ""
+    passes = f", {n / data['n']:,.1f} epochs" if data["n"] and data["name"] else ""
     many = f"{data['n']:,}" if data["n"] else "sampled"
+    named = f"{data['name']}: {many}" if data["name"] else f"{_lacking(config)}; counted for those"
     shown = f"{n / 1000:,.0f} thousand" if n >= 10_000 else f"{n:,}"
     rows = {
-        "data": f"{data['name']}: {many} of {members.source.spec.shape}",
+        "data": f"{named} of {members.source.spec.shape}",
         **({"of the data": "; ".join(members.source.notes)} if members.source.notes else {}),
         "length": f"{counted(config.steps, 'step')}, {shown} images{passes}",
         **{name: f"{_count(state.players[name].params):,} parameters" for name in members.game.players},
         "state": f"{_mebibytes(state) * len(members.seeds):.1f} MiB (parameters, optimisers, average)",
-        "inputs": f"{_mebibytes(next(members.inputs(0)[0])):.1f} MiB of data on the device",
+        **({"inputs": f"{members.nbytes / 2**20:.1f} MiB of data on the device"} if data["name"] else {}),
         "dispatch": f"{members.repeat} step(s) a program, on {mesh.size if mesh else 1} device(s)",
     }
     if seeds is not None:

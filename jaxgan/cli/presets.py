@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from jaxgan.cli.arguments import Positional, parse, print_rows
-from jaxgan.common.errors import lookup
-from jaxgan.config.presets import DEFAULT_PRESET, PRESETS, Preset, sizes
+from jaxgan.config.presets import DEFAULT_PRESET, PRESETS, Preset, find_preset, sizes
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Presets:
 def presets(args: list[str]) -> None:
     """Lists the presets, with parameters and operations an image."""
     parsed = parse(Presets, args, "presets")
-    chosen = {name: lookup("preset", name, PRESETS) for name in parsed.names or PRESETS}
+    chosen = {name: find_preset(name) for name in parsed.names or PRESETS}
     if parsed.json:
         print(json.dumps([_plain(name, preset) for name, preset in chosen.items()], indent=1))
     elif parsed.names:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from jaxgan.common.glossary import about
@@ -15,6 +16,23 @@ _PLAYER = re.compile(r"(?<![a-z])([gd])([-_])")  # of one of the two, as in g_op
 
 class InputError(ValueError):
     """Bad input: the command line prints its one line and exits with status 2, without a traceback."""
+
+
+@contextlib.contextmanager
+def renamed(names: Mapping[str, str]) -> Iterator[None]:
+    """Inside, an InputError about an argument names it as the user sets it: {"dim": "latent.dim"}."""
+    try:
+        yield
+    except InputError as error:
+        name, colon, rest = str(error).partition(":")
+        if not colon or name not in names:
+            raise
+        raise InputError(f"{names[name]}:{rest}") from error
+
+
+def in_group(group: str, names: Iterable[str]) -> dict[str, str]:
+    """For `renamed`: each of the names with the group, and a dot, before it."""
+    return {name: f"{group}.{name}" for name in names}
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -56,7 +74,9 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-def unknown(kind: str, name: str, known: Iterable[str], *, list_all: bool = True) -> InputError:
+def unknown(
+    kind: str, name: str, known: Iterable[str], *, list_all: bool = True, where: str = ""
+) -> InputError:
     """The error for a name that is not in a table.
 
     It says what other tools' names are called here, or else names the nearest entry; and it names all entries.
@@ -66,12 +86,13 @@ def unknown(kind: str, name: str, known: Iterable[str], *, list_all: bool = True
       name: what was asked for.
       known: every valid name.
       list_all: list them all after the nearest; not for a catalogue of hundreds.
+      where: what is said in place of the list, such as what lists them.
 
     Returns:
       The error, for the caller to raise.
     """
     known = sorted(known, key=lambda entry: (":" in entry, entry))  # FILE.py:NAME last
-    rest = f"known: {', '.join(known)}" if list_all else f"one of {len(known)} is expected"
+    rest = where or (f"known: {', '.join(known)}" if list_all else f"one of {len(known)} is expected")
     clause = about(name)
     almost = difflib.get_close_matches(_plain(name), map(_plain, known), cutoff=0.85)
     hint = nearest(name, known) if clause is None or almost else f"{clause}; "

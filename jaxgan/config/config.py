@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ import tyro
 
 from jaxgan.augment import Augmentation, find_augmentation
 from jaxgan.common.checks import check_range
-from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.errors import InputError, in_group, renamed, unknown
 from jaxgan.common.files import local_folder
 from jaxgan.common.numerics import is_number
 from jaxgan.common.user_files import call, is_file, short_name
@@ -49,7 +49,7 @@ class Config:
     batch_size: int = 64
     """Examples in one discriminator update, over all devices."""
     schedule_kimg: float = 0.0
-    """Thousands of real images over which rates, weights of penalties and averages are scheduled; 0: the run."""
+    """Thousands of real images that schedules take: of rates, penalties, averages, ada_scheduled; 0: the run."""
     seed: int = 0
     """Seed of weights, data order and noise."""
     checkpoint_every: int = 1000
@@ -172,23 +172,30 @@ class Config:
             done = lambda step: updates * step + sum(-(-step // k) for k in alone)  # updates before a step
             return restarted(own, [done(step) for step in restarts]) if restarts else own
 
-        return GAN(
-            generator=generator,
-            discriminator=discriminator,
-            loss=build_loss(self.loss, self.loss_options, self.label_smoothing),
-            penalties=penalties,
-            own_turns=own_turns,
-            g_optimizer=optimizer("generator", "g_optimizer", self.g_optimizer, 1),
-            d_optimizer=optimizer("discriminator", "d_optimizer", self.d_optimizer, self.d_steps),
-            latent=get_latent(self.latent.kind, self.latent.dim, self.latent.scale),
-            d_steps=self.d_steps,
-            reuse_fakes=self.reuse_fakes,
-            ema_decay=self._ema_decay(images, scheduled),
-            detail=None if growth is None else getattr(generator, "detail", None),
-            example=spec.example,
-            conditional=self.model.conditional,
-            **dynamics | {"augment": dynamics["augment"] | self._augmentations(spec)},
-        )
+        with renamed(in_group("latent", _names(self.latent))):
+            latent = get_latent(self.latent.kind, self.latent.dim, self.latent.scale)
+        loss = build_loss(self.loss, self.loss_options, self.label_smoothing)
+        with renamed(in_group("ema", _names(self.ema))):
+            ema_decay = self._ema_decay(images, scheduled)
+        dynamics |= {"augment": dynamics["augment"] | self._augmentations(spec, scheduled)}
+        with renamed(in_group("dynamics", _names(self.dynamics)) | {"own_turns": "penalty.own_updates"}):
+            return GAN(
+                generator=generator,
+                discriminator=discriminator,
+                loss=loss,
+                penalties=penalties,
+                own_turns=own_turns,
+                g_optimizer=optimizer("generator", "g_optimizer", self.g_optimizer, 1),
+                d_optimizer=optimizer("discriminator", "d_optimizer", self.d_optimizer, self.d_steps),
+                latent=latent,
+                d_steps=self.d_steps,
+                reuse_fakes=self.reuse_fakes,
+                ema_decay=ema_decay,
+                detail=None if growth is None else getattr(generator, "detail", None),
+                example=spec.example,
+                conditional=self.model.conditional,
+                **dynamics,
+            )
 
     def _ema_decay(self, images: int, steps: int) -> Schedule:
         """Of a run whose steps show `images` real images, and whose schedules take `steps`."""
@@ -218,13 +225,20 @@ class Config:
         family: Any = self.model
         if not callable(getattr(family, "growth", None)):
             return None
-        return family.growth(spec.shape, self.batch_size * self.d_steps)
+        with renamed(self._of_model()):
+            return family.growth(spec.shape, self.batch_size * self.d_steps)
+
+    def _of_model(self) -> dict[str, str]:
+        """What families call their settings and the examples' shape -> how a user sets them."""
+        shape = dict.fromkeys(("shape", "resolution"), "data.resolution")
+        return shape | in_group("model", _names(self.model))
 
     def _networks(self, spec: Spec, grows: dict[str, Any]) -> Any:
         shape = spec.shape, spec.n_classes
         name = loaded_name(type(self.model))
         if name is None:
-            return self.model.build(*shape, **grows)
+            with renamed(self._of_model()):
+                return self.model.build(*shape, **grows)
         pair = call("model", name, self.model.build, shape, grows, "(shape, n_classes)")
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise InputError(
@@ -232,7 +246,8 @@ class Config:
             )
         return pair
 
-    def _augmentations(self, spec: Spec) -> dict[str, Augmentation]:
+    def _augmentations(self, spec: Spec, steps: int) -> dict[str, Augmentation]:
+        """Those of this configuration, where schedules take so many steps."""
         names = [short_name(name) for name in self.augment]
         for name in names:
             if names.count(name) > 1:
@@ -240,19 +255,30 @@ class Config:
             if name in ("instance_noise", "blur"):
                 raise InputError(f"augment: expected other names than those of dynamics, got {name!r}")
         builders = dict(zip(names, map(find_augmentation, self.augment), strict=True))
-        made = build_each("the augmentations", builders, self.augment_options)
+        options = self.augment_options
+        if "ada_scheduled" in builders and "steps" not in dict(options):
+            options = (*options, ("steps", steps))
+        made = build_each("the augmentations", builders, options, "augment_options")
+        given = in_group("augment_options", dict(options))
         for name, full in zip(names, self.augment, strict=True):
             if not is_file(
                 full
             ):  # those of the user's own are traced with the step, which tells of their lines
-                _check_augmentation(made[name], spec.shape)
+                with renamed(given):
+                    _check_augmentation(made[name], spec.shape)
         return made
 
     def _dynamics(self, spec: Spec) -> dict[str, Any]:
-        dynamics = self.dynamics.build(self.steps)
+        with renamed(in_group("dynamics", _names(self.dynamics))):
+            dynamics = self.dynamics.build(self.steps)
         for own in dynamics["augment"].values():
             _check_augmentation(own, spec.shape)
         return dynamics
+
+
+def _names(group: Any) -> list[str]:
+    """Of the fields of a group of settings."""
+    return [own.name for own in fields(group)]
 
 
 def _check_augmentation(own: Augmentation, shape: tuple[int, ...]) -> None:

@@ -7,7 +7,8 @@ import os
 
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
-from jaxgan.data import Source, open_source
+from jaxgan.data import Images, Source, make_pipeline, open_source
+from jaxgan.data.files import outline
 from jaxgan.data.sources import named
 
 
@@ -44,6 +45,22 @@ def images_in(config: Config, epochs: float) -> float:
     return epochs * source.n
 
 
+def outlined(config: Config) -> Images | None:
+    """A stand-in for the data of a configuration, of their number, size and classes, where opening them takes time.
+
+    None where it takes none, or where they must be opened to tell.
+    """
+    data = config.data
+    return outline(
+        named(data.source),
+        data.split,
+        resolution=data.resolution,
+        channels=data.channels,
+        hold_out=data.hold_out,
+        share=data.share,
+    )
+
+
 def open_data(config: Config) -> Source:
     """Opens the data of a configuration. Raises InputError if it names none, or if nothing can be trained on it."""
     if not config.data.source:
@@ -64,3 +81,18 @@ def open_data(config: Config) -> Source:
             f"data.source: expected at least 2 {source.modality.name}s in {source.name!r}, got {source.n}"
         )
     return source
+
+
+def open_fitting(config: Config) -> Source:
+    """Opens the data of a configuration; where that takes time, refuses before what is known not to go with them.
+
+    Raises:
+      InputError: as `open_data` and `Config.build`, and for batches larger than the data.
+    """
+    told = outlined(config) if config.game == "gan" else None
+    if told is not None:
+        config.build(told.spec)
+        most = sum(part.n for part in (told.complete or told, told.held_out) if part is not None)
+        if config.batch_size > most:
+            make_pipeline(told, batch_size=config.batch_size)  # raises
+    return open_data(config)

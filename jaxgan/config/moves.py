@@ -13,7 +13,7 @@ import optax
 
 from jaxgan.augment import fading_blur, instance_noise
 from jaxgan.common.checks import check_range
-from jaxgan.common.errors import InputError, lookup, unknown
+from jaxgan.common.errors import InputError, in_group, lookup, renamed, unknown
 from jaxgan.common.numerics import is_number
 from jaxgan.common.user_files import short_name
 from jaxgan.config.options import typed_options
@@ -63,7 +63,8 @@ class PenaltyConfig:
             shared = {"target": self.target, "one_sided": self.one_sided}
             given = {option: value for option, value in shared.items() if option in takes[name]}
             own = [(option, value) for option, value in self.options if option in takes[name]]
-            penalty = builders[name](**given | typed_options(name, own, takes[name]))
+            with renamed(in_group("penalty", given) | in_group("penalty.options", dict(own))):
+                penalty = builders[name](**given | typed_options(name, own, takes[name]))
             if self.schedule != "constant":
                 factor = weight_schedule(self.schedule, 1.0, self.end, updates * batch_size)
                 # That a discriminator update shows; a step makes d_steps of them, and one of those of its own.

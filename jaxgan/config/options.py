@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.errors import InputError, in_group, renamed, unknown
 from jaxgan.common.numerics import is_number
 from jaxgan.losses import Loss, find_loss, in_python
 
@@ -53,13 +53,16 @@ def _like(default: Any, of: str, name: str, value: float) -> Any:
     )
 
 
-def build_each(of: str, builders: Mapping[str, Callable[..., Any]], given: Options) -> dict[str, Any]:
+def build_each(
+    of: str, builders: Mapping[str, Callable[..., Any]], given: Options, field: str
+) -> dict[str, Any]:
     """What each of several functions builds, by its name, with those of the options that it takes.
 
     Args:
       of: what they build, for messages ("the augmentations").
       builders: name -> function of hyper-parameters.
       given: names and numbers.
+      field: of the configuration that holds them, for messages.
 
     Raises:
       InputError: for an option that none of them takes, or a number that is not of its type.
@@ -69,10 +72,13 @@ def build_each(of: str, builders: Mapping[str, Callable[..., Any]], given: Optio
     for option, _ in given:
         if option not in known:
             if not builders:
-                raise InputError(f"{option}: expected no option of {of}, as there are none, got one")
+                raise InputError(f"{field}.{option}: expected no option of {of}, as there are none, got one")
             raise unknown(f"option of {of}", option, known)
     own = {name: [(option, value) for option, value in given if option in takes[name]] for name in builders}
-    return {name: build(**typed_options(name, own[name], takes[name])) for name, build in builders.items()}
+    with renamed(in_group(field, dict(given))):
+        return {
+            name: build(**typed_options(name, own[name], takes[name])) for name, build in builders.items()
+        }
 
 
 def build_loss(name: str, given: Options, label_smoothing: float) -> Loss:
@@ -90,7 +96,9 @@ def build_loss(name: str, given: Options, label_smoothing: float) -> Loss:
     if in_python.is_given(name):
         return build()
     known = inspect.signature(build).parameters
-    options = typed_options(f"loss {name!r}", given, known)
+    named = in_group("loss_options", (option for option, _ in given))
+    with renamed(named):
+        options = typed_options(f"loss {name!r}", given, known)
     smoothed = not is_number(label_smoothing) or label_smoothing != 0
     if smoothed and "label_smoothing" not in known:
         raise InputError(f"label_smoothing: loss {name!r} has none, got {label_smoothing}")
@@ -98,4 +106,5 @@ def build_loss(name: str, given: Options, label_smoothing: float) -> Loss:
         raise InputError("label_smoothing: given twice, by itself and among loss_options")
     if "label_smoothing" in known:
         options.setdefault("label_smoothing", label_smoothing)
-    return build(**options)
+    with renamed(named):
+        return build(**options)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import jax
@@ -34,6 +35,8 @@ class Pipeline(Protocol):
     """What the training loop needs of its data."""
 
     streams: bool
+    nbytes: int
+    """Of what the program receives, on one device."""
 
     def inputs(self, first_step: int) -> Iterator[Any]:
         """What the program receives at `first_step`, `first_step + 1`, ..."""
@@ -90,10 +93,16 @@ class Resident:
     streams = False
 
     def __init__(self, source: Finite, order: _Order) -> None:
-        """Copies the source to every device of the mesh."""
-        self._order = order
-        placement = jax.devices()[0] if order.mesh is None else replicated(order.mesh)
-        self._arrays = jax.device_put({name: np.asarray(x) for name, x in source.arrays.items()}, placement)
+        """Keeps a reference to the source; nothing is copied yet."""
+        self._source, self._order = source, order
+        self.nbytes = _bytes_of(source)
+
+    @cached_property
+    def _arrays(self) -> Batch:
+        """The source on every device of the mesh, to which it is copied once."""
+        mesh = self._order.mesh
+        placement = jax.devices()[0] if mesh is None else replicated(mesh)
+        return jax.device_put({name: np.asarray(x) for name, x in self._source.arrays.items()}, placement)
 
     def inputs(self, first_step: int) -> Iterator[Batch]:
         """The same arrays for every step."""
@@ -114,6 +123,7 @@ class Stream:
     def __init__(self, source: Finite, order: _Order) -> None:
         """Keeps a reference to the source; nothing is read yet."""
         self._source, self._order = source, order
+        self.nbytes = _bytes_of(source) // len(source) * order.per_step
 
     def _read(self, step: int) -> dict[str, np.ndarray]:
         return self._source.take(self._order.indices(np.uint32(step)))
@@ -143,6 +153,7 @@ class Sampled:
     """Examples drawn anew in every step, as a function of (seed, step, index)."""
 
     streams = False
+    nbytes = 0
 
     def __init__(self, source: Endless, per_step: int, seed: int, mesh: Mesh | None) -> None:
         """Nothing is drawn yet."""
@@ -158,6 +169,22 @@ class Sampled:
         key = jax.random.fold_in(_data_key(self._seed if seed is None else seed), step)
         drawn = self._source.sample_arrays(key, self._per_step)
         return _seen(drawn, self._source.modality, self._mesh)
+
+
+def _bytes_of(source: Finite) -> int:
+    return sum(x.nbytes for x in source.arrays.values())
+
+
+def _others(source: Finite) -> str:
+    """In words, examples that are there and not trained on, and the settings that say so."""
+    others = []
+    if source.complete is not None:
+        n = (source.complete.n or 0) - len(source)
+        others.append(f"{n:,} more {'is' if n == 1 else 'are'} left out: data.share")
+    if source.held_out is not None:
+        n = source.held_out.n
+        others.append(f"{n:,} more {'is' if n == 1 else 'are'} held out: data.hold_out")
+    return f" ({'; '.join(others)})" if others else ""
 
 
 def make_pipeline(
@@ -199,15 +226,10 @@ def make_pipeline(
         assert isinstance(source, Endless)
         return Sampled(source, per_step, seed, mesh)
     if batch_size > len(source):
-        more = (
-            ""
-            if source.held_out is None
-            else f" ({source.held_out.n} more {'is' if source.held_out.n == 1 else 'are'} held out: data.hold_out)"
-        )
         raise InputError(
-            f"batch_size: expected at most the {len(source)} examples of {source.name!r}, got {batch_size}{more}"
+            f"batch_size: expected at most the {len(source)} examples of {source.name!r}, got {batch_size}"
+            f"{_others(source)}"
         )
     order = _Order(source.modality, len(source), per_step, seed, flip, mesh)
-    size = sum(x.nbytes for x in source.arrays.values())
-    on_device = placement == "device" or (placement == "auto" and size <= RESIDENT_LIMIT)
+    on_device = placement == "device" or (placement == "auto" and _bytes_of(source) <= RESIDENT_LIMIT)
     return Resident(source, order) if on_device else Stream(source, order)

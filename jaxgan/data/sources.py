@@ -114,8 +114,12 @@ def _opened(spec: str, split: str, resolution: int | None, channels: int | None,
     if kind == "npz" and rest:
         return load_npz(rest, resolution=resolution, channels=channels)
     if spec in TOYS:
-        if resolution is not None or channels is not None:
-            raise InputError(f"data.resolution: source {spec!r} is made of points, which have no pixels")
+        sizes = {"data.resolution": resolution, "data.channels": channels}
+        if asked := [f"{name} {value}" for name, value in sizes.items() if value is not None]:
+            raise InputError(
+                f"data.source: expected images, as there is {' and '.join(asked)}, got {spec!r}, which is made of "
+                "points"
+            )
         return TOYS[spec]()
     raise unknown("data source", spec, SOURCES)
 

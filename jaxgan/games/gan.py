@@ -76,15 +76,16 @@ def GAN(
       latent: prior of z.
       penalties: name -> (weight, penalty), added to the players' losses.
       own_turns: name -> k: this penalty is not added to a loss, but is k times as strong an update of its own, after
-        its player's, in one of k steps, as in StyleGAN2's code; with latents of its own. The metrics are those of
-        turns "d_<penalty>" and "g_<penalty>".
+        its player's, in one of k steps, as in StyleGAN2's code; with latents of its own. It counts steps, not updates:
+        with several `d_steps` it is made once after the last of them, on its reals, in steps 0, k, 2 k, ... The metrics
+        are those of turns "d_<penalty>" and "g_<penalty>".
       d_steps: discriminator updates before each generator update; every one gets its own reals.
       reuse_fakes: the generator's turn sees the latents of the last discriminator turn (as in most published
         code; one generator pass less) and not fresh ones (as in algorithm 1).
       ema_decay: step -> decay of the averaged generator; by default that of `ema_schedule()`.
       augment: name -> augmentation of all that the discriminator sees, applied in this order.
       pack: the discriminator judges so many examples at once, joined along their last axis, and gives one
-        logit for all (Lin et al. 2018, PacGAN, section 2).
+        logit for all (Lin et al. 2018, PacGAN, section 2). It is then told no labels.
       label_flip: probability with which a real and the fake beside it change places for the
         discriminator (Salimans et al. 2016 smooth labels instead; this is the stochastic form).
       top_k: step -> share of the fakes, those with the highest logits, that the generator learns from
@@ -116,6 +117,8 @@ def GAN(
     penalties, augment = dict(penalties or {}), dict(augment or {})
     own_turns = dict(own_turns or {})
     _check(loss, penalties, own_turns, d_steps, pack, label_flip, top_k, moves)
+    if pack > 1 and conditional:
+        raise InputError(f"pack: expected 1 with a conditional game, as a pack has no one class, got {pack}")
     if pack > 1 and hasattr(discriminator, "terms"):
         raise InputError(f"pack: expected 1 with a discriminator that has terms of its own, got {pack}")
     if loss.threshold is None and any(own.learn is not None for own in augment.values()):
@@ -150,8 +153,7 @@ def GAN(
         return reals
 
     def label_of_packs(view: View) -> jax.Array | None:
-        label = view.batch.get("label")
-        return None if label is None else label[::pack]
+        return view.batch.get("label") if pack == 1 else None  # a pack has no one class
 
     def scene(view: View, *, mixed: bool = True) -> Scene:
         if view.n % pack:
@@ -246,7 +248,8 @@ def GAN(
     def inputs(batch: Batch) -> Mapping[str, tuple[Any, ...]]:
         label = None if batch.get("label") is None else jnp.zeros((2,), jnp.int32)
         x = jnp.zeros((2 * pack, *batch[example].shape[1:]), batch[example].dtype)
-        return {"generator": (jnp.zeros((2, latent.dim)), label), "discriminator": (packed(x, pack), label)}
+        judged = packed(x, pack), label if pack == 1 else None
+        return {"generator": (jnp.zeros((2, latent.dim)), label), "discriminator": judged}
 
     judged = [Turn("d", ("discriminator",), judge, slice(j, None, d_steps), j) for j in range(d_steps)]
     forged = Turn("g", ("generator",), forge, judged[-1].examples, d_steps - 1 if reuse_fakes else d_steps)

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgan.common.errors import InputError
 from jaxgan.games.game import Batch, Critic, Game, Moves, Output, Player, Turn
 from jaxgan.games.view import View
 from jaxgan.losses import Loss
@@ -33,10 +34,25 @@ def many_critics(
       moves: how the players move.
       example: name of the array in the batch that is imitated.
 
+    Raises:
+      ValueError: without a critic, for one that has `terms` of its own, or for a generator that grows and has a
+        `detail` to show the reals in: this game has no use for them.
+
     References:
       Durugkar, Gemp, Mahadevan (2017), Generative multi-adversarial networks, section 3.2 (arithmetic mean).
     """
     names = [f"critic_{k}" for k in range(len(critics))]
+    if not names:
+        raise InputError("critics: expected at least one player, got none")
+    lost = [
+        ("generator", generator, "detail"),
+        *((f"critic_{k}", own, "terms") for k, own in enumerate(critics)),
+    ]
+    for name, player, part in lost:
+        if hasattr(player.module, part):
+            raise InputError(
+                f"{name}: expected a network without {part!r}, which this game leaves out, got one"
+            )
 
     def logits(view: View) -> list[tuple[jax.Array, jax.Array]]:
         x, z = view.batch[example], latent.sample(view.keys("latents"), view.n)

@@ -21,9 +21,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common.devices import batch_sharded, choose_devices, make_mesh, replicated
-from jaxgan.common.errors import InputError
+from jaxgan.common.errors import InputError, renamed
 from jaxgan.config.config import Config
-from jaxgan.config.data import open_data
+from jaxgan.config.data import open_fitting
 from jaxgan.config.fields import with_fields
 from jaxgan.data import Pipeline, Source, make_pipeline
 from jaxgan.data.source import describe
@@ -39,11 +39,12 @@ HOW = ("auto", "vmap", "loop")
 _WIDEST_MAPPED = 64  # on a CPU: measured by experiments/bench_ensemble.py
 
 
-def set_up(config: Config, *, starts: Sequence[int] = ()) -> Members:
+def set_up(config: Config, *, source: Source | None = None, starts: Sequence[int] = ()) -> Members:
     """One member, of the configuration's own seed, on its devices: they share every batch.
 
     Args:
       config: what to do.
+      source: data that are open already, or an outline of them.
       starts: steps at which training may begin, besides 0: those of the checkpoints.
 
     Raises:
@@ -51,7 +52,7 @@ def set_up(config: Config, *, starts: Sequence[int] = ()) -> Members:
     """
     config.check()
     devices = len(choose_devices(config.compute.devices))
-    return Members(config, [config.seed], how="loop", devices=devices, starts=starts)
+    return Members(config, [config.seed], how="loop", devices=devices, source=source, starts=starts)
 
 
 def evaluator_of(
@@ -123,7 +124,7 @@ class Members:
         config.check()
         self.config, self.seeds, self.hyper = config, list(seeds), dict(hyper or {})
         self._check_members()
-        self.source = open_data(config) if source is None else source
+        self.source = open_fitting(config) if source is None else source
         self.data = describe(self.source)
         self.game = self._build_all()
         self.how, self.mesh, self._pipelines = self._placed(how, devices)
@@ -132,9 +133,8 @@ class Members:
             None if self.game.output is None else sampler_of(self.game, config, self.source.spec)
         )
         placement = self._placement
-        self._init = jax.jit(
-            lambda key: init(self.game, key, self.source.spec.batch()), out_shardings=placement
-        )
+        start = renamed({"latent": "latent.dim"})(lambda key: init(self.game, key, self.source.spec.batch()))
+        self._init = jax.jit(start, out_shardings=placement)
         self._stack = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees))
         self._chain = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees))
         self._take = jax.jit(lambda states, k: jax.tree.map(lambda x: x[k], states))
@@ -297,6 +297,11 @@ class Members:
             return _with_axis(_with_axis(mapped(state, prepare(inputs, state.step))))
 
         return program
+
+    @property
+    def nbytes(self) -> int:
+        """Of the data that a program receives, on one device."""
+        return self._pipelines[0].nbytes
 
     def lowered(self) -> Any:
         """One step of one member of a loop under jit, lowered: it can be compiled and asked what it costs."""

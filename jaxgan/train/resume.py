@@ -110,6 +110,7 @@ def scheduled(config: Config) -> list[str]:
         ("d_optimizer.schedule", config.d_optimizer.schedule, "constant"),
         ("penalty.schedule", config.penalty.schedule, "constant"),
         ("ema.schedule", config.ema.schedule, "constant"),
+        ("augment", "ada_scheduled" if _rises(config) else "", ""),
     ]
     fields = [] if config.schedule_kimg else fields
     fields += [
@@ -118,6 +119,11 @@ def scheduled(config: Config) -> list[str]:
         ("dynamics.blur", config.dynamics.blur, 0),
     ]
     return [f"{name} {value}" for name, value, still in fields if value != still]
+
+
+def _rises(config: Config) -> bool:
+    """Whether the strength of an augmentation goes with the run."""
+    return "ada_scheduled" in config.augment and "steps" not in dict(config.augment_options)
 
 
 def replacement(config: Config, source: str) -> str:

@@ -15,6 +15,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.config.data import located
 from jaxgan.config.fields import differences, to_json, with_fields
+from jaxgan.data import Source
 from jaxgan.report.seeds import summary_lines, write_summary
 from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, check_name, create, new_folder
@@ -69,8 +70,12 @@ def train_seeds(
             return train_in(folder, own, members, sinks=lambda terminal: [_Record(folder, terminal)])
 
 
-def members_of(config: Config, n: int) -> Members:
-    """The members of `n` seeds, from `config.seed` on. Raises InputError for what cannot be trained so."""
+def members_of(config: Config, n: int, *, source: Source | None = None) -> Members:
+    """The members of `n` seeds, from `config.seed` on, with data that are open already, or else opened.
+
+    Raises:
+      InputError: for what cannot be trained so.
+    """
     if n < 1:
         raise InputError(f"seeds: expected at least 1, got {n}")
     if config.compute.how != "jit":
@@ -79,7 +84,7 @@ def members_of(config: Config, n: int) -> Members:
         )
     need_loggers(config.logger)
     seeds = [config.seed + k for k in range(n)]
-    return Members(config, seeds, how=config.compute.members, devices=config.compute.devices)
+    return Members(config, seeds, how=config.compute.members, devices=config.compute.devices, source=source)
 
 
 def is_seeds(path: pathlib.Path) -> bool:

@@ -34,16 +34,20 @@ def own_files(config: Config) -> list[str]:
     return found
 
 
-def tried(members: Members) -> None:
+def tried(members: Members, *, weights: bool = True) -> None:
     """Traces a step of members where files of the user's own take part, computing nothing; gets weights of others.
 
     Networks that hold weights trained before have a method `prepare()`, which gets them.
+
+    Args:
+      members: of the run.
+      weights: whether such weights are got.
 
     Raises:
       InputError: in one line that names the file, for whatever is raised while it is traced; for such weights that
         cannot be had.
     """
-    for player in members.game.players.values():
+    for player in members.game.players.values() if weights else ():
         getattr(player.module, "prepare", lambda: None)()
     names = own_files(members.config)
     if not names:

@@ -117,6 +117,7 @@ def test_the_preset_that_data_bring_is_said(here):
         ),
         ("minst", "unknown preset or data 'minst'; did you mean 'mnist'?"),
         ("toy", "did you mean 'toy-grid' or 'toy-ring'?"),
+        ("dcgn-mnist", "did you mean 'dcgan-mnist'? `jaxgan presets` lists the presets; data: mnist,"),
         ("biggan", "BigGAN is the presets biggan-32 to biggan-256 and biggan-deep-32 to biggan-deep-256"),
         ("cifar10", "CIFAR-10 is the data tfds:cifar10, and the preset dcgan-cifar10"),
         ("--steps 3 4", "unexpected '4': no flag before it takes it (see jaxgan train --help)"),
@@ -147,7 +148,9 @@ def test_lists_name_all_that_is_accepted():
     line = refused("--loss nothing_like_it")
     assert all(name in line for name in (*RECIPES, "hinge", "FILE.py:NAME"))
     line = refused("nothing_like_it")
-    assert all(name in line for name in ("toy-ring", "mnist", "tfds:NAME", "folder:PATH", "FILE.py:NAME"))
+    assert all(
+        name in line for name in ("jaxgan presets", "mnist", "tfds:NAME", "folder:PATH", "FILE.py:NAME")
+    )
 
 
 # --- numbers, rates, lengths -----------------------------------------------------------------------

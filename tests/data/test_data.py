@@ -485,7 +485,10 @@ def test_bad_names_and_numbers_are_named():
         open_source("mnist", channels=5)
     with pytest.raises(InputError, match="source 'ring' has no split but 'train', got 'test'"):
         open_source("ring", "test")
-    with pytest.raises(InputError, match="'ring' is made of points"):
+    with pytest.raises(
+        InputError,
+        match="data.source: expected images, as there is data.resolution .*'ring', which is made of points",
+    ):
         open_source("ring", resolution=8)
 
 

@@ -12,7 +12,7 @@ from jaxgan.config import DataConfig, get_preset, open_data
 from jaxgan.data import Arrays, Images, fingerprint, make_pipeline, open_source, other_split
 from jaxgan.data.modality import POINT
 from jaxgan.data.rows import Rows
-from jaxgan.data.splits import MOST_HELD_OUT, held_out_rows, with_hold_out
+from jaxgan.data.splits import MOST_HELD_OUT, held_out_rows, with_hold_out, with_share
 
 
 def noise(n, seed=0, side=6):
@@ -139,6 +139,8 @@ def test_a_batch_larger_than_what_is_left_says_why():
     source = with_hold_out(images_of(noise(64)), 0.1)
     with pytest.raises(InputError, match=r"at most the 58 examples of 'npz:x', got 64 \(6 more are held out"):
         make_pipeline(source, batch_size=64)
+    with pytest.raises(InputError, match=r"got 64 \(44 more are left out: data.share; 6 more are held out"):
+        make_pipeline(with_share(source, 0.25), batch_size=64)
 
 
 def test_held_out_labels_of_npz_files(tmp_path):

@@ -8,7 +8,9 @@ import optax
 import pytest
 from toys import Gain, Line
 
-from jaxgan import GAN, LATENTS, LOSSES, Game, InputError, Player, Turn, init, make_step
+from jaxgan import GAN, LATENTS, LOSSES, Game, InputError, Player, Turn, ema_schedule, init, make_step
+from jaxgan.games import many_critics
+from jaxgan.models import MLPConfig, ProGANConfig
 from jaxgan.penalties import r1
 
 BATCH = {"image": jnp.ones((6, 3))}
@@ -136,3 +138,48 @@ def test_players_of_another_kind(player, says):
 
 def test_whole_numbers_of_numpy_are_whole_numbers():
     assert len(gan(d_steps=np.int64(3), pack=np.int32(1)).turns) == len(gan(d_steps=3).turns)
+
+
+# --- what a game would leave out ---
+
+
+def test_a_pack_is_told_no_labels_and_has_no_class():
+    """A discriminator that looks at labels was given those of every second example."""
+    given = []
+
+    class Told(nn.Module):
+        @nn.compact
+        def __call__(self, x, label=None, *, train=False):
+            given.append(label)
+            return nn.Dense(1)(x)[:, 0]
+
+    batch = {"image": jnp.zeros((4, 3)), "label": jnp.arange(4)}
+    packs = gan(discriminator=Told(), pack=2)
+    jax.eval_shape(lambda: make_step(packs)(init(packs, jax.random.key(0), batch), batch))
+    assert given
+    assert all(label is None for label in given)
+    with pytest.raises(InputError, match="pack: expected 1 with a conditional game, .* got 2"):
+        gan(pack=2, conditional=True)
+
+
+def test_many_critics_refuse_networks_that_would_be_half_used():
+    adam, net = optax.adam(1e-3), MLPConfig(g_widths=(4,), d_widths=(4,)).build((2,), 0)
+
+    class Decodes(nn.Module):
+        def terms(self, x, label, keys, train):
+            return {}
+
+    grown = ProGANConfig(width=8).build((8, 8, 3), 0)[0]
+    play = lambda generator, *critics: many_critics(
+        Player(generator, adam, ema_schedule()),
+        [Player(own, adam) for own in critics],
+        LOSSES["hinge"](),
+        LATENTS["normal"](2),
+    )
+    assert play(*net)
+    with pytest.raises(InputError, match="critic_1: expected a network without 'terms', .* got one"):
+        play(*net, Decodes())
+    with pytest.raises(InputError, match="generator: expected a network without 'detail'"):
+        play(grown, net[1])
+    with pytest.raises(InputError, match="critics: expected at least one player, got none"):
+        play(net[0])

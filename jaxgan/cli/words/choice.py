@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.user_files import is_file
-from jaxgan.config.presets import DEFAULT_PRESET, PRESETS
+from jaxgan.config.presets import DEFAULT_PRESET, LISTED, PRESETS
 from jaxgan.data.sources import SOURCES, is_path, named
 
 _PRESETS_OF = {
@@ -66,7 +66,8 @@ def chosen(words: Sequence[str]) -> tuple[str | None, str | None]:
         elif word.startswith("-"):
             raise InputError(f"unknown flag {word!r}; flags begin with -- (see jaxgan train --help)")
         else:
-            raise unknown("preset or data", word, [*PRESETS, *SOURCES])
+            data = f"{LISTED}; data: {', '.join(SOURCES)} or a path"
+            raise unknown("preset or data", word, [*PRESETS, *SOURCES], where=data)
     return preset, source
 
 

@@ -21,6 +21,7 @@ from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.user_files import OWN, is_file
 from jaxgan.config.config import Config
 from jaxgan.config.data import images_in, steps_for
+from jaxgan.config.effects import check_effects
 from jaxgan.config.fields import with_fields
 from jaxgan.config.moves import PenaltyConfig
 from jaxgan.config.presets import CLASSIC, DEFAULT_PRESET, PRESETS, get_preset
@@ -102,6 +103,8 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan:
     command = ["jaxgan", "train", *([preset] if bare else []), *args]
     if source is not None and "--data.source" in _names(rest):
         raise InputError(f"data: given twice, as {source!r} and as --data.source")
+    if parsed.settings.game == "gan":
+        check_effects(parsed.settings, sorted(_dotted(flag) for flag in _names(rest)))
     flags = {flag: getattr(parsed, flag) for flag in ("seeds", "dry_run", "compile", "name")}
     return Plan(parsed.settings, command, **flags, given=_names(rest), notes=notes)
 
@@ -147,6 +150,11 @@ def _all_flags(kind: type[Any], args: Sequence[str]) -> dict[str, Flag]:
 
 def _names(said: Sequence[Said]) -> frozenset[str]:
     return frozenset(part.flag.name for part in said if part.flag is not None)
+
+
+def _dotted(flag: str) -> str:
+    """The setting of a flag: "--penalty.every-of" is penalty.every_of."""
+    return flag.removeprefix("--").replace("-", "_")
 
 
 def _print_help(kind: type[Any], preset: str, args: Sequence[str], wants: Collection[str]) -> None:

@@ -7,7 +7,7 @@ import functools
 import json
 import pathlib
 
-from jaxgan.common.errors import lookup
+from jaxgan.common.errors import unknown
 from jaxgan.config.config import Config
 from jaxgan.config.presets.base import Preset
 from jaxgan.config.presets.biggan import BIGGAN
@@ -34,11 +34,19 @@ PRESETS: dict[str, Preset] = {
     **GAT,
 }
 DEFAULT_PRESET = "dcgan-mnist"
+LISTED = "`jaxgan presets` lists the presets"
 
 
 def get_preset(name: str) -> Config:
     """The configuration of a preset. Raises InputError naming the nearest if there is none."""
-    return dataclasses.replace(lookup("preset", name, PRESETS).build(), preset=name)
+    return dataclasses.replace(find_preset(name).build(), preset=name)
+
+
+def find_preset(name: str) -> Preset:
+    """All that is known of a preset. Raises InputError naming the nearest if there is none."""
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS, where=LISTED)
+    return PRESETS[name]
 
 
 @functools.cache
@@ -56,6 +64,7 @@ __all__ = [
     "DEFAULT_PRESET",
     "FASTGAN",
     "GAT",
+    "LISTED",
     "LITTLE_DATA",
     "PRESETS",
     "PROGAN",
@@ -64,6 +73,7 @@ __all__ = [
     "STYLEGAN2",
     "STYLEGAN3",
     "Preset",
+    "find_preset",
     "get_preset",
     "sizes",
 ]

@@ -45,7 +45,7 @@ def _projected(*, lite: bool = False) -> Config:
         augment=("diffaugment",),
         batch_size=64,
         steps=156_250,
-        ema=EMAConfig(0.5 ** (64 / 20_000)),
+        ema=EMAConfig(half_life=20.0, half_life_ramp=0.05),
         g_optimizer=adam,
         d_optimizer=adam,
     )

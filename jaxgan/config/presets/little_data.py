@@ -46,7 +46,9 @@ def _icr() -> Config:
 
 
 def _lecam() -> Config:
-    return _penalised(PenaltyConfig((("lecam", 0.3),), options=(("decay", 0.99), ("start", 1000.0))))
+    """The weight is that of code, which has the rectified form."""
+    options = (("decay", 0.99), ("start", 1000.0), ("rectified", 1.0))
+    return _penalised(PenaltyConfig((("lecam", 0.3),), options=options))
 
 
 def _augmented(name: str) -> Config:

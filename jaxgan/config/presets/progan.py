@@ -9,11 +9,12 @@ from jaxgan.config.presets.base import Preset
 from jaxgan.models import ProGANConfig
 
 
-def _progan(data: DataConfig, batch: int) -> Config:
+def _progan(data: DataConfig, batch: int, target: float = 1.0) -> Config:
     """Karras et al. (2018), appendix A: 600,000 images a size, and as many for the next one to fade in.
 
     The authors' batch falls from 128 at 16x16 and below by halves to 16 at 128x128 and less above; ours is that of the
-    full size throughout. Theirs show 12 million images in all, and so do ours.
+    full size throughout. Theirs show 12 million images in all, and so do ours. `target`: of the norm of the critic's
+    gradient, by whose square the penalty is divided.
     """
     adam = OptimizerConfig(1e-3, b1=0.0, b2=0.99)
     return Config(
@@ -21,7 +22,7 @@ def _progan(data: DataConfig, batch: int) -> Config:
         data=data,
         latent=LatentConfig(dim=512),
         loss="wasserstein",
-        penalty=PenaltyConfig((("gradient_penalty", 10.0), ("drift", 0.001))),
+        penalty=PenaltyConfig((("gradient_penalty", 10.0 / target**2), ("drift", 0.001)), target=target),
         reuse_fakes=False,
         g_optimizer=adam,
         d_optimizer=adam,
@@ -35,7 +36,8 @@ def _progan(data: DataConfig, batch: int) -> Config:
 
 
 def _cifar10() -> Config:
-    return _progan(DataConfig("tfds:cifar10"), 64)
+    """A target of 750, for this data set alone: appendix D."""
+    return _progan(DataConfig("tfds:cifar10"), 64, target=750.0)
 
 
 def _own(resolution: int, batch: int) -> Config:
@@ -62,7 +64,7 @@ PROGAN = {
         shape=(32, 32, 3),
         n_classes=10,
         paper=_PAPER,
-        published="Inception score 8.80, without classes",
+        published="Inception score 8.80 without classes: the best of ten runs, whose mean is 8.56 (50,000 images)",
     ),
     "progan-128": Preset(
         build=_128,

@@ -35,7 +35,7 @@ def _r3gan(
         loss="relativistic_paired",
         penalty=PenaltyConfig((("r1", gamma), ("r2", gamma)), schedule="cosine", end=0.1),
         augment=("ada_scheduled",),
-        augment_options=(("p", p), ("steps", 1e6 * mega // batch), ("color", 0.5), ("cutout", 1.0)),
+        augment_options=(("p", p), ("color", 0.5), ("cutout", 1.0)),
         reuse_fakes=False,
         g_optimizer=adam,
         d_optimizer=adam,

@@ -27,7 +27,7 @@ WEIGHTS = Weights(
     "https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-weights/"
     "tf_efficientnet_lite0-0aa007d2.pth",
     "0aa007d2",
-    "model.weights",
+    "--model.weights",
 )
 # Factor of the channels inside, channels, kernel, stride, blocks; a row is what timm calls a stage.
 STAGES = (
