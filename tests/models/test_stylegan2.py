@@ -385,8 +385,10 @@ def training(devices=1, how="jit", n=3):
     """States of a small conditional run with all that the paper has, penalties in every step."""
     config = dataclasses.replace(
         get_preset("stylegan2-auto-64"),
-        model=dataclasses.replace(TINY, conditional=True, mean_decay=0.5),
+        model=dataclasses.replace(TINY, conditional=True, mean_decay=0.5, mapping_layers=1),
         latent=LatentConfig(dim=LATENT),
+        augment=(),
+        augment_options=(),
         batch_size=8,
     )
     config = dataclasses.replace(config, penalty=dataclasses.replace(config.penalty, every_of=()))

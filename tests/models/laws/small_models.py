@@ -1,9 +1,6 @@
-"""Every family of networks of the package obeys every law."""
-
-import pytest
+"""A small configuration of every family of networks, in two halves of like weight."""
 
 from jaxgan.models import (
-    MODELS,
     BigGANConfig,
     DCGANConfig,
     FastGANConfig,
@@ -15,10 +12,9 @@ from jaxgan.models import (
     ResNetConfig,
     StyleGAN2Config,
     StyleGAN3Config,
-    laws,
 )
 
-SMALL = {
+FIRST = {
     "mlp": MLPConfig(g_widths=(8, 8), d_widths=(8, 8), g_batch_norm=True, d_spectral_norm=True),
     "dcgan": DCGANConfig(width=2),
     "conditional dcgan": DCGANConfig(width=2, conditional=True),
@@ -35,6 +31,8 @@ SMALL = {
     "biggan without classes": BigGANConfig(width=2, conditional=False, hierarchical=False),
     "biggan with flat latents": BigGANConfig(width=2, shared=0, hierarchical=False),
     "biggan-deep": BigGANConfig(width=2, shared=3, deep=True, head="ac"),
+}
+SECOND = {
     "stylegan2": StyleGAN2Config(base=32, most=4, style=4, mapping_layers=2, d_residual=False),
     "conditional stylegan2": StyleGAN2Config(base=32, most=4, style=4, mapping_layers=2, conditional=True),
     "stylegan3": StyleGAN3Config(base=32, most=4, style=4, layers=4, margin=2),
@@ -52,9 +50,3 @@ SMALL = {
     "gat": GATConfig(width=8, depth=4, heads=2),
     "conditional gat": GATConfig(width=8, depth=4, heads=2, label_size=6, conditional=True),
 }
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_every_family_obeys_every_law(name):
-    assert {type(config) for config in SMALL.values()} == set(MODELS.values())
-    assert [v for v in laws.check(SMALL[name]) if v.outcome != "holds"] == []

@@ -1,0 +1,11 @@
+"""Every family of networks of the package obeys every law: the second half of them."""
+
+import pytest
+from small_models import SECOND
+
+from jaxgan.models import laws
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_the_other_families_obey_every_law(name):
+    assert [v for v in laws.check(SECOND[name]) if v.outcome != "holds"] == []
