@@ -63,15 +63,15 @@ class Cut:
 
 FAMILIES = {
     "dcgan": Cut("dcgan-cifar10", 1500, {"model.width": 24}),
-    "wgan-gp": Cut("wgan-gp-cifar10", 300, {"model.width": 32, "model.d_width": 32, "d_steps": 3}),
-    "sngan": Cut("sngan-cifar10", 400, {"model.width": 32, "model.d_width": 32, "d_steps": 2}),
-    "sagan": Cut("sagan-cifar10", 400, {"model.width": 32, "model.d_width": 32, "d_steps": 2}),
+    "wgan-gp": Cut("wgan-gp-cifar10", 900, {"model.width": 16, "model.d_width": 16, "d_steps": 2}),
+    "sngan": Cut("sngan-cifar10", 250, {"model.width": 32, "model.d_width": 32, "d_steps": 2}),
+    "sagan": Cut("sagan-cifar10", 250, {"model.width": 32, "model.d_width": 32, "d_steps": 2}),
     "biggan": Cut("biggan-32", 400, {"model.width": 16, "model.shared": 32, "d_steps": 1}),
     "biggan-deep": Cut("biggan-deep-32", 400, {"model.width": 24, "model.shared": 32, "d_steps": 1}),
     "progan": Cut(
         "progan-cifar10",
-        1400,
-        {"model.width": 48, "model.base": 768, "model.stable_kimg": 6.0, "model.fade_kimg": 6.0},
+        1000,
+        {"model.width": 48, "model.base": 768, "model.stable_kimg": 4.0, "model.fade_kimg": 4.0},
     ),
     "stylegan2": Cut("stylegan2-cifar10", 500, {"model.base": 768, "model.most": 48, "model.style": 64}),
     "fastgan": Cut("fastgan-256", 600, {"model.width": 4}),
