@@ -71,7 +71,14 @@ FAMILIES = {
     "progan": Cut(
         "progan-cifar10",
         1000,
-        {"model.width": 48, "model.base": 768, "model.stable_kimg": 4.0, "model.fade_kimg": 4.0},
+        {
+            "model.width": 48,
+            "model.base": 768,
+            "model.stable_kimg": 4.0,
+            "model.fade_kimg": 4.0,
+            "penalty.target": 1.0,  # of other data than CIFAR-10
+            "penalty.weights": (("gradient_penalty", 10.0), ("drift", 0.001)),
+        },
     ),
     "stylegan2": Cut("stylegan2-cifar10", 500, {"model.base": 768, "model.most": 48, "model.style": 64}),
     "fastgan": Cut("fastgan-256", 600, {"model.width": 4}),

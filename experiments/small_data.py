@@ -33,7 +33,10 @@ SHARES = (1.0, 0.2, 0.1)
 
 def variants(ada_images: float, lecam_start: int) -> tuple[Variant, ...]:
     """Every share with every technique, the plain discriminator first."""
-    lecam = {"weights": (("lecam", 0.3),), "options": (("decay", 0.99), ("start", float(lecam_start)))}
+    lecam = {
+        "weights": (("lecam", 0.3),),
+        "options": (("decay", 0.99), ("start", float(lecam_start)), ("rectified", 1.0)),
+    }
     techniques: dict[str, Fields] = {
         "plain": {},
         "diffaugment": {"augment": ("diffaugment",)},

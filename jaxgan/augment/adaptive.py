@@ -54,7 +54,8 @@ def apa(
     """APA: each real is replaced by a fake with probability p, which ADA's control steers.
 
     The critic is told that these fakes are real; they are others than those beside them, and no gradient flows
-    through them. Nothing else that it sees is changed.
+    through them. So are all terms that look at reals, such as R1 (as in the authors' code), and what a critic adds
+    itself. Nothing else that it sees is changed.
 
     Args:
       target: of the mean sign of the logits on what is shown as real, in (-1, 1).

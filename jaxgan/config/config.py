@@ -228,9 +228,18 @@ class Config:
         with renamed(self._of_model()):
             return family.growth(spec.shape, self.batch_size * self.d_steps)
 
+    def spoken(self) -> dict[str, str]:
+        """What networks, penalties and augmentations call settings, when they are traced -> how a user sets them."""
+        return {
+            **in_group("penalty.options", dict(self.penalty.options)),
+            **in_group("augment_options", dict(self.augment_options)),
+            **self._of_model(),
+            "latent": "latent.dim",
+        }
+
     def _of_model(self) -> dict[str, str]:
         """What families call their settings and the examples' shape -> how a user sets them."""
-        shape = dict.fromkeys(("shape", "resolution"), "data.resolution")
+        shape = {**dict.fromkeys(("shape", "resolution"), "data.resolution"), "channels": "data.channels"}
         return shape | in_group("model", _names(self.model))
 
     def _networks(self, spec: Spec, grows: dict[str, Any]) -> Any:

@@ -119,6 +119,14 @@ def GAN(
     _check(loss, penalties, own_turns, d_steps, pack, label_flip, top_k, moves)
     if pack > 1 and conditional:
         raise InputError(f"pack: expected 1 with a conditional game, as a pack has no one class, got {pack}")
+    for name, (_, own) in penalties.items():
+        needs = any(term is not None and term.needs_classes for term in own)
+        if needs and not getattr(discriminator, "classifies", False):
+            raise InputError(
+                f"{name}: expected a discriminator that classifies (head 'ac'), got one without classes"
+            )
+        if needs and pack > 1:
+            raise InputError(f"pack: expected 1 with {name}, as a pack has no one class, got {pack}")
     if pack > 1 and hasattr(discriminator, "terms"):
         raise InputError(f"pack: expected 1 with a discriminator that has terms of its own, got {pack}")
     if loss.threshold is None and any(own.learn is not None for own in augment.values()):

@@ -39,7 +39,8 @@ def auxiliary_classifier(*, fake_weight: float = 1.0, generator_weight: float = 
     def generator(scene: Scene, keys: jax.Array) -> jax.Array:
         return generator_weight * _cross_entropy(scene, scene.fakes)
 
-    return Penalty(stateless(discriminator), stateless(generator))
+    terms = (stateless(term, needs_classes=True) for term in (discriminator, generator))
+    return Penalty(*terms)
 
 
 def _cross_entropy(scene: Scene, x: jax.Array) -> jax.Array:

@@ -58,11 +58,14 @@ class Term(NamedTuple):
         the movers' parameters, through all that the scene holds.
       needs_latents: whether it uses `scene.latents` or `scene.generate`, which games without latents, or
         with packs of several examples, do not have.
+      needs_classes: whether it uses `scene.labels` and `scene.classify`, which only games of labelled examples with a
+        discriminator that classifies have.
     """
 
     init: Callable[[], Any]
     value: Callable[[Any, Scene, jax.Array], tuple[jax.Array, Any]]
     needs_latents: bool = False
+    needs_classes: bool = False
 
 
 class Penalty(NamedTuple):
@@ -77,13 +80,18 @@ class Penalty(NamedTuple):
     generator: Term | None = None
 
 
-def stateless(values: Callable[[Scene, jax.Array], jax.Array], *, needs_latents: bool = False) -> Term:
+def stateless(
+    values: Callable[[Scene, jax.Array], jax.Array],
+    *,
+    needs_latents: bool = False,
+    needs_classes: bool = False,
+) -> Term:
     """The term of a function (scene, keys) -> values, which remembers nothing."""
 
     def value(memory: Any, scene: Scene, example_keys: jax.Array) -> tuple[jax.Array, Any]:
         return values(scene, example_keys), memory
 
-    return Term(lambda: (), value, needs_latents)
+    return Term(lambda: (), value, needs_latents, needs_classes)
 
 
 def each_term(change: Callable[[Term], Term], penalty: Penalty) -> Penalty:

@@ -133,7 +133,7 @@ class Members:
             None if self.game.output is None else sampler_of(self.game, config, self.source.spec)
         )
         placement = self._placement
-        start = renamed({"latent": "latent.dim"})(lambda key: init(self.game, key, self.source.spec.batch()))
+        start = renamed(self.config.spoken())(lambda key: init(self.game, key, self.source.spec.batch()))
         self._init = jax.jit(start, out_shardings=placement)
         self._stack = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees))
         self._chain = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees))
@@ -192,7 +192,8 @@ class Members:
     @contextlib.contextmanager
     def _as_input_error(self) -> Iterator[None]:
         try:
-            yield
+            with renamed(self.config.spoken()):
+                yield
         except jax.errors.ConcretizationTypeError as error:  # a field decides what is computed
             names = ", ".join(self.hyper)
             raise InputError(

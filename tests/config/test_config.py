@@ -23,6 +23,7 @@ from jaxgan.config import (
     with_fields,
 )
 from jaxgan.losses import LOSSES
+from jaxgan.models import ResNetConfig
 from jaxgan.penalties import PENALTIES
 
 
@@ -69,7 +70,9 @@ def test_every_loss_and_penalty_can_be_configured():
     for loss in LOSSES:
         assert dataclasses.replace(config, loss=loss).build((8, 8, 1), 0).critic.loss.discriminator
     weights = tuple((name, 2.0) for name in PENALTIES)
-    gan = dataclasses.replace(config, penalty=PenaltyConfig(weights, every=4)).build((8, 8, 1), 0)
+    classifies = ResNetConfig(width=2, conditional=True, head="ac")
+    config = dataclasses.replace(config, model=classifies, penalty=PenaltyConfig(weights, every=4))
+    gan = config.build((8, 8, 1), 3)
     assert {slot.split("/")[1] for slot in gan.memory} == set(PENALTIES)
 
 

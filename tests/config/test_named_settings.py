@@ -4,6 +4,7 @@ import pytest
 
 from jaxgan import InputError
 from jaxgan.config import get_preset, with_fields
+from jaxgan.train.members import set_up
 
 MNIST, CIFAR = (28, 28, 1), (32, 32, 3)
 
@@ -26,12 +27,27 @@ MNIST, CIFAR = (28, 28, 1), (32, 32, 3)
         ("dcgan-mnist", MNIST, {"dynamics.unroll": -1}, "dynamics.unroll"),
         ("dcgan-mnist", MNIST, {"dynamics.label_flip": 1.0}, "dynamics.label_flip"),
         ("stylegan2-cifar10", CIFAR, {"dynamics.unroll": 1}, "penalty.own_updates"),
+        ("projected-gan-256", (256, 256, 4), {}, "data.channels"),
+        ("mlp-mnist", MNIST, {"penalty.weights": (("auxiliary_classifier", 1.0),)}, "auxiliary_classifier"),
     ],
 )
 def test_a_setting_is_named_with_its_group(preset, shape, fields, name):
     with pytest.raises(InputError) as refused:
         with_fields(get_preset(preset), **fields).build(shape)
     assert str(refused.value).startswith(f"{name}: expected"), refused.value
+
+
+def test_what_is_found_while_a_step_is_traced_is_named_so_too():
+    fields = {"penalty.weights": (("path_length", 1.0),), "penalty.options": (("shrink", 7.0),)}
+    fields |= {
+        "penalty.schedule": "constant",
+        "batch_size": 8,
+        "model.g_widths": (4,),
+        "model.d_widths": (4,),
+    }
+    found = set_up(with_fields(get_preset("toy-ring"), **fields))
+    with pytest.raises(InputError, match=r"^penalty\.options\.shrink: expected a divisor of the 8 examples"):
+        found.advance(found.init(), found.inputs(0))
 
 
 def test_labels_that_are_missed_are_those_of_a_conditional_model():

@@ -69,5 +69,5 @@ def test_the_generator_learns_from_the_classes():
 
 
 def test_it_needs_labels_and_a_discriminator_that_classifies():
-    with pytest.raises(InputError, match=r"auxiliary_classifier: expected a discriminator that classifies"):
+    with pytest.raises(InputError, match=r"^classes: expected a discriminator that classifies"):
         stepped(head="projection", fake_weight=1.0)
