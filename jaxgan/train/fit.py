@@ -36,7 +36,7 @@ from jaxgan.train.stops import Stopped
 
 _SHORT = {f"{player}_lr": f"{player}_optimizer__learning_rate" for player in "gd"}
 _SHORT |= {"resolution": "data__resolution"}
-_LARGE = 48  # pixels a side, from which on the networks of `dcgan-64` are taken
+_LARGE = 48  # pixels a side, from which on the networks of `small-64` are taken
 
 
 @contextlib.contextmanager
@@ -100,7 +100,7 @@ def fit(
         open and sample the run, but do not resume it.
       labels: whole numbers [n] from 0 on; the networks are then conditional.
       preset: whose networks, penalties and optimisers are taken; None: `dcgan-mnist` or, from 48 pixels a side on,
-        `dcgan-64`.
+        `small-64`.
       model: other networks: "mlp", "dcgan", FILE.py:NAME, or a configuration such as `jaxgan.models.MLPConfig()`.
       resolution: scale and centre-crop to so many pixels a side.
       lr: learning rate of both players.
@@ -253,7 +253,7 @@ def _with_arrays(
     numbers = None if labels is None else as_labels(labels, len(pixels))
     side = resolution or max(pixels.shape[1:3])
     if own:  # the networks are ours to choose
-        model = get_preset("dcgan-64" if side >= _LARGE else "dcgan-mnist").model
+        model = get_preset("small-64" if side >= _LARGE else "dcgan-mnist").model
         config = dataclasses.replace(config, model=model)
         config = _changed(config, {name: x for name, x in fields.items() if name.startswith("model__")})
     if numbers is not None:

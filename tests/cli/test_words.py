@@ -82,12 +82,12 @@ def test_folders_do_not_take_the_words_of_flags(here):
         ("swissroll", "toy-ring", "swissroll"),
         ("stacked_mnist", "dcgan-mnist", "stacked_mnist"),
         ("tfds:cifar10", "dcgan-cifar10", "tfds:cifar10"),
-        ("tfds:oxford_flowers102", "dcgan-64", "tfds:oxford_flowers102"),
-        ("photos/", "dcgan-64", "folder:photos/"),
-        ("photos", "dcgan-64", "folder:photos"),
+        ("tfds:oxford_flowers102", "small-64", "tfds:oxford_flowers102"),
+        ("photos/", "small-64", "folder:photos/"),
+        ("photos", "small-64", "folder:photos"),
         ("photos.zip dcgan-cifar10", "dcgan-cifar10", "folder:photos.zip"),
         ("small.npz", "dcgan-mnist", "npz:small.npz"),
-        ("large.npz", "dcgan-64", "npz:large.npz"),
+        ("large.npz", "small-64", "npz:large.npz"),
         ("--data.source photos dcgan-64", "dcgan-64", "folder:photos"),
     ],
 )
@@ -98,7 +98,7 @@ def test_data_are_named_by_a_word(here, text, preset, source):
 
 def test_the_preset_that_data_bring_is_said(here):
     assert plan("photos").notes == [
-        "preset: dcgan-64, which fits folder:photos; name another one to change it"
+        "preset: small-64, which fits folder:photos; name another one to change it"
     ]
     assert not plan("photos dcgan-64").notes
     assert plan("--steps 3").command == ["jaxgan", "train", "dcgan-mnist", "--steps", "3"]

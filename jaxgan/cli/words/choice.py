@@ -23,6 +23,7 @@ _PRESETS_OF = {
 }
 _SMALL = ("mnist", "stacked_mnist", "tfds:mnist", "tfds:kmnist", "tfds:emnist", "tfds:omniglot")
 _SMALL_SIDE = 32
+FOLDER_PRESET = "small-64"
 
 
 def is_choice(word: str) -> bool:
@@ -80,8 +81,8 @@ def preset_for(source: str) -> str:
         return DEFAULT_PRESET
     if source.startswith("npz:"):
         side = _side_in(pathlib.Path(source.removeprefix("npz:")).expanduser())
-        return DEFAULT_PRESET if side is not None and side <= _SMALL_SIDE else "dcgan-64"
-    return "dcgan-64"
+        return DEFAULT_PRESET if side is not None and side <= _SMALL_SIDE else FOLDER_PRESET
+    return FOLDER_PRESET
 
 
 def _side_in(path: pathlib.Path) -> int | None:
