@@ -1,10 +1,10 @@
 """Times our compiled training step, side by side with the same step in PyTorch.
 
-    python experiments/bench_step.py [--peer torch] [--cases mlp dcgan-mnist dcgan-32 sngan-32] [--json FILE]
+    python experiments/bench_step.py [--peer torch] [--cases mlp dcgan-mnist dcgan-32 sngan-32 stylegan2-32 r3gan-32]
+        [--json FILE]
 
-Hardware: as measured on, printed with the result. Time: about two minutes. Goals, for two CPU
-cores: the MLP 2.5 times, both DCGANs 1.2 times as fast as PyTorch eager; what is reached is in
-experiments/results/bench_step.json.
+Hardware: as measured on, printed with the result. Time: some minutes. Goals, for two CPU cores: the MLP 2.5 times,
+both DCGANs 1.2 times, the others as fast as PyTorch eager; what is reached is in experiments/results/bench_step.json.
 
 A step is one discriminator and one generator update on a batch of 64 with Adam, on reused fakes,
 and the generator's moving average. Ours of the MLP makes 16 in a dispatch, as `jaxgan train`
@@ -31,7 +31,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +44,7 @@ from jaxgan.common.packages import need
 from jaxgan.config import OptimizerConfig
 from jaxgan.games.compile import options_of_loops
 from jaxgan.losses import get_loss
-from jaxgan.models import DCGANConfig, MLPConfig, ResNetConfig
+from jaxgan.models import DCGANConfig, MLPConfig, R3GANConfig, ResNetConfig, StyleGAN2Config
 from jaxgan.models.dcgan import stage_sizes, stage_widths
 from jaxgan.models.latents import get_latent
 from jaxgan.runs.environment import environment
@@ -64,6 +64,7 @@ class Case:
       goal: the ratio that is aimed at.
       per_dispatch: our steps in one.
       loss: of both.
+      latent: size of the latent.
     """
 
     model: Any
@@ -72,18 +73,17 @@ class Case:
     goal: float = 1.2
     per_dispatch: int = 1
     loss: Literal["non_saturating", "hinge"] = "non_saturating"
+    latent: int = LATENT
+
+
+Name = Literal["mlp", "dcgan-mnist", "dcgan-32", "sngan-32", "stylegan2-32", "r3gan-32"]
 
 
 @dataclass(frozen=True)
 class Args:
     """What to time."""
 
-    cases: tuple[Literal["mlp", "dcgan-mnist", "dcgan-32", "sngan-32"], ...] = (
-        "mlp",
-        "dcgan-mnist",
-        "dcgan-32",
-        "sngan-32",
-    )
+    cases: tuple[Name, ...] = get_args(Name)
     """Which networks."""
     peer: Literal["torch"] | None = None
     """Compare with PyTorch."""
@@ -106,7 +106,7 @@ def ours(case: Case, batch_size: int) -> tuple[Callable[[], None], dict[str, flo
         get_loss(case.loss),
         OptimizerConfig(LEARNING_RATE, B1, B2).build(1),
         OptimizerConfig(LEARNING_RATE, B1, B2).build(1),
-        get_latent("normal", LATENT),
+        get_latent("normal", case.latent),
         reuse_fakes=True,
     )
     images = np.random.default_rng(0).uniform(-1, 1, (batch_size, *case.shape)).astype(np.float32)
@@ -230,12 +230,36 @@ def torch_resnet(case: Case) -> tuple[list[Any], list[Any]]:
     return g, [*blocks, Sum(), spectral_norm(nn.Linear(d_width, 1))]
 
 
-CASES = {
+def torch_r3gan(case: Case) -> tuple[list[Any], list[Any]]:
+    """Those of an R3GANConfig."""
+    from torch_peers import torch_r3gan
+
+    return torch_r3gan(case)
+
+
+def torch_stylegan2(case: Case) -> tuple[list[Any], list[Any]]:
+    """Those of a StyleGAN2Config."""
+    from torch_peers import torch_stylegan2
+
+    return torch_stylegan2(case)
+
+
+CASES: dict[Name, Case] = {
     "mlp": Case(MLPConfig(), (28, 28, 1), torch_mlp, 2.5, per_dispatch=16),
     "dcgan-mnist": Case(DCGANConfig(width=32), (28, 28, 1), torch_dcgan),
     "dcgan-32": Case(DCGANConfig(width=64), (32, 32, 3), torch_dcgan),
     # 64 channels in all blocks; the published generator has 256, the discriminator 128.
-    "sngan-32": Case(ResNetConfig(width=16, d_width=32), (32, 32, 3), torch_resnet, loss="hinge"),
+    "sngan-32": Case(ResNetConfig(width=16, d_width=32), (32, 32, 3), torch_resnet, loss="hinge", goal=1.0),
+    # 64 channels at 32 pixels, 128 at 16 and below; the published one has 512, or 1,024 and 512 by its rule.
+    "stylegan2-32": Case(
+        StyleGAN2Config(base=2048, most=128, style=128, mapping_layers=4),
+        (32, 32, 3),
+        torch_stylegan2,
+        goal=1.0,
+        latent=128,
+    ),
+    # 96 channels and 12 groups; the published one has 768 and 96.
+    "r3gan-32": Case(R3GANConfig(width=96, cardinality=12), (32, 32, 3), torch_r3gan, goal=1.0, latent=64),
 }
 
 
@@ -260,7 +284,7 @@ def torch_peer(case: Case, batch_size: int, tuned: bool) -> tuple[Callable[[], N
     wanted = (lambda x: bent(-x)) if case.loss == "non_saturating" else lambda x: -x  # of the generator
 
     def step() -> None:
-        fake = generator(torch.randn(batch_size, LATENT))
+        fake = generator(torch.randn(batch_size, case.latent))
         d_loss = bent(-discriminator(real)).mean() + bent(discriminator(fake.detach())).mean()
         d_optimizer.zero_grad(set_to_none=True)
         d_loss.backward()
