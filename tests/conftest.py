@@ -32,6 +32,7 @@ os.environ["PJRT_NPROC"] = "32"
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
+from golden import layers  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 4)
 
@@ -92,9 +93,25 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    layers.READ.clear()
+    yield
+    item.user_properties += [("reference", name) for name in layers.READ]
+    if item.get_closest_marker("counts"):
+        item.user_properties.append(("counts", item.nodeid))
+
+
 def pytest_terminal_summary(terminalreporter):
     if _FIRST and _WARNING:
         terminalreporter.write_line(_WARNING)
+    told = [x for report in terminalreporter.getreports("passed") for x in report.user_properties]
+    for kind, what in (
+        ("counts", "networks have as many parameters as published"),
+        ("reference", "cases of reference code have its values"),
+    ):
+        if n := len({name for found, name in told if found == kind}):
+            terminalreporter.write_line(f"{n} {what}")
 
 
 def pytest_sessionfinish(session, exitstatus):

@@ -1,19 +1,18 @@
 """ADA's pipeline against its authors' implementation, and against what each transformation is."""
 
 import functools
-import json
-import pathlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from golden.layers import cases
 from scipy.special import erfinv
 
 from jaxgan.augment import ada, ada_scheduled, laws, rising
 from jaxgan.augment.ada import GROUPS, Changes, changed, drawn, inverse_map
 
-GOLDEN = json.loads((pathlib.Path(__file__).parent.parent / "golden" / "ada.json").read_text())
+GOLDEN = cases("ada")
 KEYS = jax.random.split(jax.random.key(0), 4000)
 ALL = dict.fromkeys(GROUPS, 1.0)
 # The group of each case, and its parameters at the quantile q.

@@ -7,17 +7,32 @@ import pathlib
 import jax.numpy as jnp
 import numpy as np
 
+READ = set()  # the cases that the test which runs has read
+
 
 def case(name, file="layers"):
     """Inputs and output (an array, or a dictionary) of the case `name`."""
-    found = _cases(file)[name]
+    found = cases(file)[name]
     output = found["output"]
     return found["inputs"], output if isinstance(output, dict) else np.asarray(output, np.float32)
 
 
+class _Told(dict):
+    """Cases by name, that note which of them are read."""
+
+    def __init__(self, file, cases):
+        super().__init__(cases)
+        self.file = file
+
+    def __getitem__(self, name):
+        READ.add(f"{self.file}:{name}")
+        return super().__getitem__(name)
+
+
 @functools.cache
-def _cases(file):
-    return json.loads((pathlib.Path(__file__).parent / f"{file}.json").read_text())
+def cases(file):
+    """All cases of a file."""
+    return _Told(file, json.loads((pathlib.Path(__file__).parent / f"{file}.json").read_text()))
 
 
 def nhwc(x):

@@ -29,6 +29,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.counts
 @pytest.mark.parametrize("name", BIGGAN)
 def test_presets_have_the_published_numbers_of_parameters(name):
     preset, config = BIGGAN[name], get_preset(name)

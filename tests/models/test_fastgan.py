@@ -27,6 +27,7 @@ def count(module, *inputs):
     return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
 
 
+@pytest.mark.counts
 @pytest.mark.parametrize("side", COUNTS)
 def test_parameters_are_as_many_as_the_authors(side):
     preset = get_preset(f"fastgan-{side}")

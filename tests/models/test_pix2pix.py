@@ -36,6 +36,7 @@ def started(module, shape, n=2):
     return jax.jit(lambda x: module.init(jax.random.key(0), x, train=True))(x), x
 
 
+@pytest.mark.counts
 @pytest.mark.parametrize(("module", "shape", "expected"), COUNTS)
 def test_parameters_are_as_many_as_the_authors(module, shape, expected):
     shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros((1, *shape)), train=True))

@@ -43,6 +43,7 @@ def answer(module, variables, x, step, stage=None):
     return own.apply(variables, x, train=True, step=step, mutable=["growth"])[0]
 
 
+@pytest.mark.counts
 @pytest.mark.parametrize("resolution", COUNTS)
 def test_networks_of_the_published_size(resolution):
     shape = (resolution, resolution, 3)

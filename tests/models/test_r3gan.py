@@ -1,7 +1,6 @@
 """R3GAN: published sizes and starts, its authors' code on small inputs, schedules counted in images."""
 
 import dataclasses
-import json
 import math
 
 import flax.linen as nn
@@ -10,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from golden.layers import hwio, nhwc
-from helpers import GOLDEN
+from golden.layers import cases, hwio, nhwc
 
 from jaxgan import GAN, InputError, init, make_step
 from jaxgan.config import get_preset
@@ -22,7 +20,7 @@ from jaxgan.models.layers.basics import even_sizes
 from jaxgan.models.r3gan import stage_widths
 from jaxgan.penalties import r1, r2, weight_schedule
 
-CASES = json.loads((GOLDEN / "r3gan.json").read_text())
+CASES = cases("r3gan")
 TINY = R3GANConfig(width=8, cardinality=4, full=2)
 UNCONDITIONAL = R3GANConfig()
 CONDITIONAL = R3GANConfig(conditional=True)
@@ -56,6 +54,7 @@ def moved(variables):
     return jax.tree.map(lambda p: p + 0.05 * jax.random.normal(jax.random.key(p.size), p.shape), variables)
 
 
+@pytest.mark.counts
 @pytest.mark.parametrize(("published", "preset"), list(zip(COUNTS, PRESETS, strict=True)))
 def test_networks_of_the_published_size(published, preset):
     config, shape, n_classes, *expected = published

@@ -30,6 +30,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.counts
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_presets_have_the_published_numbers_of_parameters(name):
     preset, config = RESNET[name], get_preset(name)

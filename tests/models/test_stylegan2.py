@@ -69,6 +69,7 @@ def made():
 # --- sizes -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.counts
 @pytest.mark.parametrize("name", COUNTS)
 def test_parameters_of_presets_are_those_of_the_authors_code(name):
     config, preset = get_preset(name), PRESETS[name]

@@ -49,6 +49,7 @@ def untrained(config, resolution=16, seed=1):
 # --- reference implementation ------------------------------------------------------------------------
 
 
+@pytest.mark.counts
 @pytest.mark.parametrize("name", COUNTS)
 def test_parameters_of_presets_are_those_of_the_authors_code(name):
     assert counted(get_preset(name).model, PRESETS[name].shape[0]) == COUNTS[name]
