@@ -13,8 +13,8 @@ One process a mixture. As measured on two cores of an Intel Xeon, 2026-11-21: ri
 processor seconds; grid 25.0 of 25 and 97.5 %, 700 (experiments/results/mode_coverage.md), so that both take some 12
 minutes side by side if nothing else runs. The recipes come from about 50 trial runs of 2 to 5 seeds with other
 random streams; the ring's noise was raised after a run of these ten seeds had lost one mode. "Best" is the lowest
-sliced Wasserstein distance on the way, which prefers early, blurred generators. Points of a mode are
-narrower than the data's, which flatters the share of high quality.
+`mode_kl` on the way (KL divergence of the modes' shares from the data's). Points of a mode are narrower than the
+data's, which flatters the share of high quality.
 """
 
 from __future__ import annotations
