@@ -66,31 +66,31 @@ FAMILIES = {
     "wgan-gp": Cut("wgan-gp-cifar10", 900, {"model.width": 16, "model.d_width": 16, "d_steps": 2}),
     "sngan": Cut("sngan-cifar10", 250, {"model.width": 32, "model.d_width": 32, "d_steps": 2}),
     "sagan": Cut("sagan-cifar10", 250, {"model.width": 32, "model.d_width": 32, "d_steps": 2}),
-    "biggan": Cut("biggan-32", 400, {"model.width": 16, "model.shared": 32, "d_steps": 1}),
-    "biggan-deep": Cut("biggan-deep-32", 400, {"model.width": 24, "model.shared": 32, "d_steps": 1}),
+    "biggan": Cut("biggan-32", 300, {"model.width": 16, "model.shared": 32, "d_steps": 1}),
+    "biggan-deep": Cut("biggan-deep-32", 300, {"model.width": 24, "model.shared": 32, "d_steps": 1}),
     "progan": Cut(
         "progan-cifar10",
-        1000,
+        700,
         {
             "model.width": 48,
             "model.base": 768,
-            "model.stable_kimg": 4.0,
-            "model.fade_kimg": 4.0,
+            "model.stable_kimg": 2.8,
+            "model.fade_kimg": 2.8,
             "penalty.target": 1.0,  # of other data than CIFAR-10
             "penalty.weights": (("gradient_penalty", 10.0), ("drift", 0.001)),
         },
     ),
-    "stylegan2": Cut("stylegan2-cifar10", 500, {"model.base": 768, "model.most": 48, "model.style": 64}),
+    "stylegan2": Cut("stylegan2-cifar10", 400, {"model.base": 768, "model.most": 48, "model.style": 64}),
     "fastgan": Cut("fastgan-256", 600, {"model.width": 4}),
     "stylegan3-t": Cut(
         "stylegan3-t-256",
-        300,
+        220,
         {"model.base": 512, "model.most": 32, "model.style": 32, "model.layers": 6, "model.margin": 4},
     ),
     "r3gan": Cut(
-        "r3gan-cifar10-unconditional", 400, {"model.width": 32, "model.cardinality": 4, "model.blocks": 1}
+        "r3gan-cifar10-unconditional", 300, {"model.width": 32, "model.cardinality": 4, "model.blocks": 1}
     ),
-    "gat": Cut("gat-pixels-64", 600, {"model.width": 64, "model.depth": 4, "model.heads": 4}),
+    "gat": Cut("gat-pixels-64", 400, {"model.width": 64, "model.depth": 4, "model.heads": 4}),
 }
 
 
