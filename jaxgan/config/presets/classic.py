@@ -84,7 +84,7 @@ def _small_64() -> Config:
         augment=("diffaugment",),
         ema=EMAConfig(half_life=5.0),
         batch_size=32,
-        steps=3000,
+        steps=2500,
         g_optimizer=adam,
         d_optimizer=adam,
     )
