@@ -65,7 +65,10 @@ def test_presets_are_of_the_published_settings(name):
     size = 32 if name == "cifar10" else int(name)
     assert config.data.resolution in (None, size)
     assert config.model.growth((size, size, 3)).stages == math.log2(size / 4) + 1
-    assert dict(config.penalty.weights) == {"gradient_penalty": 10, "drift": 0.001}
+    weights, target = dict(config.penalty.weights), config.penalty.target
+    assert weights["drift"] == 0.001
+    assert weights["gradient_penalty"] * target**2 == pytest.approx(10)
+    assert target == (750 if name == "cifar10" else 1)
 
 
 # --- in NumPy -----------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def test_mixtures_see_all_smaller_maps():
 
 @pytest.fixture(scope="module")
 def played():
-    """A game, where it starts, and where it stands after two steps, by number of devices."""
+    """Where a game starts, and where it stands after one step and after two, by number of devices."""
     generator, discriminator = TINY.build((32, 32, 3), 0)
     sgd = optax.sgd(0.01)
     gan = GAN(generator, discriminator, LOSSES["hinge"](), sgd, sgd, LATENTS["normal"](5))
@@ -98,7 +98,7 @@ def played():
     for n in (1, 3):
         step = compile_step(make_step(gan), make_mesh(jax.devices()[:n]), how="pmap")
         state, _ = step(start, batch)
-        ends[n], _ = step(state, batch)
+        ends[n] = state, step(state, batch)[0]
     return start, ends
 
 
@@ -106,15 +106,16 @@ def test_nothing_moves_what_is_frozen(played):
     """Not by a bit, also where three devices average everything else."""
     start, ends = played
     before = start.players["discriminator"]
-    for state in ends.values():
+    for _, state in ends.values():
         after = state.players["discriminator"]
         jax.tree.map(np.testing.assert_array_equal, after.stats["frozen"], before.stats["frozen"])
         assert (after.stats["batch_stats"]["head_0"]["BatchNorm_0"]["mean"] != 0).any()
         moved = jax.tree.map(lambda a, b: bool((a != b).any()), after.params, before.params)
         assert all(jax.tree.leaves({k: v for k, v in moved["head_3"].items() if "Conv" in k}))
         jax.tree.leaves(after.opt_state)
-    one, three = (ends[n].players["discriminator"].params for n in (1, 3))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), three, one)
+    # After one step: in the second, batch norm of six examples makes a hundred times as much of the rounding.
+    one, three = (ends[n][0].players["discriminator"].params for n in (1, 3))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), three, one)
 
 
 def test_pictures_are_those_of_the_last_convolution():
