@@ -21,6 +21,8 @@ from jaxgan.models.stylegan2 import d_widths
 class Filter(nn.Module):
     """The binomial filter of 4 taps, over every channel, by a convolution in groups."""
 
+    kernel: Any
+
     def __init__(self, gain: float = 1.0) -> None:
         """`gain` multiplies the result."""
         super().__init__()
@@ -35,6 +37,8 @@ class Filter(nn.Module):
 
 class Doubled(nn.Module):
     """Twice the size: every pixel, zeros between, filtered."""
+
+    kernel: Any
 
     def __init__(self) -> None:
         """Brightness is kept."""
