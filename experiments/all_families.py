@@ -69,33 +69,33 @@ FAMILIES = {
     "wgan-gp": Cut("wgan-gp-cifar10", 600, {"model.width": 16, "model.d_width": 16, "d_steps": 2} | QUICK),
     "sngan": Cut("sngan-cifar10", 600, {"model.width": 16, "model.d_width": 16, "d_steps": 1} | QUICK),
     "sagan": Cut("sagan-cifar10", 600, {"model.width": 16, "model.d_width": 16, "d_steps": 1} | QUICK),
-    "biggan": Cut("biggan-32", 400, {"model.width": 16, "model.shared": 32, "d_steps": 1} | QUICK),
-    "biggan-deep": Cut("biggan-deep-32", 400, {"model.width": 24, "model.shared": 32, "d_steps": 1} | QUICK),
+    "biggan": Cut("biggan-32", 250, {"model.width": 16, "model.shared": 32, "d_steps": 1} | QUICK),
+    "biggan-deep": Cut("biggan-deep-32", 250, {"model.width": 24, "model.shared": 32, "d_steps": 1} | QUICK),
     "progan": Cut(
         "progan-cifar10",
-        700,
+        500,
         {
             "model.width": 48,
             "model.base": 768,
-            "model.stable_kimg": 1.6,
-            "model.fade_kimg": 1.6,
+            "model.stable_kimg": 1.2,
+            "model.fade_kimg": 1.2,
             "penalty.target": 1.0,  # of other data than CIFAR-10
             "penalty.weights": (("gradient_penalty", 10.0), ("drift", 0.001)),
         },
     ),
-    "stylegan2": Cut("stylegan2-cifar10", 400, {"model.base": 768, "model.most": 48, "model.style": 64}),
-    "fastgan": Cut("fastgan-256", 1200, {"model.width": 4}),
+    "stylegan2": Cut("stylegan2-cifar10", 250, {"model.base": 768, "model.most": 48, "model.style": 64}),
+    "fastgan": Cut("fastgan-256", 800, {"model.width": 4}),
     "stylegan3-t": Cut(
         "stylegan3-t-256",
-        220,
+        150,
         {"model.base": 512, "model.most": 32, "model.style": 32, "model.layers": 6, "model.margin": 4},
     ),
     "r3gan": Cut(
         "r3gan-cifar10-unconditional",
-        300,
+        200,
         {"model.width": 32, "model.cardinality": 4, "model.blocks": 1} | QUICK,
     ),
-    "gat": Cut("gat-pixels-64", 400, {"model.width": 64, "model.depth": 4, "model.heads": 4}),
+    "gat": Cut("gat-pixels-64", 250, {"model.width": 64, "model.depth": 4, "model.heads": 4}),
 }
 
 
