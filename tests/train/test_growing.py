@@ -164,12 +164,14 @@ def test_reals_are_shown_as_coarse_as_fakes(tmp_path):
     for stage in (None, 1):
         game = members.config.build((8, 8, 1), stage=stage)
         batch = {"image": jnp.asarray(np.random.default_rng(0).normal(size=(4, 8, 8, 1)), jnp.float32)}
-        state = dataclasses.replace(init(game, jax.random.key(0), batch), step=jnp.asarray(10))
-        _, metrics = make_step(game)(state, batch)
+        start = jax.jit(lambda batch, game=game: init(game, jax.random.key(0), batch))
+        state = dataclasses.replace(start(batch), step=jnp.asarray(10))
+        _, metrics = jax.jit(make_step(game))(state, batch)
         critic, own = game.players["discriminator"].module, state.players["discriminator"]
         growth = MODEL.growth((8, 8, 1), 4)
         assert 0 < growth.share(1, 10) < 1
-        judge = lambda x, m=critic, v=own: m.apply({"params": v.params, **v.stats}, x, step=10).mean()
+        logits = lambda x, m=critic, v=own: m.apply({"params": v.params, **v.stats}, x, step=10)
+        judge = jax.jit(lambda x, logits=logits: logits(x).mean())
         shown = growth.detail(1, 10, batch["image"])
         np.testing.assert_allclose(metrics["d/real_logits"], judge(shown), atol=1e-5)
         assert abs(metrics["d/real_logits"] - judge(batch["image"])) > 1e-4

@@ -40,13 +40,10 @@ SECOND = {
         base=32, most=4, style=4, layers=4, margin=2, rotations=True, conditional=True
     ),
     "progan": ProGANConfig(width=4, base=32),
-    "r3gan": R3GANConfig(width=4, cardinality=2, full=1, blocks=1),
-    "conditional r3gan": R3GANConfig(width=4, cardinality=2, embedding=3, conditional=True),
+    "r3gan": R3GANConfig(width=4, cardinality=2, embedding=3, full=1, blocks=1, conditional=True),
     "fastgan": FastGANConfig(width=2),
-    "projected": ProjectedConfig(width=2, mixing=2, input_size=128, weights="random"),
-    "conditional projected": ProjectedConfig(
+    "projected": ProjectedConfig(
         width=2, lite=True, mixing=2, input_size=128, weights="random", conditional=True
     ),
-    "gat": GATConfig(width=8, depth=4, heads=2),
-    "conditional gat": GATConfig(width=8, depth=4, heads=2, label_size=6, conditional=True),
+    "gat": GATConfig(width=8, depth=4, heads=2, label_size=6, conditional=True),
 }
