@@ -10,8 +10,8 @@ The networks have a small part of the published width and see some ten thousand 
 than is published, and all a shorter average: this shows that they train, not how good they get, and small differences
 mean nothing (one seed).
 
-Hardware: two CPU cores, some 70 minutes for all where other programs ran beside it. Writes all_families.json, .md and .png into --out; --record keeps
-them under experiments/results. A family with a finished run of the same configuration in --out is not run again.
+Hardware: two CPU cores, some 70 minutes for all where other programs ran beside it. Writes all_families.json, .md and
+.png into --out; --record keeps them under experiments/results. A family with a finished run of the same configuration in --out is not run again.
 """
 
 from __future__ import annotations
