@@ -11,8 +11,8 @@ than is published, and all a shorter average: this shows that they train, not ho
 mean nothing (one seed).
 
 Hardware: two CPU cores, some 70 minutes for all where other programs ran beside it. Writes all_families.json, .md and
-.png into --out; --record keeps them under experiments/results. A family with a finished run of the same configuration in
---out is not run again.
+.png into --out; --record keeps them under experiments/results. A family with a finished run of the same configuration
+in --out is not run again.
 """
 
 from __future__ import annotations
