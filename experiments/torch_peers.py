@@ -113,7 +113,7 @@ def torch_r3gan(case: Any) -> tuple[list[Any], list[Any]]:
         if stage:
             d.append(Halved())
             d += [one(widths[stage], widths[stage - 1])] if widths[stage] != widths[stage - 1] else []
-    return [*g, one(widths[0] if len(widths) == 1 else widths[-1], channels)], [
+    return [*g, one(widths[-1], channels)], [
         *d,
         Basis(widths[0], sizes[0][0], False),
         nn.Linear(widths[0], 1, bias=False),

@@ -25,8 +25,10 @@ class _Told(dict):
         self.file = file
 
     def __getitem__(self, name):
-        READ.add(f"{self.file}:{name}")
-        return super().__getitem__(name)
+        found = super().__getitem__(name)
+        if isinstance(found, dict) and "output" in found:  # and not an input that cases share
+            READ.add(f"{self.file}:{name}")
+        return found
 
 
 @functools.cache

@@ -194,7 +194,7 @@ CLASSIC = {
         build=_small_64,
         summary="A few hundred or thousand images of your own at 64x64, on a laptop: needs --data.source.",
         shape=(64, 64, 3),
-        paper="Huang et al. (2024), The GAN is dead; long live the GAN!, section 3 (the loss), on DCGAN's networks",
+        paper="Huang et al. (2024), The GAN is dead; long live the GAN! (the loss), on DCGAN's networks",
         measured="1,000 steps in 10 minutes on two shared CPU cores, 2,000 cartoon faces: fd_random_cnn 1.11 "
         "(real data 0.024), recall 0.29, still falling",
     ),
