@@ -9,10 +9,11 @@ within 3 standard deviations of its nearest mode, a mode is found with at least 
 Ring: 8 Gaussians, radius 1, sigma 0.01. Grid: 25 Gaussians at {-4, -2, 0, 2, 4}^2, sigma 0.05.
 Real points get 98.9 % (a Gaussian's mass within 3 sigma in the plane).
 
-One process a mixture. As measured on two cores of an Intel Xeon, 2026-11-21: ring 8.0 of 8 modes and 98.4 %, 492
-processor seconds; grid 25.0 of 25 and 97.5 %, 700 (experiments/results/mode_coverage.md), so that both take some 12
-minutes side by side if nothing else runs. The recipes come from about 50 trial runs of 2 to 5 seeds with other
-random streams; the ring's noise was raised after a run of these ten seeds had lost one mode. "Best" is the lowest
+One process a mixture. As measured on two cores of an AMD EPYC, 2026-11-26 (experiments/results/mode_coverage.md): grid
+25.0 of 25 modes and 97.6 %; ring 7.9 of 8 and 98.0 %, as one of ten seeds ends without one mode, which its best
+checkpoint has. 16 minutes for both side by side if nothing else runs. The recipes come from about 50 trial runs of 2 to
+5 seeds with other random streams; the same recipe found all modes of the ring with all seeds under an earlier order of
+the random numbers, so that it loses one now and then. "Best" is the lowest
 `mode_kl` on the way (KL divergence of the modes' shares from the data's). Points of a mode are narrower than the
 data's, which flatters the share of high quality.
 """
