@@ -117,7 +117,7 @@ class Args:
 def config_of(name: str, args: Args) -> Config:
     """The configuration of a family."""
     cut = lookup("family", name, FAMILIES)
-    steps = args.steps or cut.steps
+    steps = cut.steps if args.steps is None else args.steps
     shared = {
         "data": DataConfig(SOURCE, resolution=SIDE),
         "batch_size": 32,
@@ -240,11 +240,12 @@ def main(args: Args) -> None:
     }
     text = table(entries) + "".join(f"\n\n{name}: diverged ({why})" for name, why in failed.items())
     print(f"\n{text}\n")
+    picture = panel(entries, source) if entries else None
     for folder in (args.out, RESULTS) if args.record else (args.out,):
         write_atomically(folder / "all_families.json", json.dumps(record, indent=1) + "\n")
         write_atomically(folder / "all_families.md", text + "\n")
-        if entries:
-            write_atomically(folder / "all_families.png", panel(entries, source))
+        if picture is not None:
+            write_atomically(folder / "all_families.png", picture)
     print(f"wrote {args.out / 'all_families'}.json, .md and .png")
 
 

@@ -107,7 +107,7 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(_WARNING)
     told = [x for report in terminalreporter.getreports("passed") for x in report.user_properties]
     for kind, what in (
-        ("counts", "networks have as many parameters as published"),
+        ("counts", "counts of parameters are those that are published"),
         ("reference", "cases of reference code have its values"),
     ):
         if n := len({name for found, name in told if found == kind}):

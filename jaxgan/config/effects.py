@@ -46,17 +46,20 @@ _NEEDS = (
 
 
 def check_effects(config: Config, typed: Collection[str]) -> None:
-    """Raises InputError for the first of the settings `typed` that changes nothing, unless it has its usual value.
+    """Raises InputError for the first of the settings `typed` that changes nothing.
+
+    One that has its usual value passes where the setting that it waits for has its usual value, too.
 
     Args:
       config: with them.
       typed: dotted names.
     """
     for setting in typed:
-        if _value(config, setting) == _value(_plain(), setting):
-            continue
+        usual = _value(config, setting) == _value(_plain(), setting)
         for need in _NEEDS:
             other = _value(config, need.other)
+            if usual and other == _value(_plain(), need.other):
+                continue
             if setting in need.settings and not need.holds(other):
                 raise InputError(
                     f"{setting}: expected {need.other} to be {need.expected}, as it has no effect otherwise, got "
@@ -70,6 +73,12 @@ def check_effects(config: Config, typed: Collection[str]) -> None:
                     f"penalty.every_of: expected names of penalty.weights ({', '.join(sorted(weights)) or 'none'}), "
                     f"got {name!r}"
                 )
+    own = {short_name(name) for name, _ in config.penalty.every_of}
+    if "penalty.every" in typed and config.penalty.every != 1 and weights and weights <= own:
+        raise InputError(
+            "penalty.every: expected penalty.every_of to leave a penalty out, as it has no effect otherwise, got all of "
+            f"them ({', '.join(sorted(weights))})"
+        )
     if "penalty.own_updates" in typed and config.penalty.own_updates and not config.penalty.own_turns():
         raise InputError(
             "penalty.own_updates: expected penalty.every or penalty.every_of to be above 1 for some penalty, as it has "

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pathlib
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -112,10 +113,10 @@ def _give_threads() -> None:
     A program of n devices holds n threads while these wait for each other. With no more threads than devices, two
     programs that are under way wait for each other's threads for ever.
     """
-    if jax.config.values["jax_num_cpu_devices"] > 1 or "host_platform_device_count" in os.environ.get(
-        "XLA_FLAGS", ""
-    ):
-        os.environ.setdefault("PJRT_NPROC", "64")
+    flags = re.findall(r"xla_force_host_platform_device_count=(\d+)", os.environ.get("XLA_FLAGS", ""))
+    devices = max(jax.config.values["jax_num_cpu_devices"], *map(int, flags), 1)
+    if devices > 1:
+        os.environ.setdefault("PJRT_NPROC", str(max(64, 2 * devices, os.cpu_count() or 1)))
 
 
 def why_xla_ends() -> str:

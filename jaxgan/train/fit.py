@@ -24,8 +24,10 @@ from jaxgan.config.config import Config
 from jaxgan.config.data import images_in, steps_for
 from jaxgan.config.fields import check_types, with_fields
 from jaxgan.config.groups import DataConfig
-from jaxgan.config.presets import get_preset
+from jaxgan.config.presets import DEFAULT_PRESET, get_preset
+from jaxgan.config.presets.fitting import FOLDER_PRESET, preset_for
 from jaxgan.data import Images, Source, as_images, fingerprint, open_source, other_split
+from jaxgan.data.sources import named
 from jaxgan.data.splits import parsed_name
 from jaxgan.losses import Loss, find_loss, in_python
 from jaxgan.models import MODELS, find_model, model_name
@@ -36,7 +38,7 @@ from jaxgan.train.stops import Stopped
 
 _SHORT = {f"{player}_lr": f"{player}_optimizer__learning_rate" for player in "gd"}
 _SHORT |= {"resolution": "data__resolution"}
-_LARGE = 48  # pixels a side, from which on the networks of `small-64` are taken
+_LARGE = 48  # pixels a side, from which on arrays are what folders of images are
 
 
 @contextlib.contextmanager
@@ -99,10 +101,11 @@ def fit(
       loss: its name, FILE.py:NAME, or a `jaxgan.Loss` of your own. The latter lives in this process: other processes
         open and sample the run, but do not resume it.
       labels: whole numbers [n] from 0 on; the networks are then conditional.
-      preset: whose networks, penalties and optimisers are taken; None: `dcgan-mnist` or, from 48 pixels a side on,
-        `small-64`.
+      preset: that settings are taken from, for arrays without size and channels; None: that which `jaxgan train` takes
+        for a source by name; for arrays `dcgan-mnist` or, from 48 pixels a side on, `small-64`, which mirrors images
+        at random (data__flip=False: not).
       model: other networks: "mlp", "dcgan", FILE.py:NAME, or a configuration such as `jaxgan.models.MLPConfig()`.
-      resolution: scale and centre-crop to so many pixels a side.
+      resolution: scale and centre-crop to so many pixels a side; None: arrays as they are, others as the preset says.
       lr: learning rate of both players.
       epochs: passes over the data, instead of `steps`.
       seed: of weights, data order and noise.
@@ -125,8 +128,10 @@ def fit(
         got = f"{epochs!r} beside steps={steps!r}" if steps is not None else repr(epochs)
         raise InputError(f"epochs: expected a positive number, and no steps beside it, got {got}")
     fields = _spelled_out(fields, lr=lr, resolution=resolution)
+    pixels = None if isinstance(images, str | pathlib.Path) else _pixels(images)
+    preset = preset or _fitting(images, pixels, fields.get(_SHORT["resolution"]))
     config = _configured(fields, preset=preset, steps=steps, loss=loss, model=model, seed=seed)
-    if isinstance(images, str | pathlib.Path):
+    if pixels is None:
         images = str(images)
         if labels is not None:
             raise InputError(
@@ -136,8 +141,7 @@ def fit(
             raise InputError(f"data__source: expected none beside images={images!r}, which is the source")
         config = with_fields(config, **{"data.source": images})
     else:
-        own = preset is None and model is None
-        config = _with_arrays(config, images, labels, out, fields, own=own)
+        config = _with_arrays(config, images, pixels, labels, out, fields)
         small = {
             name: min(getattr(config, name), max(1000, _count(images))) for name in ("quick_n", "final_n")
         }
@@ -189,14 +193,14 @@ def _spelled_out(fields: dict[str, Any], **also: Any) -> dict[str, Any]:
 def _configured(
     fields: dict[str, Any],
     *,
-    preset: str | None,
+    preset: str,
     steps: int | None,
     loss: str | Loss | None,
     model: Any,
     seed: int,
 ) -> Config:
     """The preset, changed."""
-    config = get_preset(preset or "dcgan-mnist")
+    config = get_preset(preset)
     if model is not None:
         config = dataclasses.replace(config, model=find_model(model)() if isinstance(model, str) else model)
         model_name(type(config.model))  # raises for what a run could not find again
@@ -225,16 +229,27 @@ def _count(images: Any) -> int:
     return (images.n or 0) if isinstance(images, Source) else len(images)
 
 
+def _pixels(images: Any) -> np.ndarray:
+    return as_pixels(as_images(images, "images").images if isinstance(images, Source) else images)
+
+
+def _fitting(images: Any, pixels: np.ndarray | None, resolution: Any) -> str:
+    """The preset for a source by name, which has no `pixels` here, or for these, of that resolution if it is given."""
+    if pixels is None:
+        return preset_for(named(str(images)))
+    side = resolution if _is_finite(resolution) else max(pixels.shape[1:3])
+    return FOLDER_PRESET if side >= _LARGE else DEFAULT_PRESET
+
+
 def _with_arrays(
     config: Config,
     images: Any,
+    pixels: np.ndarray,
     labels: Any,
     out: pathlib.Path,
     fields: dict[str, Any],
-    *,
-    own: bool,
 ) -> Config:
-    """The configuration, which has these fields, for arrays, which are written where it says."""
+    """The configuration, which has these fields, for arrays, whose pixels are written where it says."""
     if taken := [name for name in ("data", "data__source", "data__split") if name in fields]:
         raise InputError(f"{taken[0]}: expected none with arrays, got {fields[taken[0]]!r}")
     given = {name.removeprefix("data__"): x for name, x in fields.items() if name.startswith("data__")}
@@ -248,14 +263,7 @@ def _with_arrays(
                 labels, names = source.labels, source.class_names
         elif (held := other_split(source)) is not None:  # whose labels would be of other classes
             other = dataclasses.replace(held, labels=None, class_names=())
-        images = source.images
-    pixels = as_pixels(images)
     numbers = None if labels is None else as_labels(labels, len(pixels))
-    side = resolution or max(pixels.shape[1:3])
-    if own:  # the networks are ours to choose
-        model = get_preset("small-64" if side >= _LARGE else "dcgan-mnist").model
-        config = dataclasses.replace(config, model=model)
-        config = _changed(config, {name: x for name, x in fields.items() if name.startswith("model__")})
     if numbers is not None:
         takes = "conditional" in {field.name for field in dataclasses.fields(config.model)}
         if takes:

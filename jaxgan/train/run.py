@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from jaxgan.common.files import write_atomically
 from jaxgan.common.user_files import is_file
@@ -75,9 +75,13 @@ def unused_classes(members: Members) -> list[str]:
     own = members.source.name.startswith(("folder:", "npz:")) or is_file(members.config.data.source)
     if not own or len(classes) < 2 or output is None or output.conditional:
         return []
-    return [
-        f"its {len(classes)} classes are not used (a conditional preset, such as cdcgan-mnist, uses them)"
-    ]
+    takes = "conditional" in {field.name for field in fields(members.config.model)}
+    how = (
+        "--model.conditional uses them"
+        if takes
+        else "networks that can be conditional, such as dcgan, use them"
+    )
+    return [f"its {len(classes)} classes are not used ({how})"]
 
 
 def write_reals(members: Members, folder: RunFolder) -> None:

@@ -18,6 +18,7 @@ from jaxgan.common.errors import InputError
         ),
         ("--g-optimizer.kind sgd --g-optimizer.b2 0.5", "g_optimizer.b2: expected g_optimizer.kind to be"),
         ("--ema.half-life 10 --ema.decay 0.9", "ema.decay: expected ema.half_life to be 0, .* got 10.0"),
+        ("--ema.half-life 10 --ema.decay 0.999", "ema.decay: expected ema.half_life to be 0, .* got 10.0"),
         ("--ema.half-life 10 --ema.no-ramp-up", "ema.ramp_up: expected ema.half_life to be 0"),
         (
             "--dynamics.instance-noise-end 0.2",
@@ -31,6 +32,10 @@ from jaxgan.common.errors import InputError
         (
             "--penalty.weights r1 1 --penalty.every-of r2 16",
             r"penalty.every_of: expected names of penalty.weights \(r1\), got 'r2'",
+        ),
+        (
+            "--penalty.weights r1 1 --penalty.every 4 --penalty.every-of r1 16",
+            r"penalty.every: expected penalty.every_of to leave a penalty out, .* got all of them \(r1\)",
         ),
         ("--health.no-enabled --health.n 5", "health.n: expected health.enabled to be True"),
     ],
@@ -48,6 +53,7 @@ def test_what_would_be_lost_is_refused(text, message):
         "r3gan-cifar10 --penalty.schedule constant --g-optimizer.schedule constant --g-optimizer.b2-end None",
         "stylegan2-cifar10 --penalty.weights r2 1",
         "stylegan2-cifar10 --ema.half-life 0 --ema.half-life-ramp 0 --ema.decay 0.99",
+        "mlp-mnist --penalty.weights r1 1 r2 1 --penalty.every 4 --penalty.every-of r1 16",
         "mlp-mnist --augment ada_scheduled --schedule-kimg 10",
     ],
 )

@@ -37,6 +37,7 @@ def test_presets_have_the_published_numbers_of_parameters(name):
     assert counted(config.model, preset.shape, n_classes, config.latent.dim) == PUBLISHED[name]
 
 
+@pytest.mark.counts
 def test_classes_of_their_own_and_flat_latents_have_the_published_numbers_of_parameters():
     """BigGAN-PyTorch's script for CIFAR-10."""
     config = BigGANConfig(width=64, d_width=128, shared=0, hierarchical=False)

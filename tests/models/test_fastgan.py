@@ -45,6 +45,7 @@ def test_the_presets_change_colours_and_places_and_cut_nothing_out():
         assert dict(preset.augment_options) == {"cutout": 0.0}
 
 
+@pytest.mark.counts
 @pytest.mark.parametrize(("blocks", "expected"), [("double", 105_684_175), ("single", 79_354_307)])
 def test_the_generators_of_projected_gan_are_as_large_as_its_authors(blocks, expected):
     generator = Generator(shape=(256, 256, 3), width=128, blocks=blocks, projected=True)

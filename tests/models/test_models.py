@@ -84,6 +84,7 @@ def test_dcgan_halves_to_at_most_seven_pixels_and_doubles_channels():
     assert stage_widths(5, 64) == [64, 128, 256, 512, 512]
 
 
+@pytest.mark.counts
 def test_a_dcgan_without_biases_has_the_published_number_of_parameters():
     """64 pixels, 64 channels, 100 latents: by the arithmetic of the layers of Radford et al."""
     assert counted(DCGANConfig(biases=False), (64, 64, 3), 0, 100) == (3_576_704, 2_765_568)

@@ -26,6 +26,7 @@ def count(tree):
     return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
+@pytest.mark.counts
 @pytest.mark.parametrize(("n_classes", "expected"), [(0, 10_331_328), (1000, 12_940_736)])
 def test_parameters_are_as_many_as_the_authors(n_classes, expected):
     """Of the four heads, and of what is frozen. Asking for shapes reads no weights."""

@@ -38,6 +38,7 @@ def test_presets_have_the_published_numbers_of_parameters(name):
     assert counted(config.model, preset.shape, n_classes, config.latent.dim) == PUBLISHED[name]
 
 
+@pytest.mark.counts
 def test_thin_and_other_networks_have_the_published_numbers_of_parameters():
     thin = dataclasses.replace(get_preset("sagan-128").model, d_hidden="in_always")
     assert counted(thin, (128, 128, 3), 1000, 128)[1] == 30_010_134

@@ -76,11 +76,13 @@ def test_parameters_of_presets_are_those_of_the_authors_code(name):
     assert counted(config.model, preset.shape, preset.n_classes, config.latent.dim) == COUNTS[name]
 
 
+@pytest.mark.counts
 @pytest.mark.parametrize("resolution", CONFIG_F)
 def test_parameters_of_config_f_at_other_resolutions(resolution):
     assert counted(StyleGAN2Config(), (resolution, resolution, 3)) == CONFIG_F[resolution]
 
 
+@pytest.mark.counts
 @pytest.mark.parametrize("layers", [(8, 2_101_248), (2, 525_312)])
 def test_parameters_of_the_mapping_network(layers):
     generator = StyleGAN2Config(mapping_layers=layers[0]).build((8, 8, 3), 0)[0]

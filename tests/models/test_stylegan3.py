@@ -55,6 +55,7 @@ def test_parameters_of_presets_are_those_of_the_authors_code(name):
     assert counted(get_preset(name).model, PRESETS[name].shape[0]) == COUNTS[name]
 
 
+@pytest.mark.counts
 @pytest.mark.parametrize("resolution", SMALLER)
 def test_parameters_at_smaller_resolutions(resolution):
     assert counted(StyleGAN3Config(base=16384), resolution) == SMALLER[resolution]

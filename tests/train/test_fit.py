@@ -13,6 +13,7 @@ import pytest
 import jaxgan
 from jaxgan import InputError, Loss
 from jaxgan.__main__ import main
+from jaxgan.config import get_preset
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.moves import OptimizerConfig
 from jaxgan.data import Images, open_source
@@ -231,6 +232,30 @@ def test_groups_and_fields_in_them_come_together(digits, tmp_path, monkeypatch):
     assert [config.g_optimizer.learning_rate, config.d_optimizer.learning_rate] == [2e-3, 3e-3]
     assert config.d_optimizer.kind == "rmsprop"
     assert (type(config.model), config.model.width) == (DCGANConfig, 4)
+
+
+def test_the_preset_is_that_of_the_command_or_fits_the_size(digits, tmp_path, monkeypatch):
+    """And all of it is taken, not its networks alone."""
+    found = []
+    monkeypatch.setattr("jaxgan.train.fit.train", lambda config, command: found.append(config) or 1 / 0)
+    (tmp_path / "photos").mkdir()
+    photos = np.random.default_rng(0).integers(0, 256, (40, 48, 40, 3), np.uint8)
+    for images, fields, preset in (
+        (digits, {}, "dcgan-mnist"),
+        (photos, {}, "small-64"),
+        (photos, {"resolution": 32}, "dcgan-mnist"),
+        (digits, {"resolution": 64, "model": "mlp"}, "small-64"),
+        (photos, {"preset": "mlp-mnist"}, "mlp-mnist"),
+        (tmp_path / "photos", {}, "small-64"),
+        ("ring", {}, "toy-ring"),
+    ):
+        with pytest.raises(ZeroDivisionError):
+            jaxgan.fit(images, out=tmp_path, verbose=False, **fields)
+        own, config = get_preset(preset), found[-1]
+        assert config.preset == preset
+        assert (config.loss, config.penalty, config.augment) == (own.loss, own.penalty, own.augment)
+        assert (config.ema, config.steps, config.data.flip) == (own.ema, own.steps, own.data.flip)
+    assert [config.data.resolution for config in found] == [None, None, 32, 64, None, 64, None]
 
 
 def test_ctrl_c_says_where_the_run_is(digits, tmp_path, monkeypatch):

@@ -523,7 +523,9 @@ def test_classes_that_the_networks_do_not_look_at_are_told_of(tmp_path):
     np.savez(tmp_path / "two.npz", images=np.zeros((8, 28, 28), np.uint8), labels=np.arange(8) % 2)
     data = DataConfig(f"npz:{tmp_path / 'two.npz'}", hold_out=0)
     (note,) = unused_classes(set_up(small(tmp_path, data=data)))
-    assert note.startswith("its 2 classes are not used")
+    assert note == "its 2 classes are not used (networks that can be conditional, such as dcgan, use them)"
+    (note,) = unused_classes(set_up(small_dcgan(tmp_path, data=data)))
+    assert note == "its 2 classes are not used (--model.conditional uses them)"
     conditional = dataclasses.replace(
         small_dcgan(tmp_path, data=data), model=DCGANConfig(width=2, conditional=True)
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jaxgan.cli.arguments import parse
-from jaxgan.cli.words.choice import chosen, is_choice, preset_for
+from jaxgan.cli.words.choice import chosen, is_choice
 from jaxgan.cli.words.flags import Flag, Said, flags_of, joined, scan
 from jaxgan.cli.words.help import first_page
 from jaxgan.cli.words.settings import as_arguments, read_settings
@@ -25,6 +25,7 @@ from jaxgan.config.effects import check_effects
 from jaxgan.config.fields import with_fields
 from jaxgan.config.moves import PenaltyConfig
 from jaxgan.config.presets import CLASSIC, DEFAULT_PRESET, PRESETS, get_preset
+from jaxgan.config.presets.fitting import preset_for
 from jaxgan.config.recipes import RECIPES, inherited
 from jaxgan.data.sources import named
 from jaxgan.losses import LOSSES

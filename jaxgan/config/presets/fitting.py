@@ -1,0 +1,46 @@
+"""The preset that fits data that come without one."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import pathlib
+import zipfile
+
+from jaxgan.common.user_files import is_file
+from jaxgan.config.presets import DEFAULT_PRESET
+
+FOLDER_PRESET = "small-64"
+_PRESETS_OF = {
+    "ring": "toy-ring",
+    "swissroll": "toy-ring",
+    "grid": "toy-grid",
+    "tfds:fashion_mnist": "dcgan-fashion",
+    "tfds:cifar10": "dcgan-cifar10",
+    "tfds:cifar100": "dcgan-cifar10",
+}
+_SMALL = ("mnist", "stacked_mnist", "tfds:mnist", "tfds:kmnist", "tfds:emnist", "tfds:omniglot")
+_SMALL_SIDE = 32
+
+
+def preset_for(source: str) -> str:
+    """The preset that fits the data that a source names, as of `jaxgan.data.sources.named`."""
+    name = ":".join(source.split(":")[:2])
+    if name in _PRESETS_OF:
+        return _PRESETS_OF[name]
+    if name in _SMALL or is_file(source):
+        return DEFAULT_PRESET
+    if source.startswith("npz:"):
+        side = _side_in(pathlib.Path(source.removeprefix("npz:")).expanduser())
+        return DEFAULT_PRESET if side is not None and side <= _SMALL_SIDE else FOLDER_PRESET
+    return FOLDER_PRESET
+
+
+def _side_in(path: pathlib.Path) -> int | None:
+    """The longer side of the images of an npz file; None if it cannot be told."""
+    with contextlib.suppress(OSError, KeyError, ValueError, zipfile.BadZipFile, SyntaxError):
+        with zipfile.ZipFile(path) as archive, archive.open("images.npy") as file:
+            head = file.read(4096)
+        text = head[head.index(b"{") : head.index(b"}") + 1].decode("latin1")
+        return max(ast.literal_eval(text)["shape"][1:3])
+    return None
