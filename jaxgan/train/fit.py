@@ -22,6 +22,7 @@ from jaxgan.common.files import written_atomically
 from jaxgan.common.numerics import is_number
 from jaxgan.config.config import Config
 from jaxgan.config.data import images_in, steps_for
+from jaxgan.config.effects import check_effects
 from jaxgan.config.fields import check_types, with_fields
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.presets import DEFAULT_PRESET, get_preset
@@ -217,6 +218,8 @@ def _configured(
         config = dataclasses.replace(config, steps=int(steps))
     config = _changed(config, {"seed": _plain(seed)} | fields)
     check_types(config)
+    if config.game == "gan":
+        check_effects(config, [name.replace("__", ".") for name in fields])
     check_range("data.resolution", config.data.resolution, at_least=1)
     return config
 

@@ -196,6 +196,7 @@ def test_rates_and_epochs_are_keywords_and_mistakes_are_answered_with_keywords(d
         ({"model": 3}, "^model: expected a family of MODELS or of a file .*, got int"),
         ({"images": "ring", "epochs": 1}, "^epochs: expected data of a known size, .*; say steps=$"),
         ({"images": "no/data.source", "epochs": 1}, "^data__source: expected .*got 'no/data.source'"),
+        ({"penalty__end": 0.3}, "^penalty__end: expected penalty__schedule to be another than constant"),
         ({"learning_rate": 1}, "the learning rate of both players is lr=, of one g_lr= or d_lr="),
         ({"beta1": 0.5}, "Adam's first beta is g_optimizer__b1= and d_optimizer__b1=;"),
         ({"penalty__evry": 1}, "unknown field 'penalty__evry'; did you mean 'penalty__every'?"),
