@@ -6,9 +6,9 @@ Data: Fashion-MNIST at 32x32 (tfds:fashion_mnist; TFDS_DATA_DIR says where it is
 classifier of these data, which is trained first if the cache has none (`jaxgan metrics train-features
 tfds:fashion_mnist --resolution 32`): 2,000 fakes of the averaged generator against 2,000 training images at the end,
 256 fakes before training. A family has learned if the distance falls by a factor of 3. Floor: what held-out images get.
-The networks have a small part of the published width and see some ten thousand images, so that most have a higher rate
-than is published, and all a shorter average: this shows that they train, not how good they get, and small differences
-mean nothing (one seed).
+The networks have a small part of the published width and see some ten thousand images, so that half of them have a
+higher rate than is published, and averages over steps begin short: this shows that they train, not how good they get,
+and small differences mean nothing (one seed).
 
 Hardware: two CPU cores, some 70 minutes for all where other programs ran beside it. Writes all_families.json, .md and
 .png into --out; --record keeps them under experiments/results. A family with a finished run of the same configuration
