@@ -76,8 +76,8 @@ def check_effects(config: Config, typed: Collection[str]) -> None:
     own = {short_name(name) for name, _ in config.penalty.every_of}
     if "penalty.every" in typed and config.penalty.every != 1 and weights and weights <= own:
         raise InputError(
-            "penalty.every: expected penalty.every_of to leave a penalty out, as it has no effect otherwise, got all of "
-            f"them ({', '.join(sorted(weights))})"
+            "penalty.every: expected penalty.every_of to leave a penalty out, as it has no effect otherwise, got all "
+            f"of them ({', '.join(sorted(weights))})"
         )
     if "penalty.own_updates" in typed and config.penalty.own_updates and not config.penalty.own_turns():
         raise InputError(

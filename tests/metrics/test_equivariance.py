@@ -1,6 +1,8 @@
 """EQ-T and EQ-R of images that are known everywhere, and so can be moved exactly."""
 
 import math
+import pathlib
+import runpy
 
 import jax
 import jax.numpy as jnp
@@ -77,3 +79,11 @@ def test_what_cannot_be_measured_is_told():
         eq_t(waves, KEY, most=1.0)
     with pytest.raises(InputError, match="side: expected at least 32"):
         eq_r(lambda transform: jnp.zeros((1, 16, 16, 1)), KEY)
+
+
+@pytest.mark.parametrize(("fields", "name"), [({"base": 16}, "base"), ({"resolution": 16}, "resolution")])
+def test_the_script_names_what_is_too_small_before_any_work(fields, name, capsys):
+    script = runpy.run_path(str(pathlib.Path(__file__).parents[2] / "experiments" / "equivariance.py"))
+    with pytest.raises(InputError, match=f"^{name}: expected at least 32"):
+        script["main"](script["Args"](**fields))
+    assert capsys.readouterr().out == ""
