@@ -1,5 +1,6 @@
 """Small runs and what the tests ask of them."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 import zlib
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +21,7 @@ from jaxgan.config import ComputeConfig, Config, DataConfig, HealthConfig, Optim
 from jaxgan.config.data import open_data
 from jaxgan.data import Spec, describe
 from jaxgan.models import DCGANConfig, MLPConfig
+from jaxgan.models.pretrained import efficientnet
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder, create
 from jaxgan.train.sinks.progress import Progress
@@ -44,6 +47,14 @@ def small(tmp_path, preset="mlp-mnist", **changes) -> Config:
         "health": HealthConfig(enabled=False),  # tests of their own
     }
     return dataclasses.replace(get_preset(preset), **(base | changes))
+
+
+@contextlib.contextmanager
+def shallow_eyes():
+    """Projected GAN's feature network with one plain block a stage: it compiles in seconds, its maps keep their sizes."""
+    stages = tuple((1, channels, 3, stride, 1) for _, channels, _, stride, _ in efficientnet.STAGES)
+    with mock.patch.object(efficientnet, "STAGES", stages):
+        yield
 
 
 def small_dcgan(tmp_path, **changes) -> Config:

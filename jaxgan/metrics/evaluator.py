@@ -136,7 +136,7 @@ class ImageEvaluator:
 
     def quick(self, generate: Generate, n: int) -> Measured:
         """The Fréchet distance of `n` fakes to `n` reals."""
-        fakes = collect(batches_of(generate, n, self._network.batch), self._network, n, keep=n)
+        fakes = collect(batches_of(generate, n, self._network.batch_for(n)), self._network, n, keep=n)
         reals = self._reference(n)
         return Measured(reals.distance(fakes.gaussian), frechet_error(reals, fakes.features))
 
@@ -145,7 +145,7 @@ class ImageEvaluator:
         if n < 2:
             raise InputError(f"n: expected at least 2 images, got {n}")
         labels = getattr(generate, "labels", lambda n: None)(n)
-        fakes = self._collect("fakes", batches_of(generate, n, self._network.batch), n, labels=labels)
+        fakes = self._collect("fakes", batches_of(generate, n, self._network.batch_for(n)), n, labels=labels)
         if n <= len(fakes.gaussian.mean) and "fd" in self._keys:
             warnings.warn(
                 f"{self.main}: {n} images cannot fill a covariance of {len(fakes.gaussian.mean)} features; "
@@ -275,7 +275,7 @@ class ImageEvaluator:
     def _real(self, n: int) -> Sample:
         n = min(n, len(self._source))
         if (n, False) not in self._reals:
-            batches = cut(pick(self._source.images, n), self._network.batch)
+            batches = cut(pick(self._source.images, n), self._network.batch_for(n))
             labels = picked_labels(self._source.labels, n)
             self._reals[n, False] = self._collect("reals", batches, n, labels=labels)
         return self._reals[n, False]
@@ -283,7 +283,7 @@ class ImageEvaluator:
     def _every_real(self) -> Sample:
         n = len(self._source)
         if (n, True) not in self._reals:
-            batches = cut(self._source.images, self._network.batch)
+            batches = cut(self._source.images, self._network.batch_for(len(self._source.images)))
             self._reals[n, True] = self._collect("all reals", batches, n, every=True)
         return self._reals[n, True]
 
@@ -292,7 +292,7 @@ class ImageEvaluator:
         key = f"{held_out.fingerprint} {n}"
         if key not in self._held_out_samples:
             labels = picked_labels(held_out.labels, n)
-            batches = cut(pick(held_out.images, n), self._network.batch)
+            batches = cut(pick(held_out.images, n), self._network.batch_for(n))
             self._held_out_samples[key] = self._collect("held-out reals", batches, n, labels=labels)
         return self._held_out_samples[key]
 
@@ -348,7 +348,7 @@ class ImageEvaluator:
             images, labels = pick(images, n), picked_labels(labels, n)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # said of the generator's own score
-                batches = cut(images, self._network.batch)
+                batches = cut(images, self._network.batch_for(len(images)))
                 sample = self._collect("held-out reals", batches, len(images), labels=labels)
                 sample = replace(sample, errors=False)
                 found = self._values(

@@ -309,7 +309,7 @@ def _against_reference(
         )
     generate = FixedImages(fakes)
     kept = n if n <= KERNEL_EXAMPLES else 0
-    sample = collect(generate.batches(n, network.batch), network, n, keep=kept)
+    sample = collect(generate.batches(n, network.batch_for(n)), network, n, keep=kept)
     if len(sample.gaussian.mean) != len(real.mean):
         raise InputError(
             f"features: expected {len(real.mean)} of them, as in {str(path)!r}, got {len(sample.gaussian.mean)} "

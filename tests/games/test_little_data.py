@@ -83,7 +83,7 @@ def test_ada_changes_both_sides_in_both_turns(reuse_fakes):
         )
         return seen
 
-    own = ada(start=4.0)
+    own = ada(start=4.0, geometric=0.0, blit=0.0)
     generator, discriminator = DCGANConfig(width=2).build((8, 8, 3), 0)
     sgd = optax.sgd(1e-2)
     game = GAN(

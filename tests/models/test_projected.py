@@ -1,10 +1,13 @@
 """Projected GAN: published sizes, frozen networks that stay frozen, mixing, heads, sizes that it can see."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import shallow_eyes
 
 from jaxgan import GAN, InputError, init, make_step
 from jaxgan.common.devices import make_mesh
@@ -13,7 +16,7 @@ from jaxgan.games import compile_step
 from jaxgan.losses import LOSSES
 from jaxgan.models import FastGANConfig, ProjectedConfig
 from jaxgan.models.latents import LATENTS
-from jaxgan.models.projected import Mixing, seen_size, twice
+from jaxgan.models.projected import Head, Mixing, seen_size, twice
 
 TINY = ProjectedConfig(width=2, mixing=2, input_size=128, weights="random")
 
@@ -88,35 +91,48 @@ def test_mixtures_see_all_smaller_maps():
 
 
 @pytest.fixture(scope="module")
-def played():
-    """Where a game starts, and where it stands after one step and after two, by number of devices."""
+def shallow():
+    """Projected GANs with a shallow feature network."""
+    with shallow_eyes():
+        yield
+
+
+@pytest.fixture(scope="module")
+def played(shallow):
+    """Where a game starts, and where it stands after two steps on three devices."""
     generator, discriminator = TINY.build((32, 32, 3), 0)
     sgd = optax.sgd(0.01)
     gan = GAN(generator, discriminator, LOSSES["hinge"](), sgd, sgd, LATENTS["normal"](5))
     batch = {"image": jax.random.uniform(jax.random.key(1), (6, 32, 32, 3), minval=-1)}
     start = init(gan, jax.random.key(0), batch)
-    ends = {}
-    for n in (1, 3):
-        step = compile_step(make_step(gan), make_mesh(jax.devices()[:n]), how="pmap")
-        state, _ = step(start, batch)
-        ends[n] = state, step(state, batch)[0]
-    return start, ends
+    step = compile_step(make_step(gan), make_mesh(jax.devices()[:3]), how="pmap")
+    return start, step(step(start, batch)[0], batch)[0]
 
 
 def test_nothing_moves_what_is_frozen(played):
     """Not by a bit, also where three devices average everything else."""
-    start, ends = played
-    before = start.players["discriminator"]
-    for _, state in ends.values():
-        after = state.players["discriminator"]
-        jax.tree.map(np.testing.assert_array_equal, after.stats["frozen"], before.stats["frozen"])
-        assert (after.stats["batch_stats"]["head_0"]["BatchNorm_0"]["mean"] != 0).any()
-        moved = jax.tree.map(lambda a, b: bool((a != b).any()), after.params, before.params)
-        assert all(jax.tree.leaves({k: v for k, v in moved["head_3"].items() if "Conv" in k}))
-        jax.tree.leaves(after.opt_state)
-    # After one step: in the second, batch norm of six examples makes a hundred times as much of the rounding.
-    one, three = (ends[n][0].players["discriminator"].params for n in (1, 3))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), three, one)
+    before, after = (state.players["discriminator"] for state in played)
+    jax.tree.map(np.testing.assert_array_equal, after.stats["frozen"], before.stats["frozen"])
+    assert (after.stats["batch_stats"]["head_0"]["BatchNorm_0"]["mean"] != 0).any()
+    moved = jax.tree.map(lambda a, b: bool((a != b).any()), after.params, before.params)
+    assert all(jax.tree.leaves({k: v for k, v in moved["head_3"].items() if "Conv" in k}))
+
+
+def test_heads_judge_a_batch_on_three_devices_as_on_one():
+    x = jax.random.normal(jax.random.key(0), (6, 16, 16, 3))
+    alone, split = Head((4,)), Head((4,), axis_name="batch")
+    variables = jax.jit(lambda: alone.init(jax.random.key(1), x, None, True))()
+
+    def judged(head, variables, x):
+        return head.apply(variables, x, None, True, mutable=["batch_stats", "spectral"])
+
+    expected, left = jax.jit(partial(judged, alone))(variables, x)
+    mapped = jax.pmap(partial(judged, split), "batch", in_axes=(None, 0), devices=jax.devices()[:3])
+    logits, mine = mapped(variables, x.reshape(3, 2, 16, 16, 3))
+    np.testing.assert_allclose(logits.reshape(expected.shape), expected, atol=1e-5)
+    each = lambda k: jax.tree.map(lambda v: v[k], mine)
+    for k in range(3):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), each(k), left)
 
 
 def test_pictures_are_those_of_the_last_convolution():
@@ -133,12 +149,12 @@ def test_pictures_are_those_of_the_last_convolution():
         assert getattr(config, "bounded", True) != free
 
 
-def test_labels_make_a_difference():
+def test_labels_make_a_difference(shallow):
     config = ProjectedConfig(width=1, lite=True, mixing=2, input_size=128, weights="random", conditional=True)
     _, module = config.build((32, 32, 1), 3)
     x = jnp.ones((3, 32, 32, 1))
-    variables = jax.jit(lambda: module.init(jax.random.key(0), x, jnp.arange(3)))()
-    logits = module.apply(variables, x, jnp.asarray([0, 1, 1]))
+    start = jax.jit(lambda label: module.init_with_output(jax.random.key(0), x, label))
+    logits, variables = start(jnp.asarray([0, 1, 1]))
     assert (logits[0] != logits[1]).any()
     np.testing.assert_allclose(logits[1], logits[2], atol=1e-6)
     with pytest.raises(InputError, match="label: expected class indices below 3"):

@@ -246,7 +246,7 @@ def test_features_of_ones_own(folders, cache, tmp_path):
     a, b = (np.load(folders / f"{x}.npz")["images"].mean((1, 2)) / 255 for x in "ab")
     assert values(scores)["fd_means"] == pytest.approx(frechet_distance(*moments(b), *moments(a)), rel=1e-4)
     (tmp_path / "bad.py").write_text("def f(images):\n    return images\n")
-    with pytest.raises(InputError, match=r"features: expected features \[500, d\] of 'f'"):
+    with pytest.raises(InputError, match=r"features: expected features \[100, d\] of 'f'"):
         evaluate_images(str(folders / "a"), str(folders / "b"), Protocol(features=f"{tmp_path / 'bad.py'}:f"))
 
 

@@ -195,8 +195,8 @@ CLASSIC = {
         summary="A few hundred or thousand images of your own at 64x64, on a laptop: needs --data.source.",
         shape=(64, 64, 3),
         paper="Huang et al. (2024), The GAN is dead; long live the GAN! (the loss), on DCGAN's networks",
-        measured="1,000 steps in 10 minutes on two shared CPU cores, 2,000 cartoon faces: fd_random_cnn 1.11 "
-        "(real data 0.024), recall 0.29, still falling",
+        measured="18 processor minutes on two shared CPU cores (40 on the clock), 2,000 cartoon faces against 1,000 "
+        "held out: fd_random_cnn 0.34 (real data 0.024), precision 0.97, recall 0.62, no copies found",
     ),
     "toy-ring": Preset(
         build=_toy_ring,

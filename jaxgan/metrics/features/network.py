@@ -34,8 +34,8 @@ class FeatureNetwork:
     Attributes:
       name: of the network.
       identity: of its weights; changes when they do.
-      apply: uint8 images of a fixed batch size -> outputs.
-      batch: that batch size; smaller where an image takes much memory.
+      apply: uint8 images of any number -> outputs; each number is a program of its own.
+      batch: images a call, at most; fewer where an image takes much memory.
       outputs: names of the `Outputs` that are given. A function of the user's own (`own.from_function`) may
         leave out its logits.
       label: what names of scores carry; "" for the name.
@@ -57,13 +57,17 @@ class FeatureNetwork:
         """Name and identity: scores of one signature compare."""
         return f"{self.name}@{self.identity}"
 
+    def batch_for(self, n: int) -> int:
+        """Images a call where there are `n` in all: a multiple of 100 that hardly exceeds them, at most `batch`."""
+        return min(self.batch, max(-(-n // 100), 1) * 100)
+
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Features [n, d] and logits [n, classes] (or None) of uint8 images [n, h, w, c], in batches."""
-        return in_batches(lambda part: self.apply(part)[:2], images, self.batch)
+        return in_batches(lambda part: self.apply(part)[:2], images, self.batch_for(len(images)))
 
     def all_outputs(self, images: np.ndarray) -> Outputs:
         """All that the network gives for uint8 images [n, h, w, c], in batches, as NumPy arrays."""
-        return in_batches(self.apply, images, self.batch)
+        return in_batches(self.apply, images, self.batch_for(len(images)))
 
 
 def polled(network: FeatureNetwork, poll: Callable[[], None]) -> FeatureNetwork:
