@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import tyro
 
 from jaxgan.cli.arguments import Positional, check_out, checkpoint, flags_named_for, parse
+from jaxgan.cli.status import warnings_in_lines
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.common.progress import Progress
@@ -92,7 +93,7 @@ def evaluate(args: list[str]) -> None:
     from jaxgan.runs import environment
 
     environment.start()
-    with flags_named_for(Evaluate, of_a_run=parsed.real is None), _warnings_in_lines():
+    with flags_named_for(Evaluate, of_a_run=parsed.real is None), warnings_in_lines():
         if parsed.save_reference is not None:
             _save_reference(parsed, parsed.save_reference)
             return
@@ -174,16 +175,6 @@ def _memorisation(metrics: str | None) -> bool:
     from jaxgan.metrics.image_scores import parse_metrics
 
     return metrics is not None and "memorisation" in parse_metrics(metrics)
-
-
-@contextlib.contextmanager
-def _warnings_in_lines() -> Iterator[None]:
-    """Warnings as one line each, at the end and without their place in the code."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    for text in dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning):
-        print(f"warning: {text}", file=sys.stderr)
 
 
 # --- what is computed ------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pathlib
 from dataclasses import dataclass
 
 from jaxgan.cli.arguments import Positional, checkpoint, parse
+from jaxgan.cli.status import warnings_in_lines
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ def export(args: list[str]) -> None:
     from jaxgan.runs.opened import Run
 
     environment.start()
-    run = Run.at(parsed.run, which)
+    with warnings_in_lines():
+        run = Run.at(parsed.run, which)
     export_run(run, parsed.out, licence=parsed.license)
     print(f"wrote {parsed.out} (step {run.step:,}); sample from it with: python {parsed.out / 'sample.py'}")

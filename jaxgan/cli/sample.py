@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.cli.arguments import Positional, check_out, checkpoint, parse
+from jaxgan.cli.status import warnings_in_lines
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
@@ -86,7 +87,8 @@ def sample(args: list[str]) -> None:
     environment.start()
     if parsed.truncation is not None:
         _need_truncation(RunFolder(parsed.run).config().model, parsed.truncation)
-    run = Run.at(parsed.run, which)
+    with warnings_in_lines():
+        run = Run.at(parsed.run, which)
     _check(run.spec.modality, out)
     labels, columns = None, parsed.columns
     if parsed.classes is not None:  # a row a class, of the same seeds

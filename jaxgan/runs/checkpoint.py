@@ -1,4 +1,4 @@
-"""Checkpoints by Orbax: saved in the background, the newest two and the best kept."""
+"""Checkpoints by Orbax: saved in the background, verified when they are read, the newest two and the best kept."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import pathlib
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.progress import counted
 from jaxgan.games.game import GameState
+from jaxgan.runs.checksums import checksums, seal, unsealed
 
-_STATE, _META, _SCORE = "state", "meta", "score"
+_STATE, _META = "state", "meta"
 
 
 class SaveError(OSError):
@@ -37,34 +39,40 @@ def _not_of_orbax(record: logging.LogRecord) -> bool:
     return "orbax" not in record.pathname
 
 
+class _Best:
+    """A policy of Orbax: the one checkpoint that is kept however old it becomes."""
+
+    step: int | None = None
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        return [checkpoint.step == self.step for checkpoint in checkpoints]
+
+
 class Checkpoints:
     """The checkpoints of one run, in the folder `checkpoints` of its own folder.
 
-    Each holds the state and a JSON dict, "meta", that the caller defines. Only whole checkpoints
-    are ever seen: Orbax writes elsewhere and renames.
+    Each holds the state, a JSON dict, "meta", that the caller defines, and a checksum of each array and of the dict:
+    whatever is damaged is found when it is read. Only whole checkpoints are ever seen: Orbax writes elsewhere and
+    renames.
     """
 
     def __init__(self, run: pathlib.Path, *, read_only: bool = False) -> None:
         """Opens, and unless `read_only` creates, the folder of checkpoints of a run."""
+        self._folder = (run / "checkpoints").resolve()
+        self._set_aside, self._read_only, self._best = run / "checkpoints-broken", read_only, _Best()
+        self._open()
+
+    def _open(self) -> None:
         with _quiet():
             import orbax.checkpoint as ocp
             from orbax.checkpoint import checkpoint_managers as policies
 
             self._ocp = ocp
-            self._folder = (run / "checkpoints").resolve()
-            self._set_aside = run / "checkpoints-broken"
-            score = lambda metrics: metrics[_SCORE]
-            best = policies.BestN(
-                get_metric_fn=score,
-                n=1,
-                reverse=True,
-                keep_checkpoints_without_metrics=False,
-            )
             options = ocp.CheckpointManagerOptions(
-                preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(2), best]),
-                best_fn=score,  # without it scores are not saved, and the best is lost on resuming
-                create=not read_only,
-                read_only=read_only,
+                preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(2), self._best]),
+                create=not self._read_only,
+                read_only=self._read_only,
+                lightweight_initialize=True,  # else one damaged checkpoint would hide all others
             )
             handlers = {_STATE: ocp.StandardCheckpointHandler(), _META: ocp.JsonCheckpointHandler()}
             self._manager = ocp.CheckpointManager(self._folder, item_handlers=handlers, options=options)
@@ -73,27 +81,29 @@ class Checkpoints:
         """Steps of all checkpoints, oldest first."""
         return sorted(self._manager.all_steps())
 
-    def save(self, step: int, state: GameState, meta: dict[str, Any], score: float | None = None) -> None:
+    def keep(self, step: int) -> None:
+        """Keeps the checkpoint of `step`, the best, however old it becomes, and no longer that of an earlier call."""
+        self._best.step = step
+
+    def save(self, step: int, state: GameState, meta: Mapping[str, Any]) -> None:
         """Starts to save in the background; returns once the state may be changed again.
 
         Args:
           step: of the state.
           state: what to save.
           meta: JSON-serialisable.
-          score: lower is better; the checkpoint with the lowest is kept, however old. `RunKeeper` ranks so: the best
-            has a score below 0, the lower the later it is.
 
         Raises:
           SaveError: if this save cannot start, or the one before it failed.
         """
         if step in self._manager.all_steps():
             return
+        sealed = seal({_META: meta, "checksums": checksums(state)})
         args = self._ocp.args.Composite(
-            **{_STATE: self._ocp.args.StandardSave(state), _META: self._ocp.args.JsonSave(meta)}
+            **{_STATE: self._ocp.args.StandardSave(state), _META: self._ocp.args.JsonSave(sealed)}
         )
         with _quiet(), self._as_save_error(step):
-            metrics = None if score is None else {_SCORE: score}
-            self._manager.save(step, args=args, metrics=metrics)
+            self._manager.save(step, args=args)
 
     def wait(self) -> None:
         """Returns when everything is on disk. Raises SaveError if it could not be written."""
@@ -127,19 +137,37 @@ class Checkpoints:
 
     def meta(self, step: int) -> dict[str, Any]:
         """The meta dict of a checkpoint. Raises InputError if it cannot be read."""
-        return self._read(step, _META, self._ocp.args.JsonRestore())
+        return self._unsealed(step)[_META]
 
     def restore(self, step: int, like: GameState) -> GameState:
-        """The state of a checkpoint.
+        """The state of a checkpoint, each array of which has been found to be what was saved.
 
         Args:
           step: of the checkpoint.
           like: shapes, types and shardings (`jax.ShapeDtypeStruct`s or arrays).
 
         Raises:
-          InputError: if it cannot be read.
+          InputError: if it cannot be read, or is damaged; it names an array that is.
         """
-        return self._read(step, _STATE, self._ocp.args.StandardRestore(like))
+        expected = self._unsealed(step)["checksums"]
+        state = self._read(step, _STATE, self._ocp.args.StandardRestore(like))
+        found = checksums(state)
+        if wrong := [name for name in {**expected, **found} if expected.get(name) != found.get(name)]:
+            others = f", as {counted(len(wrong) - 1, 'other array')}" if len(wrong) > 1 else ""
+            raise self._unreadable(step, f"{wrong[0]} is not what was saved{others}")
+        return state
+
+    def read(self, step: int, like: GameState) -> tuple[GameState, dict[str, Any]]:
+        """The state of a checkpoint and its meta dict; like `restore`."""
+        return self.restore(step, like), self.meta(step)
+
+    def _unsealed(self, step: int) -> dict[str, Any]:
+        try:
+            return unsealed(self._read(step, _META, self._ocp.args.JsonRestore()))
+        except ValueError as error:
+            if isinstance(error, InputError):
+                raise
+            raise self._unreadable(step, f"{_META} is not what was saved") from error
 
     def _read(self, step: int, item: str, args: Any) -> Any:
         with _quiet():
@@ -148,20 +176,16 @@ class Checkpoints:
             except Exception as error:  # damaged files surface as many types
                 reason = _line(error)
             _collect_quietly()
-            raise InputError(f"checkpoint {step} in {str(self._folder)!r} cannot be read ({reason})")
+            raise self._unreadable(step, reason)
 
-    def read(self, step: int, like: GameState) -> tuple[GameState, dict[str, Any]] | None:
-        """The state of a checkpoint, as of `restore`, and its meta dict; None if one of them cannot be read."""
-        try:
-            return self.restore(step, like), self.meta(step)
-        except InputError:
-            return None
+    def _unreadable(self, step: int, reason: str) -> InputError:
+        return InputError(f"checkpoint {step} in {str(self._folder)!r} cannot be read ({reason})")
 
     def forget_after(self, step: int) -> None:
         """Deletes the checkpoints after `step`, which will be made again."""
         for later in [s for s in self.steps() if s > step]:
             shutil.rmtree(self._folder / str(later), ignore_errors=True)
-        self._manager.reload()
+        self._open_again()
 
     def set_aside(self, step: int) -> None:
         """Moves a checkpoint that cannot be read to `checkpoints-broken`."""
@@ -169,7 +193,13 @@ class Checkpoints:
         target = self._set_aside / str(step)
         shutil.rmtree(target, ignore_errors=True)
         shutil.move(self._folder / str(step), target)
-        self._manager.reload()
+        self._open_again()
+
+    def _open_again(self) -> None:
+        """Sees what has been changed by others than Orbax; its `reload` fails where one checkpoint is damaged."""
+        with _quiet():
+            self._manager.close()
+        self._open()
 
 
 def abstract(state: Any, placement: jax.sharding.Sharding | None = None) -> Any:

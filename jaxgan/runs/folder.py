@@ -20,7 +20,7 @@ from jaxgan.config.fields import from_json, to_json
 from jaxgan.config.own_files import with_files
 from jaxgan.data import Spec
 
-LAYOUT = 2  # of the checkpoints: they keep a `GameState`
+LAYOUT = 3  # of the checkpoints: they keep a `GameState`, and checksums
 _NUMBER = (int, float)
 _KINDS: dict[str, Any] = {  # of the entries that are read of each file, where they are there
     "run.json": {

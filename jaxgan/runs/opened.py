@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -142,12 +143,20 @@ def _restore(folder: RunFolder, game: Game, spec: Spec, which: str | int) -> tup
     try:
         steps = checkpoints.steps()
         if which == "last":
+            damaged = []
             for step in reversed(steps):
                 try:
-                    return checkpoints.restore(step, like), step
-                except InputError:
+                    state = checkpoints.restore(step, like)
+                except InputError as error:
+                    damaged.append(str(error))
                     continue
-            raise InputError(f"run: {str(folder.path)!r} has no checkpoint that can be read (found: {steps})")
+                for text in damaged:
+                    warnings.warn(f"{text}; that of step {step} takes its place", stacklevel=4)
+                return state, step
+            reasons = "".join(f"; {text}" for text in damaged[:1])
+            raise InputError(
+                f"run: {str(folder.path)!r} has no checkpoint that can be read (found: {steps}){reasons}"
+            )
         step = best_step(folder) if which == "best" else int(which)
         if step not in steps:
             raise InputError(f"checkpoint: expected one of {steps} in {str(folder.path)!r}, got {which!r}")

@@ -29,7 +29,6 @@ from jaxgan.train.sinks.progress import Voice
 from jaxgan.train.sinks.tensorboard import TensorBoard
 from jaxgan.train.stops import Diverged, Interrupted
 
-_NOT_BEST = 1e30  # rank of such a checkpoint: above the scores that older versions ranked by
 _UNTRAINED_FAKES = 256  # in an instant, and more than enough to tell noise from images
 
 
@@ -90,6 +89,8 @@ class RunKeeper(Keeper):
         self.checkpoints.forget_after(step)
         self.folder.rewind(step)
         self.best, self._seconds, self._owed = meta["best"], meta["train_seconds"], meta.get("owed")
+        if self.best is not None:
+            self.checkpoints.keep(self.best["step"])
         self._voice.note(f"resumed at step {step:,}")
         before = self.folder.read("run.json").get("features")
         if self.evaluator is not None and before not in (None, self.evaluator.features):
@@ -109,10 +110,10 @@ class RunKeeper(Keeper):
         features = None if self.evaluator is None else self.evaluator.features
         self.folder.update(status="running", error=None, features=features)
 
-    def set_aside(self, step: int, then: str) -> None:
-        """Moves a checkpoint that cannot be read out of the way, and says so and what happens `then`."""
+    def set_aside(self, step: int, why: InputError, then: str) -> None:
+        """Moves a checkpoint that cannot be read out of the way, and says so, `why`, and what happens `then`."""
         self.checkpoints.set_aside(step)
-        self._voice.note(f"checkpoint {step} cannot be read; it was moved to checkpoints-broken{then}")
+        self._voice.note(f"warning: {why}; it was moved to checkpoints-broken{then}")
 
     def drop(self) -> None:
         """Keeps nothing more, and leaves what there is as it is."""
@@ -157,7 +158,7 @@ class RunKeeper(Keeper):
                 seen = self._monitors(state, self._poll)
         except Interrupted:
             self.owes, self.best = True, best
-            self._save(state, step, None, {"owed": {"record": record, "due": sorted(due)}})
+            self._save(state, step, {"owed": {"record": record, "due": sorted(due)}})
             return record
         self.check_held()
         if score is not None and self.evaluator is not None:
@@ -174,14 +175,15 @@ class RunKeeper(Keeper):
         if "save" in due:
             if self._owed is not None:  # the state is there already, without its score
                 self.checkpoints.forget_after(step - 1)
-            rank = None if score is None else -step if self.best["step"] == step else _NOT_BEST  # pyright: ignore
-            self._save(state, step, rank, {})
+            self._save(state, step, {})
         return record
 
-    def _save(self, state: GameState, step: int, score: float | None, more: Mapping[str, Any]) -> None:
+    def _save(self, state: GameState, step: int, more: Mapping[str, Any]) -> None:
         self.check_held()
+        if self.best is not None:
+            self.checkpoints.keep(self.best["step"])
         meta = {"best": self.best, "train_seconds": round(self._seconds, 1), **more}
-        self.checkpoints.save(step, state, {"config": self.folder.read("config.json"), **meta}, score)
+        self.checkpoints.save(step, state, {"config": self.folder.read("config.json"), **meta})
 
     def settle(self, state: GameState) -> None:
         """Keeps what the end of an interrupted run has left owed of the interval that ends with `state`."""
@@ -349,22 +351,26 @@ def restored(members: Members, keepers: Sequence[RunKeeper], path: pathlib.Path)
     saved = {keeper.folder.path.name: keeper.checkpoints.steps() for keeper in open_ones}
     common = sorted(set.intersection(*map(set, saved.values())))
     for step in reversed(common):
-        found = {keeper.k: keeper.checkpoints.read(step, like) for keeper in open_ones}
-        broken += [(keeper, step) for keeper in open_ones if found[keeper.k] is None]
-        if None in found.values():
+        found = {}
+        for keeper in open_ones:
+            try:
+                found[keeper.k] = keeper.checkpoints.read(step, like)
+            except InputError as error:
+                broken.append((keeper, step, error))
+        if len(found) < len(open_ones):
             continue
-        for keeper, bad in broken:
-            keeper.set_aside(bad, f", and all go back to step {step:,}" if several else "")
+        for keeper, bad, why in broken:
+            keeper.set_aside(bad, why, f", and all go back to step {step:,}" if several else "")
         states = {}
         for keeper in open_ones:
-            states[keeper.k], meta = found[keeper.k]  # pyright: ignore  (none is None)
+            states[keeper.k], meta = found[keeper.k]
             keeper.go_on(step, meta)
         every = [states[k] if k in states else members.init_member(k) for k in range(len(keepers))]
         return members.joined(every), step
     if common:
         raise InputError(
             f"no checkpoint{'s' * several} to go on from in {str(path)!r}: none of {common} can be read"
-            f"{' for every member' * several}"
+            f"{' for every member' * several}; {broken[0][2]}"
         )
     if any(len(steps) > 1 for steps in saved.values()):  # more than an interrupted first save leaves
         raise InputError(f"no step that all members have saved: {saved}; nothing was changed")
