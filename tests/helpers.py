@@ -19,11 +19,13 @@ import numpy as np
 from jaxgan import init
 from jaxgan.config import ComputeConfig, Config, DataConfig, HealthConfig, OptimizerConfig, get_preset
 from jaxgan.config.data import open_data
-from jaxgan.data import Spec, describe
+from jaxgan.data import describe
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.models.pretrained import efficientnet
-from jaxgan.runs.checkpoint import Checkpoints, abstract
+from jaxgan.runs import checksums
+from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder, create
+from jaxgan.runs.opened import saved_state
 from jaxgan.train.sinks.progress import Progress
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
@@ -92,17 +94,7 @@ def untrained(config, path=None, *, records=(), status="finished", scale=1.0) ->
 
 def arrays(folder: RunFolder, step: int) -> dict[str, np.ndarray]:
     """Every array of a checkpoint, by its path in the state."""
-    spec = Spec.from_json(folder.read("run.json")["data"])
-    gan = folder.config().build(spec)
-    like = abstract(jax.eval_shape(lambda: init(gan, jax.random.key(0), spec.batch())))
-    checkpoints = Checkpoints(folder.path, read_only=True)
-    try:
-        state = checkpoints.restore(step, like)
-    finally:
-        checkpoints.close()
-    plain = lambda x: jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x
-    leaves = jax.tree_util.tree_leaves_with_path(state)
-    return {jax.tree_util.keystr(path): np.asarray(plain(leaf)) for path, leaf in leaves}
+    return dict(checksums.arrays(saved_state(folder, step)))
 
 
 def same_arrays(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:

@@ -72,6 +72,7 @@ class Checkpoints:
                 preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(2), self._best]),
                 create=not self._read_only,
                 read_only=self._read_only,
+                cleanup_tmp_directories=not self._read_only,  # what a kill during a save has left
                 lightweight_initialize=True,  # else one damaged checkpoint would hide all others
             )
             handlers = {_STATE: ocp.StandardCheckpointHandler(), _META: ocp.JsonCheckpointHandler()}
@@ -154,7 +155,7 @@ class Checkpoints:
         found = checksums(state)
         if wrong := [name for name in {**expected, **found} if expected.get(name) != found.get(name)]:
             others = f", as {counted(len(wrong) - 1, 'other array')}" if len(wrong) > 1 else ""
-            raise self._unreadable(step, f"{wrong[0]} is not what was saved{others}")
+            raise self._unreadable(step, f"{_STATE}{wrong[0]} is not what was saved{others}")
         return state
 
     def read(self, step: int, like: GameState) -> tuple[GameState, dict[str, Any]]:

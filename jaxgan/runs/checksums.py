@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -21,13 +21,21 @@ _OWN = "checksum"
 def checksums(tree: Any) -> dict[str, str]:
     """The CRC-32 of each array of a tree, of its shape and type too, by its path in the tree.
 
-    They are of whole arrays: the same on any number of devices, however the arrays are sharded. Arrays that are sharded
-    over several hosts are gathered one by one, so every host has to call this.
+    They are of whole arrays: the same on any number of devices, however the arrays are sharded.
 
-    Cost: a copy to the host where an array is not there, and COST.
+    Cost: that of `arrays`, and COST.
     """
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path).removeprefix("."): _checksum(_on_host(leaf)) for path, leaf in leaves}
+    return {name: _checksum(array) for name, array in arrays(tree)}
+
+
+def arrays(tree: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Each array of a tree, whole and on the host, after its path, such as ".players['critic'].params['bias']".
+
+    Of random keys the numbers that they consist of. Those that are sharded over several hosts are gathered, one after
+    the other, so each host has to ask for all.
+    """
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        yield jax.tree_util.keystr(path), _on_host(leaf)
 
 
 def _on_host(x: Any) -> np.ndarray:

@@ -19,7 +19,7 @@ from jaxgan.data import Spec
 from jaxgan.data.labels import class_index
 from jaxgan.data.modality import MODALITIES
 from jaxgan.data.sources import load_source
-from jaxgan.games.game import Game, init
+from jaxgan.games.game import Game, GameState, init
 from jaxgan.losses import in_python
 from jaxgan.metrics.choice import better_of
 from jaxgan.runs.checkpoint import Checkpoints, abstract
@@ -137,8 +137,27 @@ def spec_of(facts: Mapping[str, Any], config: Config) -> Spec:
     return dataclasses.replace(spec, modality=modality)
 
 
+def saved_state(folder: RunFolder, step: int, placement: jax.sharding.Sharding | None = None) -> GameState:
+    """The whole state of a checkpoint of a run, placed by one sharding; by default on the first device.
+
+    Raises:
+      InputError: if there is no such run or checkpoint, or it is damaged.
+    """
+    config = folder.config()
+    spec = spec_of(folder.facts(), config)
+    checkpoints = Checkpoints(folder.path, read_only=True)
+    try:
+        return checkpoints.restore(step, _like(config.build(spec), spec, placement))
+    finally:
+        checkpoints.close()
+
+
+def _like(game: Game, spec: Spec, placement: jax.sharding.Sharding | None = None) -> GameState:
+    return abstract(jax.eval_shape(lambda: init(game, jax.random.key(0), spec.batch())), placement)
+
+
 def _restore(folder: RunFolder, game: Game, spec: Spec, which: str | int) -> tuple[Any, int]:
-    like = abstract(jax.eval_shape(lambda: init(game, jax.random.key(0), spec.batch())))
+    like = _like(game, spec)
     checkpoints = Checkpoints(folder.path, read_only=True)
     try:
         steps = checkpoints.steps()

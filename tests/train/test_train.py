@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -61,53 +62,6 @@ def test_stopping_and_resuming_changes_no_bit(tmp_path, monkeypatch, make):
     for name in ("step-0000000.png", "step-0000020.png", "step-0000040.png", "reals.png"):
         assert (whole.samples / name).read_bytes() == (part.samples / name).read_bytes()
     assert part.read("run.json")["status"] == "finished"
-
-
-def test_sigkill_at_random_moments_changes_no_bit(tmp_path):
-    """Killed without warning, twice, wherever it happens to be."""
-    config = small(tmp_path, steps=400, checkpoint_every=20, evaluate_every=200, sample_every=200)
-    whole = train(config)
-    flags = ["--steps", 400, "--checkpoint-every", 20, "--evaluate-every", 200, "--sample-every", 200]
-    flags += [
-        "--batch-size",
-        8,
-        "--log-every",
-        10,
-        "--health.no-enabled",
-        "--quick-n",
-        150,
-        "--final-n",
-        150,
-        "--data.split",
-        "test",
-    ]
-    flags += [
-        "--model.g-widths",
-        16,
-        "--model.d-widths",
-        16,
-        "--compute.devices",
-        1,
-        "--out",
-        tmp_path / "killed",
-    ]
-    folder = RunFolder(tmp_path / "killed" / "00000-mlp-mnist")
-    process = command("train", "mlp-mnist", *flags)
-    rng = np.random.default_rng()
-    for _ in range(2):
-        wanted = len(folder.records()) + 2
-        deadline = time.monotonic() + 120
-        while len(folder.records()) < wanted and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-        time.sleep(float(rng.uniform(0, 0.2)))
-        process.kill()
-        process.communicate()
-        process = command("resume", folder.path)
-    _, err = process.communicate(timeout=240)
-    assert process.returncode == 0, err
-    same_arrays(arrays(whole, 400), arrays(folder, 400))
-    assert [r["step"] for r in folder.records() if "score" in r] == [200, 400]
-    assert whole.read("scores.json") == folder.read("scores.json")
 
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -390,9 +344,10 @@ def test_an_unreadable_checkpoint_is_set_aside(tmp_path, capsys):
     for file in (folder.path / "checkpoints" / "40" / "state").rglob("*"):
         if file.is_file():
             file.write_bytes(b"garbage")
-    assert Run.at(folder.path).step == 30
+    with pytest.warns(UserWarning, match="checkpoint 40 in .* that of step 30 takes its place"):
+        assert Run.at(folder.path).step == 30
     resume(folder)
-    assert "checkpoint 40 cannot be read; it was moved to checkpoints-broken" in capsys.readouterr().out
+    assert re.search("checkpoint 40 in .*; it was moved to checkpoints-broken", capsys.readouterr().out)
     assert (folder.path / "checkpoints-broken" / "40").is_dir()
     same_arrays(arrays(folder, 40), expected)
 
