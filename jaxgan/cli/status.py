@@ -21,8 +21,7 @@ def exit_status(run: Callable[[], int | None]) -> int:
     run saves first). 141: the reader of the output has gone.
     """
     try:
-        with _no_echoes():
-            return run() or 0
+        return run() or 0
     except InputError as error:
         return _fail(error, 2)
     except KeyboardInterrupt:
@@ -91,25 +90,6 @@ class _Unheard:
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, self._stream.fileno())
                 os.close(nowhere)
-
-
-@contextlib.contextmanager
-def _no_echoes() -> Iterator[None]:
-    """After a failed save, threads of TensorStore print once for every array that its event loop is closed.
-
-    The failure itself is raised, and ends in one line.
-    """
-    hook = sys.unraisablehook
-
-    def quiet(unraisable: Any) -> None:
-        if "Event loop is closed" not in str(unraisable.exc_value):
-            hook(unraisable)
-
-    sys.unraisablehook = quiet
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
 
 
 def _fail(error: BaseException, status: int) -> int:

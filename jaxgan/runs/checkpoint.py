@@ -9,7 +9,7 @@ import pathlib
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -29,7 +29,9 @@ class SaveError(OSError):
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Orbax logs every save, and errors from its threads that it also raises; users get ours instead."""
-    logging.getLogger("absl").addFilter(_not_of_orbax)  # stays, as its threads outlive this block
+    logging.getLogger("absl").addFilter(_not_of_orbax)  # these stay, as its threads outlive this block
+    if not isinstance(sys.unraisablehook, _WithoutEchoes):
+        sys.unraisablehook = _WithoutEchoes(sys.unraisablehook)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -37,6 +39,20 @@ def _quiet() -> Iterator[None]:
 
 def _not_of_orbax(record: logging.LogRecord) -> bool:
     return "orbax" not in record.pathname
+
+
+class _WithoutEchoes:
+    """A hook for what cannot be raised, less an echo of failures that are.
+
+    After a failed save or restore, threads of TensorStore tell once for every array that its event loop is closed.
+    """
+
+    def __init__(self, hook: Callable[[Any], Any]) -> None:
+        self._hook = hook
+
+    def __call__(self, unraisable: Any) -> None:
+        if "Event loop is closed" not in str(unraisable.exc_value):
+            self._hook(unraisable)
 
 
 class _Best:
