@@ -20,6 +20,7 @@ from jaxgan.games.game import GameState
 from jaxgan.runs.checksums import checksums, seal, unsealed
 
 _STATE, _META = "state", "meta"
+_UNFINISHED = "*.orbax-checkpoint-tmp*"
 
 
 class SaveError(OSError):
@@ -76,6 +77,8 @@ class Checkpoints:
         """Opens, and unless `read_only` creates, the folder of checkpoints of a run."""
         self._folder = (run / "checkpoints").resolve()
         self._set_aside, self._read_only, self._best = run / "checkpoints-broken", read_only, _Best()
+        for left in () if read_only else self._folder.glob(_UNFINISHED):  # by a kill during a save
+            shutil.rmtree(left, ignore_errors=True)
         self._open()
 
     def _open(self) -> None:
@@ -88,7 +91,6 @@ class Checkpoints:
                 preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(2), self._best]),
                 create=not self._read_only,
                 read_only=self._read_only,
-                cleanup_tmp_directories=not self._read_only,  # what a kill during a save has left
                 lightweight_initialize=True,  # else one damaged checkpoint would hide all others
             )
             handlers = {_STATE: ocp.StandardCheckpointHandler(), _META: ocp.JsonCheckpointHandler()}
@@ -191,7 +193,7 @@ class Checkpoints:
             try:
                 return self._manager.restore(step, args=self._ocp.args.Composite(**{item: args}))[item]
             except Exception as error:  # damaged files surface as many types
-                reason = _line(error)
+                reason = _line(_innermost(error))
             _collect_quietly()
             raise self._unreadable(step, reason)
 
@@ -233,6 +235,11 @@ def _collect_quietly() -> None:
         gc.collect()
     finally:
         sys.unraisablehook = hook
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What an error began with, which names the array that could not be read."""
+    return error if error.__cause__ is None else _innermost(error.__cause__)
 
 
 def _line(error: BaseException) -> str:

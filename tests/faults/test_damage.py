@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-import warnings
 from pathlib import Path
 
 import jax
@@ -200,21 +199,34 @@ def test_a_changed_meta_is_found(run):
         Run.at(run.path, 40)
 
 
-def test_files_beside_the_arrays_hide_no_good_checkpoint(run, finished, capsys):
-    """Small ones, such as a `metrics` that Orbax may leave: they are damaged, or somebody's own."""
-    newest = run.path / "checkpoints" / "40"
-    beside = [file for file in newest.rglob("*") if file.is_file() and file.parent.name not in ("d", "state")]
-    assert newest / "_CHECKPOINT_METADATA" in beside
-    (newest / "metrics").mkdir()
-    for file in (*beside, newest / "metrics" / "metrics"):
-        file.write_bytes(b'{"score": \xff')
-    assert Run.at(run.path, 30).step == 30
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert Run.at(run.path).step == 30
-    resume(run)
-    assert "it was moved to checkpoints-broken" in capsys.readouterr().out
+def test_an_array_that_orbax_cannot_read_is_named(run):
+    for file in (run.path / "checkpoints" / "40" / "state" / "ocdbt.process_0" / "d").iterdir():
+        file.write_bytes(b"")
+    with pytest.raises(
+        InputError, match=r'^checkpoint 40 in .* cannot be read \(.*Error reading "[a-z0-9_.]+/0'
+    ) as caught:
+        Run.at(run.path, 40)
+    assert "\n" not in str(caught.value)
+
+
+def test_damage_beside_the_arrays_hides_no_checkpoint(run, finished, capsys):
+    """Of Orbax's own small files, and of a `metrics` that it or anyone may leave."""
+    for step in ("30", "40"):
+        (run.path / "checkpoints" / step / "metrics").mkdir()
+        files = [
+            *(run.path / "checkpoints" / step).rglob("*"),
+            run.path / "checkpoints" / step / "metrics/metrics",
+        ]
+        beside = ("_CHECKPOINT_METADATA", "_sharding", "commit_success.txt", "metrics")
+        beside = [file for file in files if file.name in beside and not file.is_dir()]
+        assert len(beside) >= 5
+        for file in beside:
+            file.write_bytes(b'{"score": \xff')
+    assert [Run.at(run.path, step).step for step in ("last", 30)] == [40, 30]
+    resume(run, steps=50)
+    assert "resumed at step 40" in capsys.readouterr().out
     same_arrays(arrays(run, 40), arrays(finished, 40))
+    assert Run.at(run.path).step == 50
 
 
 def test_what_a_kill_during_a_save_leaves_goes(run):
