@@ -69,6 +69,7 @@ _SLOW = {
         "test_doctor.py",
         "test_stacked.py",
         "test_laws.py",
+        "test_damage.py",
     ),
 }
 

@@ -202,9 +202,8 @@ def test_a_changed_meta_is_found(run):
 def test_an_array_that_orbax_cannot_read_is_named(run):
     for file in (run.path / "checkpoints" / "40" / "state" / "ocdbt.process_0" / "d").iterdir():
         file.write_bytes(b"")
-    with pytest.raises(
-        InputError, match=r'^checkpoint 40 in .* cannot be read \(.*Error reading "[a-z0-9_.]+/0'
-    ) as caught:
+    told = r'^checkpoint 40 in .* cannot be read \(.*Error reading "[a-z0-9_.]+/0'
+    with pytest.raises(InputError, match=told) as caught:
         Run.at(run.path, 40)
     assert "\n" not in str(caught.value)
 
