@@ -2,10 +2,10 @@
 
     python experiments/chaos.py [--kills 100] [--flips 500] [--seed N]
 
-A small fully connected GAN is trained without a break, and again and again while it is killed with SIGKILL, half of the
-times during a save and else anywhere from its first moment to its last, and resumed. Whenever such a run has come to
-its end, every array of its last checkpoint, restored on one device and on four, all its records and its scores are
-held against those of the run without a break.
+A small fully connected GAN of points is trained without a break, and again and again while it is killed with SIGKILL,
+half of the times during a save and else anywhere from its first moment to its last, and resumed. Whenever such a run
+has come to its end, every array of its last checkpoint, restored on one device and on four, all its records and its
+scores are held against those of the run without a break.
 
 Then single bits of a checkpoint are flipped, in every file of it in turn, and it is read: either that fails, or nothing
 that is read has changed.
@@ -34,7 +34,7 @@ import numpy as np
 
 from jaxgan import InputError
 from jaxgan.common.devices import make_mesh, replicated
-from jaxgan.config import ComputeConfig, Config, DataConfig, HealthConfig, get_preset
+from jaxgan.config import ComputeConfig, Config, HealthConfig, get_preset
 from jaxgan.models import MLPConfig
 from jaxgan.runs import checksums, environment
 from jaxgan.runs.checkpoint import Checkpoints, abstract
@@ -43,26 +43,34 @@ from jaxgan.runs.opened import saved_state
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 
-STEPS = 400
+STEPS = 200
 PATIENCE = 120.0  # seconds that a run may take until something of it is seen
+IMPORTED = [  # by each run, sooner or later
+    "jaxgan.train.resume",
+    "jaxgan.report.run",
+    "orbax.checkpoint",
+    "orbax.checkpoint.checkpoint_managers",
+    "tensorboardX",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_agg",
+]
 SAVING = "*.orbax-checkpoint-tmp*"  # a checkpoint that is being written
 
 
 def toy(out: pathlib.Path) -> Config:
-    """A run of a second, with a checkpoint every 20 steps."""
+    """A run of a second or two, with a checkpoint every 10 steps."""
     return dataclasses.replace(
-        get_preset("mlp-mnist"),
+        get_preset("toy-ring"),
         out=str(out),
         steps=STEPS,
         batch_size=8,
-        log_every=10,
-        checkpoint_every=20,
-        evaluate_every=200,
-        sample_every=200,
+        log_every=5,
+        checkpoint_every=10,
+        evaluate_every=100,
+        sample_every=100,
         quick_n=150,
         final_n=150,
-        data=DataConfig("mnist", "test"),
-        model=MLPConfig(g_widths=(16,), d_widths=(16,)),
+        model=MLPConfig(g_widths=(8,), d_widths=(8,)),
         compute=ComputeConfig(devices=1),
         health=HealthConfig(enabled=False),
     )
@@ -92,7 +100,7 @@ class Lives:
     def __init__(self, rng: np.random.Generator) -> None:
         """Draws the moments of the kills from `rng`."""
         self._processes = multiprocessing.get_context("forkserver")
-        self._processes.set_forkserver_preload(["jaxgan.train.resume", "jaxgan.train.run"])
+        self._processes.set_forkserver_preload(IMPORTED)
         self._rng, self.kills, self.in_saves, self.seconds = rng, 0, 0, 0.0
 
     def whole(self, out: pathlib.Path) -> RunFolder:
@@ -243,8 +251,12 @@ def main() -> int:
     args = parser.parse_args()
     seed = int(np.random.SeedSequence().entropy % 2**32) if args.seed is None else args.seed
     rng = np.random.default_rng(seed)
-    os.environ.setdefault("PJRT_NPROC", "32")
+    os.environ.setdefault("PJRT_NPROC", "32")  # threads for four devices
     with tempfile.TemporaryDirectory() as temporary:
+        os.environ.setdefault(
+            "JAX_COMPILATION_CACHE_DIR", f"{temporary}/programs"
+        )  # one run compiles for all
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
         out, lives, runs, wrong = pathlib.Path(temporary), Lives(rng), 0, []
         begun = time.monotonic()
         whole = lives.whole(out / "whole")
