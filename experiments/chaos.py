@@ -58,7 +58,7 @@ SAVING = "*.orbax-checkpoint-tmp*"  # a checkpoint that is being written
 
 
 def toy(out: pathlib.Path) -> Config:
-    """A run of a second or two, with a checkpoint every 10 steps."""
+    """A run of some seconds, with a checkpoint every 10 steps."""
     return dataclasses.replace(
         get_preset("toy-ring"),
         out=str(out),
@@ -70,7 +70,7 @@ def toy(out: pathlib.Path) -> Config:
         sample_every=100,
         quick_n=150,
         final_n=150,
-        model=MLPConfig(g_widths=(8,), d_widths=(8,)),
+        model=MLPConfig(g_widths=(32, 32), d_widths=(32, 32)),
         compute=ComputeConfig(devices=1),
         health=HealthConfig(enabled=False),
     )
@@ -104,7 +104,7 @@ class Lives:
         self._rng, self.kills, self.in_saves, self.seconds = rng, 0, 0, 0.0
 
     def whole(self, out: pathlib.Path) -> RunFolder:
-        """A run from beginning to end, without a break; its time is that in which others are killed."""
+        """A run from beginning to end, without a break; others are killed in the time that it takes."""
         begun = time.monotonic()
         self._end(self._born(out), out)
         self.seconds = time.monotonic() - begun
@@ -195,7 +195,7 @@ def timeless(folder: RunFolder) -> list[dict[str, Any]]:
 def flips(run: pathlib.Path, step: int, like: Any, n: int, rng: np.random.Generator) -> Counter[str]:
     """What becomes of a checkpoint when one of its bits is flipped, n times, each time another.
 
-    The files take turns, and every second bit is of one with arrays.
+    The files take turns for every second bit; the others are anywhere in those with arrays.
 
     Args:
       run: folder of the run.
@@ -210,10 +210,12 @@ def flips(run: pathlib.Path, step: int, like: Any, n: int, rng: np.random.Genera
     path = run / "checkpoints" / str(step)
     files = sorted(file for file in path.rglob("*") if file.is_file() and file.stat().st_size)
     of_arrays = [file for file in files if file.parent.name == "d"]
+    sizes = np.array([file.stat().st_size for file in of_arrays])
     expected, counts = _read(run, step, like), Counter()
     for i in range(n):
-        chosen = (files, of_arrays)[i % 2]
-        file = chosen[i // 2 % len(chosen)]
+        file = (
+            of_arrays[rng.choice(len(sizes), p=sizes / sizes.sum())] if i % 2 else files[i // 2 % len(files)]
+        )
         content = file.read_bytes()
         flipped = bytearray(content)
         flipped[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
@@ -259,6 +261,7 @@ def main() -> int:
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
         out, lives, runs, wrong = pathlib.Path(temporary), Lives(rng), 0, []
         begun = time.monotonic()
+        lives.whole(out / "first")  # which imports and compiles for the others
         whole = lives.whole(out / "whole")
         jax.config.update("jax_num_cpu_devices", 4)
         while lives.kills < args.kills:

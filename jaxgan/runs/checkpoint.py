@@ -31,6 +31,7 @@ class SaveError(OSError):
 def _quiet() -> Iterator[None]:
     """Orbax logs every save, and errors from its threads that it also raises; users get ours instead."""
     logging.getLogger("absl").addFilter(_not_of_orbax)  # these stay, as its threads outlive this block
+    logging.getLogger("asyncio").addFilter(_not_told)
     if not isinstance(sys.unraisablehook, _WithoutEchoes):
         sys.unraisablehook = _WithoutEchoes(sys.unraisablehook)
     with warnings.catch_warnings():
@@ -40,6 +41,12 @@ def _quiet() -> Iterator[None]:
 
 def _not_of_orbax(record: logging.LogRecord) -> bool:
     return "orbax" not in record.pathname
+
+
+def _not_told(record: logging.LogRecord) -> bool:
+    """Of a failed restore, asyncio logs again what every single array has met with."""
+    text = record.getMessage()
+    return "never retrieved" not in text or not ("orbax" in text or "tensorstore" in text)
 
 
 class _WithoutEchoes:

@@ -201,7 +201,7 @@ def test_a_changed_meta_is_found(run):
         Run.at(run.path, 40)
 
 
-def test_an_array_that_orbax_cannot_read_is_named(tmp_path):
+def test_an_array_that_orbax_cannot_read_is_named(tmp_path, caplog):
     state = {"kernel": jax.random.normal(jax.random.key(0), (40, 40))}  # too large to lie beside its name
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, state, {})
@@ -212,7 +212,12 @@ def test_an_array_that_orbax_cannot_read_is_named(tmp_path):
     with pytest.raises(InputError, match=told) as caught:
         checkpoints.restore(1, abstract(state))
     assert "\n" not in str(caught.value)
+    for file in (tmp_path / "checkpoints" / "1" / "state").rglob("manifest.ocdbt"):
+        file.write_bytes(b"")
+    with pytest.raises(InputError, match="cannot be read"):
+        checkpoints.restore(1, abstract({"kernel": state["kernel"], "bias": state["kernel"]}))
     checkpoints.close()
+    assert not caplog.records
 
 
 def test_damage_beside_the_arrays_hides_no_checkpoint(run, finished, capsys):
