@@ -33,7 +33,7 @@ DAMAGED = ".players['generator'].params['out']['kernel']"
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     toy = chaos.toy(tmp_path_factory.mktemp("finished"))
-    return train(dataclasses.replace(toy, steps=40, evaluate_every=20, sample_every=40))
+    return train(dataclasses.replace(toy, steps=40, evaluate_every=40, sample_every=40))
 
 
 @pytest.fixture
