@@ -44,7 +44,7 @@ from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 
 STEPS = 200
-PATIENCE = 120.0  # seconds that a run may take until something of it is seen
+PATIENCE = 300.0  # seconds that a run may take until something of it is seen
 IMPORTED = [  # by each run, sooner or later
     "jaxgan.train.resume",
     "jaxgan.report.run",
@@ -251,7 +251,7 @@ def main() -> int:
     parser.add_argument("--flips", type=int, default=200, help="how many bits are flipped, one at a time")
     parser.add_argument("--seed", type=int, default=None, help="of the moments and the bits; else random")
     args = parser.parse_args()
-    seed = int(np.random.SeedSequence().entropy % 2**32) if args.seed is None else args.seed
+    seed = int(np.random.default_rng().integers(2**32)) if args.seed is None else args.seed
     rng = np.random.default_rng(seed)
     os.environ.setdefault("PJRT_NPROC", "32")  # threads for four devices
     with tempfile.TemporaryDirectory() as temporary:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 
@@ -40,7 +41,7 @@ def arrays(tree: Any) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _on_host(x: Any) -> np.ndarray:
-    if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
         x = jax.random.key_data(x)
     if isinstance(x, jax.Array) and not x.is_fully_addressable:
         x = (
@@ -53,7 +54,7 @@ def _on_host(x: Any) -> np.ndarray:
 
 def _checksum(x: np.ndarray) -> str:
     what = zlib.crc32(f"{x.dtype.name} {x.shape}".encode())
-    return f"{zlib.crc32(x.ravel().view(np.uint8), what):08x}"
+    return f"{zlib.crc32(x.ravel().view(np.uint8).data, what):08x}"
 
 
 def seal(value: Mapping[str, Any]) -> dict[str, Any]:
