@@ -53,7 +53,7 @@ def small(tmp_path, preset="mlp-mnist", **changes) -> Config:
 
 @contextlib.contextmanager
 def shallow_eyes():
-    """Projected GAN's feature network with one plain block a stage: it compiles in seconds, its maps keep their sizes."""
+    """Projected GAN with a feature network of one plain block a stage: it compiles in seconds."""
     stages = tuple((1, channels, 3, stride, 1) for _, channels, _, stride, _ in efficientnet.STAGES)
     with mock.patch.object(efficientnet, "STAGES", stages):
         yield
