@@ -28,6 +28,8 @@ class Show:
     """1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA)."""
     skip_broken: bool = False
     """Leave broken image files out, and count them."""
+    follow_links: bool = False
+    """Follow links that lead out of a folder of images."""
     seed: int = 0
     """Seed of the choice of examples."""
     out: pathlib.Path = pathlib.Path("data.png")
@@ -60,6 +62,7 @@ def show(args: list[str]) -> None:
         resolution=parsed.resolution,
         channels=parsed.channels,
         skip_broken=parsed.skip_broken,
+        follow_links=parsed.follow_links,
     )
     _show(source, parsed.seed, parsed.out)
 

@@ -51,6 +51,8 @@ class Evaluate:
     """Make the given images grey (1), grey and alpha (2), RGB (3) or RGBA (4)."""
     skip_broken: bool = False
     """Leave broken files of the given images out."""
+    follow_links: bool = False
+    """Follow links that lead out of folders of the given images."""
     compare: bool = False
     """Score both and give the differences B - A with 95 % intervals."""
     checkpoint: str = "last"
@@ -67,6 +69,8 @@ class Evaluate:
     """Generated images: 10,000 by default; of given images, all."""
     n_real: int | None = None
     """Reals to score against: as many as fakes by default. With --save-reference, all by default."""
+    trust: bool = False
+    """Run code that the run brings though you have not trained with it, and follow links that lead out of it."""
     data_source: Annotated[str | None, tyro.conf.arg(name="data.source")] = None
     """Where the data of the runs are now, such as folder:PATH; what is in them is checked."""
     json: pathlib.Path | None = None
@@ -131,6 +135,8 @@ def _check(parsed: Evaluate) -> None:
         raise InputError(
             f"checkpoint: expected runs, whose checkpoints these are, got images ({parsed.real!r})"
         )
+    if parsed.trust and (parsed.fake is not None or parsed.real is not None):
+        raise InputError("trust: expected runs, which may bring code, got images")
     if parsed.data_source is not None and (parsed.fake is not None or parsed.real is not None):
         raise InputError("data.source: expected runs, whose data these are, got images; --real names theirs")
     if parsed.real is None:
@@ -138,6 +144,7 @@ def _check(parsed: Evaluate) -> None:
             "resolution": parsed.resolution,
             "channels": parsed.channels,
             "skip-broken": parsed.skip_broken,
+            "follow-links": parsed.follow_links,
         }
         if named := next((name for name, value in asked.items() if value), None):
             raise InputError(
@@ -214,6 +221,7 @@ def _as_opened(parsed: Evaluate) -> dict[str, Any]:
         "resolution": parsed.resolution,
         "channels": parsed.channels,
         "skip_broken": parsed.skip_broken,
+        "follow_links": parsed.follow_links,
     }
 
 
@@ -236,13 +244,17 @@ def _score(parsed: Evaluate) -> list[Scored]:
         if not parsed.compare:
             path, every = parsed.runs[0], parsed.checkpoint == "all"
             steps = evaluation.checkpoint_steps(path) if every else [checkpoint(parsed.checkpoint, "all")]
-            pairs = evaluation.evaluate_checkpoints(path, steps, protocol, parsed.data_source)
+            pairs = evaluation.evaluate_checkpoints(
+                path, steps, protocol, parsed.data_source, trust=parsed.trust
+            )
             return [Scored(f"step {scores['final']['step']:,}", scores, full) for scores, full in pairs]
         names = [str(path) for path in parsed.runs]
         if parsed.real is None:
             which = checkpoint(parsed.checkpoint)
             a, b = parsed.runs
-            pairs = evaluation.evaluate_two_runs(a, b, which, protocol, parsed.data_source)
+            pairs = evaluation.evaluate_two_runs(
+                a, b, which, protocol, parsed.data_source, trust=parsed.trust
+            )
         else:
             n = parsed.n or min(len(_open(parsed, name, "fake")) for name in names)
             opened = _as_opened(parsed)

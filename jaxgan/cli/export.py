@@ -25,6 +25,8 @@ class Export:
     """last, best, or a step."""
     license: str = "unknown"
     """Identifier of the licence of the weights, for the model card, such as cc-by-4.0."""
+    trust: bool = False
+    """Run code that the run brings though you have not trained with it, and follow links that lead out of it."""
 
 
 def export(args: list[str]) -> None:
@@ -38,6 +40,6 @@ def export(args: list[str]) -> None:
 
     environment.start()
     with warnings_in_lines():
-        run = Run.at(parsed.run, which)
+        run = Run.at(parsed.run, which, trust=parsed.trust)
     export_run(run, parsed.out, licence=parsed.license)
     print(f"wrote {parsed.out} (step {run.step:,}); sample from it with: python {parsed.out / 'sample.py'}")

@@ -42,6 +42,8 @@ class TrainFeatures:
     """As of the generator's data: share that is held out of data without a second split, and tested on."""
     skip_broken: bool = False
     """Leave broken image files out."""
+    follow_links: bool = False
+    """Follow links that lead out of a folder of images."""
     epochs: float | None = None
     """Times that every image is seen; by default as many as 2,000 batches of 128 see, at most 60."""
     flip: bool = False
@@ -120,6 +122,7 @@ def train_features(args: list[str]) -> None:
         channels=parsed.channels,
         hold_out=parsed.hold_out,
         skip_broken=parsed.skip_broken,
+        follow_links=parsed.follow_links,
     )
     source = as_images(opened, "source")
     if _is_shipped(source):

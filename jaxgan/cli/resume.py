@@ -22,6 +22,8 @@ class Resume:
     """Train up to this step instead of the configured one."""
     restart_schedule: bool = False
     """With --steps: follow from here on the schedules of a run of so many steps, where there are any."""
+    trust: bool = False
+    """Run code that the run brings though you have not trained with it, and follow links that lead out of it."""
     data_source: Annotated[str | None, tyro.conf.arg(name="data.source")] = None
     """Where the same data are now, such as folder:PATH; what is in them is checked."""
 
@@ -37,7 +39,7 @@ def resume(args: list[str]) -> None:
     from jaxgan.train.seeds import is_seeds, resume_seeds
 
     environment.start()
-    folder, parent = RunFolder(parsed.run), parsed.run.resolve().parent
+    folder, parent = RunFolder(parsed.run, parsed.trust), parsed.run.resolve().parent
     if is_seeds(parsed.run):
         if parsed.steps is not None:
             raise InputError("steps: cannot change for a run of several seeds")

@@ -23,6 +23,7 @@ def runs(args: list[str]) -> None:
     """Prints a line for every run in a folder."""
     parsed = parse(Runs, args, "runs")
 
+    from jaxgan.common.files import printable
     from jaxgan.common.progress import clock
     from jaxgan.report.scores import format_number
     from jaxgan.report.terminal import print_table
@@ -46,4 +47,4 @@ def runs(args: list[str]) -> None:
     print_table(("name", "data", "network", "loss", "step", "score", "state", "time"), rows, numbers=(4, 7))
     for run in found:
         if run.state.startswith("damaged"):
-            print(f"{run.name} is {run.state}")
+            print(printable(f"{run.name} is {run.state}"))

@@ -48,6 +48,8 @@ class Sample:
     """Of families that have one: from 1 (none) to 0 (all samples alike), for better and less varied samples."""
     standing: int = 0
     """Passes of 100 samples, whose statistics batch norm then uses instead of those of training; 0: none."""
+    trust: bool = False
+    """Run code that the run brings though you have not trained with it, and follow links that lead out of it."""
 
 
 def parse_integers(text: str, name: str) -> list[int]:
@@ -86,9 +88,9 @@ def sample(args: list[str]) -> None:
 
     environment.start()
     if parsed.truncation is not None:
-        _need_truncation(RunFolder(parsed.run).config().model, parsed.truncation)
+        _need_truncation(RunFolder(parsed.run, parsed.trust).config().model, parsed.truncation)
     with warnings_in_lines():
-        run = Run.at(parsed.run, which)
+        run = Run.at(parsed.run, which, trust=parsed.trust)
     _check(run.spec.modality, out)
     labels, columns = None, parsed.columns
     if parsed.classes is not None:  # a row a class, of the same seeds

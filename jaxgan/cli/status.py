@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.files import printable
 
 
 def exit_status(run: Callable[[], int | None]) -> int:
@@ -93,5 +94,5 @@ class _Unheard:
 
 
 def _fail(error: BaseException, status: int) -> int:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"error: {printable(' '.join(str(error).split()))}", file=sys.stderr)
     return status

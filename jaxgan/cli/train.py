@@ -41,6 +41,8 @@ class Train:
     """Length in thousands of images that the discriminator sees, instead of --steps."""
     config: pathlib.Path | None = None
     """Settings of a .json, .yaml or .toml file, or of a run's folder; other flags go before them."""
+    trust: bool = False
+    """With --config: run code that it names (FILE.py:NAME) though you have not trained with it."""
 
 
 def train(args: list[str]) -> None:

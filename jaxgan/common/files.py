@@ -49,6 +49,32 @@ def local_folder(argument: str, name: str) -> pathlib.Path:
     return path
 
 
+def read_bytes(argument: str, path: pathlib.Path, *, largest: int) -> bytes:
+    """The content of a file that may be a stranger's: no pipe, device or endless file keeps or fills the process.
+
+    Args:
+      argument: what messages begin with.
+      path: of the file.
+      largest: bytes, beyond which it is not read.
+
+    Raises:
+      FileNotFoundError, NotADirectoryError: where there is no file.
+      InputError: for a file that cannot be read.
+    """
+    cannot = f"{argument}: cannot read {printable(path)!r}"
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise InputError(f"{cannot}: it is no regular file")
+        if size > largest:
+            raise InputError(f"{cannot}: expected at most {largest:,} bytes, got {size:,}")
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise InputError(f"{cannot}: {error.strerror or error}") from error
+
+
 def write_atomically(path: pathlib.Path, content: str | bytes) -> None:
     """Writes to a temporary file beside `path` and renames it; makes the folder if there is none."""
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content

@@ -56,7 +56,8 @@ def mean_interval(values: Sequence[float] | np.ndarray, *, confidence: float = 0
         return Interval(mean, None, None, n)
     if np.ptp(values) == 0:
         return Interval(float(values[0]), float(values[0]), float(values[0]), n)
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
+    with np.errstate(over="ignore"):  # of values whose squares are beyond all numbers
+        half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
     return Interval(mean, mean - half, mean + half, n)
 
 

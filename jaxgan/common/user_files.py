@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 import inspect
+import os
 import pathlib
 import sys
 from collections.abc import Callable
@@ -20,6 +20,7 @@ from jaxgan.common.laws import first_line
 T = TypeVar("T")
 OWN = "FILE.py:NAME"
 """How something of a file of the user's own is named, for lists of what is accepted."""
+_HELD: dict[pathlib.Path, str] = {}  # files that are run as they were when they were looked at, or not at all
 
 
 def is_file(name: str) -> bool:
@@ -40,8 +41,17 @@ def short_name(name: str) -> str:
 
 def content_hash(kind: str, path: pathlib.Path) -> str:
     """SHA-256 (hexadecimal) of a file of the user's own. Raises InputError if it cannot be read."""
+    return hashlib.sha256(_content(kind, path)).hexdigest()
+
+
+def hold_to(path: pathlib.Path, content: bytes) -> None:
+    """From now on this process runs the file at `path` with this content, which was looked at, and with no other."""
+    _HELD[path.resolve()] = hashlib.sha256(content).hexdigest()
+
+
+def _content(kind: str, path: pathlib.Path) -> bytes:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return path.read_bytes()
     except OSError as error:
         raise InputError(
             f"{kind}: expected FILE:NAME, cannot read {str(path)!r}: {error.strerror}"
@@ -152,19 +162,20 @@ def call(
 
 
 def _run(kind: str, path: pathlib.Path, anew: bool) -> ModuleType:
-    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
-    module_name = f"jaxgan_user_{place}_{content_hash(kind, path)[:12]}"
+    content, place = _content(kind, path), path.resolve()
+    digest = hashlib.sha256(content).hexdigest()
+    if _HELD.get(place, digest) != digest:
+        raise InputError(f"{kind}: '{path}' has changed since it was looked at; begin again")
+    module_name = f"jaxgan_user_{hashlib.sha256(str(place).encode()).hexdigest()[:12]}_{digest[:12]}"
     if module_name in sys.modules and not anew:
         return sys.modules[module_name]
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
+    module = sys.modules[module_name] = ModuleType(module_name)
+    module.__file__ = os.path.abspath(path)
     try:
-        with (
-            jax.ensure_compile_time_eval()
-        ):  # arrays of the file are arrays, also if it is run during a trace
-            spec.loader.exec_module(module)
+        # This content, and no bytecode that lies beside it. Arrays of the file are arrays, also if it is run during a
+        # trace.
+        with jax.ensure_compile_time_eval():
+            exec(compile(content, module.__file__, "exec", dont_inherit=True), module.__dict__)
     except Exception as error:  # whatever the user's file raises
         del sys.modules[module_name]
         raise InputError(

@@ -33,6 +33,7 @@ from jaxgan.models.growth import Growth
 from jaxgan.models.latents import get_latent
 from jaxgan.penalties import weight_schedule
 
+_MOST_D_STEPS = 1000
 LOGGERS = ("wandb", "mlflow", "trackio")
 
 
@@ -97,6 +98,8 @@ class Config:
         """Raises InputError for the first number of these fields that is out of range; `build` checks the groups."""
         for name in ("steps", "batch_size", "d_steps"):
             check_range(name, getattr(self, name), at_least=1)
+        if self.d_steps > _MOST_D_STEPS:  # each is a turn of its own in the program
+            raise InputError(f"d_steps: expected at most {_MOST_D_STEPS:,}, got {self.d_steps:,}")
         if self.game != "gan" and not is_file(self.game):
             raise unknown("game", self.game, ("gan", "FILE.py:NAME"))
         for name in self.logger:

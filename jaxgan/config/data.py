@@ -56,6 +56,7 @@ def outlined(config: Config) -> Images | None:
         data.split,
         resolution=data.resolution,
         channels=data.channels,
+        follow_links=data.follow_links,
         hold_out=data.hold_out,
         share=data.share,
     )
@@ -73,6 +74,7 @@ def open_data(config: Config) -> Source:
         resolution=config.data.resolution,
         channels=config.data.channels,
         skip_broken=config.data.skip_broken,
+        follow_links=config.data.follow_links,
         hold_out=config.data.hold_out,
         share=config.data.share,
     )

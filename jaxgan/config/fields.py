@@ -6,13 +6,21 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.schema import LARGEST_INT
 from jaxgan.config.config import Config
-from jaxgan.models import find_model, model_name
+from jaxgan.models import MODELS, find_model, model_name
 
 T = TypeVar("T")
+_hints = lru_cache(typing.get_type_hints)
+
+
+@lru_cache
+def _parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return typing.get_origin(hint), typing.get_args(hint)
 
 
 def to_json(config: Config) -> dict[str, Any]:
@@ -29,16 +37,46 @@ def from_json(plain: Mapping[str, Any]) -> Config:
     """
     if not isinstance(plain, Mapping):
         raise InputError(f"config.json: expected an object, got {plain!r}")
-    model = plain.get("model", {"name": "dcgan"})
-    if not isinstance(model, Mapping) or not isinstance(model.get("name", "dcgan"), str):
-        raise InputError(f"model: expected an object with the name of a family, got {model!r}")
+    model = _model_of(plain)
     kind = find_model(model.get("name", "dcgan"))
     fields = {name: value for name, value in model.items() if name != "name"}
     return _from_plain(Config, {**plain, "model": _from_plain(kind, fields, "model.")})
 
 
+def check_plain(plain: Mapping[str, Any], where: str) -> None:
+    """Raises InputError for the first field of a configuration in its JSON form that is not of its type.
+
+    Nothing is built: networks of a file of code, and fields that this version does not know, are passed over.
+
+    Args:
+      plain: as made by `to_json`.
+      where: what the message begins with.
+    """
+    try:
+        model = _model_of(plain)
+        _check_known(MODELS.get(model.get("name", "")), model, "model.")
+        _check_known(Config, {name: value for name, value in plain.items() if name != "model"}, "")
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _model_of(plain: Mapping[str, Any]) -> Mapping[str, Any]:
+    model = plain.get("model", {"name": "dcgan"})
+    if not isinstance(model, Mapping) or not isinstance(model.get("name", "dcgan"), str):
+        raise InputError(f"model: expected an object with the name of a family, got {repr(model)[:200]}")
+    return model
+
+
+def _check_known(kind: Any, plain: Mapping[str, Any], prefix: str) -> None:
+    hints = {} if kind is None else _hints(kind)
+    for name in [name for name in plain if name in hints]:
+        _check_type(prefix + name, plain[name], hints[name])
+        if dataclasses.is_dataclass(hints[name]):
+            _check_known(hints[name], plain[name], f"{prefix}{name}.")
+
+
 def _from_plain(kind: Any, plain: Mapping[str, Any], prefix: str = "") -> Any:
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     fields = {f.name for f in dataclasses.fields(kind)}
     values = {}
     for name, value in plain.items():
@@ -58,7 +96,7 @@ def check_types(group: Any, prefix: str = "") -> None:
       group: the configuration.
       prefix: of the names in messages.
     """
-    hints = typing.get_type_hints(type(group))
+    hints = _hints(type(group))
     for name in (field.name for field in dataclasses.fields(group)):
         value = getattr(group, name)
         _check_type(prefix + name, value, hints[name])
@@ -67,19 +105,24 @@ def check_types(group: Any, prefix: str = "") -> None:
 
 
 def _check_type(name: str, value: Any, hint: Any) -> None:
-    if typing.get_origin(hint) is Literal and value not in typing.get_args(hint):
-        raise unknown(name, str(value), typing.get_args(hint))
+    origin, inner = _parts(hint)
+    if origin is Literal and value not in inner:
+        raise unknown(name, str(value), inner)
     if not _fits(value, hint):
-        raise InputError(f"{name}: expected {_in_words(hint)}, got {value!r}")
+        raise InputError(f"{name}: expected {_in_words(hint)}, got {repr(value)[:200]}")
 
 
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a value of JSON, or one that has been read already, can stand in a field of this type."""
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if hint in (int, str, bool):
+    origin, inner = _parts(hint)
+    if hint is int:
+        return type(value) is int and abs(value) <= LARGEST_INT
+    if hint in (str, bool):
         return type(value) is hint
     if hint is float:
-        return type(value) in (int, float)
+        return type(value) is float or (type(value) is int and abs(value) <= LARGEST_INT)
+    if origin is Literal:
+        return value in inner
     if hint is type(None):
         return value is None
     if origin in (typing.Union, types.UnionType):

@@ -26,6 +26,8 @@ class DataConfig:
     """Mirror images left to right at random."""
     skip_broken: bool = False
     """Leave broken image files out and count them; otherwise the first one is an error."""
+    follow_links: bool = False
+    """Follow links that lead out of a folder of images; otherwise such a link is an error."""
     placement: Literal["auto", "device", "host"] = "auto"
     """Where pixels are kept; auto: on the device if they take at most 2 GiB."""
 

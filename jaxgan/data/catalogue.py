@@ -65,7 +65,7 @@ def prepared(name: str) -> tuple[str, str] | None:
       InputError: if several configurations are ready.
     """
     folder = data_dir() / name
-    if not folder.is_dir():
+    if not re.fullmatch(r"\w+(/\w[\w.+-]*)?", name) or not folder.is_dir():  # it leads to no other place
         return None
     ready = [
         tuple(map(int, entry.name.split(".")))

@@ -51,6 +51,7 @@ def open_source(
     resolution: int | None = None,
     channels: int | None = None,
     skip_broken: bool = False,
+    follow_links: bool = False,
     hold_out: float = 0.0,
     share: float = 1.0,
 ) -> Source:
@@ -65,6 +66,7 @@ def open_source(
       resolution: side, in pixels, of the square that images are scaled and cut to. None keeps the size.
       channels: 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA). None keeps them.
       skip_broken: whether broken image files of a folder are left out, and counted.
+      follow_links: whether links in a folder may lead out of it.
       hold_out: share of finite data without a second split that is held out, as of
         `jaxgan.data.splits.with_hold_out`.
       share: of the examples that are left, to train on, as of `jaxgan.data.splits.with_share`.
@@ -78,7 +80,7 @@ def open_source(
         raise InputError(
             f"data.channels: expected 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA), got {channels}"
         )
-    opened = _opened(spec, split, resolution, channels, skip_broken)
+    opened = _opened(spec, split, resolution, channels, (skip_broken, follow_links))
     if not 0 <= hold_out < 1:
         raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {hold_out:g}")
     if hold_out and other_split(opened) is None:
@@ -86,7 +88,9 @@ def open_source(
     return with_share(opened, share)
 
 
-def _opened(spec: str, split: str, resolution: int | None, channels: int | None, skip_broken: bool) -> Source:
+def _opened(
+    spec: str, split: str, resolution: int | None, channels: int | None, of_folder: tuple[bool, bool]
+) -> Source:
     if is_file(spec):
         if split != "train" or resolution is not None or channels is not None:
             raise InputError(
@@ -103,7 +107,10 @@ def _opened(spec: str, split: str, resolution: int | None, channels: int | None,
         name, _, own_split = rest.partition(":")
         return load_tfds(name, own_split or split, resolution=resolution, channels=channels)
     if kind == "folder" and rest:
-        return load_folder(rest, split, resolution=resolution, channels=channels, skip_broken=skip_broken)
+        broken, links = of_folder
+        return load_folder(
+            rest, split, resolution=resolution, channels=channels, skip_broken=broken, follow_links=links
+        )
     if is_path(spec):
         raise InputError(
             f"data.source: expected a folder, a zip archive, an npz file or one of {', '.join(SOURCES)}, got "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,27 +72,35 @@ class Spec:
                 f"run: expected {min(missing)!r} among the data in run.json, which an older version of jaxgan did not "
                 "write; train the run again"
             )
-        arrays = {}
-        for name, x in data["spec"].items():
-            try:
-                arrays[name] = jax.ShapeDtypeStruct(
-                    tuple(map(operator.index, x["shape"])), np.dtype(x["dtype"])
-                )
-            except (TypeError, KeyError) as error:
-                raise InputError(
-                    f"run: run.json is damaged: expected data.spec.{name} to be an object with shape and dtype, "
-                    f"got {x!r}"
-                ) from error
+        arrays = {name: _array(name, x) for name, x in data["spec"].items()}
         if data["example"] not in arrays:
-            raise InputError(
-                f"run: run.json is damaged: expected data.example to be one of {', '.join(arrays)}, got "
-                f"{data['example']!r}"
-            )
-        try:
-            np.dtype(data["stored"])
-        except TypeError as error:
-            raise InputError(
-                f"run: run.json is damaged: expected data.stored to be a type of numbers, got {data['stored']!r}"
-            ) from error
-        modality = find_modality(data["modality"])
-        return cls(arrays, data["example"], data["n_classes"], data["stored"], modality)
+            raise _damaged("data.example", f"one of {', '.join(arrays)}", data["example"])
+        stored = data["stored"]
+        if stored not in _TYPES:
+            raise _damaged("data.stored", "a type of numbers", stored)
+        return cls(arrays, data["example"], data["n_classes"], stored, find_modality(data["modality"]))
+
+
+_TYPES = frozenset(
+    f"{kind}{bits}" for kind, sizes in (("uint", (8, 16, 32, 64)), ("int", (8, 16, 32, 64)), ("float", (16, 32, 64)))
+    for bits in sizes
+) | {"bool", "bfloat16"}  # fmt: skip
+_LONGEST, _LARGEST = 8, 2**31  # axes and numbers of one example
+
+
+def _array(name: str, entry: Any) -> jax.ShapeDtypeStruct:
+    what = f"data.spec.{name}"
+    if not isinstance(entry, Mapping) or not {"shape", "dtype"} <= entry.keys():
+        raise _damaged(what, "an object with shape and dtype", entry)
+    shape, dtype = entry["shape"], entry["dtype"]
+    if not isinstance(shape, list | tuple) or not all(type(side) is int and side > 0 for side in shape):
+        raise _damaged(f"{what}.shape", "a list of whole numbers from 1 on", shape)
+    if len(shape) > _LONGEST or math.prod(shape) > _LARGEST:
+        raise _damaged(f"{what}.shape", f"at most {_LONGEST} axes and {_LARGEST:,} numbers", shape)
+    if not isinstance(dtype, str) or dtype not in _TYPES:
+        raise _damaged(f"{what}.dtype", "a type of numbers", dtype)
+    return jax.ShapeDtypeStruct(tuple(shape), np.dtype(dtype))
+
+
+def _damaged(what: str, expected: str, got: Any) -> InputError:
+    return InputError(f"run: run.json is damaged: expected {what} to be {expected}, got {str(got)[:60]!r}")

@@ -216,15 +216,15 @@ class _Collapse:
 
     @staticmethod
     def _narrow(record: Record) -> bool:
-        precision = record.get("health/precision", 0.0)
-        return precision >= MIN_PRECISION and record["health/coverage"] < MIN_COVERED * precision
+        precision, coverage = record.get("health/precision", 0.0), record.get("health/coverage", 1.0)
+        return precision >= MIN_PRECISION and coverage < MIN_COVERED * precision
 
     def seen(self) -> _Seen:
         if self._stands.since is None:
             return None
         last = self._last
         evidence = f"two fakes are {last['health/diversity']:.2g} times as far apart as two reals"
-        if "health/coverage" in last:
+        if {"health/coverage", "health/precision"} <= last.keys():
             evidence += (
                 f"; on the fixed sets, {last['health/precision']:.0%} of the fakes look real, and "
                 f"{last['health/coverage']:.0%} of the reals have one nearby"
@@ -294,7 +294,7 @@ class _Apart:
         self._stands, self._gap = Standing(GROWN_RECORDS, GROWN_STEPS), 0.0
 
     def add(self, record: Record) -> None:
-        if "d/real_logits" in record:
+        if {"d/real_logits", "d/fake_logits"} <= record.keys():
             self._gap = record["d/real_logits"] - record["d/fake_logits"]
             self._stands.add(record["step"], abs(self._gap) > MAX_GAP)
 

@@ -62,7 +62,7 @@ def kind_of(name: str, stored: Mapping[str, Any]) -> Kind:
       name: of the score.
       stored: its entry in the file, with what `Kind.to_json` gives among it.
     """
-    if "key" in stored:
+    if {"key", "meaning", "better", "scale"} <= stored.keys():
         worst, best = (math.inf if end is None else end for end in stored["scale"])
         return Kind(stored["key"], stored["meaning"], stored["better"], worst, best)
     known = SCORES.get(name, Kind(name, ""))

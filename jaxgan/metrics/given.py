@@ -22,6 +22,7 @@ def open_images(
     resolution: int | None = None,
     channels: int | None = None,
     skip_broken: bool = False,
+    follow_links: bool = False,
 ) -> Images:
     """The images of a folder, a zip archive, an npz file, or anything else that `open_source` knows.
 
@@ -31,6 +32,7 @@ def open_images(
       resolution: as of `open_source`.
       channels: as of `open_source`.
       skip_broken: as of `open_source`.
+      follow_links: as of `open_source`.
 
     Raises:
       InputError: if there are none to be opened, or the source is made of points.
@@ -39,7 +41,13 @@ def open_images(
         raise InputError(
             f"{name}: expected a folder, a zip archive, an npz file or a data source, got {spec!r}"
         )
-    source = open_source(spec, resolution=resolution, channels=channels, skip_broken=skip_broken)
+    source = open_source(
+        spec,
+        resolution=resolution,
+        channels=channels,
+        skip_broken=skip_broken,
+        follow_links=follow_links,
+    )
     for note in source.notes:
         warnings.warn(f"{name}: {note}", stacklevel=2)
     return as_images(source, name)

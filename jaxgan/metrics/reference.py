@@ -7,14 +7,21 @@ import hashlib
 import io
 import json
 import pathlib
+import zipfile
 from collections.abc import Callable
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.common.files import write_atomically
+from jaxgan.common.files import printable, write_atomically
+from jaxgan.common.laws import first_line
+from jaxgan.common.schema import Count, check, parsed_json
 from jaxgan.data import cache_dir
 from jaxgan.metrics.scores.frechet import Gaussian
+
+_ARRAYS = ("mu", "sigma", "protocol")
+_LARGEST = 2**30  # bytes of an array: 11,000 features
 
 
 def save_reference(path: pathlib.Path, gaussian: Gaussian, protocol: dict[str, str | int]) -> None:
@@ -30,14 +37,26 @@ def load_reference(path: pathlib.Path) -> tuple[Gaussian, dict[str, str | int]]:
     Raises:
       InputError: if the file cannot be read or holds something else.
     """
+    where = f"reference: {printable(path)!r}"
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            mu, sigma = stored["mu"].astype(np.float64), stored["sigma"].astype(np.float64)
-            protocol = json.loads(str(stored["protocol"])) if "protocol" in stored else {}
-    except KeyError as error:
-        raise InputError(f"reference: expected arrays 'mu' and 'sigma' in {str(path)!r}: {error}") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"reference: cannot read {str(path)!r}: {error}") from error
+        _check_sizes(path)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            lacks = [name for name in ("mu", "sigma") if name not in stored]
+            mu, sigma, text = (stored[name] if name in stored else None for name in _ARRAYS)  # noqa: SIM401
+    except OSError as error:
+        raise InputError(f"reference: cannot read {printable(path)!r}: {error.strerror or error}") from error
+    except Exception as error:  # damaged files surface as many types
+        raise InputError(
+            f"reference: cannot read {printable(path)!r}: expected an npz file, got {type(error).__name__} "
+            f"({first_line(error)[:200]})"
+        ) from error
+    if mu is None or sigma is None:
+        raise InputError(f"{where}: expected arrays 'mu' and 'sigma', got no {lacks[0]!r}")
+    for name, array in (("mu", mu), ("sigma", sigma)):
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+            kind = array.dtype if isinstance(array, np.ndarray) else "no array"
+            raise InputError(f"{where}: expected {name} to be numbers, got {kind}")
+    mu, sigma, protocol = mu.astype(np.float64), sigma.astype(np.float64), _protocol(where, text)
     if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)):
         raise InputError(
             f"reference: expected mu [d] and sigma [d, d] in {str(path)!r}, got {mu.shape} and {sigma.shape}"
@@ -47,14 +66,44 @@ def load_reference(path: pathlib.Path) -> tuple[Gaussian, dict[str, str | int]]:
     return Gaussian(mu, sigma), protocol
 
 
+class _Protocol(TypedDict):
+    """What is told of the statistics."""
+
+    features: NotRequired[str]
+    n: NotRequired[Count]
+
+
+def _protocol(where: str, text: np.ndarray | None) -> dict[str, str | int]:
+    """What the array "protocol" tells, which holds a JSON text; nothing where there is none."""
+    if text is None:
+        return {}
+    try:
+        found = parsed_json(str(text))
+    except Exception as error:  # its letters may be none
+        raise InputError(
+            f"{where}: expected protocol to be a JSON text, got {type(error).__name__} ({first_line(error)[:100]})"
+        ) from error
+    check(found, dict[str, str | float | bool | None], where, "protocol")
+    check(found, _Protocol, where, "protocol")
+    return found
+
+
+def _check_sizes(path: pathlib.Path) -> None:
+    """Raises ValueError for arrays too large for statistics, before anything is unpacked."""
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if entry.filename.removesuffix(".npy") in _ARRAYS and entry.file_size > _LARGEST:
+                raise ValueError(f"{entry.filename}: {entry.file_size:,} bytes are more than {_LARGEST:,}")
+
+
 def is_reference(path: pathlib.Path) -> bool:
     """Whether a file is an npz with "mu" and "sigma"."""
     if path.suffix != ".npz" or not path.is_file():
         return False
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {"mu", "sigma"} <= set(stored.files)
-    except (OSError, ValueError, EOFError):
+    except Exception:  # damaged files surface as many types; opening them as images tells
         return False
 
 

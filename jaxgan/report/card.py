@@ -107,7 +107,10 @@ def what(run: Mapping[str, Any], config: Mapping[str, Any], last: Mapping[str, A
     data, spec = run["data"], Spec.from_json(run["data"])
     noun = f"{spec.modality.name}s"
     size = f"{data['n']:,} {noun}" if data["n"] else f"{noun} drawn anew"
-    form = spec.modality.in_words(spec.shape, spec.stored).removeprefix(f"{noun} ")
+    try:
+        form = spec.modality.in_words(spec.shape, spec.stored).removeprefix(f"{noun} ")
+    except ValueError:  # a modality of the user's own that is called as one of the package's
+        form = f"{'x'.join(map(str, spec.shape))}, {spec.stored}"
     conditional = " of " + counted(data["n_classes"], "class", "classes") if data.get("n_classes") else ""
     text = f"Trained on {size} of {data['name']} ({form}){conditional}"
     if data.get("skipped"):
@@ -156,7 +159,8 @@ def facts(run: Mapping[str, Any], config: Mapping[str, Any]) -> Html:
         values["network"] = _network(model)
     if "loss" in config:
         values |= {"loss": short_name(config["loss"]), "penalty": weights or "none"}
-    rates = [config[name]["learning_rate"] for name in ("g_optimizer", "d_optimizer") if name in config]
+    both = (config.get(name, {}).get("learning_rate") for name in ("g_optimizer", "d_optimizer"))
+    rates = [rate for rate in both if rate is not None]
     if rates:
         same = len(set(rates)) == 1
         values["learning rate"] = f"{rates[0]:g}" if same else f"G {rates[0]:g}, D {rates[1]:g}"

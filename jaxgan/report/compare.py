@@ -129,13 +129,13 @@ def _samples(runs: Sequence[_Run]) -> Html | None:
     """The last grid of each, and the reals of each kind of data."""
     figures, reals = [], {}
     for run in runs:
-        grids, real = sorted(run.shown.samples.glob("step-*.png")), run.shown.samples / "reals.png"
-        if real.exists():
+        grids, real = run.shown.pictures(), run.shown.reals
+        if real is not None:
             reals.setdefault(real.read_bytes(), run.summary.data)
         if grids:
-            step = int(grids[-1].stem.removeprefix("step-"))
+            step, grid = grids[-1]
             caption = f"{run.name}, step {step:,}"
-            figures.append(figure(data_url(grids[-1].read_bytes()), caption, caption))
+            figures.append(figure(data_url(grid.read_bytes()), caption, caption))
     figures += [figure(data_url(png), f"real: {name}", f"real: {name}") for png, name in reals.items()]
     return html(tag("h2", "Samples"), tag("div", figures, class_="pair")) if figures else None
 
@@ -149,7 +149,7 @@ def _scores(runs: Sequence[_Run]) -> Html | None:
     for name in names:
         entries = [run.scores[name][3] for run in runs if name in run.scores]
         kind = kind_of(name, entries[0])
-        if len({(e["features"], e["n_fake"], e["n_real"], e["split"]) for e in entries}) > 1:
+        if len({(e["features"], e["n_fake"], e["n_real"], e.get("split")) for e in entries}) > 1:
             differing.append(name)
         cells = [_interval(run.scores.get(name)) for run in runs]
         rows.append((tag("b", name), *cells, format_number(entries[0]["floor"]), kind.better, kind.meaning))

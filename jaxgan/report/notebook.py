@@ -43,9 +43,9 @@ class TrainedRun(Run):
         if what == "samples":
             return _opened(self._samples(seed, n))
         if what == "reals":
-            path = self.folder.samples / "reals.png"
-            if not path.exists():
-                raise InputError(f"what: expected 'samples' or 'curves', as {str(path)!r} is not there")
+            if (path := self.folder.reals) is None:
+                there = str(self.folder.samples / "reals.png")
+                raise InputError(f"what: expected 'samples' or 'curves', as {there!r} is not there")
             return _opened(path.read_bytes())
         if what == "curves":
             return _opened(self._curves())
@@ -101,7 +101,9 @@ class TrainedRun(Run):
         """
         n = self.config.final_n if n is None else n
         protocol = evaluation.Protocol(n, metrics, features)
-        ((_, found),) = evaluation.evaluate_checkpoints(self.folder.path, [self.step], protocol)
+        ((_, found),) = evaluation.evaluate_checkpoints(
+            self.folder.path, [self.step], protocol, trust=self.folder.trust
+        )
         return dict(found.scores)
 
     @property
@@ -167,17 +169,19 @@ class TrainedRun(Run):
         return "no scores yet"
 
 
-def load(path: str | os.PathLike[str], checkpoint: str | int = "last") -> TrainedRun:
+def load(path: str | os.PathLike[str], checkpoint: str | int = "last", *, trust: bool = False) -> TrainedRun:
     """Opens a run: its configuration and the averaged generator of its newest good checkpoint.
 
     Args:
       path: the run's folder.
       checkpoint: "last", "best" or a step.
+      trust: run the code that the run brings (its copies of losses, networks, ... from files), and follow links that
+        lead out of it. Without it a run with code that this user has not trained with is refused.
 
     Raises:
-      InputError: if there is no such run or checkpoint.
+      InputError: if there is no such run or checkpoint, or it is refused.
     """
-    return TrainedRun.at(path, checkpoint)
+    return TrainedRun.at(path, checkpoint, trust=trust)
 
 
 def _opened(png: bytes) -> Image.Image:

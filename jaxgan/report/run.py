@@ -93,31 +93,24 @@ def _class_names(run: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]
 # --- samples ---------------------------------------------------------------------------------------
 
 
-def _grids(folder: RunFolder) -> list[pathlib.Path]:
-    return sorted(folder.samples.glob("step-*.png"))
-
-
-def _step(path: pathlib.Path) -> int:
-    return int(path.stem.removeprefix("step-"))
-
-
 def _samples(folder: RunFolder, classes: Sequence[str]) -> Html | None:
-    grids, reals, figures = _grids(folder), folder.samples / "reals.png", []
+    grids, reals, figures = folder.pictures(), folder.reals, []
     if grids:
-        caption = f"Generated at step {_step(grids[-1]):,}, by the averaged generator."
-        figures.append(figure(data_url(grids[-1].read_bytes()), caption, "generated", classes))
-    if reals.exists():
+        step, grid = grids[-1]
+        caption = f"Generated at step {step:,}, by the averaged generator."
+        figures.append(figure(data_url(grid.read_bytes()), caption, "generated", classes))
+    if reals is not None:
         figures.append(figure(data_url(reals.read_bytes()), "Real.", "real", classes))
     return html(tag("h2", "Samples"), tag("div", figures, class_="pair")) if figures else None
 
 
 def _film(folder: RunFolder, classes: Sequence[str]) -> Html | None:
-    grids = _grids(folder)
+    grids = folder.pictures()
     if len(grids) < 2:
         return None
     if len(grids) > _MAX_GRIDS:  # evenly, with both ends
         grids = [grids[round(i * (len(grids) - 1) / (_MAX_GRIDS - 1))] for i in range(_MAX_GRIDS)]
-    frames = json.dumps([[f"step {_step(path):,}", data_url(path.read_bytes())] for path in grids])
+    frames = json.dumps([[f"step {step:,}", data_url(path.read_bytes())] for step, path in grids])
     last = len(grids) - 1
     return html(
         tag("h2", "Samples over time"),

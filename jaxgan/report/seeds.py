@@ -99,7 +99,7 @@ def _card(summary: dict[str, Any], record: dict[str, Any], members: _Members) ->
         reached = tag(
             "p",
             f"{summary['main']}: {_interval(main['final'])} at the end, mean and 95 % interval; real data get "
-            f"{format_real(main['floor'])}; {main['better']} is better.",
+            f"{format_real(main['floor'])}; {kind_of(summary['main'], main).better} is better.",
         )
     each = {k: v for k, v in run.items() if k != "train_seconds"}
     return tag(
@@ -117,7 +117,8 @@ def _scores(summary: dict[str, Any], members: _Members) -> Html:
     rows, told = [], []
     for name, entry in summary["scores"].items():
         mean = None if entry["final"] is None else entry["final"]["mean"]
-        share = progress(kind_of(name, entry), mean, entry["floor"], before.get(name))
+        kind = kind_of(name, entry)
+        share = progress(kind, mean, entry["floor"], before.get(name))
         rows.append(
             (
                 tag("b", name),
@@ -125,8 +126,8 @@ def _scores(summary: dict[str, Any], members: _Members) -> Html:
                 *([_interval(entry["best"])] if best else []),
                 format_real(entry["floor"]),
                 bar(share, "" if share is None else f"{share:.0%} of the way"),
-                entry["better"],
-                entry.get("meaning", ""),
+                kind.better,
+                kind.meaning,
             )
         )
         told.append((tag("b", name), protocol_of(entry), entry.get("protocol", "")))
@@ -193,7 +194,7 @@ def _samples(members: _Members) -> Html | None:
     """The last grids, by their addresses beside the report."""
     figures = []
     for seed, member in members.items():
-        grids, caption = sorted(member.samples.glob("step-*.png")), f"seed {seed}"
+        grids, caption = member.pictures(), f"seed {seed}"
         if grids:
-            figures.append(figure(f"{member.path.name}/samples/{grids[-1].name}", caption, caption))
+            figures.append(figure(f"{member.path.name}/samples/{grids[-1][1].name}", caption, caption))
     return html(tag("h2", "Samples"), tag("div", figures, class_="pair")) if figures else None

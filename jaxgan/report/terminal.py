@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterable, Sequence
 
+from jaxgan.common.files import printable
+
 _WIDTH = 120  # of output that goes elsewhere
 _MEANING = 20  # characters at least in a line of a meaning
 _WIDE = 110  # characters in a line that hold the meaning of a score as well
@@ -31,7 +33,7 @@ def print_table(
     for i in shown:
         justify = "right" if i in numbers else "left"
         table.add_column(names[i], justify=justify, no_wrap=names[i] != "meaning")
-    cells = [[row[i] for i in shown] for row in rows]
+    cells = [[printable(row[i]) for i in shown] for row in rows]  # of strangers' files, too
     for row in cells:
         table.add_row(*row)
     widths = [max(map(cell_len, column)) for column in zip([names[i] for i in shown], *cells, strict=True)]

@@ -23,7 +23,7 @@ from jaxgan.data.splits import with_classes_of
 from jaxgan.metrics import Evaluation, Evaluator, ImageEvaluator, make_evaluator
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import collect
-from jaxgan.metrics.features import get_features
+from jaxgan.metrics.features import FEATURES, get_features
 from jaxgan.metrics.given import FIRST_SEED, FixedImages, open_images
 from jaxgan.metrics.image_scores import (
     DEFAULT,
@@ -122,18 +122,21 @@ class Protocol:
 # --- runs ------------------------------------------------------------------------------------------
 
 
-def open_run(path: pathlib.Path, checkpoint: str | int, place: str | None = None) -> tuple[Run, Source]:
+def open_run(
+    path: pathlib.Path, checkpoint: str | int, place: str | None = None, *, trust: bool = False
+) -> tuple[Run, Source]:
     """A run, on all local devices, and the data it was trained on.
 
     Args:
       path: of the run.
       checkpoint: "last", "best" or a step.
       place: where the data are to be found now; None: where they were.
+      trust: as of `jaxgan.load`.
 
     Raises:
       InputError: if the run, the checkpoint or the data cannot be opened, or the data have changed.
     """
-    run = on_all_devices(Run.at(path, checkpoint))
+    run = on_all_devices(Run.at(path, checkpoint, trust=trust))
     config = run.config if place is None else with_fields(run.config, **{"data.source": located(place)})
     source = open_data(config)
     if source.fingerprint != run.data["fingerprint"]:
@@ -154,13 +157,15 @@ def evaluate_run(
     n: int,
     protocol: Protocol | None = None,
     place: str | None = None,
+    *,
+    trust: bool = False,
 ) -> dict[str, Any]:
-    """The scores of one checkpoint of a run, in the form of scores.json; `place` is as of `open_run`.
+    """The scores of one checkpoint of a run, in the form of scores.json; `place` and `trust` are as of `open_run`.
 
     Raises:
       InputError: if the run, the checkpoint or the data cannot be opened.
     """
-    run, source = open_run(path, checkpoint, place)
+    run, source = open_run(path, checkpoint, place, trust=trust)
     return _scored_run(run, (protocol or Protocol(n)).evaluator(source), n)[0]
 
 
@@ -174,32 +179,43 @@ def _scored_run(run: Run, evaluator: Evaluator, n: int) -> tuple[dict[str, Any],
 
 
 def evaluate_checkpoints(
-    path: pathlib.Path, checkpoints: Sequence[str | int], protocol: Protocol, place: str | None = None
+    path: pathlib.Path,
+    checkpoints: Sequence[str | int],
+    protocol: Protocol,
+    place: str | None = None,
+    *,
+    trust: bool = False,
 ) -> list[tuple[dict[str, Any], Evaluation]]:
-    """The scores of several checkpoints of a run, with the same reals and seeds; `place` is as of `open_run`.
+    """The scores of several checkpoints of a run, with the same reals and seeds; the rest is as of `open_run`.
 
     Raises:
       InputError: as `evaluate_run`.
     """
-    first, source = open_run(path, checkpoints[0], place)
+    first, source = open_run(path, checkpoints[0], place, trust=trust)
     evaluator = protocol.evaluator(source)
     results = [_scored_run(first, evaluator, protocol.n)]
     for checkpoint in checkpoints[1:]:
-        run = on_all_devices(Run.at(path, checkpoint))
+        run = on_all_devices(Run.at(path, checkpoint, trust=trust))
         results.append(_scored_run(run, evaluator, protocol.n))
     return results
 
 
 def evaluate_two_runs(
-    a: pathlib.Path, b: pathlib.Path, checkpoint: str | int, protocol: Protocol, place: str | None = None
+    a: pathlib.Path,
+    b: pathlib.Path,
+    checkpoint: str | int,
+    protocol: Protocol,
+    place: str | None = None,
+    *,
+    trust: bool = False,
 ) -> list[tuple[dict[str, Any], Evaluation]]:
-    """The scores of two runs on the same reals, with the same seeds; `place` is as of `open_run`.
+    """The scores of two runs on the same reals, with the same seeds; the rest is as of `open_run`.
 
     Raises:
       InputError: as `evaluate_run`, or if they were trained on different data.
     """
-    first, source = open_run(a, checkpoint, place)
-    second, other = open_run(b, checkpoint, place)
+    first, source = open_run(a, checkpoint, place, trust=trust)
+    second, other = open_run(b, checkpoint, place, trust=trust)
     if source.fingerprint != other.fingerprint:
         raise InputError(
             f"compare: expected two runs on the same data, got {_unlike(source, other)}; give --real and folders of "
@@ -237,7 +253,7 @@ def evaluate_images(
       real: the same, or an npz file of "mu" and "sigma", for the Fréchet distance alone.
       protocol: what to compute; its n is not used.
       n: how many of the fakes; None: all.
-      **opened: resolution, channels and skip_broken of both, as of `open_images`.
+      **opened: resolution, channels, skip_broken and follow_links of both, as of `open_images`.
 
     Raises:
       InputError: for what cannot be opened, shapes that differ, or too few images.
@@ -301,6 +317,11 @@ def _against_reference(
     features = protocol.features
     if features == "auto":
         features = str(stored.get("features", "")).partition("@")[0] or by_size.get(len(real.mean), "auto")
+        if features not in FEATURES:  # a file of statistics names no code that is run
+            raise InputError(
+                f"features: expected --features FILE.py:FUNCTION beside {str(path)!r}, which was computed with "
+                f"{features[:200]!r}, got none"
+            )
     network = get_features(features, fakes, protocol.weights)
     wanted = str(stored.get("features", network.signature))
     if wanted != network.signature:

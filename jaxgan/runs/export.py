@@ -7,7 +7,7 @@ import json
 import pathlib
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import flax.traverse_util
@@ -16,7 +16,7 @@ import jax.export
 import jax.numpy as jnp
 
 from jaxgan.common.errors import InputError
-from jaxgan.common.files import write_atomically
+from jaxgan.common.files import printable, write_atomically
 from jaxgan.common.laws import first_line
 from jaxgan.common.user_files import short_name
 from jaxgan.common.versions import version_of
@@ -120,9 +120,7 @@ def _config(run: Run) -> dict[str, Any]:
 
 def _grid(run: Run) -> pathlib.Path | None:
     """The last picture of samples up to the exported step."""
-    step: Callable[[pathlib.Path], int] = lambda path: int(path.stem.removeprefix("step-"))
-    grids = [path for path in run.folder.samples.glob("step-*.png") if step(path) <= run.step]
-    return max(grids, key=step, default=None)
+    return next((path for step, path in reversed(run.folder.pictures()) if step <= run.step), None)
 
 
 def _scores(run: Run) -> dict[str, Any]:
@@ -140,7 +138,7 @@ def _card(run: Run, name: str, licence: str) -> str:
     """README.md: metadata in YAML (of which JSON is a part), and text."""
     config, scores, picture = run.config, _scores(run), run.spec.modality.is_picture
     task = "unconditional-image-generation" if picture else "other"
-    loss, data = short_name(config.loss), without_path(run.data["name"])
+    loss, data = _text(short_name(config.loss)), _text(without_path(run.data["name"]))
     meta: dict[str, Any] = {"license": licence, "library_name": "jaxgan"}
     if picture:
         meta["pipeline_tag"] = task
@@ -158,7 +156,7 @@ def _card(run: Run, name: str, licence: str) -> str:
         f"# {name}",
         "",
     ]
-    noun = run.spec.modality.name
+    noun = _text(run.spec.modality.name)
     lines += [
         f"The averaged generator of a generative adversarial network that was trained on `{data}` with jaxgan "
         f"{version_of('jaxgan')}: it makes {noun}s ({run.spec.modality.in_words(run.spec.shape, run.spec.stored)}).",
@@ -171,8 +169,8 @@ def _card(run: Run, name: str, licence: str) -> str:
     lines += [f"- `{file}`: {says}" for file, says in _FILES.items()]
     lines += ["", "## Training", ""]
     facts = {
-        "data": f"`{data}`, {run.data['n'] or 'endless'} examples, fingerprint `{run.data['fingerprint']}`",
-        "classes": ", ".join(run.data["class_names"]) or "none",
+        "data": f"`{data}`, {run.data['n'] or 'endless'} examples, fingerprint `{_text(run.data['fingerprint'])}`",
+        "classes": ", ".join(map(_text, run.data["class_names"])) or "none",
         "loss": f"`{loss}`",
         "steps": f"{run.step:,} of {config.steps:,}, batches of {config.batch_size}, seed {config.seed}",
     }
@@ -187,11 +185,17 @@ def _card(run: Run, name: str, licence: str) -> str:
         ]
         for key, s in scores.items():
             error, floor = (f"{s[x]:.4g}" if s.get(x) is not None else "–" for x in ("error", "floor"))
-            reals = f", {s['n_real']:,} reals of {_without_places(s['split'])}" if s["n_real"] else ""
-            protocol = f"{s['n_fake']:,} fakes{reals}; features {s['features']}; {s['protocol']}"
-            lines.append(f"| `{key}` | {s['value']:.4g} | {error} | {floor} | {protocol.replace('|', '/')} |")
+            reals = f", {s['n_real']:,} reals of {_without_places(s.get('split', ''))}" if s["n_real"] else ""
+            protocol = f"{s['n_fake']:,} fakes{reals}; features {s['features']}; {s.get('protocol', '')}"
+            lines.append(f"| `{_text(key)}` | {s['value']:.4g} | {error} | {floor} | {_text(protocol)} |")
         lines += ["", "The floor is what real, held-out data get in the generator's place."]
     return "\n".join([*lines, ""])
+
+
+def _text(text: object) -> str:
+    """A text of a run as part of a line of Markdown: it ends no line, cell or code, and is no HTML."""
+    plain = printable(str(text)).replace("|", "/").replace("`", "'")
+    return plain.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _without_places(split: str) -> str:

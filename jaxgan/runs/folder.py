@@ -5,59 +5,29 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import pathlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jaxgan.common.errors import InputError, nearest_names
-from jaxgan.common.files import local_folder, write_atomically
-from jaxgan.common.user_files import short_name, split
+from jaxgan.common.files import local_folder, printable, read_bytes, write_atomically
+from jaxgan.common.schema import parsed_json, read_text
+from jaxgan.common.user_files import hold_to, short_name, split
 from jaxgan.config.config import Config
-from jaxgan.config.fields import from_json, to_json
+from jaxgan.config.fields import check_plain, from_json, to_json
 from jaxgan.config.own_files import with_files
 from jaxgan.data import Spec
+from jaxgan.runs import trusted
+from jaxgan.runs.schema import check_file, check_record
 
 LAYOUT = 3  # of the checkpoints: they keep a `GameState`, and checksums
-_NUMBER = (int, float)
-_KINDS: dict[str, Any] = {  # of the entries that are read of each file, where they are there
-    "run.json": {
-        "layout": int,
-        "status": str,
-        "command": str,
-        "error": (str, type(None)),
-        "train_seconds": _NUMBER,
-        "features": (str, type(None)),
-        "files": {},
-        "own_modality": bool,
-        "history": list,
-        "environment": {"devices": list, "packages": dict},
-        "data": {
-            "name": str,
-            "n": int,
-            "n_classes": int,
-            "modality": str,
-            "example": str,
-            "stored": str,
-            "class_names": list,
-            "fingerprint": str,
-            "skipped": int,
-            "spec": {},
-        },
-    },
-    "scores.json": {"main": str, "class_names": list, "final": {"step": int, "scores": dict}},
-    "seeds.json": {"status": str, "command": str, "seeds": list, "how": str, "config": dict},
-}
-_WORDS = {
-    dict: "an object",
-    list: "a list",
-    str: "a string",
-    int: "a whole number",
-    bool: "true or false",
-    type(None): "null",
-}
+_METRICS = 2**30  # bytes of metrics.jsonl, of some ten million steps, beyond which it is not read
+_PICTURE = 2**26  # the same of a picture of samples
+_CODE = 2**24  # and of a file of code
 
 
 @dataclass(frozen=True)
@@ -66,9 +36,15 @@ class RunFolder:
 
     config.json is the configuration; run.json tells what was trained on, with what, and how it
     ended; metrics.jsonl has one record an interval, scores.json the final scores.
+
+    Attributes:
+      path: of the folder.
+      trust: whether code that the run brings is run, and links are followed out of it, although it may be a
+        stranger's.
     """
 
     path: pathlib.Path
+    trust: bool = False
 
     @property
     def metrics(self) -> pathlib.Path:
@@ -85,11 +61,33 @@ class RunFolder:
         """report.html."""
         return self.path / "report.html"
 
+    def pictures(self) -> list[tuple[int, pathlib.Path]]:
+        """The grids of samples with their steps, oldest first; none that a link out of the folder stands for."""
+        named = re.compile(r"step-([0-9]{1,18})\.png")
+        found = ((named.fullmatch(path.name), path) for path in self.samples.glob("step-*.png"))
+        return sorted((int(match[1]), path) for match, path in found if match and self._is_picture(path))
+
+    @property
+    def reals(self) -> pathlib.Path | None:
+        """The picture of reals; None where there is none in the folder."""
+        path = self.samples / "reals.png"
+        return path if self._is_picture(path) else None
+
+    def _is_picture(self, path: pathlib.Path) -> bool:
+        try:
+            return path.is_file() and path.stat().st_size <= _PICTURE and (self.trust or self._holds(path))
+        except OSError:
+            return False
+
+    def _holds(self, path: pathlib.Path) -> bool:
+        """Whether a path lies in the folder, whatever links it goes through."""
+        return pathlib.Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.path))
+
     def read(self, name: str) -> Any:
         """A JSON file of the folder. Raises InputError if it is missing or damaged."""
         path = self.path / name
         try:
-            value = json.loads(path.read_text())
+            value = parsed_json(read_text("run", path))
         except (FileNotFoundError, NotADirectoryError) as error:
             members = sorted(self.path.glob("seed-*/run.json")) if name == "run.json" else []
             lacks = (
@@ -102,12 +100,13 @@ class RunFolder:
             raise InputError(
                 f"run: expected the folder of a run, got {str(self.path)!r}, {lacks}{hint}"
             ) from error
-        except (OSError, ValueError) as error:
+        except InputError:
+            raise
+        except ValueError as error:
             raise InputError(f"run: cannot read {str(path)!r}: {error}") from error
-        if name == "evaluations.json":
-            _check_kind(path, "it", value, list)
-        else:
-            _check_kind(path, "it", value, _KINDS.get(name, {}))
+        check_file(path, value)
+        if name == "config.json":
+            check_plain(value, f"run: {printable(path)!r} is damaged")
         return value
 
     def _lacks(self, name: str) -> str:
@@ -118,9 +117,6 @@ class RunFolder:
     def facts(self) -> dict[str, Any]:
         """run.json of a run whose checkpoints this version can read. Raises InputError for any other."""
         facts = self.read("run.json")
-        for entry in ("status", "data"):
-            if entry not in facts:
-                raise InputError(f"run: {str(self.path / 'run.json')!r} is damaged: it has no {entry!r}")
         if facts.get("layout", 1) != LAYOUT:
             age = "an older" if facts.get("layout", 1) < LAYOUT else "a newer"
             raise InputError(
@@ -142,45 +138,95 @@ class RunFolder:
         """Changes entries of a JSON file of the folder."""
         self.write(name, {**self.read(name), **values})
 
-    def config(self) -> Config:
+    def config(self, *, trains: bool = False) -> Config:
         """The configuration.
 
-        Files of the user's own are the copies that the run began with.
+        Files of the user's own are the copies that the run began with, and nothing else, wherever config.json says
+        that they were.
+
+        Args:
+          trains: whether this user trains with it, which is recorded: its code runs without being asked about then.
 
         Raises:
-          InputError: if it cannot be read, or such a copy is missing or has changed.
+          InputError: if it cannot be read, or such a copy is missing or has changed; unless the folder is trusted, for
+            code that this user has not trained with, and for links that lead out of the folder.
         """
-        kept = self.read("run.json").get("files", {})
+        self.check_links()
+        kept, untold, code = self.read("run.json").get("files", {}), [], []
 
         def copied(copy: str, name: str) -> str:
             path = self.path / copy
-            if not path.is_file():
-                raise InputError(
-                    f"run: {str(path)!r}, the run's copy of {name!r}, is missing; put it back (the original may have "
-                    "changed since)"
-                )
-            if copy in kept and _hash(path.read_bytes()) != kept[copy]:
-                raise InputError(
-                    f"run: {str(path)!r}, the run's copy of {name!r}, has changed since the run began: expected the "
-                    f"SHA-256 {kept[copy]}, got {_hash(path.read_bytes())}; put it back"
-                )
+            content = self._copy(path, name, kept.get(copy))
+            if not self.trust and not trusted.is_recorded(content, short_name(name)):
+                untold.append(f"{printable(name)!r} ({copy})")
+            code.append((path, content, short_name(name)))
             return f"{path}:{short_name(name)}"
 
         plain = self.read("config.json")
-        if isinstance(plain.get("data"), dict):  # runs of before there was such a thing held nothing out
+        if isinstance(plain.get("data"), dict):  # runs of before there were such things
             plain["data"].setdefault("hold_out", 0.0)
-        return from_json(with_files(plain, copied))
+            plain["data"].setdefault("follow_links", True)
+        plain = with_files(plain, copied)
+        if untold:
+            raise InputError(
+                f"run: {printable(self.path)!r} brings code that you have not trained with: {', '.join(untold)}; read "
+                "it, and if you trust it, run it with --trust (in Python: trust=True)"
+            )
+        for path, content, name in code:
+            hold_to(path, content)
+            if trains:
+                trusted.record(content, name)
+        return from_json(plain)
+
+    def check_links(self) -> None:
+        """Raises InputError, unless the folder is trusted, for a link that leads out of it."""
+        if not self.trust and (link := next(self._links_out(), None)) is not None:
+            raise InputError(
+                f"run: {printable(link)!r} is a link that leads out of the run, to "
+                f"{printable(os.path.realpath(link))!r}; if that is meant: --trust (in Python: trust=True)"
+            )
+
+    def _copy(self, path: pathlib.Path, name: str, kept: str | None) -> bytes:
+        """The content of the run's copy of FILE.py:NAME, whose hash is `kept`, if there is one."""
+        copy = f"{printable(path)!r}, the run's copy of {printable(name)!r},"
+        if not path.is_file():
+            raise InputError(f"run: {copy} is missing; put it back (the original may have changed since)")
+        if not self._holds(path):  # also of a run that is trusted: it is not its copy
+            raise InputError(f"run: {copy} is a link that leads out of the run; put the file itself there")
+        content = read_bytes("run", path, largest=_CODE)
+        if kept is not None and _hash(content) != kept:
+            raise InputError(
+                f"run: {copy} has changed since the run began: expected the SHA-256 {printable(kept)}, got "
+                f"{_hash(content)}; put it back"
+            )
+        return content
+
+    def _links_out(self) -> Iterator[pathlib.Path]:
+        """Links in the folder that lead out of it."""
+        pending = [self.path]
+        while pending:
+            with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    if entry.is_symlink():
+                        if not self._holds(path := pathlib.Path(entry.path)):
+                            yield path
+                    elif entry.is_dir():
+                        pending.append(pathlib.Path(entry.path))
 
     def records(self) -> list[dict[str, Any]]:
-        """All whole records of metrics.jsonl."""
-        if not self.metrics.exists():
+        """All whole records of metrics.jsonl. Raises InputError for one that is whole and damaged."""
+        try:
+            text = read_text("run", self.metrics, largest=_METRICS)
+        except (FileNotFoundError, NotADirectoryError):
             return []
         records = []
-        for line in self.metrics.read_text().splitlines():
-            with contextlib.suppress(ValueError):  # the last line of a killed run may be half a line
-                record = json.loads(line)
-                if isinstance(record, dict) and isinstance(record.get("step"), int):
-                    records.append(record)
+        for i, line in enumerate(text.split("\n")):
+            try:
+                record = parsed_json(line)
+            except ValueError:  # the last line of a killed run may be half a line
+                continue
+            check_record(f"run: {printable(self.metrics)!r}, line {i + 1}, is damaged", record)
+            records.append(record)
         return records
 
     def add_history(self, **entry: Any) -> None:
@@ -192,8 +238,8 @@ class RunFolder:
         """Forgets records and grids after `step`, which will be made again."""
         kept = [json.dumps(record) for record in self.records() if record["step"] <= step]
         write_atomically(self.metrics, "".join(line + "\n" for line in kept))
-        for grid in self.samples.glob("step-*.png"):
-            if int(grid.stem.removeprefix("step-")) > step:
+        for later, grid in self.pictures():
+            if later > step:
                 grid.unlink()
 
 
@@ -264,7 +310,8 @@ def create(
 ) -> RunFolder:
     """Makes the folder of a new run: the next free OUT/00000-NAME, or `path`.
 
-    Files of the user's own are copied into it, and the run uses these copies from then on.
+    Files of the user's own are copied into it, and the run uses these copies from then on. That this user has trained
+    with them is recorded: they run again without being asked about.
 
     Args:
       config: of the run.
@@ -291,6 +338,7 @@ def create(
         content = split(name)[0].read_bytes()
         write_atomically(folder.path / copy, content)
         hashes[copy] = _hash(content)
+        trusted.record(content, short_name(name))
         return name
 
     folder.write("config.json", with_files(plain, keep))
@@ -302,19 +350,3 @@ def create(
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _check_kind(path: pathlib.Path, what: str, value: Any, kind: Any) -> None:
-    """Raises InputError where a value of a JSON file, or an entry that is there of an object, is of another type."""
-    entries: Mapping[str, Any] = kind if isinstance(kind, dict) else {}
-    wanted: Any = dict if isinstance(kind, dict) else kind
-    holder: Any = value
-    fits: bool = isinstance(value, wanted) and (wanted is bool or type(value) is not bool)
-    if not fits:
-        words = "a number" if kind == _NUMBER else _WORDS[kind[0] if type(kind) is tuple else wanted]
-        raise InputError(
-            f"run: {str(path)!r} is damaged: expected {what} to be {words}, got {str(value)[:60]!r}"
-        )
-    for name, inner in entries.items():
-        if name in holder:
-            _check_kind(path, f"{what}.{name}".removeprefix("it."), holder[name], inner)

@@ -77,8 +77,6 @@ def summary_of(path: pathlib.Path) -> Summary:
         return _of_seeds(folder) if (path / RECORD).is_file() else _of_one(folder)
     except InputError as error:
         return Summary(path.name, str(path), state=f"damaged: {str(error).removeprefix('run: ')}")
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        return Summary(path.name, str(path), state=f"damaged: {type(error).__name__}: {error}")
 
 
 def _of_one(folder: RunFolder) -> Summary:
@@ -90,8 +88,8 @@ def _of_one(folder: RunFolder) -> Summary:
         str(folder.path),
         without_path(facts["data"]["name"]),
         *_made_of(config),
-        int(last.get("step", 0)),
-        int(config["steps"]),
+        last.get("step", 0),
+        config.get("steps", 0),
         name,
         score,
         _state(folder.path, facts["status"]),
@@ -105,7 +103,9 @@ def _of_seeds(folder: RunFolder) -> Summary:
     first, name, score = members[0], members[0].score_name, None
     if (folder.path / "summary.json").is_file():
         summary = folder.read("summary.json")
-        final = summary["scores"].get(summary["main"] or "", {}).get("final")
+        final = (
+            summary["scores"].get(summary["main"] or "", {}).get("final")
+        )  # it has one only if it was scored
         name, score = summary["main"] or "", final and final["mean"]
     return Summary(
         folder.path.name,
@@ -127,8 +127,9 @@ def _made_of(config: dict[str, Any]) -> tuple[str, str]:
     """Networks and loss, as people call them."""
     if config.get("game", "gan") != "gan":  # which runs of before there were others do not say
         return short_name(config["game"]), "–"
-    penalties = [short_name(name) for name, _ in config["penalty"]["weights"]]
-    return short_name(config["model"]["name"]), " + ".join([short_name(config["loss"]), *penalties])
+    penalties = [short_name(name) for name, _ in config.get("penalty", {}).get("weights", ())]
+    model, loss = config.get("model", {}).get("name", "–"), config.get("loss", "–")
+    return short_name(model), " + ".join([short_name(loss), *penalties])
 
 
 def _score(folder: RunFolder, records: list[dict[str, Any]]) -> tuple[str, float | None]:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import _thread
 import contextlib
 import json
+import math
 import os
 import pathlib
 import platform
+import re
 import secrets
 import signal
 import sys
@@ -20,16 +22,19 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.files import printable, read_bytes
 from jaxgan.common.progress import duration
+from jaxgan.common.schema import Count, check, parsed_json
 
 NAME = "run.lock"
 BEAT = 15.0
 """Seconds between two touches."""
 STALE = 300.0
 """Seconds without a touch after which an owner on another machine is taken for dead."""
+_LARGEST = 2**16  # bytes of a lock, which has some hundred
 _TRIES, _PAUSE = 100, 0.05  # of taking a stale lock while others take it too; seconds between two
 
 _held: dict[pathlib.Path, str] = {}  # the tokens of this process, by the file of the lock
@@ -207,25 +212,43 @@ def _beat(held: Sequence[tuple[pathlib.Path, str]], done: threading.Event) -> No
 def _read(file: pathlib.Path) -> Owner | None:
     """The owner that a lock names; None if there is no lock."""
     try:
-        text, touched = file.read_text(), file.stat().st_mtime
-    except OSError:
+        touched = file.stat().st_mtime
+        text = read_bytes("run", file, largest=_LARGEST)
+    except (OSError, InputError):  # there is none, or nothing that can be read
         return None
-    silent = max(0.0, _now(file, touched) - touched)
-    content: Any = {}
-    with contextlib.suppress(ValueError):  # half written: known by its age alone
-        content = json.loads(text)
-    content = content if isinstance(content, dict) else {}
-    taken, pid = content.get("taken"), content.get("pid")
-    since = time.time() - taken if isinstance(taken, int | float) else silent
+    silent, known = max(0.0, _now(file, touched) - touched), _known(text)
+    since = time.time() - known.get("taken", touched)
     return Owner(
-        str(content.get("host", "an unknown host")),
-        pid if isinstance(pid, int) else 0,
-        str(content.get("machine", "")),
-        content.get("born"),
-        str(content.get("token", "")),
+        printable(known.get("host", "an unknown host")),
+        known.get("pid", 0),
+        known.get("machine", ""),
+        known.get("born"),
+        known.get("token", ""),
         max(since, silent),
         silent,
     )
+
+
+class _Content(TypedDict):
+    """What a lock holds."""
+
+    host: NotRequired[str]
+    pid: NotRequired[Count]
+    machine: NotRequired[str]
+    token: NotRequired[str]
+    taken: NotRequired[float]
+    born: NotRequired[str | None]
+
+
+def _known(text: bytes) -> dict[str, Any]:
+    """What a lock holds; nothing of one that is half written, or a stranger's: it is known by its age alone."""
+    try:
+        content = parsed_json(text.decode())
+        check(content, _Content, "lock")
+    except ValueError:
+        return {}
+    whole = re.fullmatch(r"\w{0,64}", content.get("token", "")) and math.isfinite(content.get("taken", 0.0))
+    return content if whole and content.get("pid", 0) < 2**31 else {}
 
 
 def _now(file: pathlib.Path, touched: float) -> float:

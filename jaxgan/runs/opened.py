@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import jax
@@ -13,11 +14,12 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded
+from jaxgan.common.laws import first_line
 from jaxgan.common.user_files import is_file
 from jaxgan.config.config import Config
 from jaxgan.data import Spec
 from jaxgan.data.labels import class_index
-from jaxgan.data.modality import MODALITIES
+from jaxgan.data.modality import IMAGE, MODALITIES, POINT
 from jaxgan.data.sources import load_source
 from jaxgan.games.game import Game, GameState, init
 from jaxgan.losses import in_python
@@ -45,24 +47,27 @@ class Run:
         """Reads a checkpoint: "last" (the newest good one), "best", or a step.
 
         Raises:
-          InputError: if there is no such run or checkpoint.
+          InputError: if there is no such run or checkpoint, or it brings code that this user has not trained with and
+            the folder is not trusted.
         """
         self.folder = folder
         facts = folder.facts()
         self.data = facts["data"]
         self.config = folder.config()
         self.spec = spec_of(facts, self.config)
-        self.game = _sampled_as(self.config).build(self.spec)
-        self.sampler = sampler_of(self.game, self.config, self.spec)
-        state, self.step = _restore(folder, self.game, self.spec, checkpoint)
+        with buildable(folder):
+            self.game = _sampled_as(self.config).build(self.spec)
+            self.sampler = sampler_of(self.game, self.config, self.spec)
+            like = _like(self.game, self.spec)
+        state, self.step = _restore(folder, like, checkpoint)
         self.variables = self.game.averaged(state)
 
     @classmethod
-    def at(cls, path: str | os.PathLike[str], checkpoint: str | int = "last") -> Self:
+    def at(cls, path: str | os.PathLike[str], checkpoint: str | int = "last", *, trust: bool = False) -> Self:
         """Opens the run in the folder `path`, as `jaxgan.load` does."""
         typed = expanded(path)
         RunFolder(typed).facts()  # which names a folder of no run as it was typed
-        return cls(RunFolder(typed.absolute()), checkpoint)
+        return cls(RunFolder(typed.absolute(), trust), checkpoint)
 
     def sample(
         self,
@@ -128,6 +133,7 @@ def spec_of(facts: Mapping[str, Any], config: Config) -> Spec:
     """
     spec = Spec.from_json(facts["data"])
     if not facts.get("own_modality", spec.modality.name not in MODALITIES) or not is_file(config.data.source):
+        _check_modality(spec)
         return spec
     modality = load_source(config.data.source)().modality
     if modality.name != spec.modality.name:
@@ -147,7 +153,9 @@ def saved_state(folder: RunFolder, step: int, placement: jax.sharding.Sharding |
     spec = spec_of(folder.facts(), config)
     checkpoints = Checkpoints(folder.path, read_only=True)
     try:
-        return checkpoints.restore(step, _like(config.build(spec), spec, placement))
+        with buildable(folder):
+            like = _like(config.build(spec), spec, placement)
+        return checkpoints.restore(step, like)
     finally:
         checkpoints.close()
 
@@ -156,8 +164,33 @@ def _like(game: Game, spec: Spec, placement: jax.sharding.Sharding | None = None
     return abstract(jax.eval_shape(lambda: init(game, jax.random.key(0), spec.batch())), placement)
 
 
-def _restore(folder: RunFolder, game: Game, spec: Spec, which: str | int) -> tuple[Any, int]:
-    like = _like(game, spec)
+def _check_modality(spec: Spec) -> None:
+    """Raises InputError where examples cannot be of the modality that run.json names."""
+    wrong = spec.modality is IMAGE and (
+        len(spec.shape) != 3 or spec.shape[2] > 4 or spec.stored not in ("uint8", "uint16")
+    )
+    if wrong or (spec.modality is POINT and len(spec.shape) != 1):
+        raise InputError(
+            f"run: run.json is damaged: expected data.spec to be of {spec.modality.name}s, got {spec.shape}, "
+            f"{spec.stored}"
+        )
+
+
+@contextlib.contextmanager
+def buildable(folder: RunFolder) -> Iterator[None]:
+    """Inside, what is raised as a game is made of a run's files is an InputError: their numbers may be anything."""
+    try:
+        yield
+    except (InputError, OSError):
+        raise
+    except Exception as error:
+        raise InputError(
+            f"run: no game can be built of config.json and run.json of {str(folder.path)!r} "
+            f"({type(error).__name__}: {first_line(error)})"
+        ) from error
+
+
+def _restore(folder: RunFolder, like: Any, which: str | int) -> tuple[Any, int]:
     checkpoints = Checkpoints(folder.path, read_only=True)
     try:
         steps = checkpoints.steps()
@@ -207,6 +240,6 @@ def best_step(folder: RunFolder) -> int | None:
     best = None
     for record in folder.records():
         if record.get("score") is not None:
-            error, name = record.get("score_error", 0.0), record.get("score_name")
+            error, name = record.get("score_error") or 0.0, record.get("score_name")
             best = better_of(best, record["step"], record["score"], error, name)
     return None if best is None else best["step"]

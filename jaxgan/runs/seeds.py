@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from jaxgan.common.statistics import mean_interval
@@ -12,7 +13,7 @@ RECORD = "seeds.json"
 
 def member_folder(folder: RunFolder, seed: int) -> RunFolder:
     """The run folder of one member."""
-    return RunFolder(folder.path / f"seed-{seed:05d}")
+    return RunFolder(folder.path / f"seed-{seed:05d}", folder.trust)
 
 
 def is_alive(member: RunFolder) -> bool:
@@ -40,8 +41,8 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
     for name, protocol in first["final"]["scores"].items() if first is not None else ():
         entry: dict[str, Any] = {key: value for key, value in protocol.items() if key != "value"}
         for which in ("final", "best"):
-            values = [s[which]["scores"][name]["value"] for s in scores.values() if s.get(which)]
-            values = [value for value in values if value is not None]
+            found = [s[which]["scores"].get(name, {}).get("value") for s in scores.values() if s.get(which)]
+            values = [value for value in found if value is not None and math.isfinite(value)]
             entry[which] = None
             if values:
                 entry[which] = mean_interval(values)._asdict() | {"values": values, "of": len(members)}

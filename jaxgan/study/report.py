@@ -255,7 +255,7 @@ def _reproduction(results: Sequence[CellResult], command: str) -> Html:
             known = {name: value for name, value in result.environment.items() if name != "date"}
             text = json.dumps(known, indent=1)
             environments[text] = environments.get(text, 0) + 1
-    dates = sorted(result.environment["date"] for result in results if result.environment)
+    dates = sorted(result.environment["date"] for result in results if "date" in result.environment)
     cells = [(result.cell.label, f"{result.seconds:.1f} s", result.status, result.key) for result in results]
     fields = [(result.cell.label, json.dumps(dict(result.cell.fields))) for result in results]
     return html(

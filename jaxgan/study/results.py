@@ -6,19 +6,74 @@ import io
 import json
 import math
 import pathlib
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
-from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
+from jaxgan.common.schema import Count, check, parsed_json, read_text
 from jaxgan.study.spec import Cell
 
 _FORMAT = 1
+
+
+class _StoredStep(TypedDict):
+    step: Count
+
+
+class _StoredData(TypedDict):
+    modes: NotRequired[Count | None]
+    classes: NotRequired[Count | None]
+    modality: NotRequired[str]
+
+
+class _StoredEnvironment(TypedDict):
+    date: NotRequired[str]
+
+
+class _StoredOutcome(TypedDict):
+    """An outcome as a file has it."""
+
+    seed: Count
+    status: Literal["finished", "diverged"]
+    diverged_at: Count | None
+    curve: list[_StoredStep]
+    final: dict[str, float | None]
+    best: dict[str, float | None] | None
+
+
+class _StoredKind(TypedDict):
+    key: str
+    meaning: str
+    better: Literal["lower", "higher", ""]
+    scale: tuple[float | None, float | None]
+
+
+class _StoredCell(TypedDict):
+    dataset: str
+    loss: str
+    penalty: str
+    dynamics: str
+    seeds: list[Count]
+    fields: dict[str, Any]
+
+
+class _Stored(TypedDict):
+    """The result of a cell as a file has it."""
+
+    format: int
+    key: str
+    status: Literal["finished", "failed"]
+    error: str | None
+    traceback: str | None
+    seconds: float
+    cell: _StoredCell
+    data: _StoredData
+    environment: _StoredEnvironment
+    outcomes: list[_StoredOutcome]
+    kinds: NotRequired[dict[str, _StoredKind]]
 
 
 @dataclass(frozen=True)
@@ -111,7 +166,10 @@ class CellResult:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> CellResult:
-        """Reads a dict made by `to_json`; raises ValueError, KeyError or TypeError for any other."""
+        """Reads a dict made by `to_json`; raises ValueError for any other."""
+        check(content, _Stored, "cell")
+        for outcome in content["outcomes"]:
+            check(outcome["curve"], list[dict[str, float | str | None]], "cell", "curve")
         if content["format"] != _FORMAT:
             raise ValueError(f"expected format {_FORMAT}, got {content['format']}")
         kept = {name: value for name, value in content.items() if name not in ("format", "cell", "outcomes")}
@@ -149,21 +207,20 @@ class Store:
     def load(self, cell: Cell, key: str) -> CellResult | None:
         """The result of a cell; None if there is none or its file is damaged."""
         try:
-            result = CellResult.from_json(json.loads(self._file(cell, key, "json").read_text()))
-        except FileNotFoundError:
+            result = CellResult.from_json(parsed_json(read_text("out", self._file(cell, key, "json"))))
+        except (FileNotFoundError, ValueError, TypeError):
             return None
-        except (ValueError, KeyError, TypeError):
-            return None
-        except OSError as error:
-            raise InputError(f"out: cannot read {str(self.path)!r}: {error.strerror}") from error
-        return result if result.key == key else None
+        # what was asked for, as the file may be a stranger's: a cell names code and data
+        whole = result.failed or [outcome.seed for outcome in result.outcomes] == list(cell.seeds)
+        return replace(result, cell=cell) if result.key == key and whole else None
 
     def with_samples(self, result: CellResult) -> CellResult:
         """The result with its samples, if their file is there and can be read."""
         try:
-            with np.load(self._file(result.cell, result.key, "npz")) as file:
-                return replace(result, samples={int(seed): file[seed] for seed in file.files})
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+            path = self._file(result.cell, result.key, "npz")
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return replace(result, samples={int(seed): arrays[seed] for seed in arrays.files})
+        except Exception:  # damaged files surface as many types
             return result
 
     def _file(self, cell: Cell, key: str, suffix: str) -> pathlib.Path:

@@ -173,8 +173,8 @@ class Cell:
         config = with_files(to_json(self.config()), hashed)
         kept = {name: value for name, value in config.items() if name not in _NOT_IDENTITY}
         kept = {name: value for name, value in kept.items() if name not in _LATER or value != _LATER[name]}
-        if kept["data"].get("share") == 1.0:  # which came later too
-            kept["data"] = {name: value for name, value in kept["data"].items() if name != "share"}
+        later = {"share": 1.0, "follow_links": False}  # which came later too
+        kept["data"] = {name: x for name, x in kept["data"].items() if name not in later or x != later[name]}
         identity = {"config": kept, "seeds": list(self.seeds), "jaxgan": version_of("jaxgan")}
         if named(self.config().data.source).startswith(
             ("folder:", "npz:", "tfds:")

@@ -154,7 +154,7 @@ def fit(
         with environment.settings_kept(), silence:
             environment.start()
             folder = train(dataclasses.replace(config, out=str(out)), ["jaxgan.fit"])
-            return load(folder.path)
+            return load(folder.path, trust=True)
     except Stopped as stopped:
         if stopped.signum != signal.SIGINT:
             raise

@@ -20,6 +20,7 @@ from jaxgan.runs import evaluation
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import TakenOver, check_held
+from jaxgan.runs.schema import check_meta
 from jaxgan.train.grids import grid_of
 from jaxgan.train.loop import Keeper
 from jaxgan.train.members import Members
@@ -86,6 +87,7 @@ class RunKeeper(Keeper):
 
     def go_on(self, step: int, meta: Mapping[str, Any]) -> None:
         """Goes back to a checkpoint at `step`; what was kept after it will be made again."""
+        check_meta(f"checkpoint {step} of {str(self.folder.path)!r} is damaged", meta)
         self.checkpoints.forget_after(step)
         self.folder.rewind(step)
         self.best, self._seconds, self._owed = meta["best"], meta["train_seconds"], meta.get("owed")

@@ -15,7 +15,7 @@ from jaxgan.config.fields import differences, with_fields
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import locked
-from jaxgan.runs.opened import changed_data
+from jaxgan.runs.opened import buildable, changed_data
 from jaxgan.train.members import set_up
 from jaxgan.train.run import train_in
 from jaxgan.train.sinks.loggers import need_loggers
@@ -29,7 +29,7 @@ def resume(
     What is changed about the run is kept as "history" in run.json.
 
     Args:
-      folder: of the run.
+      folder: of the run; code that a run brings and this user has not trained with is run only if it is trusted.
       steps: train up to this step instead.
       source: where the same data are to be found now.
       restart_schedule: where schedules depend on the number of steps, follow those of a run of `steps` steps from
@@ -41,6 +41,7 @@ def resume(
       Diverged, Stopped, SaveError: as `train`.
     """
     folder.facts()  # where there is no run there is nothing to be locked
+    folder.check_links()
     with locked(folder.path):
         return _resume(folder, steps, source, restart_schedule)
 
@@ -67,7 +68,8 @@ def _resume(folder: RunFolder, steps: int | None, source: str | None, restart_sc
     if source is not None:
         changes["data.source"] = replacement(config, source)
     config = with_fields(config, **changes)
-    members = set_up(config, starts=saved_steps(folder))
+    with buildable(folder):
+        members = set_up(config, starts=saved_steps(folder))
     check_data(facts["data"], members.data)
     if changes:
         if "steps" in changes:
@@ -79,6 +81,7 @@ def _resume(folder: RunFolder, steps: int | None, source: str | None, restart_sc
             changes["restart_schedule"] = schedules
         folder.add_history(at=reached, **changes)
         folder.write("config.json", own)
+    folder.config(trains=True)
     return train_in(folder, [folder], members, resumed=True)
 
 

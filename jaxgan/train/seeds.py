@@ -20,6 +20,7 @@ from jaxgan.report.seeds import summary_lines, write_summary
 from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, check_name, create, new_folder
 from jaxgan.runs.lock import check_held, locked
+from jaxgan.runs.opened import buildable
 from jaxgan.runs.seeds import RECORD, is_alive, member_folder, summarise
 from jaxgan.train.members import Members
 from jaxgan.train.resume import check_data, replacement, saved_steps, with_source
@@ -104,6 +105,7 @@ def resume_seeds(folder: RunFolder, *, source: str | None = None) -> RunFolder:
       Diverged, Stopped, SaveError: as `train_seeds`.
     """
     record = folder.read(RECORD)
+    folder.check_links()
     if missing := [name for name in ("seeds", "how", "config") if not record.get(name)]:
         raise InputError(f"run: {str(folder.path / RECORD)!r} is damaged: it has no {missing[0]}")
     own = [member_folder(folder, seed) for seed in record["seeds"]]
@@ -129,9 +131,10 @@ def _resume_seeds(
     if source is not None:
         source = replacement(config, source)
         config = with_fields(config, **{"data.source": source})
-    members = Members(
-        config, record["seeds"], how=record["how"], devices=config.compute.devices, starts=starts
-    )
+    with buildable(folder):
+        members = Members(
+            config, record["seeds"], how=record["how"], devices=config.compute.devices, starts=starts
+        )
     for known in facts:
         check_data(known["data"], members.data)
     if source is not None:
@@ -141,6 +144,7 @@ def _resume_seeds(
             member.write("config.json", with_source(member.read("config.json"), source))
         folder.update_file(RECORD, config=with_source(record["config"], source))
     folder.update_file(RECORD, status="running", error=None)
+    own[0].config(trains=True)
     return train_in(folder, own, members, resumed=True, sinks=lambda terminal: [_Record(folder, terminal)])
 
 

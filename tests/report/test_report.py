@@ -151,7 +151,7 @@ def test_everything_that_comes_from_a_run_is_escaped(tmp_path):
         EVIL: [EVIL],
     }
     folder.write("config.json", config)
-    texts = dict.fromkeys(("split", "features", "protocol", "key", "meaning", "better"), EVIL)
+    texts = dict.fromkeys(("split", "features", "protocol", "key", "meaning"), EVIL) | {"better": "lower"}
     score = {
         "value": 1.0,
         "floor": None,

@@ -144,7 +144,7 @@ DAMAGE = [
     (
         "run.json",
         {"data": {"spec": {"image": 3}}},
-        "expected data.spec.image to be an object with shape and dtype",
+        "expected data.spec.image to be an object, got '3'",
     ),
     ("run.json", {"data": {"spec": {"image": {"shape": "x", "dtype": "float32"}}}}, "data.spec.image"),
     ("run.json", {"data": {"spec": {"image": {"shape": [2], "dtype": "pixels"}}}}, "data.spec.image"),
@@ -228,7 +228,8 @@ def test_a_folder_of_several_seeds_is_told_from_a_run(tmp_path):
 def test_runs_of_before_held_nothing_out(tmp_path):
     plain = to_json(get_preset("dcgan-mnist"))
     assert plain["data"]["hold_out"] == 0.1
-    (tmp_path / "run.json").write_text("{}")
+    facts = {"status": "finished", "command": "", "data": {"name": "x", "n": 0}, "environment": {}}
+    (tmp_path / "run.json").write_text(json.dumps(facts))
     for stored in (plain, {**plain, "data": {"source": "folder:x"}}):
         (tmp_path / "config.json").write_text(json.dumps(stored))
         assert RunFolder(tmp_path).config().data.hold_out == stored["data"].get("hold_out", 0.0)

@@ -13,11 +13,16 @@ from jaxgan.runs.listing import runs_in, summary_of
 from jaxgan.runs.lock import locked
 
 
+def scored(value):
+    """A score as scores.json keeps it."""
+    return {"value": value, "floor": None, "n_fake": 9, "n_real": 9, "features": "none"}
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """A folder of a finished run, a scored one that is stopped, one that was killed, and a damaged one."""
     tmp_path = tmp_path_factory.mktemp("runs")
-    final = {"step": 40, "scores": {"fd_mnist_cnn": {"value": 1.5}}}
+    final = {"step": 40, "scores": {"fd_mnist_cnn": scored(1.5)}}
     done = untrained(small(tmp_path), records=[{"step": 40, "score": 1.7, "score_name": "fd_mnist_cnn"}])
     done.write("scores.json", {"main": "fd_mnist_cnn", "class_names": [], "final": final})
     ring = small(tmp_path, "toy-ring", data=DataConfig("ring"), penalty=PenaltyConfig((("r1", 0.1),)))
@@ -48,7 +53,7 @@ def test_what_is_said_of_each(runs):
 def test_scores_of_a_run_that_went_on_are_not_its_last(runs, tmp_path):
     records = [{"step": 40, "score": 1.7, "score_name": "fd"}, {"step": 50, "score": 1.2, "score_name": "fd"}]
     folder = untrained(small(tmp_path), records=records)
-    final = {"step": 40, "scores": {"fd": {"value": 1.5}}}
+    final = {"step": 40, "scores": {"fd": scored(1.5)}}
     folder.write("scores.json", {"main": "fd", "class_names": [], "final": final})
     assert summary_of(folder.path).score == 1.2
 
@@ -70,12 +75,16 @@ def test_seeds_are_one_line(tmp_path):
     (parent / "seeds.json").write_text(json.dumps(record))
     (run,) = runs_in(tmp_path / "runs")
     assert (run.name, run.seeds, run.step, run.state, run.score) == (parent.name, 2, 20, "finished", None)
-    summary = {"main": "modes", "scores": {"modes": {"final": {"mean": 7.5}}}}
+    summary = {
+        "main": "modes",
+        "scores": {"modes": {**scored(7.5), "final": {"mean": 7.5, "low": None, "high": None}}},
+    }
     (parent / "summary.json").write_text(json.dumps(summary))
     (run,) = runs_in(tmp_path / "runs")
     assert (run.score_name, run.score) == ("modes", 7.5)
     (parent / "seeds.json").write_text("{}")
-    assert runs_in(tmp_path / "runs")[0].state == "damaged: KeyError: 'seeds'"
+    says = "seeds.json' is damaged: expected status to be a string, got nothing"
+    assert runs_in(tmp_path / "runs")[0].state.endswith(says)
 
 
 def test_the_command_prints_a_table_or_json(runs, capsys, tmp_path):

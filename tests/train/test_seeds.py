@@ -377,7 +377,7 @@ def test_what_cannot_be_gone_on_with_is_one_line(finished, capsys):
     shutil.move(third.path, finished.path / "elsewhere")
     assert "seed-00003', which does not exist" in complaint(*resuming)
     (finished.path / "seeds.json").write_text("{}")
-    assert "seeds.json' is damaged: it has no seeds" in complaint(*resuming)
+    assert "seeds.json' is damaged: expected status to be a string, got nothing" in complaint(*resuming)
     (finished.path / "seeds.json").write_text("{")
     assert "cannot read" in complaint(*resuming)
 

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jaxgan.cli.words.flags import Flag
 from jaxgan.common.errors import InputError, unknown
+from jaxgan.common.files import read_bytes
+from jaxgan.common.user_files import is_file, split
 
 
-def read_settings(path: pathlib.Path) -> dict[str, Any]:
+def read_settings(path: pathlib.Path, *, trust: bool = False) -> dict[str, Any]:
     """The settings of a file: JSON, YAML (where PyYAML is installed) or TOML, by its suffix; or those of a run.
 
+    Args:
+      path: of the file, or of the run's folder.
+      trust: whether it may name code (FILE.py:NAME) that this user has not trained with, as it may be a stranger's.
+
     Raises:
-      InputError: if there is no such file, or it cannot be read.
+      InputError: if there is no such file, it cannot be read, or it names such code and is not trusted.
     """
     path = path.expanduser()
     run = path if path.is_dir() else path.parent if path.name == "config.json" else None
@@ -23,7 +29,7 @@ def read_settings(path: pathlib.Path) -> dict[str, Any]:
         from jaxgan.config.fields import to_json
         from jaxgan.runs.folder import RunFolder
 
-        return to_json(RunFolder(run).config())
+        return to_json(RunFolder(run, trust).config())
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -37,7 +43,39 @@ def read_settings(path: pathlib.Path) -> dict[str, Any]:
         raise InputError(f"config: '{path}' cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(plain, Mapping):
         raise InputError(f"config: expected names and values in '{path}', got {type(plain).__name__}")
+    if not trust:
+        _check_code(path, plain)
     return dict(plain)
+
+
+def _check_code(path: pathlib.Path, plain: Mapping[str, Any]) -> None:
+    """Raises InputError for code that is named anywhere in settings, and that this user has not trained with."""
+    from jaxgan.runs import trusted
+
+    for name in filter(is_file, _texts(plain)):
+        file, attribute = split(name)
+        try:
+            content = read_bytes("config", file, largest=2**24)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise InputError(
+                f"config: '{path}': expected a Python file in {name!r}, got no file {str(file)!r}"
+            ) from error
+        if not trusted.is_recorded(content, attribute):
+            raise InputError(
+                f"config: '{path}' names code that you have not trained with: {name!r}; read it, and if you trust it, "
+                "run it with --trust"
+            )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a value, names of entries included."""
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
 
 
 def _parsed(path: pathlib.Path, text: str) -> Any:

@@ -33,7 +33,7 @@ from jaxgan.models import MODELS, find_model
 
 _COMMAND = "jaxgan train"
 _HELP = ("-h", "--help", "--help-all")
-_OUTSIDE = ("--config", "--dry-run", "--compile", "--seeds")  # which are no settings of a run
+_OUTSIDE = ("--config", "--dry-run", "--compile", "--seeds", "--trust")  # which are no settings of a run
 _RATES = {"--g-optimizer.learning-rate": "--g-lr", "--d-optimizer.learning-rate": "--d-lr"}
 _LENGTHS = ("--steps", "--epochs", "--kimg")
 
@@ -86,7 +86,10 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan:
         _print_help(kind, preset or (source and preset_for(source)) or DEFAULT_PRESET, args, wants)
         raise SystemExit(0)
     file = next((part.words[0] for part in reversed(said) if part.name == "--config" and part.words), None)
-    plain = {} if file is None else read_settings(pathlib.Path(file))
+    trust = any(part.name == "--trust" and not part.words for part in said)
+    if trust and file is None:
+        raise InputError("trust: expected --config beside --trust, got none")
+    plain = {} if file is None else read_settings(pathlib.Path(file), trust=trust)
     preset, notes = _preset_of(preset, source, plain, file)
     config = get_preset(preset)
     rest = [part for part in said if part.flag is not None]

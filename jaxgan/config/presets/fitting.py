@@ -9,6 +9,7 @@ import zipfile
 
 from jaxgan.common.user_files import is_file
 from jaxgan.config.presets import DEFAULT_PRESET
+from jaxgan.data.files.listing import unpacked
 
 FOLDER_PRESET = "small-64"
 _PRESETS_OF = {
@@ -38,9 +39,9 @@ def preset_for(source: str) -> str:
 
 def _side_in(path: pathlib.Path) -> int | None:
     """The longer side of the images of an npz file; None if it cannot be told."""
-    with contextlib.suppress(OSError, KeyError, ValueError, zipfile.BadZipFile, SyntaxError):
-        with zipfile.ZipFile(path) as archive, archive.open("images.npy") as file:
-            head = file.read(4096)
+    with contextlib.suppress(Exception):  # what cannot be read is told when it is opened
+        with zipfile.ZipFile(path) as archive:
+            head = unpacked(archive, archive.getinfo("images.npy"), 4096)
         text = head[head.index(b"{") : head.index(b"}") + 1].decode("latin1")
         return max(ast.literal_eval(text)["shape"][1:3])
     return None

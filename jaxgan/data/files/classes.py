@@ -173,7 +173,11 @@ def _of_json(
         lost = f"{named([folder + 'dataset.json' for folder in folders])} is not read: images lie outside of its folder"
         return None, lost if folders else None
     where = f"{max(above, key=len)}dataset.json"
-    labels = _labels(where, files.read(where))
+    try:
+        content = files.read(where)
+    except Exception as error:  # damaged archives surface as many types
+        raise InputError(f"data.source: cannot read {printable(where)!r} ({error})") from error
+    labels = _labels(where, content)
     if labels is None:
         return None, f"{printable(where)!r} is not read: it has no 'labels' as those of StyleGAN's datasets"
     ordered = sorted(names)

@@ -31,6 +31,7 @@ def load_folder(
     resolution: int | None = None,
     channels: int | None = None,
     skip_broken: bool = False,
+    follow_links: bool = False,
 ) -> Images:
     """Opens the images below a folder or inside a zip archive, which is never unpacked.
 
@@ -45,10 +46,11 @@ def load_folder(
       resolution: side of the square images in pixels; None keeps their size, which must then be the same.
       channels: 1, 2 (grey and alpha), 3 or 4 (RGBA); None gives 1 if all images are grey, else 3.
       skip_broken: whether broken files are left out, and counted.
+      follow_links: whether links may lead out of the folder.
 
     Raises:
       InputError: if there is nothing at `path`, it has no image or a broken one (which is named),
-        the images differ in size and there is no `resolution`, or labels do not fit the images.
+        a link leads out of it, the images differ in size and there is no `resolution`, or labels do not fit the images.
     """
     root = expanded(path)
     shown = printable(root)
@@ -56,7 +58,7 @@ def load_folder(
         raise InputError(
             f"data.source: expected a folder or a zip archive, got {shown!r}, which does not exist"
         )
-    with listing(root) as files:
+    with listing(root, follow_links=follow_links) as files:
         if not files.names:
             left = "".join(f"; {note}" for note in files.notes)
             raise InputError(

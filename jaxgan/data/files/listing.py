@@ -20,7 +20,9 @@ from jaxgan.data.pixels import image_suffixes, looks_like_image
 
 _NO_IMAGES = (".txt", ".json", ".csv", ".xml", ".yaml", ".yml", ".md", ".html", ".npy", ".npz", ".py", ".pt")
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini")
-LARGEST = 2**30  # bytes of one file of an archive, unpacked: beyond that it is no training image
+LARGEST = 2**27  # bytes of one image of an archive, unpacked: a larger one was made to fill the memory
+LARGEST_FILE = 2**29  # of one that is a file, or of labels, which are of all images
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what is unpacked no further than asked
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,21 @@ class Listing:
 
 
 @contextmanager
-def listing(path: pathlib.Path) -> Iterator[Listing]:
+def listing(path: pathlib.Path, *, follow_links: bool = False) -> Iterator[Listing]:
     """Lists a folder or an archive, which stays open.
 
-    Hidden files are passed over. Links are followed, but no folder is read twice, and none that holds the folder
-    itself. Of equal names in an archive the last counts, and a backslash is a slash.
+    Hidden files are passed over. Links inside the folder are followed, but no folder is read twice, and none that holds
+    the folder itself. Of equal names in an archive the last counts, and a backslash is a slash.
+
+    Args:
+      path: of the folder or archive.
+      follow_links: whether links may lead out of the folder.
 
     Raises:
-      InputError: if there is neither a folder nor a zip archive at `path`.
+      InputError: if there is neither a folder nor a zip archive at `path`, or a link leads out of it.
     """
     if path.is_dir():
-        yield _of_folder(path)
+        yield _of_folder(path, follow_links)
         return
     try:
         archive = zipfile.ZipFile(path)
@@ -127,12 +133,14 @@ def _is_hidden(part: str) -> bool:
 # --- folders -----------------------------------------------------------------------------------------
 
 
-def _of_folder(root: pathlib.Path) -> Listing:
+def _of_folder(root: pathlib.Path, follow_links: bool) -> Listing:
     files: list[str] = []
     folders: set[str] = set()
     again: list[str] = []  # links to folders that are read anyway, or hold the root
     special: list[str] = []
     unread: list[str] = []
+    outside: list[str] = []  # links that lead out of the folder
+    real = os.path.realpath(root)
     seen = {_identity(parent) for parent in root.resolve().parents}
     pending, links = deque([""]), list[str]()
     while pending or links:
@@ -152,13 +160,23 @@ def _of_folder(root: pathlib.Path) -> Listing:
             if _is_hidden(entry.name):
                 continue
             name = f"{here}/{entry.name}" if here else entry.name
+            if entry.is_symlink() and not follow_links and _leads_out(entry, real):
+                outside.append(name)
+                continue
             kind = _kind(entry)
             if kind == "folder":
                 (links if entry.is_symlink() else pending).append(name)
             else:
                 (files if kind == "file" else special).append(name)
 
+    if outside:
+        raise InputError(
+            f"data.source: expected links that stay in {printable(root)!r}, got {named(sorted(outside))}, leading out; "
+            "if that is meant: --data.follow-links"
+        )
+
     def read(name: str) -> bytes:
+        _check_size((root / name).stat().st_size, LARGEST_FILE)
         return (root / name).read_bytes()
 
     def head(name: str) -> bytes:
@@ -178,6 +196,18 @@ def _of_folder(root: pathlib.Path) -> Listing:
     return _listed(root, [*files, *unread], folders, read, head, notes, unread)
 
 
+def _check_size(size: int, largest: int) -> None:
+    if size > largest:
+        raise ValueError(f"{size:,} bytes are more than {largest:,}")
+
+
+def _leads_out(entry: os.DirEntry[str], root: str) -> bool:
+    """Whether a link leads to something outside of a folder that does not hold that folder, which is never read."""
+    target = os.path.realpath(entry.path)
+    there, above = pathlib.Path(target), pathlib.Path(root).is_relative_to(target)
+    return not above and not there.is_relative_to(root) and os.path.exists(target)
+
+
 def _identity(path: pathlib.Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_dev, found.st_ino
@@ -194,6 +224,18 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 
 # --- archives ----------------------------------------------------------------------------------------
+
+
+def unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, size: int) -> bytes:
+    """The first `size` bytes of a file of an archive, for which not much more is unpacked, whatever the archive says.
+
+    Raises:
+      ValueError: for a method of compression that unpacks all at once.
+    """
+    if entry.compress_type not in _METHODS:
+        raise ValueError(f"compressed in a way that images are not (method {entry.compress_type})")
+    with archive.open(entry) as file:
+        return file.read(size)
 
 
 def _of_archive(path: pathlib.Path, archive: zipfile.ZipFile) -> Listing:
@@ -218,14 +260,13 @@ def _of_archive(path: pathlib.Path, archive: zipfile.ZipFile) -> Listing:
             entries[name] = entry
 
     def read(name: str) -> bytes:
-        if entries[name].file_size > LARGEST:
-            raise ValueError(f"{entries[name].file_size:,} bytes are more than {LARGEST:,}")
-        return archive.read(entries[name])
+        entry = entries[name]
+        _check_size(entry.file_size, LARGEST_FILE if name.endswith(".json") else LARGEST)
+        return unpacked(archive, entry, entry.file_size)
 
     def head(name: str) -> bytes:
         try:
-            with archive.open(entries[name]) as file:
-                return file.read(16)
+            return unpacked(archive, entries[name], 16)
         except Exception:  # damaged archives surface as many types
             return b""
 

@@ -28,7 +28,7 @@ def load_npz(path: str, *, resolution: int | None = None, channels: int | None =
     """
     shown = printable(path)
     try:
-        with np.load(expanded(path), allow_pickle=False) as archive:
+        with expanded(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             if "images" not in archive:
                 raise InputError(
                     f"data.source: expected an array 'images' in {shown!r}, found {sorted(archive)}"

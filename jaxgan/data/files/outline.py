@@ -14,7 +14,7 @@ import numpy as np
 from jaxgan.common.files import expanded
 from jaxgan.data.catalogue import data_dir, prepared
 from jaxgan.data.files.classes import parts_of
-from jaxgan.data.files.listing import listing
+from jaxgan.data.files.listing import listing, unpacked
 from jaxgan.data.labels import natural_key
 from jaxgan.data.source import Images
 from jaxgan.data.splits import MOST_HELD_OUT
@@ -28,6 +28,7 @@ def outline(
     *,
     resolution: int | None = None,
     channels: int | None = None,
+    follow_links: bool = False,
     hold_out: float = 0.0,
     share: float = 1.0,
 ) -> Images | None:
@@ -38,6 +39,7 @@ def outline(
       split: as of `open_source`.
       resolution: as of `open_source`.
       channels: as of `open_source`.
+      follow_links: as of `open_source`.
       hold_out: as of `open_source`.
       share: as of `open_source`.
 
@@ -48,14 +50,14 @@ def outline(
     kind, _, rest = spec.partition(":")
     found = None
     # What is wrong is said by opening the data, in its own words.
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, SyntaxError):
+    with contextlib.suppress(Exception):
         if resolution is not None and (spec, split) in _DIGITS:
             found = _of_digits(spec, split, resolution, channels)
         elif kind == "tfds" and rest:
             name, _, own = rest.partition(":")
             found = _of_tfds(name, own or split, resolution, channels)
         elif kind == "folder" and rest and resolution is not None and channels is not None:
-            found = _of_folder(rest, split, (resolution, resolution, channels))
+            found = _of_folder(rest, split, (resolution, resolution, channels), follow_links)
         elif kind == "npz" and rest and resolution is not None:
             found = _of_npz(rest, resolution, channels)
     return None if found is None else _reduced(found, hold_out, share)
@@ -112,8 +114,8 @@ def _of_tfds(name: str, split: str, resolution: int | None, channels: int | None
     )
 
 
-def _of_folder(path: str, split: str, shape: tuple[int, int, int]) -> _Told | None:
-    with listing(expanded(path)) as files:
+def _of_folder(path: str, split: str, shape: tuple[int, int, int], follow_links: bool) -> _Told | None:
+    with listing(expanded(path), follow_links=follow_links) as files:
         if not files.names:
             return None
         own, other = parts_of(files, split)
@@ -129,14 +131,13 @@ def _of_npz(path: str, resolution: int, channels: int | None) -> _Told:
     shapes, classes = {}, []
     with zipfile.ZipFile(expanded(path)) as archive:
         for entry in archive.namelist():
-            with archive.open(entry) as file:
-                head = file.read(4096)
+            head = unpacked(archive, archive.getinfo(entry), 4096)
             shapes[entry] = ast.literal_eval(head[head.index(b"{") : head.index(b"}") + 1].decode("latin1"))[
                 "shape"
             ]
     n, *sides = shapes["images.npy"]
     if "labels.npy" in shapes:
-        with np.load(expanded(path), allow_pickle=False) as archive:
+        with expanded(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             classes = [str(label) for label in np.unique(archive["labels"])]
     shape = resolution, resolution, channels or (sides[2] if len(sides) > 2 else 1)
     held = shapes.get("held_out_images.npy")

@@ -34,7 +34,15 @@ def folder(tmp_path):
     folder = RunFolder(tmp_path / "00007-mine")
     folder.path.mkdir()
     folder.write("config.json", to_json(Config()))
-    folder.write("run.json", {"command": "jaxgan train", "environment": {"date": "today"}})
+    folder.write(
+        "run.json",
+        {
+            "status": "running",
+            "command": "jaxgan train",
+            "data": {"name": "ring", "n": 0},
+            "environment": {"date": "today"},
+        },
+    )
     return folder
 
 
