@@ -70,7 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"jaxgan {__version__}")
         return 0
     with unheard() if args[0] in ("train", "resume") else contextlib.nullcontext():
-        return exit_status(lambda: _verb(args[0])(args[1:]))
+        status = exit_status(lambda: _verb(args[0])(args[1:]))
+    from jaxgan.common import processes
+
+    if processes.failed():  # one of several: leaving in order would mean to wait for the others
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 def _verb(name: str) -> Verb:

@@ -67,6 +67,7 @@ _SLOW = {
         "test_outputs.py",
         "test_check.py",
         "test_doctor.py",
+        "test_two_processes.py",
         "test_stacked.py",
         "test_laws.py",
         "test_damage.py",

@@ -15,7 +15,7 @@ ROOMS = [
     "__main__", "cli", "study", "train", "report", "health", "runs", "config", "metrics", "games", "models",
     "losses", "penalties", "augment", "data", "common",
 ]  # fmt: skip
-THROUGH = ["faults", "fuzz"]  # tests of what goes through several rooms
+THROUGH = ["faults", "fuzz", "scale"]  # tests of what goes through several rooms
 MODULES = {".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts): p for p in PACKAGE.rglob("*.py")}
 MODULES = {name.removesuffix(".__init__"): path for name, path in MODULES.items()}
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import tyro
 
 from jaxgan.cli.arguments import Positional, flags_named_for, parse
+from jaxgan.cli.words.processes import Processes
 from jaxgan.common.errors import InputError
 
 
@@ -26,13 +27,18 @@ class Resume:
     """Run code that the run brings though you have not trained with it, and follow links that lead out of it."""
     data_source: Annotated[str | None, tyro.conf.arg(name="data.source")] = None
     """Where the same data are now, such as folder:PATH; what is in them is checked."""
+    together: tyro.conf.OmitArgPrefixes[Processes] = field(default_factory=Processes)
 
 
 @flags_named_for(Resume, of_a_run=True)
 def resume(args: list[str]) -> None:
     """Goes on with a run, or with all members of a run of several seeds."""
     parsed = parse(Resume, args, "resume")
+    with parsed.together.joined():
+        _resume(parsed)
 
+
+def _resume(parsed: Resume) -> None:
     from jaxgan.runs import environment
     from jaxgan.runs.folder import RunFolder
     from jaxgan.train.resume import resume as resume_run
@@ -41,6 +47,8 @@ def resume(args: list[str]) -> None:
     environment.start()
     folder, parent = RunFolder(parsed.run, parsed.trust), parsed.run.resolve().parent
     if is_seeds(parsed.run):
+        if parsed.together.distributed:
+            raise InputError("run: expected a run of one seed beside --distributed, got one of several")
         if parsed.steps is not None:
             raise InputError("steps: cannot change for a run of several seeds")
         if parsed.restart_schedule:

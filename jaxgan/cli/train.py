@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import tyro
 
-from jaxgan.cli.words.training import planned
+from jaxgan.cli.words.processes import Processes
+from jaxgan.cli.words.training import Plan, planned
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 
@@ -43,17 +44,24 @@ class Train:
     """Settings of a .json, .yaml or .toml file, or of a run's folder; other flags go before them."""
     trust: bool = False
     """With --config: run code that it names (FILE.py:NAME) though you have not trained with it."""
+    together: tyro.conf.OmitArgPrefixes[Processes] = field(default_factory=Processes)
 
 
 def train(args: list[str]) -> None:
     """Trains a preset, changed by flags, in a new folder."""
     plan = planned(args, Train)
+    with plan.together.joined():
+        _train(plan)
 
+
+def _train(plan: Plan) -> None:
     from jaxgan.runs import environment
 
     environment.start()
     if plan.compile and not plan.dry_run:
         raise InputError("compile: expected --dry-run beside --compile, got none")
+    if plan.together.distributed and plan.seeds is not None:
+        raise InputError("seeds: expected one run, without --seeds, beside --distributed")
     if plan.name is not None:
         from jaxgan.runs.folder import check_name
 

@@ -1,4 +1,4 @@
-"""Devices: the mesh, where things are placed on it, and the two ways to compile a step."""
+"""Devices: the mesh of all of them, in all processes, and where things are placed on it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,33 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, Sharding
 
+from jaxgan.common import processes
 from jaxgan.common.errors import InputError
 
 AXIS = "data"
+FSDP = "fsdp"
+"""Axis of the devices that share one copy of the parameters, where there is one; batches are split over both axes."""
 
 
-def make_mesh(devices: Sequence[Any] | None = None) -> Mesh:
-    """A one-dimensional mesh ("data") over `devices`, by default all local ones."""
-    devices = list(devices) if devices is not None else jax.local_devices()
+def make_mesh(devices: Sequence[Any] | None = None, fsdp: int = 1) -> Mesh:
+    """A mesh over `devices`, by default all devices of all processes, with the axis "data".
+
+    With `fsdp` above 1 each so many devices, neighbours, form the second axis "fsdp".
+    """
+    devices = list(devices) if devices is not None else all_devices()
+    if fsdp > 1:
+        grid = np.asarray(devices).reshape(-1, fsdp)
+        return Mesh(grid, (AXIS, FSDP), axis_types=(AxisType.Auto,) * 2)
     return Mesh(np.asarray(devices), (AXIS,), axis_types=(AxisType.Auto,))
+
+
+def in_parts(mesh: Mesh | None) -> bool:
+    """Whether parameters lie in parts on the devices of a mesh."""
+    return mesh is not None and FSDP in mesh.axis_names
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -27,22 +42,79 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 def batch_sharded(mesh: Mesh) -> NamedSharding:
     """The leading axis split over the devices."""
-    return NamedSharding(mesh, PartitionSpec(AXIS))
+    return NamedSharding(mesh, PartitionSpec(mesh.axis_names))
+
+
+def put(tree: Any, sharding: Any) -> Any:
+    """Arrays of NumPy or JAX, the same in every process, placed; each process sends its own part alone."""
+    if not isinstance(sharding, Sharding) or sharding.is_fully_addressable:
+        return jax.device_put(tree, sharding)
+    placed = lambda x: jax.make_array_from_callback(x.shape, sharding, lambda part: np.asarray(x)[part])
+    return jax.tree.map(placed, tree)
+
+
+def put_rows(tree: Any, n: int, sharding: NamedSharding) -> Any:
+    """Arrays of `n` rows in all, of which every process gives its own, as of `own_rows`."""
+    if sharding.is_fully_addressable:
+        return jax.device_put(tree, sharding)
+    whole = lambda x: jax.make_array_from_process_local_data(sharding, x, (n, *x.shape[1:]))
+    return jax.tree.map(whole, tree)
+
+
+def own_rows(n: int, mesh: Mesh | None) -> slice:
+    """Those of the `n` rows of a batch that are on devices of this process."""
+    if mesh is None:
+        return slice(0, n)
+    parts = batch_sharded(mesh).addressable_devices_indices_map((n,)).values()
+    bounds = [part[0].indices(n)[:2] for part in parts if part]
+    return slice(min(first for first, _ in bounds), max(last for _, last in bounds))
+
+
+def local(tree: Any) -> Any:
+    """Arrays that every device has whole, on the devices of this process alone; nothing is copied."""
+    return jax.tree.map(_local, tree)
+
+
+def _local(x: Any) -> Any:
+    if not isinstance(x, jax.Array) or x.is_fully_addressable:
+        return x
+    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(_local(jax.random.key_data(x)), impl=jax.random.key_impl(x))
+    here = [shard.data for shard in x.addressable_shards]
+    if len(here) == 1:
+        return here[0]
+    placement = replicated(make_mesh([shard.device for shard in x.addressable_shards]))
+    return jax.make_array_from_single_device_arrays(x.shape, placement, here)
 
 
 def check_batch(examples: int, mesh: Mesh | None, d_steps: int = 1) -> None:
     """Raises ValueError unless every device gets the same number of examples of every update."""
     devices = 1 if mesh is None else mesh.size
     if examples % (devices * d_steps):
+        below = examples // d_steps // devices * devices
+        near = f"sizes are {below} or {below + devices}" if below else f"size is {devices}"
         raise InputError(
             f"batch: expected a multiple of {devices} devices{f' x {d_steps} d_steps' * (d_steps > 1)}, "
-            f"got {examples} examples"
+            f"got {examples} examples; the nearest batch {near}"
         )
 
 
+def all_devices() -> list[Any]:
+    """The devices of all processes, those of each beside each other."""
+    return sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+
+
 def choose_devices(n: int | None) -> list[Any]:
-    """The first `n` local devices, or all. Raises InputError if there are fewer."""
-    devices = jax.local_devices()
+    """The first `n` devices, or all, of all processes.
+
+    Raises:
+      InputError: if there are fewer, or if there are several processes and `n` is not the number of all.
+    """
+    devices = all_devices()
+    if n is not None and n != len(devices) and processes.several():
+        raise InputError(
+            f"compute.devices: expected the {len(devices)} devices of all {processes.count()} processes, got {n}"
+        )
     if n is not None and n > len(devices):
         raise InputError(f"compute.devices: expected at most {len(devices)} local devices, got {n}")
     return devices[:n]

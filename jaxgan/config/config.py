@@ -113,6 +113,7 @@ class Config:
         local_folder("out", self.out)
         check_range("seed", self.seed, at_least=0, at_most=2**32 - 1)
         check_range("compute.devices", self.compute.devices, at_least=1)
+        check_range("compute.fsdp", self.compute.fsdp, at_least=1)
         check_range("compute.steps_per_dispatch", self.compute.steps_per_dispatch, at_least=1)
         if not 0 <= self.data.hold_out < 1:
             raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {self.data.hold_out:g}")

@@ -192,3 +192,12 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") ->
         elif frozen(x) != frozen(y):
             found.append(f"{prefix}{name} ({x!r} -> {y!r})")
     return found
+
+
+def is_real(group: Any, path: Sequence[str]) -> bool:
+    """Whether a field of a configuration is a real number: a hyper-parameter, not a size or a choice."""
+    if isinstance(group, tuple):  # pairs of names and numbers
+        return True
+    if len(path) > 1:
+        return is_real(getattr(group, path[0]), path[1:])
+    return dataclasses.is_dataclass(group) and typing.get_type_hints(type(group))[path[0]] is float

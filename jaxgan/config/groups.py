@@ -67,9 +67,11 @@ class ComputeConfig:
     """How the work is done; this changes the speed, and the results by rounding alone."""
 
     devices: int | None = None
-    """How many devices; None: all local ones."""
+    """How many devices; None: all, those of other processes included."""
     how: Literal["jit", "pmap"] = "jit"
     """Compile the step with jit and shardings, or with pmap."""
+    fsdp: int = 1
+    """Devices that share the parameters, optimiser state and averages of one copy; 1: each device has all of them."""
     steps_per_dispatch: int | None = None
     """Steps in one program; None: 1 for convolutions on a CPU (whose loops are slow there), else 16."""
     members: Literal["auto", "vmap", "loop"] = "auto"

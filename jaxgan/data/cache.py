@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import errno
 import hashlib
 import json
@@ -10,7 +11,7 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -103,7 +104,8 @@ def cached(key: dict[str, Any], decode: Decode) -> Decoded:
       key: everything that the result depends on, as JSON can hold it. Any change makes another entry.
       decode: folder -> (images, labels, class names, number of broken files). It may build the images
         in a memory map inside the folder. It runs in a temporary folder that becomes the entry in one
-        rename, so that a killed run leaves no half entry, and of two that race one wins.
+        rename, so that a killed run leaves no half entry. Of several processes of a machine one decodes, and the
+        others wait for it; where files cannot be locked they all do, and of those that race one wins.
     """
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
     folder = cache_dir() / "data"
@@ -117,6 +119,34 @@ def cached(key: dict[str, Any], decode: Decode) -> Decoded:
     if _is_lost(folder):
         folder = temporary_dir() / "data"
     folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder / f".{name}.lock"):
+        if (folder / name / "meta.json").exists():  # another process has been decoding it
+            with contextlib.suppress(OSError, ValueError, KeyError, EOFError):
+                return _read(folder / name)
+        return _decoded(folder, name, key, decode)
+
+
+@contextlib.contextmanager
+def _alone(lock: pathlib.Path) -> Iterator[None]:
+    """Waits until no other process of this machine is inside; ends with the process, however that ends."""
+    try:
+        import fcntl
+
+        file = lock.open("w")
+    except (ImportError, OSError):
+        yield
+        return
+    with file:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                lock.unlink()
+
+
+def _decoded(folder: pathlib.Path, name: str, key: dict[str, Any], decode: Decode) -> Decoded:
     entry, temporary = folder / name, pathlib.Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder))
     try:
         _write(temporary, key, decode)

@@ -20,7 +20,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jaxgan.common import keys
-from jaxgan.common.devices import batch_sharded, check_batch, replicated
+from jaxgan.common.devices import batch_sharded, check_batch, own_rows, put, put_rows, replicated
 from jaxgan.common.errors import InputError
 from jaxgan.data.modality import Modality
 from jaxgan.data.permutation import positions, shuffled_index
@@ -101,8 +101,8 @@ class Resident:
     def _arrays(self) -> Batch:
         """The source on every device of the mesh, to which it is copied once."""
         mesh = self._order.mesh
-        placement = jax.devices()[0] if mesh is None else replicated(mesh)
-        return jax.device_put({name: np.asarray(x) for name, x in self._source.arrays.items()}, placement)
+        placement = jax.local_devices()[0] if mesh is None else replicated(mesh)
+        return put({name: np.asarray(x) for name, x in self._source.arrays.items()}, placement)
 
     def inputs(self, first_step: int) -> Iterator[Batch]:
         """The same arrays for every step."""
@@ -116,7 +116,10 @@ class Resident:
 
 
 class Stream:
-    """Examples stay on the host (memory-mapped); batches are read ahead and sent as they are stored."""
+    """Examples stay on the host (memory-mapped); batches are read ahead and sent as they are stored.
+
+    Of several processes each reads the part of a batch that its own devices get.
+    """
 
     streams = True
 
@@ -126,7 +129,9 @@ class Stream:
         self.nbytes = _bytes_of(source) // len(source) * order.per_step
 
     def _read(self, step: int) -> dict[str, np.ndarray]:
-        return self._source.take(self._order.indices(np.uint32(step)))
+        """The examples of `step` that are for devices of this process."""
+        mine = own_rows(self._order.per_step, self._order.mesh)
+        return self._source.take(self._order.indices(np.uint32(step))[mine])
 
     def inputs(self, first_step: int) -> Iterator[Batch]:
         """Batches from `first_step` on, read by threads and copied ahead of their use."""
@@ -134,13 +139,17 @@ class Stream:
 
         steps = grain.MapDataset.range(first_step, 2**31 - 1).map(self._read)
         options = grain.ReadOptions(num_threads=os.cpu_count() or 2, prefetch_buffer_size=8)
-        mesh = self._order.mesh
-        placement = jax.devices()[0] if mesh is None else batch_sharded(mesh)
         ahead: list[Any] = []
-        for batch in steps.to_iter_dataset(options):
-            ahead.append(jax.device_put(batch, placement))
+        for rows in steps.to_iter_dataset(options):
+            ahead.append(self._sent(rows))
             if len(ahead) > 2:
                 yield ahead.pop(0)
+
+    def _sent(self, rows: dict[str, np.ndarray]) -> Batch:
+        n, mesh = self._order.per_step, self._order.mesh
+        if mesh is None:
+            return jax.device_put(rows, jax.local_devices()[0])
+        return put_rows(rows, n, batch_sharded(mesh))
 
     def prepare(self, inputs: Batch, step: jax.Array, seed: jax.Array | None = None) -> Batch:
         """Turns a batch, which was read in the order of the pipeline's own seed, to what the model sees."""

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from jaxgan.common.devices import AXIS, batch_sharded, check_batch, make_mesh, replicated
+from jaxgan.common.devices import AXIS, batch_sharded, check_batch, make_mesh, put, replicated
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.games.game import Game, GameState
 
@@ -66,7 +66,7 @@ def compile_step(
 
     def run(state: GameState, batch: Mapping[str, Any]) -> tuple[GameState, Any]:
         check_batch(next(iter(batch.values())).shape[0], mesh)
-        return compiled(state, jax.device_put(batch, split))
+        return compiled(state, put(dict(batch), split))
 
     return _unused_only(run) if donate else run
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 
+from jaxgan.common import processes
 from jaxgan.common.errors import InputError
 from jaxgan.common.progress import counted
 from jaxgan.games.game import GameState
@@ -84,7 +85,8 @@ class Checkpoints:
         """Opens, and unless `read_only` creates, the folder of checkpoints of a run."""
         self._folder = (run / "checkpoints").resolve()
         self._set_aside, self._read_only, self._best = run / "checkpoints-broken", read_only, _Best()
-        for left in () if read_only else self._folder.glob(_UNFINISHED):  # by a kill during a save
+        ours = not read_only and processes.first()
+        for left in self._folder.glob(_UNFINISHED) if ours else ():  # by a kill during a save
             shutil.rmtree(left, ignore_errors=True)
         self._open()
 
@@ -209,29 +211,33 @@ class Checkpoints:
 
     def forget_after(self, step: int) -> None:
         """Deletes the checkpoints after `step`, which will be made again."""
-        for later in [s for s in self.steps() if s > step]:
+        for later in [s for s in self.steps() if s > step and processes.first()]:
             shutil.rmtree(self._folder / str(later), ignore_errors=True)
         self._open_again()
 
     def set_aside(self, step: int) -> None:
         """Moves a checkpoint that cannot be read to `checkpoints-broken`."""
-        self._set_aside.mkdir(exist_ok=True)
-        target = self._set_aside / str(step)
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.move(self._folder / str(step), target)
+        if processes.first():
+            self._set_aside.mkdir(exist_ok=True)
+            target = self._set_aside / str(step)
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.move(self._folder / str(step), target)
         self._open_again()
 
     def _open_again(self) -> None:
         """Sees what has been changed by others than Orbax; its `reload` fails where one checkpoint is damaged."""
+        processes.wait()
         with _quiet():
             self._manager.close()
         self._open()
 
 
-def abstract(state: Any, placement: jax.sharding.Sharding | None = None) -> Any:
-    """Shapes and types of a state, for `restore`, to be placed by one sharding."""
-    placement = placement or jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placement), state)
+def abstract(state: Any, placement: Any = None) -> Any:
+    """Shapes and types of a state, for `restore`, to be placed by one sharding, or each by its own in such a state."""
+    placement = placement or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    if isinstance(placement, jax.sharding.Sharding):
+        placement = jax.tree.map(lambda _: placement, state)
+    return jax.tree.map(lambda x, at: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=at), state, placement)
 
 
 def _collect_quietly() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 
+from jaxgan.common import processes
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable
 from jaxgan.common.versions import version_of
@@ -151,7 +152,7 @@ def no_devices() -> str:
 
 def environment() -> dict[str, Any]:
     """The versions, hardware and settings that a result depends on, as run.json keeps them."""
-    devices = jax.local_devices()
+    devices = jax.devices()  # of all processes
     return {
         "date": time.strftime("%Y-%m-%d %H:%M"),
         "jaxgan": version_of("jaxgan"),
@@ -162,6 +163,7 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_gib": memory_gib(),
         "backend": jax.default_backend(),
+        **({"processes": processes.count()} if processes.several() else {}),
         "devices": [str(getattr(device, "device_kind", device)) for device in devices],
         "fast_conv": strided.enabled(),
     }

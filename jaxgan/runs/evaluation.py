@@ -147,7 +147,7 @@ def open_run(
 def on_all_devices(run: Run) -> Run:
     """The run, with its generator on all local devices, which share the work."""
     if len(jax.local_devices()) > 1:
-        run.variables = jax.device_put(run.variables, replicated(make_mesh()))
+        run.variables = jax.device_put(run.variables, replicated(make_mesh(jax.local_devices())))
     return run
 
 

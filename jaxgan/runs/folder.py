@@ -41,10 +41,12 @@ class RunFolder:
       path: of the folder.
       trust: whether code that the run brings is run, and links are followed out of it, although it may be a
         stranger's.
+      silent: whether this writes nothing: of several processes that make the run together the first alone writes.
     """
 
     path: pathlib.Path
     trust: bool = False
+    silent: bool = False
 
     @property
     def metrics(self) -> pathlib.Path:
@@ -128,6 +130,8 @@ class RunFolder:
 
     def write(self, name: str, value: Any) -> None:
         """Writes a JSON file of the folder, whole or not at all."""
+        if self.silent:
+            return
         write_atomically(self.path / name, json.dumps(value, indent=1) + "\n")
 
     def update(self, **values: Any) -> None:
@@ -236,6 +240,8 @@ class RunFolder:
 
     def rewind(self, step: int) -> None:
         """Forgets records and grids after `step`, which will be made again."""
+        if self.silent:
+            return
         kept = [json.dumps(record) for record in self.records() if record["step"] <= step]
         write_atomically(self.metrics, "".join(line + "\n" for line in kept))
         for later, grid in self.pictures():

@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
+from jaxgan.common import processes
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable, read_bytes
 from jaxgan.common.progress import duration
@@ -113,11 +114,15 @@ def locked(*paths: pathlib.Path) -> Iterator[None]:
     """Holds the locks of run folders; stale ones are taken over.
 
     Whoever finds that its own was taken over is stopped, as by SIGTERM, and writes nothing more: see `check_held`.
+    Of several processes that make a run together the first one holds them, for all.
 
     Raises:
       InputError: if a living process holds one; the message says which process, and since when.
       OSError: if a folder cannot be written.
     """
+    if not processes.first():
+        yield
+        return
     held: list[tuple[pathlib.Path, str]] = []
     done = threading.Event()
     beating = threading.Thread(target=_beat, args=(held, done), daemon=True)

@@ -11,6 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from jaxgan.common import processes
+from jaxgan.common.devices import batch_sharded, local, put_rows, replicated
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.data import Pipeline
@@ -93,16 +100,47 @@ def steps_per_dispatch(config: Config, pipeline: Pipeline, backend: str, starts:
     return max(k for k in range(1, most + 1) if math.gcd(common, *starts) % k == 0)
 
 
+class _Exchange:
+    """A number of each process, of which all learn the largest when they give their next ones: nobody waits."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._mesh, self._sent = mesh, None
+        self._largest = jax.jit(jnp.max, out_shardings=replicated(mesh))
+
+    def __call__(self, mine: int) -> int:
+        n = len(self._mesh.local_devices)
+        given = put_rows(np.full(n, mine, np.int32), self._mesh.size, batch_sharded(self._mesh))
+        before, self._sent = self._sent, self._largest(given)
+        return 0 if before is None else int(local(before))
+
+
 @dataclass
 class Signals:
     """SIGINT, SIGTERM and SIGHUP ask the loop to stop after the step; a second one ends the process at once.
 
     A terminal that closes may send SIGHUP more than once, as by the shell and by the kernel: only the first one counts.
     Where it is ignored, as under nohup, it stays so.
+
+    Of several processes all stop at the same step, whichever of them is asked.
+
+    Attributes:
+      mesh: devices of all processes; None where there is one process.
+      received: the signal by which all stop.
     """
 
+    mesh: Mesh | None = None
     received: int | None = None
+    _own: int | None = None  # that came to this process
+    _exchange: _Exchange | None = None
     _before: dict[int, Any] = field(default_factory=dict)
+
+    def meet(self) -> None:
+        """Connects the devices of all processes: on CPUs, those that then come 30 s after others are not waited for."""
+        if processes.several() and self.mesh is not None:
+            processes.wait()
+            self._exchange = _Exchange(self.mesh)
+            for _ in range(2):  # the second call waits for the first
+                self._exchange(0)
 
     def __enter__(self) -> Signals:
         """Takes the signals."""
@@ -115,16 +153,36 @@ class Signals:
 
     def poll(self) -> None:
         """Raises Interrupted after a signal: for work that takes longer than a step and changes nothing."""
-        if self.received is not None:
+        if self.received is not None or (processes.several() and processes.asked()):
             raise Interrupted
 
+    def after_dispatch(self) -> bool:
+        """Whether to stop here. Of several processes each asks after every dispatch, and all get the same answer."""
+        if self._exchange is not None and self.received is None:
+            self.received = self._exchange(self._own or 0) or None
+        return self.received is not None
+
+    def stop(self) -> bool:
+        """Whether to stop here. Several processes ask together, and wait for each other."""
+        if processes.several() and self.received is None:
+            self.received = max(map(int, processes.gathered(str(self._own or 0)))) or None
+        return self.received is not None
+
+    def interrupted(self, here: bool) -> bool:
+        """Whether work counts as interrupted that was, or was not, interrupted `here`; several ask together."""
+        return self.stop() if processes.several() else here
+
     def _handle(self, signum: int, frame: Any) -> None:
-        if self.received is not None:
+        if self._own is not None:
             if signum in _HANGUP:
                 return
             signal.signal(signum, self._before[signum])
             os.kill(os.getpid(), signum)
-        self.received = signum
+        self._own = signum
+        if processes.several():
+            processes.ask(signum)
+        else:
+            self.received = signum
 
     def __exit__(self, *_: object) -> None:
         """Gives them back."""

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from jaxgan.common import processes
 from jaxgan.common.errors import InputError
+from jaxgan.config.config import Config
 from jaxgan.games.game import GameState
 from jaxgan.health import Diagnosis, judge, monitors_of, summary
 from jaxgan.metrics import Evaluator
@@ -34,7 +36,11 @@ _UNTRAINED_FAKES = 256  # in an instant, and more than enough to tell noise from
 
 
 class RunKeeper(Keeper):
-    """Keeps a member's records, pictures, scores and checkpoints; nothing of it affects the training."""
+    """Keeps a member's records, pictures, scores and checkpoints; nothing of it affects the training.
+
+    Of several processes each scores the member on its own devices, the numbers of the first are taken, and it alone
+    writes; checkpoints are written by all.
+    """
 
     def __init__(
         self,
@@ -44,6 +50,7 @@ class RunKeeper(Keeper):
         evaluator: Evaluator | None,
         voice: Voice,
         poll: Callable[[], None] = lambda: None,
+        agreed: Callable[[bool], bool] = lambda interrupted: interrupted,
     ) -> None:
         """Opens the checkpoints of member k's folder.
 
@@ -54,15 +61,14 @@ class RunKeeper(Keeper):
           evaluator: of all; without one it is not scored.
           voice: its own.
           poll: is called while it is scored, and may raise Interrupted.
+          agreed: whether scoring was interrupted here -> whether it counts as interrupted in all processes.
         """
         self.members, self.k, self.folder, self.evaluator = members, k, folder, evaluator
-        self.config, self._poll = members.config, poll
+        self.config, self._poll, self._agreed = members.config, poll, agreed
         self._owed: dict[str, Any] | None = None
         self.checkpoints = Checkpoints(folder.path)
         self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis()
-        board = TensorBoard(folder.path / "tensorboard", folder.read("config.json"))
-        others = loggers_of(self.config.logger, folder, voice.note)
-        self._sinks: list[Sink] = [voice, board, *others, Files(folder)]
+        self._sinks: list[Sink] = [] if folder.silent else [voice, *_sinks_in(folder, self.config, voice)]
         self._monitors, n = None, min(self.config.health.n, self.config.quick_n)
         if self.config.health.enabled and n and members.sampler is not None:
             self._monitors = monitors_of(
@@ -75,7 +81,7 @@ class RunKeeper(Keeper):
         """The member's first state."""
         state = self.members.init_member(self.k)
         self._start(0)
-        self._picture(state, 0)
+        self._picture(self.members.whole(state), 0)
         return state
 
     def begin_again(self) -> GameState:
@@ -101,6 +107,7 @@ class RunKeeper(Keeper):
                 f"they are of {self.evaluator.features}, and the best is chosen among these"
             )
             self.best = None
+        self.best = processes.from_first(lambda: self.best)  # which has read run.json before it writes it
         if self.config.health.enabled:
             for record in self.folder.records():
                 self._diagnosis.add(record)
@@ -151,26 +158,25 @@ class RunKeeper(Keeper):
         Where scoring or the look at its health is interrupted only the state is saved, and all else is owed: `settle`
         makes up for it. Raises TakenOver, before anything is written, where the folder is another process's by now.
         """
-        step, score, best, seen = record["step"], None, self.best, {}
+        step, found = record["step"], {}
+        here = self.members.whole(state) if due & {"evaluate", "sample"} else state
         self._seconds += seconds
-        try:
-            if "evaluate" in due and self.evaluator is not None:
-                score = self._score_now(self.evaluator, state, step)
-            if "evaluate" in due and self._monitors is not None:
-                seen = self._monitors(state, self._poll)
-        except Interrupted:
-            self.owes, self.best = True, best
-            self._save(state, step, {"owed": {"record": record, "due": sorted(due)}})
-            return record
+        if "evaluate" in due:
+            looked = self._look(here, step)
+            if looked is None:
+                self.owes = True
+                self._save(state, step, {"owed": {"record": record, "due": sorted(due)}})
+                return record
+            found = looked
+            if "score" in found:
+                told = [found[name] for name in ("score", "score_error", "score_name")]
+                self.best = better_of(self.best, step, *told)
         self.check_held()
-        if score is not None and self.evaluator is not None:
-            name = name_on_the_way(self.evaluator, self.config.quick_n, self.config.final_n)
-            record = record | {"score": float(score), "score_error": _error_of(score), "score_name": name}
-        record = self._watched(record | seen)
+        record = self._watched(record | found)
         for sink in self._sinks:
             sink.record(record)
         if "sample" in due:
-            self._picture(state, step)
+            self._picture(here, step)
         if "evaluate" in due:
             for sink in self._sinks:
                 sink.evaluated(step)
@@ -197,7 +203,19 @@ class RunKeeper(Keeper):
             self.diverged(error)
         self._owed = None
 
-    def _score_now(self, evaluator: Evaluator, state: GameState, step: int) -> float:
+    def _look(self, state: GameState, step: int) -> dict[str, Any] | None:
+        """The score and what the monitors see, by the names of a record; None if that was interrupted."""
+        found, interrupted = {}, False
+        try:
+            if self.evaluator is not None:
+                found = self._score_now(self.evaluator, state, step)
+            if self._monitors is not None:
+                found |= self._monitors(state, self._poll)
+        except Interrupted:
+            interrupted = True
+        return None if self._agreed(interrupted) else processes.from_first(lambda: found)
+
+    def _score_now(self, evaluator: Evaluator, state: GameState, step: int) -> dict[str, Any]:
         variables = self.members.game.averaged(state)
         score = evaluator.quick(
             self.members.sampler.stream(variables, evaluation.QUICK_SEED, self._poll), self.config.quick_n
@@ -206,8 +224,7 @@ class RunKeeper(Keeper):
             what = f"the averaged generator, or its {evaluator.main}"
             raise Diverged(f"step {step}: not finite: {what}", step)
         name = name_on_the_way(evaluator, self.config.quick_n, self.config.final_n)
-        self.best = better_of(self.best, step, float(score), _error_of(score), name)
-        return score
+        return {"score": float(score), "score_error": _error_of(score), "score_name": name}
 
     def _watched(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record with the names of the verdicts, which are told as they change."""
@@ -226,7 +243,7 @@ class RunKeeper(Keeper):
                 sink.finding(step, text)
 
     def _picture(self, state: GameState, step: int) -> None:
-        if self.members.sampler is None:
+        if self.members.sampler is None or self.folder.silent:
             return
         png = grid_of(self.members.sampler, self.members.source, self.members.game.averaged(state))
         if png is None:
@@ -256,7 +273,7 @@ class RunKeeper(Keeper):
             scores: dict[str, Any] = {
                 "main": self.evaluator.main,
                 "class_names": list(self.members.source.class_names),
-                "final": {"step": step, **self._score(self.evaluator, state)},
+                "final": {"step": step, **self._score(self.evaluator, self.members.whole(state))},
             }
             check()
             if self.best is not None:
@@ -284,7 +301,7 @@ class RunKeeper(Keeper):
 
     def _score_untrained(self, evaluator: Evaluator) -> dict[str, Any]:
         """Of few fakes of the first weights: it says from where the scores have come, and no more."""
-        variables = self.members.game.averaged(self.members.init_member(self.k))
+        variables = self.members.game.averaged(self.members.whole(self.members.init_member(self.k)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of too few fakes
             n = min(_UNTRAINED_FAKES, self.config.final_n)
@@ -298,7 +315,7 @@ class RunKeeper(Keeper):
         except InputError as error:  # damaged since it was saved; the last one's scores are not lost
             self._voice.note(f"warning: no scores of the best checkpoint: {error}")
             return None
-        return {"step": step, **self._score(evaluator, state)}
+        return {"step": step, **self._score(evaluator, self.members.whole(state))}
 
     def _score(self, evaluator: Evaluator, state: GameState) -> dict[str, Any]:
         variables = self.members.game.averaged(state)
@@ -328,6 +345,11 @@ class RunKeeper(Keeper):
                 last_first.callback(sink.close, status, error)
             seconds = round(self._seconds, 1)
             last_first.callback(self.folder.update, status=status, error=error, train_seconds=seconds)
+
+
+def _sinks_in(folder: RunFolder, config: Config, voice: Voice) -> list[Sink]:
+    board = TensorBoard(folder.path / "tensorboard", folder.read("config.json"))
+    return [board, *loggers_of(config.logger, folder, voice.note), Files(folder)]
 
 
 def _error_of(score: float) -> float:

@@ -89,7 +89,7 @@ def loop(
         states, metrics = members.advance(states, inputs, step)
         step += members.repeat
         pending.append(metrics)
-        stop = signals is not None and signals.received is not None
+        stop = signals is not None and signals.after_dispatch()
         due = clock.due(step, stop) & set(wanted)
         if not due:
             continue

@@ -10,8 +10,7 @@ and on several devices each takes its share of every batch.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import typing
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -20,15 +19,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.common.devices import batch_sharded, choose_devices, make_mesh, replicated
+from jaxgan.common import processes
+from jaxgan.common.devices import batch_sharded, choose_devices, in_parts, local, make_mesh, put, replicated
 from jaxgan.common.errors import InputError, renamed
 from jaxgan.config.config import Config
 from jaxgan.config.data import open_fitting
-from jaxgan.config.fields import with_fields
+from jaxgan.config.fields import is_real, to_json, with_fields
 from jaxgan.data import Pipeline, Source, make_pipeline
 from jaxgan.data.source import describe
 from jaxgan.games.compile import compile_step, options_of_loops
 from jaxgan.games.game import Game, GameState, Metrics, init
+from jaxgan.games.sharding import check_fsdp, placements, without_optimizers
 from jaxgan.games.step import make_step
 from jaxgan.metrics import Evaluator, make_evaluator
 from jaxgan.runs.checkpoint import abstract
@@ -51,8 +52,12 @@ def set_up(config: Config, *, source: Source | None = None, starts: Sequence[int
       InputError: for anything in the configuration or the data that cannot be.
     """
     config.check()
+    if config.compute.how == "pmap" and processes.several():
+        raise InputError(f"compute.how: expected 'jit' with {processes.count()} processes, got 'pmap'")
     devices = len(choose_devices(config.compute.devices))
-    return Members(config, [config.seed], how="loop", devices=devices, source=source, starts=starts)
+    members = Members(config, [config.seed], how="loop", devices=devices, source=source, starts=starts)
+    processes.check_same(**to_json(config), **{"the data": members.data})
+    return members
 
 
 def evaluator_of(
@@ -134,7 +139,11 @@ class Members:
         )
         placement = self._placement
         start = renamed(self.config.spoken())(lambda key: init(self.game, key, self.source.spec.batch()))
-        self._init = jax.jit(start, out_shardings=placement)
+        self._at = placement  # where a state lies
+        if in_parts(self.mesh):
+            self._at = placements(jax.eval_shape(start, jax.random.key(0)), self.mesh)
+        self._init = jax.jit(start, out_shardings=self._at)
+        self._joined = jax.jit(without_optimizers, out_shardings=placement)
         self._stack = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees))
         self._chain = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees))
         self._take = jax.jit(lambda states, k: jax.tree.map(lambda x: x[k], states))
@@ -145,7 +154,7 @@ class Members:
             self._own = jax.device_put(own, None if self.mesh is None else batch_sharded(self.mesh))
         else:
             rows = [jax.tree.map(lambda x, k=k: x[k], own) for k in range(len(self.seeds))]
-            self._own = [jax.device_put(row, placement) for row in rows]
+            self._own = [put(row, placement) for row in rows]
 
     # --- what is checked and built ---
 
@@ -167,7 +176,7 @@ class Members:
                     f"hyper: expected one {name} for each of {len(self.seeds)} members, got {len(values)}"
                 )
             with_fields(self.config, **{name: 0.0})  # raises for a field that does not exist
-            if not _is_real(self.config, name.split(".")):
+            if not is_real(self.config, name.split(".")):
                 raise InputError(f"hyper: expected fields that are real numbers, got {name}")
             if any(isinstance(v, bool) or not isinstance(v, int | float | np.number) for v in values):
                 raise InputError(f"hyper: expected a number for each member, got {name} = {list(values)}")
@@ -223,7 +232,9 @@ class Members:
 
     def _shared_batch(self, devices: int | None) -> Any:
         chosen = choose_devices(1 if devices is None else devices)
-        return make_mesh(chosen) if len(chosen) > 1 or self._wants_pmap else None
+        fsdp, how = self.config.compute.fsdp, self.config.compute.how
+        check_fsdp(fsdp, len(chosen), members=len(self.seeds), how=how)
+        return make_mesh(chosen, fsdp) if len(chosen) > 1 or self._wants_pmap else None
 
     def _shared_members(self, devices: int | None) -> Any:
         local = choose_devices(devices)
@@ -275,7 +286,7 @@ class Members:
         one, mesh = self._dispatch(repeat, stage), self.mesh
         jit = partial(jax.jit, donate_argnums=0, compiler_options=options_of_loops() if repeat > 1 else None)
         if self.how == "loop":
-            return jit(lambda *args: _with_axis(one(*args)), out_shardings=self._placement)
+            return jit(lambda *args: _with_axis(one(*args)), out_shardings=(self._at, self._placement))
         mapped = jax.vmap(one, in_axes=(0, None, 0, 0))
         if mesh is None:
             return jit(mapped)
@@ -306,14 +317,13 @@ class Members:
 
     def lowered(self) -> Any:
         """One step of one member of a loop under jit, lowered: it can be compiled and asked what it costs."""
-        state = jax.eval_shape(self._init, jax.random.key(0))
-        return self._compiled(1).lower(state, next(self._pipelines[0].inputs(0)), *self._own[0])
+        return self._compiled(1).lower(self.like(), next(self._pipelines[0].inputs(0)), *self._own[0])
 
     # --- states ---
 
     def like(self) -> GameState:
         """Shapes, types and placement of a single member's state, for `Checkpoints.restore`."""
-        return abstract(jax.eval_shape(self._init, jax.random.key(0)), self._placement)
+        return abstract(jax.eval_shape(self._init, jax.random.key(0)), self._at)
 
     def init_member(self, k: int) -> GameState:
         """The state that member k starts from: that of `jaxgan train --seed`."""
@@ -339,6 +349,10 @@ class Members:
         own = self._take(states, k)
         return own if self.mesh is None else jax.device_put(own, self.mesh.devices.flat[0])
 
+    def whole(self, state: GameState) -> GameState:
+        """A single member's state, whole, on devices of this process; of one in parts all but its optimisers."""
+        return local(self._joined(state) if in_parts(self.mesh) else state)
+
     # --- training ---
 
     def inputs(self, first_step: int) -> list[Any]:
@@ -346,7 +360,7 @@ class Members:
         iterators = [pipeline.inputs(first_step) for pipeline in self._pipelines]
         if self.how == "loop" or self.mesh is None:
             return iterators
-        return [_repeating(jax.device_put(next(iterators[0]), replicated(self.mesh)))]
+        return [itertools.repeat(jax.device_put(next(iterators[0]), replicated(self.mesh)))]
 
     def advance(self, states: Any, inputs: Sequence[Any], step: int | None = None) -> tuple[Any, Metrics]:
         """`repeat` steps of every member: new states, and metrics [members, repeat]. Consumes `states`.
@@ -383,17 +397,3 @@ def _slow_to_map(config: Config) -> bool:
         *getattr(model, "d_widths", ()),
     )  # a family of one's own has none
     return model.convolutional or max(widths, default=0) > _WIDEST_MAPPED
-
-
-def _repeating(value: Any) -> Iterator[Any]:
-    while True:
-        yield value
-
-
-def _is_real(group: Any, path: Sequence[str]) -> bool:
-    """Whether a field of a configuration is a real number: a hyper-parameter, not a size or a choice."""
-    if isinstance(group, tuple):  # pairs of names and numbers
-        return True
-    if len(path) > 1:
-        return _is_real(getattr(group, path[0]), path[1:])
-    return dataclasses.is_dataclass(group) and typing.get_type_hints(type(group))[path[0]] is float

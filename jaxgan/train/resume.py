@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from jaxgan.common import processes
 from jaxgan.common.errors import InputError
 from jaxgan.common.progress import counted
 from jaxgan.common.user_files import is_file, short_name
@@ -40,6 +42,7 @@ def resume(
         changed (the message names the fields).
       Diverged, Stopped, SaveError: as `train`.
     """
+    folder = replace(folder, silent=not processes.first())
     folder.facts()  # where there is no run there is nothing to be locked
     folder.check_links()
     with locked(folder.path):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 import shlex
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
+from jaxgan.common import processes
+from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.common.user_files import is_file
 from jaxgan.config.config import Config
@@ -30,6 +34,8 @@ from jaxgan.train.sinks.loggers import need_loggers
 from jaxgan.train.sinks.progress import Progress, Voice
 from jaxgan.train.stops import Diverged, Interrupted, Stopped
 from jaxgan.train.trial import tried
+
+_LATE = 10.0  # seconds after which another machine sees a folder, at the latest
 
 
 def train(config: Config, command: Sequence[str] | None = None, *, name: str | None = None) -> RunFolder:
@@ -58,10 +64,41 @@ def train(config: Config, command: Sequence[str] | None = None, *, name: str | N
     tried(members)
     text = shlex.join(command) if command else f"jaxgan train {config.preset}"
     own = is_own(members.source)
-    folder = create(config, members.data, environment(), text, name=name, own_modality=own)
+    folder = _shared(lambda: create(config, members.data, environment(), text, name=name, own_modality=own))
     with locked(folder.path):
         write_reals(members, folder)
         return train_in(folder, [folder], members)
+
+
+def _shared(make: Callable[[], RunFolder]) -> RunFolder:
+    """The folder that the first process makes, for all of them.
+
+    Raises:
+      InputError: if another process does not see it.
+    """
+    if not processes.several():
+        return make()
+    made: list[RunFolder] = []
+
+    def path() -> str:
+        made.append(make())
+        return str(made[0].path.absolute())
+
+    folder = RunFolder(pathlib.Path(processes.from_first(path)), silent=True)
+    return made[0] if made else _seen(folder)
+
+
+def _seen(folder: RunFolder) -> RunFolder:
+    """The folder, once it is seen: file systems that machines share are late. Raises InputError if it never is."""
+    until = time.monotonic() + _LATE
+    while not (folder.path / "run.json").exists():
+        if time.monotonic() > until:
+            raise InputError(
+                f"out: expected a folder that all processes share, got {str(folder.path)!r}, which process "
+                f"{processes.index()} does not see"
+            )
+        time.sleep(0.1)
+    return folder
 
 
 def is_own(source: Source) -> bool:
@@ -87,7 +124,7 @@ def unused_classes(members: Members) -> list[str]:
 def write_reals(members: Members, folder: RunFolder) -> None:
     """Writes a picture of real examples, for comparison, where their modality is drawn."""
     by_class = members.sampler is not None and members.sampler.n_classes > 0
-    if (png := reals_of(members.source, by_class)) is not None:
+    if not folder.silent and (png := reals_of(members.source, by_class)) is not None:
         write_atomically(folder.samples / "reals.png", png)
 
 
@@ -115,15 +152,18 @@ def train_in(
       InputError, Diverged, Stopped, SaveError: as `train`.
     """
     alone = list(own) == [folder]
-    terminal = Progress(members.config.steps, folder.path, compiling(members))
+    terminal = Sink() if folder.silent else Progress(members.config.steps, folder.path, compiling(members))
     for note in (*members.source.notes, *unused_classes(members)):
         terminal.note(f"data: {note}")
-    signals = Signals()
+    signals = Signals(members.mesh)
+    signals.meet()
+    if processes.several():
+        processes.at_loss(lambda text: folder.update(status="failed", error=text))
     evaluator = evaluator_of(members, own[0].read("run.json").get("features"), signals.poll)
     keepers = []
     for k, (seed, kept) in enumerate(zip(members.seeds, own, strict=True)):
         voice = Voice(terminal, "" if alone else f"seed {seed}")
-        keepers.append(RunKeeper(members, k, kept, evaluator, voice, signals.poll))
+        keepers.append(RunKeeper(members, k, kept, evaluator, voice, signals.poll, signals.interrupted))
         if resumed and not alone and not is_alive(kept):
             keepers[-1].drop()
     session = _Session(folder, alone, members, keepers, [terminal, *sinks(terminal)], signals)
@@ -183,7 +223,7 @@ class _Session:
 
     def stop_if_asked(self, step: int) -> None:
         """Raises Stopped after a signal, or TakenOver where that came as a folder was lost; `step` has been saved."""
-        if self.signals.received is not None:
+        if self.signals.stop() and self.signals.received is not None:
             self.check_held()
             self.sinks[0].note(f"stopping: step {step:,} is saved; writing the report")
             raise Stopped(self.signals.received, step, self.folder)
@@ -209,7 +249,10 @@ class _Session:
             raise
         except BaseException as error:  # of the closing, too
             with contextlib.suppress(Exception):
-                self.close("failed", f"{type(error).__name__}: {error}")
+                if processes.several():  # the others may not come to close anything
+                    self.folder.update(status="failed", error=f"{type(error).__name__}: {error}")
+                else:
+                    self.close("failed", f"{type(error).__name__}: {error}")
             if not isinstance(error, OSError):
                 raise
             self.check_held()  # another process in the folder may be why

@@ -16,6 +16,7 @@ from jaxgan.cli.arguments import parse
 from jaxgan.cli.words.choice import chosen, is_choice
 from jaxgan.cli.words.flags import Flag, Said, flags_of, joined, scan
 from jaxgan.cli.words.help import first_page
+from jaxgan.cli.words.processes import Processes
 from jaxgan.cli.words.settings import as_arguments, read_settings
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.user_files import OWN, is_file
@@ -33,7 +34,8 @@ from jaxgan.models import MODELS, find_model
 
 _COMMAND = "jaxgan train"
 _HELP = ("-h", "--help", "--help-all")
-_OUTSIDE = ("--config", "--dry-run", "--compile", "--seeds", "--trust")  # which are no settings of a run
+# which are no settings of a run
+_OUTSIDE = ("--config", "--dry-run", "--compile", "--seeds", "--trust", *flags_of(Processes))
 _RATES = {"--g-optimizer.learning-rate": "--g-lr", "--d-optimizer.learning-rate": "--d-lr"}
 _LENGTHS = ("--steps", "--epochs", "--kimg")
 
@@ -49,6 +51,7 @@ class Plan:
       dry_run: whether nothing is to be trained.
       compile: whether the dry run compiles.
       name: of the run; None: the preset's.
+      together: the processes that do it.
       given: names of the flags that were typed.
       notes: what is to be said first.
     """
@@ -59,6 +62,7 @@ class Plan:
     dry_run: bool = False
     compile: bool = False
     name: str | None = None
+    together: Processes = field(default_factory=Processes)
     given: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
 
@@ -109,7 +113,7 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan:
         raise InputError(f"data: given twice, as {source!r} and as --data.source")
     if parsed.settings.game == "gan":
         check_effects(parsed.settings, sorted(_dotted(flag) for flag in _names(rest)))
-    flags = {flag: getattr(parsed, flag) for flag in ("seeds", "dry_run", "compile", "name")}
+    flags = {flag: getattr(parsed, flag) for flag in ("seeds", "dry_run", "compile", "name", "together")}
     return Plan(parsed.settings, command, **flags, given=_names(rest), notes=notes)
 
 

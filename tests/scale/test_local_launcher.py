@@ -1,0 +1,52 @@
+"""The launcher of several processes of one machine, with processes that are no training."""
+
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+
+# Process 1 dies the first time; the others wait for ever then. Of the second try there is a note of the arguments.
+PROGRAM = """
+import os, pathlib, signal, sys, time
+here, index = pathlib.Path({here!r}), sys.argv[sys.argv.index("--process-index") + 1]
+(here / "run.json").touch()
+print(f"run: {{here}}", flush=True)
+if "resume" in sys.argv[:3]:
+    (here / f"again-{{index}}").write_text(" ".join(sys.argv[1:3]))
+    raise SystemExit(0)
+while index == "1" and not (here / "heard").exists():
+    time.sleep(0.01)
+if index == "1":
+    os.kill(os.getpid(), signal.SIGKILL)
+(here / "heard").touch()
+time.sleep(100)
+"""
+
+
+def launched(tmp_path, *options):
+    program = tmp_path / "jaxgan.py"
+    program.write_text(PROGRAM.format(here=str(tmp_path)))
+    launcher = ROOT / "experiments/launch/local.py"
+    words = [sys.executable, launcher, "-n", "2", *options, "--", "jaxgan", "train"]
+    begun = time.monotonic()
+    done = subprocess.run(
+        words, capture_output=True, text=True, timeout=100, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}
+    )
+    return done, time.monotonic() - begun
+
+
+def test_a_death_ends_the_others_and_is_named(tmp_path):
+    done, seconds = launched(tmp_path)
+    assert done.returncode == 128 + 9
+    assert done.stderr == "launcher: process 1 of 2 died of SIGKILL; ending the others\n"
+    assert done.stdout.splitlines().count(f"run: {tmp_path}") == 1
+    assert seconds < 30  # 3 and a bit on a machine with time
+
+
+def test_a_death_is_gone_on_from(tmp_path):
+    done, _ = launched(tmp_path, "--max-restarts", "1")
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[1] == f"launcher: restart 1 of 1: jaxgan resume {tmp_path}"
+    assert [(tmp_path / f"again-{i}").read_text() for i in range(2)] == [f"resume {tmp_path}"] * 2
