@@ -26,9 +26,10 @@ from jaxgan.runs.seeds import is_alive
 from jaxgan.train.clock import Signals
 from jaxgan.train.compiling import compiling
 from jaxgan.train.grids import reals_of
-from jaxgan.train.keeper import RunKeeper, restored
+from jaxgan.train.keeper import RunKeeper
 from jaxgan.train.loop import loop
 from jaxgan.train.members import Members, evaluator_of, set_up
+from jaxgan.train.restoring import restored
 from jaxgan.train.sinks.base import Sink
 from jaxgan.train.sinks.loggers import need_loggers
 from jaxgan.train.sinks.progress import Progress, Voice
