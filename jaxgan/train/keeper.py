@@ -203,8 +203,11 @@ class RunKeeper(Keeper):
         self._owed = None
 
     def _look(self, state: GameState, step: int) -> dict[str, Any] | None:
-        """The score and what the monitors see, by the names of a record; None if that was interrupted."""
-        found, interrupted = {}, False
+        """The score and what the monitors see, by the names of a record; None if that was interrupted.
+
+        Of several processes all get what the first one found, or raise Diverged as it did.
+        """
+        found, interrupted, bad = {}, False, None
         try:
             if self.evaluator is not None:
                 found = self._score_now(self.evaluator, state, step)
@@ -212,7 +215,14 @@ class RunKeeper(Keeper):
                 found |= self._monitors(state, self._poll)
         except Interrupted:
             interrupted = True
-        return None if self._agreed(interrupted) else processes.from_first(lambda: found)
+        except Diverged as error:
+            bad = str(error)
+        if self._agreed(interrupted):
+            return None
+        bad, found = processes.from_first(lambda: (bad, found))
+        if bad is not None:
+            raise Diverged(bad, step)
+        return found
 
     def _score_now(self, evaluator: Evaluator, state: GameState, step: int) -> dict[str, Any]:
         variables = self.members.game.averaged(state)
