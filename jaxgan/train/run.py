@@ -159,7 +159,7 @@ def train_in(
     signals = Signals(members.mesh)
     signals.meet()
     if processes.several():
-        processes.at_loss(lambda text: folder.update(status="failed", error=text))
+        processes.at_loss(lambda text: _failed(folder, text))
     evaluator = evaluator_of(members, own[0].read("run.json").get("features"), signals.poll)
     keepers = []
     for k, (seed, kept) in enumerate(zip(members.seeds, own, strict=True)):
@@ -171,6 +171,12 @@ def train_in(
     with session.signals, session.ended():
         session.run(resumed)
     return folder
+
+
+def _failed(folder: RunFolder, error: str) -> None:
+    """Writes that a run has failed. Raises TakenOver where it is another process's by now."""
+    check_held(folder.path)
+    folder.update(status="failed", error=error)
 
 
 @dataclass(eq=False)
@@ -251,6 +257,7 @@ class _Session:
         except BaseException as error:  # of the closing, too
             with contextlib.suppress(Exception):
                 if processes.several():  # the others may not come to close anything
+                    self.check_held()
                     self.folder.update(status="failed", error=f"{type(error).__name__}: {error}")
                 else:
                     self.close("failed", f"{type(error).__name__}: {error}")
