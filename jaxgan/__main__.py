@@ -7,6 +7,7 @@ import importlib
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 from jaxgan.cli.status import exit_status, unheard
@@ -70,14 +71,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"jaxgan {__version__}")
         return 0
     with unheard() if args[0] in ("train", "resume") else contextlib.nullcontext():
-        status = exit_status(lambda: _verb(args[0])(args[1:]))
+        try:
+            status = exit_status(lambda: _verb(args[0])(args[1:]))
+        except Exception:
+            _leave(1, with_traceback=True)
+            raise
+    _leave(status)
+    return status
+
+
+def _leave(status: int, *, with_traceback: bool = False) -> None:
+    """Ends one of several processes that has failed: leaving in order would mean to wait for the others."""
     from jaxgan.common import processes
 
-    if processes.failed():  # one of several: leaving in order would mean to wait for the others
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    return status
+    if not processes.failed():
+        return
+    if with_traceback:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _verb(name: str) -> Verb:
