@@ -47,7 +47,7 @@ def main(args: Sequence[str] | None = None) -> int:
         if status in _FINAL or group.asked or restarts >= given.max_restarts:
             return status if status >= 0 else 128 - status
         restarts += 1
-        if group.run is not None:
+        if group.run is not None and command[1:2] != ["resume"]:  # which is tried again with its flags
             command = ["jaxgan", "resume", group.run]
         say(f"restart {restarts} of {given.max_restarts}: {' '.join(command)}")
 
@@ -67,7 +67,7 @@ class Group:
 
     def __init__(self, command: Sequence[str], n: int, devices: int) -> None:
         """Starts them, each in a session of its own: what a terminal signals comes to the launcher alone."""
-        self.asked, self.run = False, command[2] if command[1:2] == ["resume"] else None
+        self.asked, self.run = False, None
         where = f"127.0.0.1:{free_port()}"
         program = [sys.executable, "-m", "jaxgan"] if command[0] == "jaxgan" else [command[0]]
         env = {**os.environ, "JAX_NUM_CPU_DEVICES": str(devices), "PYTHONUNBUFFERED": "1"}
