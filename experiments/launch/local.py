@@ -76,7 +76,7 @@ class Group:
             flags = f"--distributed --coordinator {where} --processes {n} --process-index {i}".split()
             words, pipe = [*program, *command[1:], *flags], subprocess.PIPE
             one = subprocess.Popen(
-                words, env=env, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+                words, env=env, stdout=pipe, stderr=pipe, errors="replace", start_new_session=True
             )
             self._all.append(one)
             for stream, out in ((one.stdout, sys.stdout), (one.stderr, sys.stderr)):
@@ -93,7 +93,7 @@ class Group:
             try:
                 out.write(f"[{i}] {line}" if i else line)
                 out.flush()
-            except OSError:  # nobody reads; the processes go on
+            except (OSError, ValueError):  # nobody reads, or has no such letters; the processes go on
                 continue
 
     def ended(self) -> int:
