@@ -238,6 +238,7 @@ class Members:
 
     def _shared_members(self, devices: int | None) -> Any:
         local = choose_devices(devices)
+        check_fsdp(self.config.compute.fsdp, len(local), members=len(self.seeds))
         n = max(k for k in range(1, len(local) + 1) if len(self.seeds) % k == 0)
         if devices is not None and n != devices:
             raise InputError(f"devices: expected a divisor of {len(self.seeds)} members, got {devices}")
