@@ -1,11 +1,12 @@
 #!/bin/bash
 # One run on the GPUs of several machines, by Slurm: sbatch experiments/launch/slurm.sh dcgan-64 photos/
-# One process a GPU, as JAX expects it of Slurm.
+# One process a GPU, as JAX expects it of Slurm: each sees all GPUs of its machine, and takes that of its own number.
 # The folder of --out and the data must be seen by all machines. Not run so far.
 #SBATCH --job-name=jaxgan
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=8
-#SBATCH --gpus-per-task=1
+#SBATCH --gpus-per-node=8
+#SBATCH --gpu-bind=none
 #SBATCH --cpus-per-task=8
 #SBATCH --requeue
 #SBATCH --signal=TERM@120
