@@ -36,7 +36,7 @@ from jaxgan.train.sinks.progress import Progress, Voice
 from jaxgan.train.stops import Diverged, Interrupted, Stopped
 from jaxgan.train.trial import tried
 
-_LATE = 10.0  # seconds after which another machine sees a folder, at the latest
+_LATE = 90.0  # seconds after which another machine sees a folder, at the latest: NFS looks again after 60
 
 
 def train(config: Config, command: Sequence[str] | None = None, *, name: str | None = None) -> RunFolder:
