@@ -10,7 +10,7 @@ from jaxgan.config import ComputeConfig, OptimizerConfig
 from jaxgan.games.sharding import check_fsdp
 from jaxgan.models import MLPConfig
 from jaxgan.runs.checkpoint import Checkpoints
-from jaxgan.train.members import set_up
+from jaxgan.train.members import Members, set_up
 
 WIDTH = 32
 
@@ -82,3 +82,8 @@ def test_parts_that_cannot_be():
     ):
         with pytest.raises(InputError, match=f"compute.fsdp: {said}"):
             check_fsdp(**given)
+
+
+def test_mapped_members_have_no_parts(tmp_path):
+    with pytest.raises(InputError, match="compute.fsdp: expected 1 with 2 members, got 2"):
+        Members(small(tmp_path, compute=ComputeConfig(fsdp=2)), [0, 1], how="vmap")
