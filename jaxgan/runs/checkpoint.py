@@ -230,6 +230,7 @@ class Checkpoints:
         with _quiet():
             self._manager.close()
         self._open()
+        processes.check_same(checkpoints=self.steps())  # who still saw an old one would not save with others
 
 
 def abstract(state: Any, placement: Any = None) -> Any:

@@ -56,7 +56,7 @@ def set_up(config: Config, *, source: Source | None = None, starts: Sequence[int
         raise InputError(f"compute.how: expected 'jit' with {processes.count()} processes, got 'pmap'")
     devices = len(choose_devices(config.compute.devices))
     members = Members(config, [config.seed], how="loop", devices=devices, source=source, starts=starts)
-    processes.check_same(**to_json(config), **{"the data": members.data})
+    processes.check_same(**to_json(config), **{"the data": members.data, "steps a program": members.repeat})
     return members
 
 

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from jaxgan.common import processes
 from jaxgan.common.errors import InputError
 from jaxgan.train.keeper import RunKeeper
 from jaxgan.train.members import Members
@@ -26,6 +27,7 @@ def restored(members: Members, keepers: Sequence[RunKeeper], path: pathlib.Path)
     open_ones = [keeper for keeper in keepers if keeper.open]
     several, like, broken = len(keepers) > 1, members.like(), []
     saved = {keeper.folder.path.name: keeper.checkpoints.steps() for keeper in open_ones}
+    processes.check_same(checkpoints=saved)  # file systems that machines share are late
     common = sorted(set.intersection(*map(set, saved.values())))
     for step in reversed(common):
         found = {}
