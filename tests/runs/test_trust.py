@@ -210,6 +210,19 @@ def test_settings_that_name_code_are_refused_too(tmp_path, cache, mark, monkeypa
     assert mark.exists()
 
 
+@pytest.mark.parametrize("value", ["!!set {evil.py:loss}", "!!binary ZXZpbC5weTpsb3Nz"])
+def test_no_type_of_yaml_hides_code(tmp_path, cache, mark, monkeypatch, capsys, value):
+    """As a word these are "{'evil.py:loss'}" and "b'evil.py:loss'", which name files as well."""
+    pytest.importorskip("yaml")
+    monkeypatch.chdir(tmp_path)
+    for name in ("{'evil.py", "b'evil.py"):
+        pathlib.Path(name).write_text(LOSS.format(mark=str(mark)))
+    pathlib.Path("own.yaml").write_text(f"preset: toy-ring\nloss: {value}\n")
+    assert main(["train", "--config", "own.yaml", "--dry-run"]) == 2
+    assert "names code that you have not trained with" in capsys.readouterr().err
+    assert not mark.exists()
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

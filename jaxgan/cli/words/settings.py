@@ -68,14 +68,14 @@ def _check_code(path: pathlib.Path, plain: Mapping[str, Any]) -> None:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All texts in a value, names of entries included."""
+    """All words in a value, as `_words` has them, and names of entries; YAML has more types than names of code need."""
     if isinstance(value, Mapping):
         value = [*value.keys(), *value.values()]
     if isinstance(value, list | tuple):
         for item in value:
             yield from _texts(item)
-    elif isinstance(value, str):
-        yield value
+    else:
+        yield str(value)
 
 
 def _parsed(path: pathlib.Path, text: str) -> Any:
