@@ -206,7 +206,8 @@ class RunFolder:
         return content
 
     def _links_out(self) -> Iterator[pathlib.Path]:
-        """Links in the folder that lead out of it."""
+        """Links in the folder that lead out of it; those of Weights & Biases, which alone reads them, are its own."""
+        passed = {self.path / "wandb", *self.path.glob("seed-*/wandb")}
         pending = [self.path]
         while pending:
             with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
@@ -214,8 +215,8 @@ class RunFolder:
                     if entry.is_symlink():
                         if not self._holds(path := pathlib.Path(entry.path)):
                             yield path
-                    elif entry.is_dir():
-                        pending.append(pathlib.Path(entry.path))
+                    elif entry.is_dir() and (path := pathlib.Path(entry.path)) not in passed:
+                        pending.append(path)
 
     def records(self) -> list[dict[str, Any]]:
         """All whole records of metrics.jsonl. Raises InputError for one that is whole and damaged."""

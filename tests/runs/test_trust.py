@@ -167,6 +167,25 @@ def test_a_link_out_of_a_run_is_refused(tmp_path, cache, capsys, name):
         assert load(path).sample(n=2).shape == (2, 2)
 
 
+def test_links_of_a_tracker_are_its_own(tmp_path, cache):
+    """wandb links its log of the run to one in its cache; its folder itself is no link."""
+    path, outside = untrained(small(tmp_path, "toy-ring", steps=10, data=DATA)).path, tmp_path / "core.log"
+    outside.write_text("")
+    for folder in (path / "wandb", path / "seed-00000" / "wandb"):
+        (folder / "run-1" / "logs").mkdir(parents=True)
+        (folder / "run-1" / "logs" / "debug-core.log").symlink_to(outside)
+    RunFolder(path).check_links()
+    (path / "samples" / "wandb").mkdir()
+    (path / "samples" / "wandb" / "x").symlink_to(outside)
+    with pytest.raises(InputError, match="samples/wandb/x' is a link that leads out"):
+        RunFolder(path).check_links()
+    (path / "samples" / "wandb" / "x").unlink()
+    (path / "wandb").rename(path / "other")
+    (path / "wandb").symlink_to(tmp_path)
+    with pytest.raises(InputError, match="is a link that leads out"):
+        RunFolder(path).check_links()
+
+
 def test_pages_show_no_file_from_elsewhere(tmp_path):
     folder = untrained(small(tmp_path, "toy-ring", steps=10, data=DATA))
     secret = tmp_path / "id_rsa"
