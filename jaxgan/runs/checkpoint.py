@@ -10,13 +10,14 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import jax
 
 from jaxgan.common import processes
 from jaxgan.common.errors import InputError
 from jaxgan.common.progress import counted
+from jaxgan.common.schema import check
 from jaxgan.games.game import GameState
 from jaxgan.runs.checksums import checksums, seal, unsealed
 
@@ -71,6 +72,13 @@ class _Best:
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
         return [checkpoint.step == self.step for checkpoint in checkpoints]
+
+
+class _Sealed(TypedDict):
+    """What lies beside the state, and may be a stranger's, with a checksum that is right."""
+
+    meta: dict[str, Any]
+    checksums: dict[str, str]
 
 
 class Checkpoints:
@@ -191,11 +199,13 @@ class Checkpoints:
 
     def _unsealed(self, step: int) -> dict[str, Any]:
         try:
-            return unsealed(self._read(step, _META, self._ocp.args.JsonRestore()))
+            found = unsealed(self._read(step, _META, self._ocp.args.JsonRestore()))
         except ValueError as error:
             if isinstance(error, InputError):
                 raise
             raise self._unreadable(step, f"{_META} is not what was saved") from error
+        check(found, _Sealed, str(self._unreadable(step, _META)))
+        return found
 
     def _read(self, step: int, item: str, args: Any) -> Any:
         with _quiet():

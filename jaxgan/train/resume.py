@@ -18,6 +18,7 @@ from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import locked
 from jaxgan.runs.opened import buildable, changed_data
+from jaxgan.runs.schema import check_meta
 from jaxgan.train.members import set_up
 from jaxgan.train.run import train_in
 from jaxgan.train.sinks.loggers import need_loggers
@@ -170,7 +171,9 @@ def _saved_config(folder: RunFolder) -> dict[str, Any] | None:
     try:
         for step in reversed(checkpoints.steps()):
             with contextlib.suppress(Exception):  # a broken checkpoint; restoring deals with it
-                return checkpoints.meta(step)["config"]
+                meta = checkpoints.meta(step)
+                check_meta("", meta)
+                return meta["config"]
     finally:
         checkpoints.close()
     return None

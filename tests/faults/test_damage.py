@@ -1,6 +1,7 @@
 """What becomes of checkpoints that are damaged: no array is ever read that is not what was saved."""
 
 import dataclasses
+import json
 import shutil
 import subprocess
 import sys
@@ -218,6 +219,20 @@ def test_a_changed_meta_is_found(run):
         InputError, match=r"checkpoint 40 in .* cannot be read \(meta is not what was saved\)"
     ):
         Run.at(run.path, 40)
+
+
+@pytest.mark.parametrize("sealed", [{}, {"meta": {}, "checksums": ["x"]}, {"meta": 3, "checksums": {}}])
+def test_a_strangers_meta_may_have_a_right_checksum(tmp_path, sealed):
+    checkpoints, state = Checkpoints(tmp_path), {"x": jnp.zeros(3)}
+    checkpoints.save(1, state, {})
+    checkpoints.wait()
+    meta = tmp_path / "checkpoints" / "1" / "meta" / "metadata"
+    meta.write_text(json.dumps(checksums.seal(sealed)))
+    with pytest.raises(
+        InputError, match=r"checkpoint 1 in .* cannot be read \(meta\): expected (meta|checksums)"
+    ):
+        checkpoints.restore(1, abstract(state))
+    checkpoints.close()
 
 
 def test_an_array_that_orbax_cannot_read_is_named(tmp_path, caplog):
