@@ -1,6 +1,7 @@
 """Which code this user has trained with: no other that a run brings is run without being told to.
 
-The cache folder has a file for each such file of code, called by its hash, with the names in it that were used.
+The cache folder, which users may share, has a file of each user for each such file of code, called by its hash, with
+that hash and the names in it that were used: a file that another user has moved says nothing of other code.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ def record(content: bytes, name: str) -> None:
     names = _names(content)
     if name not in names:
         with contextlib.suppress(OSError):
-            write_atomically(_place(content), "".join(f"{known}\n" for known in sorted({*names, name})))
+            lines = [f"{_hash(content)} {known}\n" for known in sorted({*names, name})]
+            write_atomically(_place(content), "".join(lines))
 
 
 def is_recorded(content: bytes, name: str) -> bool:
@@ -30,12 +32,18 @@ def is_recorded(content: bytes, name: str) -> bool:
 def _names(content: bytes) -> set[str]:
     place = _place(content)
     try:
-        if hasattr(os, "getuid") and place.lstat().st_uid != os.getuid():  # of a cache that several share
+        if hasattr(os, "getuid") and place.lstat().st_uid != os.getuid():
             return set()
-        return set(place.read_text().splitlines())
+        lines = [line.partition(" ") for line in place.read_text().splitlines()]
     except (OSError, ValueError):
         return set()
+    return {name for digest, _, name in lines if digest == _hash(content)}
 
 
 def _place(content: bytes) -> pathlib.Path:
-    return cache_dir() / "trusted" / hashlib.sha256(content).hexdigest()
+    user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
+    return cache_dir() / "trusted" / f"{_hash(content)}{user}"
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

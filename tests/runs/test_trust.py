@@ -1,6 +1,7 @@
 """A stranger's run executes nothing unless told to, and leads nowhere out of its folder."""
 
 import base64
+import hashlib
 import importlib.util
 import json
 import os
@@ -87,7 +88,8 @@ def test_who_trusts_says_so_and_who_has_trained_need_not(theirs, mark, monkeypat
     assert load(theirs, trust=True).evaluate(50)
     monkeypatch.setenv("JAXGAN_CACHE", str(tmp_path / "their cache"))
     assert load(theirs).sample(n=2).shape == (2, 2)
-    assert [path.read_text() for path in (tmp_path / "their cache" / "trusted").iterdir()] == ["loss\n"]
+    (kept,) = (tmp_path / "their cache" / "trusted").iterdir()
+    assert kept.read_text().split() == [hashlib.sha256((theirs / "loss.py").read_bytes()).hexdigest(), "loss"]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -115,8 +117,15 @@ def test_a_name_is_trusted_with_its_file_and_by_its_owner_alone(cache, monkeypat
     assert trusted.is_recorded(b"code", "other")
     assert not trusted.is_recorded(b"code", "rmtree")
     assert not trusted.is_recorded(b"code ", "loss")
+    (kept,) = (cache / "trusted").iterdir()  # of a cache that is shared, others may rename what lies there
+    of_evil = hashlib.sha256(b"evil").hexdigest()
+    kept.rename(kept.with_name(kept.name.replace(hashlib.sha256(b"code").hexdigest(), of_evil)))
+    assert not trusted.is_recorded(b"evil", "loss")
+    trusted.record(b"code", "loss")
     owner = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: owner + 1)
+    assert not trusted.is_recorded(b"code", "loss")
+    kept.rename(kept.with_name(kept.name.replace(f"-{owner}", f"-{owner + 1}")))
     assert not trusted.is_recorded(b"code", "loss")
 
 
