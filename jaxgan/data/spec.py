@@ -84,7 +84,7 @@ class Spec:
 _TYPES = frozenset(
     f"{kind}{bits}" for kind, sizes in (("uint", (8, 16, 32, 64)), ("int", (8, 16, 32, 64)), ("float", (16, 32, 64)))
     for bits in sizes
-) | {"bool", "bfloat16"}  # fmt: skip
+) | {"bool", "bfloat16", "complex64", "complex128"}  # fmt: skip
 _LONGEST, _LARGEST = 8, 2**31  # axes and numbers of one example
 
 

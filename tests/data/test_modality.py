@@ -404,6 +404,12 @@ def test_a_spec_is_read_back_from_what_a_run_keeps():
         spec = Spec.from_json(describe(source))
         assert spec == source.spec
         assert spec.modality is source.modality
+    in_parts = lambda x: jnp.stack([x.real, x.imag], -1)
+    spectra = Arrays(
+        "s", {"spectrum": np.ones((4, 5), np.complex64)}, Modality("spectrum", to_model=in_parts)
+    )
+    spec = Spec.from_json(describe(spectra))
+    assert (spec.stored, spec.arrays) == ("complex64", spectra.spec.arrays)
     data = describe(of_images(noise(3, np.uint8)))
     assert (data["n"], data["modality"], data["n_classes"]) == (12, "image", 0)
     assert data["spec"] == {"image": {"shape": [6, 5, 3], "dtype": "float32"}}
