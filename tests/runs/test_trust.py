@@ -238,6 +238,19 @@ def test_settings_that_name_code_are_refused_too(tmp_path, cache, mark, monkeypa
     assert mark.exists()
 
 
+def test_no_value_of_a_run_becomes_a_flag(tmp_path, cache, mark, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("evil.py").write_text(LOSS.format(mark=str(mark)))
+    folder = untrained(small(tmp_path, "toy-ring", steps=10, data=DATA))
+    plain = folder.read("config.json")
+    folder.write("config.json", {**plain, "logger": ["wandb", "--loss=evil.py:loss"]})
+    capsys.readouterr()
+    status, error = main(["train", "--config", str(folder.path), "--dry-run"]), capsys.readouterr().err
+    assert not mark.exists(), error
+    assert status == 2
+    assert "expected no value that begins with --, got '--loss=evil.py:loss'" in error
+
+
 @pytest.mark.parametrize("value", ["!!set {evil.py:loss}", "!!binary ZXZpbC5weTpsb3Nz"])
 def test_no_type_of_yaml_hides_code(tmp_path, cache, mark, monkeypatch, capsys, value):
     """As a word these are "{'evil.py:loss'}" and "b'evil.py:loss'", which name files as well."""

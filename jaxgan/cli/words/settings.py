@@ -144,7 +144,11 @@ def _said(flag: Flag, value: Any) -> list[str]:
         return [flag.name if value else flag.off]
     if value is None and not flag.optional:
         raise InputError(f"{flag.name.removeprefix('--')}: expected a value, got none")
-    return [flag.name, *_words(value)]
+    words = _words(value)
+    if flags := [word for word in words if word.startswith("--")]:  # which a stranger's run would set unseen
+        name = flag.name.removeprefix("--")
+        raise InputError(f"{name}: expected no value that begins with --, got {flags[0]!r}")
+    return [flag.name, *words]
 
 
 def _words(value: Any) -> list[str]:
