@@ -24,7 +24,7 @@ def checksums(tree: Any) -> dict[str, str]:
 
     They are of whole arrays: the same on any number of devices, however the arrays are sharded.
 
-    Cost: that of `arrays`, and 0.03 seconds for 100 MiB on a core of an Intel Xeon, where Orbax takes 0.9 s to save as
+    Cost: that of `arrays`, and 0.03 seconds for 100 MiB on a core of an AMD EPYC, where Orbax takes 0.9 s to save as
     much and 0.3 s to restore it.
     """
     return {name: _checksum(array) for name, array in arrays(tree)}
@@ -36,12 +36,20 @@ def arrays(tree: Any) -> Iterator[tuple[str, np.ndarray]]:
     Of random keys the numbers that they consist of. Those that are sharded over several hosts are gathered, one after
     the other, so each host has to ask for all.
     """
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    for _, leaf in leaves:  # all transfers begin before the first is waited for
+        if isinstance(leaf, jax.Array) and leaf.is_fully_addressable and not _is_key(leaf):
+            leaf.copy_to_host_async()
+    for path, leaf in leaves:
         yield jax.tree_util.keystr(path), _on_host(leaf)
 
 
+def _is_key(x: Any) -> bool:
+    return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
 def _on_host(x: Any) -> np.ndarray:
-    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+    if _is_key(x):
         x = jax.random.key_data(x)
     if isinstance(x, jax.Array) and not x.is_fully_addressable:
         x = (

@@ -174,7 +174,8 @@ class RunFolder:
         if untold:
             raise InputError(
                 f"run: {printable(self.path)!r} brings code that you have not trained with: {', '.join(untold)}; read "
-                "it, and if you trust it, run it with --trust (in Python: trust=True)"
+                "it, and if you trust it, run it with --trust (in Python: trust=True); what you trained with is "
+                "known as long as the cache folder is kept"
             )
         for path, content, name in code:
             hold_to(path, content)
