@@ -70,12 +70,12 @@ class ComputeConfig:
     """How many devices; None: all, those of other processes included."""
     how: Literal["jit", "pmap"] = "jit"
     """Compile the step with jit and shardings, or with pmap."""
-    fsdp: int = 1
-    """Devices that share the parameters, optimiser state and averages of one copy; 1: each device has all of them."""
     steps_per_dispatch: int | None = None
     """Steps in one program; None: 1 for convolutions on a CPU (whose loops are slow there), else 16."""
     members: Literal["auto", "vmap", "loop"] = "auto"
     """With --seeds: vmap all in one program, or loop over them with one compiled step; auto: the faster."""
+    fsdp: int = 1
+    """Devices that share the parameters, optimiser state and averages of one copy; 1: each device has all of them."""
 
 
 @dataclass(frozen=True)

@@ -207,8 +207,9 @@ def check_file(path: pathlib.Path, value: Any) -> None:
     """Raises InputError, in one line, for a JSON file of a run that does not hold what such a file does."""
     where = f"run: {printable(path)!r} is damaged"
     check(value, _FILES.get(path.name, dict[str, Any]), where)
-    if path.name == "scores.json" and value["main"] and value["main"] not in value["final"]["scores"]:
-        known = ", ".join(map(repr, value["final"]["scores"])) or "none, as there are none"
+    scores = value["final"]["scores"] if path.name == "scores.json" else {}  # none if nothing could be scored
+    if scores and value["main"] and value["main"] not in scores:
+        known = ", ".join(map(repr, scores))
         got = printable(value["main"][:60])
         raise InputError(f"{where}: expected main to be one of final.scores ({known[:200]}), got {got!r}")
     if path.name == "seeds.json" and not value["seeds"]:

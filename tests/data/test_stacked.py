@@ -242,13 +242,15 @@ def test_packing_is_all_that_pacgan_changes(experiment, full):
 def test_only_a_finished_run_of_the_same_configuration_is_not_run_again(experiment, tmp_path):
     config = dataclasses.replace(experiment.recipe("dcgan"), out=str(tmp_path))
     assert experiment.earlier_run(tmp_path, config) is None
-    folder = create(config, {}, environment(), "a command")
+    folder = create(config, {"name": "stacked", "n": 1}, environment(), "a command")
     assert experiment.earlier_run(tmp_path, config).path == folder.path  # killed, it still says "running"
     folder.update(status="stopped")
-    other = create(dataclasses.replace(config, seed=1), {}, environment(), "a command")
+    other = create(
+        dataclasses.replace(config, seed=1), {"name": "stacked", "n": 1}, environment(), "a command"
+    )
     other.update(status="finished")
     assert experiment.earlier_run(tmp_path, config).path == folder.path
-    again = create(config, {}, environment(), "a command")
+    again = create(config, {"name": "stacked", "n": 1}, environment(), "a command")
     again.update(status="finished")
     assert experiment.earlier_run(tmp_path, config).path == again.path
     moved = dataclasses.replace(config, out="elsewhere")
