@@ -4,7 +4,8 @@
         [--json FILE]
 
 Hardware: as measured on, printed with the result. Time: some minutes. Goals, for two CPU cores: the MLP 2.5 times,
-both DCGANs 1.2 times, the others as fast as PyTorch eager; what is reached is in experiments/results/bench_step.json.
+both DCGANs 1.2 times, the others as fast as PyTorch eager; what the MLP and the DCGANs reach is in
+experiments/results/bench_step.json, the others were not timed yet (they compile for some minutes).
 
 A step is one discriminator and one generator update on a batch of 64 with Adam, on reused fakes,
 and the generator's moving average. Ours of the MLP makes 16 in a dispatch, as `jaxgan train`

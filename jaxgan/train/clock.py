@@ -101,7 +101,10 @@ def steps_per_dispatch(config: Config, pipeline: Pipeline, backend: str, starts:
 
 
 class _Exchange:
-    """A number of each process, of which all learn the largest when they give their next ones: nobody waits."""
+    """A number of each process, of which all learn the largest when they give their next ones.
+
+    A process waits for the others' numbers of the time before, so that it is at most one dispatch ahead of them.
+    """
 
     def __init__(self, mesh: Mesh) -> None:
         self._mesh, self._sent = mesh, None

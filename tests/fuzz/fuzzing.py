@@ -6,5 +6,6 @@ import sys
 sys.path.append(str(pathlib.Path(__file__).parents[2] / "experiments"))
 
 import fuzz
+import fuzz_kinds
 
-__all__ = ["fuzz"]
+__all__ = ["fuzz", "fuzz_kinds"]

@@ -1,10 +1,11 @@
 """Every string that a run can bring is escaped wherever a page shows it."""
 
 import json
+import pathlib
 import types
 
 import pytest
-from fuzzing import fuzz
+from fuzzing import fuzz_kinds
 
 from jaxgan import InputError
 from jaxgan.config import get_preset
@@ -19,15 +20,6 @@ from jaxgan.runs.seeds import summarise
 from jaxgan.study import Cell, CellResult, Outcome, write_outputs
 
 EVIL = "<script>alert('x')</script>"
-FILES = (
-    "run.json",
-    "config.json",
-    "scores.json",
-    "metrics.jsonl",
-    "evaluations.json",
-    "seeds.json",
-    "summary.json",
-)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +28,7 @@ def runs(tmp_path_factory):
     root = tmp_path_factory.mktemp("strings")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAXGAN_CACHE", str(root / "cache"))
-        fuzz.kinds(root)
+        fuzz_kinds.kinds(root)
         yield root / "runs"
 
 
@@ -59,7 +51,7 @@ def pages(runs):
     return "".join(path.read_text() for path in (runs / "page.html", run.report, several.report))
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", fuzz_kinds.RUN_FILES)
 def test_every_text_of_a_run_is_escaped(runs, name):
     paths = [path for path in runs.rglob(name) if "other" not in path.parts]
     right, seen = paths[0].read_text(), 0
@@ -113,13 +105,13 @@ def test_every_text_of_a_study_is_escaped(tmp_path):
 
 
 def test_every_text_in_a_notebook_is_escaped():
-    scores = json.loads(json.dumps(fuzz._scores()).replace("fd_cnn", EVIL))
+    scores = json.loads(json.dumps(fuzz_kinds.scores()).replace("fd_cnn", EVIL))
     run = types.SimpleNamespace(
         _repr_png_=lambda: b"png",
         _stored=lambda: scores,
         data={"name": EVIL},
         step=3,
-        folder=RunFolder(fuzz.pathlib.Path(EVIL)),
+        folder=RunFolder(pathlib.Path(EVIL)),
         config=types.SimpleNamespace(loss=EVIL, preset=EVIL),
     )
     page = TrainedRun._repr_html_(run)
@@ -130,7 +122,7 @@ def test_every_text_in_a_notebook_is_escaped():
 def test_texts_of_a_model_card_stay_in_their_line(tmp_path):
     evil = f"{EVIL}\n---\n`|"
     data = {"name": evil, "n": 3, "fingerprint": evil, "class_names": [evil, "b"]}
-    scores = json.loads(json.dumps(fuzz._scores()).replace("fd_cnn", evil.replace("\n", "\\n")))
+    scores = json.loads(json.dumps(fuzz_kinds.scores()).replace("fd_cnn", evil.replace("\n", "\\n")))
     (tmp_path / "scores.json").write_text(json.dumps(scores))
     run = types.SimpleNamespace(
         config=get_preset("mlp-mnist"),

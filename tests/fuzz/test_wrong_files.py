@@ -3,9 +3,11 @@
 import random
 
 import pytest
-from fuzzing import fuzz
+from fuzzing import fuzz, fuzz_kinds
 
-FILES = dict.fromkeys(fuzz.NAMES, 300)
+from jaxgan import InputError
+
+FILES = dict.fromkeys(fuzz_kinds.NAMES, 300)
 FILES |= dict.fromkeys(
     ("run.json", "config.json", "scores.json", "metrics.jsonl"), 120
 )  # pages are drawn of each
@@ -18,7 +20,7 @@ def kinds(tmp_path_factory):
     root = tmp_path_factory.mktemp("fuzz")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAXGAN_CACHE", str(root / "cache"))
-        yield fuzz.kinds(root)
+        yield fuzz_kinds.kinds(root)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -37,9 +39,9 @@ def test_every_kind_is_tried(kinds):
 
 def test_what_is_unclean_is_found(kinds):
     def read(content):
-        raise KeyError("x") if b"x" in content else fuzz.InputError("two\nlines")
+        raise KeyError("x") if b"x" in content else InputError("two\nlines")
 
-    kind = fuzz.Kind(b"", lambda rng: rng.choice((b"x", b"y")), read)
+    kind = fuzz_kinds.Kind(b"", lambda rng: rng.choice((b"x", b"y")), read)
     assert "KeyError" in fuzz.tried(kind, b"x")
     assert fuzz.tried(kind, b"y") == "more than a line: 'two\\nlines'"
     assert len(fuzz.fuzz(kind, 5, 0).unclean) == 6
