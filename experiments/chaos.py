@@ -254,6 +254,10 @@ def main() -> int:
     parser.add_argument("--flips", type=int, default=200, help="how many bits are flipped, one at a time")
     parser.add_argument("--seed", type=int, default=None, help="of the moments and the bits; else random")
     args = parser.parse_args()
+    if min(args.kills, args.flips) < 0 or args.kills + args.flips == 0:
+        parser.error(
+            f"expected --kills and --flips from 0 on, and one above, got {args.kills} and {args.flips}"
+        )
     seed = int(np.random.default_rng().integers(2**32)) if args.seed is None else args.seed
     rng = np.random.default_rng(seed)
     os.environ.setdefault("PJRT_NPROC", "32")  # threads for four devices

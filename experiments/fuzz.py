@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from fuzz_kinds import Kind, kinds
 
 from jaxgan.cli.arguments import run_script
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup
 
 MEMORY = 2**33
@@ -87,6 +88,7 @@ def fuzz(kind: Kind, n: int, seed: int) -> Found:
 
 def main(args: Args) -> int:
     """Prints what came of every kind."""
+    check_range("n", args.n, at_least=1)
     failed = 0
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with tempfile.TemporaryDirectory() as folder:

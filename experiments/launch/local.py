@@ -40,6 +40,13 @@ def main(args: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-restarts", type=int, default=0, help="how often to go on after a death")
     parser.add_argument("command", nargs="+", help="after --: jaxgan train ... or jaxgan resume RUN")
     given = parser.parse_args(args)
+    for name, least in {"n": 1, "devices": 1, "max_restarts": 0}.items():
+        if getattr(given, name) < least:
+            parser.error(f"{name}: expected at least {least}, got {getattr(given, name)}")
+    if pathlib.Path(given.command[0]).name != "jaxgan" or given.command[1:2] not in (["train"], ["resume"]):
+        parser.error(
+            f"command: expected jaxgan train ... or jaxgan resume RUN, got {' '.join(given.command)!r}"
+        )
     command, restarts = list(given.command), 0
     while True:
         group = Group(command, given.n, given.devices)
@@ -69,7 +76,7 @@ class Group:
         """Starts them, each in a session of its own: what a terminal signals comes to the launcher alone."""
         self.asked, self.run = False, None
         where = f"127.0.0.1:{free_port()}"
-        program = [sys.executable, "-m", "jaxgan"] if command[0] == "jaxgan" else [command[0]]
+        program = [sys.executable, "-m", "jaxgan"]
         env = {**os.environ, "JAX_NUM_CPU_DEVICES": str(devices), "PYTHONUNBUFFERED": "1"}
         self._all, self._echoes = [], []
         for i in range(n):

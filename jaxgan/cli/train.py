@@ -50,6 +50,8 @@ class Train:
 def train(args: list[str]) -> None:
     """Trains a preset, changed by flags, in a new folder."""
     plan = planned(args, Train)
+    if plan.together.distributed and plan.seeds is not None:
+        raise InputError("seeds: expected one run, without --seeds, beside --distributed")
     with plan.together.joined():
         _train(plan)
 
@@ -60,8 +62,6 @@ def _train(plan: Plan) -> None:
     environment.start()
     if plan.compile and not plan.dry_run:
         raise InputError("compile: expected --dry-run beside --compile, got none")
-    if plan.together.distributed and plan.seeds is not None:
-        raise InputError("seeds: expected one run, without --seeds, beside --distributed")
     if plan.name is not None:
         from jaxgan.runs.folder import check_name
 

@@ -111,10 +111,14 @@ def start(
         )
     except Exception as error:  # of many types; what it says of a missing argument is for programmers
         _over.set()
-        unsaid = isinstance(error, ValueError | TypeError) and None in (coordinator, n, index)
-        why = "nothing here, such as Slurm, Kubernetes or a Cloud TPU, says where and which: give --coordinator "
-        why += "HOST:PORT, --processes N and --process-index I"
-        raise InputError(_APART.format(place, why if unsaid else _line(error))) from error
+        asked = {"--coordinator HOST:PORT": coordinator, "--processes N": n, "--process-index I": index}
+        unsaid = [flag for flag, value in asked.items() if value is None]
+        if unsaid and isinstance(error, ValueError | TypeError):
+            raise InputError(
+                f"distributed: expected {', '.join(unsaid)} beside it, as nothing here, such as Slurm, Kubernetes or a "
+                "Cloud TPU, says them; got none"
+            ) from error
+        raise InputError(_APART.format(place, _line(error))) from error
     finally:
         late.cancel()
         with contextlib.suppress(ValueError):

@@ -67,7 +67,7 @@ class RunKeeper(Keeper):
         self._owed: dict[str, Any] | None = None
         self.checkpoints = Checkpoints(folder.path)
         self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis()
-        self._sinks: list[Sink] = [] if folder.silent else [voice, *_sinks_in(folder, self.config, voice)]
+        self._sinks: list[Sink] = []  # from the start on: they read what the folder says then
         self._monitors, n = None, min(self.config.health.n, self.config.quick_n)
         if self.config.health.enabled and n and members.sampler is not None:
             self._monitors = monitors_of(
@@ -113,6 +113,8 @@ class RunKeeper(Keeper):
         self._start(step)
 
     def _start(self, step: int) -> None:
+        if not self.folder.silent:
+            self._sinks = [self._voice, *_sinks_in(self.folder, self.config, self._voice)]
         for sink in self._sinks:
             sink.start(step)
         features = None if self.evaluator is None else self.evaluator.features

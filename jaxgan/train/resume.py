@@ -75,18 +75,23 @@ def _resume(folder: RunFolder, steps: int | None, source: str | None, restart_sc
     with buildable(folder):
         members = set_up(config, starts=saved_steps(folder))
     check_data(facts["data"], members.data)
-    if changes:
+
+    def going_on() -> None:
+        if not changes:
+            return
+        plain, told = own, dict(changes)
         if "steps" in changes:
-            own = {**own, "steps": steps}
+            plain = {**plain, "steps": steps}
         if source is not None:
-            own = with_source(own, changes["data.source"])
+            plain = with_source(plain, changes["data.source"])
             folder.update(data={**facts["data"], "name": members.data["name"]})
         if restart_schedule and "steps" in changes:
-            changes["restart_schedule"] = schedules
-        folder.add_history(at=reached, **changes)
-        folder.write("config.json", own)
+            told["restart_schedule"] = schedules
+        folder.add_history(at=reached, **told)
+        folder.write("config.json", plain)
+
     folder.config(trains=True)
-    return train_in(folder, [folder], members, resumed=True)
+    return train_in(folder, [folder], members, going_on=going_on)
 
 
 def _check_steps(

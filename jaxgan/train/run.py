@@ -134,7 +134,7 @@ def train_in(
     own: Sequence[RunFolder],
     members: Members,
     *,
-    resumed: bool = False,
+    going_on: Callable[[], None] | None = None,
     sinks: Callable[[Sink], Sequence[Sink]] = lambda terminal: (),
 ) -> RunFolder:
     """Trains members to the end, scores and reports; or goes on with what was interrupted.
@@ -143,7 +143,7 @@ def train_in(
       folder: of all.
       own: a run folder for each member: `folder` itself, or one in it for each.
       members: what to train.
-      resumed: go on from the newest good checkpoints.
+      going_on: go on from the newest good checkpoints, and call it once these are read: nothing is changed before.
       sinks: terminal -> further sinks of all together.
 
     Returns:
@@ -165,11 +165,11 @@ def train_in(
     for k, (seed, kept) in enumerate(zip(members.seeds, own, strict=True)):
         voice = Voice(terminal, "" if alone else f"seed {seed}")
         keepers.append(RunKeeper(members, k, kept, evaluator, voice, signals.poll, signals.interrupted))
-        if resumed and not alone and not is_alive(kept):
+        if going_on is not None and not alone and not is_alive(kept):
             keepers[-1].drop()
     session = _Session(folder, alone, members, keepers, [terminal, *sinks(terminal)], signals)
     with session.signals, session.ended():
-        session.run(resumed)
+        session.run(going_on)
     return folder
 
 
@@ -189,12 +189,18 @@ class _Session:
     keepers: Sequence[RunKeeper]
     sinks: Sequence[Sink]
     signals: Signals
+    untouched: bool = False
+    """Nothing was changed, as there is nothing to go on from."""
 
-    def run(self, resumed: bool) -> None:
+    def run(self, going_on: Callable[[], None] | None) -> None:
         """Trains and scores."""
         members, keepers = self.members, self.keepers
-        if resumed:
-            states, step = restored(members, keepers, self.folder.path)
+        if going_on is not None:
+            self.untouched = True
+            ready = restored(members, keepers, self.folder.path)
+            self.untouched = False
+            going_on()
+            states, step = ready()
             with self.stopping(step):
                 for keeper in keepers:
                     keeper.settle(members.member(states, keeper.k))
@@ -256,7 +262,11 @@ class _Session:
             raise
         except BaseException as error:  # of the closing, too
             with contextlib.suppress(Exception):
-                if processes.several():  # the others may not come to close anything
+                if self.untouched:
+                    for keeper in self.keepers:
+                        keeper.drop()
+                    self.sinks[0].close("failed", None)  # the terminal
+                elif processes.several():  # the others may not come to close anything
                     self.check_held()
                     self.folder.update(status="failed", error=f"{type(error).__name__}: {error}")
                 else:

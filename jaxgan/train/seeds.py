@@ -137,15 +137,20 @@ def _resume_seeds(
         )
     for known in facts:
         check_data(known["data"], members.data)
-    if source is not None:
-        for member, known in zip(own, facts, strict=True):
-            member.update(data={**known["data"], "name": members.data["name"]})
-            member.add_history(at=max(starts, default=0), **{"data.source": source})
-            member.write("config.json", with_source(member.read("config.json"), source))
-        folder.update_file(RECORD, config=with_source(record["config"], source))
-    folder.update_file(RECORD, status="running", error=None)
+
+    def going_on() -> None:
+        if source is not None:
+            for member, known in zip(own, facts, strict=True):
+                member.update(data={**known["data"], "name": members.data["name"]})
+                member.add_history(at=max(starts, default=0), **{"data.source": source})
+                member.write("config.json", with_source(member.read("config.json"), source))
+            folder.update_file(RECORD, config=with_source(record["config"], source))
+        folder.update_file(RECORD, status="running", error=None)
+
     own[0].config(trains=True)
-    return train_in(folder, own, members, resumed=True, sinks=lambda terminal: [_Record(folder, terminal)])
+    return train_in(
+        folder, own, members, going_on=going_on, sinks=lambda terminal: [_Record(folder, terminal)]
+    )
 
 
 class _Record(Sink):

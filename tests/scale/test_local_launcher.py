@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 ROOT = pathlib.Path(__file__).parent.parent.parent
 
 # Process 1 dies the first time; the others wait for ever then. Of the second try there is a note of the arguments.
@@ -50,3 +52,26 @@ def test_a_death_is_gone_on_from(tmp_path):
     assert done.returncode == 0
     assert done.stderr.splitlines()[1] == f"launcher: restart 1 of 1: jaxgan resume {tmp_path}"
     assert [(tmp_path / f"again-{i}").read_text() for i in range(2)] == [f"resume {tmp_path}"] * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-n", "0", "--", "jaxgan", "train"), "n: expected at least 1, got 0"),
+        (("-n", "2", "--devices", "0", "--", "jaxgan", "train"), "devices: expected at least 1, got 0"),
+        (
+            ("-n", "2", "--max-restarts", "-1", "--", "jaxgan", "train"),
+            "max_restarts: expected at least 0, got -1",
+        ),
+        (
+            ("-n", "2", "--", "nosuch"),
+            "command: expected jaxgan train ... or jaxgan resume RUN, got 'nosuch'",
+        ),
+        (("-n", "2", "--", "jaxgan", "evaluate", "r"), "got 'jaxgan evaluate r'"),
+    ],
+)
+def test_what_cannot_be_launched_is_named(words, message):
+    launcher = [sys.executable, str(ROOT / "experiments/launch/local.py"), *words]
+    done = subprocess.run(launcher, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert message in done.stderr

@@ -179,5 +179,5 @@ def test_nobody_to_find_is_an_error_in_one_line():
     assert out == ""
     (line,) = err.splitlines()
     assert line.startswith(
-        "error: distributed: the processes cannot find each other: nothing here, such as Slurm"
+        "error: distributed: expected --coordinator HOST:PORT, --processes N, --process-index I beside it, as "
     )

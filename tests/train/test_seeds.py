@@ -344,6 +344,9 @@ def test_killed_before_all_have_saved_starts_again(whole, finished, capsys):
     for member in others:  # one save of theirs had ended
         for step in (30, 40):
             shutil.rmtree(member.path / "checkpoints" / str(step))
+    for member in (first, *others):  # as killed then
+        member.update(status="running")
+        member.rewind(10)
     resume_seeds(finished)
     assert capsys.readouterr().out.count("no checkpoint yet; starting from the beginning") == 3
     same_folders(whole, finished)

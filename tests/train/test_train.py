@@ -354,14 +354,17 @@ def test_an_unreadable_checkpoint_is_set_aside(tmp_path, capsys):
 
 def test_no_readable_checkpoint_loses_nothing(tmp_path):
     folder = train(small(tmp_path))
+    facts = folder.read("run.json")
     for file in (folder.path / "checkpoints").rglob("state/**/*"):
         if file.is_file():
             file.write_bytes(b"garbage")
     with pytest.raises(
         InputError, match=r"no checkpoint to go on from .* none of \[\d+(, \d+)+\] can be read"
     ):
-        resume(folder)
+        resume(folder, steps=50)
     assert not (folder.path / "checkpoints-broken").exists()
+    assert folder.read("run.json") == facts
+    assert folder.config().steps == 40
     with pytest.raises(InputError, match="no checkpoint that can be read"):
         Run.at(folder.path)
 
@@ -372,6 +375,12 @@ def test_resuming_before_the_first_checkpoint_starts_again(tmp_path, capsys):
     folder = train(small(tmp_path))
     expected = arrays(folder, 40)
     shutil.rmtree(folder.path / "checkpoints")
+    before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
+    with pytest.raises(InputError, match="checkpoints: .* has reached step 40, there are none"):
+        resume(folder, steps=50)
+    assert {file: file.read_bytes() for file in before} == before  # its records, settings and status
+    folder.update(status="running")  # as after a kill during the first save
+    folder.rewind(10)
     resume(folder)
     assert "no checkpoint yet; starting from the beginning" in capsys.readouterr().out
     same_arrays(arrays(folder, 40), expected)

@@ -38,7 +38,7 @@ class Processes:
         if not self.distributed:
             if given != [None] * 3:
                 raise InputError(
-                    "distributed: expected --distributed beside --coordinator and others, got none"
+                    "distributed: expected --distributed beside --coordinator, --processes or --process-index, got none"
                 )
             yield
             return
