@@ -151,7 +151,15 @@ def test_a_signal_while_scoring_loses_nothing(tmp_path, monkeypatch, capsys):
         resume(part)
 
 
-def test_a_terminal_that_closes_is_a_signal_to_save():
+@pytest.fixture
+def in_a_terminal():
+    """Where SIGHUP ends a process: tests may be run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_terminal_that_closes_is_a_signal_to_save(in_a_terminal):
     before = signal.getsignal(signal.SIGHUP)
     with Signals() as signals:
         os.kill(os.getpid(), signal.SIGHUP)
