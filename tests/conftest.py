@@ -88,6 +88,14 @@ def _no_programs_of_other_files():
     jax.clear_caches()
 
 
+@pytest.fixture(scope="module")
+def shared_programs():
+    from helpers import shared_programs
+
+    with shared_programs():
+        yield
+
+
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache."""

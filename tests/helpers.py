@@ -1,10 +1,12 @@
 """Small runs and what the tests ask of them."""
 
 import contextlib
+import copy
 import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ import numpy as np
 from jaxgan import init
 from jaxgan.config import ComputeConfig, Config, DataConfig, HealthConfig, OptimizerConfig, get_preset
 from jaxgan.config.data import open_data
+from jaxgan.config.fields import to_json
 from jaxgan.data import describe
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.models.pretrained import efficientnet
@@ -26,6 +29,7 @@ from jaxgan.runs import checksums
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder, create
 from jaxgan.runs.opened import saved_state
+from jaxgan.train import resume, run, seeds
 from jaxgan.train.sinks.progress import Progress
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
@@ -57,6 +61,46 @@ def shallow_eyes():
     stages = tuple((1, channels, 3, stride, 1) for _, channels, _, stride, _ in efficientnet.STAGES)
     with mock.patch.object(efficientnet, "STAGES", stages):
         yield
+
+
+_OF_THE_LOOP = (
+    *("out", "checkpoint_every", "sample_every", "evaluate_every", "log_every"),
+    *("quick_n", "final_n", "logger", "health"),
+)
+
+
+@contextlib.contextmanager
+def shared_programs():
+    """Trainings of one game from the same seeds share what is compiled, which takes most of their time."""
+    kept = {}
+
+    def sharing(make):
+        def made(*args, **options):
+            new = make(*args, **options)
+            plain = {name: value for name, value in to_json(new.config).items() if name not in _OF_THE_LOOP}
+            if not resume.scheduled(new.config):
+                del plain["steps"]
+            key = json.dumps([plain, new.seeds, new.how, new.repeat, new.data], default=str)
+            if key not in kept:
+                kept[key] = new
+                return new
+            same = copy.copy(kept[key])
+            same.config = new.config
+            return same
+
+        return made
+
+    with (
+        mock.patch.object(run, "set_up", sharing(run.set_up)),
+        mock.patch.object(resume, "set_up", sharing(resume.set_up)),
+        mock.patch.object(seeds, "Members", sharing(seeds.Members)),
+    ):
+        yield
+
+
+def copied(folder: RunFolder, where: pathlib.Path) -> RunFolder:
+    """A copy of a run, to be changed."""
+    return RunFolder(pathlib.Path(shutil.copytree(folder.path, where / folder.path.name)))
 
 
 def small_dcgan(tmp_path, **changes) -> Config:
@@ -103,14 +147,14 @@ def same_arrays(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:
         assert a[name].tobytes() == b[name].tobytes(), name
 
 
-def interrupt_at(monkeypatch, step):
-    """SIGINT as from a keyboard, while the loop is at `step`."""
+def interrupt_at(monkeypatch, step, signum=signal.SIGINT):
+    """A signal, SIGINT as from a keyboard, while the loop is at `step`."""
     show = Progress.record
 
     def interrupting(self, record):
         show(self, record)
         if record["step"] == step:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signum)
             time.sleep(0.01)
 
     monkeypatch.setattr(Progress, "record", interrupting)

@@ -20,6 +20,8 @@ from jaxgan.config.presets import PRESETS, get_preset
 from jaxgan.runs.folder import RunFolder
 from jaxgan.train.run import train
 
+pytestmark = pytest.mark.usefixtures("shared_programs")
+
 _TINY = """
     --steps 20 --batch-size 8 --log-every 10 --sample-every 10 --checkpoint-every 10 --evaluate-every 10
     --quick-n 150 --final-n 150 --health.no-enabled --data.split test --compute.devices 1
@@ -56,16 +58,17 @@ def fails(capsys, *args):
 
 
 @pytest.fixture(scope="module")
-def conditional(tmp_path_factory):
+def conditional(shared_programs, tmp_path_factory):
     """A finished class-conditional run."""
     folder = tmp_path_factory.mktemp("conditional")
-    status = main(["train", "cdcgan-mnist", *TINY, "--model.width", "2", "--out", str(folder)])
+    plain = ["--model.width", "2", "--penalty.weights"]
+    status = main(["train", "cdcgan-mnist", *TINY, *plain, "--out", str(folder)])
     assert status == 0
     return folder / "00000-cdcgan-mnist"
 
 
 @pytest.fixture(scope="module")
-def unconditional(tmp_path_factory):
+def unconditional(shared_programs, tmp_path_factory):
     """A finished run of the fully connected GAN."""
     return train(small(tmp_path_factory.mktemp("unconditional"))).path
 

@@ -38,6 +38,8 @@ from jaxgan.train.run import train
 from jaxgan.train.seeds import train_seeds
 from jaxgan.train.stops import Stopped
 
+pytestmark = pytest.mark.usefixtures("shared_programs")
+
 ADAM = OptimizerConfig(1e-3, 0.5)
 PNG = picture(np.zeros((1, 8, 8, 1), np.uint8), IMAGE)
 

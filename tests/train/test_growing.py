@@ -1,13 +1,16 @@
 """Networks that grow, in training: one program a size, and the same bits after an interruption in a fade."""
 
+import contextlib
 import dataclasses
+import shutil
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import arrays, interrupt_at, same_arrays, small
+from helpers import arrays, copied, same_arrays, small
 
 from jaxgan import init, make_step
 from jaxgan.config import ComputeConfig, DataConfig, EMAConfig, OptimizerConfig, PenaltyConfig
@@ -17,7 +20,6 @@ from jaxgan.runs.opened import Run
 from jaxgan.train.members import Members, set_up
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train
-from jaxgan.train.stops import Stopped
 
 MODEL = ProGANConfig(width=4, base=64, start=4, stable_kimg=0.024, fade_kimg=0.032)
 # Sizes 4 and 8. With 4 images a step the second is faded in from step 7 to 14.
@@ -46,8 +48,8 @@ def growing(tmp_path, **changes):
     return small(tmp_path, "progan-cifar10", **fields | changes)
 
 
-@pytest.fixture
-def traced(monkeypatch):
+@contextlib.contextmanager
+def traced():
     """The stages of all games that are built, in order."""
     stages, build = [], Members._build
 
@@ -55,66 +57,79 @@ def traced(monkeypatch):
         stages.append(stage)
         return build(self, values, stage)
 
-    monkeypatch.setattr(Members, "_build", noted)
-    return stages
+    with mock.patch.object(Members, "_build", noted):
+        yield stages
 
 
-def test_one_program_a_size_and_the_same_bits_after_an_interruption_in_a_fade(tmp_path, monkeypatch, traced):
-    whole = train(growing(tmp_path / "whole"))
-    assert traced == [None, 0, 1]  # at first the game of all sizes, which is sampled
-    with monkeypatch.context() as patch:
-        interrupt_at(patch, 9)
-        with pytest.raises(Stopped) as stopped:
-            train(growing(tmp_path / "parts"))
-    part = stopped.value.folder
-    assert 9 <= stopped.value.step <= 11
-    assert 0 < float(MODEL.growth((8, 8, 1), 4).share(1, stopped.value.step)) < 1
-    del traced[:]
-    resume(part)
-    assert traced == [None, 1]
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of 16 steps, and the stages of the games that it has built."""
+    with traced() as stages:
+        return train(growing(tmp_path_factory.mktemp("whole"))), stages
+
+
+def test_one_program_a_size_and_the_same_bits_after_an_interruption_in_a_fade(whole, tmp_path):
+    whole, stages = whole
+    assert stages == [None, 0, 1]  # at first the game of all sizes, which is sampled
+    part = copied(whole, tmp_path)
+    shutil.rmtree(part.path / "checkpoints" / "16")  # as after a kill
+    part.update(status="running")
+    for name in ("scores.json", "samples/step-0000016.png"):
+        (part.path / name).unlink()
+    assert 0 < float(MODEL.growth((8, 8, 1), 4).share(1, 12)) < 1
+    with traced() as stages:
+        resume(part)
+    assert stages == [None, 1]
+    assert [record["step"] for record in part.records()] == list(range(1, 17))
     same_arrays(arrays(whole, 16), arrays(part, 16))
     assert whole.read("scores.json") == part.read("scores.json")
     for name in ("step-0000008.png", "step-0000016.png"):
         assert (whole.samples / name).read_bytes() == (part.samples / name).read_bytes()
 
 
-def test_what_is_sampled_has_the_size_of_its_step(tmp_path):
-    folder = train(growing(tmp_path, steps=8))
-    for step in (4, 8):
-        run = Run.at(folder.path, checkpoint=step)
-        assert run.variables["growth"]["step"] == step - 1  # the last step that it was trained in: no mean
-        x = run.sampler.by_seed(run.variables, range(20))
+def test_what_is_sampled_has_the_size_of_its_step(whole):
+    folder, _ = whole
+    run = Run.at(folder.path, checkpoint=12)
+    assert run.variables["growth"]["step"] == 11  # the last step that it was trained in: no mean
+    for step in (3, 7, 11):
+        x = run.sampler.by_seed(run.variables | {"growth": {"step": jnp.asarray(step)}}, range(20))
         assert x.shape == (20, 8, 8, 1)
-        assert np.array_equal(x[:, ::2, ::2].repeat(2, 1).repeat(2, 2), x) == (step == 4)
+        assert np.array_equal(x[:, ::2, ::2].repeat(2, 1).repeat(2, 2), x) == (step == 3)
         assert not np.array_equal(x[:, ::4, ::4].repeat(4, 1).repeat(4, 2), x)
 
 
-def test_a_step_is_the_same_in_one_program_of_all_sizes(tmp_path):
+STEPS = 16
+
+
+def stepped(members, own=True):
+    """The players after some steps: in programs of their sizes, or of all sizes."""
+    state, inputs = members.init(), members.inputs(0)
+    for step in range(0, STEPS, members.repeat):
+        state, _ = members.advance(state, inputs, step if own else None)
+    return jax.tree.leaves(members.member(state, 0).players)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """Members whose rounding stays small, and their players after some steps."""
+    members = set_up(growing(tmp_path_factory.mktemp("plain"), g_optimizer=PLAIN, d_optimizer=PLAIN))
+    return members, stepped(members)
+
+
+def test_a_step_is_the_same_in_one_program_of_all_sizes(plain):
     """That of pmap, and of whoever calls `advance` without a step."""
-    members = set_up(growing(tmp_path, g_optimizer=PLAIN, d_optimizer=PLAIN))
-    states = {}
-    for own in (True, False):
-        state, inputs = members.init(), members.inputs(0)
-        for step in range(14):
-            state, _ = members.advance(state, inputs, step if own else None)
-        states[own] = jax.tree.leaves(members.member(state, 0).players)
-    for a, b in zip(states[True], states[False], strict=True):
+    members, players = plain
+    for a, b in zip(players, stepped(members, own=False), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
-def test_several_steps_a_program(tmp_path):
+def test_several_steps_a_program(plain, tmp_path):
     """A program of 4 steps is that of the size at its end, as whose part the one before counts alone."""
     compute = ComputeConfig(devices=1, steps_per_dispatch=4)
-    one = set_up(growing(tmp_path, g_optimizer=PLAIN, d_optimizer=PLAIN))
     four = set_up(growing(tmp_path, g_optimizer=PLAIN, d_optimizer=PLAIN, compute=compute, log_every=4))
+    one, players = plain
     assert (one.repeat, four.repeat) == (1, 4)
-    states = []
-    for members in (one, four):
-        state, inputs = members.init(), members.inputs(0)
-        for step in range(0, 16, members.repeat):
-            state, _ = members.advance(state, inputs, step)
-        states.append(jax.tree.leaves(members.member(state, 0).players))
-    for a, b in zip(*states, strict=True):
+    for a, b in zip(players, stepped(four), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
@@ -122,13 +137,14 @@ def test_optimisers_forget_their_moments_at_every_change(tmp_path):
     """A size that stood still is not moved by steps of many learning rates when it comes."""
     moved = {}
     for restart in (True, False):
-        config = growing(tmp_path, model=dataclasses.replace(MODEL, restart=restart), d_steps=2, steps=8)
+        model = dataclasses.replace(MODEL, restart=restart)
+        config = growing(tmp_path, model=model, penalty=PenaltyConfig(), d_steps=2, steps=8)
         members = set_up(config)  # 8 images a step: the second size is faded in from step 4 on
         state, inputs = members.init(), members.inputs(0)
         for step in range(5):
             if step == 4:
                 before = jax.tree.map(jnp.copy, members.member(state, 0).players)
-            state, _ = members.advance(state, inputs, step)
+            state, _ = members.advance(state, inputs)  # in one program of both sizes
         after = members.member(state, 0).players
         moved[restart] = {
             name: float(
@@ -158,7 +174,7 @@ def test_a_restarted_optimiser_is_a_new_one():
 
 def test_reals_are_shown_as_coarse_as_fakes(tmp_path):
     """The critic judges them so in a fade, too."""
-    members = set_up(growing(tmp_path))
+    members = set_up(growing(tmp_path, penalty=PenaltyConfig()))
     game = members.config.build((8, 8, 1), stage=1)
     batch = {"image": jnp.asarray(np.random.default_rng(0).normal(size=(4, 8, 8, 1)), jnp.float32)}
     start = jax.jit(lambda batch: init(game, jax.random.key(0), batch))

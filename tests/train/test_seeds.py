@@ -1,7 +1,6 @@
 """`--seeds`: every member is a run of its own, and what interrupts them all changes no bit of any."""
 
 import os
-import pathlib
 import re
 import shutil
 import signal
@@ -10,7 +9,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from helpers import arrays, command, contents, same_arrays, small, take_over
+from helpers import arrays, command, contents, copied, same_arrays, small, take_over
 
 from jaxgan import InputError, load
 from jaxgan.__main__ import main
@@ -27,6 +26,8 @@ from jaxgan.train.members import Members
 from jaxgan.train.run import train
 from jaxgan.train.seeds import resume_seeds, train_seeds
 from jaxgan.train.stops import Stopped
+
+pytestmark = pytest.mark.usefixtures("shared_programs")
 
 STEPS = 40
 
@@ -74,7 +75,7 @@ def garble(member, step):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(shared_programs, tmp_path_factory):
     """Three seeds, from 1 on, without any interruption."""
     tmp_path = tmp_path_factory.mktemp("whole")
     return train_seeds(ring(tmp_path, seed=1), 3, ["jaxgan", "train", "toy-ring", "--seeds", "3"])
@@ -83,7 +84,7 @@ def whole(tmp_path_factory):
 @pytest.fixture
 def finished(whole, tmp_path):
     """A copy to be damaged."""
-    return RunFolder(pathlib.Path(shutil.copytree(whole.path, tmp_path / whole.path.name)))
+    return copied(whole, tmp_path)
 
 
 # --- what is left --------------------------------------------------------------------------------
@@ -153,15 +154,15 @@ def test_the_report_names_all_and_links_to_what_is_there(whole):
 # --- interrupted ---------------------------------------------------------------------------------
 
 
-def interrupt_at(monkeypatch, step, seed=2):
-    """SIGINT, once, while the records of `step` are made."""
+def interrupt_at(monkeypatch, step, seed=2, signum=signal.SIGINT):
+    """A signal, once, while the records of `step` are made."""
     keep, sent = RunKeeper.keep, []
 
     def interrupting(self, state, record, due, seconds):
         kept = keep(self, state, record, due, seconds)
         if record["step"] == step and self.members.seeds[self.k] == seed and not sent:
             sent.append(step)
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signum)
             time.sleep(0.01)
         return kept
 
@@ -251,8 +252,8 @@ def test_the_folder_of_all_is_left_alone_where_it_was_taken_over(tmp_path, monke
     assert status(folder) == ("running", ["finished"] * 3)
 
 
-def test_terminated_and_then_killed_changes_no_bit(tmp_path, capsys):
-    """As processes: SIGTERM, exit status and what to do next; then SIGKILL while it goes on; then to the end."""
+def test_killed_and_then_terminated_changes_no_bit(tmp_path, monkeypatch, capsys):
+    """SIGKILL of a process; then SIGTERM, exit status and what to do next, while it goes on; then to the end."""
     flags = (
         FLAGS.replace("--steps 40", "--steps 200")
         .replace("y 20", "y 100")
@@ -261,28 +262,21 @@ def test_terminated_and_then_killed_changes_no_bit(tmp_path, capsys):
     reference = tmp_path / "whole"
     assert main(["train", "toy-ring", *flags.split(), "--seeds", "2", "--out", str(reference)]) == 0
     folder = RunFolder(tmp_path / "killed" / "00000-toy-ring-seeds")
-
-    def wait_for(records, process):
-        deadline = time.monotonic() + 120
-        last = lambda: RunFolder(folder.path / "seed-00001").records()
-        while len(last()) < records and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-        return process
-
     process = command("train", "toy-ring", *flags.split(), "--seeds", 2, "--out", tmp_path / "killed")
-    wait_for(3, process).send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 143, err
-    assert f"go on with: jaxgan resume {folder.path}" in out
-    assert "Traceback" not in out + err
-    assert status(folder) == ("stopped", ["stopped"] * 2)
-
-    process = command("resume", folder.path)
-    wait_for(len(members(folder)[1].records()) + 3, process)
+    deadline, last = time.monotonic() + 120, lambda: RunFolder(folder.path / "seed-00001").records()
+    while len(last()) < 3 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
     time.sleep(float(np.random.default_rng().uniform(0, 0.1)))
     process.kill()
     process.communicate()
     assert status(folder)[0] == "running"
+
+    interrupt_at(monkeypatch, 150, seed=1, signum=signal.SIGTERM)
+    capsys.readouterr()
+    assert main(["resume", str(folder.path)]) == 143
+    monkeypatch.undo()
+    assert f"go on with: jaxgan resume {folder.path}" in capsys.readouterr().out
+    assert status(folder) == ("stopped", ["stopped"] * 2)
     assert main(["resume", str(folder.path)]) == 0
     assert status(folder) == ("finished", ["finished"] * 2)
     same_folders(RunFolder(reference / folder.path.name), folder, 200)

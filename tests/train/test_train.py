@@ -11,9 +11,10 @@ import time
 import jax
 import numpy as np
 import pytest
-from helpers import arrays, command, interrupt_at, same_arrays, small, small_dcgan
+from helpers import arrays, command, copied, interrupt_at, same_arrays, small, small_dcgan
 
 from jaxgan import InputError
+from jaxgan.__main__ import main
 from jaxgan.config.data import open_data
 from jaxgan.config.fields import to_json
 from jaxgan.config.groups import ComputeConfig, DataConfig
@@ -30,6 +31,20 @@ from jaxgan.train.resume import resume
 from jaxgan.train.run import train, unused_classes
 from jaxgan.train.stops import Diverged, Stopped
 
+pytestmark = pytest.mark.usefixtures("shared_programs")
+
+
+@pytest.fixture(scope="module")
+def whole(shared_programs, tmp_path_factory):
+    """A run of 40 steps without any interruption."""
+    return train(small(tmp_path_factory.mktemp("whole")))
+
+
+@pytest.fixture
+def finished(whole, tmp_path):
+    """A copy to be damaged."""
+    return copied(whole, tmp_path)
+
 
 def numbers(record):
     """What a record says of the training, without its speed."""
@@ -37,8 +52,8 @@ def numbers(record):
 
 
 @pytest.mark.parametrize("make", [small, small_dcgan], ids=["mlp", "dcgan"])
-def test_stopping_and_resuming_changes_no_bit(tmp_path, monkeypatch, make):
-    whole = train(make(tmp_path / "whole"))
+def test_stopping_and_resuming_changes_no_bit(whole, tmp_path, monkeypatch, make):
+    whole = whole if make is small else train(make(tmp_path / "whole"))
     interrupt_at(monkeypatch, 20)
     with pytest.raises(Stopped) as stopped:
         train(make(tmp_path / "parts"))
@@ -64,53 +79,62 @@ def test_stopping_and_resuming_changes_no_bit(tmp_path, monkeypatch, make):
     assert part.read("run.json")["status"] == "finished"
 
 
-@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_save_and_say_how_to_go_on(tmp_path, signum, status):
+def test_signals_save_and_say_how_to_go_on(tmp_path, monkeypatch, capsys):
+    """SIGINT of a process, which is then gone on with in this one until SIGTERM."""
     process = command(
         "train", "toy-ring", "--out", tmp_path, "--steps", 10**6, "--log-every", 10, "--batch-size", 16,
         "--model.g-widths", 8, "--model.d-widths", 8,
     )  # fmt: skip
-    metrics = tmp_path / "00000-toy-ring" / "metrics.jsonl"
-    deadline = time.monotonic() + 120
-    while not metrics.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signum)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == status, err
-    assert f"go on with: jaxgan resume {tmp_path / '00000-toy-ring'}" in out
-    assert "Traceback" not in out + err
     folder = RunFolder(tmp_path / "00000-toy-ring")
-    assert Run.at(folder.path).step == folder.records()[-1]["step"]
-    assert folder.report.exists()
+    deadline = time.monotonic() + 120
+    while not folder.metrics.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+
+    def is_saved(step):
+        assert f"go on with: jaxgan resume {folder.path}" in out
+        assert "Traceback" not in out + err
+        assert Run.at(folder.path).step == folder.records()[-1]["step"] >= step
+        assert folder.read("run.json")["status"] == "stopped"
+        assert folder.report.exists()
+
+    assert process.returncode == 130, err
+    is_saved(10)
+    step = folder.records()[-1]["step"] + 20
+    folder.report.unlink()
+    interrupt_at(monkeypatch, step, signal.SIGTERM)
+    capsys.readouterr()
+    assert main(["resume", str(folder.path)]) == 143
+    out, err = capsys.readouterr()
+    is_saved(step)
 
 
-def test_runs_repeat_and_seeds_differ(tmp_path):
-    a, b = (train(small(tmp_path)) for _ in range(2))
-    c = train(small(tmp_path, seed=1))
-    assert [f.path.name for f in (a, b, c)] == [f"0000{i}-mlp-mnist" for i in range(3)]
-    same_arrays(arrays(a, 40), arrays(b, 40))
+def test_runs_repeat_and_seeds_differ(whole, tmp_path):
+    again = train(small(tmp_path))
+    other = train(small(tmp_path, seed=1))
+    assert [f.path.name for f in (again, other)] == [f"0000{i}-mlp-mnist" for i in range(2)]
+    same_arrays(arrays(whole, 40), arrays(again, 40))
     kernel = ".players['generator'].params['out']['kernel']"
-    assert (arrays(a, 40)[kernel] != arrays(c, 40)[kernel]).any()
+    assert (arrays(whole, 40)[kernel] != arrays(other, 40)[kernel]).any()
 
 
-@pytest.mark.parametrize("how", ["jit", "pmap"])
-def test_training_on_four_devices_is_training_on_one(tmp_path, how):
+def test_training_on_four_devices_is_training_on_one(tmp_path):
     def final(devices, how):
         sgd_like = OptimizerConfig(1e-3, 0.5, eps=1e-2)  # a large eps: Adam's own amplifies rounding
         config = small(tmp_path / f"{devices}{how}", compute=ComputeConfig(devices, how), steps=10)
         folder = train(dataclasses.replace(config, g_optimizer=sgd_like, d_optimizer=sgd_like))
         return folder.records()[-1]
 
-    one, four = numbers(final(1, "jit")), numbers(final(4, how))
-    assert four == pytest.approx(one, rel=1e-3, abs=1e-5)
+    one = numbers(final(1, "jit"))
+    for how in ("jit", "pmap"):
+        assert numbers(final(4, how)) == pytest.approx(one, rel=1e-3, abs=1e-5), how
 
 
-def test_several_steps_in_one_dispatch_are_the_same_steps(tmp_path):
-    records = []
-    for repeat in (1, 10):
-        config = small(tmp_path / str(repeat), compute=ComputeConfig(1, "jit", repeat))
-        records.append(numbers(train(config).records()[-1]))
-    assert records[1] == pytest.approx(records[0], rel=1e-3)
+def test_several_steps_in_one_dispatch_are_the_same_steps(whole, tmp_path):
+    assert set_up(whole.config()).repeat == 10
+    one = train(small(tmp_path, compute=ComputeConfig(1, "jit", 1)))
+    assert numbers(whole.records()[-1]) == pytest.approx(numbers(one.records()[-1]), rel=1e-3)
 
 
 def test_how_many_steps_are_dispatched(tmp_path):
@@ -118,6 +142,7 @@ def test_how_many_steps_are_dispatched(tmp_path):
     pipeline = make_pipeline(open_data(config), batch_size=config.batch_size)
     auto = lambda config, backend: steps_per_dispatch(config, pipeline, backend)
     assert auto(small(tmp_path), "cpu") == 10  # a divisor of 40 steps and intervals of 10 and 20
+    assert auto(small(tmp_path, compute=ComputeConfig(1, "jit", 5)), "cpu") == 5
     assert auto(small_dcgan(tmp_path), "cpu") == 1
     assert auto(small_dcgan(tmp_path), "gpu") == 10
     assert auto(small(tmp_path, steps=37), "gpu") == 1
@@ -178,11 +203,10 @@ def test_the_newest_two_and_the_best_checkpoint_are_kept(tmp_path, monkeypatch):
         Run.at(folder.path, 30)
 
 
-def test_resuming_from_an_odd_step_keeps_to_the_intervals(tmp_path):
+def test_resuming_from_an_odd_step_keeps_to_the_intervals(whole, tmp_path):
     """A run of 25 steps, one at a time, and then to 40 with the program of 10 steps that fits all intervals."""
     folder = train(small(tmp_path, steps=25))
     resume(folder, steps=40)
-    whole = train(small(tmp_path / "whole"))
     assert set_up(folder.config()).repeat == 10
     assert [r["step"] for r in folder.records()] == [10, 20, 25, 30, 40]
     same_arrays(arrays(folder, 40), arrays(whole, 40))
@@ -207,16 +231,14 @@ def test_a_signal_while_scoring_stops_and_resuming_scores(tmp_path, monkeypatch)
     assert folder.read("run.json")["status"] == "finished"
 
 
-def test_a_damaged_meta_is_a_damaged_checkpoint(tmp_path):
-    folder = train(small(tmp_path))
-    expected = arrays(folder, 40)
-    meta = folder.path / "checkpoints" / "40" / "meta"
+def test_a_damaged_meta_is_a_damaged_checkpoint(whole, finished):
+    meta = finished.path / "checkpoints" / "40" / "meta"
     for file in meta.rglob("*"):
         if file.is_file():
             file.write_text("{")
-    resume(folder)
-    assert (folder.path / "checkpoints-broken" / "40").is_dir()
-    same_arrays(arrays(folder, 40), expected)
+    resume(finished)
+    assert (finished.path / "checkpoints-broken" / "40").is_dir()
+    same_arrays(arrays(finished, 40), arrays(whole, 40))
 
 
 def test_an_unwritable_cache_loses_no_scores(tmp_path, monkeypatch):
@@ -231,14 +253,13 @@ def test_pmap_takes_the_devices_it_is_given(tmp_path):
     assert members.mesh.size == 1
 
 
-def test_other_data_are_not_scored(tmp_path):
+def test_other_data_are_not_scored(finished):
     from jaxgan.runs.evaluation import evaluate_run
 
-    folder = train(small(tmp_path, steps=10))
-    run = folder.read("run.json")
-    folder.write("run.json", {**run, "data": {**run["data"], "fingerprint": "0" * 64}})
+    run = finished.read("run.json")
+    finished.write("run.json", {**run, "data": {**run["data"], "fingerprint": "0" * 64}})
     with pytest.raises(InputError, match="data.source: 'mnist:test' has changed since the run began"):
-        evaluate_run(folder.path, "last", 100)
+        evaluate_run(finished.path, "last", 100)
 
 
 # --- how it ends badly --------------------------------------------------------------------------
@@ -271,14 +292,13 @@ def test_divergence_names_the_first_step_and_the_last_good_checkpoint(tmp_path, 
         train(config)
 
 
-def test_a_changed_configuration_is_refused_by_name(tmp_path, monkeypatch):
-    folder = train(small(tmp_path))
-    config = folder.read("config.json")
+def test_a_changed_configuration_is_refused_by_name(finished):
+    config = finished.read("config.json")
     config["batch_size"] = 16
     config["model"]["g_widths"] = [16, 16]
-    folder.write("config.json", config)
+    finished.write("config.json", config)
     with pytest.raises(InputError, match=r"batch_size \(8 -> 16\); model.g_widths \(\[16\] -> \[16, 16\]\)"):
-        resume(folder)
+        resume(finished)
 
 
 def test_changed_data_are_refused(tmp_path, capsys):
@@ -318,8 +338,8 @@ def test_a_run_keeps_to_its_features(tmp_path, cache, monkeypatch, capsys):
     assert folder.read("run.json")["features"] == "a_2_cnn@12345678"
 
 
-def test_training_longer(tmp_path):
-    folder = train(small(tmp_path))
+def test_training_longer(finished, tmp_path):
+    folder = finished
     resume(folder, steps=60)
     assert folder.read("scores.json")["final"]["step"] == 60
     longer = train(small(tmp_path, steps=60))
@@ -338,9 +358,8 @@ def test_training_longer(tmp_path):
     resume(scheduled)  # nothing has changed since
 
 
-def test_an_unreadable_checkpoint_is_set_aside(tmp_path, capsys):
-    folder = train(small(tmp_path))
-    expected = arrays(folder, 40)
+def test_an_unreadable_checkpoint_is_set_aside(whole, finished, capsys):
+    folder = finished
     for file in (folder.path / "checkpoints" / "40" / "state").rglob("*"):
         if file.is_file():
             file.write_bytes(b"garbage")
@@ -349,11 +368,11 @@ def test_an_unreadable_checkpoint_is_set_aside(tmp_path, capsys):
     resume(folder)
     assert re.search("checkpoint 40 in .*; it was moved to checkpoints-broken", capsys.readouterr().out)
     assert (folder.path / "checkpoints-broken" / "40").is_dir()
-    same_arrays(arrays(folder, 40), expected)
+    same_arrays(arrays(folder, 40), arrays(whole, 40))
 
 
-def test_no_readable_checkpoint_loses_nothing(tmp_path):
-    folder = train(small(tmp_path))
+def test_no_readable_checkpoint_loses_nothing(finished):
+    folder = finished
     facts = folder.read("run.json")
     for file in (folder.path / "checkpoints").rglob("state/**/*"):
         if file.is_file():
@@ -369,11 +388,10 @@ def test_no_readable_checkpoint_loses_nothing(tmp_path):
         Run.at(folder.path)
 
 
-def test_resuming_before_the_first_checkpoint_starts_again(tmp_path, capsys):
+def test_resuming_before_the_first_checkpoint_starts_again(whole, finished, capsys):
     import shutil
 
-    folder = train(small(tmp_path))
-    expected = arrays(folder, 40)
+    folder = finished
     shutil.rmtree(folder.path / "checkpoints")
     before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
     with pytest.raises(InputError, match="checkpoints: .* has reached step 40, there are none"):
@@ -383,7 +401,7 @@ def test_resuming_before_the_first_checkpoint_starts_again(tmp_path, capsys):
     folder.rewind(10)
     resume(folder)
     assert "no checkpoint yet; starting from the beginning" in capsys.readouterr().out
-    same_arrays(arrays(folder, 40), expected)
+    same_arrays(arrays(folder, 40), arrays(whole, 40))
     assert [r["step"] for r in folder.records()] == [10, 20, 30, 40]
 
 
