@@ -23,6 +23,7 @@ from jaxgan.config import ComputeConfig, Config, DataConfig, HealthConfig, Optim
 from jaxgan.config.data import open_data
 from jaxgan.config.fields import to_json
 from jaxgan.data import describe
+from jaxgan.data.mnist import load_mnist
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.models.pretrained import efficientnet
 from jaxgan.runs import checksums
@@ -53,6 +54,13 @@ def small(tmp_path, preset="mlp-mnist", **changes) -> Config:
         "health": HealthConfig(enabled=False),  # tests of their own
     }
     return dataclasses.replace(get_preset(preset), **(base | changes))
+
+
+def digits(tmp_path, n=300) -> DataConfig:
+    """A few of MNIST's test digits at 8x8 pixels."""
+    path = tmp_path / "digits.npz"
+    np.savez(path, images=load_mnist("test").images[:n, 2:26:3, 2:26:3])
+    return DataConfig(f"npz:{path}")
 
 
 @contextlib.contextmanager

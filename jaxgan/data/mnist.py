@@ -37,8 +37,14 @@ def load_mnist(split: str = "train", *, resolution: int | None = None, channels:
     Raises:
       InputError: for another split.
     """
-    known = lookup("split of mnist", split, FINGERPRINTS)
+    lookup("split of mnist", split, FINGERPRINTS)
+    images, identity = _sized(split, resolution, channels)
+    return Images(f"mnist:{split}", images, arrays(split)[1], tuple("0123456789"), identity)
+
+
+@lru_cache(maxsize=2)  # both splits of a run, which are asked for again and again
+def _sized(split: str, resolution: int | None, channels: int | None) -> tuple[np.ndarray, str]:
+    """Images of a size of their own, and their fingerprint."""
     original, labels = arrays(split)
     images = resized(original, resolution, channels)
-    identity = known if images is original else fingerprint(images, labels)
-    return Images(f"mnist:{split}", images, labels, tuple("0123456789"), identity)
+    return images, FINGERPRINTS[split] if images is original else fingerprint(images, labels)

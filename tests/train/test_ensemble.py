@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from helpers import small, small_dcgan
+from helpers import digits, small, small_dcgan
 
 from jaxgan import InputError, init, make_step
 from jaxgan.config.data import open_data
@@ -51,7 +51,7 @@ def plain(tmp_path, **changes):
 
 def images(tmp_path, **changes):
     """A DCGAN with batch norm in both players."""
-    data = DataConfig("mnist", "test", resolution=8)
+    data = digits(tmp_path)
     config = small_dcgan(tmp_path, batch_size=4, penalty=PenaltyConfig(), data=data, **changes)
     return dataclasses.replace(config, g_optimizer=ADAM, d_optimizer=ADAM)
 

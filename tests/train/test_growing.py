@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import arrays, copied, same_arrays, small
+from helpers import arrays, copied, digits, same_arrays, small
 
 from jaxgan import init, make_step
-from jaxgan.config import ComputeConfig, DataConfig, EMAConfig, OptimizerConfig, PenaltyConfig
+from jaxgan.config import ComputeConfig, EMAConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.games.optimizers import restarted
 from jaxgan.models import ProGANConfig
 from jaxgan.runs.opened import Run
@@ -30,7 +30,7 @@ PLAIN = OptimizerConfig(1e-2, b1=0.0, kind="sgd")  # Adam makes much of what rou
 def growing(tmp_path, **changes):
     adam = OptimizerConfig(1e-2, b1=0.0, b2=0.99)
     fields = {
-        "data": DataConfig("mnist", "test", resolution=8),
+        "data": digits(tmp_path),
         "model": MODEL,
         "g_optimizer": adam,
         "d_optimizer": adam,
