@@ -17,7 +17,7 @@ from jaxgan import InputError
 from jaxgan.__main__ import main
 from jaxgan.config.data import open_data
 from jaxgan.config.fields import to_json
-from jaxgan.config.groups import ComputeConfig, DataConfig
+from jaxgan.config.groups import ComputeConfig, DataConfig, HealthConfig
 from jaxgan.config.moves import OptimizerConfig, PenaltyConfig
 from jaxgan.config.presets import get_preset
 from jaxgan.data import make_pipeline
@@ -83,7 +83,7 @@ def test_signals_save_and_say_how_to_go_on(tmp_path, monkeypatch, capsys):
     """SIGINT of a process, which is then gone on with in this one until SIGTERM."""
     process = command(
         "train", "toy-ring", "--out", tmp_path, "--steps", 10**6, "--log-every", 10, "--batch-size", 16,
-        "--model.g-widths", 8, "--model.d-widths", 8,
+        "--model.g-widths", 8, "--model.d-widths", 8, "--loss", "non_saturating", "--penalty.weights",
     )  # fmt: skip
     folder = RunFolder(tmp_path / "00000-toy-ring")
     deadline = time.monotonic() + 120
@@ -493,8 +493,11 @@ def test_the_ring_is_learned(tmp_path):
         get_preset("toy-ring"),
         out=str(tmp_path),
         steps=1500,
+        batch_size=128,
         evaluate_every=1500,
+        sample_every=1500,
         compute=ComputeConfig(devices=1),
+        health=HealthConfig(enabled=False),
     )
     scores = train(config).read("scores.json")["final"]["scores"]
     assert scores["modes"]["value"] == 8
