@@ -254,11 +254,7 @@ def test_the_folder_of_all_is_left_alone_where_it_was_taken_over(tmp_path, monke
 
 def test_killed_and_then_terminated_changes_no_bit(tmp_path, monkeypatch, capsys):
     """SIGKILL of a process; then SIGTERM, exit status and what to do next, while it goes on; then to the end."""
-    flags = (
-        FLAGS.replace("--steps 40", "--steps 200")
-        .replace("y 20", "y 100")
-        .replace("--checkpoint-every 10", "--checkpoint-every 20")
-    )
+    flags = FLAGS.replace("--steps 40", "--steps 120").replace("y 20", "y 60")
     reference = tmp_path / "whole"
     assert main(["train", "toy-ring", *flags.split(), "--seeds", "2", "--out", str(reference)]) == 0
     folder = RunFolder(tmp_path / "killed" / "00000-toy-ring-seeds")
@@ -271,7 +267,7 @@ def test_killed_and_then_terminated_changes_no_bit(tmp_path, monkeypatch, capsys
     process.communicate()
     assert status(folder)[0] == "running"
 
-    interrupt_at(monkeypatch, 150, seed=1, signum=signal.SIGTERM)
+    interrupt_at(monkeypatch, 90, seed=1, signum=signal.SIGTERM)
     capsys.readouterr()
     assert main(["resume", str(folder.path)]) == 143
     monkeypatch.undo()
@@ -279,7 +275,7 @@ def test_killed_and_then_terminated_changes_no_bit(tmp_path, monkeypatch, capsys
     assert status(folder) == ("stopped", ["stopped"] * 2)
     assert main(["resume", str(folder.path)]) == 0
     assert status(folder) == ("finished", ["finished"] * 2)
-    same_folders(RunFolder(reference / folder.path.name), folder, 200)
+    same_folders(RunFolder(reference / folder.path.name), folder, 120)
 
 
 def test_members_go_on_from_the_newest_step_that_all_have(whole, finished, capsys):
