@@ -11,6 +11,7 @@ import jaxgan
 from jaxgan import GAN, __main__, compile_step, init, losses, make_step
 from jaxgan.config.presets import PRESETS
 from jaxgan.losses import laws
+from jaxgan.models import MLPConfig
 
 README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
 
@@ -21,14 +22,21 @@ def blocks(language):
 
 @pytest.fixture(scope="module")
 def names(tmp_path_factory):
-    """What is defined after the Python blocks have run, from the first to the last; `fit` is cut short."""
+    """What is defined after the Python blocks have run, from the first to the last; all that trains is cut short."""
     defined, fit = {}, jaxgan.fit
-    small = {"model": "mlp", "final_n": 20, "quick_n": 20, "batch_size": 8, "log_every": 1, "verbose": False}
+    small = {
+        "model": MLPConfig(g_widths=(8,), d_widths=(8,)),
+        "final_n": 20,
+        "quick_n": 20,
+        "batch_size": 8,
+        "log_every": 1,
+        "verbose": False,
+    }
     small |= {"compute__devices": 1, "health__enabled": False, "out": tmp_path_factory.mktemp("runs")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jaxgan, "fit", lambda images, steps, **own: fit(images[:40], 2, **own, **small))
         for block in blocks("python"):
-            exec(block, defined)
+            exec(block.replace("width=32", "width=4"), defined)
     return defined
 
 
@@ -49,7 +57,7 @@ def test_a_loss_of_ones_own_trains_as_the_shipped_one_does(names):
         np.testing.assert_allclose(ours(r, f), theirs(r, f), rtol=1e-6)
     assert not [v for v in laws.check(names["bce"]) if v.outcome == "broken"]
     batch = {"image": jax.random.normal(jax.random.key(4), (8, 28, 28, 1))}
-    networks = names["generator"], names["discriminator"]
+    networks = MLPConfig(g_widths=(8,), d_widths=(8,)).build((28, 28, 1), n_classes=0)
     gan = GAN(*networks, names["bce"], names["adam"], names["adam"], names["latent"])
     state, metrics = compile_step(make_step(gan))(init(gan, jax.random.key(0), batch), batch)
     assert int(state.step) == 1

@@ -229,9 +229,7 @@ class MomentStream:
         with jax.enable_x64(True):
             if self._sums is None:
                 d = features.shape[1]
-                self._sums = [
-                    [0, jnp.zeros(d, jnp.float64), jnp.zeros((d, d), jnp.float64)] for _ in self._ends
-                ]
+                self._sums = [[0, np.zeros(d), np.zeros((d, d))] for _ in self._ends]
             low = 0
             for g, high in enumerate(self._ends):
                 first, last = max(start, low), min(stop, high)
