@@ -68,7 +68,7 @@ def test_odd_numbers_and_names_take_little_room_in_the_table(folder, capsys):
 
 
 def test_a_damaged_result_of_a_study_is_told_of(tmp_path):
-    cell = Cell("ring", "hinge", "none", "plain", (0,))
+    cell = Cell("toy-ring", "hinge", "none", "plain", (0,))
     (tmp_path / f"{cell.slug}-{cell.key}.json").write_text('{"format": 1, "key"')
     with pytest.warns(UserWarning, match="out: .* is left out, as it is damaged"):
         assert Store(tmp_path).load(cell, cell.key) is None

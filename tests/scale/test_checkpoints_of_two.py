@@ -1,6 +1,7 @@
 """Checkpoints that one of two processes cannot read: both go by the same ones, and each says who could not."""
 
 import json
+import os
 import pathlib
 import socket
 import subprocess
@@ -19,10 +20,8 @@ def said(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = [[sys.executable, HERE / "two_that_read.py", i, port, folder] for i in range(2)]
-    both = [
-        subprocess.Popen(list(map(str, each)), cwd=HERE.parent.parent, stderr=subprocess.PIPE, text=True)
-        for each in words
-    ]
+    options = {"env": {**os.environ, "PYTHONPATH": str(HERE.parent.parent)}, "stderr": subprocess.PIPE}
+    both = [subprocess.Popen(list(map(str, each)), text=True, **options) for each in words]
     errors = [each.communicate(timeout=100)[1] for each in both]
     assert [each.returncode for each in both] == [0, 0], errors
     return *[json.loads((folder / f"said-{i}").read_text()) for i in range(2)], folder

@@ -1,5 +1,6 @@
 """How long processes wait for each other, and whom they name, with a table of made-up processes."""
 
+import contextlib
 import threading
 import time
 
@@ -35,6 +36,20 @@ class Table(dict):
 
     def told(self):
         return {key.removeprefix("jaxgan/news/"): text for key, text in self.items() if "news" in key}
+
+
+def watched(table):
+    """A thread in which the others are watched."""
+
+    def watch():
+        with contextlib.suppress(Ended):
+            processes._watch(table)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    while table.asked < 3:
+        time.sleep(0.001)
+    return thread
 
 
 @pytest.fixture
@@ -100,8 +115,7 @@ def test_an_unanswered_question_is_not_the_end(one_of_three, capsys):
     """A table that is deaf for a moment goes on; one that stays so is gone, with its process."""
     table = Table(living=[0, 2], deaf=range(3, 6))
     ends = one_of_three(1, table)
-    watching = threading.Thread(target=processes._watch, args=(table,))
-    watching.start()
+    watching = watched(table)
     while table.asked < 20:
         assert watching.is_alive()
         time.sleep(0.01)
@@ -126,10 +140,7 @@ def test_an_error_that_may_be_of_another_waits_for_a_sign_of_the_others(one_of_t
     """It is this process's own where all the others live, and is told of in no time; else who died is named."""
     table = Table(living=[1, 2])
     ends = one_of_three(0, table)
-    watching = threading.Thread(target=processes._watch, args=(table,))
-    watching.start()
-    while table.asked < 3:
-        time.sleep(0.001)
+    watching = watched(table)
     begun = time.monotonic()
     with pytest.raises(type(error)), processes.together():
         raise error
@@ -141,9 +152,7 @@ def test_an_error_that_may_be_of_another_waits_for_a_sign_of_the_others(one_of_t
     table = Table(living=[2])
     processes._over.clear()
     ends = one_of_three(0, table)
-    threading.Thread(target=processes._watch, args=(table,)).start()
-    while table.asked < 3:
-        time.sleep(0.001)
+    watched(table)
     with pytest.raises(type(error)), processes.together():
         raise error
     assert [(status, list(told)) for status, told in ends] == [(75, ["failed/1"])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -97,6 +98,8 @@ class Guarded(Sink):
             text = f"{type(error).__name__}: {error}".splitlines()[0]
             self._note(f"warning: {self._name} failed, and is left alone from here on: {text}")
             self._name = ""
+            with contextlib.suppress(Exception):
+                self._inner.abandon()
 
     def start(self, step: int) -> None:
         """Passes it on."""
