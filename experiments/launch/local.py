@@ -111,17 +111,18 @@ class Group:
                 self._echoes[-1].start()
 
     def _echo(self, stream: IO[str], out: IO[str], i: int) -> None:
-        for line in stream:
-            if "peer ranks" in line:  # by Gloo, of every group of devices that finds itself
-                continue
-            found = re.match(r"run: (.+)", line)
-            if i == 0 and found and (pathlib.Path(found[1]) / "run.json").exists():
-                self.run = found[1]
-            try:
-                out.write(f"[{i}] {line}" if i else line)
-                out.flush()
-            except (OSError, ValueError):  # nobody reads, or has no such letters; the processes go on
-                continue
+        with stream:
+            for line in stream:
+                if "peer ranks" in line:  # by Gloo, of every group of devices that finds itself
+                    continue
+                found = re.match(r"run: (.+)", line)
+                if i == 0 and found and (pathlib.Path(found[1]) / "run.json").exists():
+                    self.run = found[1]
+                try:
+                    out.write(f"[{i}] {line}" if i else line)
+                    out.flush()
+                except (OSError, ValueError):  # nobody reads, or has no such letters; the processes go on
+                    continue
 
     def _pass_on(self, signum: int, frame: object) -> None:
         self.asked = signum

@@ -113,6 +113,7 @@ class Checkpoints:
                 create=not self._read_only,
                 read_only=self._read_only,
                 lightweight_initialize=True,  # else one damaged checkpoint would hide all others
+                save_root_metadata=False,  # there is none, and all processes would wait for each other to say so
             )
             made = lambda: {_STATE: ocp.StandardCheckpointHandler(), _META: ocp.JsonCheckpointHandler()}
             self._manager = ocp.CheckpointManager(self._folder, item_handlers=made(), options=options)

@@ -54,8 +54,7 @@ def one():
 @pytest.mark.parametrize(("devices", "fsdp"), WAYS.values(), ids=WAYS)
 def test_devices_do_not_show(one, devices, fsdp):
     other = trajectory(devices, fsdp)
-    assert sum(x.size for _, x in one) > 10_000
-    for (start, expected), (_, found) in zip(one, other, strict=True):
+    assert sum((start != end).sum() for start, end in one) > 8_000
+    for (_, expected), (_, found) in zip(one, other, strict=True):
         assert found.dtype == np.float64
-        assert (start != expected).any()
         assert np.linalg.norm(found - expected) <= 1e-9 * np.linalg.norm(expected)
