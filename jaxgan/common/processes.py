@@ -1,7 +1,8 @@
 """Several processes that make one run: how they find each other, what they tell each other, and how they end.
 
 Each runs the same program on the devices of its own; programs of all devices keep them in step. What is told beside
-that goes through a table of strings that lives in process 0. By itself, a process is the only and the first one.
+that goes through a table of strings, which a process beside process 0 keeps: JAX would have it in process 0 itself, and
+would abort the others, with a page of C++, as that one dies. By itself, a process is the only and the first one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from jaxgan.common import table
 from jaxgan.common.errors import InputError
 
 Value = TypeVar("Value")
@@ -107,13 +109,14 @@ def start(
     with contextlib.suppress(ValueError):  # not in the main thread
         kept = signal.signal(signal.SIGINT, signal.SIG_DFL)  # JAX does not look at Ctrl-C while it waits
     try:
-        jax.distributed.initialize(
-            coordinator,
-            n,
-            index,
-            initialization_timeout=timeout + 60,
-            heartbeat_timeout_seconds=int(2 * SILENT),  # for where ours, which says more, fails
-        )
+        with table.apart(outlives=SILENT + DEAF):
+            jax.distributed.initialize(
+                coordinator,
+                n,
+                index,
+                initialization_timeout=timeout + 60,
+                heartbeat_timeout_seconds=int(2 * SILENT),  # for where ours, which says more, fails
+            )
     except Exception as error:  # of many types; what it says of a missing argument is for programmers
         _over.set()
         asked = {"--coordinator HOST:PORT": coordinator, "--processes N": n, "--process-index I": index}
@@ -146,6 +149,7 @@ def _is_taken(port: int) -> bool:
 def _end_late(place: str, timeout: int) -> None:
     text = _APART.format(place, f"after {timeout} s they were not all there")
     print(f"error: {' '.join(text.split())}", file=sys.stderr, flush=True)
+    table.let_go()
     os._exit(2)
 
 
@@ -324,7 +328,8 @@ def _tell(text: str) -> None:
     with contextlib.suppress(Exception):
         _state().client.key_value_set(f"{_NEWS}failed/{index()}", text)
         if first():
-            time.sleep(3 * BEAT)  # the table goes with this process: let the others read it
+            time.sleep(3 * BEAT)  # in which the others read it
+            table.let_go()
 
 
 def _watch(client: Any) -> None:
@@ -356,7 +361,7 @@ def _watch(client: Any) -> None:
                 seen[i] = alive.get(i, ""), answered
                 _beats[i] += 1
         silent = [i for i, (_, since) in seen.items() if answered - since > SILENT]
-        if silent and first():
+        if silent and index() == min({*range(count())} - {*silent}):
             text = f"it gave no sign of life for {SILENT:.0f} s"
             with contextlib.suppress(Exception):
                 client.key_value_set(f"{_NEWS}failed/{silent[0]}", text)
@@ -373,4 +378,5 @@ def _end(text: str) -> None:
         with contextlib.suppress(Exception):
             say(text)
     print(f"error: {text}", file=sys.stderr, flush=True)
+    table.let_go()
     os._exit(LOST)
