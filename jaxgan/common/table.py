@@ -48,9 +48,10 @@ def apart(outlives: float) -> Iterator[None]:
     Args:
       outlives: seconds that it outlives this process, if that dies.
     """
-    from jax._src import distributed
+    from jax._src import distributed as module
 
-    library: Any = distributed._jax
+    distributed: Any = module
+    library = distributed._jax
 
     class Library:
         """That of JAX, but for the table."""
@@ -62,7 +63,7 @@ def apart(outlives: float) -> Iterator[None]:
             _tables.append(_Table(f"{address!r}, {n}, **{options!r}", outlives))
             return _tables[-1]
 
-    distributed._jax = Library()  # pyright: ignore[reportAttributeAccessIssue]
+    distributed._jax = Library()
     try:
         yield
     finally:
