@@ -6,6 +6,7 @@ import contextlib
 import gc
 import logging
 import pathlib
+import re
 import shutil
 import sys
 import warnings
@@ -22,6 +23,7 @@ from jaxgan.games.game import GameState
 from jaxgan.runs.checksums import checksums, readable, seal, unsealed
 
 _STATE, _META = "state", "meta"
+_LONGEST = 300  # characters of what others say of an error
 _UNFINISHED = "*.orbax-checkpoint-tmp*"
 
 
@@ -224,14 +226,14 @@ class Checkpoints:
         return found
 
     def _read(self, step: int, item: str, args: Any) -> Any:
+        place = self._manager.directory / str(step) / item
         with _quiet():
             try:
-                place = self._manager.directory / str(step) / item
                 return self._readers[item].restore(place, args=args)
             except Exception as error:  # damaged files surface as many types
                 reason = _line(_innermost(error))
             _collect_quietly()
-            raise self._unreadable(step, reason)
+            raise self._unreadable(step, reason if str(place) in reason else f"{item}: {reason}")
 
     def _unreadable(self, step: int, reason: str) -> Unreadable:
         return Unreadable(f"checkpoint {step} in {str(self._folder)!r} cannot be read ({reason})")
@@ -285,5 +287,8 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def _line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    text = re.sub(
+        r'Error opening "\w+" driver: | \[\w+(\[\d+\])?=.*', "", text
+    )  # of TensorStore: where in its code
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
