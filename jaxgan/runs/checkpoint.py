@@ -287,7 +287,7 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def _line(error: BaseException) -> str:
-    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    text = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(":")
     text = re.sub(
         r'Error opening "\w+" driver: | \[\w+(\[\d+\])?=.*', "", text
     )  # of TensorStore: where in its code
