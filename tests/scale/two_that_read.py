@@ -4,6 +4,7 @@ Process 1 cannot read checkpoint 3. Each leaves a file said-INDEX with what it g
 """
 
 import json
+import os
 import pathlib
 import sys
 import time
@@ -36,8 +37,11 @@ def unreadable(place, *, args):
 
 mesh = make_mesh(fsdp=2)
 Signals(mesh).meet()
+os.write(1, b"have met\n")
 halves = jax.NamedSharding(mesh, jax.P("data"))  # one in each process
 state = {"x": put(np.arange(4096.0, dtype=np.float32), halves), "y": put(np.ones(3), replicated(mesh))}
+jax.block_until_ready(jax.jit(lambda x: x, out_shardings=replicated(mesh))(state["x"]))
+os.write(1, b"gathered\n")
 checkpoints = Checkpoints(folder)
 for step in (2, 3):
     checkpoints.save(step, state, {"step": step})
