@@ -61,6 +61,7 @@ def tried(kind: Kind, content: bytes) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
+            warnings.simplefilter("ignore", UserWarning)  # of what is left out
             kind.read(content)
     except InputError as error:
         text = str(error)

@@ -49,8 +49,9 @@ def main(args: Sequence[str] | None = None) -> int:
         )
     command, restarts = list(given.command), 0
     while True:
-        group = Group(command, given.n, given.devices)
-        status = group.ended()
+        with Group(given.n, given.devices) as group:
+            group.start(command)
+            status = group.ended()
         if status in _FINAL or group.asked or restarts >= given.max_restarts:
             return status if status >= 0 else 128 - status
         restarts += 1
@@ -65,56 +66,66 @@ def say(text: str) -> None:
 
 
 class Group:
-    """The processes of one try.
+    """The processes of one try; inside, they get the signals that this one gets.
 
     Attributes:
       run: folder of the run that they make; None as long as there is none.
-      asked: whether a signal to end came.
+      asked: the signal to end that came; 0 as long as none did.
     """
 
-    def __init__(self, command: Sequence[str], n: int, devices: int) -> None:
+    def __init__(self, n: int, devices: int) -> None:
+        """Starts nothing yet."""
+        self.asked, self.run = 0, None
+        self._n, self._devices, self._before = n, devices, {}
+        self._all, self._echoes = [], []
+
+    def __enter__(self) -> Group:
+        """Takes the signals."""
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._before[signum] = signal.signal(signum, self._pass_on)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Gives them back."""
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+
+    def start(self, command: Sequence[str]) -> None:
         """Starts them, each in a session of its own: what a terminal signals comes to the launcher alone."""
-        self.asked, self.run = False, None
         where = f"127.0.0.1:{free_port()}"
         program = [sys.executable, "-m", "jaxgan"]
-        env = {**os.environ, "JAX_NUM_CPU_DEVICES": str(devices), "PYTHONUNBUFFERED": "1"}
-        self._all, self._echoes = [], []
-        for i in range(n):
-            flags = f"--distributed --coordinator {where} --processes {n} --process-index {i}".split()
+        env = {**os.environ, "JAX_NUM_CPU_DEVICES": str(self._devices), "PYTHONUNBUFFERED": "1"}
+        for i in range(self._n):
+            if self.asked:
+                return
+            flags = f"--distributed --coordinator {where} --processes {self._n} --process-index {i}".split()
             words, pipe = [*program, *command[1:], *flags], subprocess.PIPE
             one = subprocess.Popen(
                 words, env=env, stdout=pipe, stderr=pipe, errors="replace", start_new_session=True
             )
             self._all.append(one)
+            if self.asked:  # as it was started
+                one.send_signal(self.asked)
             for stream, out in ((one.stdout, sys.stdout), (one.stderr, sys.stderr)):
                 self._echoes.append(threading.Thread(target=self._echo, args=(stream, out, i), daemon=True))
                 self._echoes[-1].start()
 
     def _echo(self, stream: IO[str], out: IO[str], i: int) -> None:
-        for line in stream:
-            if "peer ranks" in line:  # by Gloo, of every group of devices that finds itself
-                continue
-            found = re.match(r"run: (.+)", line)
-            if i == 0 and found and (pathlib.Path(found[1]) / "run.json").exists():
-                self.run = found[1]
-            try:
-                out.write(f"[{i}] {line}" if i else line)
-                out.flush()
-            except (OSError, ValueError):  # nobody reads, or has no such letters; the processes go on
-                continue
-
-    def ended(self) -> int:
-        """The status of the first process that failed, once all have ended; 0 if none did."""
-        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = {signum: signal.signal(signum, self._pass_on) for signum in signals}
-        try:
-            return self._supervised()
-        finally:
-            for signum, handler in before.items():
-                signal.signal(signum, handler)
+        with stream:
+            for line in stream:
+                if "peer ranks" in line:  # by Gloo, of every group of devices that finds itself
+                    continue
+                found = re.match(r"run: (.+)", line)
+                if i == 0 and found and (pathlib.Path(found[1]) / "run.json").exists():
+                    self.run = found[1]
+                try:
+                    out.write(f"[{i}] {line}" if i else line)
+                    out.flush()
+                except (OSError, ValueError):  # nobody reads, or has no such letters; the processes go on
+                    continue
 
     def _pass_on(self, signum: int, frame: object) -> None:
-        self.asked = True
+        self.asked = signum
         self._send(signum)
 
     def _send(self, signum: int) -> None:
@@ -122,7 +133,8 @@ class Group:
             if one.poll() is None:
                 one.send_signal(signum)
 
-    def _supervised(self) -> int:
+    def ended(self) -> int:
+        """The status of the first process that failed, once all have ended; 0 if none did."""
         status, until = 0, float("inf")
         while None in [one.poll() for one in self._all]:
             if status == 0 and (failed := self._failed()):
@@ -135,7 +147,8 @@ class Group:
             time.sleep(0.05)
         for echo in self._echoes:
             echo.join()
-        return status or (self._failed() or (0, 0))[1]
+        unbegun = 128 + self.asked if len(self._all) < self._n else 0
+        return status or (self._failed() or (0, unbegun))[1]
 
     def _failed(self) -> tuple[int, int] | None:
         """Number and status of a process that failed, if one did by itself of such a one."""

@@ -6,6 +6,7 @@ import pathlib
 from dataclasses import dataclass
 
 from jaxgan.cli.arguments import Positional, check_out, parse
+from jaxgan.cli.status import warnings_in_lines
 from jaxgan.common.errors import InputError
 
 
@@ -32,5 +33,6 @@ def compare(args: list[str]) -> None:
     from jaxgan.report.compare import write_comparison
     from jaxgan.runs.folder import RunFolder
 
-    write_comparison([RunFolder(path) for path in parsed.runs], parsed.out)
+    with warnings_in_lines():
+        write_comparison([RunFolder(path) for path in parsed.runs], parsed.out)
     print(f"wrote {parsed.out}")

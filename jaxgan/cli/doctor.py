@@ -14,7 +14,7 @@ import jax
 
 from jaxgan.cli.arguments import parse, print_rows
 from jaxgan.common.files import printable
-from jaxgan.common.versions import version_of
+from jaxgan.common.packages import version_of
 from jaxgan.data import cache_dir
 from jaxgan.data.catalogue import data_dir
 from jaxgan.models.layers.fast import strided

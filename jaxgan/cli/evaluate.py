@@ -243,7 +243,7 @@ def _score(parsed: Evaluate) -> list[Scored]:
             return [Scored(parsed.fake, *pair)]
         if not parsed.compare:
             path, every = parsed.runs[0], parsed.checkpoint == "all"
-            steps = evaluation.checkpoint_steps(path) if every else [checkpoint(parsed.checkpoint, "all")]
+            steps = _every(path) if every else [checkpoint(parsed.checkpoint, "all")]
             pairs = evaluation.evaluate_checkpoints(
                 path, steps, protocol, parsed.data_source, trust=parsed.trust
             )
@@ -260,6 +260,18 @@ def _score(parsed: Evaluate) -> list[Scored]:
             opened = _as_opened(parsed)
             pairs = [evaluation.evaluate_images(name, parsed.real, protocol, n=n, **opened) for name in names]
         return [Scored(name, *pair) for name, pair in zip(names, pairs, strict=True)]
+
+
+def _every(path: pathlib.Path) -> list[int]:
+    """The steps of all checkpoints of a run. Raises InputError if there are none."""
+    from jaxgan.runs.folder import RunFolder
+    from jaxgan.runs.opened import saved_steps
+
+    folder = RunFolder(path)
+    folder.facts()
+    if steps := saved_steps(folder):
+        return steps
+    raise InputError(f"run: {str(path)!r} has no checkpoint")
 
 
 # --- what is printed and written -------------------------------------------------------------------

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from jaxgan.cli.arguments import Positional, parse
 
+_WIDEST = 60  # characters of a cell: files of strangers have more
+_LONGEST = 3e9  # seconds, a century: the same
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -23,13 +26,15 @@ def runs(args: list[str]) -> None:
     """Prints a line for every run in a folder."""
     parsed = parse(Runs, args, "runs")
 
+    from jaxgan.cli.status import warnings_in_lines
     from jaxgan.common.files import printable
     from jaxgan.common.progress import clock
     from jaxgan.report.scores import format_number
     from jaxgan.report.terminal import print_table
     from jaxgan.runs.listing import runs_in
 
-    found = runs_in(parsed.folder)
+    with warnings_in_lines():
+        found = runs_in(parsed.folder)
     if parsed.json:
         print(json.dumps([run.to_json() for run in found], indent=1))
         return
@@ -41,9 +46,11 @@ def runs(args: list[str]) -> None:
         step = f"{run.step:,}/{run.steps:,}" if run.steps else "–"
         score = f"{run.score_name} {format_number(run.score)}" if run.score_name else "–"
         name = run.name + (f" ({run.seeds} seeds)" if run.seeds > 1 else "")
-        time = "–" if run.seconds is None else clock(run.seconds)
+        known = run.seconds is not None and 0 <= run.seconds < _LONGEST
+        time = clock(run.seconds or 0.0) if known else "–"
         state = run.state.partition(":")[0]
-        rows.append((name, run.data, run.network, run.loss, step, score, state, time))
+        cells = (name, run.data, run.network, run.loss, step, score, state, time)
+        rows.append([cell if len(cell) <= _WIDEST else f"{cell[: _WIDEST - 1]}…" for cell in cells])
     print_table(("name", "data", "network", "loss", "step", "score", "state", "time"), rows, numbers=(4, 7))
     for run in found:
         if run.state.startswith("damaged"):

@@ -1,7 +1,8 @@
-"""Packages that only some commands need: what is missing is said in one line, before any work."""
+"""Packages as they are installed: their versions, and those that only some commands need."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Iterable
@@ -31,3 +32,11 @@ def is_there(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         return False
+
+
+def version_of(package: str) -> str:
+    """Installed version, or "missing"."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"

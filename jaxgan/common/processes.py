@@ -1,7 +1,8 @@
 """Several processes that make one run: how they find each other, what they tell each other, and how they end.
 
 Each runs the same program on the devices of its own; programs of all devices keep them in step. What is told beside
-that goes through a table of strings that lives in process 0. By itself, a process is the only and the first one.
+that goes through a table of strings, which a process beside process 0 keeps: JAX would have it in process 0 itself, and
+would abort the others, with a page of C++, as that one dies. By itself, a process is the only and the first one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from jaxgan.common import table
 from jaxgan.common.errors import InputError
 
 Value = TypeVar("Value")
@@ -26,6 +28,10 @@ BEAT = 1.0
 """Seconds between two signs of life."""
 SILENT = 30.0
 """Seconds without one after which a process is taken for dead."""
+DEAF = 10.0
+"""Seconds without an answer of process 0, which is asked every second, after which it is taken for gone."""
+PATIENCE = 600.0
+"""Seconds that processes wait for one of them that lives, and takes longer to read a file."""
 LOST = 75
 """Exit status of a process that ends as another one did (EX_TEMPFAIL): what it did can be gone on with."""
 
@@ -37,6 +43,7 @@ _over = threading.Event()  # this process ends; whatever becomes of the others i
 _asked: list[int] = []  # signals that this process got
 _heard = threading.Event()  # somebody got one
 _last_words: list[Callable[[str], None]] = []
+_beats: dict[int, int] = {}  # signs of life so far of the others, by process
 
 
 def _state() -> Any:
@@ -102,13 +109,14 @@ def start(
     with contextlib.suppress(ValueError):  # not in the main thread
         kept = signal.signal(signal.SIGINT, signal.SIG_DFL)  # JAX does not look at Ctrl-C while it waits
     try:
-        jax.distributed.initialize(
-            coordinator,
-            n,
-            index,
-            initialization_timeout=timeout + 60,
-            heartbeat_timeout_seconds=int(2 * SILENT),  # for where ours, which says more, fails
-        )
+        with table.apart(outlives=SILENT + DEAF):
+            jax.distributed.initialize(
+                coordinator,
+                n,
+                index,
+                initialization_timeout=timeout + 60,
+                heartbeat_timeout_seconds=int(2 * SILENT),  # for where ours, which says more, fails
+            )
     except Exception as error:  # of many types; what it says of a missing argument is for programmers
         _over.set()
         asked = {"--coordinator HOST:PORT": coordinator, "--processes N": n, "--process-index I": index}
@@ -141,6 +149,7 @@ def _is_taken(port: int) -> bool:
 def _end_late(place: str, timeout: int) -> None:
     text = _APART.format(place, f"after {timeout} s they were not all there")
     print(f"error: {' '.join(text.split())}", file=sys.stderr, flush=True)
+    table.let_go()
     os._exit(2)
 
 
@@ -152,19 +161,64 @@ def _line(error: BaseException) -> str:
 # --- what they tell each other ---------------------------------------------------------------------
 
 
-def gathered(text: str) -> list[str]:
-    """What every process says, in their order. All of them call it, as often and in the same order, and wait."""
+def gathered(text: str, within: float | None = None) -> list[str]:
+    """What every process says, in their order. All of them call it, as often and in the same order, and wait.
+
+    Args:
+      text: of this process.
+      within: seconds to wait for the others; None: as long as they live.
+
+    Raises:
+      InputError: if one of them has not come by then; it names it.
+    """
     if not several():
         return [text]
     client, number = _state().client, next(_rounds)
     client.key_value_set(f"{_ROUNDS}{number}/{index()}", text)
-    client.wait_at_barrier(f"{_ROUNDS}{number}", _DAY)
-    said = {
-        int(key.rpartition("/")[2]): text for key, text in client.key_value_dir_get(f"{_ROUNDS}{number}/")
-    }
+    try:
+        client.wait_at_barrier(f"{_ROUNDS}{number}", _DAY if within is None else int(1000 * within))
+    except Exception as error:
+        late = [i for i in range(count()) if i not in _said(client, number)]
+        if within is None or not late:
+            raise
+        raise InputError(
+            f"distributed: expected all {count()} processes to get as far within {within:.0f} s, and process "
+            f"{late[0]} did not"
+        ) from error
+    said = _said(client, number)
     if first() and number:  # which all have read, as they are here
         client.key_value_delete(f"{_ROUNDS}{number - 1}/")
     return [said[i] for i in range(count())]
+
+
+def _said(client: Any, number: int) -> dict[int, str]:
+    """What has been said so far in a round, by process."""
+    return {
+        int(key.rpartition("/")[2]): text for key, text in client.key_value_dir_get(f"{_ROUNDS}{number}/")
+    }
+
+
+def by_all(do: Callable[[], Value], within: float = PATIENCE) -> Value:
+    """What `do` gives in this process, once all have done it: where one cannot, none goes on. All call this.
+
+    Args:
+      do: what each does by itself, or what all do together and none can be the only one to fail at.
+      within: seconds that the others may take longer than this process.
+
+    Raises:
+      InputError: in all, as `do` raised it in one of them, which is named where there are several; or if one of them
+        takes longer.
+    """
+    try:
+        made, why = do(), ""
+    except InputError as error:
+        if not several():
+            raise
+        made, why = None, str(error)
+    if bad := [f"process {i}: {text}" for i, text in enumerate(gathered(why, within)) if text]:
+        others = f" (and {len(bad) - 1} more of the {count()} processes)" if len(bad) > 1 else ""
+        raise InputError(bad[0] + others)
+    return made  # pyright: ignore[reportReturnType]  (where it is none, it was raised)
 
 
 def from_first(make: Callable[[], Value]) -> Value:
@@ -226,9 +280,8 @@ def together(*shared: type[BaseException]) -> Iterator[None]:
         yield
     except BaseException as error:
         if several() and not isinstance(error, shared):
-            lost = type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError")
-            if lost and "RESOURCE_EXHAUSTED" not in str(error):
-                _end_lost(error)
+            if _may_be_of_another(error):
+                _wait_for_all()
             name = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
             _tell(name + _line(error))
         else:
@@ -253,12 +306,20 @@ def at_loss(say: Callable[[str], None]) -> None:
     _last_words.append(say)
 
 
-def _end_lost(error: BaseException) -> None:
-    """Ends this process, in which a program of all devices failed, as it does where another process is gone."""
-    time.sleep(SILENT + 5 * BEAT)  # in which `_watch` finds out which, and ends this one
-    text = f"process {index()} has lost the others ({_line(error)})"
-    _tell(text)
-    _end(text, anyway=True)
+def _may_be_of_another(error: BaseException | None) -> bool:
+    """Whether an error may come of another process that is gone: one of a program of all devices, or of saving."""
+    if error is None:
+        return False
+    of_jax = type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError")
+    return of_jax or isinstance(error, OSError) or _may_be_of_another(error.__cause__)
+
+
+def _wait_for_all() -> None:
+    """Returns once all others have given signs of life from now on; where one does not, `_watch` ends this process."""
+    before, until = dict(_beats), time.monotonic() + SILENT + DEAF
+    # a sign that is seen now may have been given before; the second one was not
+    while any(_beats[i] < n + 2 for i, n in before.items()) and time.monotonic() < until:
+        time.sleep(BEAT / 4)
 
 
 def _tell(text: str) -> None:
@@ -267,12 +328,15 @@ def _tell(text: str) -> None:
     with contextlib.suppress(Exception):
         _state().client.key_value_set(f"{_NEWS}failed/{index()}", text)
         if first():
-            time.sleep(3 * BEAT)  # the table goes with this process: let the others read it
+            time.sleep(3 * BEAT)  # in which the others read it
+            table.let_go()
 
 
 def _watch(client: Any) -> None:
     """Gives signs of life, looks for those of others, and ends this process when one of them has ended."""
-    seen = {i: ("", time.monotonic()) for i in range(count())}
+    now = time.monotonic()
+    seen, answered = {i: ("", now) for i in range(count()) if i != index()}, now
+    _beats.update(dict.fromkeys(seen, 0))
     for beat in itertools.count():
         if _over.wait(BEAT):
             return
@@ -282,20 +346,22 @@ def _watch(client: Any) -> None:
                 client.key_value_set(f"{_NEWS}asked/{index()}", str(_asked[0]), allow_overwrite=True)
             news = {key.removeprefix(_NEWS): text for key, text in client.key_value_dir_get(_NEWS)}
             alive = {int(key.removeprefix(_ALIVE)): text for key, text in client.key_value_dir_get(_ALIVE)}
-        except Exception as error:  # no table: process 0 is gone
-            _end(f"process 0 is gone ({_line(error)})")
+        except Exception as error:  # no table
+            if time.monotonic() - answered > DEAF:
+                _end(f"process 0 is gone ({_line(error)})")
             continue
+        answered = time.monotonic()
         if any(key.startswith("asked/") for key in news):
             _heard.set()
         for key, text in news.items():
             if key.startswith("failed/"):
                 _end(f"process {key.removeprefix('failed/')} failed: {text}")
-        now = time.monotonic()
         for i, (text, _) in seen.items():
             if alive.get(i, "") != text:
-                seen[i] = alive.get(i, ""), now
-        silent = [i for i, (_, since) in seen.items() if now - since > SILENT and i != index()]
-        if silent and first():
+                seen[i] = alive.get(i, ""), answered
+                _beats[i] += 1
+        silent = [i for i, (_, since) in seen.items() if answered - since > SILENT]
+        if silent and index() == min({*range(count())} - {*silent}):
             text = f"it gave no sign of life for {SILENT:.0f} s"
             with contextlib.suppress(Exception):
                 client.key_value_set(f"{_NEWS}failed/{silent[0]}", text)
@@ -303,13 +369,14 @@ def _watch(client: Any) -> None:
             _end(f"process {silent[0]} failed: {text}")
 
 
-def _end(text: str, *, anyway: bool = False) -> None:
+def _end(text: str) -> None:
     """Ends this process, which waits in a program of all devices for one that does not come."""
-    if _over.is_set() and not anyway:  # by itself, already
+    if _over.is_set():  # by itself, already
         return
     text = f"{' '.join(text.split())}; process {index()} ends as well"
     for say in _last_words:
         with contextlib.suppress(Exception):
             say(text)
     print(f"error: {text}", file=sys.stderr, flush=True)
+    table.let_go()
     os._exit(LOST)

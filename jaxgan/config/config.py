@@ -119,6 +119,7 @@ class Config:
             raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {self.data.hold_out:g}")
         check_range("data.share", self.data.share, above=0, at_most=1)
         check_range("health.n", self.health.n, at_least=0, unit="examples")
+        check_range("health.roll_back", self.health.roll_back, at_least=0)
         pack = self.dynamics.pack
         if pack < 1 or self.batch_size % pack:
             raise InputError(

@@ -80,9 +80,11 @@ class ComputeConfig:
 
 @dataclass(frozen=True)
 class HealthConfig:
-    """Monitors that say early what goes wrong; they do not change the training."""
+    """Monitors that say early what goes wrong, and do not change the training; and what is done when it has."""
 
     enabled: bool = True
     """Watch the run, and say in the log, metrics.jsonl, TensorBoard and the report what seems wrong."""
     n: int = 1000
     """Examples in the fixed sets that are looked at with each score on the way (at most quick_n); 0: none."""
+    roll_back: int = 0
+    """How often the run may, where a number is not finite, go on from its last good checkpoint with other noise."""

@@ -44,7 +44,7 @@ def format_number(value: float | None) -> str:
     """Four significant digits; whole numbers as they are; a dash for what is undefined."""
     if value is None or not math.isfinite(value):
         return "–"
-    if abs(value) >= 1 and (value == round(value) or abs(value) >= 1000):
+    if 1 <= abs(value) < 1e15 and (value == round(value) or abs(value) >= 1000):
         return f"{value:,.0f}"
     return f"{value:.4g}"
 

@@ -6,10 +6,11 @@ import contextlib
 import gc
 import logging
 import pathlib
+import re
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 import jax
@@ -19,10 +20,15 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.progress import counted
 from jaxgan.common.schema import check
 from jaxgan.games.game import GameState
-from jaxgan.runs.checksums import checksums, seal, unsealed
+from jaxgan.runs.checksums import checksums, readable, seal, unsealed
 
 _STATE, _META = "state", "meta"
+_LONGEST = 300  # characters of what others say of an error
 _UNFINISHED = "*.orbax-checkpoint-tmp*"
+
+
+class Unreadable(InputError):
+    """A checkpoint that cannot be read, or is not what was saved; it names it, and what of it is damaged."""
 
 
 class SaveError(OSError):
@@ -65,13 +71,13 @@ class _WithoutEchoes:
             self._hook(unraisable)
 
 
-class _Best:
-    """A policy of Orbax: the one checkpoint that is kept however old it becomes."""
+class _Kept:
+    """A policy of Orbax: the checkpoints that are kept however old they become."""
 
-    step: int | None = None
+    steps: Collection[int] = ()
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
-        return [checkpoint.step == self.step for checkpoint in checkpoints]
+        return [checkpoint.step in self.steps for checkpoint in checkpoints]
 
 
 class _Sealed(TypedDict):
@@ -92,7 +98,7 @@ class Checkpoints:
     def __init__(self, run: pathlib.Path, *, read_only: bool = False) -> None:
         """Opens, and unless `read_only` creates, the folder of checkpoints of a run."""
         self._folder = (run / "checkpoints").resolve()
-        self._set_aside, self._read_only, self._best = run / "checkpoints-broken", read_only, _Best()
+        self._set_aside, self._read_only, self._kept = run / "checkpoints-broken", read_only, _Kept()
         ours = not read_only and processes.first()
         for left in self._folder.glob(_UNFINISHED) if ours else ():  # by a kill during a save
             shutil.rmtree(left, ignore_errors=True)
@@ -105,21 +111,28 @@ class Checkpoints:
 
             self._ocp = ocp
             options = ocp.CheckpointManagerOptions(
-                preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(2), self._best]),
+                preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(2), self._kept]),
                 create=not self._read_only,
                 read_only=self._read_only,
                 lightweight_initialize=True,  # else one damaged checkpoint would hide all others
+                save_root_metadata=False,  # there is none, and all processes would wait for each other to say so
             )
-            handlers = {_STATE: ocp.StandardCheckpointHandler(), _META: ocp.JsonCheckpointHandler()}
-            self._manager = ocp.CheckpointManager(self._folder, item_handlers=handlers, options=options)
+            made = lambda: {_STATE: ocp.StandardCheckpointHandler(), _META: ocp.JsonCheckpointHandler()}
+            self._manager = ocp.CheckpointManager(self._folder, item_handlers=made(), options=options)
+            self._readers = made()  # the manager's wait for other processes, which may have failed
 
     def steps(self) -> list[int]:
         """Steps of all checkpoints, oldest first."""
         return sorted(self._manager.all_steps())
 
-    def keep(self, step: int) -> None:
-        """Keeps the checkpoint of `step`, the best, however old it becomes, and no longer that of an earlier call."""
-        self._best.step = step
+    def left(self) -> list[int]:
+        """The same of those that are on the disk now, whatever has become of others."""
+        names = (entry.name for entry in self._folder.iterdir()) if self._folder.is_dir() else ()
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def keep(self, *steps: int) -> None:
+        """Keeps the checkpoints of these steps however old they become, and no longer those of an earlier call."""
+        self._kept.steps = steps
 
     def save(self, step: int, state: GameState, meta: Mapping[str, Any]) -> None:
         """Starts to save in the background; returns once the state may be changed again.
@@ -161,41 +174,46 @@ class Checkpoints:
             what = "a checkpoint" if step is None else f"checkpoint {step}"
             with contextlib.suppress(Exception):  # the save before may still be under way
                 self._manager.wait_until_finished()
-            kept = [s for s in self._finished_steps() if s != step]
+            kept = [s for s in self.left() if s != step]
             last = f"the last good one is step {kept[-1]}" if kept else "there is none before it"
             raise SaveError(
                 f"could not write {what} in {str(self._folder)!r} ({_line(error)}); {last}"
             ) from error
 
-    def _finished_steps(self) -> list[int]:
-        names = (entry.name for entry in self._folder.iterdir()) if self._folder.exists() else ()
-        return sorted(int(name) for name in names if name.isdigit())
-
     def meta(self, step: int) -> dict[str, Any]:
-        """The meta dict of a checkpoint. Raises InputError if it cannot be read."""
+        """The meta dict of a checkpoint. Raises InputError if it cannot be read, by this process."""
         return self._unsealed(step)[_META]
 
     def restore(self, step: int, like: GameState) -> GameState:
         """The state of a checkpoint, each array of which has been found to be what was saved.
+
+        Of several processes all call it, and what one of them cannot read none gets.
 
         Args:
           step: of the checkpoint.
           like: shapes, types and shardings (`jax.ShapeDtypeStruct`s or arrays).
 
         Raises:
-          InputError: if it cannot be read, or is damaged; it names an array that is.
+          InputError: if it cannot be read, or is damaged; it names an array that is, and, of several processes, one
+            that could not read it.
         """
-        expected = self._unsealed(step)["checksums"]
-        state = self._read(step, _STATE, self._ocp.args.StandardRestore(like))
-        found = checksums(state)
-        if wrong := [name for name in {**expected, **found} if expected.get(name) != found.get(name)]:
-            others = f", as {counted(len(wrong) - 1, 'other array')}" if len(wrong) > 1 else ""
-            raise self._unreadable(step, f"{_STATE}{wrong[0]} is not what was saved{others}")
-        return state
+        return self.read(step, like)[0]
 
     def read(self, step: int, like: GameState) -> tuple[GameState, dict[str, Any]]:
         """The state of a checkpoint and its meta dict; like `restore`."""
-        return self.restore(step, like), self.meta(step)
+
+        def both() -> tuple[dict[str, Any], GameState]:
+            return self._unsealed(step), self._read(step, _STATE, self._ocp.args.StandardRestore(like))
+
+        sealed, state = processes.by_all(both)
+        processes.by_all(lambda: self._verify(step, state, sealed["checksums"]))  # gathers what is in parts
+        return state, sealed[_META]
+
+    def _verify(self, step: int, state: GameState, expected: Mapping[str, str]) -> None:
+        found = checksums(state)
+        if wrong := [name for name in {**expected, **found} if expected.get(name) != found.get(name)]:
+            others = f", as {counted(len(wrong) - 1, 'other array')}" if len(wrong) > 1 else ""
+            raise self._unreadable(step, f"{readable(wrong[0])} is not what was saved{others}")
 
     def _unsealed(self, step: int) -> dict[str, Any]:
         try:
@@ -208,16 +226,17 @@ class Checkpoints:
         return found
 
     def _read(self, step: int, item: str, args: Any) -> Any:
+        place = self._manager.directory / str(step) / item
         with _quiet():
             try:
-                return self._manager.restore(step, args=self._ocp.args.Composite(**{item: args}))[item]
+                return self._readers[item].restore(place, args=args)
             except Exception as error:  # damaged files surface as many types
                 reason = _line(_innermost(error))
             _collect_quietly()
-            raise self._unreadable(step, reason)
+            raise self._unreadable(step, reason if str(place) in reason else f"{item}: {reason}")
 
-    def _unreadable(self, step: int, reason: str) -> InputError:
-        return InputError(f"checkpoint {step} in {str(self._folder)!r} cannot be read ({reason})")
+    def _unreadable(self, step: int, reason: str) -> Unreadable:
+        return Unreadable(f"checkpoint {step} in {str(self._folder)!r} cannot be read ({reason})")
 
     def forget_after(self, step: int) -> None:
         """Deletes the checkpoints after `step`, which will be made again."""
@@ -231,7 +250,8 @@ class Checkpoints:
             self._set_aside.mkdir(exist_ok=True)
             target = self._set_aside / str(step)
             shutil.rmtree(target, ignore_errors=True)
-            shutil.move(self._folder / str(step), target)
+            with contextlib.suppress(FileNotFoundError):  # where it is gone there is nothing to move
+                shutil.move(self._folder / str(step), target)
         self._open_again()
 
     def _open_again(self) -> None:
@@ -267,5 +287,8 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def _line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__
+    text = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(":")
+    text = re.sub(
+        r'Error opening "\w+" driver: | \[\w+(\[\d+\])?=.*', "", text
+    )  # of TensorStore: where in its code
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -7,6 +7,7 @@ see `checksums`.
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -42,6 +43,12 @@ def arrays(tree: Any) -> Iterator[tuple[str, np.ndarray]]:
             leaf.copy_to_host_async()
     for path, leaf in leaves:
         yield jax.tree_util.keystr(path), _on_host(leaf)
+
+
+def readable(name: str) -> str:
+    """The path of an array in a state as people write it: "critic/params/dense/bias"."""
+    parts = re.findall(r"\['(.*?)'\]|\[(\d+)\]|\.(\w+)", name)
+    return "/".join(part for found in parts for part in found if part).removeprefix("players/") or name
 
 
 def _is_key(x: Any) -> bool:

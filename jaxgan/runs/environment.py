@@ -18,7 +18,7 @@ import jax
 from jaxgan.common import processes
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable
-from jaxgan.common.versions import version_of
+from jaxgan.common.packages import version_of
 from jaxgan.data.cache import cache_dir, home_dir, temporary_dir, why_unwritable
 from jaxgan.models.layers.fast import strided
 

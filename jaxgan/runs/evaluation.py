@@ -35,7 +35,7 @@ from jaxgan.metrics.image_scores import (
 from jaxgan.metrics.reference import is_reference, load_reference
 from jaxgan.metrics.score import Notify, Score
 from jaxgan.metrics.scores.frechet import Gaussian
-from jaxgan.runs.checkpoint import Checkpoints
+from jaxgan.runs.checkpoint import Unreadable
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.opened import Run, changed_data
 from jaxgan.runs.sampling import Sampler
@@ -188,15 +188,27 @@ def evaluate_checkpoints(
 ) -> list[tuple[dict[str, Any], Evaluation]]:
     """The scores of several checkpoints of a run, with the same reals and seeds; the rest is as of `open_run`.
 
+    Checkpoints that cannot be read are told of in warnings, and the others scored.
+
     Raises:
-      InputError: as `evaluate_run`.
+      InputError: as `evaluate_run`; for checkpoints only if none can be read.
     """
-    first, source = open_run(path, checkpoints[0], place, trust=trust)
-    evaluator = protocol.evaluator(source)
-    results = [_scored_run(first, evaluator, protocol.n)]
-    for checkpoint in checkpoints[1:]:
-        run = on_all_devices(Run.at(path, checkpoint, trust=trust))
+    results, damaged, evaluator = [], [], None
+    for checkpoint in checkpoints:
+        try:
+            if evaluator is None:
+                run, source = open_run(path, checkpoint, place, trust=trust)
+                evaluator = protocol.evaluator(source)
+            else:
+                run = on_all_devices(Run.at(path, checkpoint, trust=trust))
+        except Unreadable as error:
+            damaged.append(error)
+            continue
         results.append(_scored_run(run, evaluator, protocol.n))
+    if not results:
+        raise damaged[0]
+    for error in damaged:
+        warnings.warn(f"no scores: {error}", stacklevel=2)
     return results
 
 
@@ -384,16 +396,3 @@ def record_evaluation(folder: RunFolder, scores: dict[str, Any]) -> None:
     kept = [entry for entry in earlier if key(entry) != key(scores)]
     kept.append({**scores, "date": time.strftime("%Y-%m-%d %H:%M")})
     folder.write(name, kept)
-
-
-def checkpoint_steps(path: pathlib.Path) -> list[int]:
-    """The steps of all checkpoints of a run. Raises InputError if there are none."""
-    RunFolder(path).facts()
-    checkpoints = Checkpoints(path, read_only=True)
-    try:
-        steps = checkpoints.steps()
-    finally:
-        checkpoints.close()
-    if not steps:
-        raise InputError(f"run: {str(path)!r} has no checkpoint")
-    return steps

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable, write_atomically
 from jaxgan.common.laws import first_line
+from jaxgan.common.packages import version_of
 from jaxgan.common.user_files import short_name
-from jaxgan.common.versions import version_of
 from jaxgan.config.data import without_path
 from jaxgan.config.fields import to_json
 from jaxgan.config.own_files import with_files

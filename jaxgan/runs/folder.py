@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -220,15 +221,19 @@ class RunFolder:
                         pending.append(path)
 
     def records(self) -> list[dict[str, Any]]:
-        """All whole records of metrics.jsonl. Raises InputError for one that is whole and damaged."""
+        """All whole records of metrics.jsonl; warns of lines that are no text. Raises InputError for a damaged one."""
         try:
-            text = read_text("run", self.metrics, largest=_METRICS)
+            content = read_bytes("run", self.metrics, largest=_METRICS)
         except (FileNotFoundError, NotADirectoryError):
             return []
         records = []
-        for i, line in enumerate(text.split("\n")):
+        for i, line in enumerate(content.split(b"\n")):
             try:
-                record = parsed_json(line)
+                record = parsed_json(line.decode())
+            except UnicodeDecodeError:
+                text = f"run: {printable(self.metrics)!r}, line {i + 1}, is no text, and is left out"
+                warnings.warn(text, stacklevel=2)
+                continue
             except ValueError:  # the last line of a killed run may be half a line
                 continue
             check_record(f"run: {printable(self.metrics)!r}, line {i + 1}, is damaged", record)

@@ -160,6 +160,15 @@ def saved_state(folder: RunFolder, step: int, placement: jax.sharding.Sharding |
         checkpoints.close()
 
 
+def saved_steps(folder: RunFolder) -> list[int]:
+    """Steps of the checkpoints of a run, oldest first."""
+    checkpoints = Checkpoints(folder.path, read_only=True)
+    try:
+        return checkpoints.steps()
+    finally:
+        checkpoints.close()
+
+
 def _like(game: Game, spec: Spec, placement: jax.sharding.Sharding | None = None) -> GameState:
     return abstract(jax.eval_shape(lambda: init(game, jax.random.key(0), spec.batch())), placement)
 

@@ -6,13 +6,14 @@ import io
 import json
 import math
 import pathlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
-from jaxgan.common.files import write_atomically
+from jaxgan.common.files import printable, write_atomically
 from jaxgan.common.schema import Count, check, parsed_json, read_text
 from jaxgan.study.spec import Cell
 
@@ -205,10 +206,15 @@ class Store:
         write_atomically(self._file(result.cell, result.key, "json"), text)
 
     def load(self, cell: Cell, key: str) -> CellResult | None:
-        """The result of a cell; None if there is none or its file is damaged."""
+        """The result of a cell; None if there is none or its file is damaged, which a warning says."""
+        path = self._file(cell, key, "json")
         try:
-            result = CellResult.from_json(parsed_json(read_text("out", self._file(cell, key, "json"))))
-        except (FileNotFoundError, ValueError, TypeError):
+            result = CellResult.from_json(parsed_json(read_text("out", path)))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError) as error:
+            reason = " ".join(str(error).split())[:300]
+            warnings.warn(f"out: {printable(path)!r} is left out, as it is damaged ({reason})", stacklevel=2)
             return None
         # what was asked for, as the file may be a stranger's: a cell names code and data
         whole = result.failed or [outcome.seed for outcome in result.outcomes] == list(cell.seeds)

@@ -17,8 +17,8 @@ import tyro
 
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup
+from jaxgan.common.packages import version_of
 from jaxgan.common.user_files import content_hash, is_file, short_name, split
-from jaxgan.common.versions import version_of
 from jaxgan.config.config import Config
 from jaxgan.config.data import open_data
 from jaxgan.config.fields import from_json, frozen, to_json, with_fields

@@ -17,7 +17,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jaxgan.common import processes
-from jaxgan.common.devices import batch_sharded, local, put_rows, replicated
+from jaxgan.common.devices import batch_sharded, in_parts, local, put_rows, replicated
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.data import Pipeline
@@ -117,6 +117,16 @@ class _Exchange:
         return 0 if before is None else int(local(before))
 
 
+def _sums(mesh: Mesh) -> list[jax.Array]:
+    """Sums along each axis of a mesh: to make them, the devices along it have to find each other."""
+    axes = mesh.axis_names
+    n = len(mesh.local_devices)
+    ones = put_rows(np.ones(n, np.int32), mesh.size, batch_sharded(mesh))
+    kept = [jax.P(tuple(other for other in axes if other != axis)) for axis in axes]
+    summed = lambda x: [jax.lax.psum(x, axis) for axis in axes]
+    return jax.jit(jax.shard_map(summed, mesh=mesh, in_specs=jax.P(axes), out_specs=kept))(ones)
+
+
 @dataclass
 class Signals:
     """SIGINT, SIGTERM and SIGHUP ask the loop to stop after the step; a second one ends the process at once.
@@ -141,6 +151,8 @@ class Signals:
         """Connects the devices of all processes: on CPUs, those that then come 30 s after others are not waited for."""
         if processes.several() and self.mesh is not None:
             processes.wait()
+            if in_parts(self.mesh):  # whose programs have groups of fewer devices, too
+                jax.block_until_ready(_sums(self.mesh))
             self._exchange = _Exchange(self.mesh)
             for _ in range(2):  # the second call waits for the first
                 self._exchange(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,11 @@ from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import TakenOver, check_held
 from jaxgan.runs.schema import check_meta
+from jaxgan.train.divergence import Setbacks
 from jaxgan.train.grids import grid_of
 from jaxgan.train.loop import Keeper
 from jaxgan.train.members import Members
-from jaxgan.train.sinks.base import Files, Sink
+from jaxgan.train.sinks.base import Files, Guarded, Sink
 from jaxgan.train.sinks.loggers import loggers_of
 from jaxgan.train.sinks.progress import Voice
 from jaxgan.train.sinks.tensorboard import TensorBoard
@@ -66,6 +67,7 @@ class RunKeeper(Keeper):
         self.config, self._poll, self._agreed = members.config, poll, agreed
         self._owed: dict[str, Any] | None = None
         self.checkpoints = Checkpoints(folder.path)
+        self._setbacks, self._back = Setbacks(members, k, folder, self.checkpoints), None
         self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis()
         self._sinks: list[Sink] = []  # from the start on: they read what the folder says then
         self._monitors, n = None, min(self.config.health.n, self.config.quick_n)
@@ -90,14 +92,12 @@ class RunKeeper(Keeper):
         self.folder.rewind(-1)
         return self.begin()
 
-    def go_on(self, step: int, meta: Mapping[str, Any]) -> None:
-        """Goes back to a checkpoint at `step`; what was kept after it will be made again."""
+    def go_on(self, step: int, state: GameState, meta: Mapping[str, Any]) -> GameState:
+        """Goes back to a checkpoint at `step`, and gives its state; what was kept after it will be made again."""
         check_meta(f"checkpoint {step} of {str(self.folder.path)!r} is damaged", meta)
-        self.checkpoints.forget_after(step)
-        self.folder.rewind(step)
-        self.best, self._seconds, self._owed = meta["best"], meta["train_seconds"], meta.get("owed")
-        if self.best is not None:
-            self.checkpoints.keep(self.best["step"])
+        self._setbacks.read(step)
+        self._seconds = meta["train_seconds"]
+        self._rewind(step, meta)
         self._voice.note(f"resumed at step {step:,}")
         before = self.folder.read("run.json").get("features")
         if self.evaluator is not None and before not in (None, self.evaluator.features):
@@ -107,10 +107,22 @@ class RunKeeper(Keeper):
             )
             self.best = None
         self.best = processes.from_first(lambda: self.best)  # which has read run.json before it writes it
-        if self.config.health.enabled:
-            for record in self.folder.records():
-                self._diagnosis.add(record)
         self._start(step)
+        return self._setbacks.noised(state, step)
+
+    def _rewind(self, step: int, meta: Mapping[str, Any]) -> None:
+        self.checkpoints.forget_after(step)
+        self.best, self._owed, self._diagnosis = meta["best"], meta.get("owed"), Diagnosis()
+        self._keep_some()
+        with self._warnings_told():
+            self.folder.rewind(step)
+            for record in self.folder.records() if self.config.health.enabled else ():
+                self._diagnosis.add(record)
+
+    def _keep_some(self) -> None:
+        """Keeps the best checkpoint, and those before a divergence, which tell what led to it."""
+        best = [] if self.best is None else [self.best["step"]]
+        self.checkpoints.keep(*best, *self._setbacks.steps)
 
     def _start(self, step: int) -> None:
         if not self.folder.silent:
@@ -189,8 +201,7 @@ class RunKeeper(Keeper):
 
     def _save(self, state: GameState, step: int, more: Mapping[str, Any]) -> None:
         self.check_held()
-        if self.best is not None:
-            self.checkpoints.keep(self.best["step"])
+        self._keep_some()
         meta = {"best": self.best, "train_seconds": round(self._seconds, 1), **more}
         self.checkpoints.save(step, state, {"config": self.folder.read("config.json"), **meta})
 
@@ -266,15 +277,34 @@ class RunKeeper(Keeper):
 
     def left(self) -> str:
         """What there is to go on from, in words."""
-        saved = self.checkpoints.steps()
-        return (
-            f"the last good checkpoint is step {saved[-1]}" if saved else "there is no checkpoint before it"
-        )
+        with contextlib.suppress(Exception):  # which is told of where it matters
+            self.checkpoints.wait()
+        saved = self.checkpoints.left()
+        last = f"the last good checkpoint is step {saved[-1]}" if saved else ""
+        return last or "there is no checkpoint before it"
 
     def diverged(self, error: Diverged) -> None:
-        """Ends, and says what is left."""
-        self.error = Diverged(f"{error}; {self.left()}", error.step)
-        self.close("diverged", str(self.error))
+        """Ends, and says what is left, unless there is a way back, which `rolled_back` takes."""
+        self.check_held()
+        self._back = self._setbacks.after(error, lambda text: self._voice.note(f"warning: {text}"))
+        self.open, self.error = False, Diverged(f"{error}; {self.left()}", error.step)
+        if self._back is None:
+            self.close("diverged", str(self.error))
+            return
+        self._voice.note(
+            f"warning: {error}; going back to step {self._back[2]:,}, with other noise from there on (time "
+            f"{len(self._setbacks.steps)} of at most {self.config.health.roll_back})"
+        )
+
+    def rolled_back(self) -> tuple[GameState, int] | None:
+        """The state and step at which a member that diverged goes on; None if it does not."""
+        if self._back is None:
+            return None
+        (state, meta, step), self._back, self.open, self.error = self._back, None, True, None
+        self._rewind(step, meta)
+        for sink in self._sinks:
+            sink.start(step)
+        return self._setbacks.noised(state, step), step
 
     def finish(self, state: GameState, step: int, check: Callable[[], None]) -> None:
         """Scores the last state and the best one in full, and writes the report; `check` may raise, to stop it."""
@@ -291,9 +321,7 @@ class RunKeeper(Keeper):
                 last = self.best["step"] == step
                 scores["best"] = scores["final"] if last else self._score_best(self.evaluator)
             check()
-            with contextlib.suppress(
-                InputError
-            ):  # a score that such fakes cannot have: the others are not lost
+            with contextlib.suppress(InputError):  # one that such fakes cannot have: the others are not lost
                 scores["untrained"] = self._score_untrained(self.evaluator)
             check()
             self.check_held()
@@ -303,10 +331,8 @@ class RunKeeper(Keeper):
                 judged = judge(scores["final"]["scores"])
                 self._tell(step, [f"{v.name}: {v.evidence}. {v.advice}" for v in judged])
         self.close("finished")
-        verdicts, one_of_many = self._diagnosis.verdicts(), bool(self._voice.name)
-        if self.config.health.enabled and (
-            verdicts or not (judged or one_of_many)
-        ):  # what was judged has been told
+        verdicts, told = self._diagnosis.verdicts(), judged or self._voice.name  # what was judged has been
+        if self.config.health.enabled and (verdicts or not told):
             scored = self.evaluator is not None
             self._voice.note(summary(verdicts, self._diagnosis.looks, scored=scored))
 
@@ -330,15 +356,18 @@ class RunKeeper(Keeper):
 
     def _score(self, evaluator: Evaluator, state: GameState) -> dict[str, Any]:
         variables = self.members.game.averaged(state)
+        sampler, n = self.members.sampler, self.config.final_n
+        with self._warnings_told():
+            return evaluation.score(evaluator, sampler, variables, n, self._poll)
+
+    @contextlib.contextmanager
+    def _warnings_told(self) -> Iterator[None]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            scored = evaluation.score(
-                evaluator, self.members.sampler, variables, self.config.final_n, self._poll
-            )
+            yield
         for warning in caught:
             if issubclass(warning.category, UserWarning):
                 self._voice.note(f"warning: {warning.message}")
-        return scored
 
     def close(self, status: str, error: str | None = None) -> None:
         """Waits for what is being written, and writes the report. Raises TakenOver as `keep` does."""
@@ -359,7 +388,9 @@ class RunKeeper(Keeper):
 
 
 def _sinks_in(folder: RunFolder, config: Config, voice: Voice) -> list[Sink]:
-    board = TensorBoard(folder.path / "tensorboard", folder.read("config.json"))
+    board = Guarded(
+        "tensorboard", TensorBoard(folder.path / "tensorboard", folder.read("config.json")), voice.note
+    )
     return [board, *loggers_of(config.logger, folder, voice.note), Files(folder)]
 
 

@@ -47,8 +47,7 @@ def restored(
                 keeper.set_aside(bad, why, f", and all go back to step {step:,}" if several else "")
             states = {}
             for keeper in open_ones:
-                states[keeper.k], meta = found[keeper.k]
-                keeper.go_on(step, meta)
+                states[keeper.k] = keeper.go_on(step, *found[keeper.k])
             every = [states[k] if k in states else members.init_member(k) for k in range(len(keepers))]
             return members.joined(every), step
 

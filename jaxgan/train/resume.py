@@ -17,7 +17,7 @@ from jaxgan.config.fields import differences, with_fields
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import locked
-from jaxgan.runs.opened import buildable, changed_data
+from jaxgan.runs.opened import buildable, changed_data, saved_steps
 from jaxgan.runs.schema import check_meta
 from jaxgan.train.members import set_up
 from jaxgan.train.run import train_in
@@ -56,7 +56,7 @@ def _resume(folder: RunFolder, steps: int | None, source: str | None, restart_sc
     own = folder.read("config.json")  # as it was given: `config` takes files from the run's own copies
     reached, schedules = max(saved_steps(folder), default=0), scheduled(config)
     _check_steps(config, steps, reached, schedules, restart_schedule)
-    saved = _saved_config(folder)
+    saved = processes.from_first(lambda: _saved_config(folder))  # all go by one
     if saved is not None:
         restarted = [entry for entry in facts.get("history", []) if entry.get("restart_schedule")]
         if not schedules or any(entry.get("steps") == config.steps for entry in restarted):
@@ -160,15 +160,6 @@ def check_data(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     others = differences({**recorded, **same}, {**found, **same})
     if others or any(recorded.get(key) != found[key] for key in ("n", "fingerprint")):
         raise changed_data(recorded, found, other="".join(f"; {text}" for text in others))
-
-
-def saved_steps(folder: RunFolder) -> list[int]:
-    """Steps of the checkpoints of a run."""
-    checkpoints = Checkpoints(folder.path, read_only=True)
-    try:
-        return checkpoints.steps()
-    finally:
-        checkpoints.close()
 
 
 def _saved_config(folder: RunFolder) -> dict[str, Any] | None:

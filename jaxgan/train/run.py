@@ -208,6 +208,11 @@ class _Session:
         else:
             states, step = members.joined([keeper.begin() for keeper in keepers]), 0
         states, step = loop(members, keepers, self.sinks, states, step, signals=self.signals)
+        while (back := keepers[0].rolled_back()) is not None:  # of the only one
+            state, step = back
+            states, step = loop(
+                members, keepers, self.sinks, members.joined([state]), step, signals=self.signals
+            )
         left = [keeper for keeper in keepers if keeper.open]
         if not left:
             lost = keepers[0].error if self.alone else None

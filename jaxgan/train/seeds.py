@@ -20,10 +20,10 @@ from jaxgan.report.seeds import summary_lines, write_summary
 from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, check_name, create, new_folder
 from jaxgan.runs.lock import check_held, locked
-from jaxgan.runs.opened import buildable
+from jaxgan.runs.opened import buildable, saved_steps
 from jaxgan.runs.seeds import RECORD, is_alive, member_folder, summarise
 from jaxgan.train.members import Members
-from jaxgan.train.resume import check_data, replacement, saved_steps, with_source
+from jaxgan.train.resume import check_data, replacement, with_source
 from jaxgan.train.run import is_own, train_in, write_reals
 from jaxgan.train.sinks.base import Sink
 from jaxgan.train.sinks.loggers import need_loggers
@@ -82,6 +82,11 @@ def members_of(config: Config, n: int, *, source: Source | None = None) -> Membe
     if config.compute.how != "jit":
         raise InputError(
             f"compute.how: expected 'jit' with --seeds, whose members are mapped, got {config.compute.how!r}"
+        )
+    if config.health.roll_back:
+        raise InputError(
+            "health.roll_back: expected 0 with --seeds, whose members go on side by side, got "
+            f"{config.health.roll_back}"
         )
     need_loggers(config.logger)
     seeds = [config.seed + k for k in range(n)]

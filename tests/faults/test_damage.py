@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 import chaos
 
 DAMAGED = ".players['generator'].params['out']['kernel']"
+SAID = "generator/params/out/kernel is not what was saved"
 
 
 @pytest.fixture(scope="module")
@@ -181,14 +183,26 @@ def test_a_damaged_checkpoint_that_is_named_is_one_line(run, use, tmp_path, caps
     alter(run, 40)
     assert USES[use](str(run.path), tmp_path) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == (
-        f"error: checkpoint 40 in '{run.path}/checkpoints' cannot be read (state{DAMAGED} is not what was saved)"
-    )
+    assert line == (f"error: checkpoint 40 in '{run.path}/checkpoints' cannot be read ({SAID})")
+
+
+def test_of_all_checkpoints_those_that_can_be_are_scored(run, capsys):
+    alter(run, 30)
+    every = ["evaluate", str(run.path), "--checkpoint", "all", "--n", "100"]
+    assert main(every) == 0
+    said = capsys.readouterr()
+    assert "step 40" in said.out
+    assert "step 30" not in said.out
+    place = f"checkpoint 30 in '{run.path}/checkpoints' cannot be read"
+    assert f"warning: no scores: {place} ({SAID})" in said.err.splitlines()
+    alter(run, 40)
+    assert main(every) == 2
+    assert capsys.readouterr().err.splitlines() == [f"error: {place} ({SAID})"]
 
 
 def test_a_damaged_checkpoint_is_passed_over_loudly(run, tmp_path, capsys):
     alter(run, 40)
-    expected = r"checkpoint 40 in .* cannot be read \(state.*kernel.*; that of step 30 takes its place"
+    expected = r"checkpoint 40 in .* cannot be read \(generator/.*kernel.*; that of step 30 takes its place"
     for opened in (Run.at, load, lambda path: open_run(path, "last")):
         with pytest.warns(UserWarning, match=expected):
             opened(run.path)
@@ -206,7 +220,9 @@ def test_resuming_sets_aside_what_is_not_what_was_saved(run, finished, capsys):
     alter(run, 40, moment)
     resume(run)
     out = capsys.readouterr().out
-    assert f"cannot be read (state{moment} is not what was saved); it was moved to checkpoints-broken" in out
+    named = checksums.readable(moment)
+    assert re.fullmatch(r"\w+/opt_state/[\w/]+", named)
+    assert f"cannot be read ({named} is not what was saved); it was moved to checkpoints-broken" in out
     assert "warning: checkpoint 40 in" in out
     assert "resumed at step 30" in out
     same_arrays(arrays(run, 40), arrays(finished, 40))
@@ -248,8 +264,14 @@ def test_an_array_that_orbax_cannot_read_is_named(tmp_path, caplog):
     assert "\n" not in str(caught.value)
     for file in (tmp_path / "checkpoints" / "1" / "state").rglob("manifest.ocdbt"):
         file.write_bytes(b"")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"cannot be read \(state: .* structures do not match\)$"):
         checkpoints.restore(1, abstract({"kernel": state["kernel"], "bias": state["kernel"]}))
+    with pytest.raises(InputError, match=r'cannot be read .* "/.*/state/.*manifest.ocdbt".*') as caught:
+        checkpoints.restore(1, abstract(state))
+    assert "tensorstore_spec" not in str(caught.value)
+    (tmp_path / "checkpoints" / "1" / "state" / "_METADATA").write_text("no JSON")
+    with pytest.raises(InputError, match=r"cannot be read \(state: Expecting value: .*\)$"):
+        checkpoints.restore(1, abstract(state))
     checkpoints.close()
     assert not caplog.records
 

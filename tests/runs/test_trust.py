@@ -302,7 +302,8 @@ def test_a_cell_of_a_study_is_what_was_asked_for(tmp_path, mark):
     assert found is not None
     assert found.cell == cell
     path.write_text(json.dumps(plain | {"outcomes": [3]}))
-    assert store.load(cell, cell.key) is None
+    with pytest.warns(UserWarning, match="is left out, as it is damaged"):
+        assert store.load(cell, cell.key) is None
 
 
 def test_names_of_datasets_lead_to_no_other_place(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Digits that tell which of them a process reads, and that stop process 1 on its way, once."""
+"""Digits that tell which of them a process reads, and that stop process 1 on its way, and kill it later."""
 
 import os
 import pathlib
@@ -12,7 +12,10 @@ from jaxgan.data import Images
 from jaxgan.data.mnist import load_mnist
 
 NOTES = pathlib.Path(os.environ.get("NOTES", os.devnull))  # a folder, where notes are wanted
-STOP = 20  # after so many batches have been read ahead
+ENDS = {
+    "stopped": (20, signal.SIGTERM),
+    "killed": (40, signal.SIGKILL),
+}  # after so many batches were read ahead
 
 
 class Watched(Images):
@@ -21,9 +24,10 @@ class Watched(Images):
             with (NOTES / f"read-{processes.index()}").open("a") as file:
                 file.write(" ".join(map(str, np.asarray(indices).tolist())) + "\n")
             batches = len((NOTES / f"read-{processes.index()}").read_text().splitlines())
-            if processes.index() == 1 and batches == STOP and not (NOTES / "stopped").exists():
-                (NOTES / "stopped").touch()
-                os.kill(os.getpid(), signal.SIGTERM)
+            for name, (n, signum) in ENDS.items() if processes.index() == 1 else ():
+                if batches >= n and not (NOTES / name).exists():
+                    (NOTES / name).touch()
+                    os.kill(os.getpid(), signum)
         return super().take(indices)
 
 

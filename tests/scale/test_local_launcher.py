@@ -1,6 +1,7 @@
 """The launcher of several processes of one machine, with processes that are no training."""
 
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +9,8 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
+sys.path.append(str(ROOT / "experiments/launch"))
+import local  # noqa: E402
 
 # Process 1 dies the first time; the others wait for ever then. Of the second try there is a note of the arguments.
 PROGRAM = """
@@ -75,3 +78,20 @@ def test_what_cannot_be_launched_is_named(words, message):
     done = subprocess.run(launcher, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_a_signal_while_processes_are_started_ends_all(monkeypatch):
+    """It comes after the first of three: that one gets it, and the others are not begun."""
+    begun = []
+
+    class Started(subprocess.Popen):
+        def __init__(self, words, **options):
+            super().__init__([sys.executable, "-c", "import time; time.sleep(100)"], **options)
+            begun.append(self)
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(subprocess, "Popen", Started)
+    before = signal.getsignal(signal.SIGTERM)
+    assert local.main(["-n", "3", "--max-restarts", "1", "--", "jaxgan", "train"]) == 143
+    assert [one.poll() for one in begun] == [-signal.SIGTERM]
+    assert signal.getsignal(signal.SIGTERM) == before

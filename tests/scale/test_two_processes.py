@@ -1,6 +1,7 @@
-"""Two processes of two devices each make the run that one process of four makes, also where one of them is stopped.
+"""Two processes of two devices each make the run that one process of four makes, whatever becomes of one of them.
 
-Process 1 alone is told to stop on its way, and a second launch goes on to the end.
+Process 1 alone is told to stop on its way. A second launch goes on; in it process 1 is killed, and the launcher begins
+again.
 """
 
 import json
@@ -47,8 +48,9 @@ def config(tmp_path):
     )
 
 
-def launched(tmp_path, *words):
+def launched(tmp_path, *words, restarts=0):
     launcher = [sys.executable, ROOT / "experiments/launch/local.py", "-n", 2, "--devices", 2]
+    launcher += ["--max-restarts", restarts]
     env = {**os.environ, "NOTES": str(tmp_path), "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
     words = [*launcher, "--", "jaxgan", *words]
     return subprocess.run(
@@ -72,7 +74,7 @@ def two(tmp_path_factory):
     first = launched(tmp_path, "train", "--config", tmp_path / "config.json", "--data.source", source)
     (path,) = (tmp_path / "runs").iterdir()
     stopped = RunFolder(path).read("run.json")
-    second = launched(tmp_path, "resume", path)
+    second = launched(tmp_path, "resume", path, restarts=1)
     return tmp_path, first, stopped, second, RunFolder(path)
 
 
@@ -120,8 +122,18 @@ def test_a_signal_to_one_stops_all_at_the_same_step(two):
     (said,) = [line for line in first.stdout.splitlines() if line.startswith("stopped at step")]
     step = said.split()[3].rstrip(",")
     assert f"resumed at step {step}" in second.stdout
+
+
+def test_a_killed_process_is_named_and_the_run_begun_again(two):
+    notes, *_, second, folder = two
+    assert (notes / "killed").exists()
     assert second.returncode == 0, second.stderr
-    assert second.stderr == ""
+    assert second.stderr.splitlines() == [
+        "launcher: process 1 of 2 died of SIGKILL; ending the others",
+        f"launcher: restart 1 of 1: jaxgan resume {folder.path}",
+    ]
+    first, again = (line for line in second.stdout.splitlines() if line.startswith("resumed at step"))
+    assert first != again
 
 
 def test_one_process_speaks(two):

@@ -12,6 +12,8 @@ from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.files import read_bytes
 from jaxgan.common.user_files import is_file, split
 
+_DEEPEST, _MOST = 32, 100_000  # values in each other, and in all: configurations have 4, and some hundred
+
 
 def read_settings(path: pathlib.Path, *, trust: bool = False) -> dict[str, Any]:
     """The settings of a file: JSON, YAML (where PyYAML is installed) or TOML, by its suffix; or those of a run.
@@ -39,13 +41,33 @@ def read_settings(path: pathlib.Path, *, trust: bool = False) -> dict[str, Any]:
         ) from error
     try:
         plain = _parsed(path, text)
+    except RecursionError as error:
+        raise InputError(f"config: '{path}' cannot be read: its parts lie too deep in each other") from error
     except ValueError as error:  # of JSON and TOML
         raise InputError(f"config: '{path}' cannot be read: {' '.join(str(error).split())}") from error
+    _check_size(path, plain)
     if not isinstance(plain, Mapping):
         raise InputError(f"config: expected names and values in '{path}', got {type(plain).__name__}")
     if not trust:
         _check_code(path, plain)
     return dict(plain)
+
+
+def _check_size(path: pathlib.Path, plain: Any) -> None:
+    """Raises InputError for values in values beyond any use: YAML's aliases make billions of few lines."""
+    pending, n = [(plain, 0)], 0
+    while pending:
+        value, depth = pending.pop()
+        n += 1
+        if depth > _DEEPEST or n > _MOST:
+            raise InputError(
+                f"config: '{path}': expected at most {_MOST:,} values, and lists and objects at most {_DEEPEST} deep "
+                "in each other, got more"
+            )
+        if isinstance(value, Mapping):
+            pending += [(inner, depth + 1) for pair in value.items() for inner in pair]
+        elif isinstance(value, list | tuple | set):
+            pending += [(inner, depth + 1) for inner in value]
 
 
 def _check_code(path: pathlib.Path, plain: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, write_atomically
-from jaxgan.common.versions import version_of
+from jaxgan.common.packages import version_of
 from jaxgan.data import Images, cache_dir, other_split
 from jaxgan.data.splits import parsed_name
 from jaxgan.metrics.features import mnist_cnn

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jaxgan.common.files import write_atomically
@@ -21,7 +22,7 @@ class Sink:
     """
 
     def start(self, step: int) -> None:
-        """Training begins, or goes on, after `step`; what was told of later steps is void."""
+        """Training begins, or goes on, after `step`; what was told of later steps is void. It may come again."""
 
     def record(self, record: Mapping[str, Any]) -> None:
         """Takes the numbers of an interval: "step", means of the metrics and, at times, a score."""
@@ -79,3 +80,51 @@ class Files(Sink):
     def close(self, status: str, error: str | None) -> None:
         """Writes report.html."""
         write_report(self._folder)
+
+
+class Guarded(Sink):
+    """Passes on what comes to a sink that a run can do without, until something fails; that is told of once."""
+
+    def __init__(self, name: str, inner: Sink, note: Callable[[str], None]) -> None:
+        """Passes on to `inner`; `name` and what it raised are told to `note`."""
+        self._name, self._inner, self._note = name, inner, note
+
+    def _try(self, method: str, *args: Any) -> None:
+        if self._name == "":
+            return
+        try:
+            getattr(self._inner, method)(*args)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}".splitlines()[0]
+            self._note(f"warning: {self._name} failed, and is left alone from here on: {text}")
+            self._name = ""
+            with contextlib.suppress(Exception):
+                self._inner.abandon()
+
+    def start(self, step: int) -> None:
+        """Passes it on."""
+        self._try("start", step)
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """Passes it on."""
+        self._try("record", record)
+
+    def picture(self, step: int, png: bytes) -> None:
+        """Passes it on."""
+        self._try("picture", step, png)
+
+    def finding(self, step: int, text: str) -> None:
+        """Passes it on."""
+        self._try("finding", step, text)
+
+    def scores(self, scores: Mapping[str, Any]) -> None:
+        """Passes them on."""
+        self._try("scores", scores)
+
+    def close(self, status: str, error: str | None) -> None:
+        """Passes it on."""
+        self._try("close", status, error)
+
+    def abandon(self) -> None:
+        """Passes it on."""
+        self._try("abandon")

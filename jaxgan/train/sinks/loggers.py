@@ -17,7 +17,7 @@ from jaxgan.common.packages import need
 from jaxgan.report.pictures import pixels_of
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.seeds import RECORD
-from jaxgan.train.sinks.base import Sink
+from jaxgan.train.sinks.base import Guarded, Sink
 
 PROJECT = "jaxgan"
 
@@ -36,7 +36,7 @@ def loggers_of(names: Sequence[str], folder: RunFolder, note: Callable[[str], No
       folder: of the run.
       note: is told where one fails.
     """
-    return [_Guarded(name, LOGGERS[name](folder), note) for name in names]
+    return [Guarded(f"logger {name}", LOGGERS[name](folder), note) for name in names]
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
@@ -82,41 +82,6 @@ def _identity(folder: RunFolder) -> str:
     return hashlib.sha256(which.encode()).hexdigest()[:16]
 
 
-class _Guarded(Sink):
-    """Passes on what comes until something fails."""
-
-    def __init__(self, name: str, inner: Sink, note: Callable[[str], None]) -> None:
-        self._name, self._inner, self._note = name, inner, note
-
-    def _try(self, method: str, *args: Any) -> None:
-        if self._name == "":
-            return
-        try:
-            getattr(self._inner, method)(*args)
-        except Exception as error:
-            text = f"{type(error).__name__}: {error}".splitlines()[0]
-            self._note(f"warning: logger {self._name} failed, and is left alone from here on: {text}")
-            self._name = ""
-
-    def start(self, step: int) -> None:
-        self._try("start", step)
-
-    def record(self, record: Mapping[str, Any]) -> None:
-        self._try("record", record)
-
-    def picture(self, step: int, png: bytes) -> None:
-        self._try("picture", step, png)
-
-    def finding(self, step: int, text: str) -> None:
-        self._try("finding", step, text)
-
-    def scores(self, scores: Mapping[str, Any]) -> None:
-        self._try("scores", scores)
-
-    def close(self, status: str, error: str | None) -> None:
-        self._try("close", status, error)
-
-
 class _Wandb(Sink):
     """A run of Weights & Biases; a resumed one goes on."""
 
@@ -124,6 +89,8 @@ class _Wandb(Sink):
         self._folder, self._run, self._step = folder, None, 0
 
     def start(self, step: int) -> None:
+        if self._run is not None:  # after a setback it goes on as it is
+            return
         self._wandb: Any = importlib.import_module("wandb")
         folder = self._folder
         self._run: Any = self._wandb.init(
@@ -161,6 +128,8 @@ class _MLflow(Sink):
         self._folder, self._client, self._id = folder, None, ""
 
     def start(self, step: int) -> None:
+        if self._client is not None:  # after a setback it goes on as it is
+            return
         self._client: Any = importlib.import_module("mlflow").MlflowClient()
         self._id = self._folder.read("run.json").get("mlflow_run", "")
         if not self._id:
@@ -199,6 +168,8 @@ class _Trackio(Sink):
         self._folder, self._run = folder, None
 
     def start(self, step: int) -> None:
+        if self._run is not None:  # after a setback it goes on as it is
+            return
         self._trackio: Any = importlib.import_module("trackio")
         config = flat(self._folder.read("config.json"))
         name = f"{_label(self._folder)}-{_identity(self._folder)[:6]}"

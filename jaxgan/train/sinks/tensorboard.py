@@ -1,4 +1,4 @@
-"""Numbers, pictures and findings for TensorBoard, written in the calling thread: a full disk is an error here."""
+"""Numbers, pictures and findings for TensorBoard, written in the calling thread: a full disk is told of at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class TensorBoard(Sink):
         self._step, self._told = 0, False
 
     def start(self, step: int) -> None:
-        """Opens a new file; events of earlier sessions after `step` are hidden."""
+        """Opens a new file; events of earlier ones after `step` are hidden."""
+        self.abandon()  # that of before a setback
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from tensorboardX import summary
