@@ -31,7 +31,9 @@ def stepped(head="ac", batch=BATCH, **weights):
 
 
 def moved(before, after):
-    return jax.tree.map(lambda a, b: (a - b) / RATE, before.params, after.params)
+    return jax.tree.map(
+        lambda a, b: (np.asarray(a) - b) / RATE, *jax.device_get((before.params, after.params))
+    )
 
 
 def test_the_discriminator_learns_to_classify():

@@ -34,7 +34,7 @@ GAMES = {
         "options": {
             "loss": LOSSES["non_saturating"](),
             "augment": {
-                "ada": ada(noise=1, cutout=1, start=0.6, interval=1, images=400),
+                "ada": ada(blit=0, geometric=0, noise=1, cutout=1, start=0.6, interval=1, images=400),
                 "apa": apa(start=0.4, interval=2, images=400),
             },
         },
