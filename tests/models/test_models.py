@@ -115,7 +115,7 @@ def test_conditional_networks_use_their_labels():
     assert logits[0] != logits[1]
     assert logits[1] == logits[2]
     with pytest.raises(InputError, match="label: expected class indices below 3"):
-        generator.apply(g, z)
+        apply(generator, g, z)
 
 
 def test_projection_is_the_inner_product_of_embedding_and_features():

@@ -123,7 +123,7 @@ def test_losses_and_penalties_against_the_authors_trainer():
     loss, latent = LOSSES["relativistic_paired"](), LATENTS["normal"](2)
     gan = GAN(Fakes(), Critic(), loss, still, still, latent, penalties=penalties)
     batch = {"image": jnp.asarray(given["real"])}
-    _, metrics = make_step(gan)(init(gan, jax.random.key(0), batch), batch)
+    _, metrics = jax.jit(make_step(gan))(init(gan, jax.random.key(0), batch), batch)
     for name, value in (
         ("d/loss", expected["d_loss"]),
         ("g/loss", expected["g_loss"]),
@@ -161,9 +161,8 @@ def test_both_networks_start_linear(name):
     answer = lambda variables, x: apply(module, variables, x, train=True)
     np.testing.assert_allclose(answer(variables, 3 * x), 3 * answer(variables, x), rtol=1e-4, atol=1e-6)
     assert not answer(variables, 0 * x).any()
-    assert answer(
-        moved(variables, 0.05), 0 * x
-    )  # off the start, where the last convolutions of the blocks are 0.all()
+    # off the start, where the last convolutions of the blocks are 0
+    assert answer(moved(variables, 0.05), 0 * x).all()
 
 
 def test_labels_are_embedded_and_projected():
@@ -173,7 +172,8 @@ def test_labels_are_embedded_and_projected():
     logits = jnp.stack([apply(module, variables, x, jnp.full(3, k)) for k in range(3)], 1)
     table = variables["params"]["embedding"]["embedding"]
     assert table.shape == (3, 8)
-    mixed = {**variables["params"], "embedding": {"embedding": table.at[0].set(table[1] - 3 * table[2])}}
+    mixture = np.stack([table[1] - 3 * table[2], *table[1:]])
+    mixed = {**variables["params"], "embedding": {"embedding": mixture}}
     np.testing.assert_allclose(
         apply(module, {"params": mixed}, x, jnp.zeros(3, int)), logits[:, 1] - 3 * logits[:, 2], atol=1e-5
     )
@@ -185,7 +185,7 @@ def test_labels_are_embedded_and_projected():
     assert variables["params"]["linear"]["kernel"].shape == (64 + 5, 8)
     for name in "gd":
         with pytest.raises(InputError, match=r"label: expected class indices below 3 .* got None"):
-            parts[name][0].apply(parts[name][1], parts[name][2])
+            apply(*parts[name][:3])
 
 
 @pytest.mark.parametrize("name", ["g", "d"])

@@ -111,9 +111,9 @@ def test_labels_reach_the_discriminator_as_its_head_says(head):
     assert not d.classifies
     assert float(jnp.abs(same - other).min()) > 1e-5
     with pytest.raises(InputError, match="label: expected class indices below 3"):
-        d.apply(variables, x)
+        apply(d, variables, x)
     with pytest.raises(InputError, match="classify: expected a head of kind 'ac' with classes"):
-        d.apply(variables, x, label, classify=True)
+        apply(d, variables, x, label, classify=True)
 
 
 def test_concatenation_lets_a_label_change_which_image_is_better():
@@ -134,7 +134,7 @@ def test_labels_reach_the_generator_as_its_modulation_says(modulation):
     norm = variables["params"]["UpBlock_0"]["norm1"]
     assert set(norm) == {"scale", "bias"} if modulation == "none" else {"gain", "bias"} <= set(norm)
     with pytest.raises(InputError, match="label: expected class indices below 3"):
-        g.apply(variables, z)
+        apply(g, variables, z)
 
 
 def test_without_classes_the_latent_modulates_and_every_class_starts_as_no_class():

@@ -220,7 +220,7 @@ def test_each_layer_is_told_by_its_own_style(made):
     _, before = layers_of(generator, variables, ws)
     changed = []
     for i in range(4):
-        _, after = layers_of(generator, variables, ws.at[:, i].add(1.0))
+        _, after = layers_of(generator, variables, ws + np.eye(4, dtype=np.float32)[i][:, None])
         differs = lambda name, after=after: (before[name]["__call__"][0] != after[name]["__call__"][0]).any()
         changed.append({name for name in before if differs(name)})
     later = {"up_1", "conv_1", "rgb_1"}
@@ -244,7 +244,7 @@ def test_activations_are_clamped(made):
     variables_d["params"]["skip_1"]["kernel"] *= 100
     logits, found = apply(discriminator, variables_d, x, capture_intermediates=True)
     of = lambda name: found["intermediates"][name]["__call__"][0]
-    given = lambda name, x: EqualizedConv(4).apply({"params": variables_d["params"][name]}, x)
+    given = lambda name, x: apply(EqualizedConv(4), {"params": variables_d["params"][name]}, x)
     np.testing.assert_allclose(of("conv_1"), given("conv_1", scaled_leaky(of("from_rgb"), 0.01)), atol=1e-5)
     # Neither what is beside the convolutions of a stage nor the dense layer, as in the authors' code.
     assert float(jnp.abs(of("skip_1")).max()) > 0.02
@@ -317,7 +317,7 @@ def test_labels_are_projected_on_features():
     np.testing.assert_array_equal(mapped[0], mapped[3])
     assert "batch_stats" not in variables
     with pytest.raises(InputError, match="label: expected class indices below 3"):
-        module.apply(variables, x)
+        apply(module, variables, x)
 
 
 @pytest.mark.parametrize("residual", [True, False])
@@ -339,7 +339,7 @@ def test_the_discriminator_is_told_how_alike_a_group_is():
     alone, together = apply(module, variables, x[:1]), apply(module, variables, x)
     assert abs(alone[0] - together[0]) > 1e-4
     with pytest.raises(InputError, match="group: expected a divisor of the batch of 6 examples, got 4"):
-        module.apply(variables, normal(6, 8, 8, 3))
+        apply(module, variables, normal(6, 8, 8, 3))
 
 
 # --- settings ----------------------------------------------------------------------------------------
