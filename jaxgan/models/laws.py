@@ -134,10 +134,10 @@ def form_law(networks: Networks) -> str:
 
 def _hold_answers(networks: Networks, name: str, labels: Sequence[jax.Array | None]) -> Any:
     """Shapes of a network's variables. Raises Broken if an answer is not of its form, whatever the labels."""
-    module, x, variables = networks.built[1][name], networks.inputs[name], None
+    module, x = networks.built[1][name], networks.inputs[name]
+    init = lambda x: module.init(jax.random.key(0), x, labels[0], train=True)
+    variables = jax.eval_shape(init, x)
     for label in labels:
-        init = lambda x, label=label: module.init(jax.random.key(0), x, label, train=True)
-        variables = jax.eval_shape(init, x)
         for train in (True, False):
             kept = list(_stats(variables)) if train else False
             apply = lambda v, x, y=label, t=train, k=kept: module.apply(v, x, y, train=t, mutable=k)
