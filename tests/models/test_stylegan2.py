@@ -406,7 +406,9 @@ def training(devices=1, how="jit", n=3):
     }
     mesh = make_mesh(jax.devices()[:devices]) if devices > 1 else None
     state = init(game, jax.random.key(0), batch, mesh)
-    step = compile_step(make_step(game), mesh, how=how)
+    # Off the start, where logits are so small that nothing shows in them.
+    far = {name: player.replace(params=off(player.params)) for name, player in state.players.items()}
+    state, step = state.replace(players=far), compile_step(make_step(game), mesh, how=how)
     for _ in range(n):
         state, metrics = step(state, batch)
     return state, metrics
