@@ -88,15 +88,16 @@ def hold_gradient(function: Callable[[Any], jax.Array], at: Any, of: str, within
     Raises:
       Broken: if they differ, or if the function does not change at all.
     """
-    value, gradient = jax.jit(jax.value_and_grad(function))(at)
+    compiled = jax.jit(jax.value_and_grad(function))
+    at = jax.tree.map(np.asarray, at)
+    value, gradient = compiled(at)
     step, tolerance = (1e-5, 1e-5) if value.dtype == jnp.float64 else (1e-2, 0.05)
-    rng, compiled = np.random.default_rng(0), jax.jit(function)
-    got, expected = [], []
+    rng, got, expected = np.random.default_rng(0), [], []
     for _ in range(4):
-        way = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), at)
-        ends = [compiled(jax.tree.map(lambda x, d, h=h: x + h * d, at, way)) for h in (step, -step)]
+        way = jax.tree.map(lambda x: rng.normal(size=x.shape).astype(x.dtype), at)
+        ends = [compiled(jax.tree.map(lambda x, d, h=h: x + h * d, at, way))[0] for h in (step, -step)]
         expected.append((float(ends[0]) - float(ends[1])) / (2 * step))
-        products = jax.tree.map(lambda g, d: (g * d).sum(), gradient, way)
+        products = jax.tree.map(lambda g, d: (np.asarray(g) * d).sum(), gradient, way)
         got.append(float(sum(jax.tree.leaves(products))))
     size = max(map(abs, expected))
     if not size > 1e-9 * max(1.0, abs(float(value))) and not any(got):
@@ -140,7 +141,7 @@ def hold_arrays(tree: Any, what: str) -> None:
 def hold_finite(tree: Any, what: str) -> None:
     """Raises `Broken` if a tree of arrays holds a number that is not finite."""
     for path, x in by_path(tree).items():
-        if jnp.issubdtype(x.dtype, jnp.floating) and not bool(jnp.isfinite(x).all()):
+        if jnp.issubdtype(x.dtype, jnp.floating) and not np.isfinite(np.asarray(x)).all():
             raise Broken(f"{what}{path} is not finite")
 
 

@@ -6,7 +6,7 @@ A law takes `Networks`: a configuration, built for the first kind of examples th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -116,7 +116,7 @@ class Networks:
 
 def _moved(variables: dict[str, Any]) -> dict[str, Any]:
     rng = np.random.default_rng(1)
-    move = lambda p: p + jnp.asarray(0.05 * rng.normal(size=p.shape), p.dtype)
+    move = lambda p: jnp.asarray(np.asarray(p) + (0.05 * rng.normal(size=p.shape)).astype(p.dtype))
     return {**variables, "params": jax.tree.map(move, variables["params"])}
 
 
@@ -126,18 +126,24 @@ def _stats(variables: dict[str, Any]) -> dict[str, Any]:
 
 def form_law(networks: Networks) -> str:
     """Examples of the right shape from latents, logits [batch] or [batch, k] from examples, float32."""
-    for name, module in networks.built[1].items():
-        x = networks.inputs[name]
-        labels = [networks.labels] if networks.config.conditional else [None, jnp.zeros(N, jnp.int32)]
-        for label in labels:
-            init = lambda x, module=module, label=label: module.init(jax.random.key(0), x, label, train=True)
-            variables = jax.eval_shape(init, x)
-            for train in (True, False):
-                kept = list(_stats(variables)) if train else False
-                apply = lambda v, x, m=module, y=label, t=train, k=kept: m.apply(v, x, y, train=t, mutable=k)
-                out: Any = jax.eval_shape(apply, variables, x)
-                _hold_answer(name, out[0] if train else out, networks.shape, train)
+    labels = [networks.labels] if networks.config.conditional else [None, jnp.zeros(N, jnp.int32)]
+    for name in networks.built[1]:
+        _hold_answers(networks, name, labels)
     return f"float32 examples {list(networks.shape)} and logits, in training and after it"
+
+
+def _hold_answers(networks: Networks, name: str, labels: Sequence[jax.Array | None]) -> Any:
+    """Shapes of a network's variables. Raises Broken if an answer is not of its form, whatever the labels."""
+    module, x = networks.built[1][name], networks.inputs[name]
+    init = lambda x: module.init(jax.random.key(0), x, labels[0], train=True)
+    variables = jax.eval_shape(init, x)
+    for label in labels:
+        for train in (True, False):
+            kept = list(_stats(variables)) if train else False
+            apply = lambda v, x, y=label, t=train, k=kept: module.apply(v, x, y, train=t, mutable=k)
+            out: Any = jax.eval_shape(apply, variables, x)
+            _hold_answer(name, out[0] if train else out, networks.shape, train)
+    return variables
 
 
 def _hold_answer(name: str, out: Any, shape: tuple[int, ...], train: bool) -> None:
@@ -188,7 +194,7 @@ def gradient_law(networks: Networks) -> str:
 
         own, into = jax.jit(jax.grad(value, (0, 1)))(variables["params"], networks.inputs[name])
         hold_finite(own, f"{name}: the gradient in ")
-        if unused := [path for path, g in by_path(own).items() if not g.any()]:
+        if unused := [path for path, g in by_path(own).items() if not np.asarray(g).any()]:
             more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
             raise Broken(f"{name}: no gradient reaches {', '.join(unused[:3])}{more}: unused, or cut off")
         if not into.any():
@@ -229,10 +235,8 @@ def precision_law(networks: Networks) -> str:
     if "dtype" not in {field.name for field in dataclasses.fields(networks.config)}:
         raise Skipped("there is no option dtype")
     low = Networks(dataclasses.replace(networks.config, dtype="bfloat16"), networks.shape)
-    form_law(low)
     for name, variables in networks.variables.items():
-        init = lambda x, module=low.built[1][name]: module.init(jax.random.key(0), x, low.labels, train=True)
-        for path, p in by_path(jax.eval_shape(init, low.inputs[name])["params"]).items():
+        for path, p in by_path(_hold_answers(low, name, [low.labels])["params"]).items():
             if p.dtype != jnp.float32:
                 raise Broken(f"{name}: expected float32 parameters with bfloat16, got {p.dtype} in {path}")
         answer = jax.jit(lambda v, x, name=name: low.apply(name, v, x, train=False)[0])

@@ -11,7 +11,7 @@ import pytest
 from jaxgan import GAN, InputError, compile_step, init, make_mesh, make_step
 from jaxgan.augment import ada, apa
 from jaxgan.losses import LOSSES
-from jaxgan.models import DCGANConfig
+from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.models.latents import get_latent
 from jaxgan.penalties import get_penalty, lazy
 
@@ -30,11 +30,13 @@ GAMES = {
     },
     "ada and apa": {
         "ways": [(4, "pmap")],
-        "batch_norm": False,
+        "networks": MLPConfig(g_widths=(8,), d_widths=(8,)),
         "options": {
             "loss": LOSSES["non_saturating"](),
             "augment": {
-                "ada": ada(noise=1, cutout=1, start=0.6, interval=1, images=400),
+                "ada": ada(
+                    blit=0, geometric=0, color=0, noise=1, cutout=1, start=0.6, interval=1, images=400
+                ),
                 "apa": apa(start=0.4, interval=2, images=400),
             },
         },
@@ -47,7 +49,7 @@ def trajectory(game, devices, how, steps=3):
     config = DCGANConfig(
         width=4, d_batch_norm=game.get("batch_norm", True), conditional=game.get("conditional", False)
     )
-    generator, discriminator = config.build(SHAPE, 10)
+    generator, discriminator = game.get("networks", config).build(SHAPE, 10)
     options = {"loss": LOSSES["relativistic_paired"](), **game["options"]}
     sgd = optax.sgd(0.05)
     gan = GAN(

@@ -1,5 +1,6 @@
 """Every entry of LOSSES, by law: values against NumPy, the laws of jaxgan.laws, and what is special to some."""
 
+import functools
 import inspect
 import itertools
 
@@ -192,13 +193,24 @@ def test_every_loss_has_a_reference():
     assert {name for name, _ in REFERENCE} == set(LOSSES)
 
 
+USUAL = np.random.default_rng(0).normal(0, 2, (2, 20))
+EXTREME = np.asarray(list(itertools.product((-1e4, 0, 1e4), repeat=2))).T
+loss_of = functools.cache(lambda name: LOSSES[name]())  # what is compiled for it serves all tests
+
+
+@functools.cache
+def values_of(name, options):
+    """Of both players at usual and at extreme logits."""
+    players = LOSSES[name](**dict(options))[:2]
+    every = jax.jit(lambda given: [[player(*logits) for logits in given] for player in players])
+    return every([tuple(logits.astype(np.float32)) for logits in (USUAL, EXTREME)])
+
+
 @pytest.mark.parametrize("player", [0, 1], ids=PLAYERS)
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_values_are_those_of_the_formula(name, options, player):
-    r, f = np.random.default_rng(0).normal(0, 2, (2, 20))
-    loss = LOSSES[name](**dict(options))
-    expected = np.broadcast_to(REFERENCE[name, options][player](r, f), r.shape)
-    got = loss[player](jnp.asarray(r, jnp.float32), jnp.asarray(f, jnp.float32))
+    expected = np.broadcast_to(REFERENCE[name, options][player](*USUAL), (20,))
+    got = values_of(name, options)[player][0]
     assert got.shape == (20,)
     assert got.dtype == jnp.float32
     np.testing.assert_allclose(got, expected, rtol=3e-5, atol=1e-5)
@@ -207,9 +219,8 @@ def test_values_are_those_of_the_formula(name, options, player):
 @pytest.mark.parametrize("player", [0, 1], ids=PLAYERS)
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_extreme_logits_give_the_values_of_the_formula(name, options, player):
-    r, f = np.asarray(list(itertools.product((-1e4, 0, 1e4), repeat=2))).T
-    expected = np.broadcast_to(REFERENCE[name, options][player](r, f), r.shape)
-    got = LOSSES[name](**dict(options))[player](jnp.asarray(r, jnp.float32), jnp.asarray(f, jnp.float32))
+    expected = np.broadcast_to(REFERENCE[name, options][player](*EXTREME), (9,))
+    got = values_of(name, options)[player][1]
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4 * max(1.0, np.abs(expected).max() * 1e-2))
 
 
@@ -217,7 +228,7 @@ def test_extreme_logits_give_the_values_of_the_formula(name, options, player):
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_obeys_every_law(name, law):
     """One test a law and loss: finite differences, extremes, invariances, duality, optimal critic."""
-    loss = LOSSES[name]()
+    loss = loss_of(name)
     assert loss.claim is not None, "state the divergence behind the loss, or Claim('none')"
     if law in loss.exempt:
         assert law in inspect.getdoc(LOSSES[name]), "an exemption wants its reason in the docstring"
@@ -293,7 +304,7 @@ def test_closed_forms_agree_with_scipy_and_with_each_other():
 def test_least_squares_of_pearson_at_its_optimum():
     """1/2 E_p (D - c)^2 + 1/2 E_q (D - c)^2 is half the triangular discrimination (Mao et al. 2017, eq. 11)."""
     for (p, q), (table, _) in zip(
-        laws.PAIRS, laws.best_critics(LOSSES["pearson_least_squares"]()), strict=True
+        laws.PAIRS, laws.best_critics(loss_of("pearson_least_squares")), strict=True
     ):
         p, q = np.asarray(p) / sum(p), np.asarray(q) / sum(q)
         value = 0.5 * (p * table**2).sum() + 0.5 * (q * table**2).sum()
@@ -321,7 +332,7 @@ def test_generators_descend_their_divergence():
         "f_jensen_shannon": slope(lambda p, q: 2 * js(p, q)),
     }
     for name, value in expected.items():
-        table = laws.best_critics(LOSSES[name]())[0][0]
+        table = laws.best_critics(loss_of(name))[0][0]
         costs = np.asarray(LOSSES[name]().generator(jnp.zeros(5), jnp.asarray(table, jnp.float32)))
         assert (costs * direction).sum() == pytest.approx(value, rel=1e-4), name
 
@@ -372,9 +383,9 @@ def functions_of(loss):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_bfloat16_is_computed_in_float32(name):
-    r, f = jax.random.normal(jax.random.key(1), (2, 6, 5))
+    given = jax.ShapeDtypeStruct((6, 5), jnp.bfloat16)
     for player in functions_of(LOSSES[name]()):
-        low = player(r.astype(jnp.bfloat16), f.astype(jnp.bfloat16))
+        low = jax.eval_shape(player, given, given)
         assert low.dtype == jnp.float32
         assert low.shape == (6,)
 
@@ -382,9 +393,11 @@ def test_bfloat16_is_computed_in_float32(name):
 @pytest.mark.parametrize("name", [n for n in LOSSES if not LOSSES[n]().of_features])
 def test_vector_logits_are_averaged(name):
     r, f = jax.random.normal(jax.random.key(1), (2, 6, 5))
-    for player in functions_of(LOSSES[name]()):
-        each = jnp.stack([player(r[:, k], f[:, k]) for k in range(5)], 1)
-        np.testing.assert_allclose(player(r, f), each.mean(1), rtol=1e-5, atol=1e-6)
+    players = functions_of(LOSSES[name]())
+    each = lambda player, r, f: jnp.stack([player(r[:, k], f[:, k]) for k in range(5)], 1).mean(1)
+    both = jax.jit(lambda r, f: [(player(r, f), each(player, r, f)) for player in players])
+    for got, expected in both(r, f):
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["energy", "mmd_rbf", "mmd_rq", "mmd_repulsive", "sinkhorn"])

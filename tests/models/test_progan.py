@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from models.compiled import apply, moved, start
 
 from jaxgan.config import get_preset
 from jaxgan.models import ProGANConfig
@@ -32,15 +33,15 @@ def build(config=SMALL, shape=SHAPE):
     found = []
     for module, x in zip(config.build(shape, 0, images=IMAGES), given, strict=True):
         x = jnp.asarray(x, jnp.float32)
-        variables = jax.jit(module.init)(jax.random.key(0), x)
-        noise = lambda p: p + 0.1 * jax.random.normal(jax.random.key(p.size), p.shape)  # biases start at 0
-        found.append((module, {**variables, "params": jax.tree.map(noise, variables["params"])}, x))
+        variables = start(module, jax.random.key(0), x)
+        found.append(
+            (module, {**variables, "params": moved(variables["params"], 0.1)}, x)
+        )  # biases start at 0
     return found
 
 
 def answer(module, variables, x, step, stage=None):
-    own = module.clone(stage=stage)
-    return own.apply(variables, x, train=True, step=step, mutable=["growth"])[0]
+    return apply(module.clone(stage=stage), variables, x, train=True, step=step, mutable=("growth",))[0]
 
 
 @pytest.mark.counts
@@ -142,7 +143,7 @@ def test_both_networks_are_those_of_the_paper(step, share):
 
 def test_weights_start_from_the_unit_normal_and_biases_from_0():
     for module, _, x in build(dataclasses.replace(SMALL, width=48, base=512)):
-        params = jax.jit(module.init)(jax.random.key(0), x)["params"]
+        params = start(module, jax.random.key(0), x)["params"]
         for path, value in jax.tree_util.tree_leaves_with_path(params):
             expected = 1 if path[-1].key == "kernel" else 0
             assert abs(float(value.std()) - expected) <= 5 * expected / math.sqrt(value.size), path
@@ -171,10 +172,9 @@ def test_growing_changes_nothing_at_once():
 
 def test_a_step_is_computed_alike_by_one_program_of_all_sizes_and_by_one_of_its_own():
     for module, variables, x in build():
-        everything = jax.jit(lambda v, x, step, m=module: answer(m, v, x, step))
         for step in range(20):
             expected = answer(module, variables, x, step, GROWTH.stage(step))
-            np.testing.assert_allclose(everything(variables, x, step), expected, atol=1e-5)
+            np.testing.assert_allclose(answer(module, variables, x, step), expected, atol=1e-5)
 
 
 def test_images_of_small_sizes_are_squares_of_one_colour():
@@ -186,7 +186,7 @@ def test_images_of_small_sizes_are_squares_of_one_colour():
 
 def test_a_network_remembers_the_step_that_it_was_trained_in():
     for module, variables, x in build():
-        grown = module.apply(variables, x)
+        grown = apply(module, variables, x)
         np.testing.assert_allclose(
             grown,
             np.clip(answer(module, variables, x, GROWN), -1, 1)
@@ -194,9 +194,9 @@ def test_a_network_remembers_the_step_that_it_was_trained_in():
             else answer(module, variables, x, GROWN),
             atol=1e-6,
         )
-        trained, left = module.apply(variables, x, train=True, step=10, mutable=["growth"])
+        trained, left = apply(module, variables, x, train=True, step=10, mutable=("growth",))
         assert left["growth"]["step"] == 10
-        again = module.apply({**variables, **left}, x)
+        again = apply(module, {**variables, **left}, x)
         np.testing.assert_allclose(again, np.clip(trained, -1, 1) if trained.ndim > 1 else trained, atol=1e-6)
         assert not np.allclose(again, grown, atol=1e-3)
 
@@ -204,10 +204,12 @@ def test_a_network_remembers_the_step_that_it_was_trained_in():
 @pytest.mark.parametrize("network", [0, 1])
 def test_parameters_of_later_sizes_stand_still(network):
     module, variables, x = build()[network]
-    value = lambda params, step: jnp.square(answer(module, {**variables, "params": params}, x, step)).sum()
+    how = {"train": True, "mutable": ["growth"]}
+    asked = lambda params, step: module.apply({**variables, "params": params}, x, step=step, **how)[0]
+    gradient = jax.jit(jax.grad(lambda params, step: jnp.square(asked(params, step)).sum()))
     moved = lambda step: {
         name
-        for name, g in jax.jit(jax.grad(value))(variables["params"], step).items()
+        for name, g in jax.device_get(gradient(variables["params"], step)).items()
         if any(leaf.any() for leaf in jax.tree.leaves(g))
     }
     smallest = [{"blocks_0", "to_rgb_0"}, {"from_rgb_0", "judge"}][network]

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from golden.layers import case, dense, hwio, nhwc
+from models.compiled import apply, start
 
 from jaxgan import InputError
 from jaxgan.config import PRESETS, get_preset
@@ -43,7 +44,7 @@ def normal(*shape, seed=0):
 def untrained(config, resolution=16, seed=1):
     generator = config.build((resolution, resolution, 3), 0)[0]
     z = normal(N, LATENT)
-    return generator, jax.jit(generator.init)(jax.random.key(seed), z), z
+    return generator, start(generator, jax.random.key(seed), z), z
 
 
 # --- reference implementation ------------------------------------------------------------------------
@@ -84,7 +85,7 @@ def test_a_layer_against_the_reference():
         },
         "batch_stats": {"magnitude": jnp.asarray(given["magnitude_ema"])},
     }
-    got = Layer(signal, signal).apply(variables, nhwc(given["x"]), jnp.asarray(given["w"]))
+    got = apply(Layer(signal, signal), variables, nhwc(given["x"]), jnp.asarray(given["w"]))
     np.testing.assert_allclose(got, nhwc(expected), atol=1e-5)
 
 
@@ -100,7 +101,7 @@ def test_the_input_against_the_reference():
         },
         "fourier": {"frequencies": jnp.asarray(given["freqs"]), "phases": jnp.asarray(given["phases"])},
     }
-    got = FourierInput(signal).apply(variables, jnp.asarray(given["w"]))
+    got = apply(FourierInput(signal), variables, jnp.asarray(given["w"]))
     np.testing.assert_allclose(got, nhwc(expected), atol=1e-5)
 
 
@@ -108,7 +109,7 @@ def test_the_input_against_the_reference():
 
 
 def test_frequencies_are_uniform_on_a_disc():
-    variables = FourierInput(Signal(2.0, 1.0, 16, 4, 4000)).init(jax.random.key(0), jnp.zeros((1, 3)))
+    variables = start(FourierInput(Signal(2.0, 1.0, 16, 4, 4000)), jax.random.key(0), jnp.zeros((1, 3)))
     frequencies = variables["fourier"]["frequencies"]
     radius = jnp.sort(jnp.linalg.norm(frequencies, axis=1)) / 2
     assert (
@@ -123,24 +124,24 @@ def test_frequencies_are_uniform_on_a_disc():
 def test_w_turns_and_moves_the_input_not_at_all_at_the_start():
     layer = FourierInput(Signal(2.0, 1.0, 16, 8, 5))
     w = normal(2, 3)
-    variables = layer.init(jax.random.key(0), w)
-    x = layer.apply(variables, w)
+    variables = start(layer, jax.random.key(0), w)
+    x = apply(layer, variables, w)
     np.testing.assert_array_equal(x[0], x[1])
     # By a quarter turn, and by two pixels, as the affine map of w says; its length does not matter.
     params = {**variables["params"], "affine_bias": 3 * jnp.asarray([0.0, 1.0, 0.0, 0.0])}
     np.testing.assert_allclose(
-        layer.apply({**variables, "params": params}, w), jnp.rot90(x, axes=(1, 2)), atol=1e-4
+        apply(layer, {**variables, "params": params}, w), jnp.rot90(x, axes=(1, 2)), atol=1e-4
     )
     params = {**params, "affine_bias": 3 * jnp.asarray([1.0, 0.0, 2 / 16, 0.0])}
     np.testing.assert_allclose(
-        layer.apply({**variables, "params": params}, w)[:, :, 2:], x[:, :, :-2], atol=1e-4
+        apply(layer, {**variables, "params": params}, w)[:, :, 2:], x[:, :, :-2], atol=1e-4
     )
 
 
 def test_frequencies_beyond_the_rate_fade():
     layer, w = FourierInput(Signal(2.0, 1.0, 16, 8, 5)), jnp.zeros((1, 3))
-    variables = layer.init(jax.random.key(0), w)
-    zoomed = lambda scale: layer.apply(variables, w, jnp.diag(jnp.asarray([scale, scale, 1.0])))
+    variables = start(layer, jax.random.key(0), w)
+    zoomed = lambda scale: apply(layer, variables, w, jnp.diag(jnp.asarray([scale, scale, 1.0])))
     assert float(jnp.abs(zoomed(1000.0)).max()) == 0  # all frequencies above 8
     assert float(jnp.abs(zoomed(1.0)).max()) > 0.1
 
@@ -150,7 +151,7 @@ def test_an_untrained_generator_moves_with_its_input(rotations):
     """The paper's trained StyleGAN3-t has 61.7 dB; our layers leave nothing that sticks to pixels."""
     config = StyleGAN3Config(base=512, most=16, style=8, layers=6, rotations=rotations)
     generator, variables, z = untrained(config, 32)
-    ws = generator.apply(variables, z, method="mapping")
+    ws = apply(generator, variables, z, method="mapping")
     make = jax.jit(lambda transform: generator.apply(variables, ws, transform=transform, method="synthesis"))
     assert float(make(jnp.eye(3)).std()) > 0.02  # not so good because there is nothing to see
     assert eq_t(make, jax.random.key(0), 3) > 40
@@ -164,26 +165,28 @@ def test_an_untrained_generator_moves_with_its_input(rotations):
 def test_magnitudes_move_in_training_before_they_count_and_stay_afterwards():
     signal = Signal(2.0, 2.0, 8, 12, 2)
     layer, x, w = Layer(signal, signal, decay=0.9), 3 * normal(2, 12, 12, 2), normal(2, 3)
-    variables = layer.init(jax.random.key(0), x, w)
+    variables = start(layer, jax.random.key(0), x, w)
     assert variables["batch_stats"]["magnitude"] == 1
-    y, left = layer.apply(variables, x, w, train=True, mutable=["batch_stats"])
+    y, left = apply(layer, variables, x, w, train=True, mutable=("batch_stats",))
     expected = 0.9 + 0.1 * float(jnp.square(x).mean())
     np.testing.assert_allclose(left["batch_stats"]["magnitude"], expected, rtol=1e-6)
     after = {**variables, **left}
-    np.testing.assert_allclose(y, layer.apply(after, x, w), rtol=1e-5, atol=1e-6)
-    assert float(jnp.abs(y - layer.apply(variables, x, w)).max()) > 1e-3
-    _, kept = layer.apply(after, 5 * x, w, mutable=["batch_stats"])
+    np.testing.assert_allclose(y, apply(layer, after, x, w), rtol=1e-5, atol=1e-6)
+    assert float(jnp.abs(y - apply(layer, variables, x, w)).max()) > 1e-3
+    _, kept = apply(layer, after, 5 * x, w, mutable=("batch_stats",))
     assert kept["batch_stats"]["magnitude"] == left["batch_stats"]["magnitude"]
 
 
 def test_magnitudes_are_those_of_the_whole_batch_on_any_devices():
     signal = Signal(2.0, 2.0, 8, 12, 2)
     x, w = normal(4, 12, 12, 2), normal(4, 3)
-    variables = Layer(signal, signal).init(jax.random.key(0), x, w)
+    variables = start(Layer(signal, signal), jax.random.key(0), x, w)
     mapped = Layer(signal, signal, axis_name="devices")
     train = lambda layer: lambda x, w: layer.apply(variables, x, w, train=True, mutable=["batch_stats"])
-    expected, left = train(Layer(signal, signal))(x, w)
-    shares = jax.vmap(train(mapped), axis_name="devices")(x.reshape(2, 2, 12, 12, 2), w.reshape(2, 2, 3))
+    expected, left = jax.jit(train(Layer(signal, signal)))(x, w)
+    shares = jax.jit(jax.vmap(train(mapped), axis_name="devices"))(
+        x.reshape(2, 2, 12, 12, 2), w.reshape(2, 2, 3)
+    )
     np.testing.assert_allclose(shares[0].reshape(expected.shape), expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(
         shares[1]["batch_stats"]["magnitude"][1], left["batch_stats"]["magnitude"], rtol=1e-6
@@ -193,8 +196,8 @@ def test_magnitudes_are_those_of_the_whole_batch_on_any_devices():
 def test_truncation_0_gives_one_image_and_1_changes_nothing():
     generator, variables, z = untrained(TINY)
     variables["batch_stats"]["to_w"]["mean"] = normal(6, seed=9)
-    at = lambda psi: generator.apply(*TINY.truncated(variables, z, psi))
-    plain = generator.apply(variables, z)
+    at = lambda psi: apply(generator, *TINY.truncated(variables, z, psi))
+    plain = apply(generator, variables, z)
     np.testing.assert_allclose(at(1.0), plain, atol=1e-5)
     np.testing.assert_array_equal(at(0.0)[0], at(0.0)[1])
     assert (plain[0] != plain[1]).any()
@@ -206,17 +209,17 @@ def test_each_layer_is_told_by_its_own_style():
     params = variables["params"]
     moving = {**params["to_image"], "input": {**params["to_image"]["input"], "affine_kernel": affine}}
     variables = {**variables, "params": {**params, "to_image": moving}}
-    ws = generator.apply(variables, z, method="mapping")
+    ws = apply(generator, variables, z, method="mapping")
     assert ws.shape == (N, 6, 6)
     names = ["input", *(f"layer_{i}" for i in range(5))]
 
     def given(ws):
-        found = generator.apply(variables, ws, method="synthesis", capture_intermediates=True)[1]
+        found = apply(generator, variables, ws, method="synthesis", capture_intermediates=True)[1]
         return [found["intermediates"]["to_image"][name]["__call__"][0] for name in names]
 
     before = given(ws)
     for i in range(6):
-        after = given(ws.at[:, i].add(1.0))
+        after = given(ws + np.eye(6, dtype=np.float32)[i][:, None])
         assert [bool((a != b).any()) for a, b in zip(before, after, strict=True)] == [
             k >= i for k in range(6)
         ]
@@ -224,7 +227,7 @@ def test_each_layer_is_told_by_its_own_style():
 
 def test_an_image_is_a_quarter_of_what_the_last_layer_gives():
     generator, variables, z = untrained(TINY)
-    image, found = generator.apply(variables, z, capture_intermediates=True)
+    image, found = apply(generator, variables, z, capture_intermediates=True)
     last = found["intermediates"]["to_image"]["layer_4"]["__call__"][0]
     np.testing.assert_array_equal(image, 0.25 * last)
 
@@ -233,9 +236,9 @@ def test_activations_are_clamped_after_the_gain():
     signal = Signal(2.0, 2.0, 8, 12, 2)
     layer = Layer(signal, signal, clamp=1.0)
     x, w = normal(1, 12, 12, 2), normal(1, 3)
-    variables = layer.init(jax.random.key(0), x, w)
+    variables = start(layer, jax.random.key(0), x, w)
     loud = {**variables, "params": {**variables["params"], "bias": jnp.asarray([1e3, -1e5])}}
-    middle = layer.apply(loud, x, w)[:, 5:7, 5:7]
+    middle = apply(layer, loud, x, w)[:, 5:7, 5:7]
     np.testing.assert_allclose(middle, jnp.broadcast_to(jnp.asarray([1.0, -1.0]), middle.shape), atol=0.01)
 
 
