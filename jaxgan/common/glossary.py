@@ -50,7 +50,7 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     (_FLIPS, "mirrored images are --data.flip"),
     (
         "workers num-workers n-workers nthreads",
-        "there are no loader workers: data lie on the device or are streamed by themselves (--data.placement)",
+        "there are no loader workers: data lie on the device, or all cores decode them (--data.pipeline)",
     ),
     (
         _CLASSES,

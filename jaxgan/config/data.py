@@ -13,20 +13,24 @@ from jaxgan.data.sources import named
 
 
 def located(source: str) -> str:
-    """The name of a source that is found from every working directory: paths of folders and npz files absolute.
+    """The name of a source that is found from every working directory: paths absolute.
 
     A path alone is that of what lies there, as of `jaxgan.data.sources.named`.
     """
     kind, colon, path = named(source).partition(":")
-    if kind not in ("folder", "npz") or not path:
+    if kind not in ("folder", "npz", "tar") or not path:
         return source
     return f"{kind}{colon}{os.path.abspath(os.path.expanduser(path))}"
 
 
 def without_path(source: str) -> str:
-    """The name of a source as others may read it: of folders and npz files their own names alone."""
+    """The name of a source as others may read it: of paths the last name alone."""
     kind, _, path = source.partition(":")
-    return f"{kind}:{os.path.basename(path.rstrip('/'))}" if kind in ("folder", "npz") and path else source
+    return (
+        f"{kind}:{os.path.basename(path.rstrip('/'))}"
+        if kind in ("folder", "npz", "tar") and path
+        else source
+    )
 
 
 def steps_for(config: Config, images: float) -> int:
@@ -77,6 +81,7 @@ def open_data(config: Config) -> Source:
         follow_links=config.data.follow_links,
         hold_out=config.data.hold_out,
         share=config.data.share,
+        pipeline=config.data.pipeline,
     )
     if source.n is not None and source.n < 2:
         raise InputError(

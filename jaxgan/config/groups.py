@@ -28,8 +28,8 @@ class DataConfig:
     """Leave broken image files out and count them; otherwise the first one is an error."""
     follow_links: bool = False
     """Follow links that lead out of a folder of images; otherwise such a link is an error."""
-    placement: Literal["auto", "device", "host"] = "auto"
-    """Where pixels are kept; auto: on the device if they take at most 2 GiB."""
+    pipeline: Literal["auto", "resident", "stream"] = "auto"
+    """All examples decoded on the device, or read as they are needed; auto: resident if they take at most 2 GiB."""
 
 
 @dataclass(frozen=True)

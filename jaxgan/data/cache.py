@@ -1,4 +1,4 @@
-"""Decoded images on disk: written once, atomically, then memory-mapped."""
+"""What is known of images once decoded, and their pixels, on disk: written once, atomically, then memory-mapped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.common.files import expanded
-from jaxgan.data.rows import fingerprint
+from jaxgan.data.rows import fingerprint, finished
 
 
 def cache_dir() -> pathlib.Path:
@@ -64,21 +64,27 @@ def why_unwritable(folder: pathlib.Path) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """The contents of one cache entry.
+    """What is known of images that have been decoded.
 
     Attributes:
-      images: uint8 [n, h, w, c], memory-mapped and read only.
+      images: uint8 [n, h, w, c], or what stands for it: memory-mapped and read only, or decoded again when asked for.
       labels: int32 [n], or None.
       class_names: one for each label value.
-      fingerprint: of the images and labels.
       skipped: number of broken files that were left out.
+      hashes: of each image, as of `jaxgan.data.rows.row_hash`, uint64 [n].
+      places: of the images among all files, int64 [n].
+      digest: where a fingerprint has been begun, which lacks the labels alone.
+      fingerprint: of the images and labels; "" before they are in the cache.
     """
 
-    images: np.ndarray
+    images: Any
     labels: np.ndarray | None
     class_names: tuple[str, ...]
-    fingerprint: str
     skipped: int
+    hashes: np.ndarray
+    places: np.ndarray
+    digest: Any = None
+    fingerprint: str = ""
 
 
 def new_images(path: pathlib.Path, shape: tuple[int, ...]) -> np.memmap:
@@ -94,62 +100,77 @@ def new_images(path: pathlib.Path, shape: tuple[int, ...]) -> np.memmap:
     return images
 
 
-Decode = Callable[[pathlib.Path], tuple[np.ndarray, np.ndarray | None, tuple[str, ...], int]]
+Decode = Callable[[pathlib.Path], Decoded]
+StandIn = Callable[[tuple[int, ...], np.ndarray, np.ndarray], Any]
 
 
-def cached(key: dict[str, Any], decode: Decode) -> Decoded:
+def cached(key: dict[str, Any], decode: Decode, stand_in: StandIn | None = None) -> Decoded:
     """Returns the entry of `key`; if there is none yet, it is decoded first.
 
     Args:
       key: everything that the result depends on, as JSON can hold it. Any change makes another entry.
-      decode: folder -> (images, labels, class names, number of broken files). It may build the images
-        in a memory map inside the folder. It runs in a temporary folder that becomes the entry in one
-        rename, so that a killed run leaves no half entry. Of several processes of a machine one decodes, and the
-        others wait for it; where files cannot be locked they all do, and of those that race one wins.
+      decode: folder -> what was found. Images that are kept are a memory map inside the folder. It runs in a temporary
+        folder that becomes the entry in one rename, so that a killed run leaves no half entry. Of several processes of
+        a machine one decodes, and the others wait for it; where files cannot be locked they all do, and of those that
+        race one wins.
+      stand_in: (shape of an image, places, hashes) -> what stands for images that are not kept; None where they are.
     """
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
     folder = cache_dir() / "data"
-    for entry in (folder / name, temporary_dir() / "data" / name if _is_lost(folder) else None):
-        if entry is None or not os.path.exists(entry / "meta.json"):
-            continue
-        try:
-            return _read(entry)
-        except (OSError, ValueError, KeyError, EOFError):  # damaged: decoded again
-            shutil.rmtree(entry, ignore_errors=True)
+    if (found := _read(folder / name, stand_in)) is not None:
+        return found
     if _is_lost(folder):
         folder = temporary_dir() / "data"
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder / f".{name}.lock"):
-        if (folder / name / "meta.json").exists():  # another process has been decoding it
-            with contextlib.suppress(OSError, ValueError, KeyError, EOFError):
-                return _read(folder / name)
-        return _decoded(folder, name, key, decode)
+        if (found := _read(folder / name, stand_in)) is not None:  # another process has been decoding it
+            return found
+        shutil.rmtree(folder / name, ignore_errors=True)  # damaged
+        return _decoded(folder, name, key, decode, stand_in)
 
 
 @contextlib.contextmanager
 def _alone(lock: pathlib.Path) -> Iterator[None]:
     """Waits until no other process of this machine is inside; ends with the process, however that ends."""
+    file = _locked(lock)
+    try:
+        yield
+    finally:
+        if file is not None:
+            with contextlib.suppress(OSError):
+                lock.unlink()  # before it is let go: who waits for it sees that it is gone, and makes another
+            file.close()
+
+
+def _locked(lock: pathlib.Path) -> Any:
+    """The lock file, open and locked; None where files cannot be locked."""
     try:
         import fcntl
-
-        file = lock.open("w")
-    except (ImportError, OSError):
-        yield
-        return
-    with file:
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
+    except ImportError:
+        return None
+    while True:
         try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                lock.unlink()
+            file = lock.open("w")
+        except OSError:
+            return None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(lock)):
+                return file
+        except FileNotFoundError:
+            pass
+        except OSError:  # a file system without locks
+            file.close()
+            return None
+        file.close()  # who had it before has removed it
 
 
-def _decoded(folder: pathlib.Path, name: str, key: dict[str, Any], decode: Decode) -> Decoded:
+def _decoded(
+    folder: pathlib.Path, name: str, key: dict[str, Any], decode: Decode, stand_in: StandIn | None
+) -> Decoded:
     entry, temporary = folder / name, pathlib.Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder))
     try:
-        _write(temporary, key, decode)
+        _write(temporary, key, decode(temporary))
         try:
             os.rename(temporary, entry)
         except OSError:
@@ -157,7 +178,9 @@ def _decoded(folder: pathlib.Path, name: str, key: dict[str, Any], decode: Decod
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return _read(entry)
+    if (found := _read(entry, stand_in)) is None:
+        raise OSError(errno.EIO, "what was written cannot be read", str(entry))
+    return found
 
 
 def _is_lost(folder: pathlib.Path) -> bool:
@@ -166,30 +189,44 @@ def _is_lost(folder: pathlib.Path) -> bool:
     return bool(why) and why not in (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 
-def _write(folder: pathlib.Path, key: dict[str, Any], decode: Decode) -> None:
-    images, labels, class_names, skipped = decode(folder)
-    if isinstance(images, np.memmap) and pathlib.Path(str(images.filename)) == folder / "images.npy":
-        images.flush()  # built in place
-    else:
-        np.save(folder / "images.npy", images)
-    if labels is not None:
-        np.save(folder / "labels.npy", labels.astype(np.int32))
+def _write(folder: pathlib.Path, key: dict[str, Any], found: Decoded) -> None:
+    if isinstance(found.images, np.memmap):
+        found.images.flush()
+    labels = None if found.labels is None else found.labels.astype(np.int32)
+    arrays = {"labels": labels, "hashes": found.hashes, "places": found.places}
+    for name, array in arrays.items():
+        if array is not None:
+            np.save(folder / f"{name}.npy", array)
+    digest = found.digest
     meta = {
         "key": key,
-        "class_names": class_names,
-        "skipped": skipped,
-        "fingerprint": fingerprint(images, None if labels is None else labels.astype(np.int32)),
+        "shape": found.images.shape[1:],
+        "class_names": found.class_names,
+        "skipped": found.skipped,
+        "fingerprint": fingerprint(found.images, labels) if digest is None else finished(digest, labels),
     }
     (folder / "meta.json").write_text(json.dumps(meta, indent=1))
 
 
-def _read(folder: pathlib.Path) -> Decoded:
-    meta = json.loads((folder / "meta.json").read_text())
-    labels = folder / "labels.npy"
-    return Decoded(
-        np.load(folder / "images.npy", mmap_mode="r"),
-        np.load(labels) if labels.exists() else None,
-        tuple(meta["class_names"]),
-        meta["fingerprint"],
-        meta["skipped"],
-    )
+def _read(entry: pathlib.Path, stand_in: StandIn | None) -> Decoded | None:
+    """An entry; None if there is none, or a damaged one."""
+    try:
+        meta = json.loads((entry / "meta.json").read_text())
+        hashes, places = np.load(entry / "hashes.npy"), np.load(entry / "places.npy")
+        if stand_in is None:
+            images: Any = np.load(entry / "images.npy", mmap_mode="r")
+        else:
+            images = stand_in(tuple(meta["shape"]), places, hashes)
+        if len(images) != len(hashes):
+            return None
+        return Decoded(
+            images,
+            np.load(entry / "labels.npy") if (entry / "labels.npy").exists() else None,
+            tuple(meta["class_names"]),
+            meta["skipped"],
+            hashes,
+            places,
+            fingerprint=meta["fingerprint"],
+        )
+    except (OSError, ValueError, KeyError, EOFError, TypeError):
+        return None

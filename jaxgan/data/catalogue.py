@@ -9,8 +9,10 @@ import logging
 import os
 import pathlib
 import re
+import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,15 @@ import numpy as np
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.files import expanded
 from jaxgan.data import cache
+from jaxgan.data.decoding.choice import streams
+from jaxgan.data.decoding.passes import gone_through
+from jaxgan.data.decoding.stamps import remembered
 from jaxgan.data.labels import compacted
 from jaxgan.data.pixels import from_array, to_pixels
+from jaxgan.data.rows import Encoded, Undecoded, workers
 from jaxgan.data.source import Images
+
+_DECODER = 3  # of the entries in the cache: counts the changes of what images are decoded to
 
 
 def data_dir() -> pathlib.Path:
@@ -90,18 +98,24 @@ def _readable(name: str, version: str) -> bool:
 
 
 def load_tfds(
-    name: str, split: str = "train", *, resolution: int | None = None, channels: int | None = None
+    name: str,
+    split: str = "train",
+    *,
+    resolution: int | None = None,
+    channels: int | None = None,
+    pipeline: str = "auto",
 ) -> Images:
     """Opens an image dataset of the catalogue: its feature "image", and "label" if there is one.
 
-    It is decoded once into the cache, under its name, version, split and preprocessing. From then on
-    neither TFDS nor TensorFlow is imported.
+    It is decoded once, under its name, version, split and preprocessing: into the cache, from when on neither TFDS nor
+    TensorFlow is imported, or, where it is streamed, to see what the images hash to.
 
     Args:
       name: of the dataset, or "name/config".
       split: such as "train", "test" or "train[:5000]".
       resolution: side of the square images in pixels; None keeps their size, which must then be the same.
       channels: 1, 2 (grey and alpha), 3 or 4 (RGBA); None keeps those of the dataset, without alpha.
+      pipeline: whether it is streamed, as of `jaxgan.data.decoding.choice.streams`.
 
     Raises:
       InputError: if there is no such dataset, it is not prepared (the message says what to run), it
@@ -117,16 +131,24 @@ def load_tfds(
         raise InputError(
             f"data.split: cannot read split {split!r} of {name!r}: expected one of {', '.join(known)}"
         )
+    keep = not streams(pipeline, _decoded_bytes(name, version, split, resolution, channels))
     key = {
         "kind": "tfds",
+        "decoder": _DECODER,
         "name": name,
         "version": version,
         "files": _content(data_dir() / name / version),
         "split": split,
         "resolution": resolution,
         "channels": channels,
+        "pixels": keep,
     }
-    decoded = cache.cached(key, lambda folder: _decode(name, version, split, folder, resolution, channels))
+    stored = _Stored(name, version, split, resolution, channels)
+    decoded = cache.cached(
+        key,
+        lambda folder: _decode(stored, folder, keep),
+        None if keep else lambda shape, places, hashes: Encoded(stored.images(shape), places, shape, hashes),
+    )
     labels, names = decoded.labels, decoded.class_names
     notes: tuple[str, ...] = ()
     if labels is not None:
@@ -135,7 +157,15 @@ def load_tfds(
             notes = (
                 f"{lost:,} of {len(decoded.class_names):,} classes have no images in {split!r} and are none",
             )
-    return Images(f"tfds:{name}:{split}", decoded.images, labels, names, decoded.fingerprint, notes=notes)
+    return Images(
+        f"tfds:{name}:{split}",
+        decoded.images,
+        labels,
+        names,
+        decoded.fingerprint,
+        notes=notes,
+        hashes=decoded.hashes,
+    )
 
 
 def _splits(name: str, version: str) -> list[str]:
@@ -146,12 +176,17 @@ def _splits(name: str, version: str) -> list[str]:
 
 def _content(folder: pathlib.Path) -> str:
     """SHA-256 (hexadecimal) of the names and contents of all files of a prepared dataset."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+    paths = sorted(path for path in folder.iterdir() if path.is_file())
+
+    def of(path: pathlib.Path) -> bytes:
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{path.name}\0{content}\0".encode("utf-8", "backslashreplace"))
-    return digest.hexdigest()
+        return f"{path.name}\0{content}\0".encode("utf-8", "backslashreplace")
+
+    return remembered(
+        ((path.name, path) for path in paths),
+        lambda: hashlib.sha256(b"".join(workers().map(of, paths))).hexdigest(),
+    )
 
 
 def _not_prepared(name: str) -> InputError:
@@ -172,45 +207,101 @@ def _unreadable(name: str, version: str) -> InputError:
     )
 
 
-def _decode(
-    name: str, version: str, split: str, folder: pathlib.Path, resolution: int | None, channels: int | None
-) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...], int]:
-    if not _readable(name, version):
-        raise _unreadable(name, version)
-    with imported_tfds() as tfds:
-        try:
-            builder = tfds.builder(f"{name}:{version}", data_dir=str(data_dir()))
-            source = builder.as_data_source(split=split)
-        except (ValueError, KeyError, AssertionError) as error:
-            raise InputError(
-                f"data.split: cannot read split {split!r} of {name!r}: {_first_line(error)}"
-            ) from error
-        features = builder.info.features
-        if "image" not in features:
-            raise InputError(f"data.source: dataset {name!r} has no feature 'image', only {sorted(features)}")
-        if not len(source):
-            raise InputError(f"data.split: split {split!r} of {name!r} is empty")
-        names = getattr(features["label"], "names", None) if "label" in features else None
-        labels = np.empty(len(source), np.int32) if names else None
-        images: np.ndarray | None = None
-        for i, example in enumerate(source):
-            pixels = np.asarray(example["image"])
-            pixels = to_pixels(from_array(pixels), resolution, channels or (3 if pixels.shape[2] > 2 else 1))
-            if images is None:
-                images = cache.new_images(folder / "images.npy", (len(source), *pixels.shape))
-            if pixels.shape != images.shape[1:]:
+class _Stored:
+    """The images of a split as they are stored; nothing is opened before it is needed."""
+
+    def __init__(
+        self, name: str, version: str, split: str, resolution: int | None, channels: int | None
+    ) -> None:
+        self.name, self.version, self.split = name, version, split
+        self._resolution, self._channels = resolution, channels
+        self._opening = threading.Lock()
+        self._opened: tuple[Any, tuple[str, ...] | None] | None = None
+
+    def opened(self) -> tuple[Any, tuple[str, ...] | None]:
+        """The examples by number, as TFDS gives them, and the names of the classes.
+
+        Raises:
+          InputError: if they cannot be read, or there are no images.
+        """
+        with self._opening:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _open(self) -> tuple[Any, tuple[str, ...] | None]:
+        name, split = self.name, self.split
+        if not _readable(name, self.version):
+            raise _unreadable(name, self.version)
+        with imported_tfds() as tfds:
+            try:
+                builder = tfds.builder(f"{name}:{self.version}", data_dir=str(data_dir()))
+                source = builder.as_data_source(split=split)
+            except (ValueError, KeyError, AssertionError) as error:
                 raise InputError(
-                    f"data.resolution: expected a size, as images of {name!r} differ: "
-                    f"{images.shape[1]}x{images.shape[2]} and {pixels.shape[0]}x{pixels.shape[1]} pixels; say one, "
-                    "such as --data.resolution 64"
+                    f"data.split: cannot read split {split!r} of {name!r}: {_first_line(error)}"
+                ) from error
+            features = builder.info.features
+            if "image" not in features:
+                raise InputError(
+                    f"data.source: dataset {name!r} has no feature 'image', only {sorted(features)}"
                 )
-            images[i] = pixels
-            if labels is not None:
-                labels[i] = example["label"]
-    assert images is not None
-    if labels is not None and labels.min() < 0:  # a split without labels has -1 in their place
-        labels, names = None, ()
-    return images, labels, tuple(names or ()), 0
+            if not len(source):
+                raise InputError(f"data.split: split {split!r} of {name!r} is empty")
+            names = getattr(features["label"], "names", None) if "label" in features else None
+            return source, tuple(names) if names else None
+
+    def read(self, place: int) -> tuple[np.ndarray, int]:
+        """Pixels and label of an example."""
+        source, names = self.opened()
+        example = source[place]
+        pixels = np.asarray(example["image"])
+        depth = self._channels or (3 if pixels.shape[2] > 2 else 1)
+        return to_pixels(from_array(pixels), self._resolution, depth), int(example["label"]) if names else 0
+
+    def images(self, shape: tuple[int, ...] = ()) -> Undecoded:
+        """All of them, which are decoded one by one; with a shape that is known, they are not opened yet."""
+        n = 0 if shape else len(self.opened()[0])
+        return Undecoded(n, self.read, lambda place: f"{place} of tfds:{self.name}:{self.split}")
+
+
+def _decode(stored: _Stored, folder: pathlib.Path, keep: bool) -> cache.Decoded:
+    _, names = stored.opened()
+    found = gone_through(stored.images(), folder, keep=keep, what=stored.name)
+    labels = found.labels
+    if names is None or (
+        labels is not None and labels.min() < 0
+    ):  # a split without labels has -1 in their place
+        return replace(found, labels=None)
+    return replace(found, class_names=names)
+
+
+def _decoded_bytes(name: str, version: str, split: str, resolution: int | None, channels: int | None) -> int:
+    """How many bytes the images of a split take, decoded, at most; 0 where nothing tells."""
+    try:
+        numbers, (height, width, depth), _ = described(name, version)
+    except (OSError, ValueError, KeyError, TypeError):  # said where they are opened
+        return 0
+    if resolution is not None:
+        height = width = resolution
+    n = numbers.get(re.split(r"\W", split)[0], sum(numbers.values()))
+    return n * height * width * (channels or (3 if depth > 2 else 1))
+
+
+def described(name: str, version: str) -> tuple[dict[str, int], tuple[int, int, int], int]:
+    """What lies beside a dataset tells: the number of images of each split, their shape, and the number of classes.
+
+    A side is 0 where images differ in it.
+    """
+    folder = data_dir() / name / version
+    splits = json.loads((folder / "dataset_info.json").read_text())["splits"]
+    features = json.loads((folder / "features.json").read_text())["featuresDict"]["features"]
+    height, width, depth = (max(int(side), 0) for side in features["image"]["image"]["shape"]["dimensions"])
+    return (
+        {own["name"]: sum(map(int, own["shardLengths"])) for own in splits},
+        (height, width, depth),
+        int(features.get("label", {}).get("classLabel", {}).get("numClasses", 0)),
+    )
 
 
 def prepare(name: str) -> str:

@@ -22,12 +22,13 @@ from jax.sharding import Mesh
 from jaxgan.common import keys
 from jaxgan.common.devices import batch_sharded, check_batch, own_rows, put, put_rows, replicated
 from jaxgan.common.errors import InputError
+from jaxgan.data.decoding.choice import check_pipeline, streams
 from jaxgan.data.modality import Modality
 from jaxgan.data.permutation import positions, shuffled_index
 from jaxgan.data.source import Endless, Finite, Source
 from jaxgan.data.spec import LABEL
 
-RESIDENT_LIMIT = 2 * 2**30  # bytes of examples that are kept on the device by default
+_AHEAD = 2**28  # bytes of batches that are read ahead
 Batch = dict[str, jax.Array]
 
 
@@ -116,7 +117,7 @@ class Resident:
 
 
 class Stream:
-    """Examples stay on the host (memory-mapped); batches are read ahead and sent as they are stored.
+    """Examples stay where they are; batches are read, and decoded, ahead of their use, and sent as they are stored.
 
     Of several processes each reads the part of a batch that its own devices get.
     """
@@ -138,7 +139,10 @@ class Stream:
         import grain
 
         steps = grain.MapDataset.range(first_step, 2**31 - 1).map(self._read)
-        options = grain.ReadOptions(num_threads=os.cpu_count() or 2, prefetch_buffer_size=8)
+        batches = max(2, min(_AHEAD // max(self.nbytes, 1), 8))
+        options = grain.ReadOptions(
+            num_threads=min(os.cpu_count() or 2, batches), prefetch_buffer_size=batches
+        )
         ahead: list[Any] = []
         for rows in steps.to_iter_dataset(options):
             ahead.append(self._sent(rows))
@@ -203,7 +207,7 @@ def make_pipeline(
     d_steps: int = 1,
     seed: int = 0,
     flip: bool = False,
-    placement: str = "auto",
+    pipeline: str = "auto",
     mesh: Mesh | None = None,
 ) -> Pipeline:
     """The pipeline that feeds steps of `d_steps` discriminator updates of `batch_size` examples each.
@@ -214,17 +218,17 @@ def make_pipeline(
       d_steps: discriminator updates a step.
       seed: of the order, the flips, and of examples that are drawn.
       flip: mirror each example left to right with probability 1/2.
-      placement: "device", "host", or "auto": on the device up to 2 GiB of examples.
+      pipeline: "resident" keeps all examples on the device, "stream" reads each batch ahead of its use, and "auto" is
+        resident up to 2 GiB of examples. Batches are the same.
       mesh: devices to share the batch.
 
     Raises:
       InputError: if the batch is empty, larger than the data, or does not divide by the devices, if
-        the examples have no left and right to be mirrored, or the placement is unknown.
+        the examples have no left and right to be mirrored, or the pipeline is unknown.
     """
     if batch_size < 1:
         raise InputError(f"batch_size: expected at least 1 example, got {batch_size}")
-    if placement not in ("auto", "device", "host"):
-        raise InputError(f"data.placement: expected 'auto', 'device' or 'host', got {placement!r}")
+    check_pipeline(pipeline)
     per_step = batch_size * d_steps
     check_batch(per_step, mesh, d_steps)
     if flip and (source.modality.mirror is None or source.n is None):
@@ -240,5 +244,4 @@ def make_pipeline(
             f"{_others(source)}"
         )
     order = _Order(source.modality, len(source), per_step, seed, flip, mesh)
-    on_device = placement == "device" or (placement == "auto" and _bytes_of(source) <= RESIDENT_LIMIT)
-    return Resident(source, order) if on_device else Stream(source, order)
+    return Stream(source, order) if streams(pipeline, _bytes_of(source)) else Resident(source, order)

@@ -116,14 +116,24 @@ def _without_texts(data: bytes) -> bytes:
     return b"".join(kept)
 
 
-def is_grey_file(data: bytes) -> bool:
-    """Whether an image has no colour, by its header and palette: 1, L, LA, 16 bit, or a palette of greys."""
+def _header(data: bytes) -> Image.Image:
     from PIL import Image
 
     try:
-        image = Image.open(io.BytesIO(data), formats=_formats())
+        return Image.open(io.BytesIO(data), formats=_formats())
     except ValueError:
-        image = Image.open(io.BytesIO(_without_texts(data)), formats=_formats())
+        return Image.open(io.BytesIO(_without_texts(data)), formats=_formats())
+
+
+def header(data: bytes) -> tuple[int, int]:
+    """Height and width of an image, upright or not."""
+    image = _header(data)
+    return image.height, image.width
+
+
+def is_grey_file(data: bytes) -> bool:
+    """Whether an image has no colour, by its header and palette: 1, L, LA, 16 bit, or a palette of greys."""
+    image = _header(data)
     if _raw_mode(image) == "LA;16B":  # which Pillow opens as RGBA
         return True
     if image.mode in ("P", "PA"):

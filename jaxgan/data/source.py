@@ -15,7 +15,7 @@ from jaxgan.common import keys
 from jaxgan.common.errors import InputError
 from jaxgan.data.labels import named_labels, without_examples
 from jaxgan.data.modality import IMAGE, POINT, Modality
-from jaxgan.data.rows import fingerprint
+from jaxgan.data.rows import fingerprint, pieces
 from jaxgan.data.spec import LABEL, Spec
 
 Examples = dict[str, np.ndarray]
@@ -163,10 +163,15 @@ class Finite(Source):
 
 
 def _range(x: Any) -> str:
-    x = np.asarray(x)
+    lows, highs, total = [], [], 0.0
+    for piece in pieces(x):
+        lows.append(piece.min())
+        highs.append(piece.max())
+        total += float(piece.sum(dtype=np.float64))
+    low, high, mean = min(lows), max(highs), total / x.size
     if np.issubdtype(x.dtype, np.integer):
-        return f"{x.min()} to {x.max()}, mean {x.mean():.1f}"
-    return f"{x.min():.3f} to {x.max():.3f}, mean {x.mean():.3f}"
+        return f"{low} to {high}, mean {mean:.1f}"
+    return f"{low:.3f} to {high:.3f}, mean {mean:.3f}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +233,8 @@ class Images(Finite):
 
     Attributes:
       name: as given by the user, with its split.
-      images: uint8 or uint16 [n, height, width, channels] with 1 to 4 channels; may be memory-mapped.
+      images: uint8 or uint16 [n, height, width, channels] with 1 to 4 channels; may be memory-mapped, or stand for an
+        array, such as `jaxgan.data.rows.Encoded`.
       labels: int32 [n], or None.
       class_names: one for each label value; empty without labels.
       fingerprint: SHA-256 of pixels and labels (see `fingerprint`).
@@ -237,6 +243,7 @@ class Images(Finite):
       notes: as of `Source`.
       whole: fingerprint of the data that these are a part of; "" if they are no part.
       complete: as of `Source`.
+      hashes: of each image, as of `jaxgan.data.rows.row_hash`, uint64 [n]; None: computed where they are needed.
     """
 
     name: str
@@ -249,6 +256,7 @@ class Images(Finite):
     notes: tuple[str, ...] = ()
     whole: str = ""
     complete: Images | None = None
+    hashes: np.ndarray | None = None
 
     modality: ClassVar[Modality] = IMAGE
     example: ClassVar[str] = "image"

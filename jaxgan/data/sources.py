@@ -13,7 +13,8 @@ from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.files import expanded
 from jaxgan.common.user_files import is_file, load_builder
 from jaxgan.data.catalogue import load_tfds
-from jaxgan.data.files import load_folder, load_npz
+from jaxgan.data.decoding.choice import check_pipeline
+from jaxgan.data.files import holds_shards, load_folder, load_npz, load_tar
 from jaxgan.data.labels import without_examples
 from jaxgan.data.mnist import load_mnist
 from jaxgan.data.source import Arrays, Endless, Finite, Images, Source
@@ -21,13 +22,24 @@ from jaxgan.data.splits import parsed_name, with_classes_of, with_held_out, with
 from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 
-_KINDS = ("tfds:", "folder:", "npz:")
+_KINDS = ("tfds:", "folder:", "npz:", "tar:")
 S = TypeVar("S", bound=Source)
-SOURCES = ("mnist", "stacked_mnist", "tfds:NAME", "folder:PATH", "npz:PATH", *TOYS, "FILE.py:NAME")
+SOURCES = (
+    "mnist",
+    "stacked_mnist",
+    "tfds:NAME",
+    "folder:PATH",
+    "tar:PATTERN",
+    "npz:PATH",
+    *TOYS,
+    "FILE.py:NAME",
+)
 
 
 def named(spec: str) -> str:
     """The source that a path stands for: a folder or zip archive "folder:PATH", an npz file "npz:PATH".
+
+    A tar archive, or a folder of such alone, is "tar:PATH".
 
     What is no path of such a thing stays as it is.
     """
@@ -36,6 +48,8 @@ def named(spec: str) -> str:
     path = expanded(spec)
     if path.suffix.lower() == ".npz" and path.is_file():
         return f"npz:{spec}"
+    if holds_shards(path):
+        return f"tar:{spec}"
     return f"folder:{spec}" if path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()) else spec
 
 
@@ -54,13 +68,14 @@ def open_source(
     follow_links: bool = False,
     hold_out: float = 0.0,
     share: float = 1.0,
+    pipeline: str = "auto",
 ) -> Source:
     """Opens the source called `spec`.
 
     Args:
       spec: "mnist", "stacked_mnist", "tfds:NAME" or "tfds:NAME:SPLIT", "folder:PATH" (a directory or
-        zip archive), "npz:PATH", "ring", "grid", "swissroll", "FILE.py:NAME", as of `load_source`, or a
-        path alone, as of `named`.
+        zip archive), "tar:PATTERN" (shards, as of `load_tar`), "npz:PATH", "ring", "grid", "swissroll",
+        "FILE.py:NAME", as of `load_source`, or a path alone, as of `named`.
       split: of mnist, stacked_mnist and tfds sources, and of folders with such folders in them; the others have
         only "train".
       resolution: side, in pixels, of the square that images are scaled and cut to. None keeps the size.
@@ -70,6 +85,9 @@ def open_source(
       hold_out: share of finite data without a second split that is held out, as of
         `jaxgan.data.splits.with_hold_out`.
       share: of the examples that are left, to train on, as of `jaxgan.data.splits.with_share`.
+      pipeline: whether images of a folder, shards or TFDS are decoded at once, "resident", or when they are asked for,
+        "stream"; "auto" goes by how much memory they take, as of `jaxgan.data.decoding.choice.streams`. Nothing else
+        about the source depends on it.
 
     Raises:
       InputError: if it cannot be opened as asked; the message says why.
@@ -80,7 +98,8 @@ def open_source(
         raise InputError(
             f"data.channels: expected 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA), got {channels}"
         )
-    opened = _opened(spec, split, resolution, channels, (skip_broken, follow_links))
+    check_pipeline(pipeline)
+    opened = _opened(spec, split, resolution, channels, (skip_broken, follow_links), pipeline)
     if not 0 <= hold_out < 1:
         raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {hold_out:g}")
     if hold_out and other_split(opened) is None:
@@ -89,7 +108,12 @@ def open_source(
 
 
 def _opened(
-    spec: str, split: str, resolution: int | None, channels: int | None, of_folder: tuple[bool, bool]
+    spec: str,
+    split: str,
+    resolution: int | None,
+    channels: int | None,
+    of_folder: tuple[bool, bool],
+    pipeline: str,
 ) -> Source:
     if is_file(spec):
         if split != "train" or resolution is not None or channels is not None:
@@ -105,12 +129,15 @@ def _opened(
         return load_stacked_mnist(split, resolution=resolution, channels=channels)
     if kind == "tfds" and rest:
         name, _, own_split = rest.partition(":")
-        return load_tfds(name, own_split or split, resolution=resolution, channels=channels)
+        return load_tfds(
+            name, own_split or split, resolution=resolution, channels=channels, pipeline=pipeline
+        )
+    size = {"resolution": resolution, "channels": channels, "pipeline": pipeline}
     if kind == "folder" and rest:
         broken, links = of_folder
-        return load_folder(
-            rest, split, resolution=resolution, channels=channels, skip_broken=broken, follow_links=links
-        )
+        return load_folder(rest, split, skip_broken=broken, follow_links=links, **size)
+    if kind == "tar" and rest:
+        return load_tar(rest, split, skip_broken=of_folder[0], **size)
     if is_path(spec):
         raise InputError(
             f"data.source: expected a folder, a zip archive, an npz file or one of {', '.join(SOURCES)}, got "

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.progress import counted
-from jaxgan.data.rows import Rows
+from jaxgan.data.rows import Lazy, Rows, row_hash
 from jaxgan.data.source import Arrays, Images, Source
 from jaxgan.data.spec import LABEL
 
@@ -26,7 +26,7 @@ def parsed_name(name: str) -> tuple[str, str, str]:
     if kind == "tfds":
         base, _, split = rest.partition(":")
         return kind, base, split
-    return (kind, rest, "") if kind in ("folder", "npz") else (kind, "", rest)
+    return (kind, rest, "") if kind in ("folder", "npz", "tar") else (kind, "", rest)
 
 
 def with_classes_of(source: Source, other: Any) -> Any:
@@ -83,7 +83,7 @@ def with_hold_out(source: Source, share: float) -> Source:
         raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {share}")
     if share == 0 or not isinstance(source, Images | Arrays) or source.held_out is not None:
         return source
-    held = held_out_rows(source.arrays[source.example], share)
+    held = held_out_rows(source.arrays[source.example], share, _known(source))
     if not len(held):
         return source
     rest = np.setdiff1d(np.arange(len(source)), held)
@@ -102,19 +102,30 @@ def with_hold_out(source: Source, share: float) -> Source:
     return _part(source, rest, held_out=others, notes=(*source.notes, note))
 
 
-def held_out_rows(examples: Any, share: float) -> np.ndarray:
+def held_out_rows(examples: Any, share: float, hashes: np.ndarray | None = None) -> np.ndarray:
     """Which examples are held out: ascending numbers, of `share` of them but at most 10,000.
 
     Examples are taken in the order of their hashes, equal ones all or none.
+
+    Args:
+      examples: an array, or what stands for it, [n, ...].
+      share: of the examples.
+      hashes: of each, as of `content_hashes`; None: not known yet.
     """
-    return _first_by_hash(examples, min(round(share * len(examples)), MOST_HELD_OUT))
+    return _first_by_hash(examples, min(round(share * len(examples)), MOST_HELD_OUT), hashes)
 
 
-def _first_by_hash(examples: Any, wanted: int) -> np.ndarray:
+def _known(source: Any) -> np.ndarray | None:
+    """The hashes of examples, where they have been computed before."""
+    return getattr(source, "hashes", None)
+
+
+def _first_by_hash(examples: Any, wanted: int, known: np.ndarray | None) -> np.ndarray:
     """Ascending numbers of at most so many examples, those with the smallest hashes; equal ones all or none."""
     if not wanted:
         return np.empty(0, np.int64)
-    hashes, group, counts = np.unique(content_hashes(examples), return_inverse=True, return_counts=True)
+    known = content_hashes(examples) if known is None else known
+    hashes, group, counts = np.unique(known, return_inverse=True, return_counts=True)
     taken, room = np.zeros(len(hashes), bool), wanted
     for i, count in enumerate(counts):
         if count <= room:
@@ -145,7 +156,7 @@ def with_share(source: Source, share: float) -> Source:
         raise InputError(
             f"data.share: expected 1 for {source.name!r}, which is sampled without end, got {share:g}"
         )
-    rows = _first_by_hash(source.arrays[source.example], round(share * len(source)))
+    rows = _first_by_hash(source.arrays[source.example], round(share * len(source)), _known(source))
     if len(rows) < 2:
         raise InputError(
             f"data.share: expected at least 2 of the {len(source):,} {source.modality.name}s in {source.name!r}, got "
@@ -159,11 +170,7 @@ def content_hashes(examples: Any) -> np.ndarray:
     """A hash of the bytes of each example, uint64 [n]."""
 
     def of(start: int) -> list[int]:
-        part = np.ascontiguousarray(examples[start : start + 1024])
-        return [
-            int.from_bytes(hashlib.blake2b(example.tobytes(), digest_size=8).digest(), "big")
-            for example in part
-        ]
+        return [row_hash(example) for example in examples[start : start + 1024]]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         parts = list(pool.map(of, range(0, len(examples), 1024)))
@@ -174,11 +181,10 @@ def _part(source: Any, rows: np.ndarray, **fields: Any) -> Any:
     """Some rows of all arrays; it is not hashed again, as it follows from the whole."""
     arrays: Mapping[str, Any] = {key: _chosen(x, rows) for key, x in source.arrays.items()}
     identity = hashlib.sha256(source.fingerprint.encode() + rows.astype("<i8").tobytes()).hexdigest()
-    own = (
-        {"images": arrays["image"], "labels": arrays.get(LABEL)}
-        if isinstance(source, Images)
-        else {"arrays": arrays}
-    )
+    own: dict[str, Any] = {"arrays": arrays}
+    if isinstance(source, Images):
+        hashes = None if source.hashes is None else source.hashes[rows]
+        own = {"images": arrays["image"], "labels": arrays.get(LABEL), "hashes": hashes}
     return _changed(source, fingerprint=identity, whole=source.fingerprint, **own, **fields)
 
 
@@ -192,5 +198,5 @@ def _changed(source: Any, **fields: Any) -> Any:
 
 
 def _chosen(array: Any, rows: np.ndarray) -> Any:
-    """Rows of an array: a memory map is not read."""
-    return Rows(array, rows) if isinstance(array, np.memmap) else np.asarray(array)[rows]
+    """Rows of an array: what is not in memory is not read."""
+    return Rows(array, rows) if isinstance(array, np.memmap | Lazy) else np.asarray(array)[rows]

@@ -66,8 +66,11 @@ def batches_of(generate: Generate, n: int, size: int) -> Batches:
     yield from cut(generate(n), size)
 
 
-def cut(images: np.ndarray, size: int) -> Batches:
-    """Yields an array in batches of `size`, the last filled up with zeros, and how many rows of each count."""
+def cut(images: Any, size: int) -> Batches:
+    """Yields an array, or what stands for it, in batches of `size`, and how many rows of each count.
+
+    The last one is filled up with zeros.
+    """
     for start in range(0, len(images), size):
         part = np.asarray(images[start : start + size])
         yield np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)]), len(part)

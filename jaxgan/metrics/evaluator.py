@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.data import Images, Source, as_images, other_split, stacked
+from jaxgan.data.rows import Rows, encoded
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
 from jaxgan.metrics.features import FeatureNetwork, features_for, random_cnn
@@ -215,6 +216,8 @@ class ImageEvaluator:
             why = cannot(metric, real, fake)
             if not why and metric.trains and self._held_out() is None:
                 why = f"{self._source.name!r} has no held-out split with labels"
+            elif not why and metric.trains and encoded(self._source.images):
+                why = "it trains on all images at once, and these are streamed (--data.pipeline resident)"
             if why:
                 missing |= dict.fromkeys(metric.scores, why)
                 if self._keys != list(DEFAULT):  # these were asked for by name
@@ -337,7 +340,7 @@ class ImageEvaluator:
                 if len(rest) < max(2, len(self._source) // 4):
                     left = f"{len(rest):,} of {len(self._source):,} are left beside the {reals:,} reals"
                     return Floors({}, f"none (no second split, nothing held out, and {left})")
-                images, split = self._source.images[rest[:n]], "other images of the same source"
+                images, split = Rows(self._source.images, rest[:n]), "other images of the same source"
                 labels = None if self._source.labels is None else self._source.labels[rest[:n]]
                 if any(metric.every_real for metric in self._metrics):  # none of them may find itself
                     every = self._every_real()

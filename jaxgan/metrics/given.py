@@ -67,13 +67,13 @@ class FixedImages:
             raise InputError(
                 f"n: expected at most the {len(self._order)} images of {self._images.name!r}, got {n}"
             )
-        return np.stack([self._images.images[i] for i in self._order[:n]])
+        return np.asarray(self._images.images[self._order[:n]])
 
     def batches(self, n: int, size: int) -> Any:
         """Yields the same images in batches, and how many of each count; a memory map is never read whole."""
         for start in range(0, n, size):
             chosen = self._order[start : min(start + size, n)]
-            part = np.stack([self._images.images[i] for i in chosen])
+            part = np.asarray(self._images.images[chosen])
             padding = np.zeros((size - len(part), *part.shape[1:]), part.dtype)
             yield np.concatenate([part, padding]), len(part)
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from jaxgan.data.rows import Rows
 from jaxgan.metrics.collect import Sample
 from jaxgan.metrics.image_scores import Metric
 from jaxgan.metrics.modes import EVALUATION_SEED
 
 
-def pick(images: np.ndarray, n: int) -> np.ndarray:
-    """n images at random without replacement (at most all), the same in every run, in random order."""
-    chosen = order_of(len(images))[:n]
-    order = np.argsort(chosen)  # a memory map is read front to back
-    picked = np.empty((len(chosen), *images.shape[1:]), images.dtype)
-    picked[order] = images[chosen[order]]
-    return picked
+def pick(images: Any, n: int) -> Rows:
+    """n images at random without replacement (at most all), the same in every run, in random order, none read yet."""
+    return Rows(images, order_of(len(images))[:n])
 
 
 def picked_labels(labels: np.ndarray | None, n: int) -> np.ndarray | None:

@@ -175,9 +175,11 @@ class Cell:
         kept = {name: value for name, value in kept.items() if name not in _LATER or value != _LATER[name]}
         later = {"share": 1.0, "follow_links": False}  # which came later too
         kept["data"] = {name: x for name, x in kept["data"].items() if name not in later or x != later[name]}
+        del kept["data"]["pipeline"]
+        kept["data"]["placement"] = "auto"  # which it was called, and which changes no result
         identity = {"config": kept, "seeds": list(self.seeds), "jaxgan": version_of("jaxgan")}
         if named(self.config().data.source).startswith(
-            ("folder:", "npz:", "tfds:")
+            ("folder:", "npz:", "tar:", "tfds:")
         ):  # their content may change
             identity["data"] = _fingerprint(Config(data=self.config().data))
         return identity

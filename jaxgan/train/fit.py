@@ -28,6 +28,7 @@ from jaxgan.config.groups import DataConfig
 from jaxgan.config.presets import DEFAULT_PRESET, get_preset
 from jaxgan.config.presets.fitting import FOLDER_PRESET, preset_for
 from jaxgan.data import Images, Source, as_images, fingerprint, open_source, other_split
+from jaxgan.data.rows import encoded
 from jaxgan.data.sources import named
 from jaxgan.data.splits import parsed_name
 from jaxgan.losses import Loss, find_loss, in_python
@@ -233,7 +234,14 @@ def _count(images: Any) -> int:
 
 
 def _pixels(images: Any) -> np.ndarray:
-    return as_pixels(as_images(images, "images").images if isinstance(images, Source) else images)
+    if not isinstance(images, Source):
+        return as_pixels(images)
+    pixels = as_images(images, "images").images
+    if encoded(pixels):
+        raise InputError(
+            f"images: expected images that are decoded, got {images.name!r}, which is streamed; give its name instead"
+        )
+    return as_pixels(pixels)
 
 
 def _fitting(images: Any, pixels: np.ndarray | None, resolution: Any) -> str:

@@ -262,7 +262,7 @@ class Members:
             d_steps=config.d_steps,
             seed=seed,
             flip=config.data.flip,
-            placement=config.data.placement,
+            pipeline=config.data.pipeline,
             mesh=mesh,
         )
 

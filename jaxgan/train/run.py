@@ -110,7 +110,7 @@ def is_own(source: Source) -> bool:
 def unused_classes(members: Members) -> list[str]:
     """Tells of classes of a user's own data that the networks do not look at."""
     output, classes = members.game.output, members.source.class_names
-    own = members.source.name.startswith(("folder:", "npz:")) or is_file(members.config.data.source)
+    own = members.source.name.startswith(("folder:", "npz:", "tar:")) or is_file(members.config.data.source)
     if not own or len(classes) < 2 or output is None or output.conditional:
         return []
     takes = "conditional" in {field.name for field in fields(members.config.model)}

@@ -202,10 +202,7 @@ def _labels(where: str, content: bytes) -> dict[str, str] | None:
     Raises:
       InputError: for labels that are no classes.
     """
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"data.source: cannot read {printable(where)!r} ({error})") from error
+    found = parsed_json(where, content)
     if not isinstance(found, dict) or "labels" not in found:
         return None
     pairs = found["labels"] or []
@@ -224,10 +221,23 @@ def _labels(where: str, content: bytes) -> dict[str, str] | None:
         labels[name] = pair[1]
     if all(label is None for label in labels.values()):
         return {}
-    return {name: _class(expected, label) for name, label in labels.items()}
+    return {name: class_of(expected, label) for name, label in labels.items()}
 
 
-def _class(expected: str, label: Any) -> str:
+def parsed_json(where: str, content: bytes) -> Any:
+    """What a JSON file holds. Raises InputError, which names it as `where`, if it cannot be read."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"data.source: cannot read {printable(where)!r} ({error})") from error
+
+
+def class_of(expected: str, label: Any) -> str:
+    """The class that a label of JSON names: a number, a text, or a row of one 1 among zeros.
+
+    Raises:
+      InputError: for anything else; it begins with `expected`.
+    """
     if isinstance(label, list) and sorted(label) == [0] * (len(label) - 1) + [1]:
         label = label.index(1)
     if isinstance(label, float) and label.is_integer():

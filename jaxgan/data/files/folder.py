@@ -1,27 +1,28 @@
-"""Images from a folder or a zip archive, decoded once into the cache."""
+"""Images from a folder or a zip archive."""
 
 from __future__ import annotations
 
-import os
+import contextlib
 import pathlib
-import warnings
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
 from jaxgan.data import cache
+from jaxgan.data.decoding.choice import streams
+from jaxgan.data.decoding.passes import Again, gone_through
 from jaxgan.data.files.classes import Part, parts_of
 from jaxgan.data.files.listing import Listing, listing
 from jaxgan.data.labels import numbered
-from jaxgan.data.pixels import BrokenImage, is_grey_file, open_image, to_pixels
+from jaxgan.data.pixels import header, is_grey_file, open_image, to_pixels
+from jaxgan.data.rows import Encoded, Undecoded
 from jaxgan.data.source import Images
 from jaxgan.data.splits import with_held_out
 
-_DECODER = 2  # of the entries in the cache: counts the changes of what images are decoded to
+_DECODER = 3  # of the entries in the cache: counts the changes of what images are decoded to
 
 
 def load_folder(
@@ -32,13 +33,14 @@ def load_folder(
     channels: int | None = None,
     skip_broken: bool = False,
     follow_links: bool = False,
+    pipeline: str = "auto",
 ) -> Images:
     """Opens the images below a folder or inside a zip archive, which is never unpacked.
 
     These are all files that Pillow reads by itself. First-level sub-folders are the classes, in natural order, and
     so are the labels in a dataset.json of StyleGAN's; folders called train and test are splits. Images are decoded
-    once into the cache, and again when the content of a file changes. They have 8 bits a channel; deeper ones are
-    rounded.
+    once, and again when the content of a file changes: into the cache, or, where they are streamed, to see which are
+    broken and what they hash to. They have 8 bits a channel; deeper ones are rounded.
 
     Args:
       path: of the folder or archive.
@@ -47,6 +49,8 @@ def load_folder(
       channels: 1, 2 (grey and alpha), 3 or 4 (RGBA); None gives 1 if all images are grey, else 3.
       skip_broken: whether broken files are left out, and counted.
       follow_links: whether links may lead out of the folder.
+      pipeline: "resident" decodes all into the cache, "stream" each image when it is asked for, and "auto" goes by how
+        much memory they take, as of `jaxgan.data.decoding.choice.streams`.
 
     Raises:
       InputError: if there is nothing at `path`, it has no image or a broken one (which is named),
@@ -58,21 +62,20 @@ def load_folder(
         raise InputError(
             f"data.source: expected a folder or a zip archive, got {shown!r}, which does not exist"
         )
-    with listing(root, follow_links=follow_links) as files:
-        if not files.names:
-            left = "".join(f"; {note}" for note in files.notes)
-            raise InputError(
-                f"data.source: expected PNG, JPEG or WebP images (or others that Pillow reads) in {shown!r}, found "
-                f"none{left}"
-            )
-        own, other = parts_of(files, split)
-        name = f"folder:{printable(path)}"
-        source = _load(
-            files, own, name if split == "train" else f"{name} ({split})", resolution, channels, skip_broken
+    files = listing(root, follow_links=follow_links)
+    if not files.names:
+        left = "".join(f"; {note}" for note in files.notes)
+        raise InputError(
+            f"data.source: expected PNG, JPEG or WebP images (or others that Pillow reads) in {shown!r}, found "
+            f"none{left}"
         )
-        if other is None:
-            return source
-        held_out = _load(files, other, f"the other split of {name}", resolution, source.shape[2], skip_broken)
+    own, other = parts_of(files, split)
+    name = f"folder:{printable(path)}"
+    load = partial(load_part, files, resolution=resolution, skip_broken=skip_broken, pipeline=pipeline)
+    source = load(own, name if split == "train" else f"{name} ({split})", channels=channels)
+    if other is None:
+        return source
+    held_out = load(other, f"the other split of {name}", channels=source.shape[2])
     if held_out.shape != source.shape:
         raise InputError(
             f"data.resolution: expected a size, as the splits of {shown!r} differ: {source.shape[0]}x{source.shape[1]} "
@@ -81,10 +84,31 @@ def load_folder(
     return with_held_out(source, held_out)
 
 
-def _load(
-    files: Listing, part: Part, name: str, resolution: int | None, channels: int | None, skip_broken: bool
+def load_part(
+    files: Listing,
+    part: Part,
+    name: str,
+    *,
+    resolution: int | None,
+    channels: int | None,
+    skip_broken: bool,
+    pipeline: str,
 ) -> Images:
-    """The images of a part, from the cache, or decoded and put there."""
+    """The images of a part: decoded and put into the cache, or decoded when they are asked for.
+
+    Args:
+      files: which hold them.
+      part: which these are.
+      name: of the source.
+      resolution: as of `load_folder`.
+      channels: as of `load_folder`.
+      skip_broken: as of `load_folder`.
+      pipeline: as of `jaxgan.data.decoding.choice.streams`.
+
+    Raises:
+      InputError: as `load_folder`.
+    """
+    keep = not streams(pipeline, _decoded_bytes(files, part, resolution, channels))
     key = {
         "kind": "folder",
         "decoder": _DECODER,
@@ -93,21 +117,46 @@ def _load(
         "resolution": resolution,
         "channels": channels,
         "skip_broken": skip_broken,
+        "pixels": keep,
     }
-    decoded = cache.cached(
-        key, lambda folder: _decode(files, part, folder, resolution, channels, skip_broken)
-    )
-    gone = sorted({*(part.classes or ())} - {*decoded.class_names})
+
+    def decode(folder: pathlib.Path) -> cache.Decoded:
+        found = _decode(files, part, folder, resolution, channels, skip_broken, keep)
+        if part.classes is None:
+            return replace(found, labels=None)
+        labels, names = numbered([part.classes[place] for place in found.places])
+        return replace(found, labels=labels, class_names=names)
+
+    def stand_in(shape: tuple[int, ...], places: np.ndarray, hashes: np.ndarray) -> Encoded:
+        return Encoded(_images(files, part, resolution, shape[2]), places, shape, hashes)
+
+    found = cache.cached(key, decode, None if keep else stand_in)
+    gone = sorted({*(part.classes or ())} - {*found.class_names})
     lost = [f"all images of these classes are broken: {', '.join(gone)}"] if gone else []
     return Images(
         name,
-        decoded.images,
-        decoded.labels,
-        decoded.class_names,
-        decoded.fingerprint,
-        decoded.skipped,
+        found.images,
+        found.labels,
+        found.class_names,
+        found.fingerprint,
+        found.skipped,
         notes=(*files.notes, *part.notes, *lost),
+        hashes=found.hashes,
     )
+
+
+def _images(
+    files: Listing, part: Part, resolution: int | None, depth: int, *, all_grey: bool = False
+) -> Undecoded:
+    """The images of a part in so many channels; with `all_grey`, one of colour ends the pass."""
+
+    def read(place: int) -> tuple[np.ndarray, int]:
+        content = files.read(part.names[place])
+        if all_grey and _is_grey(content) is False:
+            raise Again
+        return to_pixels(open_image(content), resolution, depth), 0
+
+    return Undecoded(len(part.names), read, lambda place: printable(files.path / part.names[place]))
 
 
 def _decode(
@@ -117,61 +166,36 @@ def _decode(
     resolution: int | None,
     channels: int | None,
     skip_broken: bool,
-) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...], int]:
-    def image_of(name: str) -> np.ndarray | BrokenImage:
-        try:
-            return to_pixels(open_image(files.read(name)), resolution, depth)
-        except Exception as error:  # damaged images and archives surface as many types
-            return error if isinstance(error, BrokenImage) else BrokenImage(str(error))
-
-    depth = channels or (1 if _all_grey(files, part.names) else 3)
-    good: list[int] = []  # places in the part
-    images: np.memmap | None = None
-    with ThreadPoolExecutor(os.cpu_count()) as pool, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, of odd metadata
-        names = iter(enumerate(part.names))
-        while chunk := list(islice(names, 256)):  # bounds the decoded images in flight
-            decoded = pool.map(image_of, [name for _, name in chunk])
-            for (place, name), pixels in zip(chunk, decoded, strict=True):
-                if isinstance(pixels, BrokenImage):
-                    if skip_broken:
-                        continue
-                    raise InputError(
-                        f"data.source: broken image {printable(files.path / name)!r} ({pixels}); "
-                        "--data.skip-broken leaves such files out"
-                    )
-                if images is None:
-                    shape = (len(part.names), *pixels.shape)
-                    images = cache.new_images(folder / "images.npy", shape)
-                if pixels.shape != images.shape[1:]:
-                    raise InputError(
-                        f"data.resolution: expected a size, as images differ: {printable(part.names[good[0]])!r} has "
-                        f"{images.shape[1]}x{images.shape[2]} pixels, {printable(name)!r} "
-                        f"{pixels.shape[0]}x{pixels.shape[1]}; say one, such as --data.resolution 64"
-                    )
-                images[len(good)] = pixels
-                good.append(place)
-    if images is None:
-        raise InputError(f"data.source: all {len(part.names)} images in {printable(files.path)!r} are broken")
-    skipped = len(part.names) - len(good)
-    if skipped:  # the file is longer than needed: written again
-        kept = cache.new_images(folder / "kept.npy", (len(good), *images.shape[1:]))
-        for start in range(0, len(good), 256):
-            kept[start : start + 256] = images[start : min(start + 256, len(good))]
-        kept.flush()
-        os.replace(folder / "kept.npy", folder / "images.npy")
-        images = np.lib.format.open_memmap(folder / "images.npy", "r+")
-    if part.classes is None:
-        return images, None, (), skipped
-    return images, *numbered([part.classes[place] for place in good]), skipped
+    keep: bool,
+) -> cache.Decoded:
+    passed = partial(
+        gone_through, folder=folder, keep=keep, what=printable(files.path), skip_broken=skip_broken
+    )
+    if channels is None and _first(files, part)[1]:
+        with contextlib.suppress(Again):
+            return passed(_images(files, part, resolution, 1, all_grey=True))
+    return passed(_images(files, part, resolution, channels or 3))
 
 
-def _all_grey(files: Listing, names: Sequence[str]) -> bool:
-    """Whether no image has colour; mostly the first one tells, and headers are enough."""
-    for name in names:
-        try:
-            if not is_grey_file(files.read(name)):
-                return False
-        except Exception:  # broken ones are dealt with when they are decoded
-            continue
-    return True
+def _first(files: Listing, part: Part) -> tuple[tuple[int, int], bool]:
+    """Height and width of the first image of a part whose header can be read, and whether it is grey."""
+    for name in part.names:
+        with contextlib.suppress(Exception):  # broken ones are dealt with when they are decoded
+            content = files.read(name)
+            return header(content), is_grey_file(content)
+    return (1, 1), False
+
+
+def _decoded_bytes(files: Listing, part: Part, resolution: int | None, channels: int | None) -> int:
+    """How many bytes the images of a part take, decoded, going by the first one."""
+    size, is_grey = _first(files, part)
+    height, width = size if resolution is None else (resolution, resolution)
+    return len(part.names) * height * width * (channels or (1 if is_grey else 3))
+
+
+def _is_grey(content: bytes) -> bool | None:
+    """Whether an image has no colour, by its header; None if that cannot be read."""
+    try:
+        return is_grey_file(content)
+    except Exception:  # dealt with when it is decoded
+        return None

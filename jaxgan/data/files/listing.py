@@ -8,15 +8,15 @@ import pathlib
 import stat
 import zipfile
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable
 from jaxgan.common.progress import counted
+from jaxgan.data.decoding.stamps import remembered
 from jaxgan.data.pixels import image_suffixes, looks_like_image
+from jaxgan.data.rows import workers
 
 _NO_IMAGES = (".txt", ".json", ".csv", ".xml", ".yaml", ".yml", ".md", ".html", ".npy", ".npz", ".py", ".pt")
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini")
@@ -36,6 +36,7 @@ class Listing:
       folders: names of all folders below.
       read: name -> content.
       notes: what was left out and why, in words.
+      files: names of images -> which files hold them: name and path.
     """
 
     path: pathlib.Path
@@ -44,10 +45,16 @@ class Listing:
     folders: frozenset[str]
     read: Callable[[str], bytes]
     notes: tuple[str, ...]
+    files: Callable[[Sequence[str]], Iterable[tuple[str, pathlib.Path]]]
 
     def identity(self, names: Sequence[str]) -> str:
-        """SHA-256 (hexadecimal) of names and contents; a file that cannot be read counts by why it cannot."""
+        """SHA-256 (hexadecimal) of names and contents; a file that cannot be read counts by why it cannot.
 
+        Contents are read once, and again when a file has changed.
+        """
+        return remembered(self.files(names), lambda: self._content(names))
+
+    def _content(self, names: Sequence[str]) -> str:
         def of(name: str) -> bytes:
             try:
                 content = hashlib.sha256(self.read(name)).digest()
@@ -56,16 +63,14 @@ class Listing:
             return os.fsencode(name) + b"\0" + content + b"\0"
 
         digest = hashlib.sha256()
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for start in range(0, len(names), 256):  # bounds the files in flight
-                for part in pool.map(of, names[start : start + 256]):
-                    digest.update(part)
+        for start in range(0, len(names), 256):  # bounds the files in flight
+            for part in workers().map(of, names[start : start + 256]):
+                digest.update(part)
         return digest.hexdigest()
 
 
-@contextmanager
-def listing(path: pathlib.Path, *, follow_links: bool = False) -> Iterator[Listing]:
-    """Lists a folder or an archive, which stays open.
+def listing(path: pathlib.Path, *, follow_links: bool = False) -> Listing:
+    """Lists a folder or an archive, which stays open as long as what reads from it is kept.
 
     Hidden files are passed over. Links inside the folder are followed, but no folder is read twice, and none that holds
     the folder itself. Of equal names in an archive the last counts, and a backslash is a slash.
@@ -78,8 +83,7 @@ def listing(path: pathlib.Path, *, follow_links: bool = False) -> Iterator[Listi
       InputError: if there is neither a folder nor a zip archive at `path`, or a link leads out of it.
     """
     if path.is_dir():
-        yield _of_folder(path, follow_links)
-        return
+        return _of_folder(path, follow_links)
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
@@ -87,19 +91,31 @@ def listing(path: pathlib.Path, *, follow_links: bool = False) -> Iterator[Listi
         raise InputError(
             f"data.source: expected a folder or a zip archive, got {printable(path)!r}{why}"
         ) from error
-    with archive:
-        yield _of_archive(path, archive)
+    return _of_archive(path, archive)
 
 
-def _listed(
+def listed(
     path: pathlib.Path,
     files: Sequence[str],
     folders: set[str],
     read: Callable[[str], bytes],
     head: Callable[[str], bytes],
     notes: Sequence[str],
+    holding: Callable[[Sequence[str]], Iterable[tuple[str, pathlib.Path]]],
     unread: Collection[str] = (),
 ) -> Listing:
+    """The listing of files, of which images are those that their names or first bytes say to be some.
+
+    Args:
+      path: as of `Listing`.
+      files: names of all.
+      folders: as of `Listing`.
+      read: as of `Listing`.
+      head: name -> its first 16 bytes.
+      notes: as of `Listing`.
+      holding: `files` of `Listing`.
+      unread: names that count as images whatever they hold.
+    """
     suffixes = image_suffixes()
 
     def is_image(name: str) -> bool:
@@ -117,7 +133,7 @@ def _listed(
         kinds = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))[:8]
         counts = ", ".join(f"{n:,} {printable(kind)}" for kind, n in kinds)
         notes = [*notes, f"left out, no image that Pillow reads: {counted(len(left), 'file')} ({counts})"]
-    return Listing(path, names, others, frozenset(folders), read, tuple(notes))
+    return Listing(path, names, others, frozenset(folders), read, tuple(notes), holding)
 
 
 def named(names: Sequence[str], most: int = 3) -> str:
@@ -176,7 +192,7 @@ def _of_folder(root: pathlib.Path, follow_links: bool) -> Listing:
         )
 
     def read(name: str) -> bytes:
-        _check_size((root / name).stat().st_size, LARGEST_FILE)
+        check_size((root / name).stat().st_size, LARGEST_FILE)
         return (root / name).read_bytes()
 
     def head(name: str) -> bytes:
@@ -193,10 +209,12 @@ def _of_folder(root: pathlib.Path, follow_links: bool) -> Listing:
         )
     if special:
         notes.append(f"left out, no regular file: {named(special)}")
-    return _listed(root, [*files, *unread], folders, read, head, notes, unread)
+    beside = lambda names: ((name, root / name) for name in names)
+    return listed(root, [*files, *unread], folders, read, head, notes, beside, unread)
 
 
-def _check_size(size: int, largest: int) -> None:
+def check_size(size: int, largest: int) -> None:
+    """Raises ValueError for too many bytes."""
     if size > largest:
         raise ValueError(f"{size:,} bytes are more than {largest:,}")
 
@@ -261,7 +279,7 @@ def _of_archive(path: pathlib.Path, archive: zipfile.ZipFile) -> Listing:
 
     def read(name: str) -> bytes:
         entry = entries[name]
-        _check_size(entry.file_size, LARGEST_FILE if name.endswith(".json") else LARGEST)
+        check_size(entry.file_size, LARGEST_FILE if name.endswith(".json") else LARGEST)
         return unpacked(archive, entry, entry.file_size)
 
     def head(name: str) -> bytes:
@@ -275,4 +293,5 @@ def _of_archive(path: pathlib.Path, archive: zipfile.ZipFile) -> Listing:
         notes.append(f"more than once in the archive, where the last counts: {named(sorted(set(twice)))}")
     if links:
         notes.append(f"left out, links inside an archive: {named(links)}")
-    return _listed(path, list(entries), folders, read, head, notes)
+    inside = lambda names: [("\n".join(names), path)]
+    return listed(path, list(entries), folders, read, head, notes, inside)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
-import json
 import zipfile
 from collections.abc import Sequence
 
 import numpy as np
 
 from jaxgan.common.files import expanded
-from jaxgan.data.catalogue import data_dir, prepared
-from jaxgan.data.files.classes import parts_of
-from jaxgan.data.files.listing import listing, unpacked
+from jaxgan.data.catalogue import described, prepared
+from jaxgan.data.files.classes import Part, parts_of
+from jaxgan.data.files.listing import Listing, listing, unpacked
+from jaxgan.data.files.tar import listed_shards
 from jaxgan.data.labels import natural_key
 from jaxgan.data.source import Images
 from jaxgan.data.splits import MOST_HELD_OUT
@@ -58,6 +58,9 @@ def outline(
             found = _of_tfds(name, own or split, resolution, channels)
         elif kind == "folder" and rest and resolution is not None and channels is not None:
             found = _of_folder(rest, split, (resolution, resolution, channels), follow_links)
+        elif kind == "tar" and rest and resolution is not None and channels is not None:
+            files, own = listed_shards(rest)
+            found = _of_part(f"tar:{rest}", files, own, None, (resolution, resolution, channels))
         elif kind == "npz" and rest and resolution is not None:
             found = _of_npz(rest, resolution, channels)
     return None if found is None else _reduced(found, hold_out, share)
@@ -96,14 +99,8 @@ def _of_digits(name: str, split: str, resolution: int, channels: int | None) -> 
 def _of_tfds(name: str, split: str, resolution: int | None, channels: int | None) -> _Told | None:
     if (found := prepared(name)) is None:
         return None
-    folder = data_dir() / found[0] / found[1]
-    splits = json.loads((folder / "dataset_info.json").read_text())["splits"]
-    numbers = {own["name"]: sum(map(int, own["shardLengths"])) for own in splits}
-    features = json.loads((folder / "features.json").read_text())["featuresDict"]["features"]
-    height, width, depth = (int(side) for side in features["image"]["image"]["shape"]["dimensions"])
-    classes = [
-        str(i) for i in range(int(features.get("label", {}).get("classLabel", {}).get("numClasses", 0)))
-    ]
+    numbers, (height, width, depth), n_classes = described(*found)
+    classes = [str(i) for i in range(n_classes)]
     sides = (height, width) if resolution is None else (resolution, resolution)
     if min(sides) < 1:  # they differ
         return None
@@ -115,12 +112,16 @@ def _of_tfds(name: str, split: str, resolution: int | None, channels: int | None
 
 
 def _of_folder(path: str, split: str, shape: tuple[int, int, int], follow_links: bool) -> _Told | None:
-    with listing(expanded(path), follow_links=follow_links) as files:
-        if not files.names:
-            return None
-        own, other = parts_of(files, split)
-        classes = sorted(set(own.classes or ()), key=natural_key)
+    files = listing(expanded(path), follow_links=follow_links)
+    if not files.names:
+        return None
+    own, other = parts_of(files, split)
     name = f"folder:{path}" if split == "train" else f"folder:{path} ({split})"
+    return _of_part(name, files, own, other, shape)
+
+
+def _of_part(name: str, files: Listing, own: Part, other: Part | None, shape: tuple[int, int, int]) -> _Told:
+    classes = sorted(set(own.classes or ()), key=natural_key)
     images = black(name, len(own.names), shape, classes)
     notes = (_NOTE, *files.notes, *own.notes)
     held = 0 if other is None else len(other.names)

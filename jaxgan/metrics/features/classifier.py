@@ -13,7 +13,7 @@ import pathlib
 import re
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import flax.traverse_util
 import jax
@@ -23,6 +23,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, write_atomically
 from jaxgan.common.packages import version_of
 from jaxgan.data import Images, cache_dir, other_split
+from jaxgan.data.rows import Rows
 from jaxgan.data.splits import parsed_name
 from jaxgan.metrics.features import mnist_cnn
 from jaxgan.metrics.features.fitting import BATCH_SIZE, STEPS, OnProgress, check_examples, fit, predict
@@ -155,7 +156,8 @@ def _parts(
     order = np.random.default_rng(seed).permutation(len(source))
     test, rest = np.sort(order[:share]), np.sort(order[share:])
     chosen = f"{share:,} held-out images of {source.name}"
-    return source.images[rest], labels[rest], (source.images[test], labels[test]), chosen
+    images = lambda rows: cast(np.ndarray, Rows(source.images, rows))  # which may be more than memory holds
+    return images(rest), labels[rest], (images(test), labels[test]), chosen
 
 
 def other_labelled_split(source: Images) -> Images | None:
@@ -169,9 +171,9 @@ def other_labelled_split(source: Images) -> Images | None:
 def name_of(source: Images) -> str:
     """What the classifier of a source is called: the source's name without kind, folders and split, then "_cnn"."""
     kind, base, _ = parsed_name(source.name)
-    if kind in ("folder", "npz"):
+    if kind in ("folder", "npz", "tar"):
         path = expanded(base)
-        base = path.stem if path.suffix in (".npz", ".zip") else (path.name or path.resolve().name)
+        base = path.stem if path.suffix in (".npz", ".zip", ".tar") else (path.name or path.resolve().name)
     slug = re.sub(r"[^a-z0-9]+", "_", (base or kind).lower()).strip("_") or "images"
     if f"{slug}_cnn" == mnist_cnn.NAME:  # that is the shipped one, for digits as they are
         slug += "_" + "x".join(map(str, source.shape))
