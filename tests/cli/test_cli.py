@@ -332,7 +332,7 @@ def test_a_run_on_points(tmp_path, capsys):
         ("train --data.sorce mnist", "did you mean --data.source?"),
         ("train --steps many", "steps: expected a whole number, got 'many'"),
         ("train --steps", "steps: expected a whole number, got nothing"),
-        ("train --data.placement moon", "data.placement: expected auto or device or host, got 'moon'"),
+        ("train --data.pipeline moon", "data.pipeline: expected auto or resident or stream, got 'moon'"),
         ("train --lr many", "lr: expected a number, got 'many'"),
         ("train --penalty.weights r1", "penalty.weights: expected pairs of a name and a number, got 'r1'"),
         (

@@ -1,9 +1,7 @@
 """Sources of every kind, good and bad, and the pipelines that feed the step."""
 
 import io
-import json
 import os
-import pathlib
 import shutil
 import zipfile
 
@@ -12,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_tfds import write_array_record_dataset
 
 from jaxgan import InputError, make_mesh
 from jaxgan.data import (
@@ -337,70 +336,6 @@ def prepared(tmp_path, cache, monkeypatch):
     return write_array_record_dataset(tmp_path / "tfds")
 
 
-def write_array_record_dataset(root: pathlib.Path, seed: int = 0) -> np.ndarray:
-    from array_record.python.array_record_module import ArrayRecordWriter
-
-    with catalogue.imported_tfds() as tfds:
-        from tensorflow_datasets.core.proto import dataset_info_pb2  # noqa: F401
-
-        features = tfds.features.FeaturesDict(
-            {
-                "image": tfds.features.Image(shape=(6, 8, 3)),
-                "label": tfds.features.ClassLabel(names=["cat", "dog"]),
-            }
-        )
-    folder = root / "tiny" / "1.2.0"
-    folder.mkdir(parents=True)
-    images = np.random.default_rng(seed).integers(0, 256, (5, 6, 8, 3), np.uint8)
-    writer = ArrayRecordWriter(str(folder / "tiny-train.array_record-00000-of-00001"), "group_size:1")
-    for i, image in enumerate(images):
-        buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, "PNG")
-        writer.write(_example({"image": [buffer.getvalue()]}, {"label": [i % 2]}))
-    writer.close()
-    features.save_config(str(folder))
-    info = {
-        "name": "tiny",
-        "version": "1.2.0",
-        "fileFormat": "array_record",
-        "moduleName": "tiny",
-        "splits": [
-            {
-                "name": "train",
-                "numBytes": "1",
-                "shardLengths": ["5"],
-                "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
-            }
-        ],
-    }
-    (folder / "dataset_info.json").write_text(json.dumps(info))
-    return images
-
-
-def _example(bytes_features, int_features) -> bytes:
-    """A serialised tf.train.Example, by its wire format: field numbers and lengths."""
-
-    def field(number, payload):
-        return bytes([number << 3 | 2]) + _varint(len(payload)) + payload
-
-    entries = b""
-    for name, values in bytes_features.items():
-        feature = field(1, b"".join(field(1, value) for value in values))
-        entries += field(1, field(1, name.encode()) + field(2, feature))
-    for name, values in int_features.items():
-        feature = field(3, field(1, b"".join(_varint(value) for value in values)))
-        entries += field(1, field(1, name.encode()) + field(2, feature))
-    return field(1, entries)
-
-
-def _varint(value):
-    out = b""
-    while value > 127:
-        out += bytes([value & 127 | 128])
-        value >>= 7
-    return out + bytes([value])
-
-
 def test_tfds_is_read_without_tensorflow_and_decoded_once(prepared, monkeypatch):
     import sys
 
@@ -517,9 +452,9 @@ def batches(pipeline, steps, first=0):
     return [jax.tree.map(np.asarray, prepare(next(inputs), jnp.int32(first + i))) for i in range(steps)]
 
 
-@pytest.mark.parametrize("placement", ["device", "host"])
-def test_epochs_are_complete_and_images_keep_their_labels(placement):
-    pipeline = make_pipeline(numbered(), batch_size=4, d_steps=1, seed=1, placement=placement)
+@pytest.mark.parametrize("kind", ["resident", "stream"])
+def test_epochs_are_complete_and_images_keep_their_labels(kind):
+    pipeline = make_pipeline(numbered(), batch_size=4, d_steps=1, seed=1, pipeline=kind)
     seen = batches(pipeline, 5)  # two epochs of 10
     labels = np.concatenate([b["label"] for b in seen])
     np.testing.assert_array_equal(np.sort(labels[:10]), np.arange(10))
@@ -532,10 +467,10 @@ def test_epochs_are_complete_and_images_keep_their_labels(placement):
 
 def test_pipelines_agree_from_any_step_and_on_any_devices():
     options = {"batch_size": 4, "d_steps": 2, "seed": 3, "flip": True}
-    reference = batches(make_pipeline(numbered(), placement="device", **options), 6)
-    for placement in ("device", "host"):
+    reference = batches(make_pipeline(numbered(), pipeline="resident", **options), 6)
+    for kind in ("resident", "stream"):
         for mesh in (None, make_mesh()):
-            pipeline = make_pipeline(numbered(), placement=placement, mesh=mesh, **options)
+            pipeline = make_pipeline(numbered(), pipeline=kind, mesh=mesh, **options)
             for got, expected in zip(batches(pipeline, 4, first=2), reference[2:], strict=True):
                 jax.tree.map(np.testing.assert_array_equal, got, expected)
 
@@ -570,5 +505,5 @@ def test_bad_batches_are_named():
         make_pipeline(source, batch_size=3, d_steps=2, mesh=make_mesh())
     with pytest.raises(InputError, match="data.flip: expected images to flip"):
         make_pipeline(open_source("ring"), batch_size=4, flip=True)
-    with pytest.raises(InputError, match="data.placement: expected"):
-        make_pipeline(source, batch_size=4, placement="moon")
+    with pytest.raises(InputError, match="data.pipeline: expected"):
+        make_pipeline(source, batch_size=4, pipeline="moon")

@@ -118,8 +118,8 @@ def test_a_memory_map_is_split_and_not_read(tmp_path, cache):
     np.testing.assert_array_equal(list(source.images), whole)
     assert fingerprint(source.images) == fingerprint(whole)
     seen = []
-    for placement in ("host", "device"):
-        pipeline = make_pipeline(source, batch_size=30, placement=placement)
+    for kind in ("stream", "resident"):
+        pipeline = make_pipeline(source, batch_size=30, pipeline=kind)
         batch = jax.jit(pipeline.prepare)(next(pipeline.inputs(0)), jax.numpy.int32(0))
         seen.append(np.asarray(batch["image"]))
     np.testing.assert_array_equal(*seen)

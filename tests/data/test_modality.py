@@ -93,8 +93,8 @@ def test_every_pixel_value_survives_the_model_s_range(dtype):
 
 
 @pytest.mark.parametrize(("channels", "dtype"), DEPTHS)
-@pytest.mark.parametrize("placement", ["device", "host"])
-def test_batches_hold_what_the_files_hold(tmp_path, channels, dtype, placement):
+@pytest.mark.parametrize("kind", ["resident", "stream"])
+def test_batches_hold_what_the_files_hold(tmp_path, channels, dtype, kind):
     images = noise(channels, dtype)
     np.savez(tmp_path / "a.npz", images=images, labels=np.arange(12) % 3)
     source = as_images(open_source(f"npz:{tmp_path / 'a.npz'}"), "source")
@@ -104,7 +104,7 @@ def test_batches_hold_what_the_files_hold(tmp_path, channels, dtype, placement):
     assert (spec.example, spec.shape, spec.n_classes, spec.stored) == (
         "image", (6, 5, channels), 3, np.dtype(dtype).name,
     )  # fmt: skip
-    pipeline = make_pipeline(source, batch_size=12, placement=placement)
+    pipeline = make_pipeline(source, batch_size=12, pipeline=kind)
     batch = jax.jit(pipeline.prepare)(next(pipeline.inputs(0)), jnp.int32(0))
     assert {name: (x.shape, x.dtype) for name, x in batch.items()} == {
         name: (x.shape, x.dtype) for name, x in spec.batch(12).items()
@@ -421,8 +421,8 @@ def test_any_arrays_make_a_batch_and_labels_stay_as_they_are():
     arrays = {"a": left, "b": left.copy(), "label": np.arange(12) % 3}
     source = Arrays("two domains", arrays, IMAGE)
     assert (source.example, source.class_names) == ("a", ("0", "1", "2"))
-    for placement in ("device", "host"):
-        pipeline = make_pipeline(source, batch_size=12, flip=True, placement=placement)
+    for kind in ("resident", "stream"):
+        pipeline = make_pipeline(source, batch_size=12, flip=True, pipeline=kind)
         batch = jax.jit(pipeline.prepare)(next(pipeline.inputs(0)), jnp.int32(0))
         assert {name: str(x.dtype) for name, x in batch.items()} == {
             "a": "float32",

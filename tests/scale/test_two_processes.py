@@ -43,7 +43,7 @@ def config(tmp_path):
         d_optimizer=plain,
         quick_n=40,
         final_n=60,
-        data=DataConfig(f"{HERE / 'source_of_two.py'}:digits", hold_out=0.0, placement="host"),
+        data=DataConfig(f"{HERE / 'source_of_two.py'}:digits", hold_out=0.0, pipeline="stream"),
         compute=ComputeConfig(),
     )
 

@@ -73,7 +73,7 @@ def alone(config, seed, steps=STEPS):
     source = open_data(config)
     game = config.build(source.shape, source.n_classes)
     options = {"batch_size": config.batch_size, "d_steps": config.d_steps, "seed": seed}
-    options |= {"flip": config.data.flip, "placement": config.data.placement}
+    options |= {"flip": config.data.flip, "pipeline": config.data.pipeline}
     pipeline, step = make_pipeline(source, **options), make_step(game)
     one = jax.jit(lambda state, inputs: step(state, pipeline.prepare(inputs, state.step)))
     state, inputs, metrics = first_state(config, seed), pipeline.inputs(0), []
@@ -139,7 +139,7 @@ def test_first_states_are_those_of_single_runs_bit_for_bit(tmp_path):
 def test_streamed_members_have_their_own_order_and_flips(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), np.uint8)
     np.savez(tmp_path / "a.npz", images=pixels)
-    data = DataConfig(f"npz:{tmp_path / 'a.npz'}", flip=True, placement="host")
+    data = DataConfig(f"npz:{tmp_path / 'a.npz'}", flip=True, pipeline="stream")
     config = plain(tmp_path, data=data, compute=ComputeConfig(1))
     group = Members(config, [3, 4])
     assert group.how == "loop"

@@ -1,0 +1,339 @@
+"""Data that are streamed: the batches of those that are resident, bit for bit, and never all of them in memory."""
+
+import dataclasses
+import io
+import tarfile
+import threading
+import tracemalloc
+import zipfile
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import arrays, same_arrays, small
+from PIL import Image
+from tiny_tfds import write_array_record_dataset
+
+from jaxgan import InputError, make_mesh
+from jaxgan.config import DataConfig
+from jaxgan.data import Images, catalogue, make_pipeline, open_source, rows
+from jaxgan.data import pipeline as pipeline_module
+from jaxgan.data.decoding import choice, passes, stamps
+from jaxgan.data.files import folder as folder_module
+from jaxgan.data.files.listing import Listing
+from jaxgan.train.run import train
+
+N = 20
+
+
+def noise(seed, height=9, width=12):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def png(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write_folder(root, n=N, pixels=noise):
+    for i in range(n):
+        path = root / ("cat", "dog")[i % 2] / f"{i:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(pixels(i)))
+    return root
+
+
+def write_tar(path, files):
+    with tarfile.open(path, "w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+@pytest.fixture
+def stored(tmp_path, cache, monkeypatch, request):
+    """The name of a source with N images of two classes, as a folder, a zip archive, shards, and TFDS have them."""
+    root = tmp_path / "images"
+    if request.param == "tfds":
+        monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+        write_array_record_dataset(tmp_path / "tfds", n=N)
+        return "tfds:tiny"
+    write_folder(root)
+    if request.param == "folder":
+        return f"folder:{root}"
+    if request.param == "zip":
+        with zipfile.ZipFile(tmp_path / "images.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(root.rglob("*.png")):
+                archive.write(path, path.relative_to(root))
+        return f"folder:{tmp_path / 'images.zip'}"
+    for shard in range(2):
+        files = {}
+        for path in sorted(root.rglob("*.png"))[shard::2]:
+            files |= {path.name: path.read_bytes(), f"{path.stem}.cls": path.parent.name.encode()}
+        write_tar(tmp_path / f"shard-{shard:03}.tar", files)
+    return f"tar:{tmp_path}/shard-{{000..001}}.tar"
+
+
+def batches(pipeline, steps, first=0):
+    inputs, prepare = pipeline.inputs(first), jax.jit(pipeline.prepare)
+    return [jax.tree.map(np.asarray, prepare(next(inputs), jnp.int32(first + i))) for i in range(steps)]
+
+
+def same(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+@pytest.mark.parametrize("stored", ["folder", "zip", "tar", "tfds"], indirect=True)
+def test_what_is_streamed_is_what_is_resident(stored):
+    resident, stream = (
+        open_source(stored, resolution=6, hold_out=0.25, share=0.8, pipeline=kind)
+        for kind in ("resident", "stream")
+    )
+    assert not rows.encoded(resident.images)
+    for a, b in (
+        (resident, stream),
+        (resident.held_out, stream.held_out),
+        (resident.complete, stream.complete),
+    ):
+        assert rows.encoded(b.images)
+        for field in ("name", "fingerprint", "class_names", "notes", "n", "whole"):
+            assert getattr(a, field) == getattr(b, field), field
+        np.testing.assert_array_equal(a.labels, b.labels)
+        np.testing.assert_array_equal(a.images, b.images)
+        assert a.facts() == b.facts()
+        same(a.of_each_class(3, 0), b.of_each_class(3, 0))
+        same(a.two_sets(4, 1), b.two_sets(4, 1))
+    options = {"batch_size": 4, "d_steps": 2, "seed": 3, "flip": True}
+    whole = batches(make_pipeline(resident, pipeline="resident", **options), 6)
+    for mesh in (None, make_mesh()):  # from step 2 on, too: nothing is stored
+        same(batches(make_pipeline(stream, pipeline="stream", mesh=mesh, **options), 4, first=2), whole[2:])
+
+
+def test_streaming_changes_no_bit_of_a_run_and_decodes_all_at_no_time(tmp_path, cache, monkeypatch):
+    """Scores and monitors included."""
+    write_folder(tmp_path / "images", pixels=lambda seed: noise(seed, 16, 16))
+    runs, whole = {}, rows.Lazy.__array__
+
+    def not_encoded(self, *args, **kwargs):
+        assert not self.is_encoded
+        return whole(self, *args, **kwargs)
+
+    monkeypatch.setattr(rows.Lazy, "__array__", not_encoded)
+    for kind in ("resident", "stream"):
+        data = DataConfig(f"folder:{tmp_path / 'images'}", hold_out=0.3, pipeline=kind)
+        config = small(
+            tmp_path / kind, data=data, steps=4, batch_size=4, log_every=2, sample_every=4, checkpoint_every=4,
+            evaluate_every=4, quick_n=8, final_n=8,
+        )  # fmt: skip
+        config = dataclasses.replace(
+            config, compute=dataclasses.replace(config.compute, steps_per_dispatch=1)
+        )
+        runs[kind] = train(config)
+    same_arrays(arrays(runs["resident"], 4), arrays(runs["stream"], 4))
+    scores = [runs[kind].read("scores.json")["final"]["scores"] for kind in runs]
+    assert scores[0] == scores[1] != {}
+    assert runs["resident"].read("run.json")["data"] == runs["stream"].read("run.json")["data"]
+
+
+@pytest.mark.parametrize("stored", ["folder"], indirect=True)
+def test_each_host_reads_its_own_rows_which_form_the_batch(stored, monkeypatch):
+    source = open_source(stored, pipeline="stream")
+    read, take = [], Images.take
+
+    def noted(self, indices):
+        read.append(tuple(indices.tolist()))
+        return take(self, indices)
+
+    def first_steps(own):
+        read.clear()
+        monkeypatch.setattr(pipeline_module, "own_rows", lambda n, mesh: own)
+        inputs = make_pipeline(source, batch_size=6, seed=1, pipeline="stream").inputs(0)
+        return [np.asarray(next(inputs)["image"]) for _ in range(4)], set(read)
+
+    monkeypatch.setattr(Images, "take", noted)
+    whole, all_rows = first_steps(slice(0, 6))
+    parts = []
+    for own in (slice(0, 2), slice(2, 6)):
+        part, own_rows = first_steps(own)
+        parts.append(part)
+        assert {len(rows) for rows in own_rows} == {own.stop - own.start}
+        assert len(own_rows & {rows[own] for rows in all_rows}) >= 4
+    for step, batch in enumerate(whole):
+        np.testing.assert_array_equal(np.concatenate([part[step] for part in parts]), batch)
+
+
+def test_broken_images_are_left_out_as_they_are_of_resident_data(tmp_path, cache):
+    root = write_folder(tmp_path / "images", 8)
+    (root / "cat" / "a.png").write_bytes(png(noise(1))[:60])
+    with pytest.raises(InputError, match=r"broken image '.*cat/a.png' .*--data.skip-broken"):
+        open_source(str(root), pipeline="stream")
+    a, b = (open_source(str(root), skip_broken=True, pipeline=kind) for kind in ("resident", "stream"))
+    assert (a.fingerprint, a.skipped, a.n) == (b.fingerprint, 1, 8)
+    np.testing.assert_array_equal(a.images, b.images)
+
+
+@pytest.mark.parametrize("what", ["gone", "cut", "another"])
+@pytest.mark.parametrize("stored", ["folder", "tar"], indirect=True)
+def test_what_changes_while_it_is_streamed_is_named(stored, what, tmp_path):
+    source = open_source(stored, pipeline="stream")
+    path = tmp_path / ("images/dog/007.png" if stored.startswith("folder") else "shard-001.tar")
+    content = path.read_bytes()
+    if what == "gone":
+        path.unlink()
+    elif what == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif stored.startswith("folder"):
+        path.write_bytes(png(noise(100)))
+    else:
+        path.write_bytes(content.replace(png(noise(7)), png(noise(3))))
+    wrong = "has changed since" if what == "another" else "cannot read image"
+    with pytest.raises(InputError, match=rf"data.source: .*{path.name}.*") as error:
+        next(make_pipeline(source, batch_size=N, pipeline="stream").inputs(0))
+    assert wrong in str(error.value)
+
+
+def test_memory_does_not_grow_with_the_data(tmp_path, cache, monkeypatch):
+    """Of opening, and of an epoch of batches."""
+    monkeypatch.setattr(passes, "_AT_A_TIME", 8)
+    monkeypatch.setattr(pipeline_module, "_AHEAD", 1)
+    flat = lambda seed: np.full((64, 64, 3), seed % 256, np.uint8)
+
+    def peak(n):
+        root = write_folder(tmp_path / f"{n}", n, flat)
+        tracemalloc.start()
+        try:
+            source = open_source(str(root), hold_out=0.1, pipeline="stream")
+            inputs = make_pipeline(source, batch_size=4, pipeline="stream").inputs(0)
+            for _ in range(n // 4):
+                next(inputs)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(8)  # what is imported, once
+    small, large = peak(30), peak(240)
+    assert large - small < 210 * 64 * 64 * 3 / 4
+
+
+@pytest.mark.parametrize("stored", ["folder", "tfds"], indirect=True)
+def test_large_data_are_streamed_by_themselves(stored, monkeypatch):
+    assert not rows.encoded(open_source(stored, resolution=6).images)
+    monkeypatch.setattr(choice, "RESIDENT_LIMIT", N * 6 * 6 * 3 - 1)
+    source = open_source(stored, resolution=6)
+    assert rows.encoded(source.images)
+    assert isinstance(make_pipeline(source, batch_size=4), pipeline_module.Stream)
+    part = open_source(stored, resolution=6, share=0.5)  # which fits
+    assert isinstance(make_pipeline(part, batch_size=4), pipeline_module.Resident)
+
+
+# --- shards ---------------------------------------------------------------------------------------------------
+
+
+def test_samples_of_shards(tmp_path, cache):
+    """Of every way to say a class; further files and images of a sample do not count."""
+    tmp_path = tmp_path / "shards"
+    tmp_path.mkdir()
+    more = {"b/2.cls": b"7\n", "b/2.jpg": png(noise(2)), "b/2.mask.png": png(noise(3)), "b/2.txt": b"a dog"}
+    write_tar(tmp_path / "x-1.tar", {"./a/1.png": png(noise(1)), "./a/1.json": b'{"label": 10}', **more})
+    write_tar(tmp_path / "x-2.tar", {"3.png": png(noise(4)), "3.json": b'{"class": [0, 1]}'})
+    for name in (
+        f"tar:{tmp_path}",
+        f"tar:{tmp_path}/x-*.tar",
+        f"tar:{tmp_path}/x-{{1,2}}.tar",
+        str(tmp_path),
+    ):
+        source = open_source(name)
+        assert source.class_names == ("1", "7", "10")
+        assert source.labels.tolist() == [2, 1, 0]
+        np.testing.assert_array_equal(source.images, [noise(1), noise(2), noise(4)])
+        assert source.notes[-1] == "left out, beside another image of their samples: 1 image"
+    one = open_source(str(tmp_path / "x-2.tar"))
+    assert (one.n, one.name) == (1, f"tar:{tmp_path / 'x-2.tar'}")
+
+
+@pytest.mark.parametrize(
+    ("files", "pattern", "says"),
+    [
+        ({"1.png": True, "2.png": True, "2.cls": b"1"}, "a.tar", "a class of every image .*none of 'a.tar/1.png'"),
+        ({"1.png": True, "1.json": b'{"label": {}}'}, "a.tar", "expected the class in 'a.tar/1.json' to be one, got"),
+        ({"1.png": True, "1.json": b"{"}, "a.tar", "cannot read 'a.tar/1.json'"),
+        ({"1.png": True, "1.cls": b" "}, "a.tar", "expected a class in 'a.tar/1.cls', found nothing"),
+        ({"1.txt": b"x"}, "a.tar", "expected images in 1 tar archive .*found none"),
+        ({"1.png": True}, "{a,b}.tar", "expected tar archives at '.*b.tar', found none"),
+        ({"1.png": True}, "?b.tar", "expected tar archives at .*, found none"),
+        (None, "a.tar", "expected a tar archive, got '.*a.tar'"),
+        (b"\x1f\x8b" + bytes(600), "a.tar", "one that is compressed as a whole is to be unpacked"),
+    ],
+)  # fmt: skip
+def test_wrong_shards_are_named(files, pattern, says, tmp_path, cache):
+    path = tmp_path / "a.tar"
+    if isinstance(files, dict):
+        write_tar(path, {name: png(noise(1)) if x is True else x for name, x in files.items()})
+    else:
+        path.write_bytes(b"no archive" if files is None else files)
+    with pytest.raises(InputError, match=f"^data.source: {says}"):
+        open_source(f"tar:{tmp_path}/{pattern}")
+
+
+# --- what is done once ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["resident", "stream"])
+def test_files_are_hashed_once_and_again_when_one_changes(tmp_path, cache, monkeypatch, kind):
+    root, hashed, content = write_folder(tmp_path / "images", 4), [], Listing._content
+    monkeypatch.setattr(Listing, "_content", lambda self, names: (hashed.append(1), content(self, names))[1])
+    first = open_source(str(root), pipeline=kind)
+    open_source(str(root), pipeline=kind)
+    assert len(hashed) == 2  # of files that are so new a change might not show
+    monkeypatch.setattr(stamps, "_SETTLED", -(10**12))
+    found = {open_source(str(root), pipeline=kind).fingerprint for _ in range(3)}
+    assert (len(hashed), found) == (3, {first.fingerprint})
+    (root / "cat" / "000.png").write_bytes(png(noise(50)))
+    assert open_source(str(root), pipeline=kind).fingerprint != first.fingerprint
+    assert len(hashed) == 4
+
+
+def test_files_are_read_once_to_be_decoded_whatever_their_colours(tmp_path, cache, monkeypatch):
+    root = write_folder(tmp_path / "images", 6, lambda seed: noise(seed)[:, :, 0])
+    read, opened = [], folder_module.open_image
+    monkeypatch.setattr(folder_module, "open_image", lambda x: (read.append(x), opened(x))[1])
+    assert open_source(str(root)).shape == (9, 12, 1)
+    assert len(read) == len(set(read)) == 6
+    (root / "dog" / "005.png").write_bytes(png(noise(5)))
+    assert open_source(str(root)).shape == (9, 12, 3)  # one of colour is enough
+
+
+@pytest.mark.parametrize("stored", ["tfds"], indirect=True)
+def test_tfds_is_decoded_by_the_threads_of_all_cores(stored, monkeypatch):
+    names, turned = set(), catalogue.to_pixels
+
+    def noted(*args):
+        names.add(threading.current_thread().name)
+        return turned(*args)
+
+    monkeypatch.setattr(catalogue, "to_pixels", noted)
+    open_source(stored, pipeline="resident")
+    assert names
+    assert all(name.startswith("decode") for name in names)
+
+
+def test_a_damaged_entry_is_decoded_again_by_one_of_those_who_find_it(tmp_path, cache, monkeypatch):
+    """Threads stand for processes: a lock is of an open file."""
+    root = write_folder(tmp_path / "images", 4)
+    (entry,) = [open_source(str(root)) and path for path in (cache / "data").iterdir()]
+    (entry / "meta.json").write_text("{")
+    decoded, passed, found = [], folder_module.gone_through, []
+    monkeypatch.setattr(
+        folder_module, "gone_through", lambda *args, **kw: (decoded.append(1), passed(*args, **kw))[1]
+    )
+    threads = [threading.Thread(target=lambda: found.append(open_source(str(root)).n)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (found, len(decoded)) == ([4] * 4, 1)
+    assert {path.name for path in (cache / "data").iterdir()} == {entry.name}
