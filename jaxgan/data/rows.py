@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import hashlib
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -100,6 +101,8 @@ class Encoded(Lazy):
         """
         super().__init__((len(places), *shape), np.uint8, is_encoded=True)
         self._images, self._places, self._hashes = images, places, hashes
+        # Pillow's, of odd metadata; threads cannot each catch their own
+        warnings.filterwarnings("ignore", module=r"PIL\.|jaxgan\.data\.pixels")
 
     def _at(self, index: Any) -> np.ndarray:
         places, hashes = self._places[index], self._hashes[index]
@@ -141,6 +144,10 @@ _WORKERS = os.cpu_count() or 2
 def workers() -> ThreadPoolExecutor:
     """The threads that decode images, as many as there are cores."""
     return ThreadPoolExecutor(_WORKERS, thread_name_prefix="decode")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=workers.cache_clear)  # where there are no threads
 
 
 def encoded(array: Any) -> bool:

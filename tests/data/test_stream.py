@@ -275,7 +275,7 @@ def test_wrong_shards_are_named(files, pattern, says, tmp_path, cache):
         write_tar(path, {name: png(noise(1)) if x is True else x for name, x in files.items()})
     else:
         path.write_bytes(b"no archive" if files is None else files)
-    with pytest.raises(InputError, match=f"^data.source: {says}"):
+    with pytest.raises(InputError, match=f"^data.source: .*{says}"):
         open_source(f"tar:{tmp_path}/{pattern}")
 
 
@@ -324,7 +324,8 @@ def test_tfds_is_decoded_by_the_threads_of_all_cores(stored, monkeypatch):
 def test_a_damaged_entry_is_decoded_again_by_one_of_those_who_find_it(tmp_path, cache, monkeypatch):
     """Threads stand for processes: a lock is of an open file."""
     root = write_folder(tmp_path / "images", 4)
-    (entry,) = [open_source(str(root)) and path for path in (cache / "data").iterdir()]
+    open_source(str(root))
+    (entry,) = (cache / "data").iterdir()
     (entry / "meta.json").write_text("{")
     decoded, passed, found = [], folder_module.gone_through, []
     monkeypatch.setattr(

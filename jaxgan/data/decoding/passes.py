@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 import pathlib
+import sys
+import time
 import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.progress import Progress
 from jaxgan.data import cache
 from jaxgan.data.cache import Decoded
 from jaxgan.data.pixels import BrokenImage
 from jaxgan.data.rows import Encoded, Undecoded, digest_of, row_hash, workers
 
 _AT_A_TIME, _IN_MEMORY = 256, 2**26  # images that are decoded ahead, at most, and their bytes
+
+
+_SILENT = 5.0  # seconds, after which it is told how far it is
 
 
 class Again(Exception):
@@ -91,10 +97,12 @@ def _decoded(images: Undecoded) -> Iterator[tuple[int, tuple[np.ndarray | Broken
         except Exception as error:  # damaged images and archives surface as many types
             return (error if isinstance(error, BrokenImage) else BrokenImage(str(error))), 0
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), Progress(sys.stderr) as shown:
         warnings.simplefilter("ignore")  # Pillow's, of odd metadata
-        start, many = 0, 2 * (os.cpu_count() or 2)
+        start, many, begun = 0, 2 * (os.cpu_count() or 2), time.monotonic()
         while start < images.n:
+            if time.monotonic() - begun > _SILENT:
+                shown.count("decoding: image", start, images.n)
             chunk = range(start, min(start + many, images.n))
             for place, (found, label) in zip(chunk, workers().map(read, chunk), strict=True):
                 yield place, (found, label)
