@@ -8,6 +8,7 @@ import io
 import json
 import pathlib
 import random
+import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ RUN_FILES = (
 NAMES = (
     *RUN_FILES,
     *("run.lock", "checkpoint", "settings.json", "cell.json"),
-    *("reference.npz", "images.npz", "images.zip", "image"),
+    *("reference.npz", "images.npz", "images.zip", "images.tar", "image"),
 )
 """The kinds of files."""
 
@@ -122,6 +123,16 @@ def _zip(files: dict[str, bytes]) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
 
 
@@ -285,6 +296,12 @@ def _of_data(root: pathlib.Path, rng: np.random.Generator) -> dict[str, Kind]:
             open_source(f"folder:{path}", resolution=4)
         open_source(f"folder:{path}", resolution=4, skip_broken=True)
 
+    def shards(path: pathlib.Path) -> None:
+        outline(f"tar:{path}", resolution=4, channels=3)
+        with contextlib.suppress(InputError):
+            open_source(f"tar:{path}", resolution=4)
+        open_source(f"tar:{path}", resolution=4, skip_broken=True, pipeline="stream")
+
     def image(content: bytes) -> None:
         try:
             with contextlib.suppress(Exception):  # as `_all_grey` has it
@@ -299,6 +316,9 @@ def _of_data(root: pathlib.Path, rng: np.random.Generator) -> dict[str, Kind]:
     images = _npz(images=rng.integers(0, 256, (6, 5, 5), np.uint8), labels=np.arange(6) % 2)
     photos = {f"{c}/{i}.png": _png(rng, mode) for c in "ab" for i, mode in enumerate(("L", "RGB", "RGBA"))}
     labels = json.dumps({"labels": [[name, 1] for name in photos]}).encode()
+    named = {f"{i}.png": content for i, content in enumerate(photos.values())}
+    classes = {"0.cls": b"a", **{f"{i}.json": b'{"label": 3}' for i in range(1, len(named))}}
+    tarred = _tar(named | classes)
     zipped, pictures = _zip(photos | {"dataset.json": labels}), _formats(rng)
     return {
         "reference.npz": Kind(
@@ -306,6 +326,7 @@ def _of_data(root: pathlib.Path, rng: np.random.Generator) -> dict[str, Kind]:
         ),
         "images.npz": Kind(images, lambda r: mutations.of_zip(images, r), written("i.npz", arrays)),
         "images.zip": Kind(zipped, lambda r: mutations.of_zip(zipped, r), written("i.zip", archive)),
+        "images.tar": Kind(tarred, lambda r: mutations.of_bytes(tarred, r), written("i.tar", shards)),
         "image": Kind(pictures[0], lambda r: mutations.of_bytes(r.choice(pictures), r), image),
     }
 

@@ -15,7 +15,7 @@ from jaxgan.common import keys
 from jaxgan.common.errors import InputError
 from jaxgan.data.labels import named_labels, without_examples
 from jaxgan.data.modality import IMAGE, POINT, Modality
-from jaxgan.data.rows import fingerprint, pieces
+from jaxgan.data.rows import encoded, fingerprint, pieces
 from jaxgan.data.spec import LABEL, Spec
 
 Examples = dict[str, np.ndarray]
@@ -268,9 +268,10 @@ class Images(Finite):
 
     @property
     def opened_with(self) -> dict[str, Any]:
-        """The size, if it is square, and the channels."""
+        """The size, if it is square, the channels, and that they are streamed where they are."""
         height, width, channels = self.shape
-        return {"resolution": height if height == width else None, "channels": channels}
+        streams = {"pipeline": "stream"} if encoded(self.images) else {}
+        return {"resolution": height if height == width else None, "channels": channels, **streams}
 
 
 class Endless(Source):

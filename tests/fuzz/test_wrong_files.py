@@ -11,7 +11,7 @@ FILES = dict.fromkeys(fuzz_kinds.NAMES, 300)
 FILES |= dict.fromkeys(
     ("run.json", "config.json", "scores.json", "metrics.jsonl"), 120
 )  # pages are drawn of each
-FILES |= dict.fromkeys(("evaluations.json", "seeds.json", "summary.json", "images.zip"), 80)
+FILES |= dict.fromkeys(("evaluations.json", "seeds.json", "summary.json", "images.zip", "images.tar"), 80)
 FILES["checkpoint"] = 20  # Orbax takes a tenth of a second
 
 

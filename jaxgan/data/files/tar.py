@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import itertools
 import os
@@ -32,15 +33,15 @@ def holds_shards(path: pathlib.Path) -> bool:
     """Whether a path is a tar archive, or a folder that holds such, and no images or folders beside them."""
     if path.suffix.lower() == _SUFFIX:
         return path.is_file()
-    try:
-        entries = [entry for entry in os.scandir(path) if not entry.name.startswith(".")]
-    except OSError:
-        return False
-    suffixes = image_suffixes()
-    tars = [entry for entry in entries if entry.name.lower().endswith(_SUFFIX)]
-    return bool(tars) and not any(
-        entry.is_dir() or entry.name.lower().endswith(suffixes) for entry in entries
-    )
+    suffixes, found = image_suffixes(), False
+    with contextlib.suppress(OSError), os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir() or entry.name.lower().endswith(suffixes):
+                return False
+            found = found or entry.name.lower().endswith(_SUFFIX)
+    return found
 
 
 def load_tar(
@@ -193,15 +194,17 @@ def _members(shard: pathlib.Path) -> list[_Member]:
         with tarfile.open(shard, "r:") as archive:
             while (entry := archive.next()) is not None:
                 archive.members = []  # which would keep them all
+                if archive.offset <= entry.offset:
+                    raise ValueError("a file in it has a size below 0")
                 parts = [part for part in entry.name.split("/") if part not in ("", ".", "..")]
                 if not entry.isreg() or entry.issparse() or not parts or parts[-1].startswith("."):
                     continue
                 name = "/".join(parts)
                 found[name] = _Member(shard, name, entry.offset_data, entry.size)
-    except (tarfile.TarError, OSError, ValueError, EOFError) as error:
+    except Exception as error:  # damaged archives surface as many types
         how = " (one that is compressed as a whole is to be unpacked with gunzip and the like first)"
         raise InputError(
-            f"data.source: expected a tar archive, got {printable(shard)!r}: {error}{how}"
+            f"data.source: expected a tar archive, got {printable(shard)!r}: {printable(str(error)[:200])}{how}"
         ) from error
     return list(found.values())
 
