@@ -160,7 +160,7 @@ def _line(error: BaseException) -> str:
     return lines[0][:200] if lines else type(error).__name__
 
 
-# --- hashes ------------------------------------------------------------------------------------------
+# --- all rows, piece by piece -------------------------------------------------------------------------
 
 
 def row_hash(row: np.ndarray) -> int:
@@ -197,3 +197,16 @@ def finished(digest: Any, *arrays: Any) -> str:
         for piece in pieces(array):
             digest.update(np.ascontiguousarray(piece).tobytes())
     return digest.hexdigest()
+
+
+def range_of(x: Any) -> str:
+    """The smallest and largest value of an array and their mean, in words."""
+    lows, highs, total = [], [], 0.0
+    for piece in pieces(x):
+        lows.append(piece.min())
+        highs.append(piece.max())
+        total += float(piece.sum(dtype=np.float64))
+    low, high, mean = min(lows), max(highs), total / x.size
+    if np.issubdtype(x.dtype, np.integer):
+        return f"{low} to {high}, mean {mean:.1f}"
+    return f"{low:.3f} to {high:.3f}, mean {mean:.3f}"

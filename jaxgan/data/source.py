@@ -15,7 +15,7 @@ from jaxgan.common import keys
 from jaxgan.common.errors import InputError
 from jaxgan.data.labels import named_labels, without_examples
 from jaxgan.data.modality import IMAGE, POINT, Modality
-from jaxgan.data.rows import encoded, fingerprint, pieces
+from jaxgan.data.rows import encoded, fingerprint, range_of
 from jaxgan.data.spec import LABEL, Spec
 
 Examples = dict[str, np.ndarray]
@@ -151,7 +151,7 @@ class Finite(Source):
 
     def facts(self) -> dict[str, str]:
         """The range of all values, and the number of examples of each class."""
-        values = {"values": _range(self.arrays[self.example])}
+        values = {"values": range_of(self.arrays[self.example])}
         if LABEL not in self.arrays:
             return values | {"classes": "no labels"}
         counts = np.bincount(self.arrays[LABEL], minlength=self.n_classes)
@@ -160,18 +160,6 @@ class Finite(Source):
 
     def _stored(self) -> Mapping[str, Any]:
         return {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in self.arrays.items()}
-
-
-def _range(x: Any) -> str:
-    lows, highs, total = [], [], 0.0
-    for piece in pieces(x):
-        lows.append(piece.min())
-        highs.append(piece.max())
-        total += float(piece.sum(dtype=np.float64))
-    low, high, mean = min(lows), max(highs), total / x.size
-    if np.issubdtype(x.dtype, np.integer):
-        return f"{low} to {high}, mean {mean:.1f}"
-    return f"{low:.3f} to {high:.3f}, mean {mean:.3f}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,7 +283,7 @@ class Endless(Source):
 
     def facts(self) -> dict[str, str]:
         """The range of the values in as many examples as a picture shows."""
-        return {"values": _range(self.some(self.modality.shown, 0)[self.example])}
+        return {"values": range_of(self.some(self.modality.shown, 0)[self.example])}
 
     def _stored(self) -> Mapping[str, Any]:
         batch = jax.eval_shape(lambda: self.sample_arrays(jax.random.key(0), 1))

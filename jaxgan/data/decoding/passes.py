@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,9 @@ def gone_through(
     places: list[int] = []
     labels = np.zeros(images.n, np.int32)
     hashes = np.zeros(images.n, np.uint64)
-    shape, pixels, digest = (), None, None
+    shape: tuple[int, ...] = ()
+    pixels: np.ndarray | None = None
+    digest: Any = None
     for place, (found, label) in _decoded(images):
         if isinstance(found, BrokenImage):
             if skip_broken:

@@ -122,9 +122,9 @@ def load_part(
 
     def decode(folder: pathlib.Path) -> cache.Decoded:
         found = _decode(files, part, folder, resolution, channels, skip_broken, keep)
-        if part.classes is None:
+        if (classes := part.classes) is None:
             return replace(found, labels=None)
-        labels, names = numbered([part.classes[place] for place in found.places])
+        labels, names = numbered([classes[int(place)] for place in found.places])
         return replace(found, labels=labels, class_names=names)
 
     def stand_in(shape: tuple[int, ...], places: np.ndarray, hashes: np.ndarray) -> Encoded:

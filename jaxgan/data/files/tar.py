@@ -193,7 +193,7 @@ def _members(shard: pathlib.Path) -> list[_Member]:
     try:
         with tarfile.open(shard, "r:") as archive:
             while (entry := archive.next()) is not None:
-                archive.members = []  # which would keep them all
+                archive.members = []  # pyright: ignore[reportAttributeAccessIssue]  # which would keep them all
                 if archive.offset <= entry.offset:
                     raise ValueError("a file in it has a size below 0")
                 parts = [part for part in entry.name.split("/") if part not in ("", ".", "..")]
