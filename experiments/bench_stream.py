@@ -138,8 +138,13 @@ def streamed(name: str, side: int, batch_size: int, seconds: float) -> dict[str,
     while time.perf_counter() - start < seconds:
         jax.block_until_ready(next(inputs))
         n += batch_size
-    took = time.perf_counter() - start
-    found |= {"images_per_s": n / took, "cores_used": (time.process_time() - cpu) / took, "peak_mib": peak()}
+    took, used = time.perf_counter() - start, time.process_time() - cpu
+    found |= {
+        "images_per_s": n / took,
+        "images_per_core_s": n / used,
+        "cores_used": used / took,
+        "peak_mib": peak(),
+    }
     return found
 
 
@@ -197,7 +202,7 @@ def main(args: Args) -> None:
                 results[f"{kind} {side}"] = found
                 print(
                     f"{kind}, {side}x{side}: {found['images_per_s']:.0f} images/s on {found['cores_used']:.1f} cores, "
-                    f"peak {found['peak_mib']:.0f} MiB; opened in {found['opening_s']:.1f} s, "
+                    f"{found['images_per_core_s']:.0f} a core, peak {found['peak_mib']:.0f} MiB; opened in {found['opening_s']:.1f} s, "
                     f"again in {found['second_opening_s']:.1f} s",
                     flush=True,
                 )

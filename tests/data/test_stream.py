@@ -1,28 +1,32 @@
 """Data that are streamed: the batches of those that are resident, bit for bit, and never all of them in memory."""
 
-import dataclasses
 import io
 import tarfile
 import threading
 import tracemalloc
+import warnings
 import zipfile
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import arrays, same_arrays, small
+from helpers import same_arrays, small
 from PIL import Image
 from tiny_tfds import write_array_record_dataset
 
 from jaxgan import InputError, make_mesh
-from jaxgan.config import DataConfig
+from jaxgan.config import ComputeConfig, DataConfig
 from jaxgan.data import Images, catalogue, make_pipeline, open_source, rows
 from jaxgan.data import pipeline as pipeline_module
 from jaxgan.data.decoding import choice, passes, stamps
 from jaxgan.data.files import folder as folder_module
 from jaxgan.data.files.listing import Listing
-from jaxgan.train.run import train
+from jaxgan.metrics import ImageEvaluator
+from jaxgan.metrics.features.random_cnn import random_cnn
+from jaxgan.metrics.given import FixedImages
+from jaxgan.runs import checksums
+from jaxgan.train.members import set_up
 
 N = 20
 
@@ -113,30 +117,48 @@ def test_what_is_streamed_is_what_is_resident(stored):
         same(batches(make_pipeline(stream, pipeline="stream", mesh=mesh, **options), 4, first=2), whole[2:])
 
 
-def test_streaming_changes_no_bit_of_a_run_and_decodes_all_at_no_time(tmp_path, cache, monkeypatch):
-    """Scores and monitors included."""
-    write_folder(tmp_path / "images", pixels=lambda seed: noise(seed, 16, 16))
-    runs, whole = {}, rows.Lazy.__array__
+@pytest.fixture
+def not_at_once(monkeypatch):
+    """Data that are streamed may not be decoded all at once."""
+    whole = rows.Lazy.__array__
 
     def not_encoded(self, *args, **kwargs):
         assert not self.is_encoded
         return whole(self, *args, **kwargs)
 
     monkeypatch.setattr(rows.Lazy, "__array__", not_encoded)
+
+
+@pytest.mark.parametrize("stored", ["folder"], indirect=True)
+def test_streaming_changes_no_bit_of_training(stored, tmp_path, not_at_once):
+    states, described = [], []
     for kind in ("resident", "stream"):
-        data = DataConfig(f"folder:{tmp_path / 'images'}", hold_out=0.3, pipeline=kind)
-        config = small(
-            tmp_path / kind, data=data, steps=4, batch_size=4, log_every=2, sample_every=4, checkpoint_every=4,
-            evaluate_every=4, quick_n=8, final_n=8,
-        )  # fmt: skip
-        config = dataclasses.replace(
-            config, compute=dataclasses.replace(config.compute, steps_per_dispatch=1)
-        )
-        runs[kind] = train(config)
-    same_arrays(arrays(runs["resident"], 4), arrays(runs["stream"], 4))
-    scores = [runs[kind].read("scores.json")["final"]["scores"] for kind in runs]
-    assert scores[0] == scores[1] != {}
-    assert runs["resident"].read("run.json")["data"] == runs["stream"].read("run.json")["data"]
+        data = DataConfig(stored, hold_out=0.3, flip=True, pipeline=kind)
+        members = set_up(small(tmp_path, data=data, compute=ComputeConfig(devices=1, steps_per_dispatch=1)))
+        made, inputs = members.init(), members.inputs(0)
+        for step in range(4):
+            made, _ = members.advance(made, inputs, step)
+        states.append(dict(checksums.arrays(members.member(made, 0))))
+        described.append(members.data)
+    same_arrays(*states)
+    assert described[0] == described[1]
+
+
+@pytest.mark.parametrize("stored", ["folder"], indirect=True)
+def test_scores_are_computed_by_streaming(stored, not_at_once):
+    found = []
+    for kind in ("resident", "stream"):
+        source = open_source(stored, hold_out=0.4, resolution=16, pipeline=kind)
+        evaluator = ImageEvaluator(source, network=random_cnn(3), metrics=("fd", "prdc"))
+        fakes = open_source(stored, resolution=16)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # so few
+            evaluation = evaluator(FixedImages(fakes), 12)
+        found.append(({name: score.value for name, score in evaluation.scores.items()}, evaluation.held_out))
+    assert found[0] == found[1]
+    assert found[0][1] is not None
+    with pytest.warns(match="cas: left out, as it trains on all images at once, .*--data.pipeline resident"):
+        ImageEvaluator(source, network=random_cnn(3), metrics=("prdc", "cas"))(FixedImages(fakes), 12)
 
 
 @pytest.mark.parametrize("stored", ["folder"], indirect=True)

@@ -51,7 +51,7 @@ def gone_through(
     places: list[int] = []
     labels = np.zeros(images.n, np.int32)
     hashes = np.zeros(images.n, np.uint64)
-    shape: tuple[int, ...] = ()
+    shape: Any = ()
     pixels: np.ndarray | None = None
     digest: Any = None
     for place, (found, label) in _decoded(images):
