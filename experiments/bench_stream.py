@@ -202,8 +202,8 @@ def main(args: Args) -> None:
                 results[f"{kind} {side}"] = found
                 print(
                     f"{kind}, {side}x{side}: {found['images_per_s']:.0f} images/s on {found['cores_used']:.1f} cores, "
-                    f"{found['images_per_core_s']:.0f} a core, peak {found['peak_mib']:.0f} MiB; opened in {found['opening_s']:.1f} s, "
-                    f"again in {found['second_opening_s']:.1f} s",
+                    f"{found['images_per_core_s']:.0f} a core, peak {found['peak_mib']:.0f} MiB; "
+                    f"opened in {found['opening_s']:.1f} s, again in {found['second_opening_s']:.1f} s",
                     flush=True,
                 )
     if args.json is not None:
