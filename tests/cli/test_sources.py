@@ -140,7 +140,8 @@ def test_other_messages_stay():
 
 def test_messages_name_the_argument_that_the_command_has_and_a_value(here, capsys):
     Image.new("RGB", (9, 9)).save("photos/10.png")
-    says = ": expected a size, as images differ: 'photos/0.png' has 20x24 pixels, 'photos/10.png' 9x9; say one, such as --"
+    names = ("'photos/0.png'", "'photos/10.png'")
+    says = f": expected a size, as images differ: {names[0]} has 20x24 pixels, {names[1]} 9x9; say one, such as --"
     assert run(capsys, "data show photos")[2] == f"error: resolution{says}resolution 64\n"
     assert f"error: resolution{says}resolution 64" in run(capsys, "evaluate --fake photos --real photos")[2]
     assert (
