@@ -30,4 +30,9 @@ def per_example(key: jax.Array, n: int, *, first: jax.Array | int = 0) -> jax.Ar
         return key
     if key.shape != ():
         raise InputError(f"key: expected one key or {n} of them, got keys of shape {key.shape}")
-    return jax.vmap(jax.random.fold_in, (None, 0))(key, first + jnp.arange(n))
+    return of_numbers(key, first + jnp.arange(n))
+
+
+def of_numbers(key: jax.Array, numbers: jax.Array) -> jax.Array:
+    """The keys of the examples with these global indices [n], of a scalar key."""
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)

@@ -23,10 +23,12 @@ from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.options import build_each, build_loss
 from jaxgan.data import IMAGE, Spec, modality_of
 from jaxgan.data.spec import LABEL
+from jaxgan.games.compile import with_matmul_precision
 from jaxgan.games.files import load_game
-from jaxgan.games.game import Game, Schedule, ema_schedule, half_life_schedule
+from jaxgan.games.game import Game, Schedule, ema_schedule, half_life_schedule, with_remat
 from jaxgan.games.gan import GAN
 from jaxgan.games.optimizers import restarted
+from jaxgan.games.step import Step, make_step
 from jaxgan.models import DCGANConfig
 from jaxgan.models.files import loaded_name
 from jaxgan.models.growth import Growth
@@ -115,6 +117,9 @@ class Config:
         check_range("compute.devices", self.compute.devices, at_least=1)
         check_range("compute.fsdp", self.compute.fsdp, at_least=1)
         check_range("compute.steps_per_dispatch", self.compute.steps_per_dispatch, at_least=1)
+        check_range("compute.microbatches", self.compute.microbatches, at_least=1)
+        with renamed(in_group("compute", _names(self.compute))):
+            with_matmul_precision(self.build, self.compute.matmul_precision)
         if not 0 <= self.data.hold_out < 1:
             raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {self.data.hold_out:g}")
         check_range("data.share", self.data.share, above=0, at_most=1)
@@ -143,8 +148,19 @@ class Config:
         """
         self.check()
         spec = data if isinstance(data, Spec) else _spec_of(data, n_classes)
-        if self.game != "gan":
-            return load_game(self.game)(spec.batch(), self)
+        game = self._gan(spec, stage) if self.game == "gan" else load_game(self.game)(spec.batch(), self)
+        if not self.compute.remat:
+            return game
+        with renamed(in_group("compute", _names(self.compute))):
+            return with_remat(game)
+
+    def step(self, game: Game) -> Step:
+        """The step of a game of this configuration: (state, batch) -> (state, metrics)."""
+        compute = self.compute
+        return with_matmul_precision(make_step(game, compute.microbatches), compute.matmul_precision)
+
+    def _gan(self, spec: Spec, stage: int | None) -> Game:
+        """The game of two players."""
         calls = 2 if self.dynamics.updates == "extragradient" else 1  # of each optimiser, at every update
         images = self.batch_size * self.d_steps  # of a step
         scheduled = self.steps  # steps that schedules take
@@ -240,6 +256,7 @@ class Config:
             **in_group("augment_options", dict(self.augment_options)),
             **self._of_model(),
             "latent": "latent.dim",
+            "microbatches": "compute.microbatches",
         }
 
     def _of_model(self) -> dict[str, str]:

@@ -76,6 +76,12 @@ class ComputeConfig:
     """With --seeds: vmap all in one program, or loop over them with one compiled step; auto: the faster."""
     fsdp: int = 1
     """Devices that share the parameters, optimiser state and averages of one copy; 1: each device has all of them."""
+    microbatches: int = 1
+    """Parts in which a batch is taken, one after the other: their gradients are averaged, for the memory of one."""
+    remat: bool = False
+    """Compute again on the way back what the blocks of the networks compute: less memory, about a third more time."""
+    matmul_precision: Literal["default", "tensorfloat32", "highest"] = "default"
+    """Of products and convolutions of float32: default: the device's (or JAX's own setting); highest: float32."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -83,6 +84,32 @@ def _unused_only(step: Callable[..., tuple[GameState, Any]]) -> Callable[..., tu
         return step(state, batch)
 
     return run
+
+
+MATMUL_PRECISIONS = ("default", "tensorfloat32", "highest")
+"""Of products of matrices and convolutions of float32 numbers: what the device does where nobody says more (or as JAX's
+own setting has it); TensorFloat-32, or as good, such as three passes of bfloat16 on a TPU; float32."""
+
+
+def with_matmul_precision(step: Callable[..., Any], precision: str) -> Callable[..., Any]:
+    """The function, whose products are computed as `precision` says, however and wherever it is compiled.
+
+    Where code names a precision of its own, that counts.
+
+    Raises:
+      ValueError: for none of MATMUL_PRECISIONS.
+    """
+    if precision not in MATMUL_PRECISIONS:
+        raise unknown("matmul_precision", precision, MATMUL_PRECISIONS)
+    if precision == "default":
+        return step
+
+    @functools.wraps(step)
+    def precise(*args: Any, **options: Any) -> Any:
+        with jax.default_matmul_precision(precision):
+            return step(*args, **options)
+
+    return precise
 
 
 def options_of_loops() -> dict[str, str] | None:

@@ -80,4 +80,5 @@ def cycle_gan(
         turns=(Turn("d", ("critic_a", "critic_b"), judge), Turn("g", ("a_to_b", "b_to_a"), translate)),
         inputs=inputs,
         moves=moves,
+        compares=lambda: not loss.alone,
     )

@@ -70,6 +70,7 @@ def bigan(
         moves=moves,
         output=Output("generator", latent),
         critic=Critic(loss, logits),
+        compares=lambda: not loss.alone,
     )
 
 
@@ -148,4 +149,5 @@ def vae_gan(
         moves=moves,
         output=Output("decoder", latent),
         critic=Critic(loss, judged),
+        compares=lambda: not loss.alone,
     )

@@ -173,10 +173,13 @@ class Game:
       turns: taken in this order in every step.
       inputs: a batch -> what each player is applied to when it is initialised, by name; two examples do.
       memory: name -> () -> arrays: every state between steps that belongs to no player. Under a mapped axis
-        (pmap) real numbers in it are averaged over the devices, so what holds examples goes with jit only.
+        (pmap), or of a batch in parts, real numbers in it are averaged over the devices and parts, so what holds
+        examples goes with whole batches and jit only.
       moves: how the players move.
       output: what is sampled and scored; None: nothing is.
       critic: what monitors look at; None: nothing.
+      compares: () -> whether objectives look at the logits of several examples at once, as `View.gathered` gives
+        them: a batch that is taken in parts is then looked at twice.
 
     Raises:
       ValueError: if a turn moves an unknown player or none, or updates other than alternating meet a player
@@ -190,6 +193,7 @@ class Game:
     moves: Moves = Moves()
     output: Output | None = None
     critic: Critic | None = None
+    compares: Callable[[], bool] = lambda: True
 
     def __post_init__(self) -> None:
         """Checks that players, turns and moves go together."""
@@ -275,6 +279,23 @@ class GameState:
     key: jax.Array
     players: dict[str, PlayerState]
     memory: dict[str, PyTree]
+
+
+def with_remat(game: Game) -> Game:
+    """The game, whose networks keep less for the way back and compute it again: what their blocks compute inside.
+
+    Raises:
+      ValueError: if no network has such blocks, which it says by an attribute `remat`.
+    """
+    have = {name for name, player in game.players.items() if hasattr(player.module, "remat")}
+    if not have:
+        raise InputError(
+            "remat: expected networks of blocks that can be computed again, got some without: "
+            + ", ".join(sorted({type(player.module).__module__ for player in game.players.values()}))
+        )
+    again = lambda player: player._replace(module=player.module.clone(remat=True))
+    players = {name: again(own) if name in have else own for name, own in game.players.items()}
+    return replace(game, players=players)
 
 
 def init(game: Game, key: jax.Array, batch: Mapping[str, Any], mesh: Mesh | None = None) -> GameState:

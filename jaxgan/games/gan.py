@@ -285,6 +285,7 @@ def GAN(
         moves=moves,
         output=Output("generator", latent, conditional),
         critic=Critic(loss, lambda view: logits(view, scene(view, mixed=False)), pack),
+        compares=lambda: top_k is not None or any(own.learn for own in augment.values()) or not loss.alone,
     )
 
 

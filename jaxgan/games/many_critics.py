@@ -80,4 +80,5 @@ def many_critics(
         moves=moves,
         output=Output("generator", latent),
         critic=Critic(loss, judged),
+        compares=lambda: not loss.alone,
     )

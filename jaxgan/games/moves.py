@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.games.game import Game, GameState, Metrics, PyTree, Turn
+from jaxgan.games.parts import gradient
 from jaxgan.games.view import Deal, View
 
 Play = Callable[[Game, Turn, GameState, GameState, Deal], tuple[GameState, Metrics]]
@@ -138,9 +139,8 @@ def _as_in(other: Turn, turn: Turn) -> Turn:
 def _slopes(game: Game, turn: Turn, state: GameState, deal: Deal) -> dict[str, PyTree]:
     """The gradient of a turn's objective in its movers' parameters; nothing is remembered."""
     moving = {name: state.players[name].params for name in turn.movers}
-    return deal.axis.mean(
-        jax.grad(lambda params: turn.objective(View(game, turn, state, params, deal)))(moving)
-    )
+    objective = lambda params, deal: (turn.objective(View(game, turn, state, params, deal)), ())
+    return deal.axis.mean(gradient(objective, moving, deal)[0])
 
 
 def _with_params(state: GameState, params: Mapping[str, PyTree]) -> GameState:

@@ -13,8 +13,8 @@ import jax
 
 from jaxgan.common import keys
 from jaxgan.common.errors import InputError, unknown
-from jaxgan.games.axis import Axis
 from jaxgan.games.game import FROZEN, Batch, Game, GameState, Metrics, PyTree, Turn
+from jaxgan.games.parts import Axis, Parts
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,18 @@ class Deal:
       batch: named arrays, [examples, ...] each.
       key: of the step's random numbers.
       axis: the mapped axis that the step runs under.
+      parts: in which the examples of a turn are looked at.
     """
 
     batch: Batch
     key: jax.Array
     axis: Axis = Axis()  # noqa: RUF009  (frozen)
+    parts: Parts = Parts()  # noqa: RUF009
 
     def keys(self, draw: int, stream: str, n: int) -> jax.Array:
         """Keys of `n` examples, [n]: functions of (seed, step, draw, stream, global index of the example)."""
         key = jax.random.fold_in(jax.random.fold_in(self.key, draw), zlib.crc32(stream.encode()))
-        return keys.per_example(key, n, first=self.axis.first(n))
+        return keys.of_numbers(key, self.axis.first(self.parts.n * n) + self.parts.numbers(n))
 
 
 class View:
@@ -54,7 +56,7 @@ class View:
         """A view of `state`, with the movers' parameters replaced by `params`."""
         self.game, self.turn, self.state, self.params, self.deal = game, turn, state, params, deal
         self.name, self.step = turn.name, state.step
-        self.batch = {name: x[turn.examples] for name, x in deal.batch.items()}
+        self.batch = {name: deal.parts.of(x[turn.examples]) for name, x in deal.batch.items()}
         self.stats = {name: _changing(state.players[name].stats) for name in params}
         self.memory: dict[str, PyTree] = dict(state.memory)
         self.metrics: Metrics = {}
@@ -110,7 +112,7 @@ class View:
 
     @property
     def n(self) -> int:
-        """Examples of this turn (on this device, under a mapped axis)."""
+        """Examples of this turn (on this device, under a mapped axis; of this part, where there are several)."""
         return next(iter(self.batch.values())).shape[0]
 
     def keys(self, stream: str) -> jax.Array:
@@ -124,7 +126,7 @@ class View:
 
     def gathered(self, logits: jax.Array) -> jax.Array:
         """Logits of the whole batch in at least float32: what a loss must be given."""
-        return self.deal.axis.gathered(logits)
+        return self.deal.parts.joined(self.deal.axis.gathered(logits))
 
     def written(self) -> dict[str, PyTree]:
         """The memory that the objective wrote. Raises ValueError for a name that the game does not have."""

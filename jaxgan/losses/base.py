@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32, is_number
@@ -78,6 +79,24 @@ class Loss(NamedTuple):
     comparison: Criterion | None = None
     claim: Claim | None = None
     exempt: tuple[str, ...] = ()
+
+    @property
+    def alone(self) -> bool:
+        """Whether the loss of an example is seen to depend on its own two logits, and on no others of the batch.
+
+        False also where numbers in it are traced, so that it cannot be seen.
+        """
+        with jax.ensure_compile_time_eval():
+            real, fake = jnp.asarray(np.random.default_rng(0).normal(size=(2, 8)), jnp.float32)
+            for half in (self.discriminator, self.generator):
+                single = jax.vmap(lambda r, f, half=half: half(r[None], f[None])[0])(real, fake)
+                try:
+                    same = np.allclose(half(real, fake), single, rtol=1e-4, atol=1e-5)
+                except jax.errors.TracerArrayConversionError:
+                    same = False
+                if not same:
+                    return False
+        return True
 
     @property
     def accuracy(self) -> Criterion | None:

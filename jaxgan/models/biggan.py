@@ -37,6 +37,7 @@ from jaxgan.models.layers import (
     joined,
     maybe_spectral,
     needed,
+    recomputed,
 )
 
 _orthogonal = nn.initializers.orthogonal()
@@ -59,6 +60,7 @@ class Generator(nn.Module, kw_only=True):
       attention: shorter side of the map that self-attention follows; 0: none.
       dtype: type of the computation; parameters and images are float32.
       axis_name: mapped axis that batch normalisation averages over.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     shape: tuple[int, int, int]
@@ -70,6 +72,7 @@ class Generator(nn.Module, kw_only=True):
     attention: int = 0
     dtype: Any = jnp.float32
     axis_name: str | None = None
+    remat: bool = False
 
     @nn.compact
     def __call__(self, z: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
@@ -88,9 +91,10 @@ class Generator(nn.Module, kw_only=True):
         for i, (size, features) in enumerate(zip(reversed(sizes[:-1]), self.widths[1:], strict=True)):
             own = {"norm": self._norm(), "spectral_norm": True}
             if self.deep:
-                x = DeepUpBlock(features=x.shape[-1], **own)(x, conditions[i], train)
-            block = DeepUpBlock if self.deep else UpBlock
-            x = block(features=features, size=size, **own)(x, conditions[i], train)
+                block = DeepUpBlock(features=x.shape[-1], **own)
+                x = recomputed(self.remat, block)(x, conditions[i], train=train)
+            block = (DeepUpBlock if self.deep else UpBlock)(features=features, size=size, **own)
+            x = recomputed(self.remat, block)(x, conditions[i], train=train)
             if min(size) == self.attention:
                 x = SelfAttention(spectral_norm=True)(x, train)
         x = nn.relu(BatchNorm(axis_name=self.axis_name)(x, train))
@@ -148,6 +152,7 @@ class DeepDiscriminator(nn.Module, kw_only=True):
       logits: number of logits per example.
       attention: shorter side of the map that self-attention follows; 0: none.
       dtype: type of the computation; parameters and logits are float32.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     widths: tuple[int, ...]
@@ -157,6 +162,7 @@ class DeepDiscriminator(nn.Module, kw_only=True):
     logits: int = 1
     attention: int = 0
     dtype: Any = jnp.float32
+    remat: bool = False
 
     @property
     def classifies(self) -> bool:
@@ -179,7 +185,8 @@ class DeepDiscriminator(nn.Module, kw_only=True):
         for i, features in enumerate(self.widths[1:]):
             down = i < self.downs
             for first in (True, False):
-                x = DeepDownBlock(features=features, down=first and down, spectral_norm=True)(x, train)
+                block = DeepDownBlock(features=features, down=first and down, spectral_norm=True)
+                x = recomputed(self.remat, block)(x, train=train)
             if down and min(x.shape[1:3]) == self.attention:
                 x = SelfAttention(spectral_norm=True)(x, train)
         features = at_least_float32(nn.relu(x)).sum((1, 2))

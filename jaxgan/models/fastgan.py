@@ -37,6 +37,7 @@ from jaxgan.models.layers import (
     dtype_of,
     glu,
     pixel_norm,
+    recomputed,
     scale_init,
 )
 
@@ -130,6 +131,7 @@ class Generator(nn.Module, kw_only=True):
       n_classes: 0, or the number of classes, whose embedding conditions the normalisation (but for the first).
       dtype: type of the computation; parameters and images are float32.
       axis_name: mapped axis that batch normalisation averages over.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     shape: tuple[int, int, int]
@@ -139,6 +141,7 @@ class Generator(nn.Module, kw_only=True):
     n_classes: int = 0
     dtype: Any = jnp.float32
     axis_name: str | None = None
+    remat: bool = False
 
     @nn.compact
     def __call__(
@@ -174,7 +177,7 @@ class Generator(nn.Module, kw_only=True):
             double = self.blocks == "double" or (self.blocks == "alternate" and i % 2 == 1)
             own = None if keys is None else jax.vmap(jax.random.fold_in, (0, None))(keys, side)
             block = UpBlock(_channels(_MULTIPLES, side, self.width), double, self.axis_name)
-            x = block(x, train, y, own)
+            x = recomputed(self.remat, block)(x, train=train, y=y, keys=own)
             if i >= 4 and side < 1024:
                 x = SkipLayerExcitation()(x, maps[i - 4], train)
             maps.append(x)
@@ -235,6 +238,7 @@ class Discriminator(nn.Module, kw_only=True):
       reconstruction: weight of `terms`; with 0 there are no decoders.
       dtype: type of the computation; parameters and logits are float32.
       axis_name: mapped axis that batch normalisation averages over.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     shape: tuple[int, int, int]
@@ -242,6 +246,7 @@ class Discriminator(nn.Module, kw_only=True):
     reconstruction: float = 0.0
     dtype: Any = jnp.float32
     axis_name: str | None = None
+    remat: bool = False
 
     def setup(self) -> None:
         """Makes the parts, as two methods use them."""
@@ -294,13 +299,13 @@ class Discriminator(nn.Module, kw_only=True):
             y = self.second(y, train)
         maps = [y]
         for i, block in enumerate(self.down):
-            y = block(y, train)
+            y = recomputed(self.remat, block)(y, train=train)
             if i >= 2:
                 y = self.excitations[i - 2](y, maps[i - 2], train)
             maps.append(y)
         small = _leaky(self.small_first(small, train))
         for block in self.small_down:
-            small = block(small, train)
+            small = recomputed(self.remat, block)(small, train=train)
         return maps[-2], maps[-1], small
 
     def terms(

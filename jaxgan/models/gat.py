@@ -22,7 +22,7 @@ import numpy as np
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32
-from jaxgan.models.layers import dtype_of, pixel_norm
+from jaxgan.models.layers import dtype_of, pixel_norm, recomputed
 
 _xavier = nn.initializers.xavier_uniform()
 _slow = 0.01  # learning rate of the layers that make styles, relative to the others
@@ -141,6 +141,7 @@ class Generator(nn.Module, kw_only=True):
       heads: of the attention.
       n_classes: 0, or the number of classes, whose embedding is joined to the latent.
       dtype: type of the computation; parameters and images are float32.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     shape: tuple[int, int, int]
@@ -150,6 +151,7 @@ class Generator(nn.Module, kw_only=True):
     heads: int = 6
     n_classes: int = 0
     dtype: Any = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(self, z: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
@@ -176,9 +178,10 @@ class Generator(nn.Module, kw_only=True):
         pictures = []
         for i in range(self.depth):
             scale_1, gate_1, scale_2, gate_2 = controls(f"block_{i}_style", 4)
-            branch = Attention(self.heads, grid, name=f"block_{i}_attention")(rms_norm(x) * (1 + scale_1))
-            x = x + gate_1 * branch
-            x = x + gate_2 * SwiGLU(name=f"block_{i}_mlp")(rms_norm(x) * (1 + scale_2))
+            attention = recomputed(self.remat, Attention(self.heads, grid, name=f"block_{i}_attention"))
+            x = x + gate_1 * attention(rms_norm(x) * (1 + scale_1))
+            mlp = recomputed(self.remat, SwiGLU(name=f"block_{i}_mlp"))
+            x = x + gate_2 * mlp(rms_norm(x) * (1 + scale_2))
             if (i + 1) % (self.depth // _PICTURES) == 0:
                 (scale,) = controls(f"picture_{i}_style", 1)
                 last = nn.Dense(
@@ -202,6 +205,7 @@ class Discriminator(nn.Module, kw_only=True):
       label_size: numbers of what a label becomes.
       n_classes: 0, or the number of classes.
       dtype: type of the computation; parameters and logits are float32.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     patch: int = 4
@@ -211,6 +215,7 @@ class Discriminator(nn.Module, kw_only=True):
     label_size: int = 2048
     n_classes: int = 0
     dtype: Any = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
@@ -233,10 +238,11 @@ class Discriminator(nn.Module, kw_only=True):
 
         for i in range(self.depth):
             inner = rms_norm(y) * factor(f"block_{i}_norm_1", 1.0)
-            branch = Attention(self.heads, grid, name=f"block_{i}_attention")(inner)
-            y = y + factor(f"block_{i}_share_1", 0.1) * branch
+            attention = recomputed(self.remat, Attention(self.heads, grid, name=f"block_{i}_attention"))
+            y = y + factor(f"block_{i}_share_1", 0.1) * attention(inner)
             inner = rms_norm(y) * factor(f"block_{i}_norm_2", 1.0)
-            y = y + factor(f"block_{i}_share_2", 0.1) * SwiGLU(name=f"block_{i}_mlp")(inner)
+            mlp = recomputed(self.remat, SwiGLU(name=f"block_{i}_mlp"))
+            y = y + factor(f"block_{i}_share_2", 0.1) * mlp(inner)
         y = at_least_float32(rms_norm(y[:, 0]) * factor("last_norm", 1.0))
         if not self.n_classes:
             return nn.Dense(1, kernel_init=_xavier, name="logit")(y)[:, 0]

@@ -20,7 +20,14 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32
 from jaxgan.models.growth import GROWN, Growth, doubled, faded, halved, times
-from jaxgan.models.layers import EqualizedConv, EqualizedDense, dtype_of, minibatch_stddev, pixel_norm
+from jaxgan.models.layers import (
+    EqualizedConv,
+    EqualizedDense,
+    dtype_of,
+    minibatch_stddev,
+    pixel_norm,
+    recomputed,
+)
 from jaxgan.models.layers.basics import even_sizes
 
 _GAIN = math.sqrt(2)
@@ -104,6 +111,7 @@ class _Network(nn.Module, kw_only=True):
       growth: when it grows.
       stage: the size that it is computed at; None: that of the step, whichever it is, in one program with all.
       dtype: type of the computation; parameters, images and logits are float32.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     shape: tuple[int, int, int]
@@ -111,6 +119,7 @@ class _Network(nn.Module, kw_only=True):
     growth: Growth
     stage: int | None = None
     dtype: Any = jnp.float32
+    remat: bool = False
 
     def setup(self) -> None:
         """What is remembered."""
@@ -177,7 +186,7 @@ class Generator(_Network, kw_only=True):
     def _at(self, stage: int, x: jax.Array, step: jax.Array) -> jax.Array:
         maps: list[Any] = []
         for block in self.blocks[: stage + 1]:
-            x = block(x)
+            x = recomputed(self.remat, block)(x)
             maps.append(x)
         image = at_least_float32(self.to_rgb[stage](x))
         if stage:
@@ -198,10 +207,12 @@ class Discriminator(_Network, kw_only=True):
     Attributes:
       hidden: outputs of the last hidden layer.
       axis_name: mapped axis over which the batch is split.
+      group: examples whose standard deviation is taken together.
     """
 
     hidden: int = 512
     axis_name: str | None = None
+    group = 4
 
     def setup(self) -> None:
         """Layers of all sizes."""
@@ -234,9 +245,10 @@ class Discriminator(_Network, kw_only=True):
         maps = _leaky(self.from_rgb[stage](x))
         if stage:
             old = _leaky(self.from_rgb[stage - 1](halved(x)))
-            maps = faded(self.growth.share(stage, step), self.blocks[stage - 1](maps), old)
+            maps = recomputed(self.remat, self.blocks[stage - 1])(maps)
+            maps = faded(self.growth.share(stage, step), maps, old)
         for block in reversed(self.blocks[: max(stage - 1, 0)]):
-            maps = block(maps)
+            maps = recomputed(self.remat, block)(maps)
         return self.judge(maps)
 
     def _all(self, x: jax.Array) -> jax.Array:

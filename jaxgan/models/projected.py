@@ -19,7 +19,16 @@ import numpy as np
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.models import fastgan
-from jaxgan.models.layers import BatchNorm, Conv, DownConv, SpectralNorm, dcgan_init, dtype_of, scale_init
+from jaxgan.models.layers import (
+    BatchNorm,
+    Conv,
+    DownConv,
+    SpectralNorm,
+    dcgan_init,
+    dtype_of,
+    recomputed,
+    scale_init,
+)
 from jaxgan.models.pretrained import efficientnet
 
 RANDOM = "random"  # in place of a file of weights
@@ -116,6 +125,7 @@ class Discriminator(nn.Module, kw_only=True):
       n_classes: 0, or the number of classes.
       dtype: type of the computation; parameters and logits are float32.
       axis_name: mapped axis that batch normalisation averages over.
+      remat: what the feature network and the heads compute is computed again on the way back, and not kept.
     """
 
     mixing: int = 64
@@ -124,6 +134,7 @@ class Discriminator(nn.Module, kw_only=True):
     n_classes: int = 0
     dtype: Any = jnp.float32
     axis_name: str | None = None
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
@@ -143,11 +154,15 @@ class Discriminator(nn.Module, kw_only=True):
             x = jax.image.resize(x, (n, *size, 3), "bilinear")
         network, mixing = efficientnet.EfficientNetLite0(parent=None), Mixing(self.mixing, parent=None)
         frozen = self.variable("frozen", "networks", self._frozen, network, mixing).value
-        maps: Any = network.apply(frozen["features"], x)[0]
+        features = jax.checkpoint(network.apply) if self.remat else network.apply  # pyright: ignore
+        maps: Any = features(frozen["features"], x)[0]
         mixtures: Any = mixing.apply(frozen["mixing"], maps)
         widths = tuple(self.mixing << i for i in range(len(mixtures)))
+        heads = [
+            Head(widths[i:], self.n_classes, self.axis_name, name=f"head_{i}") for i in range(len(widths))
+        ]
         logits = [
-            Head(widths[i:], self.n_classes, self.axis_name, name=f"head_{i}")(mixture, label, train)
+            recomputed(self.remat, heads[i])(mixture, label, train=train)
             for i, mixture in enumerate(mixtures)
         ]
         return jnp.concatenate(logits, axis=1).astype(jnp.float32)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32
-from jaxgan.models.layers import Conv, R3GANBlock, downsample, dtype_of, upsample
+from jaxgan.models.layers import Conv, R3GANBlock, downsample, dtype_of, recomputed, upsample
 from jaxgan.models.layers.basics import even_sizes
 from jaxgan.models.layers.residual import fan_in_init
 
@@ -38,6 +38,7 @@ class _Network(nn.Module, kw_only=True):
       expansion: channels inside a block, as a multiple of those outside.
       n_classes: 0, or the number of classes.
       dtype: type of the computation in all stages but the smallest; parameters, images and logits are float32.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     width: int = 768
@@ -47,13 +48,14 @@ class _Network(nn.Module, kw_only=True):
     expansion: int = 2
     n_classes: int = 0
     dtype: Any = jnp.float32
+    remat: bool = False
 
     def _stage(self, stage: int, stages: int, x: jax.Array) -> jax.Array:
         """The residual blocks of a stage."""
         groups = max(1, self.cardinality * x.shape[-1] // self.width)
         for block in range(self.blocks):
             name = f"stage{stage}_block{block}"
-            x = R3GANBlock(self.blocks * stages, groups, self.expansion, name=name)(x)
+            x = recomputed(self.remat, R3GANBlock(self.blocks * stages, groups, self.expansion, name=name))(x)
         return x
 
     def _typed(self, stage: int, x: jax.Array) -> jax.Array:

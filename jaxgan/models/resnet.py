@@ -41,6 +41,7 @@ from jaxgan.models.layers import (
     joined,
     maybe_spectral,
     needed,
+    recomputed,
 )
 
 Size = tuple[int, int]
@@ -97,6 +98,7 @@ class Generator(nn.Module, kw_only=True):
       kernel_init: how weights start, a name in INITS.
       dtype: type of the computation; parameters and images are float32.
       axis_name: mapped axis that batch normalisation averages over.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     shape: tuple[int, int, int]
@@ -109,6 +111,7 @@ class Generator(nn.Module, kw_only=True):
     kernel_init: str = "xavier"
     dtype: Any = jnp.float32
     axis_name: str | None = None
+    remat: bool = False
 
     @nn.compact
     def __call__(self, z: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
@@ -123,14 +126,15 @@ class Generator(nn.Module, kw_only=True):
         dense = nn.Dense(p * q * width, kernel_init=init.other, dtype=self.dtype, name="in")
         x = maybe_spectral(dense, self.spectral_norm, z, train).reshape(-1, p, q, width)
         for size, features in zip(reversed(sizes[:-1]), self.widths[1:], strict=True):
-            x = UpBlock(
+            block = UpBlock(
                 features=features,
                 size=size,
                 norm=norm,
                 spectral_norm=self.spectral_norm,
                 kernel_init=init.inside,
                 skip_init=init.other,
-            )(x, y, train)
+            )
+            x = recomputed(self.remat, block)(x, y, train=train)
             if min(size) == self.attention:
                 x = SelfAttention(self.spectral_norm, init.other)(x, train)
         x = nn.relu(BatchNorm(axis_name=self.axis_name)(x, train))
@@ -175,6 +179,7 @@ class Discriminator(nn.Module, kw_only=True):
       attention: shorter side of the map that self-attention follows; 0: none.
       kernel_init: how weights start, a name in INITS.
       dtype: type of the computation; parameters and logits are float32.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     widths: tuple[int, ...]
@@ -189,6 +194,7 @@ class Discriminator(nn.Module, kw_only=True):
     attention: int = 0
     kernel_init: str = "xavier"
     dtype: Any = jnp.float32
+    remat: bool = False
 
     @property
     def classifies(self) -> bool:
@@ -213,7 +219,7 @@ class Discriminator(nn.Module, kw_only=True):
             x = joined(x, maybe_spectral(embed, self.spectral_norm, needed(label, self.n_classes), train))
         for i, features in enumerate(self.widths):
             thin = self.hidden == "in_always" or (self.hidden == "in" and i > 0)
-            x = DownBlock(
+            block = DownBlock(
                 features=features,
                 hidden=x.shape[-1] if thin else features,
                 down=i < self.downs,
@@ -221,7 +227,8 @@ class Discriminator(nn.Module, kw_only=True):
                 spectral_norm=self.spectral_norm,
                 kernel_init=init.inside,
                 skip_init=init.other,
-            )(x, train)
+            )
+            x = recomputed(self.remat, block)(x, train=train)
             if i < self.downs and min(x.shape[1:3]) == self.attention:
                 x = SelfAttention(self.spectral_norm, init.other)(x, train)
         x = at_least_float32(nn.relu(x))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -30,6 +31,7 @@ from jaxgan.models.layers import (
     NoiseInjection,
     dtype_of,
     minibatch_stddev,
+    recomputed,
     scaled_leaky,
     truncated,
     upsample,
@@ -120,12 +122,14 @@ class Synthesis(nn.Module):
       widths: channels of all stages, from the smallest.
       clamp: largest absolute value of an activation; None: no limit.
       dtype: what the stages of high resolution compute in.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     shape: tuple[int, int, int]
     widths: tuple[int, ...]
     clamp: float | None = None
     dtype: Any = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(self, ws: jax.Array, keys: jax.Array | None = None) -> jax.Array:
@@ -137,14 +141,12 @@ class Synthesis(nn.Module):
         image = jnp.zeros(())
         for stage, width in enumerate(widths):
             x = x.astype(_stage_dtype(stage, len(widths), self.dtype, ws))
-            first = max(
-                0, 2 * stage - 1
-            )  # of the styles; the last one also makes the image and the next layer
+            first = max(0, 2 * stage - 1)  # of the styles; a stage's last one is also the next one's first
             if stage > 0:
                 up = StyledConv(width, up=True, clamp=self.clamp, name=f"up_{stage}")
-                x, image = up(x, ws[:, first], own(first)), upsample(image)
+                x, image = recomputed(self.remat, up)(x, ws[:, first], own(first)), upsample(image)
             conv = StyledConv(width, clamp=self.clamp, name=f"conv_{stage}")
-            x = conv(x, ws[:, 2 * stage], own(2 * stage))
+            x = recomputed(self.remat, conv)(x, ws[:, 2 * stage], own(2 * stage))
             image = image + ToRGB(channels, self.clamp, name=f"rgb_{stage}")(x, ws[:, 2 * stage + 1])
         return image
 
@@ -166,6 +168,7 @@ class Generator(nn.Module, kw_only=True):
       clamp: largest absolute value of an activation; None: no limit.
       dtype: what the stages of high resolution compute in; parameters and images are float32.
       axis_name: mapped axis that the mean of w averages over.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     shape: tuple[int, int, int]
@@ -178,6 +181,7 @@ class Generator(nn.Module, kw_only=True):
     clamp: float | None = None
     dtype: Any = jnp.float32
     axis_name: str | None = None
+    remat: bool = False
 
     def setup(self) -> None:
         """The two networks."""
@@ -188,7 +192,7 @@ class Generator(nn.Module, kw_only=True):
             decay=self.decay,
             axis_name=self.axis_name,
         )
-        self.to_image = Synthesis(self.shape, self.widths, self.clamp, self.dtype)
+        self.to_image = Synthesis(self.shape, self.widths, self.clamp, self.dtype, self.remat)
 
     def __call__(
         self,
@@ -235,9 +239,8 @@ def _mixed(key: jax.Array, size: int, layers: int, mixing: float) -> tuple[jax.A
     """Another latent, and the first layer that it rules; `layers` if it rules none."""
     latent, chosen, first = jax.random.split(jax.random.fold_in(key, layers), 3)
     mixes = jax.random.bernoulli(chosen, mixing)
-    return jax.random.normal(latent, (size,)), jnp.where(
-        mixes, jax.random.randint(first, (), 1, layers), layers
-    )
+    ruled = jnp.where(mixes, jax.random.randint(first, (), 1, layers), layers)
+    return jax.random.normal(latent, (size,)), ruled
 
 
 class Discriminator(nn.Module, kw_only=True):
@@ -255,6 +258,7 @@ class Discriminator(nn.Module, kw_only=True):
       clamp: largest absolute value of an activation after a convolution; None: no limit.
       dtype: what the stages of high resolution compute in; parameters and logits are float32.
       axis_name: mapped axis over which the batch is split.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     widths: tuple[int, ...]
@@ -265,6 +269,7 @@ class Discriminator(nn.Module, kw_only=True):
     clamp: float | None = None
     dtype: Any = jnp.float32
     axis_name: str | None = None
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
@@ -274,20 +279,12 @@ class Discriminator(nn.Module, kw_only=True):
           ValueError: if the discriminator is conditional and there is no label, or if the batch does not divide
             into groups.
         """
-        widths, stages, given = self.widths, len(self.widths), x
-        act = lambda x: scaled_leaky(x, self.clamp)
+        widths, stages, given, act = self.widths, len(self.widths), x, partial(scaled_leaky, clamp=self.clamp)
         x = x.astype(_stage_dtype(stages - 1, stages, self.dtype, given))
         x = act(EqualizedConv(widths[-1], size=1, name="from_rgb")(x))
         for stage in range(stages - 1, 0, -1):
             x = x.astype(_stage_dtype(stage, stages, self.dtype, given))
-            y = act(EqualizedConv(widths[stage], name=f"conv_{stage}")(x))
-            y = act(EqualizedConv(widths[stage - 1], down=True, name=f"down_{stage}")(y))
-            if self.residual:
-                skip = EqualizedConv(
-                    widths[stage - 1], size=1, down=True, use_bias=False, name=f"skip_{stage}"
-                )
-                y = (y + skip(x)) * math.sqrt(0.5)
-            x = y
+            x = recomputed(self.remat, self, Discriminator._halved)(x, stage=stage)
         x = minibatch_stddev(at_least_float32(x), self.group, axis_name=self.axis_name)
         x = act(EqualizedConv(widths[0], name="conv_0")(x)).reshape(len(x), -1)
         x = scaled_leaky(EqualizedDense(widths[0], name="dense")(x))
@@ -298,6 +295,16 @@ class Discriminator(nn.Module, kw_only=True):
         )
         features = EqualizedDense(widths[0], name="logit")(x)
         return (features * of_label(None, label)).sum(1) / math.sqrt(widths[0])
+
+    def _halved(self, x: jax.Array, *, stage: int) -> jax.Array:
+        """A stage: [n, h, w, c] -> [n, h / 2, w / 2, c']."""
+        act, narrow = partial(scaled_leaky, clamp=self.clamp), self.widths[stage - 1]
+        y = act(EqualizedConv(self.widths[stage], name=f"conv_{stage}")(x))
+        y = act(EqualizedConv(narrow, down=True, name=f"down_{stage}")(y))
+        if not self.residual:
+            return y
+        skip = EqualizedConv(narrow, size=1, down=True, use_bias=False, name=f"skip_{stage}")
+        return (y + skip(x)) * math.sqrt(0.5)
 
 
 @dataclass(frozen=True, kw_only=True)

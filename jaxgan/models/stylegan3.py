@@ -31,6 +31,7 @@ from jaxgan.models.layers import (
     lowpass,
     modulated_conv,
     radial_lowpass,
+    recomputed,
     truncated,
 )
 from jaxgan.models.stylegan2 import Discriminator, check_style_config, d_widths, truncated_by
@@ -181,6 +182,7 @@ class Synthesis(nn.Module):
       decay: of the mean squares of what layers are given.
       dtype: what the layers of high resolution compute in.
       axis_name: mapped axis that these mean squares average over.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     signals: tuple[Signal, ...]
@@ -190,6 +192,7 @@ class Synthesis(nn.Module):
     decay: float = 0.999
     dtype: Any = jnp.float32
     axis_name: str | None = None
+    remat: bool = False
 
     @nn.compact
     def __call__(
@@ -211,7 +214,8 @@ class Synthesis(nn.Module):
                 axis_name=self.axis_name,
                 name=f"layer_{i}",
             )
-            x = layer(x.astype(self.dtype) if low else at_least_float32(x), ws[:, i + 1], train=train)
+            x = x.astype(self.dtype) if low else at_least_float32(x)
+            x = recomputed(self.remat, layer)(x, ws[:, i + 1], train=train)
         return OUTPUT_SCALE * at_least_float32(x)
 
 
@@ -230,6 +234,7 @@ class Generator(nn.Module, kw_only=True):
       clamp: largest absolute value of an activation; None: no limit.
       dtype: what the layers of high resolution compute in; parameters and images are float32.
       axis_name: mapped axis that statistics average over.
+      remat: what blocks compute inside is computed again on the way back, and not kept.
     """
 
     signals: tuple[Signal, ...]
@@ -243,6 +248,7 @@ class Generator(nn.Module, kw_only=True):
     clamp: float | None = 256.0
     dtype: Any = jnp.float32
     axis_name: str | None = None
+    remat: bool = False
 
     def setup(self) -> None:
         """The two networks."""
@@ -261,6 +267,7 @@ class Generator(nn.Module, kw_only=True):
             self.magnitude_decay,
             self.dtype,
             self.axis_name,
+            self.remat,
         )
 
     def __call__(self, z: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:

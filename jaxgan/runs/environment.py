@@ -150,8 +150,14 @@ def no_devices() -> str:
     return ""
 
 
-def environment() -> dict[str, Any]:
-    """The versions, hardware and settings that a result depends on, as run.json keeps them."""
+def environment(matmul_precision: str = "default") -> dict[str, Any]:
+    """The versions, hardware and settings that a result depends on, as run.json keeps them.
+
+    Args:
+      matmul_precision: that was asked for; "default" stands for JAX's own setting, if there is one.
+    """
+    if matmul_precision == "default":
+        matmul_precision = jax.config.jax_default_matmul_precision or "default"  # pyright: ignore
     devices = jax.devices()  # of all processes
     return {
         "date": time.strftime("%Y-%m-%d %H:%M"),
@@ -166,6 +172,7 @@ def environment() -> dict[str, Any]:
         **({"processes": processes.count()} if processes.several() else {}),
         "devices": [str(getattr(device, "device_kind", device)) for device in devices],
         "fast_conv": strided.enabled(),
+        "matmul_precision": str(matmul_precision),
     }
 
 

@@ -30,7 +30,6 @@ from jaxgan.data.source import describe
 from jaxgan.games.compile import compile_step, options_of_loops
 from jaxgan.games.game import Game, GameState, Metrics, init
 from jaxgan.games.sharding import check_fsdp, placements, without_optimizers
-from jaxgan.games.step import make_step
 from jaxgan.metrics import Evaluator, make_evaluator
 from jaxgan.runs.checkpoint import abstract
 from jaxgan.runs.sampling import sampler_of
@@ -270,7 +269,7 @@ class Members:
         """(state, inputs, seed, hyper) -> (state, metrics [repeat]): data and steps of one member, in a stage."""
 
         def dispatch(state: GameState, inputs: Any, seed: jax.Array, hyper: Mapping[str, jax.Array]) -> Any:
-            step, pipeline, own = make_step(self._build(hyper, stage)), self._pipelines[0], seed
+            step, pipeline, own = self.config.step(self._build(hyper, stage)), self._pipelines[0], seed
             if pipeline.streams:  # batches come in the member's own order; flips need its seed here
                 pipeline, own = self._pipeline(seed, self.mesh), None
 
@@ -303,7 +302,7 @@ class Members:
         return self._program[1]
 
     def _pmapped(self) -> Callable[..., Any]:
-        pipeline, step = self._pipelines[0], make_step(self.game)
+        pipeline, step = self._pipelines[0], self.config.step(self.game)
         prepare, mapped = jax.jit(pipeline.prepare), compile_step(step, self.mesh, how="pmap")
 
         def program(state: GameState, inputs: Any, *_: Any) -> tuple[GameState, Metrics]:

@@ -23,6 +23,7 @@ from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, check_name, create
 from jaxgan.runs.lock import check_held, locked
 from jaxgan.runs.seeds import is_alive
+from jaxgan.train.batch_parts import notes_of_parts
 from jaxgan.train.clock import Signals
 from jaxgan.train.compiling import compiling
 from jaxgan.train.grids import reals_of
@@ -65,7 +66,8 @@ def train(config: Config, command: Sequence[str] | None = None, *, name: str | N
     tried(members)
     text = shlex.join(command) if command else f"jaxgan train {config.preset}"
     own = is_own(members.source)
-    folder = _shared(lambda: create(config, members.data, environment(), text, name=name, own_modality=own))
+    env = environment(config.compute.matmul_precision)
+    folder = _shared(lambda: create(config, members.data, env, text, name=name, own_modality=own))
     with locked(folder.path):
         write_reals(members, folder)
         return train_in(folder, [folder], members)
@@ -156,6 +158,8 @@ def train_in(
     terminal = Sink() if folder.silent else Progress(members.config.steps, folder.path, compiling(members))
     for note in (*members.source.notes, *unused_classes(members)):
         terminal.note(f"data: {note}")
+    for note in notes_of_parts(members):
+        terminal.note(note)
     signals = Signals(members.mesh)
     signals.meet()
     if processes.several():

@@ -58,7 +58,7 @@ def train_seeds(
     seeds = members.seeds
     folder = new_folder(config, name)
     text = shlex.join(command) if command else f"jaxgan train {config.preset} --seeds {n}"
-    env = environment()
+    env = environment(config.compute.matmul_precision)
     own = [member_folder(folder, seed) for seed in seeds]
     with locked(folder.path):
         for seed, member in zip(seeds, own, strict=True):

@@ -18,7 +18,7 @@ from jaxgan.config.fields import to_json
 from jaxgan.config.own_files import with_files
 from jaxgan.games.files import load_game
 from jaxgan.games.game import init
-from jaxgan.games.step import make_step
+from jaxgan.train.batch_parts import check_parts
 from jaxgan.train.members import Members
 
 
@@ -45,8 +45,9 @@ def tried(members: Members, *, weights: bool = True) -> None:
 
     Raises:
       InputError: in one line that names the file, for whatever is raised while it is traced; for such weights that
-        cannot be had.
+        cannot be had; for parts of a batch that cannot be.
     """
+    check_parts(members)
     for player in members.game.players.values() if weights else ():
         getattr(player.module, "prepare", lambda: None)()
     names = own_files(members.config)
@@ -56,7 +57,7 @@ def tried(members: Members, *, weights: bool = True) -> None:
 
     def step() -> Any:
         batch = {name: jnp.zeros(x.shape, x.dtype) for name, x in members.source.spec.batch(n).items()}
-        return make_step(game)(init(game, jax.random.key(0), batch), batch)
+        return members.config.step(game)(init(game, jax.random.key(0), batch), batch)
 
     try:
         jax.eval_shape(step)

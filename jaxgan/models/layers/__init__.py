@@ -7,6 +7,7 @@ from jaxgan.models.layers.basics import (
     check_logits,
     dcgan_init,
     dtype_of,
+    recomputed,
     scale_init,
 )
 from jaxgan.models.layers.conditional_norm import ConditionalBatchNorm, adain
@@ -70,6 +71,7 @@ __all__ = [
     "needed",
     "pixel_norm",
     "radial_lowpass",
+    "recomputed",
     "scale_init",
     "scaled_leaky",
     "truncated",

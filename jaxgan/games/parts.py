@@ -1,0 +1,197 @@
+"""What is looked at of a batch: a device's share of it, and a part of it where it is taken in several.
+
+Parts follow each other, and their gradients are averaged ("gradient accumulation"). Examples are dealt to them in turn,
+so that of a batch which is split over devices each keeps its own, and so that groups of examples that lie a quarter of
+the batch apart, as those of the minibatch's standard deviation, stay together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.common.errors import InputError
+from jaxgan.common.numerics import at_least_float32
+from jaxgan.games.game import Batch, Game, GameState, PyTree
+
+if TYPE_CHECKING:
+    from jaxgan.games.view import Deal
+
+Objective = Callable[[PyTree, "Deal"], tuple[jax.Array, PyTree]]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Devices that each hold a share of the batch (`pmap`, `shard_map`); without a name there is one share.
+
+    Attributes:
+      name: of the mapped axis, or None.
+    """
+
+    name: str | None = None
+
+    def first(self, n: int) -> jax.Array | int:
+        """The global index of the first of this share's `n` examples."""
+        return 0 if self.name is None else jax.lax.axis_index(self.name) * n
+
+    @property
+    def size(self) -> int:
+        """How many shares there are."""
+        return 1 if self.name is None else jax.lax.axis_size(self.name)
+
+    def mean(self, tree: Any) -> Any:
+        """The mean over all shares; whole numbers are the same everywhere and stay as they are."""
+        if self.name is None:
+            return tree
+        mean = lambda x: jax.lax.pmean(x, self.name) if jnp.issubdtype(x.dtype, jnp.floating) else x
+        return jax.tree.map(mean, tree)
+
+    def gathered(self, x: jax.Array) -> jax.Array:
+        """All shares' rows in at least float32, for losses that compare examples with each other."""
+        x = at_least_float32(x)
+        return x if self.name is None else jax.lax.all_gather(x, self.name, tiled=True)
+
+    def module(self, module: Any) -> Any:
+        """The module, with its statistics taken over all shares."""
+        if self.name is not None and hasattr(module, "axis_name"):
+            return module.clone(axis_name=self.name)
+        return module
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which part of every turn's examples is looked at.
+
+    Attributes:
+      n: how many there are; of one part: all examples.
+      block: neighbours that stay together.
+      compares: whether objectives look at all logits of a batch at once: every part is then computed twice.
+      index: of this one.
+      heard: takes what is to be joined, while every part is computed for the first time.
+      known: what was heard of all parts, [n, ...] each, in the order in which it is asked for.
+    """
+
+    n: int = 1
+    block: int = 1
+    compares: bool = False
+    index: Any = 0
+    heard: list[jax.Array] | None = None
+    known: Iterator[jax.Array] | None = None
+
+    def of(self, x: jax.Array) -> jax.Array:
+        """The rows of this part: [examples, ...] -> [examples / n, ...]."""
+        if self.n == 1:
+            return x
+        return x.reshape(-1, self.n, self.block, *x.shape[1:])[:, self.index].reshape(-1, *x.shape[1:])
+
+    def numbers(self, rows: int) -> jax.Array:
+        """Which examples of the turn the `rows` rows of this part are, [rows]."""
+        if self.n == 1:
+            return jnp.arange(rows)
+        blocks = jnp.arange(rows // self.block)[:, None] * self.n + self.index
+        return (blocks * self.block + jnp.arange(self.block)).reshape(-1)
+
+    def joined(self, x: jax.Array) -> jax.Array:
+        """The rows of all parts, of which those of this one, `x`, are n times as steep: what is averaged over parts.
+
+        Where nothing is compared, they are the rows of this part alone.
+        """
+        if self.heard is not None:
+            self.heard.append(x)
+            return jnp.concatenate([x] * self.n)  # of the right shape; nobody looks at what becomes of it
+        if self.known is None:
+            return x
+        rows = next(self.known)
+        mine = rows[self.index]
+        return rows.at[self.index].set(mine + self.n * (x - mine)).reshape(-1, *x.shape[1:])
+
+
+def parts_of(game: Game, batch: Batch, n: int, shares: int = 1) -> Parts:
+    """The parts of a batch of a game.
+
+    Args:
+      game: of the step.
+      batch: of one share.
+      n: how many parts.
+      shares: of the batch, under a mapped axis.
+
+    Raises:
+      InputError: for a number that does not divide the examples of every turn, or leaves a network too few of them to
+        compare in groups.
+    """
+    if n == 1:
+        return Parts()
+    examples, block = next(iter(batch.values())).shape[0], game.critic.multiple if game.critic else 1
+    for turn in game.turns:
+        rows = len(range(examples)[turn.examples])
+        if n < 1 or rows % (n * block):
+            of = f"{rows} examples" + (f" of a device, {block} at a time" if block > 1 else "")
+            raise InputError(f"microbatches: expected a divisor of the {of} of turn {turn.name!r}, got {n}")
+        for name, player in game.players.items():
+            judged = shares * rows // block
+            group = min(getattr(player.module, "group", 1), judged)
+            if judged // n % group:
+                raise InputError(
+                    f"microbatches: expected parts that groups of {group} examples divide, as the {name} compares "
+                    f"those, got {n} parts of {judged // n}"
+                )
+    return Parts(n, block, game.compares())
+
+
+def gradient(objective: Objective, params: PyTree, deal: Deal) -> tuple[PyTree, PyTree]:
+    """The gradient in `params` of a loss of a deal, and what comes beside it: the means over the parts of the deal.
+
+    Whole numbers, which are the same in every part, stay as they are.
+
+    Args:
+      objective: (params, deal) -> (loss, aux).
+      params: what the gradient is taken in.
+      deal: with its parts; those that are being computed do not matter.
+    """
+    slope, parts = jax.grad(objective, has_aux=True), replace(deal.parts, heard=None, known=None)
+    if parts.n == 1:
+        return slope(params, deal)
+    at = lambda index, **said: replace(deal, parts=replace(parts, index=index, **said))
+
+    def listen(_: None, index: jax.Array) -> tuple[None, list[jax.Array]]:
+        heard: list[jax.Array] = []
+        objective(params, at(index, heard=heard))
+        return None, heard
+
+    order = jnp.arange(parts.n, dtype=jnp.int32)
+    known = jax.lax.scan(listen, None, order)[1] if parts.compares else None
+
+    def found(index: Any) -> tuple[PyTree, PyTree]:
+        return slope(params, at(index, known=None if known is None else iter(known)))
+
+    def add(total: PyTree, index: jax.Array) -> tuple[PyTree, None]:
+        return jax.tree.map(lambda x, new: x + new if _is_real(new) else new, total, found(index)), None
+
+    start = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(found, order[0]))
+    total, _ = jax.lax.scan(jax.checkpoint(add, prevent_cse=False), start, order)  # pyright: ignore
+    return jax.tree.map(lambda x: x / parts.n if _is_real(x) else x, total)
+
+
+def _is_real(x: jax.Array) -> bool:
+    return jnp.issubdtype(x.dtype, jnp.floating)
+
+
+def inexact(game: Game, state: GameState) -> list[str]:
+    """In words, what of a game is not the same in parts as in a whole batch; empty if all is, to rounding.
+
+    Args:
+      game: of the step.
+      state: arrays or shapes.
+    """
+    found = []
+    for name, player in state.players.items():
+        paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(player.stats.get("batch_stats", {}))]
+        if any(getattr(path[-1], "key", "") != "mean" for path in paths):
+            found.append(f"the {name} normalises by statistics of a part, not of the whole batch")
+    if any(slot.endswith("/path_length") for slot in game.memory):
+        found.append("the penalty path_length compares with the mean of a part, not of the whole batch")
+    return found

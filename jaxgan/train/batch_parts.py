@@ -1,0 +1,28 @@
+"""A batch in parts: whether a run can take it so, and what is then not the same."""
+
+from __future__ import annotations
+
+from jaxgan.common.errors import InputError, renamed
+from jaxgan.games.parts import inexact, parts_of
+from jaxgan.train.members import Members
+
+
+def check_parts(members: Members) -> None:
+    """Raises InputError for parts of a batch that the turns, the networks or the devices cannot take."""
+    config, n = members.config, members.config.compute.microbatches
+    shares = members.mesh.size if members.how == "loop" and members.mesh is not None else 1
+    if config.batch_size % (n * shares):
+        of = f" of what each of {shares} devices has" if shares > 1 else ""
+        raise InputError(
+            f"compute.microbatches: expected a divisor of batch_size = {config.batch_size}{of}, got {n}"
+        )
+    with renamed(config.spoken()):
+        parts_of(members.game, members.source.spec.batch(config.batch_size * config.d_steps), n)
+
+
+def notes_of_parts(members: Members) -> list[str]:
+    """What is not the same in parts of a batch as in the whole one, in words."""
+    n = members.config.compute.microbatches
+    return (
+        [f"{note} (compute.microbatches)" for note in inexact(members.game, members.like())] if n > 1 else []
+    )
