@@ -1,4 +1,4 @@
-"""Times the forms of convolutions on this machine, and writes the table by which a form is chosen.
+"""Times the forms of convolutions and products on this machine, and writes the table by which a form is chosen.
 
     python experiments/bench_conv.py [--kinds conv grouped ...] [--rounds 5] [--json FILE] [--table]
 
@@ -39,7 +39,16 @@ from jaxgan.models.layers.fast import forms, table
 from jaxgan.runs.environment import environment
 
 Kind = Literal[
-    "conv", "pointwise", "grouped", "depthwise", "doubled", "halved", "spread", "strided", "modulated"
+    "conv",
+    "pointwise",
+    "grouped",
+    "depthwise",
+    "doubled",
+    "halved",
+    "spread",
+    "strided",
+    "dense",
+    "modulated",
 ]
 Row = tuple[int, int, int, int, int]  # examples, side, inputs, outputs, groups
 
@@ -60,6 +69,7 @@ CASES: dict[Kind, list[Row]] = {
     "halved": [(64, 32, 64, 64, 1), (64, 8, 64, 64, 1), (64, 32, 16, 16, 1), (64, 8, 256, 256, 1)],
     "spread": [(32, 16, 64, 64, 1), (32, 4, 128, 128, 1)],
     "strided": [(32, 34, 64, 64, 1), (32, 10, 128, 128, 1)],
+    "dense": [(64, 1, *sizes, 1) for sizes in ((1024, 784), (512, 1024), (784, 512), (256, 512), (100, 256))],
     "modulated": [(32, 8, 64, 64, 1)],
 }
 
@@ -99,8 +109,12 @@ def forms_of(kind: Kind) -> dict[str, Callable[..., jax.Array]]:
 
 
 def arguments(kind: Kind, row: Row) -> list[jax.Array]:
-    """Images and a kernel, and styles if there are any."""
+    """Images and a kernel, and styles if there are any; of "dense" vectors and a matrix."""
     batch, side, inputs, outputs, groups = row
+    if kind == "dense":
+        keys = jax.random.split(jax.random.key(0))
+        kernel = jax.random.normal(keys[1], (inputs, outputs)) / math.sqrt(inputs)
+        return [jax.random.normal(keys[0], (batch, inputs)), kernel]
     k = 1 if kind == "pointwise" else 3
     keys = jax.random.split(jax.random.key(0), 3)
     kernel = jax.random.normal(keys[1], (k, k, inputs // groups, outputs)) / math.sqrt(

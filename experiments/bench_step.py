@@ -1,21 +1,27 @@
-"""Times our compiled training step, side by side with the same step in PyTorch.
+"""Times our compiled training step, of networks side by side with the same ones in PyTorch, or of presets.
 
-    python experiments/bench_step.py [--peer torch] [--cases mlp dcgan-mnist dcgan-32 sngan-32 stylegan2-32 r3gan-32]
+    python experiments/bench_step.py [--peer torch] [--cases mlp dcgan-28 dcgan-32 sngan-32 stylegan2-32 r3gan-32]
         [--json FILE]
+    python experiments/bench_step.py --all [--peer torch] [--limit 300] [--json FILE]     # all presets, too
 
-Hardware: as measured on, printed with the result. Time: some minutes. Goals, for two CPU cores: the MLP 2.5 times,
-both DCGANs 1.2 times, the others as fast as PyTorch eager; what the MLP and the DCGANs reach is in
-experiments/results/bench_step.json, the others were not timed yet (they compile for some minutes).
+Hardware: as measured on, printed with the result. Time: some minutes a row, of which each may take `--limit` seconds:
+it is measured in a process of its own, and one that has no result by then is said to have none. Presets whose steps
+would take too long by their operations alone are left out. Goals, for two CPU cores: the MLP 1.5 times, DCGAN-28 1.4
+times, DCGAN-32 1.2 times, the others as fast as PyTorch eager; what was reached is in
+experiments/results/bench_step.json.
 
-A step is one discriminator and one generator update on a batch of 64 with Adam, on reused fakes,
-and the generator's moving average. Ours of the MLP makes 16 in a dispatch, as `jaxgan train`
-does. PyTorch runs eagerly on the same networks and sizes, once as most code has it and once tuned
-by its documentation (channels_last, fused Adam). The programs take turns, so that a change of the
-machine's speed meets them all; figures are medians, each call waited for. The floor is the
-operations of the step, counted by the compiler without our own convolutions, at the rate of a large matrix product
-measured in the same run; where convolutions are joined with a change of size, a step makes fewer of them.
+A row of networks is one discriminator and one generator update on a batch of 64 with Adam, on reused fakes, and the
+generator's moving average; that of a preset is its own step on its own batch, at the size it is meant for. Ours of
+networks that are not convolutional makes 16 in a dispatch, as `jaxgan train` does. PyTorch runs eagerly on the same
+networks and sizes, once as most code has it and once tuned by its documentation (channels_last, fused Adam). The
+programs take turns, so that a change of the machine's speed meets them all; figures are medians, each call waited for.
 
-Another network is one more entry of CASES. On a machine with other work, PyTorch's threads, which wait for each other,
+The floor is the time of the step's operations, counted by the compiler without our own convolutions, at the rate of a
+large matrix product, and of the bytes that optimisers and averages move, at the rate of a large copy; both rates are
+measured in the row's own process. Where convolutions are joined with a change of size, a step makes fewer operations
+than are counted. "of peak" is the share of the product's rate that the step reaches.
+
+Other networks are one more entry of CASES. On a machine with other work, PyTorch's threads, which wait for each other,
 lose more than ours: the load is recorded.
 
 PyTorch is no dependency: pip install torch (CPU build).
@@ -27,10 +33,13 @@ import json
 import math
 import os
 import pathlib
+import resource
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
@@ -38,11 +47,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan import GAN, compile_step, init, make_step
+from jaxgan import GAN, Game, GameState, init, make_step
 from jaxgan.cli.arguments import run_script
 from jaxgan.common.files import write_atomically
 from jaxgan.common.packages import need
+from jaxgan.common.versions import version_of
 from jaxgan.config import OptimizerConfig
+from jaxgan.config.presets import PRESETS, find_preset, get_preset, sizes
 from jaxgan.games.compile import options_of_loops
 from jaxgan.losses import get_loss
 from jaxgan.models import DCGANConfig, MLPConfig, R3GANConfig, ResNetConfig, StyleGAN2Config
@@ -50,7 +61,7 @@ from jaxgan.models.dcgan import stage_sizes, stage_widths
 from jaxgan.models.latents import get_latent
 from jaxgan.runs.environment import environment
 
-LATENT = 100
+LATENT, BATCH = 100, 64
 LEARNING_RATE, B1, B2 = 2e-4, 0.5, 0.999
 
 
@@ -77,71 +88,122 @@ class Case:
     latent: int = LATENT
 
 
-Name = Literal["mlp", "dcgan-mnist", "dcgan-32", "sngan-32", "stylegan2-32", "r3gan-32"]
+Name = Literal["mlp", "dcgan-28", "dcgan-32", "sngan-32", "stylegan2-32", "r3gan-32"]
 
 
 @dataclass(frozen=True)
 class Args:
     """What to time."""
 
-    cases: tuple[Name, ...] = get_args(Name)
-    """Which networks."""
+    cases: tuple[str, ...] = get_args(Name)
+    """Which rows: networks of these names, or presets."""
+    all: bool = False
+    """All networks, and all presets."""
     peer: Literal["torch"] | None = None
-    """Compare with PyTorch."""
-    batch_size: int = 64
-    """Examples of a step."""
+    """Compare networks with PyTorch."""
+    batch_size: int | None = None
+    """Examples of a discriminator update; None: 64 of networks, and a preset's own."""
     rounds: int = 12
     """Turns of each program."""
     steps: int = 8
     """Timed steps in a turn, after one that is not."""
+    limit: float = 600.0
+    """Seconds after which a row has no result."""
     json: pathlib.Path | None = None
     """Write every figure to this file."""
+    here: bool = False
+    """Measure in this process, without a limit, and write how far a row has come: what the others are run with."""
 
 
-def ours(case: Case, batch_size: int) -> tuple[Callable[[], None], dict[str, float]]:
-    """A function that makes `per_dispatch` steps, and the counts of one."""
-    generator, discriminator = case.model.build(case.shape, 0)
-    gan = GAN(
-        generator,
-        discriminator,
-        get_loss(case.loss),
-        OptimizerConfig(LEARNING_RATE, B1, B2).build(1),
-        OptimizerConfig(LEARNING_RATE, B1, B2).build(1),
-        get_latent("normal", case.latent),
-        reuse_fakes=True,
-    )
-    images = np.random.default_rng(0).uniform(-1, 1, (batch_size, *case.shape)).astype(np.float32)
-    batch = {"image": jax.device_put(images)}
-    holder = [init(gan, jax.random.key(0), batch)]
-    sizes = [sum(x.size for x in jax.tree.leaves(p.params)) for p in holder[0].players.values()]
-    fast = os.environ.get("JAXGAN_FAST_CONV")
-    os.environ["JAXGAN_FAST_CONV"] = "0"
-    cost = jax.jit(make_step(gan)).lower(holder[0], batch).compile().cost_analysis() or {}
-    if fast is None:
-        del os.environ["JAXGAN_FAST_CONV"]
-    else:
-        os.environ["JAXGAN_FAST_CONV"] = fast
-    one = make_step(gan)
-    if case.per_dispatch == 1:
-        compiled = compile_step(one, donate=True)
-    else:
-        several = lambda state, batch: jax.lax.scan(
-            lambda state, _: one(state, batch), state, length=case.per_dispatch
-        )
-        compiled = jax.jit(several, donate_argnums=0, compiler_options=options_of_loops())
+Said = Callable[..., None]  # takes the stage that a row has come to, and what is known of it so far
+
+
+def game_of(name: str, batch_size: int | None) -> tuple[Game, dict[str, jax.ShapeDtypeStruct], int, int]:
+    """A row's game, its batch, the steps of one dispatch, and the real images of a step."""
+    if name in CASES:
+        case = CASES[name]
+        generator, discriminator = case.model.build(case.shape, 0)
+        adam = lambda: OptimizerConfig(LEARNING_RATE, B1, B2).build(1)
+        latent = get_latent("normal", case.latent)
+        game = GAN(generator, discriminator, get_loss(case.loss), adam(), adam(), latent, reuse_fakes=True)
+        n = batch_size or BATCH
+        return game, {"image": jax.ShapeDtypeStruct((n, *case.shape), jnp.float32)}, case.per_dispatch, n
+    preset, config = find_preset(name), get_preset(name)
+    n = (batch_size or config.batch_size) * config.d_steps
+    batch = {"image": jax.ShapeDtypeStruct((n, *preset.shape), jnp.float32)}
+    if preset.n_classes:
+        batch["label"] = jax.ShapeDtypeStruct((n,), jnp.int32)
+    slow = jax.default_backend() == "cpu" and config.model.convolutional
+    return config.build(preset.shape, preset.n_classes), batch, 1 if slow else 16, n
+
+
+def ours(name: str, batch_size: int | None, said: Said) -> tuple[Callable[[], None], int, dict[str, float]]:
+    """A function that makes the steps of one dispatch, how many these are, and the counts of one step."""
+    game, shapes, repeat, images = game_of(name, batch_size)
+    rng = np.random.default_rng(0)
+    drawn = lambda x: rng.uniform(-1, 1, x.shape) if x.dtype == jnp.float32 else np.zeros(x.shape)
+    batch = {name: jax.device_put(drawn(x).astype(x.dtype)) for name, x in shapes.items()}
+    said("starting")
+    holder, one = [init(game, jax.random.key(0), batch)], make_step(game)
+    several: Any = one
+    if repeat > 1:
+        several = lambda state, batch: jax.lax.scan(lambda s, _: one(s, batch), state, length=repeat)
+    options = options_of_loops() if repeat > 1 else None
+    said("tracing")
+    begun = time.perf_counter()
+    lowered = jax.jit(several, donate_argnums=0, compiler_options=options).lower(holder[0], batch)
+    counts = {
+        "images": float(images),
+        "trace_s": time.perf_counter() - begun,
+        "parameters": float(sum(_numbers(player.params) for player in holder[0].players.values())),
+        "moved_mb": moved_bytes(game, holder[0]) / 1e6,
+    }
+    said("compiling", **counts)
+    begun = time.perf_counter()
+    compiled = lowered.compile()
+    counts["compile_s"] = time.perf_counter() - begun
+    memory = compiled.memory_analysis()
+    if memory is not None:
+        peak = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
+        counts["memory_mib"] = (peak - memory.alias_size_in_bytes) / 2**20
+    said("counting", **counts)
+    counts["gflop"] = operations(one, holder[0], batch) / 1e9
 
     def step() -> None:
         holder[0], metrics = compiled(holder[0], batch)
         jax.block_until_ready((holder[0], metrics))
 
-    start = time.perf_counter()
+    said("running", **counts)
     step()
-    counts = {
-        "compile_s": time.perf_counter() - start,
-        "gflop": float(cost.get("flops", math.nan)) / 1e9,
-        "parameters": float(sum(sizes)),
-    }
-    return step, counts
+    return step, repeat, counts
+
+
+def operations(step: Callable[..., Any], *args: Any) -> float:
+    """Of a step, by the compiler's count, of convolutions by definition; its machine code is not made fast for it."""
+    fast = os.environ.get("JAXGAN_FAST_CONV")
+    os.environ["JAXGAN_FAST_CONV"] = "0"
+    try:
+        options = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+        plain = jax.jit(lambda *args: step(*args), compiler_options=options)
+        cost = plain.lower(*args).compile().cost_analysis() or {}
+    finally:
+        os.environ.pop("JAXGAN_FAST_CONV")
+        if fast is not None:
+            os.environ["JAXGAN_FAST_CONV"] = fast
+    return float(cost.get("flops", math.nan))
+
+
+def moved_bytes(game: Game, state: GameState) -> int:
+    """What optimisers and averages read and write in a step: gradients, parameters, moments, averages, each both."""
+    turns = {name: sum(name in turn.movers for turn in game.turns) for name in game.players}
+    size = lambda tree: sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
+    each = {name: 2 * (2 * size(p.params) + size(p.opt_state)) for name, p in state.players.items()}
+    averages = sum(2 * size(player.average) for player in state.players.values())
+    return averages + sum(turns[name] * each[name] for name in each)
+
+
+def _numbers(tree: Any) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
 def dense(widths: Sequence[int]) -> list[Any]:
@@ -245,9 +307,9 @@ def torch_stylegan2(case: Case) -> tuple[list[Any], list[Any]]:
     return torch_stylegan2(case)
 
 
-CASES: dict[Name, Case] = {
-    "mlp": Case(MLPConfig(), (28, 28, 1), torch_mlp, 2.5, per_dispatch=16),
-    "dcgan-mnist": Case(DCGANConfig(width=32), (28, 28, 1), torch_dcgan),
+CASES: dict[str, Case] = {
+    "mlp": Case(MLPConfig(), (28, 28, 1), torch_mlp, 1.5, per_dispatch=16),
+    "dcgan-28": Case(DCGANConfig(width=32), (28, 28, 1), torch_dcgan, 1.4),
     "dcgan-32": Case(DCGANConfig(width=64), (32, 32, 3), torch_dcgan),
     # 64 channels in all blocks; the published generator has 256, the discriminator 128.
     "sngan-32": Case(ResNetConfig(width=16, d_width=32), (32, 32, 3), torch_resnet, loss="hinge", goal=1.0),
@@ -305,18 +367,23 @@ def torch_peer(case: Case, batch_size: int, tuned: bool) -> tuple[Callable[[], N
     }
 
 
-def matrix_rate() -> float:
-    """GFLOP/s of a large float32 matrix product."""
-    n = 2048
-    a = jnp.ones((n, n))
-    product = jax.jit(lambda a: a @ a)
-    product(a).block_until_ready()
+def seconds_of(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> float:
+    """Of a call, the median of seven after one that is not timed."""
+    function(x).block_until_ready()
     times = []
     for _ in range(7):
-        start = time.perf_counter()
-        product(a).block_until_ready()
-        times.append(time.perf_counter() - start)
-    return 2 * n**3 / float(np.median(times)) / 1e9
+        begun = time.perf_counter()
+        function(x).block_until_ready()
+        times.append(time.perf_counter() - begun)
+    return float(np.median(times))
+
+
+def rates() -> dict[str, float]:
+    """What the device does: GFLOP/s of a large float32 product, and GB/s, read and written, of a large copy."""
+    n = 2048
+    product = seconds_of(jax.jit(lambda a: a @ a), jnp.ones((n, n)))
+    copy = seconds_of(jax.jit(lambda a: a + 1), jnp.ones(2**25))
+    return {"matrix_gflops": 2 * n**3 / product / 1e9, "copy_gbs": 2 * 4 * 2**25 / copy / 1e9}
 
 
 Program = tuple[Callable[[], None], int]  # and the steps it makes
@@ -335,49 +402,127 @@ def measure(programs: dict[str, Program], rounds: int, steps: int) -> dict[str, 
     return times
 
 
-def main(args: Args) -> None:
-    if args.peer is not None:
-        need([args.peer], f"--peer {args.peer}", "pip install torch")
-    env = environment()
-    peers = {"PyTorch eager": False, "PyTorch eager, tuned": True} if args.peer == "torch" else {}
-    if peers:
+PEERS = {"PyTorch eager": False, "PyTorch eager, tuned": True}
+
+
+def measured(name: str, args: Args, said: Said) -> dict[str, Any]:
+    """A row: medians, counts, the floor and the ratios."""
+    speed = rates()
+    step, repeat, counts = ours(name, args.batch_size, said)
+    programs: dict[str, Program] = {"jaxgan": (step, repeat)}
+    if args.peer == "torch" and name in CASES:
         import torch  # pyright: ignore[reportMissingImports]
 
         torch.set_num_threads(os.cpu_count() or 1)
-        env["packages"]["torch"] = torch.__version__
-    rate = matrix_rate()
-    print(
-        f"{env['processor']}, {env['cores']} cores; jax {env['packages']['jax']}; matrix product {rate:.0f} GFLOP/s"
-    )
-    results: dict[str, Any] = {}
-    for name in args.cases:
-        case = CASES[name]
-        step, counts = ours(case, args.batch_size)
-        programs = {"jaxgan": (step, case.per_dispatch)}
-        for label, tuned in peers.items():
-            peer, peer_counts = torch_peer(case, args.batch_size, tuned)
+        for label, tuned in PEERS.items():
+            peer, peer_counts = torch_peer(CASES[name], args.batch_size or BATCH, tuned)
             programs[label] = peer, 1
             assert peer_counts["parameters"] == counts["parameters"], "the networks differ"
-        times = measure(programs, args.rounds, args.steps)
-        medians = {label: float(np.median(values)) for label, values in times.items()}
-        floor = 1e3 * counts["gflop"] / rate
-        parts = [f"{label} {medians[label]:.1f} ms" for label in programs]
-        parts.append(f"floor {floor:.1f} ms ({counts['gflop']:.2f} GFLOP)")
-        print(f"{name}: {', '.join(parts)}; compiled in {counts['compile_s']:.1f} s")
-        ratios = {label: medians[label] / medians["jaxgan"] for label in peers}
-        for label, ratio in ratios.items():
-            goal = f" (goal {case.goal})" if label == "PyTorch eager" else ""
-            print(f"  {ratio:.2f} times as fast as {label}{goal}")
-        results[name] = {"median_ms": medians, "ratios": ratios, "floor_ms": floor, **counts, "all_ms": times}
+    times = measure(programs, args.rounds, args.steps)
+    medians = {label: float(np.median(values)) for label, values in times.items()}
+    floor = {
+        "operations_ms": 1e3 * counts["gflop"] / speed["matrix_gflops"],
+        "bytes_ms": counts["moved_mb"] / speed["copy_gbs"],
+    }
+    return {
+        "median_ms": medians,
+        "ratios": {label: medians[label] / medians["jaxgan"] for label in programs if label != "jaxgan"},
+        "floor_ms": sum(floor.values()),
+        **floor,
+        **speed,
+        **counts,
+        "images_per_s": 1e3 * counts["images"] / medians["jaxgan"],
+        "of_peak": floor["operations_ms"] / medians["jaxgan"],
+        "resident_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "all_ms": times,
+    }
+
+
+def said_of(name: str, row: dict[str, Any]) -> str:
+    """A row in words."""
+    if "none" in row:
+        return f"{name}: no result: {row['none']}"
+    ms = ", ".join(f"{label} {x:.1f} ms" for label, x in row["median_ms"].items())
+    memory = f", {row['memory_mib']:,.0f} MiB" if "memory_mib" in row else ""
+    lines = [
+        f"{name}: {ms}; floor {row['floor_ms']:.1f} ms ({row['operations_ms']:.1f} of {row['gflop']:.2f} GFLOP at "
+        f"{row['matrix_gflops']:.0f} GFLOP/s, {row['bytes_ms']:.1f} of {row['moved_mb']:.0f} MB at "
+        f"{row['copy_gbs']:.1f} GB/s); {row['of_peak']:.0%} of peak, {row['images_per_s']:,.0f} images/s{memory}; "
+        f"traced in {row['trace_s']:.1f} s, compiled in {row['compile_s']:.1f} s"
+    ]
+    for label, ratio in row["ratios"].items():
+        goal = f" (goal {CASES[name].goal})" if label == "PyTorch eager" else ""
+        lines.append(f"  {ratio:.2f} times as fast as {label}{goal}")
+    return "\n".join(lines)
+
+
+def too_long(name: str, args: Args, gflops: float) -> str:
+    """Why a preset is left out: a row of it would take longer than the limit by its operations alone; "" if not."""
+    if name in CASES or name not in sizes():
+        return ""
+    g, d = (sizes()[name][player]["flops"] for player in ("generator", "discriminator"))
+    config = get_preset(name)
+    batch = args.batch_size or config.batch_size
+    seconds = batch * (3 * g + (2 + 6 * config.d_steps) * d) / gflops / 1e9
+    least = 2 + args.rounds * 2  # steps, with one timed in a turn
+    if least * seconds < args.limit:
+        return ""
+    return f"{least} steps would take {least * seconds:,.0f} s by their operations alone"
+
+
+def apart(name: str, args: Args) -> dict[str, Any]:
+    """The row, measured in a process of its own; or the stage that it had come to at the limit."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "row.json"
+        command = [sys.executable, __file__, "--here", "--cases", name, "--json", str(path)]
+        command += ["--rounds", str(args.rounds), "--steps", str(args.steps)]
+        command += ["--peer", args.peer] if args.peer else []
+        command += ["--batch-size", str(args.batch_size)] if args.batch_size else []
+        try:
+            done = subprocess.run(command, timeout=args.limit, capture_output=True, text=True, check=False)
+            why = "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["?"])[-1]
+        except subprocess.TimeoutExpired:
+            why = f"{args.limit:.0f} s are over"
+        row = json.loads(path.read_text()) if path.exists() else {"stage": "importing"}
+    return {**row, "none": f"{why} ({row['stage']})"} if why else row
+
+
+def main(args: Args) -> None:
+    if args.peer is not None:
+        need([args.peer], f"--peer {args.peer}", "pip install torch")
+    names = [*CASES, *PRESETS] if args.all else list(args.cases)
+    for name in names:
+        if name not in CASES:
+            find_preset(name)
+    if args.here:
+        (name,), path = names, args.json
+        assert path is not None
+        said = lambda stage, **found: write_atomically(path, json.dumps({"stage": stage, **found}))
+        write_atomically(path, json.dumps(measured(name, args, said)))
+        return
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # a row's process needs the memory
+    env, speed = environment(), rates()
+    if args.peer:
+        env["packages"]["torch"] = version_of("torch")
+    print(
+        f"{env['processor']}, {env['cores']} cores; jax {env['packages']['jax']}; matrix product "
+        f"{speed['matrix_gflops']:.0f} GFLOP/s, copy {speed['copy_gbs']:.1f} GB/s"
+    )
+    results: dict[str, Any] = {}
+    for name in names:
+        why = too_long(name, args, speed["matrix_gflops"])
+        results[name] = {"none": why} if why else apart(name, args)
+        print(said_of(name, results[name]), flush=True)
+        if args.json is not None:
+            record = {
+                "args": {**asdict(args), "json": args.json.name},
+                "environment": env,
+                "load": os.getloadavg(),
+                **speed,
+                "results": results,
+            }
+            write_atomically(args.json, json.dumps(record, indent=1) + "\n")
     if args.json is not None:
-        record = {
-            "args": {"batch_size": args.batch_size, "rounds": args.rounds, "steps": args.steps},
-            "environment": env,
-            "load": os.getloadavg(),
-            "matrix_gflops": rate,
-            "results": results,
-        }
-        write_atomically(args.json, json.dumps(record, indent=1) + "\n")
         print(f"wrote {args.json}")
 
 

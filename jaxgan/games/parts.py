@@ -129,8 +129,10 @@ def parts_of(game: Game, batch: Batch, n: int, shares: int = 1) -> Parts:
     for turn in game.turns:
         rows = len(range(examples)[turn.examples])
         if n < 1 or rows % (n * block):
-            of = f"{rows} examples" + (f" of a device, {block} at a time" if block > 1 else "")
-            raise InputError(f"microbatches: expected a divisor of the {of} of turn {turn.name!r}, got {n}")
+            together = f", {block} of which stay together" if block > 1 else ""
+            raise InputError(
+                f"microbatches: expected a divisor of the {rows} examples of turn {turn.name!r}{together}, got {n}"
+            )
         for name, player in game.players.items():
             judged = shares * rows // block
             group = min(getattr(player.module, "group", 1), judged)

@@ -14,6 +14,7 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.data import modality_of
 from jaxgan.models.layers import ACTIVATIONS, BatchNorm, check_logits, dtype_of, maybe_spectral
+from jaxgan.models.layers.fast.forms import dot_general
 
 INITS: dict[str, tuple[Any, Any]] = {  # name -> initialisers of hidden layers and of the last
     "lecun": (nn.initializers.lecun_normal(), nn.initializers.lecun_normal()),
@@ -74,6 +75,7 @@ class _Perceptron(nn.Module, kw_only=True):
                 dtype=self.dtype,
                 kernel_init=kernel_init,
                 bias_init=_biases(self.bias_init),
+                dot_general=dot_general,
                 name=f"dense_{i}",
             )
             x = maybe_spectral(dense, self.spectral_norm, x, train)
@@ -85,7 +87,8 @@ class _Perceptron(nn.Module, kw_only=True):
     def out(self, x: jax.Array, size: int, train: bool) -> jax.Array:
         """The linear layer at the end: [batch, n] -> [batch, size], float32."""
         kernel_init = lookup("weight_init", self.weight_init, INITS)[1]
-        dense = nn.Dense(size, dtype=self.dtype, kernel_init=kernel_init, name="out")
+        options = {"dtype": self.dtype, "kernel_init": kernel_init, "dot_general": dot_general}
+        dense = nn.Dense(size, **options, name="out")
         return maybe_spectral(dense, self.spectral_norm, x, train).astype(jnp.float32)
 
     def _with_waves(self, x: jax.Array) -> jax.Array:

@@ -24,6 +24,7 @@ CASES = {
     "halved": [((2, 6, 4, 2), (3, 3, 2, 3)), ((1, 2, 8, 3), (3, 3, 3, 1))],
     "spread": [((2, 3, 4, 2), (k, k, 2, 3)) for k in (1, 3, 5)],
     "strided": [((2, 7, 6, 2), (k, k, 2, 3)) for k in (1, 3, 5)],
+    "dense": [((5, 4), (4, 3))],
 }
 FORMS = [
     (kind, form, *shapes)
@@ -61,6 +62,8 @@ def by_definition(kind):
                 return xla(x, kernel, padding=[(k - 1, k - 1)] * 2, lhs_dilation=(2, 2))
             case "strided":
                 return xla(x, kernel, padding="VALID", window_strides=(2, 2))
+            case "dense":
+                return jnp.einsum("ni,io->no", x, kernel)
             case _:
                 return xla(x, kernel, feature_group_count=x.shape[-1] // kernel.shape[2])
 
@@ -109,7 +112,7 @@ def test_values_and_derivatives_of_every_order_and_mode(kind, form, x, kernel, f
 
 @pytest.mark.parametrize("unrolled", [True, False])
 @pytest.mark.parametrize("axes", [(0, 0), (0, None), (None, 0)], ids=str)
-@pytest.mark.parametrize("kind", ["conv", "strided"])
+@pytest.mark.parametrize("kind", ["conv", "strided", "dense"])
 def test_vmap(kind, axes, unrolled, few_pixels, monkeypatch):
     monkeypatch.setattr(unit, "_UNROLLED", 2 if unrolled else 1)
     with jax.enable_x64(True):
@@ -187,6 +190,7 @@ PUBLIC = {
     "halved": forms.conv_halved,
     "spread": forms.spread_conv,
     "strided": forms.strided_conv,
+    "dense": forms.product,
 }
 WIDE = {
     "conv": ((4, 8, 8, 64), (3, 3, 64, 64)),
@@ -197,6 +201,7 @@ WIDE = {
     "halved": ((4, 8, 8, 64), (3, 3, 64, 64)),
     "spread": ((4, 8, 8, 64), (3, 3, 64, 64)),
     "strided": ((4, 9, 9, 64), (3, 3, 64, 64)),
+    "dense": ((64, 512), (512, 1024)),
 }
 
 

@@ -1,4 +1,4 @@
-"""Convolutions of stride 1, alone and joined with a change of size, in forms that are fast on a CPU.
+"""Convolutions of stride 1, alone and joined with a change of size, and products, in forms that are fast on a CPU.
 
 Every one has a form by definition, "plain", and others that equal it up to float32 rounding, with every derivative.
 On a CPU, in float32, the one is taken that a measurement found the fastest for about so many examples, pixels and
@@ -10,6 +10,7 @@ channels (`table`, made by experiments/bench_conv.py); elsewhere XLA's own.
 - "shifts": a sum of shifted images, each times one weight a channel.
 - "fused": with a doubling of pixels before it, or a mean of four after it, a 3x3 kernel is a 4x4 one of stride 2,
   transposed or not, each of whose weights is a sum of at most four of the 3x3 ones: 16 products where 36 were.
+- "transposed": `dense.product`, a product of examples with a kernel, whose gradients for it take less time.
 - "phases": the pixels of even and of odd rows and columns apart, each by those weights that reach them, for which
   no zero is multiplied.
 
@@ -24,12 +25,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxgan.models.layers.fast import strided, unit
+from jaxgan.models.layers.fast import dense, strided, unit
 from jaxgan.models.layers.fast.table import FASTEST
 
 Form = Callable[[jax.Array, jax.Array], jax.Array]
@@ -48,6 +50,18 @@ def conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
     else:
         kind = "pointwise" if kernel.shape[:2] == (1, 1) else "conv"
     return _fastest(kind, x, kernel)(x, kernel)
+
+
+def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Of examples with a kernel: [n, inputs] * [inputs, outputs] -> [n, outputs]."""
+    return _fastest("dense", x, kernel)(x, kernel)
+
+
+def dot_general(x: Any, kernel: Any, numbers: Any, precision: Any = None) -> jax.Array:
+    """`lax.dot_general`, as a dense layer of Flax takes it, whose products of matrices are those of `product`."""
+    if x.ndim == 2 and precision is None:
+        return product(x, kernel)
+    return lax.dot_general(x, kernel, numbers, precision=precision)
 
 
 def doubled_conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -81,7 +95,7 @@ def _fastest(kind: str, x: jax.Array, kernel: jax.Array) -> Form:
     known = isinstance(x.shape[0], int)  # and not a symbol, as in programs that are exported for any number
     if not strided.enabled() or x.dtype != jnp.float32 or not known:
         return named["plain"]
-    asked = (x.shape[0] * x.shape[1] * x.shape[2], kernel.shape[2], kernel.shape[3])
+    asked = (math.prod(x.shape[:-1]), *kernel.shape[-2:])
 
     def unlike(row: tuple[int, int, int, int, int]) -> float:
         batch, side, inputs, outputs, groups = row
@@ -285,4 +299,5 @@ FORMS: dict[str, dict[str, Form]] = {
     "halved": {"plain": halved_plain, "fused": halved_fused, "phases": halved_phases},
     "spread": {"plain": spread_plain, "phases": spread_phases},
     "strided": {"plain": strided_plain, "phases": strided_phases},
+    "dense": {"plain": dense.by_definition, "transposed": dense.product},
 }

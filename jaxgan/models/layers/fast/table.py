@@ -43,4 +43,11 @@ FASTEST: dict[str, dict[tuple[int, int, int, int, int], str]] = {
         (32, 34, 64, 64, 1): "phases",
         (32, 10, 128, 128, 1): "phases",
     },
+    "dense": {
+        (64, 1, 1024, 784, 1): "transposed",
+        (64, 1, 512, 1024, 1): "transposed",
+        (64, 1, 784, 512, 1): "plain",
+        (64, 1, 256, 512, 1): "plain",
+        (64, 1, 100, 256, 1): "plain",
+    },
 }
