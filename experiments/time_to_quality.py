@@ -4,13 +4,13 @@
     python experiments/time_to_quality.py --quick        # 20 s each, few fakes: to see that it runs
     python experiments/time_to_quality.py --presets dcgan-mnist mlp-mnist --seconds 600 --seeds 4 --out DIR
 
-The classic GAN is that of most tutorials: fully connected, binary cross-entropy, Adam at 2e-4, one update of each player
-on a batch of 64, as plainly written as bench_step.py has it; it is scored with its own weights and with an average of
-them (decay 0.999), which our presets have of themselves.
+The classic GAN is that of most tutorials: fully connected, binary cross-entropy, Adam at 2e-4, one update of each
+player on a batch of 64, as plainly written as bench_step.py has it; it is scored with its own weights and with an
+average of them (decay 0.999), which our presets have of themselves.
 
 Seconds are those of training, compilation included, and not those of scoring. The scores are `fd_mnist_cnn` of the same
-number of fakes, against as many training images, at times that double. All trainings take turns, a stretch each, so that
-a change of the machine's speed meets them all. It ends in DIR/time_to_quality.json, .md and .png.
+number of fakes, against as many training images. All trainings take turns, a stretch each, so that a change of the
+machine's speed meets them all. It ends in DIR/time_to_quality.json, .md and .png.
 
 PyTorch is no dependency (pip install torch, CPU build); without it our presets run alone.
 """
@@ -189,15 +189,14 @@ def run(args: Args) -> dict[str, list[dict[str, Any]]]:
         trainings: dict[str, Training] = {name: Ours(name, seed, source) for name in args.presets}
         if importlib.util.find_spec("torch") is not None:
             trainings["PyTorch, classic"] = Classic(seed, source)
-        spent, done = dict.fromkeys(trainings, 0.0), set()
+        spent = dict.fromkeys(trainings, 0.0)
         for until in times(args.first, args.seconds):
             for name, training in trainings.items():
                 before, steps = time.perf_counter(), training.steps
                 training.train(until - spent[name])
                 spent[name] += time.perf_counter() - before
-                if training.steps == steps and name in done:
-                    continue  # its preset has come to its end
-                done |= {name} if training.steps == steps else set()
+                if training.steps == steps:
+                    continue  # it has come to its preset's end, or compiled for longer
                 for end, fakes in training.fakes().items():
                     score = float(evaluator.quick(fakes, args.fakes))
                     print(

@@ -23,7 +23,7 @@ from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.options import build_each, build_loss
 from jaxgan.data import IMAGE, Spec, modality_of
 from jaxgan.data.spec import LABEL
-from jaxgan.games.compile import with_matmul_precision
+from jaxgan.games.compile import MATMUL_PRECISIONS, with_matmul_precision
 from jaxgan.games.files import load_game
 from jaxgan.games.game import Game, Schedule, ema_schedule, half_life_schedule, with_remat
 from jaxgan.games.gan import GAN
@@ -118,8 +118,8 @@ class Config:
         check_range("compute.fsdp", self.compute.fsdp, at_least=1)
         check_range("compute.steps_per_dispatch", self.compute.steps_per_dispatch, at_least=1)
         check_range("compute.microbatches", self.compute.microbatches, at_least=1)
-        with renamed(in_group("compute", _names(self.compute))):
-            with_matmul_precision(self.build, self.compute.matmul_precision)
+        if (precision := self.compute.matmul_precision) not in MATMUL_PRECISIONS:
+            raise unknown("compute.matmul_precision", precision, MATMUL_PRECISIONS)
         if not 0 <= self.data.hold_out < 1:
             raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {self.data.hold_out:g}")
         check_range("data.share", self.data.share, above=0, at_most=1)

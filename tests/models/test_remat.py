@@ -1,17 +1,19 @@
-"""Blocks that are computed again on the way back: the same values, in less memory."""
+"""Blocks that are computed again on the way back: the same parameters and values, in less memory."""
 
 import dataclasses
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from helpers import shallow_eyes
 
-from jaxgan import InputError, init, make_step
-from jaxgan.config import ComputeConfig, Config, LatentConfig
+from jaxgan import GAN, InputError, init, make_step
 from jaxgan.games.game import with_remat
+from jaxgan.losses import LOSSES
 from jaxgan.models import (
+    MODELS,
     BigGANConfig,
     DCGANConfig,
     FastGANConfig,
@@ -24,8 +26,10 @@ from jaxgan.models import (
     StyleGAN2Config,
     StyleGAN3Config,
 )
+from jaxgan.models.latents import get_latent
+from jaxgan.penalties import get_penalty
 
-SMALL = {  # family -> networks, side of the images
+SMALL = {  # name -> networks, side of the images
     "resnet": (ResNetConfig(width=2), 8),
     "biggan": (BigGANConfig(width=2, conditional=False, hierarchical=False), 8),
     "biggan-deep": (BigGANConfig(width=2, conditional=False, hierarchical=False, deep=True), 8),
@@ -37,23 +41,69 @@ SMALL = {  # family -> networks, side of the images
     "r3gan": (R3GANConfig(width=4, cardinality=2, blocks=1), 8),
     "gat": (GATConfig(width=8, depth=4, heads=2), 8),
 }
-WITHOUT = {"mlp": MLPConfig(), "dcgan": DCGANConfig()}
+WITHOUT = {"mlp": MLPConfig(g_widths=(4,), d_widths=(4,)), "dcgan": DCGANConfig(width=2)}
 
 
-def game_of(model, **compute):
-    return Config(model=model, latent=LatentConfig(dim=4), compute=ComputeConfig(**compute))
+def game(config, side, **options):
+    generator, discriminator = config.build((side, side, 3), 0)
+    sgd = optax.sgd(0.1)
+    return GAN(generator, discriminator, LOSSES["hinge"](), sgd, sgd, get_latent("normal", 4), **options)
 
 
-def slopes(module, x, n_outputs):
-    """Value of a function of the network's answer, its gradients, and what is lowered."""
-    keys = {"keys": jax.random.split(jax.random.key(3), len(x))}
-    takes = keys if "keys" in module.__call__.__code__.co_varnames else {}
-    variables = jax.jit(lambda x: module.init(jax.random.key(0), x, train=True, **takes))(x)
-    params = {"params": variables["params"]}
-    others = {name: value for name, value in variables.items() if name != "params"}
+def batch(side, n=4):
+    return {"image": jax.random.normal(jax.random.key(2), (n, side, side, 3))}
 
-    def value(params, x):
-        out = module.apply({**params, **others}, x, train=True, mutable=list(others), **takes)
-        return jnp.sin(out[0]).sum(), out[1]
 
-    return variables, jax.value_and_grad(value, (0, 1), has_aux=True), (params, x)
+@pytest.mark.parametrize("name", SMALL)
+def test_every_family_of_blocks_computes_them_again(name):
+    """By what is traced: the same parameters, and in the step of each player as many blocks as it has."""
+    with shallow_eyes():
+        plain = game(*SMALL[name])
+        real, again = batch(SMALL[name][1]), with_remat(plain)
+        states = [
+            jax.eval_shape(lambda own=own: init(own, jax.random.key(0), real)) for own in (plain, again)
+        ]
+        shapes = [jax.tree.map(lambda x: (x.shape, x.dtype), state) for state in states]
+        assert shapes[0] == shapes[1]
+        for own, state, some in ((plain, states[0], False), (again, states[1], True)):
+            for player in own.players:
+                module, example = own.players[player].module, own.inputs(real)[player]
+                variables = {"params": state.players[player].params, **state.players[player].stats}
+                answer = lambda v, module=module, example=example: module.apply(
+                    v, *example, train=True, mutable=list(v)
+                )
+                assert ("checkpoint" in str(jax.make_jaxpr(answer)(variables))) == some, player
+
+
+def test_the_families_without_blocks_are_named():
+    assert {type(config) for config, _ in SMALL.values()} | {*map(type, WITHOUT.values())} == {
+        *MODELS.values()
+    }
+    for config in WITHOUT.values():
+        with pytest.raises(
+            InputError, match=r"^remat: expected networks of blocks .* jaxgan.models.(mlp|dcgan)$"
+        ):
+            with_remat(game(config, 8))
+
+
+@pytest.mark.parametrize("name", ["biggan", "stylegan2"])
+def test_a_step_has_the_same_values(name):
+    """With statistics, keys, and the gradient of a gradient."""
+    plain, real = game(*SMALL[name], penalties={"r1": (0.3, get_penalty("r1"))}), batch(SMALL[name][1])
+    state, ends = init(plain, jax.random.key(0), real), []
+    for own in (plain, with_remat(plain)):
+        step = jax.jit(make_step(own), compiler_options={"xla_backend_optimization_level": 0})
+        ends.append(step(state, real))
+    for a, b in zip(*map(jax.tree.leaves, ends), strict=True):
+        if jnp.issubdtype(a.dtype, jnp.floating):
+            np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
+
+
+def test_a_step_takes_less_memory():
+    config, real = dataclasses.replace(SMALL["r3gan"][0], blocks=3, width=16), batch(16, 16)
+    plain = game(config, 16)
+    state, bytes_ = jax.eval_shape(lambda: init(plain, jax.random.key(0), real)), []
+    for own in (plain, with_remat(plain)):
+        step = jax.jit(make_step(own), compiler_options={"xla_backend_optimization_level": 0})
+        bytes_.append(step.lower(state, real).compile().memory_analysis().temp_size_in_bytes)
+    assert bytes_[1] < 0.8 * bytes_[0], bytes_
