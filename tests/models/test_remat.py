@@ -72,7 +72,7 @@ def test_every_family_of_blocks_computes_them_again(name):
                 answer = lambda v, module=module, example=example: module.apply(
                     v, *example, train=True, mutable=list(v)
                 )
-                assert ("checkpoint" in str(jax.make_jaxpr(answer)(variables))) == some, player
+                assert ("prevent_cse" in str(jax.make_jaxpr(answer)(variables))) == some, player
 
 
 def test_the_families_without_blocks_are_named():

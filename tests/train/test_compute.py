@@ -26,10 +26,9 @@ def points(tmp_path, **compute):
     return small(tmp_path, "toy-ring", **changes, compute=ComputeConfig(1, steps_per_dispatch=2, **compute))
 
 
-@pytest.mark.parametrize("how", ["vmap", "loop"])
-def test_seeds_are_trained_in_parts(tmp_path, how):
+def test_seeds_are_trained_in_parts(tmp_path):
     ends = []
-    for parts in (1, 4):
+    for parts, how in ((1, "loop"), (4, "vmap")):
         group = Members(points(tmp_path, microbatches=parts), [0, 1], how=how)
         states, metrics = group.advance(group.init(), group.inputs(0), 0)
         ends.append(jax.device_get(([group.member(states, k).players for k in (0, 1)], metrics)))
