@@ -21,8 +21,7 @@ from jaxgan.games.game import (
 from jaxgan.games.gan import GAN
 from jaxgan.games.many_critics import many_critics
 from jaxgan.games.step import make_step
-from jaxgan.games.terms import starts, weighed
-from jaxgan.games.view import Deal, View
+from jaxgan.games.view import Deal, View, starts, weighed
 
 __all__ = [
     "GAN",

@@ -112,15 +112,25 @@ def with_matmul_precision(step: Callable[..., Any], precision: str) -> Callable[
     return precise
 
 
-def options_of_loops() -> dict[str, str] | None:
-    """Options for `jax.jit` of a program that makes several steps in one `lax.scan`; None where there are none.
+def options_of_loops(several: bool = True, remat: bool = False) -> dict[str, str] | None:
+    """Options for `jax.jit` of a program of steps; None where there are none.
 
     XLA merges what two turns compute alike (the fakes of both, say). Before it does so, it takes constants out of
-    the loop, each of them twice, and no longer sees that the turns compute the same: a pass of the generator more.
+    a loop, each of them twice, and no longer sees that the turns compute the same: a pass of the generator more.
+
+    What is to be computed again XLA's CPU backend finds to be known already, and keeps it, unless it lets the barriers
+    stand that are put before it.
+
+    Args:
+      several: whether there are several steps, in one `lax.scan`.
+      remat: whether networks compute again what their blocks compute, as of `with_remat`.
     """
-    if jax.default_backend() == "tpu":  # whose compiler has passes of its own
-        return None
-    return {"xla_disable_hlo_passes": "while-loop-invariant-code-motion"}
+    passes = []
+    if several and jax.default_backend() != "tpu":  # whose compiler has passes of its own
+        passes.append("while-loop-invariant-code-motion")
+    if remat and jax.default_backend() == "cpu":
+        passes.append("cse_barrier_expander")
+    return {"xla_disable_hlo_passes": ",".join(passes)} if passes else None
 
 
 def _pmapped(step: Callable[..., tuple[GameState, Any]], mesh: Mesh) -> Callable[..., tuple[GameState, Any]]:

@@ -22,8 +22,7 @@ from jaxgan.games.kinds import (
     check_optimizer,
     check_schedule,
 )
-from jaxgan.games.terms import starts, weighed
-from jaxgan.games.view import View
+from jaxgan.games.view import View, starts, weighed
 from jaxgan.losses import Loss
 from jaxgan.models.latents import Latent
 from jaxgan.penalties import Critic as Critique

@@ -1,65 +1,22 @@
-"""What is looked at of a batch: a device's share of it, and a part of it where it is taken in several.
+"""A batch that is taken in parts, one after the other, with the gradients of the whole ("gradient accumulation").
 
-Parts follow each other, and their gradients are averaged ("gradient accumulation"). Examples are dealt to them in turn,
-so that of a batch which is split over devices each keeps its own, and so that groups of examples that lie a quarter of
-the batch apart, as those of the minibatch's standard deviation, stay together.
+Examples are dealt to the parts in turn, so that of a batch which is split over devices each keeps its own, and so that
+groups of examples that lie a quarter of the batch apart, as those of the minibatch's standard deviation, stay together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxgan.common.errors import InputError
-from jaxgan.common.numerics import at_least_float32
 from jaxgan.games.game import Batch, Game, GameState, PyTree
 
-if TYPE_CHECKING:
-    from jaxgan.games.view import Deal
-
-Objective = Callable[[PyTree, "Deal"], tuple[jax.Array, PyTree]]
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Devices that each hold a share of the batch (`pmap`, `shard_map`); without a name there is one share.
-
-    Attributes:
-      name: of the mapped axis, or None.
-    """
-
-    name: str | None = None
-
-    def first(self, n: int) -> jax.Array | int:
-        """The global index of the first of this share's `n` examples."""
-        return 0 if self.name is None else jax.lax.axis_index(self.name) * n
-
-    @property
-    def size(self) -> int:
-        """How many shares there are."""
-        return 1 if self.name is None else jax.lax.axis_size(self.name)
-
-    def mean(self, tree: Any) -> Any:
-        """The mean over all shares; whole numbers are the same everywhere and stay as they are."""
-        if self.name is None:
-            return tree
-        mean = lambda x: jax.lax.pmean(x, self.name) if jnp.issubdtype(x.dtype, jnp.floating) else x
-        return jax.tree.map(mean, tree)
-
-    def gathered(self, x: jax.Array) -> jax.Array:
-        """All shares' rows in at least float32, for losses that compare examples with each other."""
-        x = at_least_float32(x)
-        return x if self.name is None else jax.lax.all_gather(x, self.name, tiled=True)
-
-    def module(self, module: Any) -> Any:
-        """The module, with its statistics taken over all shares."""
-        if self.name is not None and hasattr(module, "axis_name"):
-            return module.clone(axis_name=self.name)
-        return module
+Objective = Callable[[PyTree, Any], tuple[jax.Array, PyTree]]  # of parameters and a `Deal`
 
 
 @dataclass(frozen=True)
@@ -144,7 +101,7 @@ def parts_of(game: Game, batch: Batch, n: int, shares: int = 1) -> Parts:
     return Parts(n, block, game.compares())
 
 
-def gradient(objective: Objective, params: PyTree, deal: Deal) -> tuple[PyTree, PyTree]:
+def gradient(objective: Objective, params: PyTree, deal: Any) -> tuple[PyTree, PyTree]:
     """The gradient in `params` of a loss of a deal, and what comes beside it: the means over the parts of the deal.
 
     Whole numbers, which are the same in every part, stay as they are.
@@ -152,7 +109,7 @@ def gradient(objective: Objective, params: PyTree, deal: Deal) -> tuple[PyTree, 
     Args:
       objective: (params, deal) -> (loss, aux).
       params: what the gradient is taken in.
-      deal: with its parts; those that are being computed do not matter.
+      deal: a `Deal` with its parts; which of them is being computed does not matter.
     """
     slope, parts = jax.grad(objective, has_aux=True), replace(deal.parts, heard=None, known=None)
     if parts.n == 1:

@@ -8,10 +8,11 @@ from dataclasses import replace
 import jax
 import optax
 
+from jaxgan.games.axis import Axis
 from jaxgan.games.game import Batch, Game, GameState, Metrics, PyTree, Turn
 from jaxgan.games.kinds import check_made, check_same, check_scalar
 from jaxgan.games.moves import every_turn
-from jaxgan.games.parts import Axis, gradient, parts_of
+from jaxgan.games.parts import gradient, parts_of
 from jaxgan.games.view import Deal, View
 
 Step = Callable[..., tuple[GameState, Metrics]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,10 @@ import jax
 
 from jaxgan.common import keys
 from jaxgan.common.errors import InputError, unknown
+from jaxgan.games.axis import Axis
 from jaxgan.games.game import FROZEN, Batch, Game, GameState, Metrics, PyTree, Turn
-from jaxgan.games.parts import Axis, Parts
+from jaxgan.games.parts import Parts
+from jaxgan.penalties import Scene, Term
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,37 @@ class View:
             if name not in self.state.memory:
                 raise unknown("memory", name, self.state.memory)
         return {name: value for name, value in self.memory.items() if value is not self.state.memory[name]}
+
+
+# --- terms of a turn ---
+
+
+def starts(turn: str, terms: Mapping[str, tuple[Any, Term]]) -> dict[str, Callable[[], Any]]:
+    """What the terms of a turn remember at the start: for `Game.memory`."""
+    return {f"{turn}/{name}": term.init for name, (_, term) in terms.items()}
+
+
+def weighed(
+    view: View, loss: jax.Array, terms: Mapping[str, tuple[Any, Term]], scene: Scene, pack: int = 1
+) -> jax.Array:
+    """`loss` plus the weighted means of the terms, which are reported unweighted under their names.
+
+    Args:
+      view: the turn; the terms' memories are `view.memory["<turn>/<name>"]`, as of `starts`.
+      loss: what they are added to.
+      terms: name -> (weight, term).
+      scene: what they look at.
+      pack: examples of the turn that make one of the scene.
+    """
+    for name, (weight, term) in terms.items():
+        slot = f"{view.name}/{name}"
+        values, view.memory[slot] = term.value(view.memory[slot], scene, view.keys(slot)[::pack])
+        if values.ndim != 1:
+            raise InputError(
+                f"{slot}: expected one value an example, [batch], got shape {list(values.shape)}"
+            )
+        loss += weight * view.log(name, values.mean())
+    return loss
 
 
 def _changing(stats: PyTree) -> PyTree:

@@ -136,9 +136,8 @@ class Synthesis(nn.Module):
         """Styles [n, 2 stages, d], one a layer (and keys [n]) -> images [n, h, w, channels]."""
         sizes, widths, channels = stage_sizes(*self.shape[:2]), self.widths, self.shape[2]
         constant = self.param("constant", nn.initializers.normal(1.0), (*sizes[0], widths[0]))
-        x = jnp.broadcast_to(constant.astype(ws.dtype), (len(ws), *constant.shape))
+        x, image = jnp.broadcast_to(constant.astype(ws.dtype), (len(ws), *constant.shape)), jnp.zeros(())
         own = lambda i: None if keys is None else jax.vmap(jax.random.fold_in, (0, None))(keys, i)
-        image = jnp.zeros(())
         for stage, width in enumerate(widths):
             x = x.astype(_stage_dtype(stage, len(widths), self.dtype, ws))
             first = max(0, 2 * stage - 1)  # of the styles; a stage's last one is also the next one's first

@@ -284,7 +284,8 @@ class Members:
 
     def _compiled(self, repeat: int, stage: int | None = None) -> Callable[..., Any]:
         one, mesh = self._dispatch(repeat, stage), self.mesh
-        jit = partial(jax.jit, donate_argnums=0, compiler_options=options_of_loops() if repeat > 1 else None)
+        options = options_of_loops(repeat > 1, self.config.compute.remat)
+        jit = partial(jax.jit, donate_argnums=0, compiler_options=options)
         if self.how == "loop":
             return jit(lambda *args: _with_axis(one(*args)), out_shardings=(self._at, self._placement))
         mapped = jax.vmap(one, in_axes=(0, None, 0, 0))

@@ -1,7 +1,5 @@
 """Blocks that are computed again on the way back: the same parameters and values, in less memory."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +8,7 @@ import pytest
 from helpers import shallow_eyes
 
 from jaxgan import GAN, InputError, init, make_step
+from jaxgan.games.compile import options_of_loops
 from jaxgan.games.game import with_remat
 from jaxgan.losses import LOSSES
 from jaxgan.models import (
@@ -86,10 +85,9 @@ def test_the_families_without_blocks_are_named():
             with_remat(game(config, 8))
 
 
-@pytest.mark.parametrize("name", ["biggan", "stylegan2"])
-def test_a_step_has_the_same_values(name):
+def test_a_step_has_the_same_values():
     """With statistics, keys, and the gradient of a gradient."""
-    plain, real = game(*SMALL[name], penalties={"r1": (0.3, get_penalty("r1"))}), batch(SMALL[name][1])
+    plain, real = game(*SMALL["stylegan2"], penalties={"r1": (0.3, get_penalty("r1"))}), batch(8)
     state, ends = init(plain, jax.random.key(0), real), []
     for own in (plain, with_remat(plain)):
         step = jax.jit(make_step(own), compiler_options={"xla_backend_optimization_level": 0})
@@ -100,10 +98,11 @@ def test_a_step_has_the_same_values(name):
 
 
 def test_a_step_takes_less_memory():
-    config, real = dataclasses.replace(SMALL["r3gan"][0], blocks=3, width=16), batch(16, 16)
-    plain = game(config, 16)
-    state, bytes_ = jax.eval_shape(lambda: init(plain, jax.random.key(0), real)), []
-    for own in (plain, with_remat(plain)):
-        step = jax.jit(make_step(own), compiler_options={"xla_backend_optimization_level": 0})
-        bytes_.append(step.lower(state, real).compile().memory_analysis().temp_size_in_bytes)
-    assert bytes_[1] < 0.8 * bytes_[0], bytes_
+    """Of a transformer, whose scores of attention need the most of it; compiled as a run does."""
+    plain, real = game(GATConfig(width=8, depth=4, heads=2, patch=2), 32), batch(32, 4)
+    state, sizes = jax.eval_shape(lambda: init(plain, jax.random.key(0), real)), []
+    for own, remat in ((plain, False), (with_remat(plain), True)):
+        options: dict = {**(options_of_loops(False, remat) or {}), "xla_backend_optimization_level": 0}
+        step = jax.jit(make_step(own), compiler_options=options)
+        sizes.append(step.lower(state, real).compile().memory_analysis().temp_size_in_bytes)
+    assert sizes[1] < 0.6 * sizes[0], sizes

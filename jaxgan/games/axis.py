@@ -1,0 +1,49 @@
+"""The mapped axis of devices that a step may run under: the only place that knows of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.common.numerics import at_least_float32
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Devices that each hold a share of the batch (`pmap`, `shard_map`); without a name there is one share.
+
+    Attributes:
+      name: of the mapped axis, or None.
+    """
+
+    name: str | None = None
+
+    def first(self, n: int) -> jax.Array | int:
+        """The global index of the first of this share's `n` examples."""
+        return 0 if self.name is None else jax.lax.axis_index(self.name) * n
+
+    @property
+    def size(self) -> int:
+        """How many shares there are."""
+        return 1 if self.name is None else jax.lax.axis_size(self.name)
+
+    def mean(self, tree: Any) -> Any:
+        """The mean over all shares; whole numbers are the same everywhere and stay as they are."""
+        if self.name is None:
+            return tree
+        mean = lambda x: jax.lax.pmean(x, self.name) if jnp.issubdtype(x.dtype, jnp.floating) else x
+        return jax.tree.map(mean, tree)
+
+    def gathered(self, x: jax.Array) -> jax.Array:
+        """All shares' rows in at least float32, for losses that compare examples with each other."""
+        x = at_least_float32(x)
+        return x if self.name is None else jax.lax.all_gather(x, self.name, tiled=True)
+
+    def module(self, module: Any) -> Any:
+        """The module, with its statistics taken over all shares."""
+        if self.name is not None and hasattr(module, "axis_name"):
+            return module.clone(axis_name=self.name)
+        return module
