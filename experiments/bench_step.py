@@ -107,6 +107,8 @@ class Args:
     """Turns of each program."""
     steps: int = 8
     """Timed steps in a turn, after one that is not."""
+    seconds: float = 60.0
+    """After which a row takes no further turns."""
     limit: float = 600.0
     """Seconds after which a row has no result."""
     json: pathlib.Path | None = None
@@ -389,16 +391,26 @@ def rates() -> dict[str, float]:
 Program = tuple[Callable[[], None], int]  # and the steps it makes
 
 
-def measure(programs: dict[str, Program], rounds: int, steps: int) -> dict[str, list[float]]:
-    """Milliseconds a step of every timed call of every program, taking turns."""
+def measure(programs: dict[str, Program], args: Args) -> dict[str, list[float]]:
+    """Milliseconds a step of every timed call of every program, taking turns.
+
+    A turn of slow steps has fewer of them, and turns end early once they have taken their time; there are three at
+    least.
+    """
     times: dict[str, list[float]] = {name: [] for name in programs}
-    for _ in range(rounds):
+    begun = time.perf_counter()
+    for done in range(args.rounds):
+        if done >= 3 and time.perf_counter() - begun > args.seconds:
+            break
         for name, (step, made) in programs.items():
             step()
-            for _ in range(max(1, steps // made)):
+            turn = time.perf_counter()
+            for _ in range(max(1, args.steps // made)):
                 start = time.perf_counter()
                 step()
                 times[name].append(1e3 * (time.perf_counter() - start) / made)
+                if time.perf_counter() - turn > 1:
+                    break
     return times
 
 
@@ -418,7 +430,7 @@ def measured(name: str, args: Args, said: Said) -> dict[str, Any]:
             peer, peer_counts = torch_peer(CASES[name], args.batch_size or BATCH, tuned)
             programs[label] = peer, 1
             assert peer_counts["parameters"] == counts["parameters"], "the networks differ"
-    times = measure(programs, args.rounds, args.steps)
+    times = measure(programs, args)
     medians = {label: float(np.median(values)) for label, values in times.items()}
     floor = {
         "operations_ms": 1e3 * counts["gflop"] / speed["matrix_gflops"],
@@ -464,7 +476,7 @@ def too_long(name: str, args: Args, gflops: float) -> str:
     config = get_preset(name)
     batch = args.batch_size or config.batch_size
     seconds = batch * (3 * g + (2 + 6 * config.d_steps) * d) / gflops / 1e9
-    least = 2 + args.rounds * 2  # steps, with one timed in a turn
+    least = 2 + 3 * 2  # steps: of three turns, with one timed in each
     if least * seconds < args.limit:
         return ""
     return f"{least} steps would take {least * seconds:,.0f} s by their operations alone"
@@ -475,7 +487,7 @@ def apart(name: str, args: Args) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "row.json"
         command = [sys.executable, __file__, "--here", "--cases", name, "--json", str(path)]
-        command += ["--rounds", str(args.rounds), "--steps", str(args.steps)]
+        command += ["--rounds", str(args.rounds), "--steps", str(args.steps), "--seconds", str(args.seconds)]
         command += ["--peer", args.peer] if args.peer else []
         command += ["--batch-size", str(args.batch_size)] if args.batch_size else []
         try:
