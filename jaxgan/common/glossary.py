@@ -81,6 +81,15 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "networks compute in bfloat16 with --model.dtype bfloat16",
     ),
     ("no-compile torch-compile jit", "the step is always compiled; how is --compute.how"),
+    (
+        "accumulate gradient-accumulation gradient-accumulation-steps grad-accum num-accumulations",
+        "a batch is taken in parts with --compute.microbatches",
+    ),
+    ("tf32 allow-tf32 notf32", "the precision of products is --compute.matmul-precision"),
+    (
+        "gradient-checkpointing grad-checkpointing grad-checkpoint",
+        "less is kept for the way back with --compute.remat",
+    ),
     # --- logs
     (
         "wandb weights-and-biases mlflow comet trackio use-wandb",

@@ -231,7 +231,7 @@ def statistics_law(networks: Networks) -> str:
 
 
 def precision_law(networks: Networks) -> str:
-    """With dtype "bfloat16" parameters, fakes and logits stay float32."""
+    """With dtype "bfloat16" networks compute in it; parameters, statistics, fakes and logits stay float32."""
     if "dtype" not in {field.name for field in dataclasses.fields(networks.config)}:
         raise Skipped("there is no option dtype")
     low = Networks(dataclasses.replace(networks.config, dtype="bfloat16"), networks.shape)
@@ -239,9 +239,15 @@ def precision_law(networks: Networks) -> str:
         for path, p in by_path(_hold_answers(low, name, [low.labels])["params"]).items():
             if p.dtype != jnp.float32:
                 raise Broken(f"{name}: expected float32 parameters with bfloat16, got {p.dtype} in {path}")
-        answer = jax.jit(lambda v, x, name=name: low.apply(name, v, x, train=False)[0])
-        hold_finite(answer(variables, low.inputs[name]), f"{name}: its answer in bfloat16")
-    return "parameters, fakes and logits stay float32 with bfloat16"
+        answer = lambda v, x, name=name: low.apply(name, v, x, train=False)[0]
+        hold_finite(jax.jit(answer)(variables, low.inputs[name]), f"{name}: its answer in bfloat16")
+        if "bf16" not in str(jax.make_jaxpr(answer)(variables, low.inputs[name])):
+            raise Broken(f"{name}: it computes nothing in bfloat16, though its dtype says so")
+        train = lambda v, x, name=name: dict(low.apply(name, v, x, train=True)[1])
+        hold_form(
+            _stats(variables), jax.eval_shape(train, variables, low.inputs[name]), f"{name}: statistics "
+        )
+    return "with bfloat16 networks compute in it; parameters, statistics, fakes and logits stay float32"
 
 
 LAWS: dict[str, Callable[[Networks], str]] = {
