@@ -18,8 +18,9 @@ programs take turns, so that a change of the machine's speed meets them all; fig
 
 The floor is the time of the step's operations, counted by the compiler without our own convolutions, at the rate of a
 large matrix product, and of the bytes that optimisers and averages move, at the rate of a large copy; both rates are
-measured in the row's own process. Where convolutions are joined with a change of size, a step makes fewer operations
-than are counted. "of peak" is the share of the product's rate that the step reaches.
+measured in the row's own process, before and after, and the higher ones count. Where convolutions are joined with a
+change of size, a step makes fewer operations than are counted. "of peak" is the share of the product's rate that the
+step reaches.
 
 Other networks are one more entry of CASES. On a machine with other work, PyTorch's threads, which wait for each other,
 lose more than ours: the load is recorded.
@@ -431,6 +432,7 @@ def measured(name: str, args: Args, said: Said) -> dict[str, Any]:
             programs[label] = peer, 1
             assert peer_counts["parameters"] == counts["parameters"], "the networks differ"
     times = measure(programs, args)
+    speed = {rate: max(speed[rate], again) for rate, again in rates().items()}  # before and after
     medians = {label: float(np.median(values)) for label, values in times.items()}
     floor = {
         "operations_ms": 1e3 * counts["gflop"] / speed["matrix_gflops"],
