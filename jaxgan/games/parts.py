@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.common.errors import InputError
-from jaxgan.games.game import Batch, Game, GameState, PyTree
+from jaxgan.games.game import Game, GameState, PyTree
 
 Objective = Callable[[PyTree, Any], tuple[jax.Array, PyTree]]  # of parameters and a `Deal`
 
@@ -67,12 +67,12 @@ class Parts:
         return rows.at[self.index].set(mine + self.n * (x - mine)).reshape(-1, *x.shape[1:])
 
 
-def parts_of(game: Game, batch: Batch, n: int, shares: int = 1) -> Parts:
+def parts_of(game: Game, examples: int, n: int, shares: int = 1) -> Parts:
     """The parts of a batch of a game.
 
     Args:
       game: of the step.
-      batch: of one share.
+      examples: of a step, in one share.
       n: how many parts.
       shares: of the batch, under a mapped axis.
 
@@ -82,7 +82,7 @@ def parts_of(game: Game, batch: Batch, n: int, shares: int = 1) -> Parts:
     """
     if n == 1:
         return Parts()
-    examples, block = next(iter(batch.values())).shape[0], game.critic.multiple if game.critic else 1
+    block = game.critic.multiple if game.critic else 1
     for turn in game.turns:
         rows = len(range(examples)[turn.examples])
         if n < 1 or rows % (n * block):

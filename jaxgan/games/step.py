@@ -42,8 +42,9 @@ def make_step(game: Game, microbatches: int = 1) -> Step:
     def step(state: GameState, batch: Batch, *, axis_name: str | None = None) -> tuple[GameState, Metrics]:
         check_made("state", state, GameState, "; init makes one")
         game.check(batch)
-        axis, key = Axis(axis_name), jax.random.fold_in(state.key, state.step)
-        deal = Deal(dict(batch), key, axis, parts_of(game, batch, microbatches, axis.size))
+        axis, examples = Axis(axis_name), next(iter(batch.values())).shape[0]
+        parts = parts_of(game, examples, microbatches, axis.size)
+        deal = Deal(dict(batch), jax.random.fold_in(state.key, state.step), axis, parts)
         after, metrics = round_of_turns(state, deal)
         players = {
             name: game.players[name].followed(player, after.step) for name, player in after.players.items()

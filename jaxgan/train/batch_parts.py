@@ -17,7 +17,7 @@ def check_parts(members: Members) -> None:
             f"compute.microbatches: expected a divisor of batch_size = {config.batch_size}{of}, got {n}"
         )
     with renamed(config.spoken()):
-        parts_of(members.game, members.source.spec.batch(config.batch_size * config.d_steps), n)
+        parts_of(members.game, config.batch_size * config.d_steps, n)
 
 
 def notes_of_parts(members: Members) -> list[str]:

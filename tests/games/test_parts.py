@@ -132,9 +132,9 @@ def test_losses_are_seen_to_compare_examples():
     ],
 )
 def test_parts_that_cannot_be_are_named(players, options, parts, message):
-    gan, batch = game("hinge", players, dim=3, **options), points(16)
+    gan = game("hinge", players, dim=3, **options)
     with pytest.raises(InputError, match=f"^microbatches: .*{message}"):
-        parts_of(gan, batch, parts)
+        parts_of(gan, 16, parts)
 
 
 @pytest.mark.parametrize(

@@ -104,5 +104,7 @@ def test_a_step_takes_less_memory():
     for own, remat in ((plain, False), (with_remat(plain), True)):
         options: dict = {**(options_of_loops(False, remat) or {}), "xla_backend_optimization_level": 0}
         step = jax.jit(make_step(own), compiler_options=options)
-        sizes.append(step.lower(state, real).compile().memory_analysis().temp_size_in_bytes)
+        memory = step.lower(state, real).compile().memory_analysis()
+        assert memory is not None
+        sizes.append(memory.temp_size_in_bytes)
     assert sizes[1] < 0.6 * sizes[0], sizes
