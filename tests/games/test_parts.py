@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from toys import Smooth, compiled, floats, game, in_float64, penalised, points
+from toys import Smooth, compiled, floats, game, in_float64, penalised, points, smooth
 
 from jaxgan import GAN, InputError, compile_step, init, make_mesh, make_step
 from jaxgan.augment import adaptive
@@ -86,6 +86,16 @@ def test_parts_of_what_each_device_has_change_nothing():
     for other in found:
         for a, b in zip(floats(other), floats(expected), strict=True):
             np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6)
+
+
+def test_a_step_takes_the_space_of_a_part():
+    gan, batch, sizes = smooth(), points(8192), []
+    state = jax.eval_shape(lambda: init(gan, jax.random.key(0), batch))
+    for parts in (1, 8):
+        memory = compiled(make_step(gan, parts)).lower(state, batch).compile().memory_analysis()
+        assert memory is not None
+        sizes.append(memory.temp_size_in_bytes)
+    assert sizes[1] < 0.3 * sizes[0], sizes
 
 
 def test_a_batch_is_looked_at_twice_only_where_examples_are_compared():
