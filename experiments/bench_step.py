@@ -51,8 +51,7 @@ import numpy as np
 from jaxgan import GAN, Game, GameState, init, make_step
 from jaxgan.cli.arguments import run_script
 from jaxgan.common.files import write_atomically
-from jaxgan.common.packages import need
-from jaxgan.common.versions import version_of
+from jaxgan.common.packages import need, version_of
 from jaxgan.config import OptimizerConfig
 from jaxgan.config.presets import PRESETS, find_preset, get_preset, sizes
 from jaxgan.games.compile import options_of_loops
