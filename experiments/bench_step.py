@@ -381,7 +381,7 @@ def seconds_of(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> floa
 
 
 def rates() -> dict[str, float]:
-    """What the device does: GFLOP/s of a large float32 product, and GB/s, read and written, of a large copy in place."""
+    """GFLOP/s of a large float32 product, and GB/s, read and written, of a large copy in place."""
     n = 2048
     product = seconds_of(jax.jit(lambda a: a @ a), jnp.zeros((n, n)))
     copy = seconds_of(jax.jit(lambda a: a + 1, donate_argnums=0), jnp.ones(2**25))
