@@ -28,6 +28,7 @@ jaxgan: generative adversarial networks in JAX
   jaxgan check FILE.py:NAME                   which laws something of your own obeys, and which it breaks
   jaxgan metrics                              list the scores; train features on your own labelled data
   jaxgan presets                              list the presets
+  jaxgan compile [PRESET] --topology v5e:4x4  a step for machines that are not here: memory, time, what bounds it
   jaxgan data show SOURCE                     look at data; `jaxgan data prepare NAME` downloads a TFDS set
   jaxgan doctor                               versions, devices, folders
 
@@ -46,6 +47,7 @@ VERBS = (
     "check",
     "metrics",
     "presets",
+    "compile",
     "data",
     "doctor",
 )

@@ -71,7 +71,7 @@ def _train(plan: Plan) -> None:
     for note in plan.notes:
         print(note)
     if plan.dry_run:
-        from jaxgan.cli.dry_run import dry_run
+        from jaxgan.cli.words.dry_run import dry_run
 
         dry_run(plan.config, seeds=plan.seeds, compiled=plan.compile)
         return

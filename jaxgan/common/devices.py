@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import contextvars
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -16,6 +18,48 @@ from jaxgan.common.errors import InputError
 AXIS = "data"
 FSDP = "fsdp"
 """Axis of the devices that share one copy of the parameters, where there is one; batches are split over both axes."""
+
+
+_TARGET: contextvars.ContextVar[Mesh | str | None] = contextvars.ContextVar("target", default=None)
+
+
+def platform() -> str:
+    """For which devices the program is made that is being traced: "cpu", "gpu" or "tpu"; by default for JAX's own.
+
+    What is written otherwise for some devices asks here, and not JAX, whose devices may be others.
+    """
+    target = _TARGET.get()
+    name = target.devices.flat[0].platform if isinstance(target, Mesh) else target or jax.default_backend()
+    return {"cuda": "gpu", "rocm": "gpu"}.get(name, name)
+
+
+@contextlib.contextmanager
+def made_for(target: Mesh | str | None) -> Iterator[None]:
+    """Within, what is traced is made for the devices of a mesh, or of a platform; None: as it is outside."""
+    token = _TARGET.set(target or _TARGET.get())
+    try:
+        yield
+    finally:
+        _TARGET.reset(token)
+
+
+def shared_out(x: jax.Array) -> jax.Array:
+    """Rows of a batch, shared out over the mesh that a program is made for, if there is one.
+
+    What is computed from them is then shared out as well, which the compiler may not see by itself.
+    """
+    target = _TARGET.get()
+    if not isinstance(target, Mesh) or x.shape[0] % target.size:
+        return x
+    return jax.lax.with_sharding_constraint(x, batch_sharded(target))
+
+
+def made_whole(tree: Any) -> Any:
+    """Arrays that lie in parts on the mesh that a program is made for, gathered on each device; others as they are."""
+    target = _TARGET.get()
+    if not isinstance(target, Mesh) or not in_parts(target):
+        return tree
+    return jax.lax.with_sharding_constraint(tree, replicated(target))
 
 
 def make_mesh(devices: Sequence[Any] | None = None, fsdp: int = 1) -> Mesh:
@@ -104,12 +148,14 @@ def all_devices() -> list[Any]:
     return sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
 
 
-def choose_devices(n: int | None) -> list[Any]:
-    """The first `n` devices, or all, of all processes.
+def choose_devices(n: int | Sequence[Any] | None) -> list[Any]:
+    """The first `n` devices, or all, of all processes; or those that are given, which need not be here.
 
     Raises:
       InputError: if there are fewer, or if there are several processes and `n` is not the number of all.
     """
+    if n is not None and not isinstance(n, int):
+        return list(n)
     devices = all_devices()
     if n is not None and n != len(devices) and processes.several():
         raise InputError(

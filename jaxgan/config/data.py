@@ -7,8 +7,10 @@ import os
 
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
+from jaxgan.config.presets import find_preset
 from jaxgan.data import Images, Source, make_pipeline, open_source
-from jaxgan.data.files import outline
+from jaxgan.data.catalogue import prepared
+from jaxgan.data.files import black, outline
 from jaxgan.data.sources import named
 
 
@@ -64,6 +66,27 @@ def outlined(config: Config) -> Images | None:
         hold_out=data.hold_out,
         share=data.share,
     )
+
+
+def lacking(config: Config) -> str:
+    """In words, why there are no data yet: none are named, or the preset's own are not prepared; "" if there are."""
+    source, own = config.data.source, find_preset(config.preset).build().data.source
+    if not source:
+        return "none named yet (--data.source)"
+    kind, _, name = source.partition(":")
+    if kind != "tfds" or source != own or prepared(name) is not None:
+        return ""
+    return f"{source}, not prepared yet (jaxgan data prepare {name})"
+
+
+def as_meant(config: Config) -> Images | None:
+    """As many images as a step takes, of the form that the preset is meant for; None for those of points."""
+    preset, data = find_preset(config.preset), config.data
+    if len(preset.shape) != 3:
+        return None
+    height, width, channels = preset.shape
+    shape = data.resolution or height, data.resolution or width, data.channels or channels
+    return black("", config.batch_size, shape, [str(i) for i in range(preset.n_classes)])
 
 
 def open_data(config: Config) -> Source:

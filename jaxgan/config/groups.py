@@ -68,8 +68,9 @@ class ComputeConfig:
 
     devices: int | None = None
     """How many devices; None: all, those of other processes included."""
-    how: Literal["jit", "pmap"] = "jit"
-    """Compile the step with jit and shardings, or with pmap."""
+    how: Literal["auto", "jit", "shard_map", "pmap"] = "auto"
+    """On several devices: jit and shardings, or each its share of the batch, by shard_map or pmap; auto: shard_map
+    where everything is our own and nothing lies in parts, else jit."""
     steps_per_dispatch: int | None = None
     """Steps in one program; None: 1 for convolutions on a CPU (whose loops are slow there), else 16."""
     members: Literal["auto", "vmap", "loop"] = "auto"

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jaxgan.common.user_files import is_file
+from jaxgan.config.config import Config
+from jaxgan.config.fields import to_json
 
 PLACES = {
     "loss": "loss",
@@ -16,6 +18,18 @@ PLACES = {
     "penalty.weights": "penalty",
 }
 """Fields that may name a file -> what the run's copy of it is called, without number and suffix."""
+
+
+def own_files(config: Config) -> list[str]:
+    """Every FILE.py:NAME that a configuration names."""
+    found: list[str] = []
+
+    def noted(_: str, name: str) -> str:
+        found.append(name)
+        return name
+
+    with_files(to_json(config), noted)
+    return found
 
 
 def with_files(plain: Mapping[str, Any], change: Callable[[str, str], str]) -> dict[str, Any]:

@@ -43,6 +43,10 @@ class Pipeline(Protocol):
         """What the program receives at `first_step`, `first_step + 1`, ..."""
         ...
 
+    def like(self) -> Any:
+        """Shapes, types and placement of that; nothing is read or placed."""
+        ...
+
     def prepare(self, inputs: Any, step: jax.Array, seed: jax.Array | None = None) -> Batch:
         """The batch of `step`: the arrays of the source's spec.
 
@@ -65,6 +69,11 @@ class _Order:
     def indices(self, step: Any, seed: Any = None) -> Any:
         epoch, position = positions(step, self.n, self.per_step)
         seed = self.seed if seed is None else seed
+        if self.mesh is not None and isinstance(step, jax.Array):
+            # every device finds all of them: were they shared out, each round of the walk would ask all devices
+            everywhere = lambda x: jax.lax.with_sharding_constraint(x, replicated(self.mesh))  # pyright: ignore
+            found = shuffled_index(everywhere(position), self.n, seed=seed, epoch=everywhere(epoch))
+            return everywhere(found)
         return shuffled_index(position, self.n, seed=seed, epoch=epoch)
 
     def batch(self, stored: Mapping[str, jax.Array], step: jax.Array, seed: jax.Array | None = None) -> Batch:
@@ -110,6 +119,11 @@ class Resident:
         while True:
             yield self._arrays
 
+    def like(self) -> Any:
+        """Of all examples."""
+        mesh = self._order.mesh
+        return _like(self._source, None, None if mesh is None else replicated(mesh))
+
     def prepare(self, inputs: Batch, step: jax.Array, seed: jax.Array | None = None) -> Batch:
         """Looks up the examples of `step` and turns them to what the model sees."""
         indices = self._order.indices(step, seed)
@@ -149,6 +163,11 @@ class Stream:
             if len(ahead) > 2:
                 yield ahead.pop(0)
 
+    def like(self) -> Any:
+        """Of the examples of a step."""
+        mesh = self._order.mesh
+        return _like(self._source, self._order.per_step, None if mesh is None else batch_sharded(mesh))
+
     def _sent(self, rows: dict[str, np.ndarray]) -> Batch:
         n, mesh = self._order.per_step, self._order.mesh
         if mesh is None:
@@ -177,11 +196,24 @@ class Sampled:
         while True:
             yield ()
 
+    def like(self) -> tuple[()]:
+        """Nothing."""
+        return ()
+
     def prepare(self, inputs: tuple[()], step: jax.Array, seed: jax.Array | None = None) -> Batch:
         """Draws the examples of `step`."""
         key = jax.random.fold_in(_data_key(self._seed if seed is None else seed), step)
         drawn = self._source.sample_arrays(key, self._per_step)
         return _seen(drawn, self._source.modality, self._mesh)
+
+
+def _like(source: Finite, n: int | None, placement: Any) -> Any:
+    """Shapes of the stored arrays of `n` examples, or of all."""
+    placement = placement or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    shape = lambda x: (len(x) if n is None else n, *x.shape[1:])
+    return {
+        name: jax.ShapeDtypeStruct(shape(x), x.dtype, sharding=placement) for name, x in source.arrays.items()
+    }
 
 
 def _bytes_of(source: Finite) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgan.common.devices import made_whole, shared_out
 from jaxgan.common.numerics import at_least_float32
 
 
@@ -20,6 +21,14 @@ class Axis:
     """
 
     name: str | None = None
+
+    def shared_out(self, rows: jax.Array) -> jax.Array:
+        """Rows that every device could compute for itself: of a whole batch, each is to have its share alone."""
+        return shared_out(rows) if self.name is None else rows
+
+    def whole(self, params: Any) -> Any:
+        """Parameters to compute with: of those in parts each device gets all, and splits no computation by them."""
+        return made_whole(params) if self.name is None else params
 
     def first(self, n: int) -> jax.Array | int:
         """The global index of the first of this share's `n` examples."""

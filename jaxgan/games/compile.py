@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import jax
-from jax.sharding import Mesh
+from jax.sharding import Mesh, PartitionSpec
 
-from jaxgan.common.devices import AXIS, batch_sharded, check_batch, make_mesh, put, replicated
+from jaxgan.common.devices import (
+    AXIS,
+    batch_sharded,
+    check_batch,
+    made_for,
+    make_mesh,
+    platform,
+    put,
+    replicated,
+)
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.games.game import Game, GameState
 
-HOW = ("jit", "pmap")
+HOW = ("jit", "shard_map", "pmap")
 
 
 def compile_step(
@@ -34,10 +42,11 @@ def compile_step(
       step: (state, batch) -> (state, metrics), as of `make_step`.
       mesh: the devices; None compiles for where the arguments are.
       how: "jit" splits the batch and copies the state by shardings, and leaves the rest to the
-        compiler; "pmap" maps the same step over per-device shares of the batch, with gradients,
-        batch statistics and metrics averaged by hand.
+        compiler; "shard_map" maps the same step over per-device shares of the batch, with gradients, batch
+        statistics and metrics averaged by hand, each once and in float32 at least, as of `mapped`; "pmap" does the
+        same by `jax.pmap`.
       donate: the step consumes its state: its buffers are used for the new one, which saves as much memory, and the
-        old state cannot be used again. With "jit" only. `jaxgan train` does so.
+        old state cannot be used again. Not with "pmap". `jaxgan train` does so.
 
     Returns:
       A compiled (state, batch) -> (state, metrics) that takes the whole batch as one array (of
@@ -56,6 +65,10 @@ def compile_step(
         if donate:
             raise InputError("donate: expected False with how='pmap', got True")
         return _pmapped(step, mesh or make_mesh())
+    if how == "shard_map":
+        mesh = mesh or make_mesh()
+        step = mapped(step, mesh)
+    step = for_devices(step, mesh)
     donated = 0 if donate else ()
     if mesh is None:
         compiled = jax.jit(step, donate_argnums=donated)
@@ -112,6 +125,33 @@ def with_matmul_precision(step: Callable[..., Any], precision: str) -> Callable[
     return precise
 
 
+def mapped(step: Callable[..., tuple[GameState, Any]], mesh: Mesh) -> Callable[..., tuple[GameState, Any]]:
+    """The step (state, batch) -> (state, metrics), each device of the mesh computing that of its share of the batch.
+
+    What is averaged over the devices is known, and nothing left to the compiler: each player's gradient once, two
+    numbers a channel of a batch normalisation, forward and back, what the turns remember, and metrics. What a network
+    or a term finds in a batch as a whole, such as groups of examples, it finds in a device's share, as under pmap.
+
+    Args:
+      step: as of `make_step`.
+      mesh: with the axis "data" alone.
+    """
+    whole, split = PartitionSpec(), PartitionSpec(AXIS)
+    one = functools.partial(step, axis_name=AXIS)
+    return jax.shard_map(one, mesh=mesh, in_specs=(whole, split), out_specs=(whole, whole), check_vma=False)
+
+
+def for_devices(step: Callable[..., Any], mesh: Mesh | str | None) -> Callable[..., Any]:
+    """The function, traced for the devices of a mesh or of a platform, whatever JAX's own are; None: for these."""
+
+    @functools.wraps(step)
+    def made(*args: Any, **options: Any) -> Any:
+        with made_for(mesh):
+            return step(*args, **options)
+
+    return made
+
+
 def options_of_loops(several: bool = True, remat: bool = False) -> dict[str, str] | None:
     """Options for `jax.jit` of a program of steps; None where there are none.
 
@@ -126,16 +166,16 @@ def options_of_loops(several: bool = True, remat: bool = False) -> dict[str, str
       remat: whether networks compute again what their blocks compute, as of `with_remat`.
     """
     passes = []
-    if several and jax.default_backend() != "tpu":  # whose compiler has passes of its own
+    if several and platform() != "tpu":  # whose compiler has passes of its own
         passes.append("while-loop-invariant-code-motion")
-    if remat and jax.default_backend() == "cpu":
+    if remat and platform() == "cpu":
         passes.append("cse_barrier_expander")
     return {"xla_disable_hlo_passes": ",".join(passes)} if passes else None
 
 
 def _pmapped(step: Callable[..., tuple[GameState, Any]], mesh: Mesh) -> Callable[..., tuple[GameState, Any]]:
     compiled = jax.pmap(
-        partial(step, axis_name=AXIS),
+        functools.partial(for_devices(step, mesh), axis_name=AXIS),
         axis_name=AXIS,
         in_axes=(None, 0),
         out_axes=(None, None),

@@ -26,7 +26,7 @@ RULES: tuple[tuple[str, bool], ...] = (
 
 def check_fsdp(fsdp: int, devices: int, *, members: int = 1, how: str = "jit") -> None:
     """Raises InputError for parts that so many devices cannot hold, or where states never lie in parts."""
-    if fsdp > 1 and (members > 1 or how != "jit"):
+    if fsdp > 1 and (members > 1 or how not in ("auto", "jit")):
         got = f"{members} members" if members > 1 else f"compute.how {how}"
         raise InputError(f"compute.fsdp: expected 1 with {got}, got {fsdp}")
     if devices % fsdp:

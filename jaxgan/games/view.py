@@ -38,7 +38,9 @@ class Deal:
     def keys(self, draw: int, stream: str, n: int) -> jax.Array:
         """Keys of `n` examples, [n]: functions of (seed, step, draw, stream, global index of the example)."""
         key = jax.random.fold_in(jax.random.fold_in(self.key, draw), zlib.crc32(stream.encode()))
-        return keys.of_numbers(key, self.axis.first(self.parts.n * n) + self.parts.numbers(n))
+        return self.axis.shared_out(
+            keys.of_numbers(key, self.axis.first(self.parts.n * n) + self.parts.numbers(n))
+        )
 
 
 class View:
@@ -95,6 +97,7 @@ class View:
 
     def _apply(self, name: str, stats: PyTree, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         params = self.params[name] if name in self.params else self.state.players[name].params
+        params = self.deal.axis.whole(params)
         module = self.deal.axis.module(self.game.players[name].module)
         takes = _options(type(module), options.get("method", "__call__"))
         if "step" in takes and "step" not in options:

@@ -159,8 +159,8 @@ def dragan(*, target: float = 1.0, scale: float = 0.5) -> Penalty:
 
     As in the authors' code, x' = x + e scale s u: u ~ U[0, 1) is drawn for every coordinate, so noise
     is never negative; e ~ U[0, 1) is one number an example; and s is the standard deviation (biased) of
-    all numbers in the batch of reals, one for the whole batch. (The paper writes Gaussian noise. Under
-    `pmap` the batch is a device's share of it.) The paper's weight is 10.
+    all numbers in the batch of reals, one for the whole batch. (The paper writes Gaussian noise.) The paper's weight
+    is 10.
 
     Args:
       target: the norm that costs nothing.
@@ -179,7 +179,8 @@ def dragan(*, target: float = 1.0, scale: float = 0.5) -> Penalty:
         real, draw = scene.reals, jax.random.uniform
         n = real.shape[0]
         noise = jax.vmap(lambda k: draw(k, real.shape[1:], real.dtype))(example_keys(key, n, 0))
-        return real + _share(example_keys(key, n, 1), real) * scale * real.std() * noise, scene.critic
+        std = jnp.sqrt(scene.mean(jnp.square(real - scene.mean(real.mean())).mean()))
+        return real + _share(example_keys(key, n, 1), real) * scale * std * noise, scene.critic
 
     return _penalty(around_reals, _distance_to(target, one_sided=False, order=2.0))
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import jax
-
+from jaxgan.common.devices import platform
 from jaxgan.models import model_name
 from jaxgan.train.members import Members
 
@@ -33,7 +32,7 @@ def compiling(members: Members) -> str:
     shape, config = members.source.spec.shape, members.config
     side = max(shape[:2]) if len(shape) == 3 else 0
     seconds = usual_seconds(model_name(type(config.model)), side, config.d_steps)
-    if seconds is None or jax.default_backend() != "cpu" or config.game != "gan":
+    if seconds is None or platform() != "cpu" or config.game != "gan":
         return "compiling"
     return f"compiling, usually {in_words(seconds)}"
 

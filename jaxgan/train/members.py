@@ -10,9 +10,9 @@ and on several devices each takes its share of every batch.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -20,14 +20,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common import processes
-from jaxgan.common.devices import batch_sharded, choose_devices, in_parts, local, make_mesh, put, replicated
+from jaxgan.common.devices import (
+    batch_sharded,
+    choose_devices,
+    in_parts,
+    local,
+    made_for,
+    make_mesh,
+    platform,
+    put,
+    replicated,
+)
 from jaxgan.common.errors import InputError, renamed
 from jaxgan.config.config import Config
 from jaxgan.config.data import open_fitting
-from jaxgan.config.fields import is_real, to_json, with_fields
+from jaxgan.config.fields import to_json, with_fields
+from jaxgan.config.members import check_members, slow_to_map, takes_shares
 from jaxgan.data import Pipeline, Source, make_pipeline
 from jaxgan.data.source import describe
-from jaxgan.games.compile import compile_step, options_of_loops
+from jaxgan.games.compile import compile_step, for_devices, mapped, options_of_loops
 from jaxgan.games.game import Game, GameState, Metrics, init
 from jaxgan.games.sharding import check_fsdp, placements, without_optimizers
 from jaxgan.metrics import Evaluator, make_evaluator
@@ -36,7 +47,6 @@ from jaxgan.runs.sampling import sampler_of
 from jaxgan.train.clock import steps_per_dispatch
 
 HOW = ("auto", "vmap", "loop")
-_WIDEST_MAPPED = 64  # on a CPU: measured by experiments/bench_ensemble.py
 
 
 def set_up(config: Config, *, source: Source | None = None, starts: Sequence[int] = ()) -> Members:
@@ -100,7 +110,7 @@ class Members:
         *,
         hyper: Mapping[str, Sequence[float]] | None = None,
         how: str = "auto",
-        devices: int | None = None,
+        devices: int | Sequence[Any] | None = None,
         source: Source | None = None,
         starts: Sequence[int] = (),
     ) -> None:
@@ -116,7 +126,8 @@ class Members:
             to 1e-4 of itself.
           how: "vmap", "loop", or "auto": a loop on a CPU but for small fully connected networks, as
             XLA's mapped convolutions and batched products are slower there than single ones.
-          devices: how many to use; None: for "vmap" as many local ones as divide the members, for "loop" one.
+          devices: how many to use; None: for "vmap" as many local ones as divide the members, for "loop" one. Or
+            the devices themselves, which need not be here: the program can then be compiled and not run.
           source: data that is open already.
           starts: steps at which training may begin, besides 0.
 
@@ -127,12 +138,14 @@ class Members:
         """
         config.check()
         self.config, self.seeds, self.hyper = config, list(seeds), dict(hyper or {})
-        self._check_members()
+        check_members(config, self.seeds, self.hyper)
         self.source = open_fitting(config) if source is None else source
         self.data = describe(self.source)
         self.game = self._build_all()
         self.how, self.mesh, self._pipelines = self._placed(how, devices)
-        self.repeat = steps_per_dispatch(config, self._pipelines[0], jax.default_backend(), starts)
+        with made_for(self.mesh):
+            self._target = platform()
+        self.repeat = steps_per_dispatch(config, self._pipelines[0], self._target, starts)
         self.sampler: Any = (
             None if self.game.output is None else sampler_of(self.game, config, self.source.spec)
         )
@@ -147,38 +160,8 @@ class Members:
         self._chain = jax.jit(lambda trees: jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees))
         self._take = jax.jit(lambda states, k: jax.tree.map(lambda x: x[k], states))
         self._program: tuple[int | None, Any] = None, None  # of a stage
-        hypers = {name: np.asarray(values, np.float32) for name, values in self.hyper.items()}
-        own: Any = (np.asarray(self.seeds, np.uint32), hypers)  # placed once: nothing moves in `advance`
-        if self.how == "vmap":
-            self._own = jax.device_put(own, None if self.mesh is None else batch_sharded(self.mesh))
-        else:
-            rows = [jax.tree.map(lambda x, k=k: x[k], own) for k in range(len(self.seeds))]
-            self._own = [put(row, placement) for row in rows]
 
     # --- what is checked and built ---
-
-    def _check_members(self) -> None:
-        if not self.seeds:
-            raise InputError("seeds: expected at least one, got none")
-        if any(not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32 for seed in self.seeds):
-            raise InputError(f"seeds: expected integers from 0 to {2**32 - 1}, got {self.seeds}")
-        if not self.hyper and len(set(self.seeds)) < len(self.seeds):
-            raise InputError(f"seeds: expected different ones, got {self.seeds}")
-        for name, values in self.hyper.items():
-            if name.split(".")[0] in ("latent", "model", "data", "compute"):
-                raise InputError(
-                    f"hyper: expected fields of the loss, penalties, dynamics, optimisers or EMA, got {name}, which "
-                    "says how members start or what is sampled"
-                )
-            if len(values) != len(self.seeds):
-                raise InputError(
-                    f"hyper: expected one {name} for each of {len(self.seeds)} members, got {len(values)}"
-                )
-            with_fields(self.config, **{name: 0.0})  # raises for a field that does not exist
-            if not is_real(self.config, name.split(".")):
-                raise InputError(f"hyper: expected fields that are real numbers, got {name}")
-            if any(isinstance(v, bool) or not isinstance(v, int | float | np.number) for v in values):
-                raise InputError(f"hyper: expected a number for each member, got {name} = {list(values)}")
 
     def _build_all(self) -> Game:
         """The first member's; raises InputError if another's cannot be, or not with its numbers as inputs."""
@@ -210,13 +193,13 @@ class Members:
 
     # --- devices, data and the program ---
 
-    def _placed(self, how: str, devices: int | None) -> tuple[str, Any, list[Pipeline]]:
+    def _placed(self, how: str, devices: int | Sequence[Any] | None) -> tuple[str, Any, list[Pipeline]]:
         """How the members are trained, on which mesh, and the pipelines: one, or one a member where data stream."""
         if how not in HOW:
             raise InputError(f"how: expected one of {', '.join(HOW)}, got {how!r}")
-        if devices is not None and devices < 1:
+        if isinstance(devices, int) and devices < 1:
             raise InputError(f"devices: expected at least 1, got {devices}")
-        if how == "auto" and _slow_to_map(self.config):
+        if how == "auto" and slow_to_map(self.config):
             how = "loop"
         mesh = self._shared_batch(devices) if how == "loop" else None
         pipelines = [self._pipeline(self.seeds[0], mesh)]
@@ -229,19 +212,30 @@ class Members:
             return how, mesh, pipelines
         return "vmap", self._shared_members(devices), pipelines
 
-    def _shared_batch(self, devices: int | None) -> Any:
+    def _shared_batch(self, devices: int | Sequence[Any] | None) -> Any:
         chosen = choose_devices(1 if devices is None else devices)
         fsdp, how = self.config.compute.fsdp, self.config.compute.how
         check_fsdp(fsdp, len(chosen), members=len(self.seeds), how=how)
-        return make_mesh(chosen, fsdp) if len(chosen) > 1 or self._wants_pmap else None
+        alone = len(chosen) == 1 and (devices is None or isinstance(devices, int)) and not self._wants_pmap
+        return None if alone else make_mesh(chosen, fsdp)
 
-    def _shared_members(self, devices: int | None) -> Any:
+    def _shared_members(self, devices: int | Sequence[Any] | None) -> Any:
         local = choose_devices(devices)
         check_fsdp(self.config.compute.fsdp, len(local), members=len(self.seeds))
         n = max(k for k in range(1, len(local) + 1) if len(self.seeds) % k == 0)
-        if devices is not None and n != devices:
-            raise InputError(f"devices: expected a divisor of {len(self.seeds)} members, got {devices}")
+        if devices is not None and n != len(local):
+            raise InputError(f"devices: expected a divisor of {len(self.seeds)} members, got {len(local)}")
         return make_mesh(local[:n]) if n > 1 else None
+
+    @functools.cached_property
+    def _own(self) -> Any:
+        """Seeds and hyper-parameters: of all members, or a list of each one's; placed once, as nothing moves later."""
+        hypers = {name: np.asarray(values, np.float32) for name, values in self.hyper.items()}
+        own: Any = (np.asarray(self.seeds, np.uint32), hypers)
+        if self.how == "vmap":
+            return jax.device_put(own, None if self.mesh is None else batch_sharded(self.mesh))
+        rows = [jax.tree.map(lambda x, k=k: x[k], own) for k in range(len(self.seeds))]
+        return [put(row, self._placement) for row in rows]
 
     @property
     def _wants_pmap(self) -> bool:
@@ -270,6 +264,9 @@ class Members:
 
         def dispatch(state: GameState, inputs: Any, seed: jax.Array, hyper: Mapping[str, jax.Array]) -> Any:
             step, pipeline, own = self.config.step(self._build(hyper, stage)), self._pipelines[0], seed
+            one = self.mesh if self.how == "loop" and not self.hyper else None
+            if one is not None and takes_shares(self.config, one.size):
+                step = mapped(step, one)
             if pipeline.streams:  # batches come in the member's own order; flips need its seed here
                 pipeline, own = self._pipeline(seed, self.mesh), None
 
@@ -283,9 +280,11 @@ class Members:
         return dispatch
 
     def _compiled(self, repeat: int, stage: int | None = None) -> Callable[..., Any]:
-        one, mesh = self._dispatch(repeat, stage), self.mesh
-        options = options_of_loops(repeat > 1, self.config.compute.remat)
-        jit = partial(jax.jit, donate_argnums=0, compiler_options=options)
+        made = self.mesh if self.how == "loop" and self.mesh is not None else self._target
+        one, mesh = for_devices(self._dispatch(repeat, stage), made), self.mesh
+        with made_for(self._target):
+            options = options_of_loops(repeat > 1, self.config.compute.remat)
+        jit = functools.partial(jax.jit, donate_argnums=0, compiler_options=options)
         if self.how == "loop":
             return jit(lambda *args: _with_axis(one(*args)), out_shardings=(self._at, self._placement))
         mapped = jax.vmap(one, in_axes=(0, None, 0, 0))
@@ -296,18 +295,18 @@ class Members:
 
     def _program_at(self, step: int | None) -> Callable[..., Any]:
         """The program of the steps from `step` on: one a stage, where networks grow; None: of any steps."""
-        mapped = self.how == "loop" and self._wants_pmap
-        stage = None if step is None or mapped else self.config.stage(self.source.spec, step, self.repeat)
+        by_pmap = self.how == "loop" and self._wants_pmap
+        stage = None if step is None or by_pmap else self.config.stage(self.source.spec, step, self.repeat)
         if self._program[1] is None or self._program[0] != stage:
-            self._program = stage, self._pmapped() if mapped else self._compiled(self.repeat, stage)
+            self._program = stage, self._pmapped() if by_pmap else self._compiled(self.repeat, stage)
         return self._program[1]
 
     def _pmapped(self) -> Callable[..., Any]:
         pipeline, step = self._pipelines[0], self.config.step(self.game)
-        prepare, mapped = jax.jit(pipeline.prepare), compile_step(step, self.mesh, how="pmap")
+        prepare, compiled = jax.jit(pipeline.prepare), compile_step(step, self.mesh, how="pmap")
 
         def program(state: GameState, inputs: Any, *_: Any) -> tuple[GameState, Metrics]:
-            return _with_axis(_with_axis(mapped(state, prepare(inputs, state.step))))
+            return _with_axis(_with_axis(compiled(state, prepare(inputs, state.step))))
 
         return program
 
@@ -317,8 +316,15 @@ class Members:
         return self._pipelines[0].nbytes
 
     def lowered(self) -> Any:
-        """One step of one member of a loop under jit, lowered: it can be compiled and asked what it costs."""
-        return self._compiled(1).lower(self.like(), next(self._pipelines[0].inputs(0)), *self._own[0])
+        """One step of one member of a loop under jit, lowered: it can be compiled and asked what it costs.
+
+        Nothing is put on the devices, which need not be here.
+        """
+        own = abstract(
+            (np.zeros((), np.uint32), {name: np.zeros((), np.float32) for name in self.hyper}),
+            self._placement,
+        )
+        return self._compiled(1).lower(self.like(), self._pipelines[0].like(), *own)
 
     # --- states ---
 
@@ -372,13 +378,11 @@ class Members:
           step: of the states. Networks that grow are then compiled once a stage, as they are in it; None: for all
             stages in one program.
         """
-        batches, program = [next(iterator) for iterator in inputs], self._program_at(step)
+        batches, program, own = [next(iterator) for iterator in inputs], self._program_at(step), self._own
         with self._as_input_error(), jax.transfer_guard("disallow"):
             if self.how == "vmap":
-                return program(states, batches[0], *self._own)
-            moved = [
-                program(state, batches[k % len(batches)], *self._own[k]) for k, state in enumerate(states)
-            ]
+                return program(states, batches[0], *own)
+            moved = [program(state, batches[k % len(batches)], *own[k]) for k, state in enumerate(states)]
             metrics = [measured for _, measured in moved]
             return [state for state, _ in moved], metrics[0] if len(moved) == 1 else self._chain(metrics)
 
@@ -387,14 +391,3 @@ def _with_axis(result: tuple[GameState, Metrics]) -> tuple[GameState, Metrics]:
     """The metrics with a first axis of length 1."""
     state, metrics = result
     return state, jax.tree.map(lambda x: x[None], metrics)
-
-
-def _slow_to_map(config: Config) -> bool:
-    model: Any = config.model
-    if jax.default_backend() != "cpu":
-        return False
-    widths = (
-        *getattr(model, "g_widths", ()),
-        *getattr(model, "d_widths", ()),
-    )  # a family of one's own has none
-    return model.convolutional or max(widths, default=0) > _WIDEST_MAPPED

@@ -79,7 +79,7 @@ def members_of(config: Config, n: int, *, source: Source | None = None) -> Membe
     """
     if n < 1:
         raise InputError(f"seeds: expected at least 1, got {n}")
-    if config.compute.how != "jit":
+    if config.compute.how not in ("auto", "jit"):
         raise InputError(
             f"compute.how: expected 'jit' with --seeds, whose members are mapped, got {config.compute.how!r}"
         )

@@ -14,24 +14,11 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.laws import first_line
 from jaxgan.common.user_files import split
 from jaxgan.config.config import Config
-from jaxgan.config.fields import to_json
-from jaxgan.config.own_files import with_files
+from jaxgan.config.own_files import own_files
 from jaxgan.games.files import load_game
 from jaxgan.games.game import init
 from jaxgan.train.batch_parts import check_parts
 from jaxgan.train.members import Members
-
-
-def own_files(config: Config) -> list[str]:
-    """Every FILE.py:NAME that a configuration names."""
-    found: list[str] = []
-
-    def noted(_: str, name: str) -> str:
-        found.append(name)
-        return name
-
-    with_files(to_json(config), noted)
-    return found
 
 
 def tried(members: Members, *, weights: bool = True) -> None:

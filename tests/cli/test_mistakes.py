@@ -5,8 +5,9 @@ from strangers import GAME, HEAD, LOSS, MODEL, PENALTY, but
 
 from jaxgan.__main__ import main
 from jaxgan.config import get_preset, with_fields
+from jaxgan.config.own_files import own_files
 from jaxgan.data.toy import TOYS
-from jaxgan.train.trial import own_files, unread
+from jaxgan.train.trial import unread
 
 TINY = ["toy-ring", "--steps", "4", "--batch-size", "8", "--compute.devices", "1", "--dry-run"]
 SMALL = ["--model.g-widths", "8", "--model.d-widths", "8"]

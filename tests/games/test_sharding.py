@@ -1,4 +1,4 @@
-"""The same trajectory on one device, on four, and by pmap on four."""
+"""The same trajectory on one device, on four, and by shard_map or pmap on four."""
 
 import itertools
 
@@ -16,7 +16,7 @@ from jaxgan.models.latents import get_latent
 from jaxgan.penalties import get_penalty, lazy
 
 SHAPE = (12, 12, 1)
-WAYS = {"1 by jit": (1, "jit"), "4 by jit": (4, "jit"), "4 by pmap": (4, "pmap")}
+WAYS = {"1 by jit": (1, "jit"), "4 by jit": (4, "jit"), "4 by shard_map": (4, "shard_map")}
 GAMES = {
     "conditional, batch norm": {"conditional": True, "options": {}},
     "wgan-gp, 2 critic steps": {

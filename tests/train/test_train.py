@@ -127,7 +127,7 @@ def test_training_on_four_devices_is_training_on_one(tmp_path):
         return folder.records()[-1]
 
     one = numbers(final(1, "jit"))
-    for how in ("jit", "pmap"):
+    for how in ("auto", "pmap"):
         assert numbers(final(4, how)) == pytest.approx(one, rel=1e-3, abs=1e-5), how
 
 

@@ -56,7 +56,7 @@ class BatchNorm(nn.Module):
             mean, mean_square = values.mean(axes), jnp.square(values).mean(axes)
             count = values.size // channels
             if self.axis_name is not None:
-                mean, mean_square = jax.lax.pmean((mean, mean_square), self.axis_name)
+                mean, mean_square = jax.lax.pmean(jnp.stack([mean, mean_square]), self.axis_name)
                 count *= jax.lax.psum(1, self.axis_name)
             var = jnp.maximum(mean_square - jnp.square(mean), 0.0)
             self.sow("intermediates", "batch_mean", mean)

@@ -27,6 +27,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxgan.common.devices import platform
 from jaxgan.common.errors import InputError
 
 Rows = list[jax.Array]
@@ -35,8 +36,8 @@ _WIDE = 64  # channels on both sides; measured on a two-core CPU at batch 64
 
 
 def enabled() -> bool:
-    """Whether the fast forms are used: on a CPU, unless JAXGAN_FAST_CONV=0 says otherwise."""
-    return jax.default_backend() == "cpu" and os.environ.get("JAXGAN_FAST_CONV", "1") != "0"
+    """Whether the fast forms are used: in programs for a CPU, unless JAXGAN_FAST_CONV=0 says otherwise."""
+    return platform() == "cpu" and os.environ.get("JAXGAN_FAST_CONV", "1") != "0"
 
 
 def down(x: jax.Array, kernel: jax.Array) -> jax.Array:

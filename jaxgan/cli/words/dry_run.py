@@ -10,12 +10,8 @@ import jax
 from jaxgan.cli.arguments import print_rows
 from jaxgan.common.progress import counted
 from jaxgan.config.config import Config
-from jaxgan.config.data import outlined
+from jaxgan.config.data import as_meant, lacking, outlined
 from jaxgan.config.fields import to_json
-from jaxgan.config.presets import find_preset
-from jaxgan.data import Images
-from jaxgan.data.catalogue import prepared
-from jaxgan.data.files import black
 from jaxgan.train.compiling import compiling
 from jaxgan.train.members import Members, set_up
 from jaxgan.train.seeds import members_of
@@ -36,7 +32,7 @@ def dry_run(config: Config, *, seeds: int | None = None, compiled: bool = False)
     Raises:
       InputError: for whatever would keep the run from starting.
     """
-    source = _meant(config) if _lacking(config) else outlined(config)
+    source = as_meant(config) if lacking(config) else outlined(config)
     members = set_up(config, source=source) if seeds is None else members_of(config, seeds, source=source)
     tried(members, weights=False)
     print_rows(_rows(members, seeds))
@@ -46,33 +42,12 @@ def dry_run(config: Config, *, seeds: int | None = None, compiled: bool = False)
         print_rows(_compiled(members))
 
 
-def _lacking(config: Config) -> str:
-    """In words, why there are no data yet: none are named, or the preset's own are not prepared; "" if there are."""
-    source, own = config.data.source, find_preset(config.preset).build().data.source
-    if not source:
-        return "none named yet (--data.source)"
-    kind, _, name = source.partition(":")
-    if kind != "tfds" or source != own or prepared(name) is not None:
-        return ""
-    return f"{source}, not prepared yet (jaxgan data prepare {name})"
-
-
-def _meant(config: Config) -> Images | None:
-    """As many images as a step takes, of the form that the preset is meant for; None for those of points."""
-    preset, data = find_preset(config.preset), config.data
-    if len(preset.shape) != 3:
-        return None
-    height, width, channels = preset.shape
-    shape = data.resolution or height, data.resolution or width, data.channels or channels
-    return black("", config.batch_size, shape, [str(i) for i in range(preset.n_classes)])
-
-
 def _rows(members: Members, seeds: int | None) -> dict[str, str]:
     state, data, mesh, config = members.like(), members.data, members.mesh, members.config
     n = config.steps * config.batch_size * config.d_steps
     passes = f", {n / data['n']:,.1f} epochs" if data["n"] and data["name"] else ""
     many = f"{data['n']:,}" if data["n"] else "sampled"
-    named = f"{data['name']}: {many}" if data["name"] else f"{_lacking(config)}; counted for those"
+    named = f"{data['name']}: {many}" if data["name"] else f"{lacking(config)}; counted for those"
     shown = f"{n / 1000:,.0f} thousand" if n >= 10_000 else f"{n:,}"
     rows = {
         "data": f"{named} of {members.source.spec.shape}",

@@ -1,0 +1,108 @@
+"""Machines by name, what is missing for them, and a step's account on one that is made up of CPU devices."""
+
+import json
+import sys
+
+import jax
+import pytest
+
+from jaxgan import InputError
+from jaxgan.__main__ import main
+from jaxgan.train.ahead.account import Account, fit
+from jaxgan.train.ahead.machines import CHIPS, Machine, machine
+
+
+@pytest.mark.parametrize(
+    ("name", "chips", "platform"),
+    [("v5e:16x16", 256, "tpu"), ("V5P:2x2x1", 4, "tpu"), ("h100:16", 16, "cuda")],
+)
+def test_names(name, chips, platform):
+    there = machine(name)
+    assert (there.chips, there.chip.platform) == (chips, platform)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("v5x:2x2", "unknown topology 'v5x'; known: h100:..."),
+        ("v5e:16", "expected v5e:AxB"),
+        ("v5e", "expected v5e:AxB"),
+        ("v4:2x2", "expected v4:AxBxC"),
+        ("h100:0", "expected h100:a number"),
+        ("h100:12", "at most 8 or a multiple of 8 GPUs"),
+    ],
+)
+def test_names_of_no_machine(name, said):
+    with pytest.raises(InputError, match=said):
+        machine(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "command"),
+    [
+        ("v5e:2x2", "libtpu", "pip install libtpu"),
+        ("h100:8", "jax_cuda13_plugin", f"pip install 'jax[cuda13-local]=={jax.__version__}'"),
+    ],
+)
+def test_a_compiler_that_is_not_there_is_named(name, package, command, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert main(["compile", "mlp-mnist", "--topology", name]) == 2
+    err = capsys.readouterr().err
+    assert package in err
+    assert command in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([], "topology: expected a machine"),
+        (
+            ["--topology", "v5e:2x2", "--batch", "8", "--batch-per-chip", "2"],
+            "expected --batch or --batch-per-chip",
+        ),
+        (["--topology", "v5e:2x2", "--batch", "7"], "expected a multiple of 4 devices"),
+        (["--topology", "v5e:2x2", "--nothing"], "unknown flag '--nothing'"),
+    ],
+)
+def test_arguments_that_cannot_be(args, said, monkeypatch, capsys):
+    monkeypatch.setattr(Machine, "devices", jax.devices())
+    assert main(["compile", "mlp-mnist", *args]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_step_on_a_machine(monkeypatch, capsys, tmp_path):
+    """Four devices of this machine stand for the chips: what is said of a step is true of it."""
+    monkeypatch.setattr(Machine, "devices", jax.devices())
+    out = tmp_path / "out.json"
+    flags = ["--model.g-widths", "16", "--model.d-widths", "16", "--data.split", "test"]
+    where = ["--topology", "v5e:2x2", "--batch-per-chip", "8", "--json", str(out)]
+    assert main(["compile", "mlp-mnist", *flags, *where]) == 0
+    found, said = json.loads(out.read_text()), capsys.readouterr().out
+    assert (found["devices"], found["batch"], found["images"]) == (4, 32, 32)
+    numbers = 2 * 784 * 16 + 16 * 64 + 17 + 784 + 16 + 16  # of both networks: each has a gradient
+    reduced = found["collectives"]["all-reduce"]
+    assert 4 * numbers <= reduced["bytes"] < 4 * numbers + 4096
+    assert reduced["sent"] == 1.5 * reduced["bytes"]
+    assert found["memory"]["data"] == 10_000 * 784 + 4 * 10_000  # images and labels are on every device
+    assert found["memory"]["has"] == CHIPS["v5e"].memory
+    assert found["flops"] > 6 * 8 * numbers
+    assert found["step"] == max(found["seconds"].values()) == found["seconds"][found["bound"]]
+    assert found["seconds"]["arithmetic"] == found["flops"] / 197e12
+    assert found["largest_batch"]["batch"] % 4 == 0
+    assert "bound by" in said
+    assert "the largest batch is about" in said
+
+
+def test_the_batch_that_fits_is_on_a_line():
+    """1 GiB and 1 MiB an example: of 3 GiB 2,048 examples remain, and of those a multiple of 12."""
+
+    def of(batch):
+        memory = {"peak": 2**30 + batch * 2**20, "has": 3 * 2**30}
+        return Account(
+            "v5e:2x2", 4, batch, batch, "float32", memory, 1.0, 1.0, {}, 0, {"arithmetic": 1.0}, ""
+        )
+
+    assert fit(of(32), of(64)).batch == 2048
+    assert fit(of(64), of(32), multiple=3).batch == 2040
+    assert not of(4096).fits
