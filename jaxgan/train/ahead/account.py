@@ -158,7 +158,7 @@ def compiled_for(config: Config, machine: Machine, source: Source) -> Any:
 
 def _members(config: Config, source: Source, devices: Any) -> Members:
     """One member, whose program gets the examples of a step."""
-    own = {"data.placement": "host", "compute.steps_per_dispatch": None} if isinstance(source, Finite) else {}
+    own = {"data.pipeline": "stream", "compute.steps_per_dispatch": None} if isinstance(source, Finite) else {}
     return Members(with_fields(config, **own), [config.seed], how="loop", devices=devices, source=source)
 
 
@@ -166,7 +166,7 @@ def _resident(config: Config, source: Source) -> int:
     """Bytes of the examples that each device keeps; 0 where they are streamed, and of data that are not there yet."""
     if not isinstance(source, Finite) or not source.name:
         return 0
-    pipeline = make_pipeline(source, batch_size=config.batch_size, placement=config.data.placement)
+    pipeline = make_pipeline(source, batch_size=config.batch_size, pipeline=config.data.pipeline)
     return 0 if pipeline.streams else pipeline.nbytes
 
 
