@@ -158,7 +158,9 @@ def compiled_for(config: Config, machine: Machine, source: Source) -> Any:
 
 def _members(config: Config, source: Source, devices: Any) -> Members:
     """One member, whose program gets the examples of a step."""
-    own = {"data.pipeline": "stream", "compute.steps_per_dispatch": None} if isinstance(source, Finite) else {}
+    own = (
+        {"data.pipeline": "stream", "compute.steps_per_dispatch": None} if isinstance(source, Finite) else {}
+    )
     return Members(with_fields(config, **own), [config.seed], how="loop", devices=devices, source=source)
 
 
@@ -220,6 +222,9 @@ class Fit:
     told: str
 
 
+_FURTHEST = 64  # times the larger batch
+
+
 def fit(one: Account, other: Account, multiple: int = 1) -> Fit:
     """The largest batch that fits, by a straight line through the memory of two.
 
@@ -234,5 +239,7 @@ def fit(one: Account, other: Account, multiple: int = 1) -> Fit:
     if slope <= 0:
         return Fit(high.batch, f"at least; the memory of {low.batch} and {high.batch} is the same")
     most = high.batch + (high.memory["has"] - high.memory["peak"]) / slope
+    if most > _FURTHEST * high.batch:
+        most, told = _FURTHEST * high.batch, f"and more: {told}, which tells no further"
     each = one.devices * multiple
     return Fit(max(0, int(most // each) * each), told)
