@@ -56,7 +56,8 @@ def slow_to_map(config: Config) -> bool:
 def takes_shares(config: Config, devices: int) -> bool:
     """Whether each device computes the step of its share of the batch, and what is averaged over them is known.
 
-    Code of the user's own may look at a batch as a whole, which it would not have then; packs and microbatches are not parted.
+    Code of the user's own may look at a batch as a whole, which it would not have then; packs and microbatches are not
+    parted.
     """
     if config.compute.how != "auto":
         return config.compute.how == "shard_map"
