@@ -53,6 +53,10 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "there are no loader workers: data lie on the device, or all cores decode them (--data.pipeline)",
     ),
     (
+        "placement data.placement",
+        "whether data lie on the device (resident) or are streamed (stream) is --data.pipeline",
+    ),
+    (
         _CLASSES,
         "classes are used by the preset cdcgan-mnist, or by --model.conditional of networks that have it (mlp has none)",
     ),

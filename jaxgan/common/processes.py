@@ -46,6 +46,10 @@ _last_words: list[Callable[[str], None]] = []
 _beats: dict[int, int] = {}  # signs of life so far of the others, by process
 
 
+class Late(InputError):
+    """One of several processes did not get as far as the others in time; whatever it was doing may be all right."""
+
+
 def _state() -> Any:
     from jax._src import distributed  # the table has no public name
 
@@ -169,7 +173,7 @@ def gathered(text: str, within: float | None = None) -> list[str]:
       within: seconds to wait for the others; None: as long as they live.
 
     Raises:
-      InputError: if one of them has not come by then; it names it.
+      Late: if one of them has not come by then; it names it.
     """
     if not several():
         return [text]
@@ -181,7 +185,7 @@ def gathered(text: str, within: float | None = None) -> list[str]:
         late = [i for i in range(count()) if i not in _said(client, number)]
         if within is None or not late:
             raise
-        raise InputError(
+        raise Late(
             f"distributed: expected all {count()} processes to get as far within {within:.0f} s, and process "
             f"{late[0]} did not"
         ) from error
@@ -206,8 +210,8 @@ def by_all(do: Callable[[], Value], within: float = PATIENCE) -> Value:
       within: seconds that the others may take longer than this process.
 
     Raises:
-      InputError: in all, as `do` raised it in one of them, which is named where there are several; or if one of them
-        takes longer.
+      InputError: in all, as `do` raised it in one of them, which is named where there are several.
+      Late: if one of them takes longer.
     """
     try:
         made, why = do(), ""

@@ -185,7 +185,7 @@ def _content(folder: pathlib.Path) -> str:
 
     return remembered(
         ((path.name, path) for path in paths),
-        lambda: hashlib.sha256(b"".join(workers().map(of, paths))).hexdigest(),
+        lambda: (hashlib.sha256(b"".join(workers().map(of, paths))).hexdigest(), True),
     )
 
 

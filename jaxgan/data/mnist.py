@@ -26,9 +26,10 @@ FINGERPRINTS = {
 
 @lru_cache(maxsize=2)
 def arrays(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 [n, 28, 28, 1] and labels int32 [n] of a split, read once."""
+    """Images uint8 [n, 28, 28, 1] and labels int32 [n] of a split, read once, and read only."""
     with np.load(PATH) as archive:
-        return archive[f"{split}_images"].reshape(-1, 28, 28, 1), archive[f"{split}_labels"].astype(np.int32)
+        images, labels = archive[f"{split}_images"].reshape(-1, 28, 28, 1), archive[f"{split}_labels"]
+    return _shared(images), _shared(labels.astype(np.int32))
 
 
 def load_mnist(split: str = "train", *, resolution: int | None = None, channels: int | None = None) -> Images:
@@ -46,5 +47,11 @@ def load_mnist(split: str = "train", *, resolution: int | None = None, channels:
 def _sized(split: str, resolution: int | None, channels: int | None) -> tuple[np.ndarray, str]:
     """Images of a size of their own, and their fingerprint."""
     original, labels = arrays(split)
-    images = resized(original, resolution, channels)
+    images = _shared(resized(original, resolution, channels))
     return images, FINGERPRINTS[split] if images is original else fingerprint(images, labels)
+
+
+def _shared(array: np.ndarray) -> np.ndarray:
+    """The array, read only: whoever asks gets the same one, which is what its fingerprint says."""
+    array.setflags(write=False)
+    return array

@@ -171,6 +171,9 @@ class RunFolder:
         if isinstance(plain.get("data"), dict):  # runs of before there were such things
             plain["data"].setdefault("hold_out", 0.0)
             plain["data"].setdefault("follow_links", True)
+            before = {"device": "resident", "host": "stream"}
+            if isinstance(place := plain["data"].pop("placement", None), str):
+                plain["data"].setdefault("pipeline", before.get(place, place))
         plain = with_files(plain, copied)
         if untold:
             raise InputError(

@@ -50,6 +50,7 @@ _NOT_IDENTITY = (
 )
 # Fields that came later: they count where they are not as they would have been, so that keys of cells stay.
 _LATER = {"game": "gan", "augment": (), "augment_options": ()}
+_LATER_OF = {"data": {"share": 1.0, "follow_links": False}, "health": {"roll_back": 0}}
 
 
 @dataclass(frozen=True)
@@ -173,8 +174,10 @@ class Cell:
         config = with_files(to_json(self.config()), hashed)
         kept = {name: value for name, value in config.items() if name not in _NOT_IDENTITY}
         kept = {name: value for name, value in kept.items() if name not in _LATER or value != _LATER[name]}
-        later = {"share": 1.0, "follow_links": False}  # which came later too
-        kept["data"] = {name: x for name, x in kept["data"].items() if name not in later or x != later[name]}
+        for group, later in _LATER_OF.items():
+            kept[group] = {
+                name: x for name, x in kept[group].items() if name not in later or x != later[name]
+            }
         del kept["data"]["pipeline"]
         kept["data"]["placement"] = "auto"  # which it was called, and which changes no result
         identity = {"config": kept, "seeds": list(self.seeds), "jaxgan": version_of("jaxgan")}

@@ -81,6 +81,8 @@ class Setbacks:
         for step in reversed(self._checkpoints.steps()):
             try:
                 state, meta = self._checkpoints.read(step, self._members.like())
+            except processes.Late:  # which says nothing of the checkpoint
+                raise
             except InputError as error:
                 self._checkpoints.set_aside(step)
                 warn(f"{error}; it was moved to checkpoints-broken")

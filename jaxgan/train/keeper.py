@@ -349,6 +349,8 @@ class RunKeeper(Keeper):
         self.checkpoints.wait()
         try:
             state = self.checkpoints.restore(step, self.members.like())
+        except processes.Late:
+            raise
         except InputError as error:  # damaged since it was saved; the last one's scores are not lost
             self._voice.note(f"warning: no scores of the best checkpoint: {error}")
             return None

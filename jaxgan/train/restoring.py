@@ -37,6 +37,8 @@ def restored(
         for keeper in open_ones:
             try:
                 found[keeper.k] = keeper.checkpoints.read(step, like)
+            except processes.Late:  # which says nothing of the checkpoint
+                raise
             except InputError as error:
                 broken.append((keeper, step, error))
         if len(found) < len(open_ones):

@@ -130,6 +130,7 @@ def test_the_preset_that_data_bring_is_said(here):
         ("--b1 0", "unknown flag '--b1'; did you mean --g-optimizer.b1 or --d-optimizer.b1?"),
         ("--resolution 64", "unknown flag '--resolution'; did you mean --data.resolution?"),
         ("--bs 8", "unknown flag '--bs'; the batch size is --batch-size"),
+        ("--data.placement host", "unknown flag '--data.placement'; whether data lie on the device"),
         ("--wandb", "unknown flag '--wandb'; every run writes metrics.jsonl and tensorboard/"),
         ("--gpus 2", "unknown flag '--gpus'; the devices are --compute.devices"),
         ("--loss wgam", "unknown loss 'wgam'; did you mean 'wgan'?"),

@@ -67,6 +67,13 @@ def test_mnist_can_be_resized_and_coloured():
     assert source.fingerprint == fingerprint(source.images, source.labels)
 
 
+@pytest.mark.parametrize("resolution", [None, 16])
+def test_digits_that_are_shared_cannot_be_changed(resolution):
+    for array in open_source("mnist", "test", resolution=resolution).arrays.values():
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
 def test_toys_follow_their_protocols():
     for name, modes, std in (("ring", 8, 0.01), ("grid", 25, 0.05)):
         source = open_source(name)

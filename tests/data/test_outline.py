@@ -1,6 +1,7 @@
 """What is told of data before they are decoded is what decoding finds; and it is told first."""
 
 import json
+import tarfile
 
 import numpy as np
 import pytest
@@ -82,6 +83,14 @@ def test_an_outline_of_a_prepared_dataset(tmp_path, monkeypatch):
 def test_what_opens_at_once_or_not_at_all_has_no_outline(spec):
     resolution = None if spec in ("mnist", "ring") else 8
     assert outline(spec, resolution=resolution, channels=3) is None
+
+
+def test_a_split_that_opening_refuses_has_no_outline(npz, folder):
+    with tarfile.open(npz / "a.tar", "w") as archive:
+        archive.add(folder, arcname="photos")
+    for spec in (f"npz:{npz / 'a.npz'}", f"tar:{npz / 'a.tar'}"):
+        assert outline(spec, resolution=8, channels=3) is not None
+        assert outline(spec, "test", resolution=8, channels=3) is None
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Data that are streamed: the batches of those that are resident, bit for bit, and never all of them in memory."""
 
 import io
+import pathlib
 import tarfile
 import threading
 import tracemalloc
@@ -277,6 +278,26 @@ def test_samples_of_shards(tmp_path, cache):
     assert (one.n, one.name) == (1, f"tar:{tmp_path / 'x-2.tar'}")
 
 
+def test_links_and_names_that_come_again_are_not_lost(tmp_path, cache):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name, linked, content in (
+            ("1.png", "", png(noise(1))),
+            ("2.png", "./1.png", b""),
+            ("1.png", "", png(noise(3))),
+            ("4.png", "5.png", b""),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.linkname = len(content), linked
+            entry.type = tarfile.LNKTYPE if linked else tarfile.REGTYPE
+            archive.addfile(entry, io.BytesIO(content))
+    source = open_source(str(tmp_path / "a.tar"))
+    np.testing.assert_array_equal(source.images, [noise(3), noise(1)])
+    assert source.notes == (
+        "more than once in an archive, where the last counts: 'a.tar/1.png'",
+        "left out, no regular file: 'a.tar/4.png'",
+    )
+
+
 @pytest.mark.parametrize(
     ("files", "pattern", "says"),
     [
@@ -286,6 +307,7 @@ def test_samples_of_shards(tmp_path, cache):
         ({"1.png": True, "1.cls": b" "}, "a.tar", "expected a class in 'a.tar/1.cls', found nothing"),
         ({"1.txt": b"x"}, "a.tar", "expected images in 1 tar archive .*found none"),
         ({"1.png": True}, "{a,b}.tar", "expected tar archives at '.*b.tar', found none"),
+        ({"1.png": True}, "{3..1}.tar", "expected tar archives at '.*3.tar', found none"),
         ({"1.png": True}, "?b.tar", "expected tar archives at .*, found none"),
         (None, "a.tar", "expected a tar archive, got '.*a.tar'"),
         (b"\x1f\x8b" + bytes(600), "a.tar", "one that is compressed as a whole is to be unpacked"),
@@ -317,6 +339,22 @@ def test_files_are_hashed_once_and_again_when_one_changes(tmp_path, cache, monke
     (root / "cat" / "000.png").write_bytes(png(noise(50)))
     assert open_source(str(root), pipeline=kind).fingerprint != first.fingerprint
     assert len(hashed) == 4
+
+
+def test_what_could_not_be_read_once_is_tried_again(tmp_path, cache, monkeypatch):
+    """As where too many files were open: a part that was left out would be so for good."""
+    monkeypatch.setattr(stamps, "_SETTLED", -(10**12))
+    root, content = write_folder(tmp_path / "images", 4), pathlib.Path.read_bytes
+
+    def refused(path):
+        if path.name == "002.png":
+            raise OSError(24, "Too many open files")
+        return content(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pathlib.Path, "read_bytes", refused)
+        assert open_source(str(root), skip_broken=True).skipped == 1
+    assert open_source(str(root), skip_broken=True).skipped == 0
 
 
 def test_files_are_read_once_to_be_decoded_whatever_their_colours(tmp_path, cache, monkeypatch):

@@ -1,6 +1,7 @@
 """What becomes of a run whose numbers are not finite: what is kept of it, and how it goes on with other noise."""
 
 import shutil
+import types
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import pytest
 from helpers import arrays, same_arrays, small
 
 from jaxgan import InputError
+from jaxgan.common import processes
 from jaxgan.config import ComputeConfig, DataConfig, HealthConfig, PenaltyConfig
 from jaxgan.data import make_pipeline
 from jaxgan.models import MLPConfig
@@ -17,6 +19,7 @@ from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.opened import saved_state, saved_steps
 from jaxgan.train.divergence import Setbacks
 from jaxgan.train.members import Members, set_up
+from jaxgan.train.restoring import restored
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 from jaxgan.train.seeds import members_of
@@ -123,6 +126,25 @@ def test_a_checkpoint_that_is_not_finite_is_passed_over(tmp_path):
     batch = pipeline.prepare(next(pipeline.inputs(2)), jnp.uint32(2))["image"]
     named = members.source.images[list(map(int, entry["examples"].split()))]
     np.testing.assert_allclose(batch, members.source.modality.to_model(named), atol=1e-6)
+
+
+def test_a_process_that_is_late_costs_no_checkpoint(tmp_path, monkeypatch):
+    """That one of several did not come says nothing of what they read."""
+    members, folder, checkpoints = set_up(ring(tmp_path, 1)), RunFolder(tmp_path), Checkpoints(tmp_path)
+    checkpoints.save(1, members.init_member(0), {})
+    checkpoints.wait()
+
+    def late(*_):
+        raise processes.Late("process 1 did not")
+
+    monkeypatch.setattr(Checkpoints, "read", late)
+    with pytest.raises(processes.Late):
+        Setbacks(members, 0, folder, checkpoints).after(Diverged("step 3: x", 3), print)
+    keeper = types.SimpleNamespace(open=True, k=0, folder=folder, checkpoints=checkpoints)
+    with pytest.raises(processes.Late):
+        restored(members, [keeper], tmp_path)
+    assert checkpoints.steps() == [1]
+    checkpoints.close()
 
 
 def test_members_side_by_side_do_not_go_back(tmp_path):

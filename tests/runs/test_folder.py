@@ -235,6 +235,17 @@ def test_runs_of_before_held_nothing_out(tmp_path):
         assert RunFolder(tmp_path).config().data.hold_out == stored["data"].get("hold_out", 0.0)
 
 
+@pytest.mark.parametrize(("before", "now"), [("auto", "auto"), ("device", "resident"), ("host", "stream")])
+def test_where_data_lay_in_runs_of_before_is_what_it_is_called_now(tmp_path, before, now):
+    facts = {"status": "finished", "command": "", "data": {"name": "x", "n": 0}, "environment": {}}
+    plain = to_json(get_preset("toy-ring"))
+    del plain["data"]["pipeline"]
+    plain["data"]["placement"] = before
+    (tmp_path / "run.json").write_text(json.dumps(facts))
+    (tmp_path / "config.json").write_text(json.dumps(plain))
+    assert RunFolder(tmp_path).config().data.pipeline == now
+
+
 # --- a path that is nearly one of a run ----------------------------------------------------------------
 
 

@@ -57,6 +57,6 @@ def test_all_set_the_same_aside(said):
 
 def test_who_takes_too_long_is_named(said):
     assert said[0]["late"] == (
-        "InputError: distributed: expected all 2 processes to get as far within 1 s, and process 1 did not"
+        "Late: distributed: expected all 2 processes to get as far within 1 s, and process 1 did not"
     )
     assert said[1]["late"].startswith("JaxRuntimeError: ")  # the first has gone

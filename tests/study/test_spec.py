@@ -37,6 +37,17 @@ def test_cells_are_the_product_and_know_what_determines_them(tmp_path):
     assert change(set=(("compute.devices", "1"),)) == change(set=(("log_every", "7"),)) == change()
 
 
+def test_fields_that_came_later_leave_the_keys_of_cells():
+    kept = Cell("toy-ring", "hinge", "none", "default", (0,)).identity()["config"]
+    assert kept["health"] == {"enabled": True, "n": 1000}
+    assert {*kept["data"]} == {
+        *("source", "split", "hold_out", "resolution", "channels", "flip", "skip_broken", "placement")
+    }
+    assert "augment" not in kept
+    other = Cell("toy-ring", "hinge", "none", "default", (0,), {"health.roll_back": 2})
+    assert other.identity()["config"]["health"]["roll_back"] == 2
+
+
 def test_the_content_of_a_path_alone_determines_a_cell(tmp_path):
     path = tmp_path / "images.npz"
     np.savez(path, images=np.arange(5 * 64, dtype=np.uint8).reshape(5, 8, 8))

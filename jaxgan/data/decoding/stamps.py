@@ -15,15 +15,17 @@ from jaxgan.data.cache import cache_dir
 _SETTLED = 2 * 10**9  # nanoseconds after which a further change shows in the times of a file
 
 
-def remembered(files: Iterable[tuple[str, str | os.PathLike[str]]], compute: Callable[[], str]) -> str:
+def remembered(
+    files: Iterable[tuple[str, str | os.PathLike[str]]], compute: Callable[[], tuple[str, bool]]
+) -> str:
     """A hash of the content of files: that of `compute`, which is not called again while nothing shows a change.
 
     A change shows in the number, size or times of a file. Of files that were changed in the last two seconds nothing
-    is remembered: a second change might not show.
+    is remembered: a second change might not show. Nor is it where one could not be read, as that may pass by itself.
 
     Args:
       files: what each is called, which is a part of its content, and its path.
-      compute: gives the hash, 64 hexadecimal digits, of all of it.
+      compute: gives the hash, 64 hexadecimal digits, of all of it, and whether all of it could be read.
     """
     digest, newest = hashlib.sha256(), 0
     begun = time.time_ns()
@@ -34,13 +36,13 @@ def remembered(files: Iterable[tuple[str, str | os.PathLike[str]]], compute: Cal
             digest.update(os.fsencode(name) + f"\0{facts}\0".encode())
             newest = max(newest, found.st_mtime_ns, found.st_ctime_ns)
     except OSError:  # dealt with where they are read
-        return compute()
+        return compute()[0]
     path = cache_dir() / "content" / digest.hexdigest()[:32]
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if re.fullmatch("[0-9a-f]{64}", known := path.read_text()):
             return known
-    content = compute()
-    if newest < begun - _SETTLED:
+    content, is_whole = compute()
+    if is_whole and newest < begun - _SETTLED:
         with contextlib.suppress(OSError):
             write_atomically(path, content)
     return content

@@ -54,19 +54,22 @@ class Listing:
         """
         return remembered(self.files(names), lambda: self._content(names))
 
-    def _content(self, names: Sequence[str]) -> str:
+    def _content(self, names: Sequence[str]) -> tuple[str, bool]:
+        unread: list[str] = []
+
         def of(name: str) -> bytes:
             try:
                 content = hashlib.sha256(self.read(name)).digest()
             except Exception as error:  # dealt with when it is decoded
                 content = type(error).__name__.encode()
+                unread.append(name)
             return os.fsencode(name) + b"\0" + content + b"\0"
 
         digest = hashlib.sha256()
         for start in range(0, len(names), 256):  # bounds the files in flight
             for part in workers().map(of, names[start : start + 256]):
                 digest.update(part)
-        return digest.hexdigest()
+        return digest.hexdigest(), not unread
 
 
 def listing(path: pathlib.Path, *, follow_links: bool = False) -> Listing:

@@ -58,6 +58,8 @@ def outline(
             found = _of_tfds(name, own or split, resolution, channels)
         elif kind == "folder" and rest and resolution is not None and channels is not None:
             found = _of_folder(rest, split, (resolution, resolution, channels), follow_links)
+        elif kind in ("tar", "npz") and split != "train":
+            return None  # they have no other
         elif kind == "tar" and rest and resolution is not None and channels is not None:
             files, own = listed_shards(rest)
             found = _of_part(f"tar:{rest}", files, own, None, (resolution, resolution, channels))

@@ -10,7 +10,7 @@ import pathlib
 import re
 import tarfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
@@ -92,22 +92,33 @@ def listed_shards(pattern: str) -> tuple[Listing, Part]:
     shards = _shards(pattern)
     root = pathlib.Path(os.path.commonpath([shard.parent for shard in shards]))
     members: dict[str, _Member] = {}
+    twice: list[str] = []
+    special: list[str] = []
     for shard, found in zip(shards, workers().map(_members, shards), strict=True):
         above = shard.relative_to(root).as_posix()
-        members |= {f"{above}/{member.name}": member for member in found}
+        members |= {f"{above}/{member.name}": member for member in found.files}
+        twice += [f"{above}/{name}" for name in found.twice]
+        special += [f"{above}/{name}" for name in found.special]
     label_files = [name for name in members if name.rpartition(".")[2].lower() in _LABELS]
 
     def read(name: str) -> bytes:
         return members[name].content(LARGEST)
 
     def head(name: str) -> bytes:
-        return members[name].content(LARGEST, 16)
+        try:
+            return members[name].content(LARGEST, 16)
+        except (OSError, ValueError):  # dealt with when it is decoded
+            return b""
 
     def holding(names: Sequence[str]) -> Iterable[tuple[str, pathlib.Path]]:
         return [("\n".join(names), shards[0]), *((shard.name, shard) for shard in shards)]
 
-    others = sorted(members.keys() - set(label_files))
-    files = listed(root, others, {shard.name for shard in shards}, read, head, [], holding)
+    others, left_out = sorted(members.keys() - set(label_files)), []
+    if twice:
+        left_out.append(f"more than once in an archive, where the last counts: {named(twice)}")
+    if special:
+        left_out.append(f"left out, no regular file: {named(special)}")
+    files = listed(root, others, {shard.name for shard in shards}, read, head, left_out, holding)
     if not files.names:
         left = "".join(f"; {note}" for note in files.notes)
         raise InputError(
@@ -156,7 +167,9 @@ def _braces(text: str) -> Iterable[str]:
     before, inside, after = text[: match.start()], match[1], text[match.end() :]
     if span := re.fullmatch(r"([0-9]+)\.\.([0-9]+)", inside):
         width = len(span[1]) if len(span[1]) == len(span[2]) or span[1].startswith("0") else 0
-        choices: Iterable[str] = (f"{i:0{width}}" for i in range(int(span[1]), int(span[2]) + 1))
+        first, last = int(span[1]), int(span[2])
+        way = 1 if first <= last else -1
+        choices: Iterable[str] = (f"{i:0{width}}" for i in range(first, last + way, way))
     else:
         choices = inside.split(",")
     for choice in choices:
@@ -187,26 +200,48 @@ class _Member:
         return found
 
 
-def _members(shard: pathlib.Path) -> list[_Member]:
-    """The regular files in an archive; of those of one name the last."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The regular files in an archive, of those of one name the last; names that come again, and of other things."""
+
+    files: list[_Member]
+    twice: list[str]
+    special: list[str]
+
+
+def _members(shard: pathlib.Path) -> _Found:
+    """What is in an archive; a hard link is the file that it stands for."""
     found: dict[str, _Member] = {}
+    twice: list[str] = []
+    special: list[str] = []
     try:
         with tarfile.open(shard, "r:") as archive:
             while (entry := archive.next()) is not None:
                 archive.members = []  # pyright: ignore[reportAttributeAccessIssue]  # which would keep them all
                 if archive.offset <= entry.offset:
                     raise ValueError("a file in it has a size below 0")
-                parts = [part for part in entry.name.split("/") if part not in ("", ".", "..")]
-                if not entry.isreg() or entry.issparse() or not parts or parts[-1].startswith("."):
+                name = _plain(entry.name)
+                if not name or entry.isdir() or name.rpartition("/")[2].startswith("."):
                     continue
-                name = "/".join(parts)
-                found[name] = _Member(shard, name, entry.offset_data, entry.size)
+                linked = found.get(_plain(entry.linkname)) if entry.islnk() else None
+                if linked is None and (not entry.isreg() or entry.issparse()):
+                    special.append(name)
+                    continue
+                if name in found:
+                    twice.append(name)
+                own = _Member(shard, name, entry.offset_data, entry.size)
+                found[name] = own if linked is None else replace(linked, name=name)
     except Exception as error:  # damaged archives surface as many types
         how = " (one that is compressed as a whole is to be unpacked with gunzip and the like first)"
         raise InputError(
             f"data.source: expected a tar archive, got {printable(shard)!r}: {printable(str(error)[:200])}{how}"
         ) from error
-    return list(found.values())
+    return _Found(list(found.values()), twice, special)
+
+
+def _plain(name: str) -> str:
+    """A name in an archive without "." and ".."; "" where nothing is left."""
+    return "/".join(part for part in name.split("/") if part not in ("", ".", ".."))
 
 
 def _sample(name: str) -> str:
