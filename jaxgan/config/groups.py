@@ -64,7 +64,7 @@ class EMAConfig:
 
 @dataclass(frozen=True)
 class ComputeConfig:
-    """How the work is done; this changes the speed, and the results by rounding alone."""
+    """How the work is done: it changes speed, memory, and results by rounding, unless a run says more as it starts."""
 
     devices: int | None = None
     """How many devices; None: all, those of other processes included."""

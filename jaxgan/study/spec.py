@@ -51,6 +51,8 @@ _NOT_IDENTITY = (
 # Fields that came later: they count where they are not as they would have been, so that keys of cells stay.
 _LATER = {"game": "gan", "augment": (), "augment_options": ()}
 _LATER_OF = {"data": {"share": 1.0, "follow_links": False}, "health": {"roll_back": 0}}
+# What of how a run is done changes more than the last digits, where it is not as it would have been.
+_COMPUTED = {"microbatches": 1, "matmul_precision": "default"}
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,8 @@ class Cell:
             kept[group] = {
                 name: x for name, x in kept[group].items() if name not in later or x != later[name]
             }
+        if computed := {name: x for name, x in config["compute"].items() if x != _COMPUTED.get(name, x)}:
+            kept["compute"] = computed
         del kept["data"]["pipeline"]
         kept["data"]["placement"] = "auto"  # which it was called, and which changes no result
         identity = {"config": kept, "seeds": list(self.seeds), "jaxgan": version_of("jaxgan")}

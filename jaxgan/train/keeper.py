@@ -280,8 +280,9 @@ class RunKeeper(Keeper):
         with contextlib.suppress(Exception):  # which is told of where it matters
             self.checkpoints.wait()
         saved = self.checkpoints.left()
-        last = f"the last good checkpoint is step {saved[-1]}" if saved else ""
-        return last or "there is no checkpoint before it"
+        return (
+            f"the last good checkpoint is step {saved[-1]}" if saved else "there is no checkpoint before it"
+        )
 
     def diverged(self, error: Diverged) -> None:
         """Ends, and says what is left, unless there is a way back, which `rolled_back` takes."""
@@ -349,9 +350,9 @@ class RunKeeper(Keeper):
         self.checkpoints.wait()
         try:
             state = self.checkpoints.restore(step, self.members.like())
-        except processes.Late:
-            raise
         except InputError as error:  # damaged since it was saved; the last one's scores are not lost
+            if isinstance(error, processes.Late):
+                raise
             self._voice.note(f"warning: no scores of the best checkpoint: {error}")
             return None
         return {"step": step, **self._score(evaluator, self.members.whole(state))}
@@ -390,9 +391,8 @@ class RunKeeper(Keeper):
 
 
 def _sinks_in(folder: RunFolder, config: Config, voice: Voice) -> list[Sink]:
-    board = Guarded(
-        "tensorboard", TensorBoard(folder.path / "tensorboard", folder.read("config.json")), voice.note
-    )
+    writer = TensorBoard(folder.path / "tensorboard", folder.read("config.json"))
+    board = Guarded("tensorboard", writer, voice.note)
     return [board, *loggers_of(config.logger, folder, voice.note), Files(folder)]
 
 

@@ -48,6 +48,16 @@ def test_fields_that_came_later_leave_the_keys_of_cells():
     assert other.identity()["config"]["health"]["roll_back"] == 2
 
 
+def test_what_changes_results_makes_another_cell():
+    def key(**fields):
+        return Cell(
+            "toy-ring", "hinge", "none", "default", (0,), {f"compute.{k}": x for k, x in fields.items()}
+        ).key
+
+    assert key() == key(devices=1, remat=True, microbatches=1)
+    assert len({key(), key(microbatches=2), key(matmul_precision="highest")}) == 3
+
+
 def test_the_content_of_a_path_alone_determines_a_cell(tmp_path):
     path = tmp_path / "images.npz"
     np.savez(path, images=np.arange(5 * 64, dtype=np.uint8).reshape(5, 8, 8))
