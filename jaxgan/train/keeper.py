@@ -279,10 +279,8 @@ class RunKeeper(Keeper):
         """What there is to go on from, in words."""
         with contextlib.suppress(Exception):  # which is told of where it matters
             self.checkpoints.wait()
-        saved = self.checkpoints.left()
-        return (
-            f"the last good checkpoint is step {saved[-1]}" if saved else "there is no checkpoint before it"
-        )
+        saved, none = self.checkpoints.left(), "there is no checkpoint before it"
+        return f"the last good checkpoint is step {saved[-1]}" if saved else none
 
     def diverged(self, error: Diverged) -> None:
         """Ends, and says what is left, unless there is a way back, which `rolled_back` takes."""
