@@ -9,7 +9,6 @@ import logging
 import os
 import pathlib
 import re
-import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -144,11 +143,11 @@ def load_tfds(
         "pixels": keep,
     }
     stored = _Stored(name, version, split, resolution, channels)
-    decoded = cache.cached(
-        key,
-        lambda folder: _decode(stored, folder, keep),
-        None if keep else lambda shape, places, hashes: Encoded(stored.images(shape), places, shape, hashes),
-    )
+
+    def stand_in(shape: tuple[int, ...], places: np.ndarray, hashes: np.ndarray) -> Encoded:
+        return Encoded(stored.images(), places, shape, hashes)
+
+    decoded = cache.cached(key, lambda folder: _decode(stored, folder, keep), None if keep else stand_in)
     labels, names = decoded.labels, decoded.class_names
     notes: tuple[str, ...] = ()
     if labels is not None:
@@ -208,14 +207,13 @@ def _unreadable(name: str, version: str) -> InputError:
 
 
 class _Stored:
-    """The images of a split as they are stored; nothing is opened before it is needed."""
+    """The images of a split as they are stored; what is kept decoded is never opened."""
 
     def __init__(
         self, name: str, version: str, split: str, resolution: int | None, channels: int | None
     ) -> None:
         self.name, self.version, self.split = name, version, split
         self._resolution, self._channels = resolution, channels
-        self._opening = threading.Lock()
         self._opened: tuple[Any, tuple[str, ...] | None] | None = None
 
     def opened(self) -> tuple[Any, tuple[str, ...] | None]:
@@ -224,10 +222,9 @@ class _Stored:
         Raises:
           InputError: if they cannot be read, or there are no images.
         """
-        with self._opening:
-            if self._opened is None:
-                self._opened = self._open()
-            return self._opened
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
 
     def _open(self) -> tuple[Any, tuple[str, ...] | None]:
         name, split = self.name, self.split
@@ -259,10 +256,14 @@ class _Stored:
         depth = self._channels or (3 if pixels.shape[2] > 2 else 1)
         return to_pixels(from_array(pixels), self._resolution, depth), int(example["label"]) if names else 0
 
-    def images(self, shape: tuple[int, ...] = ()) -> Undecoded:
-        """All of them, which are decoded one by one; with a shape that is known, they are not opened yet."""
-        n = 0 if shape else len(self.opened()[0])
-        return Undecoded(n, self.read, lambda place: f"{place} of tfds:{self.name}:{self.split}")
+    def images(self) -> Undecoded:
+        """All of them, which are decoded one by one.
+
+        They are opened here: TFDS is imported with filters of warnings that threads cannot have for themselves.
+        """
+        return Undecoded(
+            len(self.opened()[0]), self.read, lambda place: f"{place} of tfds:{self.name}:{self.split}"
+        )
 
 
 def _decode(stored: _Stored, folder: pathlib.Path, keep: bool) -> cache.Decoded:

@@ -20,7 +20,10 @@ _PIECE = 2**24  # bytes that are in memory at a time where all rows are gone thr
 
 
 class Lazy(abc.ABC):
-    """What stands for an array whose rows are read when they are asked for. It is indexed along its first axis only.
+    """What stands for an array whose rows are read when they are asked for.
+
+    It is indexed as the array is. Only the rows that the index of the first axis names are read, unless that is an
+    ellipsis, or one of another axis an array: then all are.
 
     Attributes:
       shape: as of an array.
@@ -39,10 +42,15 @@ class Lazy(abc.ABC):
         return self.shape[0]
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        """A row, or the rows of a slice, a mask or numbers."""
+        """A row, or the rows of a slice, a mask or numbers, or parts of them."""
         first, *rest = index if isinstance(index, tuple) else (index,)
-        rows = self._at(first)
-        return rows[(slice(None), *rest)] if rest else rows
+        simple = all(x is ... or isinstance(x, int | np.integer | slice) for x in rest)
+        if first is ... or first is None or not simple:
+            return np.asarray(self)[index]
+        rows, is_one = self._at(first), not isinstance(first, slice) and np.ndim(first) == 0
+        if not rest:
+            return rows
+        return rows[tuple(rest)] if is_one else rows[(slice(None), *rest)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """All of them, in memory."""

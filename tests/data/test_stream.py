@@ -1,8 +1,6 @@
 """Data that are streamed: the batches of those that are resident, bit for bit, and never all of them in memory."""
 
-import io
 import pathlib
-import tarfile
 import threading
 import tracemalloc
 import warnings
@@ -13,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import same_arrays, small
-from PIL import Image
+from small_images import noise, png, write_tar
 from tiny_tfds import write_array_record_dataset
 
 from jaxgan import InputError, make_mesh
@@ -32,31 +30,12 @@ from jaxgan.train.members import set_up
 N = 20
 
 
-def noise(seed, height=9, width=12):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-
-
-def png(pixels):
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def write_folder(root, n=N, pixels=noise):
     for i in range(n):
         path = root / ("cat", "dog")[i % 2] / f"{i:03}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(png(pixels(i)))
     return root
-
-
-def write_tar(path, files):
-    with tarfile.open(path, "w") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return path
 
 
 @pytest.fixture
@@ -116,6 +95,27 @@ def test_what_is_streamed_is_what_is_resident(stored):
     whole = batches(make_pipeline(resident, pipeline="resident", **options), 6)
     for mesh in (None, make_mesh()):  # from step 2 on, too: nothing is stored
         same(batches(make_pipeline(stream, pipeline="stream", mesh=mesh, **options), 4, first=2), whole[2:])
+
+
+@pytest.mark.parametrize("stored", ["folder"], indirect=True)
+def test_what_stands_for_an_array_is_indexed_as_it_is(stored):
+    stream = open_source(stored, pipeline="stream").images
+    whole, mask = np.asarray(stream), np.arange(N) % 3 == 0
+    for lazy, array in ((stream, whole), (rows.Rows(whole, np.arange(N)[::-1]), whole[::-1])):
+        for index in (
+            0,
+            -1,
+            mask,
+            [3, 1],
+            slice(2, 9, 3),
+            (0, 1),
+            (2, ..., 0),
+            (..., 0),
+            (slice(4), 1, slice(2)),
+        ):
+            np.testing.assert_array_equal(lazy[index], array[index])
+        np.testing.assert_array_equal(lazy[[1, 2], 3, :, 0], array[[1, 2], 3, :, 0])
+        np.testing.assert_array_equal(lazy[[1, 2], [3, 4]], array[[1, 2], [3, 4]])
 
 
 @pytest.fixture
@@ -253,76 +253,6 @@ def test_large_data_are_streamed_by_themselves(stored, monkeypatch):
     assert isinstance(make_pipeline(part, batch_size=4), pipeline_module.Resident)
 
 
-# --- shards ---------------------------------------------------------------------------------------------------
-
-
-def test_samples_of_shards(tmp_path, cache):
-    """Of every way to say a class; further files and images of a sample do not count."""
-    tmp_path = tmp_path / "shards"
-    tmp_path.mkdir()
-    more = {"b/2.cls": b"7\n", "b/2.jpg": png(noise(2)), "b/2.mask.png": png(noise(3)), "b/2.txt": b"a dog"}
-    write_tar(tmp_path / "x-1.tar", {"./a/1.png": png(noise(1)), "./a/1.json": b'{"label": 10}', **more})
-    write_tar(tmp_path / "x-2.tar", {"3.png": png(noise(4)), "3.json": b'{"class": [0, 1]}'})
-    for name in (
-        f"tar:{tmp_path}",
-        f"tar:{tmp_path}/x-*.tar",
-        f"tar:{tmp_path}/x-{{1,2}}.tar",
-        str(tmp_path),
-    ):
-        source = open_source(name)
-        assert source.class_names == ("1", "7", "10")
-        assert source.labels.tolist() == [2, 1, 0]
-        np.testing.assert_array_equal(source.images, [noise(1), noise(2), noise(4)])
-        assert source.notes[-1] == "left out, beside another image of their samples: 1 image"
-    one = open_source(str(tmp_path / "x-2.tar"))
-    assert (one.n, one.name) == (1, f"tar:{tmp_path / 'x-2.tar'}")
-
-
-def test_links_and_names_that_come_again_are_not_lost(tmp_path, cache):
-    with tarfile.open(tmp_path / "a.tar", "w") as archive:
-        for name, linked, content in (
-            ("1.png", "", png(noise(1))),
-            ("2.png", "./1.png", b""),
-            ("1.png", "", png(noise(3))),
-            ("4.png", "5.png", b""),
-        ):
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.linkname = len(content), linked
-            entry.type = tarfile.LNKTYPE if linked else tarfile.REGTYPE
-            archive.addfile(entry, io.BytesIO(content))
-    source = open_source(str(tmp_path / "a.tar"))
-    np.testing.assert_array_equal(source.images, [noise(3), noise(1)])
-    assert source.notes == (
-        "more than once in an archive, where the last counts: 'a.tar/1.png'",
-        "left out, no regular file: 'a.tar/4.png'",
-    )
-
-
-@pytest.mark.parametrize(
-    ("files", "pattern", "says"),
-    [
-        ({"1.png": True, "2.png": True, "2.cls": b"1"}, "a.tar", "a class of every image .*none of 'a.tar/1.png'"),
-        ({"1.png": True, "1.json": b'{"label": {}}'}, "a.tar", "expected the class in 'a.tar/1.json' to be one, got"),
-        ({"1.png": True, "1.json": b"{"}, "a.tar", "cannot read 'a.tar/1.json'"),
-        ({"1.png": True, "1.cls": b" "}, "a.tar", "expected a class in 'a.tar/1.cls', found nothing"),
-        ({"1.txt": b"x"}, "a.tar", "expected images in 1 tar archive .*found none"),
-        ({"1.png": True}, "{a,b}.tar", "expected tar archives at '.*b.tar', found none"),
-        ({"1.png": True}, "{3..1}.tar", "expected tar archives at '.*3.tar', found none"),
-        ({"1.png": True}, "?b.tar", "expected tar archives at .*, found none"),
-        (None, "a.tar", "expected a tar archive, got '.*a.tar'"),
-        (b"\x1f\x8b" + bytes(600), "a.tar", "one that is compressed as a whole is to be unpacked"),
-    ],
-)  # fmt: skip
-def test_wrong_shards_are_named(files, pattern, says, tmp_path, cache):
-    path = tmp_path / "a.tar"
-    if isinstance(files, dict):
-        write_tar(path, {name: png(noise(1)) if x is True else x for name, x in files.items()})
-    else:
-        path.write_bytes(b"no archive" if files is None else files)
-    with pytest.raises(InputError, match=f"^data.source: .*{says}"):
-        open_source(f"tar:{tmp_path}/{pattern}")
-
-
 # --- what is done once ----------------------------------------------------------------------------------------
 
 
@@ -379,6 +309,17 @@ def test_tfds_is_decoded_by_the_threads_of_all_cores(stored, monkeypatch):
     open_source(stored, pipeline="resident")
     assert names
     assert all(name.startswith("decode") for name in names)
+
+
+@pytest.mark.parametrize("stored", ["tfds"], indirect=True)
+def test_tfds_is_imported_where_its_filters_of_warnings_do_not_stay(stored, monkeypatch):
+    open_source(stored, pipeline="stream")
+    imported, inside = catalogue.imported_tfds, []
+    monkeypatch.setattr(
+        catalogue, "imported_tfds", lambda: (inside.append(threading.current_thread()), imported())[1]
+    )
+    open_source(stored, pipeline="stream").images[:4]
+    assert inside == [threading.main_thread()]
 
 
 def test_a_damaged_entry_is_decoded_again_by_one_of_those_who_find_it(tmp_path, cache, monkeypatch):
