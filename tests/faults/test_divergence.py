@@ -71,7 +71,9 @@ def test_it_goes_back_to_the_last_good_checkpoint_with_other_noise(back):
 
 def test_the_evidence_is_kept(back):
     """The step, what was not finite, and the state before, from which the step is made again."""
-    for entry in back.read("run.json")["history"]:
+    history = back.read("run.json")["history"]
+    assert len(history) == 2
+    for entry in history:
         del entry["date"]
         assert entry == {"at": 26, "diverged": "step 26: not finite: d/loss = nan", "rolled_back_to": 20}
     assert saved_steps(back) == [20, 30, 40]  # of which the newest two would be kept anyway
