@@ -1,5 +1,6 @@
 """Data that are streamed: the batches of those that are resident, bit for bit, and never all of them in memory."""
 
+import copy
 import pathlib
 import threading
 import tracemalloc
@@ -16,7 +17,7 @@ from tiny_tfds import write_array_record_dataset
 
 from jaxgan import InputError, make_mesh
 from jaxgan.config import ComputeConfig, DataConfig
-from jaxgan.data import Images, catalogue, make_pipeline, open_source, rows
+from jaxgan.data import catalogue, make_pipeline, open_source, rows
 from jaxgan.data import pipeline as pipeline_module
 from jaxgan.data.decoding import choice, passes, stamps
 from jaxgan.data.files import folder as folder_module
@@ -164,20 +165,20 @@ def test_scores_are_computed_by_streaming(stored, not_at_once):
 
 @pytest.mark.parametrize("stored", ["folder"], indirect=True)
 def test_each_host_reads_its_own_rows_which_form_the_batch(stored, monkeypatch):
-    source = open_source(stored, pipeline="stream")
-    read, take = [], Images.take
-
-    def noted(self, indices):
-        read.append(tuple(indices.tolist()))
-        return take(self, indices)
+    opened = open_source(stored, pipeline="stream")
 
     def first_steps(own):
-        read.clear()
+        read, source = [], copy.copy(opened)  # threads of an earlier pipeline may still be reading ahead
+
+        def noted(indices):
+            read.append(tuple(indices.tolist()))
+            return opened.take(indices)
+
+        object.__setattr__(source, "take", noted)
         monkeypatch.setattr(pipeline_module, "own_rows", lambda n, mesh: own)
         inputs = make_pipeline(source, batch_size=6, seed=1, pipeline="stream").inputs(0)
         return [np.asarray(next(inputs)["image"]) for _ in range(4)], set(read)
 
-    monkeypatch.setattr(Images, "take", noted)
     whole, all_rows = first_steps(slice(0, 6))
     parts = []
     for own in (slice(0, 2), slice(2, 6)):
