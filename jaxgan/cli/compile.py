@@ -50,6 +50,7 @@ def compile(args: list[str]) -> None:
     """Compiles a step of a preset for a machine that is not here, and says what it costs there."""
     mine, others = _parted(args)
     own = parse(Compile, mine, "compile")
+    config = planned(others, Train).config  # first, as the flag that is missing may be one that is misspelt
     if own.topology is None:
         raise InputError("topology: expected a machine, such as --topology v5e:4x4 or h100:8, got none")
     if own.json is not None:
@@ -59,7 +60,6 @@ def compile(args: list[str]) -> None:
     from jaxgan.train.ahead.machines import machine
 
     there = machine(own.topology)
-    config = planned(others, Train).config
     jax.config.update("jax_platforms", "cpu")  # nothing is run, whatever is here
     config = with_batch(config, there, own.batch, own.batch_per_chip)
     said = accounts(config, there, quick=own.quick)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Evaluate:
     """Score runs against the data they were trained on, or images of any origin against others.
 
-    A source of images is a folder, a zip archive, an npz file or the name of data, on both sides.
+    A source of images is a folder, a zip or tar archive, an npz file or the name of data, on both sides.
 
         jaxgan evaluate RUN                                         the averaged generator of a run
         jaxgan evaluate --fake FOLDER --real tfds:cifar10:test      images of any origin
@@ -42,7 +42,7 @@ class Evaluate:
     runs: Positional[tuple[pathlib.Path, ...]] = ()
     """Folder of a run; two runs, or two sets of images, with --compare."""
     fake: str | None = None
-    """Images instead of a run: a folder, zip archive, npz file, or data source."""
+    """Images instead of a run: a folder, zip or tar archive, npz file, or data source."""
     real: str | None = None
     """What --fake is scored against: the same, or an npz file of mu and sigma."""
     resolution: int | None = None

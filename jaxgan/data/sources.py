@@ -140,7 +140,7 @@ def _opened(
         return load_tar(rest, split, skip_broken=of_folder[0], **size)
     if is_path(spec):
         raise InputError(
-            f"data.source: expected a folder, a zip archive, an npz file or one of {', '.join(SOURCES)}, got "
+            f"data.source: expected a folder, a zip or tar archive, an npz file or one of {', '.join(SOURCES)}, got "
             f"{spec!r}, which {'is none of these' if pathlib.Path(spec).exists() else 'does not exist'}"
         )
     if split != "train":

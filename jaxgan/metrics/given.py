@@ -24,7 +24,7 @@ def open_images(
     skip_broken: bool = False,
     follow_links: bool = False,
 ) -> Images:
-    """The images of a folder, a zip archive, an npz file, or anything else that `open_source` knows.
+    """The images of a folder, a zip or tar archive, an npz file, or anything else that `open_source` knows.
 
     Args:
       spec: a path or a data source.
@@ -39,7 +39,7 @@ def open_images(
     """
     if is_path(named(spec)) and not is_file(spec):
         raise InputError(
-            f"{name}: expected a folder, a zip archive, an npz file or a data source, got {spec!r}"
+            f"{name}: expected a folder, a zip or tar archive, an npz file or a data source, got {spec!r}"
         )
     source = open_source(
         spec,

@@ -55,7 +55,7 @@ def test_data_show_takes_paths(here, capsys):
     assert "18x18" in out
     status, _, err = run(capsys, "data show u1.npz")
     assert status == 2
-    assert "expected a folder, a zip archive, an npz file or one of mnist, " in err
+    assert "expected a folder, a zip or tar archive, an npz file or one of mnist, " in err
     assert "FILE.py:NAME, got 'u1.npz', which does not exist" in err
     for verb in ("data show", "metrics train-features"):
         with pytest.raises(SystemExit):

@@ -1,5 +1,6 @@
 """Tar shards: which files form a sample, what says its class, and what is wrong with them."""
 
+import gzip
 import io
 import tarfile
 
@@ -66,6 +67,7 @@ def test_links_and_names_that_come_again_are_not_lost(tmp_path, cache):
         ({"1.png": True}, "?b.tar", "expected tar archives at .*, found none"),
         (None, "a.tar", "expected a tar archive, got '.*a.tar'"),
         (b"\x1f\x8b" + bytes(600), "a.tar", "one that is compressed as a whole is to be unpacked"),
+        ({"1.png": True}, "{1..0}{}.tar", "expected tar archives at '.*1{}.tar', found none"),
     ],
 )  # fmt: skip
 def test_wrong_shards_are_named(files, pattern, says, tmp_path, cache):
@@ -76,3 +78,30 @@ def test_wrong_shards_are_named(files, pattern, says, tmp_path, cache):
         path.write_bytes(b"no archive" if files is None else files)
     with pytest.raises(InputError, match=f"^data.source: .*{says}"):
         open_source(f"tar:{tmp_path}/{pattern}")
+
+
+def test_shards_that_are_cut_off_or_damaged_are_refused(tmp_path, cache):
+    """Nowhere does an archive end early without a word, at a file's edge either."""
+    path = tmp_path / "a.tar"
+    write_tar(path, {f"{i}.png": png(noise(i)) for i in range(3)})
+    whole = path.read_bytes()
+    with tarfile.open(path) as archive:
+        second, third = (entry.offset for entry in archive.getmembers()[1:])
+    assert len(open_source(str(path))) == 3
+    for content, says in {
+        whole[:third]: "has no end mark",
+        whole[: third + 100]: "has no end mark",
+        whole[:second]
+        + b"x" * 512
+        + whole[second + 512 :]: f"no file of it can be read from byte {second:,} on",
+        whole + whole: "goes on behind its end mark",
+    }.items():
+        path.write_bytes(content)
+        with pytest.raises(
+            InputError, match=f"^data.source: expected a tar archive, got '.*a.tar': .*{says}"
+        ):
+            open_source(str(path))
+    packed = tmp_path / "a.tar.gz"
+    packed.write_bytes(gzip.compress(whole))
+    with pytest.raises(InputError, match="compressed as a whole is to be unpacked"):
+        open_source(str(packed))

@@ -191,7 +191,7 @@ def test_what_is_asked_for_and_left_out_is_said(folders, cache, capsys):
         ),
         ("--fake a --real ring", "real: expected images, got 'ring'"),
         ("--fake empty --real b", "expected PNG, JPEG or WebP images .* in 'empty', found none"),
-        ("--fake nowhere/at/all --real b", "fake: expected a folder, a zip archive, an npz file"),
+        ("--fake nowhere/at/all --real b", "fake: expected a folder, a zip or tar archive, an npz file"),
         ("--fake nan.npz --real b", "expected uint8 images .*got float32"),
         ("--fake a --real b --metrics fid", "inception.*--inception-weights"),
         ("--fake a --real b --features dinov2_vits14", "dinov2"),

@@ -30,7 +30,7 @@ BASIC = (
 
 _EXAMPLES = """\
 jaxgan train                                     digits, in some three minutes
-jaxgan train photos/ --epochs 50                 a folder, zip or npz of your own images
+jaxgan train photos/ --epochs 50                 a folder, zip, tar or npz of your own images
 jaxgan train cdcgan-mnist --loss wgan-gp         a loss with all that its paper sets beside it
 jaxgan train mnist --steps 1e4 --lr 2e-4 --seeds 3
 jaxgan train --config runs/00000-dcgan-mnist --seed 1"""
@@ -99,7 +99,7 @@ def first_page(
             ),
             "",
             textwrap.fill(
-                "data: mnist, ring and others as --data.source has them, or a folder, zip archive or npz file",
+                "data: mnist, ring and others as --data.source has them, or a folder, zip or tar archive or npz file",
                 width,
             ),
             "",

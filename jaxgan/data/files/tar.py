@@ -23,6 +23,9 @@ from jaxgan.data.rows import workers
 from jaxgan.data.source import Images
 
 _SUFFIX = ".tar"
+_PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")  # which are refused, with what to do
+_BLOCK = 512
+_BEHIND = 2**16  # bytes behind an archive's end that are looked at
 _LABELS = ("cls", "json")
 _KEYS = ("label", "cls", "class")  # of a JSON file that say the class
 _LARGEST_LABEL = 2**20
@@ -30,8 +33,8 @@ _MOST = 10**6  # shards that a pattern may stand for
 
 
 def holds_shards(path: pathlib.Path) -> bool:
-    """Whether a path is a tar archive, or a folder that holds such, and no images or folders beside them."""
-    if path.suffix.lower() == _SUFFIX:
+    """Whether a path is a tar archive (also one compressed as a whole), or a folder that holds such, and no images or folders beside them."""
+    if path.name.lower().endswith((_SUFFIX, *_PACKED)):
         return path.is_file()
     suffixes, found = image_suffixes(), False
     with contextlib.suppress(OSError), os.scandir(path) as entries:
@@ -171,7 +174,7 @@ def _braces(text: str) -> Iterable[str]:
         way = 1 if first <= last else -1
         choices: Iterable[str] = (f"{i:0{width}}" for i in range(first, last + way, way))
     else:
-        choices = inside.split(",")
+        choices = inside.split(",") if "," in inside else [f"{{{inside}}}"]
     for choice in choices:
         for rest in _braces(after):
             yield before + choice + rest
@@ -231,8 +234,10 @@ def _members(shard: pathlib.Path) -> _Found:
                     twice.append(name)
                 own = _Member(shard, name, entry.offset_data, entry.size)
                 found[name] = own if linked is None else replace(linked, name=name)
+            _check_end(shard, archive.offset)
     except Exception as error:  # damaged archives surface as many types
-        how = " (one that is compressed as a whole is to be unpacked with gunzip and the like first)"
+        packed = isinstance(error, tarfile.TarError)
+        how = " (one that is compressed as a whole is to be unpacked with gunzip and the like first)" * packed
         raise InputError(
             f"data.source: expected a tar archive, got {printable(shard)!r}: {printable(str(error)[:200])}{how}"
         ) from error
@@ -242,6 +247,22 @@ def _members(shard: pathlib.Path) -> _Found:
 def _plain(name: str) -> str:
     """A name in an archive without "." and ".."; "" where nothing is left."""
     return "/".join(part for part in name.split("/") if part not in ("", ".", ".."))
+
+
+def _check_end(shard: pathlib.Path, offset: int) -> None:
+    """Raises ValueError unless an archive ends at `offset`, where no other file of it could be read.
+
+    Archives end with zeros; without them they were cut off or damaged, and files may be missing.
+    """
+    with shard.open("rb") as file:
+        file.seek(offset)
+        end = file.read(_BLOCK + _BEHIND)
+    if len(end) < _BLOCK:
+        raise ValueError(f"it has no end mark after byte {offset:,}, as if cut off")
+    if any(end[:_BLOCK]):
+        raise ValueError(f"no file of it can be read from byte {offset:,} on")
+    if any(end):
+        raise ValueError(f"it goes on behind its end mark at byte {offset:,}, as if put together by cat")
 
 
 def _sample(name: str) -> str:

@@ -57,6 +57,7 @@ def test_a_compiler_that_is_not_there_is_named(name, package, command, monkeypat
     ("args", "said"),
     [
         ([], "topology: expected a machine"),
+        (["--topolgy", "v5e:2x2"], "'--topolgy'"),
         (
             ["--topology", "v5e:2x2", "--batch", "8", "--batch-per-chip", "2"],
             "expected --batch or --batch-per-chip",
