@@ -110,6 +110,11 @@ def print_rows(rows: Mapping[str, object]) -> None:
         print(f"{name:{width}}  {text}")
 
 
+def gflop(operations: float) -> str:
+    """Operations in GFLOP: with two decimals, or, where those would tell nothing, three digits."""
+    return f"{operations / 1e9:{',.2f' if operations >= 1e9 else '.3g'}} GFLOP"
+
+
 def check_out(name: str, path: pathlib.Path, suffixes: Collection[str] = ()) -> None:
     """Refuses at the start a file that could not be written at the end.
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jaxgan.cli.arguments import check_out, parse, print_rows
+from jaxgan.cli.arguments import check_out, gflop, parse, print_rows
 from jaxgan.cli.train import Train
 from jaxgan.cli.words.flags import flags_of
 from jaxgan.cli.words.training import planned
@@ -154,7 +154,7 @@ def _rows(config: Config, machine: Machine, one: Account, fit: Fit | None) -> Ma
     }
     if fit is not None:
         rows["fits"] += f"; the largest batch is about {fit.batch:,} ({fit.told})"
-    rows["operations"] = f"{one.flops / 1e9:,.2f} GFLOP a {of}"
+    rows["operations"] = f"{gflop(one.flops)} a {of}"
     rows["bytes"] = f"{_bytes(one.nbytes)} read and written a {of}"
     for kind, own in sorted(one.collectives.items()):
         rows[kind] = f"{own['count']:,}, of {_bytes(own['bytes'])} in all; a {of} sends {_bytes(own['sent'])}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from jaxgan.cli.arguments import print_rows
+from jaxgan.cli.arguments import gflop, print_rows
 from jaxgan.common.progress import counted
 from jaxgan.config.config import Config
 from jaxgan.config.data import as_meant, lacking, outlined
@@ -74,7 +74,7 @@ def _compiled(members: Members) -> dict[str, str]:
         peak = memory.temp_size_in_bytes + memory.argument_size_in_bytes
         rows["memory"] = f"{peak / 2**20:.0f} MiB a device (arguments and temporaries of a step{each})"
     flops = (compiled.cost_analysis() or {}).get("flops", 0.0)
-    rows["FLOPs"] = f"{flops / 1e9:.2f} GFLOP a step{each}, by the compiler's count"
+    rows["FLOPs"] = f"{gflop(flops)} a step{each}, by the compiler's count"
     return rows
 
 
