@@ -53,6 +53,8 @@ def main(args: Sequence[str] | None = None) -> int:
             group.start(command)
             status = group.ended()
         if status in _FINAL or group.asked or restarts >= given.max_restarts:
+            if status not in _FINAL and not group.asked and group.run is not None:
+                say(f"to go on: jaxgan resume {group.run}, launched as this was")
             return status if status >= 0 else 128 - status
         restarts += 1
         if group.run is not None and command[1:2] != ["resume"]:  # which is tried again with its flags

@@ -19,7 +19,7 @@ class Show:
     """Write a picture of real examples of a source, and print what is in it."""
 
     source: Positional[str]
-    """mnist, stacked_mnist, tfds:NAME, tar:PATTERN, ring, grid, swissroll, FILE.py:NAME, a folder, zip, tar or npz file."""
+    """mnist, stacked_mnist, tfds:NAME, tar:PATTERN, ring, grid, swissroll, FILE.py:NAME, folder, zip, tar or npz."""
     split: str = "train"
     """Split of mnist, stacked_mnist and tfds sources, and of folders that have such folders."""
     resolution: int | None = None

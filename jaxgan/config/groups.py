@@ -11,7 +11,7 @@ class DataConfig:
     """What to train on."""
 
     source: str = "mnist"
-    """mnist, stacked_mnist, tfds:NAME, tar:PATTERN, ring, grid, swissroll, FILE.py:NAME, a folder, zip, tar or npz file."""
+    """mnist, stacked_mnist, tfds:NAME, tar:PATTERN, ring, grid, swissroll, FILE.py:NAME, folder, zip, tar or npz."""
     split: str = "train"
     """Split of mnist, stacked_mnist and tfds sources, and of folders that have such folders."""
     hold_out: float = 0.1

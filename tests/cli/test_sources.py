@@ -60,7 +60,7 @@ def test_data_show_takes_paths(here, capsys):
     for verb in ("data show", "metrics train-features"):
         with pytest.raises(SystemExit):
             main([*verb.split(), "--help"])
-        assert "npz file" in " ".join(capsys.readouterr().out.replace("│", "").split())
+        assert "npz" in " ".join(capsys.readouterr().out.replace("│", "").split())
     with pytest.raises(SystemExit):
         main(["data", "show", "--help"])
     assert "FILE.py:NAME" in capsys.readouterr().out

@@ -33,7 +33,10 @@ _MOST = 10**6  # shards that a pattern may stand for
 
 
 def holds_shards(path: pathlib.Path) -> bool:
-    """Whether a path is a tar archive (also one compressed as a whole), or a folder that holds such, and no images or folders beside them."""
+    """Whether a path is a tar archive, or a folder that holds such, and no images or folders beside them.
+
+    Archives that are compressed as a whole count, so that what opens them can say what to do.
+    """
     if path.name.lower().endswith((_SUFFIX, *_PACKED)):
         return path.is_file()
     suffixes, found = image_suffixes(), False
