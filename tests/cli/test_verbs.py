@@ -25,6 +25,7 @@ OWN_WORDS = {
     "compare": "Write a page with runs side by side",
     "export": "a sampler that needs JAX alone",
     "losses": "jaxgan losses check",
+    "compile": "for a machine that is not here",
     "check": "Run every law on something of your own",
     "losses check": "Run every law on a loss",
     "losses plot": "as functions of the logit",
