@@ -12,9 +12,10 @@ def check_parts(members: Members) -> None:
     config, n = members.config, members.config.compute.microbatches
     shares = members.mesh.size if members.how == "loop" and members.mesh is not None else 1
     if config.batch_size % (n * shares):
-        of = f" of what each of {shares} devices has" if shares > 1 else ""
+        share = config.batch_size // shares
+        own = f"{share}, what each of {shares} devices has of " if shares > 1 else ""
         raise InputError(
-            f"compute.microbatches: expected a divisor of batch_size = {config.batch_size}{of}, got {n}"
+            f"compute.microbatches: expected a divisor of {own}batch_size = {config.batch_size}, got {n}"
         )
     with renamed(config.spoken()):
         parts_of(members.game, config.batch_size * config.d_steps, n)

@@ -75,7 +75,9 @@ def test_what_cannot_be_is_named(tmp_path):
     ):
         check_parts(set_up(points(tmp_path, microbatches=3)))
     four = small(tmp_path, compute=ComputeConfig(4, microbatches=4))
-    with pytest.raises(InputError, match="batch_size = 8 of what each of 4 devices has, got 4"):
+    with pytest.raises(
+        InputError, match="a divisor of 2, what each of 4 devices has of batch_size = 8, got 4"
+    ):
         check_parts(set_up(four))
     with pytest.raises(InputError, match="^compute.remat: expected networks of blocks"):
         set_up(points(tmp_path, remat=True))
