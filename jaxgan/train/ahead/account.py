@@ -100,7 +100,9 @@ def account(config: Config, machine: Machine, source: Source) -> Account:
     share = devices // machine.chips  # devices of a chip
     program, counted = hlo.read(there.as_text(), devices), there.cost_analysis() or {}
     if "flops" in counted:
-        flops, nbytes, told = counted["flops"], counted["bytes accessed"], "the compiler's own count"
+        more_bytes, more_flops = program.again  # compilers count a loop once, as that over parts of a batch
+        flops, nbytes = counted["flops"] + more_flops, counted["bytes accessed"] + more_bytes
+        told = "the compiler's own count"
     else:  # as of CUDA
         flops, nbytes = _operations(config, machine, source), program.nbytes
         told = "operations: the same step compiled for a CPU; bytes: operands and results of each instruction"
@@ -202,15 +204,15 @@ def _peak(machine: Machine, dtype: str) -> float:
 def _operations(config: Config, machine: Machine, source: Source) -> float:
     """Of a device's part of a step: those of the step of its share of the batch, for a CPU, in the same forms."""
     with made_for("cpu"):
-        options = {"xla_backend_optimization_level": 0} | (
-            options_of_loops(False, config.compute.remat) or {}
-        )
+        own = options_of_loops(False, config.compute.remat) or {}
+    options = {"xla_backend_optimization_level": 0, **own}
 
     def of(batch: int) -> float:
         one = with_fields(config, batch_size=batch, **{"compute.fsdp": 1})
         with made_for(machine.chip.platform):
             lowered = _members(one, source, 1).lowered()
-        return (lowered.compile(compiler_options=options).cost_analysis() or {})["flops"]
+        program = lowered.compile(compiler_options=options)
+        return (program.cost_analysis() or {})["flops"] + hlo.read(program.as_text(), 1).again[1]
 
     devices = len(machine.devices)
     try:

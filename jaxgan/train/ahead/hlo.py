@@ -96,12 +96,21 @@ class Program:
     Attributes:
       collectives: all that a device takes part in.
       nbytes: read and written by instructions, each operand and each result once.
+      flops: of products and convolutions, where nothing is known of the zeros between pixels and around them.
+      once: the same two, with every loop run once, as compilers count.
       unknown_loops: loops whose length the text does not say; they are counted as run once.
     """
 
     collectives: list[Collective] = field(default_factory=list)
     nbytes: int = 0
+    flops: int = 0
+    once: tuple[int, int] = (0, 0)
     unknown_loops: int = 0
+
+    @property
+    def again(self) -> tuple[int, int]:
+        """Bytes and operations of all runs of loops but the first ones."""
+        return self.nbytes - self.once[0], self.flops - self.once[1]
 
     def totals(self) -> dict[str, dict[str, float]]:
         """Kind -> {"count", "bytes", "sent"} of a run, a device."""
@@ -141,11 +150,15 @@ class _Reader:
             kind = one.opcode.removesuffix("-start")
             if kind in KINDS and not (fused and self._again(one)):
                 total.collectives.append(self._collective(kind, one, own, within))
-            if not fused and one.opcode not in _NO_BYTES and not one.opcode.endswith("-done"):
-                total.nbytes += self._nbytes(one, own)
+            counts = not fused and one.opcode not in _NO_BYTES and not one.opcode.endswith("-done")
+            mine = self._nbytes(one, own) if counts else 0, _flops(one, own)
+            total.nbytes, total.flops = total.nbytes + mine[0], total.flops + mine[1]
+            total.once = total.once[0] + mine[0], total.once[1] + mine[1]
             for times, inner in self._called(one, within, fused):
                 total.collectives += [_repeated(found, times) for found in inner.collectives]
                 total.nbytes += times * inner.nbytes
+                total.flops += times * inner.flops
+                total.once = total.once[0] + inner.once[0], total.once[1] + inner.once[1]
                 total.unknown_loops += inner.unknown_loops
             if one.opcode == "while" and _trips(one) is None:
                 total.unknown_loops += 1
@@ -207,6 +220,22 @@ class _Reader:
         if one.opcode in ("dynamic-slice", "gather", "slice"):
             return 2 * result
         return result + sum(nbytes(own[name].shape) for name in one.operands if name in own)
+
+
+def _flops(one: Instruction, own: Mapping[str, Instruction]) -> int:
+    """Two for every product of two numbers."""
+    if one.opcode not in ("dot", "convolution") or not all(name in own for name in one.operands[:2]):
+        return 0
+    (_, result), (_, left), (_, right) = (
+        arrays_of(shape)[0] for shape in (one.shape, *(own[name].shape for name in one.operands[:2]))
+    )
+    if one.opcode == "dot":
+        found = re.search(r"lhs_contracting_dims=\{([\d,]*)\}", one.rest)
+        summed = [left[int(axis)] for axis in found[1].split(",") if axis] if found else []
+    else:
+        found = re.search(r"dim_labels=\w+_(\w+)->", one.rest)
+        summed = [side for side, label in zip(right, found[1], strict=False) if label != "o"] if found else []
+    return 2 * math.prod(result) * math.prod(summed)
 
 
 def _repeated(one: Collective, times: int) -> Collective:

@@ -130,6 +130,21 @@ def test_operations_that_the_compiler_does_not_count(batch, changes, tmp_path, m
     assert found.flops > 0
 
 
+def test_a_step_in_parts_has_the_operations_of_the_whole(tmp_path, monkeypatch):
+    """Which the compiler counts in one part alone; fakes that two turns share are made twice."""
+    monkeypatch.setattr(Machine, "devices", jax.devices()[:1])
+    config = small(tmp_path, batch_size=256, model=MLPConfig(g_widths=(128,), d_widths=(128,)))
+    whole, parts = (
+        ahead.account(
+            with_fields(config, **{"compute.microbatches": n}),
+            machine("v5e:1x1"),
+            black("", 256, (8, 8, 1), ()),
+        ).flops
+        for n in (1, 4)
+    )
+    assert 0.95 * whole < parts < 1.3 * whole, (whole, parts)
+
+
 def test_products_of_less_precision_are_faster():
     for name, chip in CHIPS.items():
         rates = [chip.flops[kind] for kind in ("float32", "tensorfloat32", "highest")]
