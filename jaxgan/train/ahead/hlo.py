@@ -33,7 +33,7 @@ class Instruction:
       name: in its computation.
       shape: of the result, as it is written.
       opcode: what is done.
-      operands: names of other instructions.
+      operands: names of other instructions; of a constant what it is.
       rest: attributes.
     """
 
@@ -160,7 +160,7 @@ class _Reader:
                 total.flops += times * inner.flops
                 total.once = total.once[0] + inner.once[0], total.once[1] + inner.once[1]
                 total.unknown_loops += inner.unknown_loops
-            if one.opcode == "while" and _trips(one) is None:
+            if one.opcode == "while" and self._trips(one) is None:
                 total.unknown_loops += 1
         return total
 
@@ -170,7 +170,7 @@ class _Reader:
         path = (*within, f"{one.opcode} {one.name}")
         if one.opcode == "while":
             for name in one.called:
-                yield _trips(one) or 1, self.of(name, path, fused)
+                yield self._trips(one) or 1, self.of(name, path, fused)
         elif one.opcode == "conditional":
             branches = [self.of(name, path, fused) for name in one.called]
             cost = lambda program: (sum(c.times * c.sent for c in program.collectives), program.nbytes)
@@ -196,6 +196,19 @@ class _Reader:
             within=within,
             shapes=tuple(sides for _, sides in arrays),
         )
+
+    def _trips(self, one: Instruction) -> int | None:
+        """How often a loop runs: as the compiler says, or, of a TPU, as the one number says that it counts up to."""
+        if found := re.search(r'known_trip_count"?:\{"?n"?:"?(\d+)', one.rest):
+            return int(found[1])
+        named = re.search(r"condition=%?([\w.\-]+)", one.rest)
+        held = self.computations.get(named[1], {}) if named else {}
+        ends = [x for x in held.values() if x.opcode not in ("parameter", "constant", "get-tuple-element")]
+        if len(ends) != 1 or ends[0].opcode != "compare" or "direction=LT" not in ends[0].rest:
+            return None
+        last = held.get(ends[0].operands[-1])
+        known = last is not None and last.opcode == "constant" and last.operands[0].isdigit()
+        return int(last.operands[0]) if known else None  # pyright: ignore
 
     def _again(self, one: Instruction) -> bool:
         channel = re.search(r"channel_id=\d+", one.rest)
@@ -240,11 +253,6 @@ def _flops(one: Instruction, own: Mapping[str, Instruction]) -> int:
 
 def _repeated(one: Collective, times: int) -> Collective:
     return Collective(one.kind, one.nbytes, one.group, one.times * times, one.types, one.within, one.shapes)
-
-
-def _trips(one: Instruction) -> int | None:
-    found = re.search(r'known_trip_count"?:\{"?n"?:"?(\d+)', one.rest)
-    return int(found[1]) if found else None
 
 
 # --- the text ------------------------------------------------------------------------------------
@@ -295,7 +303,7 @@ def _instruction(line: str) -> Instruction | None:
         return None
     inside = rest[name.end() - 1 :]
     end = _closed(inside)
-    operands = re.findall(r"%([\w.\-]+)", inside[:end])
+    operands = [inside[1 : end - 1]] if name[1] == "constant" else re.findall(r"%([\w.\-]+)", inside[:end])
     return Instruction(head[1], shape, name[1], tuple(operands), inside[end:])
 
 
