@@ -67,6 +67,7 @@ def test_a_compiler_that_is_not_there_is_named(name, package, command, monkeypat
             "expected --batch or --batch-per-chip",
         ),
         (["--topology", "v5e:2x2", "--batch", "7"], "expected a multiple of 4 devices"),
+        (["--topology", "v5e:2x2", "--compute.how", "pmap"], "compute.how: expected a program of jit"),
         (["--topology", "v5e:2x2", "--nothing"], "unknown flag '--nothing'"),
     ],
 )
