@@ -148,7 +148,7 @@ def _rows(config: Config, machine: Machine, one: Account, fit: Fit | None) -> Ma
     )
     rows = {
         "step": f"{config.preset}, batch {one.batch:,} ({one.batch / machine.chips:g} a chip), products of {one.dtype}",
-        "machine": f"{machine.name}: {machine.chips} chips; {chip.source}",
+        "machine": f"{machine.name}: {machine.chips} chips; {chip.source}{_BETWEEN if machine.hosts > 1 else ''}",
         "memory": f"{_bytes(memory['peak'])} a {of}, of {_bytes(memory['has'])}: {parts}",
         "fits": "yes" if one.fits else "no",
     }
@@ -165,10 +165,14 @@ def _rows(config: Config, machine: Machine, one: Account, fit: Fit | None) -> Ma
     seconds = ", ".join(f"{name} {_time(value)}" for name, value in one.seconds.items())
     rows["time"] = f"{_time(one.step)} a step at least, bound by {_BOUND[one.bound]}: {seconds}"
     rows["speed"] = f"{one.images / one.step:,.0f} images a second at most"
+    if any(every > 1 for every in config.penalty.intervals().values()):
+        rows["time"] += "; this is the dearest step, with all penalties that are applied now and then"
+        rows["speed"] += ", if every step were such a one"
     rows["counted"] = one.counted
     return rows
 
 
+_BETWEEN = "; slower links between hosts are not told apart"
 _BOUND = {"arithmetic": "arithmetic", "memory": "bytes of memory", "collectives": "collectives"}
 
 

@@ -56,11 +56,11 @@ def slow_to_map(config: Config) -> bool:
 def takes_shares(config: Config, devices: int) -> bool:
     """Whether each device computes the step of its share of the batch, and what is averaged over them is known.
 
-    Code of the user's own may look at a batch as a whole, which it would not have then; packs and microbatches are not
-    parted.
+    Code of the user's own may look at a batch as a whole, which it would not have then; packs, microbatches and those
+    examples of which a penalty looks at the first are not parted.
     """
     if config.compute.how != "auto":
         return config.compute.how == "shard_map"
-    together = config.dynamics.pack * config.compute.microbatches
+    together = config.dynamics.pack * config.compute.microbatches * config.penalty.shrink
     whole = config.batch_size % devices == 0 and config.batch_size // devices % together == 0
     return config.compute.fsdp == 1 and whole and not own_files(config)

@@ -57,7 +57,7 @@ class PenaltyConfig:
         builders = {short_name(name): find_penalty(name) for name, _ in self.weights}
         takes = {name: inspect.signature(builder).parameters for name, builder in builders.items()}
         self._check(weights, {option for options in takes.values() for option in options})
-        built, intervals = {}, self._intervals()
+        built, intervals = {}, self.intervals()
         for name, weight in weights:
             every = intervals[name]
             shared = {"target": self.target, "one_sided": self.one_sided}
@@ -78,11 +78,17 @@ class PenaltyConfig:
             built[name] = weight, penalty if name in self.own_turns() else lazy(penalty, every)
         return built
 
+    @property
+    def shrink(self) -> int:
+        """Of so many examples in a row a penalty looks at the first: parts of a batch have to be multiples of them."""
+        return max([1, *(int(value) for name, value in self.options if name == "shrink")])
+
     def own_turns(self) -> dict[str, int]:
         """The penalties that are updates of their own, and in one of how many steps each is made."""
-        return {name: k for name, k in self._intervals().items() if k > 1} if self.own_updates else {}
+        return {name: k for name, k in self.intervals().items() if k > 1} if self.own_updates else {}
 
-    def _intervals(self) -> dict[str, int]:
+    def intervals(self) -> dict[str, int]:
+        """In one of how many updates each penalty is applied, by its name."""
         own = {short_name(name): every for name, every in self.every_of}
         return {name: own.get(name, self.every) for name in (short_name(name) for name, _ in self.weights)}
 

@@ -151,6 +151,11 @@ def inexact(game: Game, state: GameState) -> list[str]:
         paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(player.stats.get("batch_stats", {}))]
         if any(getattr(path[-1], "key", "") != "mean" for path in paths):
             found.append(f"the {name} normalises by statistics of a part, not of the whole batch")
-    if any(slot.endswith("/path_length") for slot in game.memory):
-        found.append("the penalty path_length compares with the mean of a part, not of the whole batch")
-    return found
+    names = {slot.rpartition("/")[2] for slot in game.memory}
+    return found + [f"the penalty {name} {text}" for name, text in _OF_A_PART.items() if name in names]
+
+
+_OF_A_PART = {
+    "path_length": "compares with the mean of a part, not of the whole batch",
+    "dragan": "goes as far as the deviation of a part, not of the whole batch",
+}

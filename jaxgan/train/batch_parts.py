@@ -17,6 +17,11 @@ def check_parts(members: Members) -> None:
         raise InputError(
             f"compute.microbatches: expected a divisor of {own}batch_size = {config.batch_size}, got {n}"
         )
+    if n > 1 and (part := config.batch_size // n) % (shrink := config.penalty.shrink):
+        raise InputError(
+            f"compute.microbatches: expected parts of which penalty.options.shrink = {shrink} is a divisor, got {n} "
+            f"parts of {part} examples"
+        )
     with renamed(config.spoken()):
         parts_of(members.game, config.batch_size * config.d_steps, n)
 

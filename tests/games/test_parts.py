@@ -10,7 +10,7 @@ from toys import Smooth, compiled, floats, game, in_float64, penalised, points, 
 from jaxgan import GAN, InputError, compile_step, init, make_mesh, make_step
 from jaxgan.augment import adaptive
 from jaxgan.games.parts import inexact, parts_of
-from jaxgan.losses import LOSSES
+from jaxgan.losses import LOSSES, Loss
 from jaxgan.models import BigGANConfig, DCGANConfig, StyleGAN2Config
 from jaxgan.models.latents import get_latent
 from jaxgan.models.layers import minibatch_stddev
@@ -124,6 +124,20 @@ def test_losses_are_seen_to_compare_examples():
 
 
 @pytest.mark.parametrize(
+    "half",
+    [
+        lambda real, fake: jax.nn.relu(real - fake.mean() - 5),
+        lambda real, fake: jax.nn.softplus(fake) + real.mean() - jax.lax.stop_gradient(real.mean()),
+        lambda real, fake: jax.nn.softplus(fake[:, 1]) + real[:, 0],
+    ],
+    ids=["large logits alone", "slopes alone", "two logits an example"],
+)
+def test_a_loss_that_hides_that_it_compares_is_not_taken_for_one_that_does_not(half):
+    assert not Loss(half, LOSSES["hinge"]().generator).alone
+    assert not Loss(LOSSES["hinge"]().discriminator, half).alone
+
+
+@pytest.mark.parametrize(
     ("players", "options", "parts", "message"),
     [
         ((Smooth(2), Smooth(1)), {}, 5, "expected a divisor of the 16 examples of turn 'd', got 5"),
@@ -157,7 +171,12 @@ def test_parts_that_cannot_be_are_named(players, options, parts, message):
             (),
             ["the generator normalises"],
         ),
-        (StyleGAN2Config(base=32, most=4, style=4), (8, 8, 1), ("path_length",), ["the penalty path_length"]),
+        (
+            StyleGAN2Config(base=32, most=4, style=4),
+            (8, 8, 1),
+            ("path_length", "dragan", "r1"),
+            ["the penalty path_length", "the penalty dragan"],
+        ),
     ],
     ids=["dcgan", "biggan", "stylegan2"],
 )

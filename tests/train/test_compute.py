@@ -1,5 +1,7 @@
 """Settings of `compute` that change the program and not the result: parts of a batch, precision, donation."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -24,6 +26,20 @@ def points(tmp_path, **compute):
         "d_optimizer": smooth,
     }
     return small(tmp_path, "toy-ring", **changes, compute=ComputeConfig(1, steps_per_dispatch=2, **compute))
+
+
+def one_in_two(tmp_path, devices=1, **compute):
+    """A penalty that looks at one of two neighbours, in a batch of 8."""
+    penalty = PenaltyConfig((("path_length", 1.0),), options=(("shrink", 2.0),))
+    own = ComputeConfig(devices, **compute)
+    return dataclasses.replace(points(tmp_path), penalty=penalty, compute=own)
+
+
+@pytest.mark.parametrize(("batch", "mapped"), [(4, False), (8, True)])
+def test_examples_of_which_one_is_looked_at_are_not_parted(tmp_path, batch, mapped):
+    """Of 4 devices each would have a single one of 4."""
+    group = set_up(dataclasses.replace(one_in_two(tmp_path, 4), batch_size=batch))
+    assert ("all_reduce" in group.lowered().as_text()) == mapped
 
 
 def test_seeds_are_trained_in_parts(tmp_path):
@@ -79,6 +95,10 @@ def test_what_cannot_be_is_named(tmp_path):
         InputError, match="a divisor of 2, what each of 4 devices has of batch_size = 8, got 4"
     ):
         check_parts(set_up(four))
+    with pytest.raises(
+        InputError, match="^compute.microbatches: expected parts of which penalty.options.shrink = 2"
+    ):
+        check_parts(set_up(one_in_two(tmp_path, microbatches=8)))
     with pytest.raises(InputError, match="^compute.remat: expected networks of blocks"):
         set_up(points(tmp_path, remat=True))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from jaxgan.config.config import Config
 from jaxgan.config.fields import with_fields
 from jaxgan.data import Source, make_pipeline
 from jaxgan.data.source import Finite
+from jaxgan.games.compile import options_of_loops
 from jaxgan.train.ahead import hlo
 from jaxgan.train.ahead.machines import Machine
 from jaxgan.train.members import Members
@@ -57,7 +57,7 @@ class Account:
 
     @property
     def step(self) -> float:
-        """Seconds of a step if everything overlaps and nothing is lost: no step can be faster."""
+        """Seconds if everything overlaps and nothing is lost, of the dearest step, with what is taken now and then."""
         return max(self.seconds.values())
 
     @property
@@ -100,7 +100,9 @@ def account(config: Config, machine: Machine, source: Source) -> Account:
     share = devices // machine.chips  # devices of a chip
     program, counted = hlo.read(there.as_text(), devices), there.cost_analysis() or {}
     if "flops" in counted:
-        flops, nbytes, told = counted["flops"], counted["bytes accessed"], "the compiler's own count"
+        more_bytes, more_flops = program.again  # compilers count a loop once, as that over parts of a batch
+        flops, nbytes = counted["flops"] + more_flops, counted["bytes accessed"] + more_bytes
+        told = "the compiler's own count"
     else:  # as of CUDA
         flops, nbytes = _operations(config, machine, source), program.nbytes
         told = "operations: the same step compiled for a CPU; bytes: operands and results of each instruction"
@@ -143,6 +145,8 @@ def compiled_for(config: Config, machine: Machine, source: Source) -> Any:
     if count() > 1:
         raise InputError(f"topology: expected one process, got {count()}")
     config.check()
+    if config.compute.how == "pmap":
+        raise InputError("compute.how: expected a program of jit to compile ahead of time, got 'pmap'")
     members = _members(config, source, machine.devices)
     try:
         return compiled(members)
@@ -188,9 +192,9 @@ def compiled(members: Members) -> Any:
 
 
 def dtype_of(config: Config) -> str:
-    """What most products of a configuration are made in: as its networks say, or "highest" where it asks for that."""
-    own = str(getattr(config.model, "dtype", "float32"))
-    return "highest" if config.compute.matmul_precision == "highest" and own == "float32" else own
+    """What most products are made in: the type of the networks, or, of float32, the precision that is asked for."""
+    own, precision = str(getattr(config.model, "dtype", "float32")), config.compute.matmul_precision
+    return own if own != "float32" or precision == "default" else precision
 
 
 def _peak(machine: Machine, dtype: str) -> float:
@@ -199,11 +203,22 @@ def _peak(machine: Machine, dtype: str) -> float:
 
 def _operations(config: Config, machine: Machine, source: Source) -> float:
     """Of a device's part of a step: those of the step of its share of the batch, for a CPU, in the same forms."""
-    one = dataclasses.replace(config, batch_size=config.batch_size // len(machine.devices))
-    with made_for(machine.chip.platform):
-        members = _members(one, source, 1)
-        quick = {"xla_backend_optimization_level": 0}
-        return (members.lowered().compile(compiler_options=quick).cost_analysis() or {})["flops"]
+    with made_for("cpu"):
+        own = options_of_loops(False, config.compute.remat) or {}
+    options = {"xla_backend_optimization_level": 0, **own}
+
+    def of(batch: int) -> float:
+        one = with_fields(config, batch_size=batch, **{"compute.fsdp": 1})
+        with made_for(machine.chip.platform):
+            lowered = _members(one, source, 1).lowered()
+        program = lowered.compile(compiler_options=options)
+        return (program.cost_analysis() or {})["flops"] + hlo.read(program.as_text(), 1).again[1]
+
+    devices = len(machine.devices)
+    try:
+        return of(config.batch_size // devices)
+    except InputError:  # a share by itself, which has too few examples to compare, say
+        return of(config.batch_size) / devices
 
 
 # --- which batch fits ------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ class Instruction:
       name: in its computation.
       shape: of the result, as it is written.
       opcode: what is done.
-      operands: names of other instructions.
+      operands: names of other instructions; of a constant what it is.
       rest: attributes.
     """
 
@@ -96,12 +96,21 @@ class Program:
     Attributes:
       collectives: all that a device takes part in.
       nbytes: read and written by instructions, each operand and each result once.
+      flops: of products and convolutions, where nothing is known of the zeros between pixels and around them.
+      once: the same two, with every loop run once, as compilers count.
       unknown_loops: loops whose length the text does not say; they are counted as run once.
     """
 
     collectives: list[Collective] = field(default_factory=list)
     nbytes: int = 0
+    flops: int = 0
+    once: tuple[int, int] = (0, 0)
     unknown_loops: int = 0
+
+    @property
+    def again(self) -> tuple[int, int]:
+        """Bytes and operations of all runs of loops but the first ones."""
+        return self.nbytes - self.once[0], self.flops - self.once[1]
 
     def totals(self) -> dict[str, dict[str, float]]:
         """Kind -> {"count", "bytes", "sent"} of a run, a device."""
@@ -141,13 +150,17 @@ class _Reader:
             kind = one.opcode.removesuffix("-start")
             if kind in KINDS and not (fused and self._again(one)):
                 total.collectives.append(self._collective(kind, one, own, within))
-            if not fused and one.opcode not in _NO_BYTES and not one.opcode.endswith("-done"):
-                total.nbytes += self._nbytes(one, own)
+            counts = not fused and one.opcode not in _NO_BYTES and not one.opcode.endswith("-done")
+            mine = self._nbytes(one, own) if counts else 0, _flops(one, own)
+            total.nbytes, total.flops = total.nbytes + mine[0], total.flops + mine[1]
+            total.once = total.once[0] + mine[0], total.once[1] + mine[1]
             for times, inner in self._called(one, within, fused):
                 total.collectives += [_repeated(found, times) for found in inner.collectives]
                 total.nbytes += times * inner.nbytes
+                total.flops += times * inner.flops
+                total.once = total.once[0] + inner.once[0], total.once[1] + inner.once[1]
                 total.unknown_loops += inner.unknown_loops
-            if one.opcode == "while" and _trips(one) is None:
+            if one.opcode == "while" and self._trips(one) is None:
                 total.unknown_loops += 1
         return total
 
@@ -157,7 +170,7 @@ class _Reader:
         path = (*within, f"{one.opcode} {one.name}")
         if one.opcode == "while":
             for name in one.called:
-                yield _trips(one) or 1, self.of(name, path, fused)
+                yield self._trips(one) or 1, self.of(name, path, fused)
         elif one.opcode == "conditional":
             branches = [self.of(name, path, fused) for name in one.called]
             cost = lambda program: (sum(c.times * c.sent for c in program.collectives), program.nbytes)
@@ -184,6 +197,19 @@ class _Reader:
             shapes=tuple(sides for _, sides in arrays),
         )
 
+    def _trips(self, one: Instruction) -> int | None:
+        """How often a loop runs: as the compiler says, or, of a TPU, as the one number says that it counts up to."""
+        if found := re.search(r'known_trip_count"?:\{"?n"?:"?(\d+)', one.rest):
+            return int(found[1])
+        named = re.search(r"condition=%?([\w.\-]+)", one.rest)
+        held = self.computations.get(named[1], {}) if named else {}
+        ends = [x for x in held.values() if x.opcode not in ("parameter", "constant", "get-tuple-element")]
+        if len(ends) != 1 or ends[0].opcode != "compare" or "direction=LT" not in ends[0].rest:
+            return None
+        last = held.get(ends[0].operands[-1])
+        known = last is not None and last.opcode == "constant" and last.operands[0].isdigit()
+        return int(last.operands[0]) if known else None  # pyright: ignore
+
     def _again(self, one: Instruction) -> bool:
         channel = re.search(r"channel_id=\d+", one.rest)
         known = channel is not None and channel[0] in self.seen
@@ -209,13 +235,24 @@ class _Reader:
         return result + sum(nbytes(own[name].shape) for name in one.operands if name in own)
 
 
+def _flops(one: Instruction, own: Mapping[str, Instruction]) -> int:
+    """Two for every product of two numbers."""
+    if one.opcode not in ("dot", "convolution") or not all(name in own for name in one.operands[:2]):
+        return 0
+    (_, result), (_, left), (_, right) = (
+        arrays_of(shape)[0] for shape in (one.shape, *(own[name].shape for name in one.operands[:2]))
+    )
+    if one.opcode == "dot":
+        found = re.search(r"lhs_contracting_dims=\{([\d,]*)\}", one.rest)
+        summed = [left[int(axis)] for axis in found[1].split(",") if axis] if found else []
+    else:
+        found = re.search(r"dim_labels=\w+_(\w+)->", one.rest)
+        summed = [side for side, label in zip(right, found[1], strict=False) if label != "o"] if found else []
+    return 2 * math.prod(result) * math.prod(summed)
+
+
 def _repeated(one: Collective, times: int) -> Collective:
     return Collective(one.kind, one.nbytes, one.group, one.times * times, one.types, one.within, one.shapes)
-
-
-def _trips(one: Instruction) -> int | None:
-    found = re.search(r'known_trip_count"?:\{"?n"?:"?(\d+)', one.rest)
-    return int(found[1]) if found else None
 
 
 # --- the text ------------------------------------------------------------------------------------
@@ -266,7 +303,7 @@ def _instruction(line: str) -> Instruction | None:
         return None
     inside = rest[name.end() - 1 :]
     end = _closed(inside)
-    operands = re.findall(r"%([\w.\-]+)", inside[:end])
+    operands = [inside[1 : end - 1]] if name[1] == "constant" else re.findall(r"%([\w.\-]+)", inside[:end])
     return Instruction(head[1], shape, name[1], tuple(operands), inside[end:])
 
 

@@ -29,8 +29,8 @@ class Chip:
       name: as in the name of a machine.
       platform: "tpu" or "cuda".
       flops: type of the operands of products -> operations a second. Products of float32 are those of JAX's default
-        precision, which rounds operands to bfloat16 on a TPU and to TF32 on a GPU; "highest" are those of float32
-        itself (on a TPU six products of bfloat16 for each).
+        precision, which rounds operands to bfloat16 on a TPU and to TF32 on a GPU; "tensorfloat32" are at least as good
+        (on a TPU three products of bfloat16 for each), "highest" those of float32 itself (on a TPU six).
       memory: bytes.
       memory_rate: bytes a second to and from memory.
       link_rate: bytes a second that it sends to the others, over all its links.
@@ -47,11 +47,17 @@ class Chip:
 
 
 def _tpu(name: str, tflops: float, memory: float, memory_rate: float, link_rate: float, source: str) -> Chip:
-    peak = {"bfloat16": tflops * TERA, "float32": tflops * TERA, "highest": tflops * TERA / 6}
+    fast = tflops * TERA
+    peak = {"bfloat16": fast, "float32": fast, "tensorfloat32": fast / 3, "highest": fast / 6}
     return Chip(name, "tpu", peak, memory * GIB, memory_rate * GB, link_rate * GB, source)
 
 
-_H100 = {"bfloat16": 989.4 * TERA, "float32": 494.7 * TERA, "highest": 66.9 * TERA}
+_H100 = {
+    "bfloat16": 989.4 * TERA,
+    "float32": 494.7 * TERA,
+    "tensorfloat32": 494.7 * TERA,
+    "highest": 66.9 * TERA,
+}
 CHIPS: dict[str, Chip] = {
     "v4": _tpu("v4", 275, 32, 1200, 300, "cloud.google.com/tpu/docs/v4; links: Jouppi et al. (2023), TPU v4"),
     "v5e": _tpu("v5e", 197, 16, 819, 200, "cloud.google.com/tpu/docs/v5e (links: half of 400 GB/s both ways)"),
@@ -97,6 +103,11 @@ class Machine:
         """How many there are."""
         return math.prod(self.shape)
 
+    @property
+    def hosts(self) -> int:
+        """How many hosts with links of another kind between them: 1 of TPUs."""
+        return max(1, self.chips // 8) if self.chip.platform == "cuda" else 1
+
     @functools.cached_property
     def devices(self) -> list[Any]:
         """What JAX sees of it: one device a chip, or (v4) one for each of two cores. Nothing can run on them.
@@ -117,9 +128,9 @@ class Machine:
                     os.environ.setdefault(key, value)
                 found = topologies.get_topology_desc(platform="tpu", topology_name=self.name)
             else:
-                hosts, each = max(1, self.chips // 8), min(self.chips, 8)
+                each = min(self.chips, 8)
                 found = topologies.get_topology_desc(
-                    platform="cuda", topology=f"1x{hosts}x{each}", target_config=_H100_FOR_XLA
+                    platform="cuda", topology=f"1x{self.hosts}x{each}", target_config=_H100_FOR_XLA
                 )
         except Exception as error:  # of several types, by what is wrong
             said = (str(error).strip().splitlines() or [type(error).__name__])[0]

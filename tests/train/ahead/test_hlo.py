@@ -1,5 +1,7 @@
 """What is read from the text of a program: counted by hand on a small one, with all that such a text may have."""
 
+import jax
+import jax.numpy as jnp
 import pytest
 
 from jaxgan.train.ahead.hlo import Collective, arrays_of, nbytes, read
@@ -98,6 +100,39 @@ def test_loops_of_unknown_length_are_told():
     program = read(TEXT.replace('backend_config={"known_trip_count":{"n":"5"}}', "sharding={}"), 4)
     assert program.unknown_loops == 1
     assert program.totals()["all-reduce"]["count"] == 4
+
+
+def test_the_length_of_a_loop_that_counts_up_to_a_number():
+    """As the compiler of TPUs leaves it: nothing is said of it, but it is seen."""
+    text = TEXT.replace('backend_config={"known_trip_count":{"n":"5"}}', "sharding={}")
+    counted = """\
+  %i.1 = s32[]{:T(128)} get-tuple-element(%p.1), index=0
+  %n = s32[]{:T(128)} constant(7)
+  ROOT %less = pred[]{:T(512)} compare(%i.1, %n), direction=LT
+"""
+    constant = "  ROOT %less = pred[]{:T(512)} constant(false)\n"
+    program = read(text.replace(constant, counted), 4)
+    assert (program.unknown_loops, program.totals()["all-reduce"]["count"]) == (0, 7 + 3)
+    other = read(text.replace(constant, counted.replace("LT", "NE")), 4)
+    assert other.unknown_loops == 1
+
+
+def test_operations_of_loops_are_counted_as_often_as_they_are_run():
+    """Of the compiler's own text, which counts a loop once: a product, and a loop of three convolutions."""
+    x, kernel = jnp.ones((2, 8, 8, 3)), jnp.ones((3, 3, 3, 3))
+    conv = lambda x: jax.lax.conv_general_dilated(
+        x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+    def looped(x):
+        return jax.lax.scan(lambda x, _: (conv(x), ()), x, length=3)[0].reshape(2, -1) @ jnp.ones((192, 5))
+
+    program = read(jax.jit(looped).lower(x).compile().as_text(), 1)
+    product, one = 2 * 2 * 192 * 5, 2 * (2 * 8 * 8 * 3) * 27
+    assert program.flops == product + 3 * one
+    assert program.once[1] == product + one
+    assert program.again == (program.nbytes - program.once[0], 2 * one)
+    assert program.again[0] >= 2 * 4 * 2 * x.size  # what each further convolution reads and writes
 
 
 def test_bytes_are_operands_and_results():

@@ -5,9 +5,14 @@ import sys
 
 import jax
 import pytest
+from helpers import small
 
 from jaxgan import InputError
 from jaxgan.__main__ import main
+from jaxgan.config import get_preset, with_fields
+from jaxgan.data.files import black
+from jaxgan.models import MLPConfig
+from jaxgan.train.ahead import account as ahead
 from jaxgan.train.ahead.account import Account, fit
 from jaxgan.train.ahead.machines import CHIPS, Machine, machine
 
@@ -63,6 +68,7 @@ def test_a_compiler_that_is_not_there_is_named(name, package, command, monkeypat
             "expected --batch or --batch-per-chip",
         ),
         (["--topology", "v5e:2x2", "--batch", "7"], "expected a multiple of 4 devices"),
+        (["--topology", "v5e:2x2", "--compute.how", "pmap"], "compute.how: expected a program of jit"),
         (["--topology", "v5e:2x2", "--nothing"], "unknown flag '--nothing'"),
     ],
 )
@@ -77,6 +83,7 @@ def test_a_step_on_a_machine(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(Machine, "devices", jax.devices())
     out = tmp_path / "out.json"
     flags = ["--model.g-widths", "16", "--model.d-widths", "16", "--data.split", "test"]
+    flags += ["--penalty.weights", "r1", "0.1", "--penalty.every", "4"]
     where = ["--topology", "v5e:2x2", "--batch-per-chip", "8", "--json", str(out)]
     assert main(["compile", "mlp-mnist", *flags, *where]) == 0
     found, said = json.loads(out.read_text()), capsys.readouterr().out
@@ -92,7 +99,61 @@ def test_a_step_on_a_machine(monkeypatch, capsys, tmp_path):
     assert found["seconds"]["arithmetic"] == found["flops"] / 197e12
     assert found["largest_batch"]["batch"] % 4 == 0
     assert "bound by" in said
+    assert "the dearest step, with all penalties that are applied now and then" in said
     assert "the largest batch is about" in said
+
+
+class Silent:
+    """A program whose compiler does not count, as that of CUDA."""
+
+    def __init__(self, program):
+        self.as_text, self.memory_analysis = program.as_text, program.memory_analysis
+
+    def cost_analysis(self):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("batch", "changes"),
+    [
+        (16, {"compute.fsdp": 2}),
+        (4, {"penalty.weights": (("path_length", 1.0),), "penalty.options": (("shrink", 2.0),)}),
+    ],
+    ids=["parameters in parts", "shares that cannot stand alone"],
+)
+def test_operations_that_the_compiler_does_not_count(batch, changes, tmp_path, monkeypatch):
+    monkeypatch.setattr(Machine, "devices", jax.devices()[:4])
+    monkeypatch.setattr(ahead, "compiled", lambda members, inner=ahead.compiled: Silent(inner(members)))
+    config = with_fields(
+        small(tmp_path, batch_size=batch, model=MLPConfig(g_widths=(4,), d_widths=(4,))), **changes
+    )
+    found = ahead.account(config, machine("h100:4"), black("", 64, (4, 4, 1), ()))
+    assert found.counted.startswith("operations: the same step compiled for a CPU")
+    assert found.flops > 0
+
+
+def test_a_step_in_parts_has_the_operations_of_the_whole(tmp_path, monkeypatch):
+    """Which the compiler counts in one part alone; fakes that two turns share are made twice."""
+    monkeypatch.setattr(Machine, "devices", jax.devices()[:1])
+    config = small(tmp_path, batch_size=256, model=MLPConfig(g_widths=(128,), d_widths=(128,)))
+    whole, parts = (
+        ahead.account(
+            with_fields(config, **{"compute.microbatches": n}),
+            machine("v5e:1x1"),
+            black("", 256, (8, 8, 1), ()),
+        ).flops
+        for n in (1, 4)
+    )
+    assert 0.95 * whole < parts < 1.3 * whole, (whole, parts)
+
+
+def test_products_of_less_precision_are_faster():
+    for name, chip in CHIPS.items():
+        rates = [chip.flops[kind] for kind in ("float32", "tensorfloat32", "highest")]
+        assert rates == sorted(rates, reverse=True)
+        assert (rates[1] < rates[0]) == (chip.platform == "tpu"), name
+    config = with_fields(get_preset("mlp-mnist"), **{"compute.matmul_precision": "tensorfloat32"})
+    assert ahead.dtype_of(config) == "tensorfloat32"
 
 
 def test_the_batch_that_fits_is_on_a_line():
