@@ -23,7 +23,7 @@ from jaxgan.games.game import GameState
 from jaxgan.runs.checksums import checksums, readable, seal, unsealed
 
 _STATE, _META = "state", "meta"
-_LONGEST = 300  # characters of what others say of an error
+_LONGEST = 800  # characters of what others say of an error
 _UNFINISHED = "*.orbax-checkpoint-tmp*"
 
 

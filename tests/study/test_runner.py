@@ -42,7 +42,8 @@ def test_crashes_failures_and_divergence_are_results_and_nothing_is_repeated(tmp
 
     monkeypatch.delenv("STUDY_CRASH")
     (tmp_path / "cells" / f"{cells[0].name}.json").write_text('{"format": 1, "key"')  # damaged
-    retried = run_study(cells, tmp_path, LaunchOptions(retry_failed=True), train=fake_train, say=quiet)
+    with pytest.warns(UserWarning, match=rf"{cells[0].name}.json' is left out, as it is damaged"):
+        retried = run_study(cells, tmp_path, LaunchOptions(retry_failed=True), train=fake_train, say=quiet)
     assert log.read_text().split()[6::2] == ["hinge", "minimax"]
     assert retried[1].error == "RuntimeError: no equilibrium at all"
     assert 'raise RuntimeError("no equilibrium' in retried[1].traceback

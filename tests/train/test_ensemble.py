@@ -8,6 +8,7 @@ import pytest
 from helpers import digits, small, small_dcgan
 
 from jaxgan import InputError, init, make_step
+from jaxgan.config import Config
 from jaxgan.config.data import open_data
 from jaxgan.config.fields import with_fields
 from jaxgan.config.groups import ComputeConfig, DataConfig
@@ -17,7 +18,6 @@ from jaxgan.metrics import Evaluation
 from jaxgan.metrics.choice import better_of
 from jaxgan.models import MLPConfig
 from jaxgan.runs import evaluation
-from jaxgan.train import members as module
 from jaxgan.train import members as set_up_module
 from jaxgan.train.members import Members, set_up
 from jaxgan.train.recorder import run_members
@@ -196,13 +196,13 @@ HYPER = {
 
 def counted(monkeypatch):
     """How often a step is traced."""
-    traces, real = [], module.make_step
+    traces, real = [], Config.step
 
-    def counting(gan):
-        traces.append(gan)
-        return real(gan)
+    def counting(self, game):
+        traces.append(game)
+        return real(self, game)
 
-    monkeypatch.setattr(module, "make_step", counting)
+    monkeypatch.setattr(Config, "step", counting)
     return traces
 
 
