@@ -241,6 +241,8 @@ def draw_points(
 ) -> None:
     """Draws points on axes: a histogram in one dimension, else a scatter plot of the first two coordinates.
 
+    Where points lie outside the frame, or are not finite, the drawing says how many.
+
     Args:
       axes: of matplotlib.
       points: [n, d].
@@ -251,6 +253,10 @@ def draw_points(
     centre, half = (frame.max(0) + frame.min(0)) / 2, 0.62 * float(np.ptp(frame, axis=0).max()) + 1e-6
     axes.set(xlim=(centre[0] - half, centre[0] + half))
     colour = _GREY if reference is None else "#c2410c"
+    inside = (np.abs(points[:, :2] - centre) <= half).all(axis=1)
+    if outside := len(points) - int(inside.sum()):
+        text = f"{outside:,} of {len(points):,} outside"
+        axes.text(0.03, 0.97, text, color=colour, fontsize=8, va="top", transform=axes.transAxes)
     if points.shape[1] == 1:
         bins = np.linspace(centre[0] - half, centre[0] + half, 101)
         share = lambda x: {"x": x[:, 0], "bins": bins, "weights": np.full(len(x), 1 / len(x))}

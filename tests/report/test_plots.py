@@ -2,8 +2,11 @@
 
 import re
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from jaxgan.report.pictures import draw_points
 from jaxgan.report.plots import curves, histogram
 
 STEPS = list(range(0, 1001, 50))
@@ -83,3 +86,19 @@ def test_histograms_are_pictures():
     many = histogram({str(i): 1 for i in range(200)})
     assert many.count("<rect") == 200
     assert "<text" not in many  # no room for names
+
+
+@pytest.mark.parametrize("d", [1, 2])
+def test_points_outside_the_frame_are_told(d):
+    reals = np.linspace(-1, 1, 20)[:, None].repeat(d, 1)
+
+    def said(points):
+        axes = Figure().add_subplot()
+        draw_points(axes, points, reals)
+        return [text.get_text() for text in axes.texts]
+
+    assert said(reals) == []
+    assert said(np.concatenate([reals, np.full((3, d), 50.0), np.full((1, d), np.nan)])) == [
+        "4 of 24 outside"
+    ]
+    assert said(reals + 100) == ["20 of 20 outside"]

@@ -1,5 +1,8 @@
 """Which form of a convolution was the fastest on two CPU cores; experiments/bench_conv.py makes this file's table.
 
+Forms of dense layers are an exception: they were the faster ones on another CPU, and on an AMD EPYC the step of the MLP
+takes as long with either.
+
 The numbers are (examples, side of the images that come in, their channels, channels that go out, groups).
 """
 
