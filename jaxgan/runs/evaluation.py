@@ -37,6 +37,7 @@ from jaxgan.metrics.score import Notify, Score
 from jaxgan.metrics.scores.frechet import Gaussian
 from jaxgan.runs.checkpoint import Unreadable
 from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.images.translating import Translator
 from jaxgan.runs.opened import Run, changed_data
 from jaxgan.runs.sampling import Sampler
 
@@ -102,7 +103,8 @@ class Protocol:
         if not isinstance(usual, ImageEvaluator):
             if self.metrics is not None or self.features != "auto":
                 raise InputError(
-                    f"metrics: expected none to be named for {source.name!r}, whose scores are those of its modes"
+                    f"metrics: expected none to be named for {source.name!r}, whose scores are those of its "
+                    f"{'pairs' if source.modality.name == 'pair' else 'modes'}"
                 )
             if self.n_real is not None:
                 raise InputError(
@@ -141,13 +143,19 @@ def open_run(
     source = open_data(config)
     if source.fingerprint != run.data["fingerprint"]:
         raise changed_data(run.data, describe(source))
-    return run, source
+    return _with_examples(run, source), source
 
 
 def on_all_devices(run: Run) -> Run:
     """The run, with its generator on all local devices, which share the work."""
     if len(jax.local_devices()) > 1:
         run.variables = jax.device_put(run.variables, replicated(make_mesh(jax.local_devices())))
+    return run
+
+
+def _with_examples(run: Run, source: Source) -> Run:
+    """The run, which translates those of the source if it translates."""
+    run.sampler = run.sampler.of(source) if isinstance(run.sampler, Translator) else run.sampler
     return run
 
 
@@ -200,7 +208,7 @@ def evaluate_checkpoints(
                 run, source = open_run(path, checkpoint, place, trust=trust)
                 evaluator = protocol.evaluator(source)
             else:
-                run = on_all_devices(Run.at(path, checkpoint, trust=trust))
+                run = _with_examples(on_all_devices(Run.at(path, checkpoint, trust=trust)), source)
         except Unreadable as error:
             damaged.append(error)
             continue

@@ -26,6 +26,7 @@ from jaxgan.losses import in_python
 from jaxgan.metrics.choice import better_of
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.images.making import maker_of
 from jaxgan.runs.sampling import sampler_of
 
 
@@ -57,7 +58,9 @@ class Run:
         self.spec = spec_of(facts, self.config)
         with buildable(folder):
             self.game = _sampled_as(self.config).build(self.spec)
-            self.sampler = sampler_of(self.game, self.config, self.spec)
+            self.sampler: Any = maker_of(self.game, self.config, self.spec) or sampler_of(
+                self.game, self.config, self.spec
+            )
             like = _like(self.game, self.spec)
         state, self.step = _restore(folder, like, checkpoint)
         self.variables = self.game.averaged(state)
