@@ -11,8 +11,8 @@ import numpy as np
 from jaxgan.common.errors import InputError
 from jaxgan.common.user_files import is_file
 from jaxgan.config.config import Config
-from jaxgan.config.presets import find_preset
 from jaxgan.config.games import spec_for
+from jaxgan.config.presets import find_preset
 from jaxgan.data import Arrays, Images, Source, make_pipeline, open_source, other_split
 from jaxgan.data.catalogue import prepared
 from jaxgan.data.degrade.chain import chain_of
@@ -45,7 +45,8 @@ def without_path(source: str) -> str:
     """The name of a source as others may read it: of paths the last name alone."""
     kind, _, path = source.partition(":")
     if kind in ("pairs", "domains"):
-        return f"{kind}:{','.join(without_path(f'folder:{part}'.replace('folder:folder:', 'folder:')) for part in path.split(','))}"
+        names = (without_path(part if ":" in part else f"folder:{part}") for part in path.split(","))
+        return f"{kind}:{','.join(names)}"
     return (
         f"{kind}:{os.path.basename(path.rstrip('/'))}"
         if kind in ("folder", "npz", "tar") and path

@@ -20,9 +20,9 @@ from jaxgan.games.game import (
 )
 from jaxgan.games.gan import GAN
 from jaxgan.games.many_critics import many_critics
-from jaxgan.games.step import make_step
 from jaxgan.games.pairs.direction import Translation
 from jaxgan.games.pairs.translation import translation
+from jaxgan.games.step import make_step
 from jaxgan.games.view import Deal, View, starts, weighed
 
 __all__ = [

@@ -42,8 +42,8 @@ def cycle_gan(
       identity: weight, relative to `cycle`, of the difference that a translator makes to its own target
         domain (section 5.2; the authors take 0.5 for paintings).
       pool: images made before that each critic is shown among the new ones (section 4): how many, examples in a batch,
-        and the shapes of an example of a and of b; None: new ones only. Memory "pool_a" and "pool_b": it goes with whole
-        batches.
+        and the shapes of an example of a and of b; None: new ones only. They are memory, "pool_a" and "pool_b", which
+        goes with whole batches.
       halved: whether the critics' loss is divided by 2, as in the authors' code and section 7.1.
       moves: how the players move.
 

@@ -14,7 +14,7 @@ from jaxgan.data import Source, other_split
 from jaxgan.data.modality import from_float
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.score import Evaluation, Measured, Score
-from jaxgan.metrics.scores.similarity import ms_ssim, psnr, ssim
+from jaxgan.metrics.scores.similarity import ms_ssim, ssim
 
 _AT_ONCE = 64
 _SSIM_SIDE, _MS_SSIM_SIDE = 11, 161  # pixels that their windows need
@@ -27,7 +27,7 @@ def compared_with(source: Source) -> Source:
 
 
 def similarities(made: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
-    """Of every image: "rmse" in the units of its type, "psnr" in decibels, and "ssim" and "ms_ssim" if it is large enough.
+    """Of every image: "rmse" in the units of its type, "psnr" in decibels; "ssim" and "ms_ssim" of large enough ones.
 
     Args:
       made: images [n, h, w, c], uint8 or uint16.

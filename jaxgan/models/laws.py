@@ -65,7 +65,7 @@ class Networks:
 
     @cached_property
     def inputs(self) -> dict[str, jax.Array]:
-        """What each network is given: latents (a translator: examples), and examples in the range that the model sees."""
+        """What each is given: latents (a translator: examples), and examples in the range that the model sees."""
         rng = np.random.default_rng(0)
         translates = getattr(self.config, "translates", False)
         given = {

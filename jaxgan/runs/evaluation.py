@@ -103,8 +103,7 @@ class Protocol:
         if not isinstance(usual, ImageEvaluator):
             if self.metrics is not None or self.features != "auto":
                 raise InputError(
-                    f"metrics: expected none to be named for {source.name!r}, whose scores are those of its "
-                    f"{'pairs' if source.modality.name == 'pair' else 'modes'}"
+                    f"metrics: expected none to be named for {source.name!r}, which has scores of its own"
                 )
             if self.n_real is not None:
                 raise InputError(

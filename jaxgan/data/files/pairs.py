@@ -123,8 +123,8 @@ def load_pairs(
         both = sorted(names[0].keys() & names[1].keys())
         if not both:
             raise InputError(
-                f"data.source: expected images of the same names in the two folders of {'pairs:' + rest!r}, found none in "
-                f"both; the first has {next(iter(names[0]), 'no image')!r}, the second {next(iter(names[1]), 'no image')!r}"
+                f"data.source: expected images of the same names in the two folders of {'pairs:' + rest!r}, found "
+                f"none in both; the first has {next(iter(names[0]))!r}, the second {next(iter(names[1]))!r}"
             )
         alone = len(names[0]) + len(names[1]) - 2 * len(both)
         notes += (

@@ -24,7 +24,8 @@ def critic_of(shape: tuple[int, ...], width: int, depth: int, norm: str, dtype: 
         depth = max(d for d in (1, 2, 3) if 3 * 2**d <= side)
     if depth < 1 or 3 * 2**depth > side:
         raise InputError(
-            f"d_depth: expected 1 to {(side // 3).bit_length() - 1} halvings of images of {side} pixels, or 0, got {depth}"
+            f"d_depth: expected 1 to {(side // 3).bit_length() - 1} halvings of images of {side} pixels, or 0, got "
+            f"{depth}"
         )
     if norm not in ("batch", "instance"):
         raise InputError(f"d_norm: expected 'batch' or 'instance', got {norm!r}")

@@ -23,7 +23,7 @@ _SCALE = 0.2  # of what a dense block adds
 
 
 def _he(scale: float) -> Any:
-    """Normal weights of He's variance, with a factor; small ones let deep networks begin as no more than their skips."""
+    """Normal weights of He's variance, times a factor; with small ones deep networks begin as their skips alone."""
     return nn.initializers.variance_scaling(2.0 * scale**2, "fan_in", "normal")
 
 
@@ -60,6 +60,9 @@ class SRResNet(nn.Module, kw_only=True):
       Lim et al. (2017), Enhanced deep residual networks for single image super-resolution: no normalisation.
       Wang et al. (2018), ESRGAN: enhanced super-resolution generative adversarial networks, section 3.1.
     """
+
+    local = True
+    """What is made of a pixel depends on its neighbourhood alone, so images of any size do."""
 
     channels: int = 3
     scale: int = 1
@@ -173,8 +176,8 @@ class SRResNetConfig:
         scale = max(1, round(shape[0] / source[0]))
         if (scale * source[0], scale * source[1]) != tuple(shape[:2]):
             raise InputError(
-                f"model: srresnet enlarges both sides alike, by a whole number, and does not make {shape[0]}x{shape[1]} of "
-                f"{source[0]}x{source[1]}"
+                f"model: srresnet enlarges both sides alike, by a whole number, and does not make "
+                f"{shape[0]}x{shape[1]} of {source[0]}x{source[1]}"
             )
         for name, least in (("width", 1), ("blocks", 1), ("growth", 0), ("d_width", 0)):
             check_range(name, getattr(self, name), at_least=least)

@@ -17,6 +17,7 @@ from jaxgan.games.game import Game
 from jaxgan.metrics.restoration import compared_with
 
 _BATCH = 32
+_SIZES = (1, 8, _BATCH)  # of batches: few programs, and not many rows of nothing
 _SEED = 0x706169  # of what is made of examples that are looked at
 
 
@@ -87,13 +88,13 @@ class Translator:
             self._made[name] = jax.jit(make)
         taken = {key: x for key, x in batch.items() if key in (own.source, "mask")}
         n, parts = len(taken[own.source]), []
-        for start in range(0, n, _BATCH):
+        each = next(size for size in _SIZES if size >= min(n, _BATCH))
+        for start in range(0, n, each):
             poll()
-            part = {key: np.asarray(x[start : start + _BATCH], np.float32) for key, x in taken.items()}
+            part = {key: np.asarray(x[start : start + each], np.float32) for key, x in taken.items()}
             size = len(part[own.source])
             padded = {
-                key: np.concatenate([x, np.zeros((_BATCH - size, *x.shape[1:]), x.dtype)])
-                for key, x in part.items()
+                key: np.pad(x, ((0, each - size), *((0, 0),) * (x.ndim - 1))) for key, x in part.items()
             }
             parts.append(np.asarray(self._made[name](variables[own.player], padded))[:size])
         return np.concatenate(parts)
