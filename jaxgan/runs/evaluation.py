@@ -37,7 +37,7 @@ from jaxgan.metrics.score import Notify, Score
 from jaxgan.metrics.scores.frechet import Gaussian
 from jaxgan.runs.checkpoint import Unreadable
 from jaxgan.runs.folder import RunFolder
-from jaxgan.runs.images.translating import Translator
+from jaxgan.runs.images.making import examples_of
 from jaxgan.runs.opened import Run, changed_data
 from jaxgan.runs.sampling import Sampler
 
@@ -102,9 +102,7 @@ class Protocol:
             )
         if not isinstance(usual, ImageEvaluator):
             if self.metrics is not None or self.features != "auto":
-                raise InputError(
-                    f"metrics: expected none to be named for {source.name!r}, which has scores of its own"
-                )
+                raise InputError(f"metrics: expected none to be named for {source.name!r}, as it has its own")
             if self.n_real is not None:
                 raise InputError(
                     f"n_real: expected none for {source.name!r}, scored by a protocol without it, got {self.n_real}"
@@ -142,19 +140,14 @@ def open_run(
     source = open_data(config)
     if source.fingerprint != run.data["fingerprint"]:
         raise changed_data(run.data, describe(source))
-    return _with_examples(run, source), source
+    run.sampler = examples_of(run.sampler, source)
+    return run, source
 
 
 def on_all_devices(run: Run) -> Run:
     """The run, with its generator on all local devices, which share the work."""
     if len(jax.local_devices()) > 1:
         run.variables = jax.device_put(run.variables, replicated(make_mesh(jax.local_devices())))
-    return run
-
-
-def _with_examples(run: Run, source: Source) -> Run:
-    """The run, which translates those of the source if it translates."""
-    run.sampler = run.sampler.of(source) if isinstance(run.sampler, Translator) else run.sampler
     return run
 
 
@@ -207,7 +200,8 @@ def evaluate_checkpoints(
                 run, source = open_run(path, checkpoint, place, trust=trust)
                 evaluator = protocol.evaluator(source)
             else:
-                run = _with_examples(on_all_devices(Run.at(path, checkpoint, trust=trust)), source)
+                run = on_all_devices(Run.at(path, checkpoint, trust=trust))
+                run.sampler = examples_of(run.sampler, source)
         except Unreadable as error:
             damaged.append(error)
             continue

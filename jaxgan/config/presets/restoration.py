@@ -148,9 +148,8 @@ def _cyclegan_64() -> Config:
 def _often(config: Config) -> Config:
     """A long run, whose pictures and scores come seldom."""
     every = max(1000, config.steps // 40)
-    return dataclasses.replace(
-        config, checkpoint_every=every, sample_every=every, evaluate_every=every, quick_n=200, final_n=1000
-    )
+    seldom = dict.fromkeys(("checkpoint_every", "sample_every", "evaluate_every"), every)
+    return dataclasses.replace(config, **seldom, quick_n=200, final_n=1000)
 
 
 _ISOLA = "Isola et al. (2017), Image-to-image translation with conditional adversarial networks"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jaxgan.config.config import Config
 from jaxgan.data import Source, Spec
 from jaxgan.games.game import Game
@@ -23,3 +25,8 @@ def maker_of(
     if game.output is not None:
         return sampler_of(game, config, spec)
     return Translator(game, spec, source) if game.translations else None
+
+
+def examples_of(maker: Any, source: Source) -> Any:
+    """The same, which translates examples of the source if it translates."""
+    return maker.of(source) if isinstance(maker, Translator) else maker
