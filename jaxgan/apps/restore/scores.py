@@ -50,9 +50,8 @@ def table_of(
     mine, rows = similarities(ours, truth), []
     for name, images in others.items():
         theirs = similarities(images, truth)
-        for score in mine:
-            if score != "rmse":
-                rows.append(row(what, score, mine[score], name, theirs[score], **more))
+        scores = [score for score in mine if score != "rmse"]
+        rows += [row(what, score, mine[score], name, theirs[score], **more) for score in scores]
     return rows
 
 
