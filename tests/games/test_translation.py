@@ -145,6 +145,11 @@ def test_a_configuration_says_what_its_game_needs():
         with pytest.raises(InputError) as error:
             with_fields(config, **changes).build((8, 8, 1))
         assert said in str(error.value)
+    pooled = Config(game="cycle_gan", model=Pix2PixConfig(translator="resnet", width=2, blocks=1))
+    for name, value in (("compute.how", "pmap"), ("compute.how", "shard_map"), ("compute.microbatches", 2)):
+        with pytest.raises(InputError, match=f"{name}: expected .* with image pools"):
+            with_fields(pooled, **{name: value}).build((8, 8, 1))
+    with_fields(pooled, **{"compute.how": "pmap", "game_options": (("pool", 0.0),)}).build((8, 8, 1))
     bare = with_fields(config, **{"data.degrade": ()})
     from jaxgan.config.games import plain_spec
 

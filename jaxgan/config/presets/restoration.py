@@ -57,6 +57,21 @@ def _restore_28() -> Config:
     )
 
 
+def _restore_64() -> Config:
+    return _restoring(
+        "",
+        ("inpaint",),
+        (("mask", "free-form"), ("size", 0.5)),
+        Pix2PixConfig(width=24, halvings=5, dropout=False, d_width=24),
+        steps=3000,
+        batch_size=16,
+        game_options=(("pixel", 100.0),),
+        resolution=64,
+        channels=3,
+        flip=True,
+    )
+
+
 def _denoise_32() -> Config:
     return _restoring(
         "tfds:cifar10",
@@ -161,6 +176,12 @@ RESTORATION: dict[str, Preset] = {
         build=_restore_28,
         summary="digits whose centre is lost: a small U-Net and a critic of patches; any --data.degrade",
         shape=(28, 28, 1),
+        paper=_ISOLA,
+    ),
+    "restore-64": Preset(
+        build=_restore_64,
+        summary="your images at 64x64 from what is left of them: holes, or any --data.degrade of the same size",
+        shape=(64, 64, 3),
         paper=_ISOLA,
     ),
     "denoise-32": Preset(
