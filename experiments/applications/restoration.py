@@ -110,7 +110,7 @@ class Study:
 
 def denoising(study: Study) -> None:
     """CIFAR-10."""
-    run, source = study.trained("denoise", 1200, "denoise-32", "--model.width", "16", "--model.blocks", "3")
+    run, source = study.trained("denoise", 1500, "denoise-32", "--model.width", "40")
     found = study.made(run, np.arange(study.n))
     tried = source.some(24, 0)["image"].astype(np.float64)
     noisy = np.clip(np.round(tried + LEVEL * np.random.default_rng(0).normal(size=tried.shape)), 0, 255)

@@ -49,6 +49,21 @@ def test_domains_of_other_numbers(tmp_path):
     assert one_domain(source, "a").n == 5  # each once
 
 
+def test_deep_images_keep_their_bits(tmp_path):
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 65536, (3, 9, 9)).astype(np.uint16)
+    for i, name in enumerate(("a.png", "b.tif")):
+        Image.fromarray(values[i]).save(tmp_path / name)
+    Image.fromarray((values[2] >> 8).astype(np.uint8)).save(tmp_path / "c.png")
+    source = open_source(f"deep:{tmp_path}")
+    np.testing.assert_array_equal(source.images[:2, ..., 0], values[:2])
+    np.testing.assert_array_equal(source.images[2, ..., 0], (values[2] >> 8) * np.uint16(257))
+    assert source.spec.stored == "uint16"
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "d.png")
+    with pytest.raises(InputError, match="expected grey images"):
+        open_source(f"deep:{tmp_path}")
+
+
 def test_what_cannot_be_is_one_line(tmp_path):
     a = folder(tmp_path / "a", {"1.png": 1})
     b = folder(tmp_path / "b", {"2.png": 1})

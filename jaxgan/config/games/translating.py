@@ -157,9 +157,9 @@ def spec_of_pairs(shape: tuple[int, ...], n_classes: int, config: Any) -> Spec:
     """Images of this shape, with what they are made from: as they are degraded, or as they are."""
     plain = _images({"image": shape}, "image", PAIR)
     chain = chain_of(config.data.degrade, config.data.degrade_options)
-    return (
-        _images({"image": shape, "input": shape}, "image", PAIR) if chain is None else spec_with(plain, chain)
-    )
+    if chain is None:
+        return _images({"image": shape, "input": shape}, "image", PAIR)
+    return spec_with(plain, chain, config.data.crop)
 
 
 def spec_of_domains(shape: tuple[int, ...], n_classes: int, config: Any) -> Spec:

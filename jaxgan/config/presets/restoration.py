@@ -77,7 +77,7 @@ def _denoise_32() -> Config:
         "tfds:cifar10",
         ("denoise",),
         (("noise", "gaussian"), ("level", 25.0)),
-        SRResNetConfig(width=32, blocks=4),
+        SRResNetConfig(width=48, blocks=4, shrink=2),
         steps=2000,
         batch_size=16,
         game_options=(("adversarial", 0.0),),

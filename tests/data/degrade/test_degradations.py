@@ -151,6 +151,26 @@ def test_shapes_that_do_not_fit_are_refused():
             chain_of(names).shapes(shape)
 
 
+def test_crops_are_cut_before_and_each_time_elsewhere():
+    images = np.arange(4 * 20 * 16, dtype=np.uint16).reshape(4, 20, 16, 1) * 13
+    source = degraded(Images("x", images, None, (), fingerprint(images)), chain_of(("super-resolution",)), 8)
+    assert {name: x.shape for name, x in source.spec.arrays.items()} == {
+        "image": (8, 8, 1),
+        "input": (4, 4, 1),
+    }
+    seen = set()
+    for seed in range(3):
+        x = np.float32(images) / 32767.5 - 1
+        found = source.derived(jax.random.split(jax.random.key(seed), 4), {"image": x})
+        for whole, part in zip(x, np.asarray(found["image"]), strict=True):
+            at = np.argwhere(whole[..., 0] == part[0, 0, 0])[0]
+            seen.add(tuple(at))
+            np.testing.assert_array_equal(part, whole[at[0] : at[0] + 8, at[1] : at[1] + 8])
+    assert len(seen) > 4
+    with pytest.raises(InputError, match="data.crop: expected 1 to 16 pixels"):
+        degraded(source.clean, source.chain, 17)
+
+
 def test_a_batch_is_a_function_of_seed_step_and_index():
     """On one device and on four, resident and streamed, of a pipeline made anew; and another step has others."""
     from jaxgan.common.devices import make_mesh
