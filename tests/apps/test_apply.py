@@ -197,7 +197,8 @@ def test_a_run_of_restoration_from_end_to_end(tmp_path, capsys):
     resume(folder)
     same_arrays(arrays(folder, 4), whole)  # bit for bit
     # four devices see the same
-    four = train(restoring(tmp_path / "four", data=digits(tmp_path), compute=ComputeConfig(4)))
+    (tmp_path / "four").mkdir()
+    four = train(restoring(tmp_path / "four", compute=ComputeConfig(4)))
     losses = lambda own: [record["g/pixel"] for record in own.records()]
     assert losses(four) == pytest.approx(losses(folder), rel=1e-4)
     # and it is applied
