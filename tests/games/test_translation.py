@@ -8,11 +8,14 @@ import optax
 import pytest
 
 from jaxgan import LOSSES, InputError, Player, ema_schedule, init, make_step
-from jaxgan.config import Config, DataConfig, with_fields
+from jaxgan.config import Config, DataConfig, OptimizerConfig, with_fields
+from jaxgan.config.games import plain_spec, spec_for
 from jaxgan.games import cycle_gan, laws, translation
 from jaxgan.games.pairs.pool import empty_pool, through_pool
 from jaxgan.models import Pix2PixConfig
+from jaxgan.models.translators.gated import partial_conv
 from jaxgan.penalties import get_penalty
+from jaxgan.train.trial import unread
 
 
 class Net(nn.Module):
@@ -126,6 +129,34 @@ def test_the_pool_fills_then_shows_old_images_in_half_of_the_cases():
         np.testing.assert_array_equal(a[:2], b)
 
 
+def test_the_rate_of_cyclegan_stays_and_falls():
+    """The factors of the authors' code at epochs 0, 98, 99, 100, 149 and 199 of 100 + 100, an update an epoch."""
+    adam = OptimizerConfig(1.0, kind="sgd", b1=0.0, schedule="linear", hold=0.5).build(200)
+    state, found = adam.init(jnp.zeros(())), []
+    update = jax.jit(lambda state: adam.update(jnp.ones(()), state))
+    for _ in range(200):
+        step, state = update(state)
+        found.append(-float(step))
+    expected = [1.0, 1.0, 1.0, 100 / 101, 51 / 101, 1 / 101]
+    assert [found[i] for i in (0, 98, 99, 100, 149, 199)] == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(InputError, match="optimizer.hold: expected another schedule than constant"):
+        OptimizerConfig(hold=0.5).build(200)
+
+
+def test_partial_convolutions_look_at_what_is_known():
+    """By hand, of Liu et al.'s formula: a window's weight is the share of it that is known."""
+    x = np.asarray([[1, 2, 3, 1], [0, 1, -1, 2], [2, 0.5, 1, 0], [1, 1, 4, 3]], np.float32)
+    known = np.zeros((4, 4), np.float32)
+    known[:2, :2] = 1
+    kernel = np.asarray([[0.1, 0.2, 0.1], [0, 0.5, -0.3], [0.2, 0.1, 0]], np.float32)
+    y, after = partial_conv(
+        x[None, ..., None], known[None, ..., None], kernel[..., None, None], jnp.asarray([0.1])
+    )
+    expected = [[-0.125, 2.575, 1, 0], [0.325, 2.35, 1, 0], [0.55, 1, 1, 0], [0, 0, 0, 0]]
+    np.testing.assert_allclose(y[0, ..., 0], expected, atol=1e-6)
+    np.testing.assert_array_equal(after[0, ..., 0], np.pad(np.ones((3, 3)), ((0, 1), (0, 1))))
+
+
 def test_a_configuration_says_what_its_game_needs():
     config = Config(
         game="translation", model=Pix2PixConfig(width=2, halvings=2), data=DataConfig(degrade=("denoise",))
@@ -150,8 +181,10 @@ def test_a_configuration_says_what_its_game_needs():
         with pytest.raises(InputError, match=f"{name}: expected .* with image pools"):
             with_fields(pooled, **{name: value}).build((8, 8, 1))
     with_fields(pooled, **{"compute.how": "pmap", "game_options": (("pool", 0.0),)}).build((8, 8, 1))
+    unused = unread(
+        config, spec_for(config, (8, 8, 1)), {"--latent.dim", "--loss", "--ema.decay", "--augment"}
+    )
+    assert unused == ["--augment", "--latent.dim"]
     bare = with_fields(config, **{"data.degrade": ()})
-    from jaxgan.config.games import plain_spec
-
     with pytest.raises(InputError, match=r"name a degradation \(--data.degrade denoise\)"):
         bare.build(plain_spec((8, 8, 1)))

@@ -55,6 +55,7 @@ def translation_of(
     pixel_steps: int = 0,
     squared: bool = False,
     smooth: bool = False,
+    halved: bool = False,
 ) -> Game:
     """Restoration and pix2pix: `jaxgan.games.translation` of pairs.
 
@@ -66,6 +67,7 @@ def translation_of(
       pixel_steps: steps at the start without it.
       squared: the pixel loss is squared.
       smooth: the pixel loss is Charbonnier's.
+      halved: the critic's loss is halved.
     """
     _hold(spec, "input", "image", config)
     for name, value in (("pixel", pixel), ("adversarial", adversarial)):
@@ -86,6 +88,7 @@ def translation_of(
         adversarial=adversarial,
         pixel_steps=pixel_steps,
         pixel_loss="l2" if squared else "charbonnier" if smooth else "l1",
+        halved=halved,
         penalties=None if alone else config.penalty.build(config.scheduled_steps, config.batch_size),
         moves=config.dynamics.build(config.steps)["moves"],
     )

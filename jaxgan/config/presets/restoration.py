@@ -11,8 +11,7 @@ from jaxgan.config.moves import OptimizerConfig
 from jaxgan.config.presets.base import Preset
 from jaxgan.models import Pix2PixConfig, SRResNetConfig
 
-_ADAM = OptimizerConfig(2e-4, b1=0.5)
-_LINEAR = OptimizerConfig(2e-4, b1=0.5, schedule="linear")
+_LINEAR = OptimizerConfig(2e-4, b1=0.5, schedule="linear", hold=0.5)
 
 
 def _restoring(
@@ -118,9 +117,10 @@ def _srgan() -> Config:
 
 
 def _pix2pix() -> Config:
-    """Batch 1, 200 passes over 400 facades, the rate falling over the second half: here over the whole."""
+    """Batch 1, 200 passes over 400 facades, the rate falling over the second half."""
     config = Config(
         game="translation",
+        game_options=(("pixel", 100.0), ("halved", 1.0)),
         model=Pix2PixConfig(),
         data=DataConfig("", resolution=256, channels=3, flip=True),
         batch_size=1,
