@@ -170,7 +170,11 @@ def test_a_configuration_says_what_its_game_needs():
         ({"model": Config().model}, "networks that take images"),
         ({"d_steps": 2}, "d_steps: expected 1"),
         ({"game": "translate"}, "unknown game"),
-        ({"game": "gan", "game_options": (("pixel", 1.0),), "model": Config().model}, "game_options"),
+        ({"game": "gan"}, "data.degrade: expected the game 'translation' beside it"),
+        (
+            {"game": "gan", "data.degrade": (), "game_options": (("pixel", 1.0),)},
+            "game_options: expected none",
+        ),
         ({"data.degrade": ("super-resolution",)}, "srresnet enlarges"),
     ):
         with pytest.raises(InputError) as error:

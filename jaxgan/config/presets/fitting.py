@@ -42,7 +42,7 @@ def preset_for(source: str, degrade: Sequence[str] = ()) -> str:
             else "super-resolution-64"
         )
     if source.startswith(("pairs:", "domains:")):
-        return "pix2pix-256" if source.startswith("pairs:") else "cyclegan-64"
+        return "pix2pix" if source.startswith("pairs:") else "cyclegan"
     name = ":".join(source.split(":")[:2])
     if name in _PRESETS_OF:
         return _PRESETS_OF[name]

@@ -132,6 +132,24 @@ def _pix2pix() -> Config:
     return _often(config)
 
 
+def _small_pix2pix() -> Config:
+    every = {"checkpoint_every": 500, "sample_every": 500, "evaluate_every": 500}
+    adam = OptimizerConfig(1e-3, b1=0.5, schedule="linear", hold=0.5)
+    return Config(
+        game="translation",
+        game_options=(("pixel", 100.0), ("halved", 1.0)),
+        model=Pix2PixConfig(width=24, dropout=False),
+        data=DataConfig("", resolution=64, channels=3, flip=True),
+        batch_size=8,
+        steps=3000,
+        g_optimizer=adam,
+        d_optimizer=_LINEAR,
+        quick_n=200,
+        final_n=1000,
+        **every,
+    )
+
+
 def _cyclegan(*, width: int, blocks: int, resolution: int, steps: int, **fields: Any) -> Config:
     return Config(
         game="cycle_gan",
@@ -153,7 +171,7 @@ def _cyclegan_256() -> Config:
     )
 
 
-def _cyclegan_64() -> Config:
+def _small_cyclegan() -> Config:
     every = {"checkpoint_every": 500, "sample_every": 500, "evaluate_every": 500}
     return _cyclegan(
         width=16, blocks=3, resolution=64, steps=2000, batch_size=4, quick_n=200, final_n=1000, **every
@@ -203,6 +221,12 @@ RESTORATION: dict[str, Preset] = {
         paper=_LEDIG,
         published="none that compares: the paper's has a loss of VGG features",
     ),
+    "pix2pix": Preset(
+        build=_small_pix2pix,
+        summary="a small pix2pix for small images (--data.source pairs:A,B)",
+        shape=(64, 64, 3),
+        paper=_ISOLA,
+    ),
     "pix2pix-256": Preset(
         build=_pix2pix,
         summary="pix2pix on your pairs (--data.source pairs:A,B)",
@@ -215,9 +239,9 @@ RESTORATION: dict[str, Preset] = {
         shape=(256, 256, 3),
         paper=_ZHU,
     ),
-    "cyclegan-64": Preset(
-        build=_cyclegan_64,
-        summary="a small CycleGAN for small images",
+    "cyclegan": Preset(
+        build=_small_cyclegan,
+        summary="a small CycleGAN for small images (--data.source domains:A,B)",
         shape=(64, 64, 3),
         paper=_ZHU,
     ),
