@@ -153,8 +153,8 @@ def game_of(name: str, args: Args, dtype: str) -> tuple[Game, dict[str, jax.Shap
 
 def ours(
     name: str, args: Args, said: Said, dtype: str = "float32"
-) -> tuple[Callable[[], None], int, dict[str, float]]:
-    """A function that makes the steps of one dispatch, how many these are, and the counts of one step."""
+) -> tuple[Callable[[], None], int, dict[str, float], Callable[[], float]]:
+    """A function that makes the steps of one dispatch, their number, counts of one step, and what counts operations."""
     game, shapes, repeat, images = game_of(name, args, dtype)
     rng = np.random.default_rng(0)
     drawn = lambda x: rng.uniform(-1, 1, x.shape) if x.dtype == jnp.float32 else np.zeros(x.shape)
@@ -182,9 +182,6 @@ def ours(
     if memory is not None:
         peak = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
         counts["memory_mib"] = (peak - memory.alias_size_in_bytes) / 2**20
-    if dtype == "float32":
-        said("counting", **counts)
-        counts["gflop"] = operations(one, holder[0], batch) / 1e9
 
     def step() -> None:
         holder[0], metrics = compiled(holder[0], batch)
@@ -192,7 +189,8 @@ def ours(
 
     said("running", **counts)
     step()
-    return step, repeat, counts
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (holder[0], batch))
+    return step, repeat, counts, lambda: operations(one, *shapes)
 
 
 def operations(step: Callable[..., Any], *args: Any) -> float:
@@ -203,9 +201,8 @@ def operations(step: Callable[..., Any], *args: Any) -> float:
     try:
         options = {"xla_backend_optimization_level": 0}
         plain = jax.jit(lambda *args: step(*args), compiler_options=options)
-        shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), args)
         with jax.default_device(host):
-            cost = plain.lower(*shapes).compile().cost_analysis() or {}
+            cost = plain.lower(*args).compile().cost_analysis() or {}
     finally:
         os.environ.pop("JAXGAN_FAST_CONV")
         if fast is not None:
@@ -315,10 +312,10 @@ def measured(name: str, args: Args, said: Said) -> dict[str, Any]:
     """A row: medians, counts, the floor and the ratios."""
     gpu = jax.default_backend() != "cpu"
     speed = rates()
-    step, repeat, counts = ours(name, args, said)
+    step, repeat, counts, count = ours(name, args, said)
     programs: dict[str, Program] = {"jaxgan": (step, repeat)}
     if gpu:
-        low, _, low_counts = ours(name, args, said, "bfloat16")
+        low, _, low_counts, _ = ours(name, args, said, "bfloat16")
         programs["jaxgan, bfloat16"] = low, repeat
         counts |= {
             f"bfloat16_{key}": low_counts[key] for key in ("compile_s", "memory_mib") if key in low_counts
@@ -347,6 +344,8 @@ def measured(name: str, args: Args, said: Said) -> dict[str, Any]:
     times = measure(programs, args)
     speed = {rate: max(speed[rate], again) for rate, again in rates().items()}  # before and after
     medians = {label: float(np.median(values)) for label, values in times.items()}
+    said("counting", median_ms=medians, **speed, **counts)
+    counts["gflop"] = count() / 1e9
     floor = {
         "operations_ms": 1e3 * counts["gflop"] / speed["matrix_gflops"],
         "bytes_ms": counts["moved_mb"] / speed["copy_gbs"],
