@@ -142,8 +142,8 @@ def denoising(study: Study) -> None:
 def inpainting(study: Study) -> None:
     """Fashion-MNIST."""
     words = ("restore-28", "--data.source", "tfds:fashion_mnist")
-    pixels, _ = study.trained("inpaint-pixels", 500, *words, "--game-options", "adversarial", "0")
-    critic, _ = study.trained("inpaint-critic", 500, *words)
+    pixels, _ = study.trained("inpaint-pixels", 400, *words, "--game-options", "adversarial", "0")
+    critic, _ = study.trained("inpaint-critic", 400, *words)
     found = study.made(pixels, np.arange(study.n))
     judged = study.made(critic, np.arange(study.n))["made"]
     hole = found["mask"][0, ..., 0]
@@ -175,7 +175,7 @@ def super_resolution(study: Study) -> None:
             ("Fashion-MNIST", "fashion", ("restore-28", "--data.source", "tfds:fashion_mnist")),
             ("photos, 64x64 crops", "photos", ("super-resolution-64", "--data.source", f"npz:{crops}")),
         ):
-            run, _ = study.trained(f"{name}-x{scale}", 400, *words, *degraded, *small, *pixels)
+            run, _ = study.trained(f"{name}-x{scale}", 300, *words, *degraded, *small, *pixels)
             found = study.made(run, np.arange(min(study.n, 200 if name == "fashion" else 82)))
             others: dict[str, np.ndarray] = {
                 filter_name: np.stack([method(x, scale) for x in found["input"]])
@@ -190,8 +190,8 @@ def super_resolution(study: Study) -> None:
                 f"{rows[0]['difference']:+.2f} dB",
             )
             if name == "photos" and scale == 4:
-                weights = ("--game-options", "pixel", "100", "adversarial", "1", "pixel_steps", "200")
-                run, _ = study.trained(f"{name}-x{scale}-critic", 400, *words, *degraded, *small, *weights)
+                weights = ("--game-options", "pixel", "100", "adversarial", "1", "pixel_steps", "150")
+                run, _ = study.trained(f"{name}-x{scale}-critic", 300, *words, *degraded, *small, *weights)
                 judged = study.made(run, np.arange(len(found["made"])))["made"]
                 study.rows += table_of(
                     f"{data}, x{scale}, with a critic",

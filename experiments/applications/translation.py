@@ -5,8 +5,8 @@
 
 DIR holds two folders of emoji of two vendors, `emoji` (Twitter's, CC-BY 4.0) and `emoji-google` (Apache-2.0), as the
 npm packages emoji-datasource-twitter and emoji-datasource-google have them: 64x64 pixels with alpha, the same names in
-both. They are laid over white and scaled to 32 pixels; a tenth of the pairs is held out. Without DIR there are only
-digits.
+both. They are laid over white and scaled to 32 pixels; a tenth of the pairs is held out. Without DIR, or a variable
+JAXGAN_EMOJI that names it, there are only digits.
 
 - pix2pix learns Twitter to Google from pairs, by pixels alone and with a critic. CycleGAN learns it from two sets: half
   of the names in Twitter's drawing, the other half in Google's, so that it never sees a pair. Both are scored on the
@@ -21,6 +21,7 @@ It leaves DIR/translation.json and pictures: input, output, truth.
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import sys
 import time
@@ -50,7 +51,7 @@ class Args:
     """pix2pix and CycleGAN, scored."""
 
     emoji: pathlib.Path | None = None
-    """Folder with `emoji` and `emoji-google`; None: digits alone."""
+    """Folder with `emoji` and `emoji-google`; None: that of the variable JAXGAN_EMOJI, or digits alone."""
     quick: bool = False
     """A tenth of the steps, and fewer images."""
     out: pathlib.Path = pathlib.Path("translation")
@@ -143,7 +144,7 @@ def emoji(study: Study, folder: pathlib.Path) -> None:
     shown = [given]
     for name, options in (("pixels alone", ("adversarial", "0")), ("with a critic", ("pixel", "30"))):
         run = study.trained(
-            f"pix2pix-{name.split()[0]}", 500, "pix2pix", *words, *small, "--game-options", *options
+            f"pix2pix-{name.split()[0]}", 400, "pix2pix", *words, *small, "--game-options", *options
         )
         made = run.apply(given)
         study.scored(f"emoji, pix2pix, {name}", made, given, truth, network)
@@ -154,7 +155,7 @@ def emoji(study: Study, folder: pathlib.Path) -> None:
     domains = f"domains:npz:{halves[0].absolute()},npz:{halves[1].absolute()}"
     tiny = ("--model.width", "12", "--model.blocks", "2", "--lr", "1e-3", "--ema.decay", "0.99")
     run = study.trained(
-        "cyclegan-emoji", 500, "cyclegan", "--data.source", domains, "--data.resolution", str(SIDE), *tiny
+        "cyclegan-emoji", 400, "cyclegan", "--data.source", domains, "--data.resolution", str(SIDE), *tiny
     )
     made = run.apply(given, "a-to-b")
     study.scored("emoji, CycleGAN without pairs", made, given, truth, network)
@@ -183,7 +184,7 @@ def digits(study: Study) -> None:
     domains = f"domains:npz:{paths[0].absolute()},npz:{paths[1].absolute()}"
     words = ("--data.resolution", "28", "--data.channels", "1", "--data.no-flip", "--model.width", "8")
     words += ("--model.blocks", "2", "--lr", "1e-3", "--ema.decay", "0.99", "--batch-size", "8")
-    run = study.trained("cyclegan-digits", 600, "cyclegan", "--data.source", domains, *words)
+    run = study.trained("cyclegan-digits", 400, "cyclegan", "--data.source", domains, *words)
     plain, labels = np.asarray(test.images[:n]), np.asarray(test.labels[:n])  # pyright: ignore
     network = mnist_cnn.features()
     truth = styled(plain)
@@ -210,8 +211,9 @@ def main(args: Args) -> None:
     """Runs the tasks and writes what they found."""
     started, study = time.monotonic(), Study(args)
     digits(study)
-    if args.emoji is not None:
-        emoji(study, args.emoji.absolute())
+    folder = args.emoji or os.environ.get("JAXGAN_EMOJI")
+    if folder:
+        emoji(study, pathlib.Path(folder).absolute())
     result = {
         "title": "Translation: pix2pix and CycleGAN",
         "protocol": (
