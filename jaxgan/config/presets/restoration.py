@@ -79,7 +79,7 @@ def _denoise_32() -> Config:
         SRResNetConfig(width=48, blocks=4, shrink=2),
         steps=2000,
         batch_size=16,
-        game_options=(("adversarial", 0.0),),
+        game_options=(("adversarial", 0.0), ("squared", 1.0)),
         flip=True,
     )
 
@@ -90,7 +90,7 @@ def _super_resolution_64() -> Config:
         "",
         ("super-resolution",),
         (("scale", 2.0), ("resample", "bicubic")),
-        SRResNetConfig(width=32, blocks=4),
+        SRResNetConfig(width=32, blocks=4, skip="cubic"),
         steps=2000,
         batch_size=8,
         game_options=(("pixel", 100.0), ("adversarial", 0.1), ("pixel_steps", 1000.0)),

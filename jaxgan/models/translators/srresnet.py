@@ -1,6 +1,6 @@
 """Networks that add detail to images: residual blocks, or dense ones in each other (SRResNet, RRDB), and enlarge them.
 
-What is added is added to the enlarged input, so that a network that adds nothing is bilinear enlargement.
+What is added is added to the enlarged input, so that a network that adds nothing is bilinear, or bicubic, enlargement.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class SRResNet(nn.Module, kw_only=True):
       width: channels.
       blocks: their number.
       growth: channels that each convolution of a dense block adds; 0: residual blocks.
+      skip: how the input is enlarged that all is added to: "linear" or "cubic".
       dtype: type of the computation; parameters and images are float32.
 
     References:
@@ -80,6 +81,7 @@ class SRResNet(nn.Module, kw_only=True):
     width: int = 64
     blocks: int = 16
     growth: int = 0
+    skip: str = "linear"
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -122,7 +124,7 @@ class SRResNet(nn.Module, kw_only=True):
         if c < self.channels:
             base = jnp.repeat(x[..., :1], self.channels, -1)
         if self.scale > 1:
-            base = jax.image.resize(base, (n, h * self.scale, w * self.scale, self.channels), "linear")
+            base = jax.image.resize(base, (n, h * self.scale, w * self.scale, self.channels), self.skip)
         return base.astype(jnp.float32) + y
 
     def _dense(self, x: jax.Array, i: int, conv: Any) -> jax.Array:
@@ -159,6 +161,8 @@ class SRResNetConfig:
     """Channels that each convolution of ESRGAN's dense blocks adds (32 in the paper); 0: residual blocks."""
     shrink: int = 1
     """Side of the squares of pixels that are channels inside (FFDNet: 2), which sees further and costs less."""
+    skip: Literal["linear", "cubic"] = "linear"
+    """How the input is enlarged that all is added to; with cubic it begins as bicubic enlargement."""
     d_width: int = 0
     """Channels of the critic at half resolution; 0 takes the translator's."""
     d_depth: int = 0
@@ -208,6 +212,7 @@ class SRResNetConfig:
             channels=shape[2],
             scale=scale,
             shrink=self.shrink,
+            skip=self.skip,
             width=self.width,
             blocks=self.blocks,
             growth=self.growth,
