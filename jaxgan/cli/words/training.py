@@ -28,6 +28,7 @@ from jaxgan.config.moves import PenaltyConfig
 from jaxgan.config.presets import CLASSIC, DEFAULT_PRESET, PRESETS, get_preset
 from jaxgan.config.presets.fitting import preset_for
 from jaxgan.config.recipes import RECIPES, inherited
+from jaxgan.data.degrade.chain import options_for
 from jaxgan.data.sources import named
 from jaxgan.losses import LOSSES
 from jaxgan.models import MODELS, find_model
@@ -248,6 +249,9 @@ def _staged(kind: type[Any], config: Config, said: Sequence[Said], notes: list[s
     parsed, given = parse(kind, args, "train", kind(config)), _names(said)
     after = _with_length(_with_rates(parsed, given), parsed, given)
     after = with_fields(after, **{"data.source": named(after.data.source)})
+    if "--data.degrade" in given and "--data.degrade-options" not in given:  # the preset's are of its own
+        kept = options_for(after.data.degrade, after.data.degrade_options)
+        after = with_fields(after, **{"data.degrade_options": kept})
     if "--penalty.weights" in given:
         notes += _penalties_inherited(config.penalty, after.penalty, given)
     return dataclasses.replace(parsed, settings=after)

@@ -68,6 +68,12 @@ def chain_of(names: Sequence[str], options: Sequence[tuple[str, Any]] = ()) -> C
     return Chain(tuple(parts))
 
 
+def options_for(names: Sequence[str], options: Sequence[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
+    """Those of the options that one of these degradations takes: what is left of those of others."""
+    takes = [inspect.signature(DEGRADATIONS[name]).parameters for name in names if name in DEGRADATIONS]
+    return tuple((option, value) for option, value in options if any(option in own for own in takes))
+
+
 def _typed(option: str, value: Any, default: Any) -> Any:
     """The value of an option as of the type of its default; numbers may be written as words."""
     if isinstance(default, str):
