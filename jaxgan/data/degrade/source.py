@@ -67,7 +67,8 @@ class Degraded(Finite):
     @property
     def fingerprint(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """A hash of the images and of what is done to them."""
-        return hashlib.sha256(f"{self.clean.fingerprint} {self.chain.text} {self.crop}".encode()).hexdigest()
+        crops = "" if self.crop is None else f" of crops of {self.crop}"
+        return hashlib.sha256(f"{self.clean.fingerprint} {self.chain.text}{crops}".encode()).hexdigest()
 
     @cached_property
     def held_out(self) -> Source | None:  # pyright: ignore[reportIncompatibleVariableOverride]
