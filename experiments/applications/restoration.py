@@ -113,7 +113,7 @@ class Study:
 
 def denoising(study: Study) -> None:
     """CIFAR-10."""
-    run, source = study.trained("denoise", 1000, "denoise-32", "--model.width", "32")
+    run, source = study.trained("denoise", 2500, "denoise-32", "--lr", "2e-3")
     found = study.made(run, np.arange(study.n))
     tried = source.some(24, 0)["image"].astype(np.float64)
     noisy = np.clip(np.round(tried + LEVEL * np.random.default_rng(0).normal(size=tried.shape)), 0, 255)
@@ -145,8 +145,8 @@ def denoising(study: Study) -> None:
 def inpainting(study: Study) -> None:
     """Fashion-MNIST."""
     words = ("restore-28", "--data.source", "tfds:fashion_mnist")
-    pixels, _ = study.trained("inpaint-pixels", 400, *words, "--game-options", "adversarial", "0")
-    critic, _ = study.trained("inpaint-critic", 400, *words)
+    pixels, _ = study.trained("inpaint-pixels", 300, *words, "--game-options", "adversarial", "0")
+    critic, _ = study.trained("inpaint-critic", 300, *words)
     found = study.made(pixels, np.arange(study.n))
     judged = study.made(critic, np.arange(study.n))["made"]
     hole = found["mask"][0, ..., 0]
@@ -179,7 +179,7 @@ def super_resolution(study: Study) -> None:
             ("Fashion-MNIST", "fashion", ("restore-28", "--data.source", "tfds:fashion_mnist")),
             ("photos, 64x64 crops", "photos", ("super-resolution-64", "--data.source", f"npz:{crops}")),
         ):
-            run, _ = study.trained(f"{name}-x{scale}", 300, *words, *degraded, *small, *pixels)
+            run, _ = study.trained(f"{name}-x{scale}", 250, *words, *degraded, *small, *pixels)
             found = study.made(run, np.arange(min(study.n, 200 if name == "fashion" else 82)))
             others: dict[str, np.ndarray] = {
                 filter_name: np.stack([method(x, scale) for x in found["input"]])
@@ -194,8 +194,8 @@ def super_resolution(study: Study) -> None:
                 f"{rows[0]['difference']:+.2f} dB",
             )
             if name == "photos" and scale == 4:
-                weights = ("--game-options", "pixel", "100", "adversarial", "1", "pixel_steps", "150")
-                run, _ = study.trained(f"{name}-x{scale}-critic", 300, *words, *degraded, *small, *weights)
+                weights = ("--game-options", "pixel", "100", "adversarial", "1", "pixel_steps", "125")
+                run, _ = study.trained(f"{name}-x{scale}-critic", 250, *words, *degraded, *small, *weights)
                 judged = study.made(run, np.arange(len(found["made"])))["made"]
                 study.rows += table_of(
                     f"{data}, x{scale}, with a critic",

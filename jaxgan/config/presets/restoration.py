@@ -76,10 +76,10 @@ def _denoise_32() -> Config:
         "tfds:cifar10",
         ("denoise",),
         (("noise", "gaussian"), ("level", 25.0)),
-        SRResNetConfig(width=48, blocks=4, shrink=2),
-        steps=2000,
+        SRResNetConfig(width=16, blocks=3),
+        steps=5000,
         batch_size=16,
-        game_options=(("adversarial", 0.0), ("squared", 1.0)),
+        game_options=(("adversarial", 0.0),),
         flip=True,
     )
 
