@@ -118,7 +118,7 @@ def denoising(study: Study) -> None:
     tried = source.some(24, 0)["image"].astype(np.float64)
     noisy = np.clip(np.round(tried + LEVEL * np.random.default_rng(0).normal(size=tried.shape)), 0, 255)
     best = max(
-        (0.05, 0.08, 0.1, 0.13, 0.16),
+        (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1),
         key=lambda weight: similarities(
             np.stack([baselines.total_variation(x, weight) for x in noisy.astype(np.uint8)]),
             tried.astype(np.uint8),

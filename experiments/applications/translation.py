@@ -144,7 +144,7 @@ def emoji(study: Study, folder: pathlib.Path) -> None:
     shown = [given]
     for name, options in (("pixels alone", ("adversarial", "0")), ("with a critic", ("pixel", "30"))):
         run = study.trained(
-            f"pix2pix-{name.split()[0]}", 400, "pix2pix", *words, *small, "--game-options", *options
+            f"pix2pix-{name.split()[0]}", 300, "pix2pix", *words, *small, "--game-options", *options
         )
         made = run.apply(given)
         study.scored(f"emoji, pix2pix, {name}", made, given, truth, network)
@@ -155,7 +155,7 @@ def emoji(study: Study, folder: pathlib.Path) -> None:
     domains = f"domains:npz:{halves[0].absolute()},npz:{halves[1].absolute()}"
     tiny = ("--model.width", "12", "--model.blocks", "2", "--lr", "1e-3", "--ema.decay", "0.99")
     run = study.trained(
-        "cyclegan-emoji", 400, "cyclegan", "--data.source", domains, "--data.resolution", str(SIDE), *tiny
+        "cyclegan-emoji", 300, "cyclegan", "--data.source", domains, "--data.resolution", str(SIDE), *tiny
     )
     made = run.apply(given, "a-to-b")
     study.scored("emoji, CycleGAN without pairs", made, given, truth, network)
@@ -184,7 +184,7 @@ def digits(study: Study) -> None:
     domains = f"domains:npz:{paths[0].absolute()},npz:{paths[1].absolute()}"
     words = ("--data.resolution", "28", "--data.channels", "1", "--data.no-flip", "--model.width", "8")
     words += ("--model.blocks", "2", "--lr", "1e-3", "--ema.decay", "0.99", "--batch-size", "8")
-    run = study.trained("cyclegan-digits", 400, "cyclegan", "--data.source", domains, *words)
+    run = study.trained("cyclegan-digits", 300, "cyclegan", "--data.source", domains, *words)
     plain, labels = np.asarray(test.images[:n]), np.asarray(test.labels[:n])  # pyright: ignore
     network = mnist_cnn.features()
     truth = styled(plain)
