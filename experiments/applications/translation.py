@@ -232,8 +232,8 @@ def main(args: Args) -> None:
         result = {
             "title": "Translation: pix2pix and CycleGAN",
             "protocol": (
-                "held-out images; 95 % intervals: Student's over images, of distances 1.96 standard errors of the fakes; "
-                "one seed; trained by `jaxgan train` on two shared CPU cores; "
+                "held-out images; 95 % intervals: Student's over images, of distances 1.96 standard errors of the "
+                "fakes; one seed; trained by `jaxgan train` on two shared CPU cores; "
                 f"jaxgan {jaxgan.__version__}; command: {' '.join(['python', *sys.argv])}"
             ),
             "rows": study.rows,
