@@ -255,7 +255,7 @@ def main(args: Args) -> None:
             "title": "Restoration: denoising, inpainting, super-resolution",
             "protocol": (
                 f"held-out images (CIFAR-10 and Fashion-MNIST test, two photos), {study.n} at most; 95 % Student "
-                "intervals over images; inputs rounded to 8 bits; one seed; trained by `jaxgan train` on two shared CPU "
+                "intervals over images; inputs rounded to 8 bits; one seed; trained by `jaxgan train` on two shared "
                 "cores; "
                 f"jaxgan {jaxgan.__version__}; command: {' '.join(['python', *sys.argv])}"
             ),
