@@ -17,6 +17,7 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup, unknown
 from jaxgan.common.numerics import is_number
 from jaxgan.games.kinds import check_kind, check_module, check_optimizer, check_schedule
+from jaxgan.games.pairs.direction import Translation
 
 if TYPE_CHECKING:
     from jaxgan.losses import Loss
@@ -177,6 +178,7 @@ class Game:
         examples goes with whole batches and jit only.
       moves: how the players move.
       output: what is sampled and scored; None: nothing is.
+      translations: direction -> what is made out of examples; the first is scored.
       critic: what monitors look at; None: nothing.
       compares: () -> whether objectives look at the logits of several examples at once, as `View.gathered` gives
         them: a batch that is taken in parts is then looked at twice.
@@ -192,6 +194,7 @@ class Game:
     memory: Mapping[str, Callable[[], PyTree]] = field(default_factory=dict)
     moves: Moves = Moves()
     output: Output | None = None
+    translations: Mapping[str, Translation] = field(default_factory=dict)
     critic: Critic | None = None
     compares: Callable[[], bool] = lambda: True
 
@@ -219,8 +222,9 @@ class Game:
                         f"turns: expected one turn a player with {self.moves.updates} updates, got "
                         f"{movers.count(name)} of {name!r}"
                     )
-        if self.output is not None and self.players[self.output.player].average is None:
-            raise InputError(f"output: expected a player that is averaged, got {self.output.player!r}")
+        for own in (self.output, *self.translations.values()):
+            if own is not None and self.players[own.player].average is None:
+                raise InputError(f"output: expected a player that is averaged, got {own.player!r}")
 
     def check(self, batch: Batch) -> None:
         """Raises ValueError for a batch that the turns cannot share, or of numbers that they do not take."""
@@ -242,8 +246,9 @@ class Game:
                 )
 
     def averaged(self, state: GameState) -> PyTree:
-        """The variables of what is sampled and scored: {"params": ..., and statistics}."""
-        assert self.output is not None
+        """The variables of what is sampled and scored: {"params": ..., and statistics}; of translations by player."""
+        if self.output is None:
+            return {own.player: state.players[own.player].average for own in self.translations.values()}
         return state.players[self.output.player].average
 
 

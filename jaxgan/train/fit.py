@@ -291,7 +291,8 @@ def _with_arrays(
         data = DataConfig(_kept(out, _arrays(pixels, numbers) | _held_out(other, numbers, named)))
     if resolution is not None:
         data = dataclasses.replace(data, resolution=resolution)
-    data = dataclasses.replace(data, flip=config.data.flip)
+    own = {name: getattr(config.data, name) for name in ("flip", "degrade", "degrade_options", "crop")}
+    data = dataclasses.replace(data, **own)
     return dataclasses.replace(config, data=dataclasses.replace(data, **given))
 
 

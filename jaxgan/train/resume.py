@@ -115,7 +115,7 @@ def _check_steps(
 
 def scheduled(config: Config) -> list[str]:
     """The fields of what depends on the number of steps before its end, with their values."""
-    if config.game != "gan":  # which may do anything with it
+    if is_file(config.game):  # which may do anything with it
         return [f"game {short_name(config.game)}"]
     fields = [
         ("g_optimizer.schedule", config.g_optimizer.schedule, "constant"),
