@@ -23,6 +23,7 @@ jaxgan: generative adversarial networks in JAX
   jaxgan evaluate RUN [--checkpoint best]     score a run
   jaxgan runs [FOLDER]                        what was trained, how far and how well
   jaxgan compare A B --out page.html          runs side by side
+  jaxgan anomalies RUN IMAGES --out DIR       scores and heat maps of images that are unlike those of a run
   jaxgan export RUN --out DIR                 weights, card and a sampler that needs JAX alone
   jaxgan losses                               list the losses; check or plot one, also of your own
   jaxgan check FILE.py:NAME                   which laws something of your own obeys, and which it breaks
@@ -35,6 +36,7 @@ jaxgan: generative adversarial networks in JAX
 `jaxgan VERB --help` says more. A run is a folder such as runs/00000-dcgan-mnist.
 """
 
+_IN_USE = ("anomalies",)  # verbs in jaxgan.cli.use
 VERBS = (
     "train",
     "resume",
@@ -42,6 +44,7 @@ VERBS = (
     "evaluate",
     "runs",
     "compare",
+    "anomalies",
     "export",
     "losses",
     "check",
@@ -110,7 +113,7 @@ def _verb(name: str) -> Verb:
         raise InputError(
             f"environment: JAX cannot be imported ({error}); it reads {given or 'no JAX_*'}"
         ) from error
-    return getattr(importlib.import_module(f"jaxgan.cli.{name}"), name)
+    return getattr(importlib.import_module(f"jaxgan.cli.{'use.' * (name in _IN_USE)}{name}"), name)
 
 
 if __name__ == "__main__":

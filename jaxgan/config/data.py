@@ -6,6 +6,7 @@ import math
 import os
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.user_files import is_file
 from jaxgan.config.config import Config
 from jaxgan.config.presets import find_preset
 from jaxgan.data import Images, Source, make_pipeline, open_source
@@ -57,6 +58,8 @@ def outlined(config: Config) -> Images | None:
     None where it takes none, or where they must be opened to tell.
     """
     data = config.data
+    if data.keep_classes:  # how many examples that leaves is known when they are opened
+        return None
     return outline(
         named(data.source),
         data.split,
@@ -103,6 +106,7 @@ def open_data(config: Config) -> Source:
         skip_broken=config.data.skip_broken,
         follow_links=config.data.follow_links,
         hold_out=config.data.hold_out,
+        keep_classes=config.data.keep_classes,
         share=config.data.share,
         pipeline=config.data.pipeline,
     )
@@ -119,7 +123,7 @@ def open_fitting(config: Config) -> Source:
     Raises:
       InputError: as `open_data` and `Config.build`, and for batches larger than the data.
     """
-    told = outlined(config) if config.game == "gan" else None
+    told = None if is_file(config.game) else outlined(config)
     if told is not None:
         config.build(told.spec)
         most = sum(part.n for part in (told.complete or told, told.held_out) if part is not None)

@@ -34,6 +34,8 @@ _NEEDS = (
     _Need(("penalty.schedule", "penalty.every"), "penalty.weights", "given", bool),
     _Need(("g_optimizer.end",), "g_optimizer.schedule", _SCHEDULE, _moves),
     _Need(("d_optimizer.end",), "d_optimizer.schedule", _SCHEDULE, _moves),
+    _Need(("e_optimizer.end",), "e_optimizer.schedule", _SCHEDULE, _moves),
+    _Need(("e_optimizer.b2", "e_optimizer.eps"), "e_optimizer.kind", "another than sgd", _adaptive),
     _Need(("g_optimizer.b2", "g_optimizer.eps"), "g_optimizer.kind", "another than sgd", _adaptive),
     _Need(("d_optimizer.b2", "d_optimizer.eps"), "d_optimizer.kind", "another than sgd", _adaptive),
     _Need(("ema.decay", "ema.ramp_up"), "ema.half_life", "0", lambda life: not life),
@@ -41,6 +43,19 @@ _NEEDS = (
     _Need(("dynamics.blur_end",), "dynamics.blur", "more than 0", bool),
     _Need(("dynamics.top_k_start",), "dynamics.top_k", "below 1", lambda share: share != 1),
     _Need(("dynamics.lookahead_alpha",), "dynamics.lookahead", "more than 0", bool),
+    *(
+        _Need((f"encoder.{name}",), "game", " or ".join(games), lambda game, games=games: game in games)
+        for name, games in {
+            "batch_norm": ("vae", "autoencoder", "aae", "vae_gan", "bigan", "fanogan"),
+            "hidden": ("aae", "bigan", "infogan"),
+            "prior": ("vae", "vae_gan", "aae"),
+            "noise": ("vae",),
+            "gamma": ("vae_gan",),
+            "kappa": ("fanogan",),
+            "gan_steps": ("fanogan",),
+            **dict.fromkeys(("categories", "continuous", "info", "info_continuous"), ("infogan",)),
+        }.items()
+    ),
     _Need(("health.n",), "health.enabled", "True", bool),
 )
 
@@ -84,7 +99,7 @@ def check_effects(config: Config, typed: Collection[str]) -> None:
             "penalty.own_updates: expected penalty.every or penalty.every_of to be above 1 for some penalty, as it has "
             "no effect otherwise, got neither"
         )
-    schedules = config.g_optimizer, config.d_optimizer, config.penalty, config.ema
+    schedules = config.g_optimizer, config.d_optimizer, config.e_optimizer, config.penalty, config.ema
     if (
         "schedule_kimg" in typed
         and config.schedule_kimg

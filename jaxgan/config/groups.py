@@ -18,6 +18,8 @@ class DataConfig:
     """Share of data without a second split that is held out, to compare with: at most 10,000 examples; 0: none."""
     share: float = 1.0
     """Share of the examples that is trained on, chosen by their content; scores compare with all of them."""
+    keep_classes: str = ""
+    """Only examples of these classes, by name or number, such as 0-8 or cat,dog, numbered anew; empty: all."""
     resolution: int | None = None
     """Scale and centre-crop images to this many pixels a side; None: as they are."""
     channels: int | None = None
@@ -60,6 +62,34 @@ class EMAConfig:
     """The half-life is at most this share of the images seen so far; 0: no such limit."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     """How the half-life grows from 0 over the run (or over schedule_kimg), if it does."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Games with an encoder, or with codes: vae, autoencoder, aae, vae_gan, bigan, infogan, fanogan."""
+
+    batch_norm: bool = True
+    """Batch normalisation in the encoder, but for its first layer."""
+    hidden: int = 256
+    """Units of the critic's layers on latents (aae, bigan) and of the recogniser (infogan)."""
+    prior: float = 1.0
+    """Weight of the divergence from the prior (vae, vae_gan), or of the critic of latents (aae)."""
+    noise: float = 0.25
+    """Deviation of a pixel about the decoder's answer (vae), where pixels lie in [-1, 1]."""
+    gamma: float = 1.0
+    """Weight of likeness beside the adversarial loss, for the decoder (vae_gan)."""
+    kappa: float = 1.0
+    """Weight of the discriminator's features beside pixels (fanogan)."""
+    gan_steps: int = 3000
+    """Steps before the encoder's first (fanogan): a multiple of log_every."""
+    categories: int = 10
+    """Of the discrete code (infogan)."""
+    continuous: int = 2
+    """Number of continuous codes (infogan)."""
+    info: float = 1.0
+    """Weight of the discrete code's information (infogan)."""
+    info_continuous: float = 0.1
+    """Weight of the continuous codes' information (infogan)."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import struct
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -16,6 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup, unknown
 from jaxgan.common.numerics import is_number
+from jaxgan.games.encoding.base import Encoding
 from jaxgan.games.kinds import check_kind, check_module, check_optimizer, check_schedule
 
 if TYPE_CHECKING:
@@ -81,6 +83,8 @@ class Turn(NamedTuple):
         compiled to one computation.
       every: the turn is taken in one of so many steps, the first included; its metrics are then multiplied by
         that number, and 0 in the other steps.
+      during: first step in which the turn is taken, and the one before which it ends, or None; its metrics are 0 in
+        other steps.
     """
 
     name: str
@@ -89,6 +93,7 @@ class Turn(NamedTuple):
     examples: slice = slice(None)
     draw: int = 0
     every: int = 1
+    during: tuple[int, int | None] = (0, None)
 
 
 @dataclass(frozen=True)
@@ -180,6 +185,8 @@ class Game:
       critic: what monitors look at; None: nothing.
       compares: () -> whether objectives look at the logits of several examples at once, as `View.gathered` gives
         them: a batch that is taken in parts is then looked at twice.
+      encoding: how examples become latents; None: nothing encodes them.
+      walks: () -> latents [n, dim] of a picture that shows what single coordinates do, and how many stand in a row.
 
     Raises:
       ValueError: if a turn moves an unknown player or none, or updates other than alternating meet a player
@@ -194,6 +201,8 @@ class Game:
     output: Output | None = None
     critic: Critic | None = None
     compares: Callable[[], bool] = lambda: True
+    encoding: Encoding | None = None
+    walks: Callable[[], tuple[np.ndarray, int]] | None = None
 
     def __post_init__(self) -> None:
         """Checks that players, turns and moves go together."""
@@ -245,6 +254,11 @@ class Game:
         """The variables of what is sampled and scored: {"params": ..., and statistics}."""
         assert self.output is not None
         return state.players[self.output.player].average
+
+    def at_rest(self, state: GameState, name: str) -> PyTree:
+        """The variables with which a player is asked after training: its average, or what it is where it has none."""
+        own = state.players[name]
+        return {"params": own.params, **own.stats} if own.average is None else own.average
 
 
 @struct.dataclass

@@ -1,0 +1,1 @@
+"""Verbs that put a trained run to use on images of one's own."""
