@@ -471,7 +471,7 @@ def said_of(name: str, row: dict[str, Any]) -> str:
 
 def too_long(name: str, args: Args, gflops: float) -> str:
     """Why a preset is left out: a row of it would take longer than the limit by its operations alone; "" if not."""
-    if name in CASES or name not in sizes():
+    if name in CASES or "generator" not in sizes().get(name, {}):
         return ""
     g, d = (sizes()[name][player]["flops"] for player in ("generator", "discriminator"))
     config = get_preset(name)
@@ -503,7 +503,8 @@ def apart(name: str, args: Args) -> dict[str, Any]:
 def main(args: Args) -> None:
     if args.peer is not None:
         need([args.peer], f"--peer {args.peer}", "pip install torch")
-    names = [*CASES, *PRESETS] if args.all else list(args.cases)
+    gans = [name for name in PRESETS if "generator" in sizes().get(name, {})]
+    names = [*CASES, *gans] if args.all else list(args.cases)
     for name in names:
         if name not in CASES:
             find_preset(name)

@@ -23,6 +23,7 @@ jaxgan: generative adversarial networks in JAX
   jaxgan evaluate RUN [--checkpoint best]     score a run
   jaxgan runs [FOLDER]                        what was trained, how far and how well
   jaxgan compare A B --out page.html          runs side by side
+  jaxgan apply RUN IMAGES... --out DIR        images restored or translated, at their own sizes
   jaxgan anomalies RUN IMAGES --out DIR       scores and heat maps of images that are unlike those of a run
   jaxgan export RUN --out DIR                 weights, card and a sampler that needs JAX alone
   jaxgan losses                               list the losses; check or plot one, also of your own
@@ -36,7 +37,6 @@ jaxgan: generative adversarial networks in JAX
 `jaxgan VERB --help` says more. A run is a folder such as runs/00000-dcgan-mnist.
 """
 
-_IN_USE = ("anomalies",)  # verbs in jaxgan.cli.use
 VERBS = (
     "train",
     "resume",
@@ -53,7 +53,9 @@ VERBS = (
     "compile",
     "data",
     "doctor",
+    "apply",
 )
+_USE = ("apply", "anomalies")  # those in the folder cli/use
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -113,7 +115,8 @@ def _verb(name: str) -> Verb:
         raise InputError(
             f"environment: JAX cannot be imported ({error}); it reads {given or 'no JAX_*'}"
         ) from error
-    return getattr(importlib.import_module(f"jaxgan.cli.{'use.' * (name in _IN_USE)}{name}"), name)
+    where = "jaxgan.cli.use" if name in _USE else "jaxgan.cli"
+    return getattr(importlib.import_module(f"{where}.{name}"), name)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,7 @@ if TYPE_CHECKING:
     from jaxgan.config.config import Config
     from jaxgan.config.data import open_data
     from jaxgan.config.fields import differences, from_json, to_json, with_fields
-    from jaxgan.config.groups import (
-        ComputeConfig,
-        DataConfig,
-        EMAConfig,
-        EncoderConfig,
-        HealthConfig,
-        LatentConfig,
-    )
+    from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
     from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
     from jaxgan.config.presets import DEFAULT_PRESET, PRESETS, get_preset
     from jaxgan.config.recipes import RECIPES
@@ -33,7 +26,6 @@ __all__ = [
     "DataConfig",
     "DynamicsConfig",
     "EMAConfig",
-    "EncoderConfig",
     "HealthConfig",
     "LatentConfig",
     "OptimizerConfig",
@@ -50,10 +42,7 @@ _WHERE = {
     "config": ("Config",),
     "data": ("open_data",),
     "fields": ("differences", "from_json", "to_json", "with_fields"),
-    "groups": (
-        *("ComputeConfig", "DataConfig", "EMAConfig"),
-        *("EncoderConfig", "HealthConfig", "LatentConfig"),
-    ),
+    "groups": ("ComputeConfig", "DataConfig", "EMAConfig", "HealthConfig", "LatentConfig"),
     "moves": ("DynamicsConfig", "OptimizerConfig", "PenaltyConfig"),
     "presets": ("DEFAULT_PRESET", "PRESETS", "get_preset"),
     "recipes": ("RECIPES",),

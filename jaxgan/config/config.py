@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 import tyro
 
@@ -20,21 +19,12 @@ from jaxgan.common.errors import InputError, in_group, renamed, unknown
 from jaxgan.common.files import local_folder
 from jaxgan.common.numerics import is_number
 from jaxgan.common.user_files import call, is_file, short_name
-from jaxgan.config.games import GAMES, STAGES
-from jaxgan.config.groups import (
-    ComputeConfig,
-    DataConfig,
-    EMAConfig,
-    EncoderConfig,
-    HealthConfig,
-    LatentConfig,
-)
+from jaxgan.config.games import build_game, check_game, spec_for, stage_of
+from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.options import build_each, build_loss
-from jaxgan.data import IMAGE, Spec, modality_of
-from jaxgan.data.spec import LABEL
+from jaxgan.data import Spec
 from jaxgan.games.compile import MATMUL_PRECISIONS, with_matmul_precision
-from jaxgan.games.files import load_game
 from jaxgan.games.game import Game, Schedule, ema_schedule, half_life_schedule, with_remat
 from jaxgan.games.gan import GAN
 from jaxgan.games.optimizers import restarted
@@ -83,7 +73,9 @@ class Config:
     reuse_fakes: bool = True
     """Whether the generator learns from the discriminator's last fakes, as in most code, or from fresh ones."""
     game: str = "gan"
-    """gan; vae, autoencoder, aae, vae_gan, bigan, infogan, fanogan; or one of your own: FILE.py:NAME."""
+    """gan, vae, autoencoder, aae, vae_gan, bigan, infogan, fanogan, translation, cycle_gan, or your FILE.py:NAME."""
+    game_options: tuple[tuple[str, float], ...] = ()
+    """Hyper-parameters of a game that is not gan, such as: pixel 100 adversarial 1."""
     loss: str = "non_saturating"
     """A name that `jaxgan losses` lists, or a loss of your own: FILE.py:NAME."""
     loss_options: tuple[tuple[str, float], ...] = ()
@@ -104,7 +96,6 @@ class Config:
     g_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     d_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     e_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    encoder: EncoderConfig = field(default_factory=EncoderConfig)
     ema: EMAConfig = field(default_factory=EMAConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     health: HealthConfig = field(default_factory=HealthConfig)
@@ -115,8 +106,9 @@ class Config:
             check_range(name, getattr(self, name), at_least=1)
         if self.d_steps > _MOST_D_STEPS:  # each is a turn of its own in the program
             raise InputError(f"d_steps: expected at most {_MOST_D_STEPS:,}, got {self.d_steps:,}")
-        if self.game not in ("gan", *GAMES) and not is_file(self.game):
-            raise unknown("game", self.game, ("gan", *GAMES, "FILE.py:NAME"))
+        check_game(self.game)
+        if self.game_options and (self.game == "gan" or is_file(self.game)):
+            raise InputError(f"game_options: expected none with the game {self.game!r}, got some")
         for name in self.logger:
             if name not in LOGGERS:
                 raise unknown("logger", name, LOGGERS)
@@ -160,13 +152,8 @@ class Config:
           InputError: for a name that does not exist, or a number out of range.
         """
         self.check()
-        spec = data if isinstance(data, Spec) else _spec_of(data, n_classes)
-        if self.game in GAMES:
-            game = GAMES[self.game](self, spec, stage)
-        elif self.game == "gan":
-            game = self.plain_gan(spec, stage)
-        else:
-            game = load_game(self.game)(spec.batch(), self)
+        spec = data if isinstance(data, Spec) else spec_for(self, data, n_classes)
+        game = self.plain_gan(spec, stage) if self.game == "gan" else build_game(self, spec, stage)
         if not self.compute.remat:
             return game
         with renamed(in_group("compute", _names(self.compute))):
@@ -233,9 +220,8 @@ class Config:
     @property
     def scheduled_steps(self) -> int:
         """Steps that schedules take."""
-        if not self.schedule_kimg:
-            return self.steps
-        return max(1, round(1000 * self.schedule_kimg / (self.batch_size * self.d_steps)))
+        images = self.batch_size * self.d_steps
+        return max(1, round(1000 * self.schedule_kimg / images)) if self.schedule_kimg else self.steps
 
     def built_latent(self) -> Latent:
         """The prior of the latents."""
@@ -247,7 +233,7 @@ class Config:
         return build_loss(self.loss, self.loss_options, self.label_smoothing)
 
     def average(self) -> Schedule:
-        """How the players that are averaged are."""
+        """The share of the old average that each step keeps, as the group `ema` says."""
         with renamed(in_group("ema", _names(self.ema))):
             return self._ema_decay(self.batch_size * self.d_steps, self.scheduled_steps)
 
@@ -272,10 +258,8 @@ class Config:
 
     def stage(self, spec: Spec, first: int, steps: int = 1) -> int | None:
         """The stage of networks that grow, or of a game, in all `steps` steps from `first` on; None: none, several."""
-        if self.game in STAGES:
-            return STAGES[self.game](self, first, steps)
         growth = self._growth(spec)
-        return None if growth is None else growth.stage(first, steps)
+        return stage_of(self, first, steps) if growth is None else growth.stage(first, steps)
 
     def _growth(self, spec: Spec) -> Growth | None:
         family: Any = self.model
@@ -356,11 +340,3 @@ def _check_augmentation(own: Augmentation, shape: tuple[int, ...]) -> None:
         return own.see(own.init(), jnp.zeros((1, *shape)), keys, jnp.zeros((), jnp.int32))
 
     jax.eval_shape(seen)
-
-
-def _spec_of(shape: tuple[int, ...], n_classes: int) -> Spec:
-    arrays = {"image": jax.ShapeDtypeStruct(shape, np.float32)}
-    if n_classes:
-        arrays[LABEL] = jax.ShapeDtypeStruct((), np.int32)
-    modality = modality_of(shape)
-    return Spec(arrays, "image", n_classes, "uint8" if modality is IMAGE else "float32", modality)

@@ -43,19 +43,6 @@ _NEEDS = (
     _Need(("dynamics.blur_end",), "dynamics.blur", "more than 0", bool),
     _Need(("dynamics.top_k_start",), "dynamics.top_k", "below 1", lambda share: share != 1),
     _Need(("dynamics.lookahead_alpha",), "dynamics.lookahead", "more than 0", bool),
-    *(
-        _Need((f"encoder.{name}",), "game", " or ".join(games), lambda game, games=games: game in games)
-        for name, games in {
-            "batch_norm": ("vae", "autoencoder", "aae", "vae_gan", "bigan", "fanogan"),
-            "hidden": ("aae", "bigan", "infogan"),
-            "prior": ("vae", "vae_gan", "aae"),
-            "noise": ("vae",),
-            "gamma": ("vae_gan",),
-            "kappa": ("fanogan",),
-            "gan_steps": ("fanogan",),
-            **dict.fromkeys(("categories", "continuous", "info", "info_continuous"), ("infogan",)),
-        }.items()
-    ),
     _Need(("health.n",), "health.enabled", "True", bool),
 )
 

@@ -30,6 +30,10 @@ class DataConfig:
     """Leave broken image files out and count them; otherwise the first one is an error."""
     follow_links: bool = False
     """Follow links that lead out of a folder of images; otherwise such a link is an error."""
+    degrade: tuple[str, ...] = ()
+    """What images are to be restored from: inpaint, super-resolution, denoise, colourise, deblur, jpeg, or a chain."""
+    degrade_options: tuple[tuple[str, float | str], ...] = ()
+    """Options of these, such as: noise gaussian level 25; mask centre size 0.5; scale 4 resample area; quality 20."""
     pipeline: Literal["auto", "resident", "stream"] = "auto"
     """All examples decoded on the device, or read as they are needed; auto: resident if they take at most 2 GiB."""
 
@@ -62,34 +66,6 @@ class EMAConfig:
     """The half-life is at most this share of the images seen so far; 0: no such limit."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     """How the half-life grows from 0 over the run (or over schedule_kimg), if it does."""
-
-
-@dataclass(frozen=True)
-class EncoderConfig:
-    """Games with an encoder, or with codes: vae, autoencoder, aae, vae_gan, bigan, infogan, fanogan."""
-
-    batch_norm: bool = True
-    """Batch normalisation in the encoder, but for its first layer."""
-    hidden: int = 256
-    """Units of the critic's layers on latents (aae, bigan) and of the recogniser (infogan)."""
-    prior: float = 1.0
-    """Weight of the divergence from the prior (vae, vae_gan), or of the critic of latents (aae)."""
-    noise: float = 0.25
-    """Deviation of a pixel about the decoder's answer (vae), where pixels lie in [-1, 1]."""
-    gamma: float = 1.0
-    """Weight of likeness beside the adversarial loss, for the decoder (vae_gan)."""
-    kappa: float = 1.0
-    """Weight of the discriminator's features beside pixels (fanogan)."""
-    gan_steps: int = 3000
-    """Steps before the encoder's first (fanogan): a multiple of log_every."""
-    categories: int = 10
-    """Of the discrete code (infogan)."""
-    continuous: int = 2
-    """Number of continuous codes (infogan)."""
-    info: float = 1.0
-    """Weight of the discrete code's information (infogan)."""
-    info_continuous: float = 0.1
-    """Weight of the continuous codes' information (infogan)."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from jaxgan.common.user_files import is_file, load_builder
 from jaxgan.data.catalogue import load_tfds
 from jaxgan.data.decoding.choice import check_pipeline
 from jaxgan.data.files import holds_shards, load_folder, load_npz, load_tar
+from jaxgan.data.files.pairs import load_domains, load_pairs
 from jaxgan.data.labels import without_examples
 from jaxgan.data.mnist import load_mnist
 from jaxgan.data.source import Arrays, Endless, Finite, Images, Source
@@ -29,7 +30,7 @@ from jaxgan.data.splits import (
 from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 
-_KINDS = ("tfds:", "folder:", "npz:", "tar:")
+_KINDS = ("tfds:", "folder:", "npz:", "tar:", "pairs:", "domains:")
 S = TypeVar("S", bound=Source)
 SOURCES = (
     "mnist",
@@ -38,6 +39,8 @@ SOURCES = (
     "folder:PATH",
     "tar:PATTERN",
     "npz:PATH",
+    "pairs:A,B",
+    "domains:A,B",
     *TOYS,
     "FILE.py:NAME",
 )
@@ -82,7 +85,8 @@ def open_source(
 
     Args:
       spec: "mnist", "stacked_mnist", "tfds:NAME" or "tfds:NAME:SPLIT", "folder:PATH" (a directory or
-        zip archive), "tar:PATTERN" (shards, as of `load_tar`), "npz:PATH", "ring", "grid", "swissroll",
+        zip archive), "tar:PATTERN" (shards, as of `load_tar`), "npz:PATH", "pairs:A,B" or "pairs:A" (as of
+        `load_pairs`), "domains:A,B" (two sources of images), "ring", "grid", "swissroll",
         "FILE.py:NAME", as of `load_source`, or a path alone, as of `named`.
       split: of mnist, stacked_mnist and tfds sources, and of folders with such folders in them; the others have
         only "train".
@@ -108,6 +112,19 @@ def open_source(
             f"data.channels: expected 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA), got {channels}"
         )
     check_pipeline(pipeline)
+    kind, _, rest = spec.partition(":")
+    if kind in ("pairs", "domains") and rest:
+        size: dict[str, Any] = {"resolution": resolution, "channels": channels}
+        shared: dict[str, Any] = {
+            "skip_broken": skip_broken,
+            "follow_links": follow_links,
+            "hold_out": hold_out,
+        }
+        if share != 1:
+            raise InputError(f"data.share: expected 1 with {kind}, got {share:g}")
+        if kind == "pairs":
+            return load_pairs(rest, **size, **shared)
+        return load_domains(rest, lambda one: open_source(one, split, **size, **shared, pipeline="resident"))
     opened = _opened(spec, split, resolution, channels, (skip_broken, follow_links), pipeline)
     if keep_classes:
         opened = with_kept_classes(opened, keep_classes)

@@ -19,6 +19,7 @@ from jaxgan.common.errors import InputError, lookup, unknown
 from jaxgan.common.numerics import is_number
 from jaxgan.games.encoding.base import Encoding
 from jaxgan.games.kinds import check_kind, check_module, check_optimizer, check_schedule
+from jaxgan.games.pairs.direction import Translation
 
 if TYPE_CHECKING:
     from jaxgan.losses import Loss
@@ -83,8 +84,7 @@ class Turn(NamedTuple):
         compiled to one computation.
       every: the turn is taken in one of so many steps, the first included; its metrics are then multiplied by
         that number, and 0 in the other steps.
-      during: first step in which the turn is taken, and the one before which it ends, or None; its metrics are 0 in
-        other steps.
+      during: the first step in which it is taken, and the one before which it ends, or None; metrics are 0 in others.
     """
 
     name: str
@@ -182,11 +182,12 @@ class Game:
         examples goes with whole batches and jit only.
       moves: how the players move.
       output: what is sampled and scored; None: nothing is.
+      translations: direction -> what is made out of examples; the first is scored.
       critic: what monitors look at; None: nothing.
       compares: () -> whether objectives look at the logits of several examples at once, as `View.gathered` gives
         them: a batch that is taken in parts is then looked at twice.
       encoding: how examples become latents; None: nothing encodes them.
-      walks: () -> latents [n, dim] of a picture that shows what single coordinates do, and how many stand in a row.
+      walks: () -> latents [n, dim] that show what single coordinates do, and how many stand in a row.
 
     Raises:
       ValueError: if a turn moves an unknown player or none, or updates other than alternating meet a player
@@ -199,6 +200,7 @@ class Game:
     memory: Mapping[str, Callable[[], PyTree]] = field(default_factory=dict)
     moves: Moves = Moves()
     output: Output | None = None
+    translations: Mapping[str, Translation] = field(default_factory=dict)
     critic: Critic | None = None
     compares: Callable[[], bool] = lambda: True
     encoding: Encoding | None = None
@@ -228,8 +230,9 @@ class Game:
                         f"turns: expected one turn a player with {self.moves.updates} updates, got "
                         f"{movers.count(name)} of {name!r}"
                     )
-        if self.output is not None and self.players[self.output.player].average is None:
-            raise InputError(f"output: expected a player that is averaged, got {self.output.player!r}")
+        for own in (self.output, *self.translations.values()):
+            if own is not None and self.players[own.player].average is None:
+                raise InputError(f"output: expected a player that is averaged, got {own.player!r}")
 
     def check(self, batch: Batch) -> None:
         """Raises ValueError for a batch that the turns cannot share, or of numbers that they do not take."""
@@ -251,14 +254,15 @@ class Game:
                 )
 
     def averaged(self, state: GameState) -> PyTree:
-        """The variables of what is sampled and scored: {"params": ..., and statistics}."""
-        assert self.output is not None
+        """The variables of what is sampled and scored: {"params": ..., and statistics}; of translations by player."""
+        if self.output is None:
+            return {own.player: state.players[own.player].average for own in self.translations.values()}
         return state.players[self.output.player].average
 
     def at_rest(self, state: GameState, name: str) -> PyTree:
-        """The variables with which a player is asked after training: its average, or what it is where it has none."""
+        """The variables with which a player is asked after training: its average, or its own where it has none."""
         own = state.players[name]
-        return {"params": own.params, **own.stats} if own.average is None else own.average
+        return own.average or {"params": own.params, **own.stats}
 
 
 @struct.dataclass

@@ -13,6 +13,9 @@ changes, and get them in `prepare()`, which is called before a run.
 A family whose samples can be truncated has a method `truncated(variables, latents, psi) -> (variables, latents)`,
 which `jaxgan sample --truncation PSI` calls with those of the averaged generator; 1 changes nothing, 0 makes all alike.
 
+A family that says `translates = True` has translators in the place of generators: they take images. Its `build` takes
+`source`, too, the shape of these (None: that of what is made), and `judged`, the channels that the critic sees.
+
 A family whose networks grow while they are trained has a method `growth(shape, images) -> Growth`, where `images` is
 the number of real images in a step. Its `build` takes `images`, too, and `stage`, the only size that the networks are
 then asked for (None: that of the step). Its networks take `step` (None: the last one they were trained in, which they
@@ -35,6 +38,8 @@ from jaxgan.models.r3gan import R3GANConfig
 from jaxgan.models.resnet import ResNetConfig
 from jaxgan.models.stylegan2 import StyleGAN2Config
 from jaxgan.models.stylegan3 import StyleGAN3Config
+from jaxgan.models.translators.families import Pix2PixConfig
+from jaxgan.models.translators.srresnet import SRResNetConfig
 
 MODELS: dict[str, type[Any]] = {
     "mlp": MLPConfig,
@@ -48,6 +53,8 @@ MODELS: dict[str, type[Any]] = {
     "projected": ProjectedConfig,
     "r3gan": R3GANConfig,
     "gat": GATConfig,
+    "pix2pix": Pix2PixConfig,
+    "srresnet": SRResNetConfig,
 }
 
 
@@ -78,10 +85,12 @@ __all__ = [
     "FastGANConfig",
     "GATConfig",
     "MLPConfig",
+    "Pix2PixConfig",
     "ProGANConfig",
     "ProjectedConfig",
     "R3GANConfig",
     "ResNetConfig",
+    "SRResNetConfig",
     "StyleGAN2Config",
     "StyleGAN3Config",
     "find_model",

@@ -11,6 +11,7 @@ import numpy as np
 from jaxgan.data import Source, other_split
 from jaxgan.games.game import GameState
 from jaxgan.report import pictures
+from jaxgan.runs.images.translating import Translator
 from jaxgan.runs.sampling import Sampler, grid_labels
 
 COLUMNS = 8
@@ -50,10 +51,16 @@ def _unseen(source: Source) -> np.ndarray:
     return (source if other is None else other).some(_PAIRS, 0)[source.example]
 
 
-def grid_of(sampler: Sampler, source: Source, variables: Any) -> bytes | None:
-    """A PNG of samples of fixed seeds, with one row a class where there are some; None where nothing is drawn."""
+def grid_of(sampler: Sampler | Translator, source: Source, variables: Any) -> bytes | None:
+    """A PNG of samples of fixed seeds, with one row a class where there are some; None where nothing is drawn.
+
+    Where images are translated: of inputs, outputs and what these should be, or the way back.
+    """
     if not pictures.is_drawn(source.modality):
         return None
+    if isinstance(sampler, Translator):
+        panels, each = sampler.panels(variables, source.modality.shown)
+        return pictures.picture(panels, source.modality, each * max(1, COLUMNS // each))
     labels = grid_labels(sampler.n_classes, COLUMNS)
     n = source.modality.shown if labels is None else len(labels)
     fakes, reals = sampler.by_seed(variables, range(n), labels), source.some(n, 0)[source.example]

@@ -71,7 +71,7 @@ class RunKeeper(Keeper):
         self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis()
         self._sinks: list[Sink] = []  # from the start on: they read what the folder says then
         self._monitors, n = None, min(self.config.health.n, self.config.quick_n)
-        if self.config.health.enabled and n and members.sampler is not None:
+        if self.config.health.enabled and n and members.game.output is not None:
             self._monitors = monitors_of(
                 members.game, members.source, members.sampler, n, self.config.batch_size
             )

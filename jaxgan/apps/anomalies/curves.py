@@ -60,7 +60,7 @@ def bootstrapped(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float, float]:
-    """A measure with its percentile interval over examples: anomalies and normal ones are drawn anew, each their number.
+    """A measure with its percentile interval: anomalies and normal examples are drawn anew, as many as there are.
 
     The interval is that of these examples; that of other trainings is wider.
 
@@ -75,15 +75,27 @@ def bootstrapped(
     Returns:
       (value, low, high).
     """
-    scores, anomalous = np.asarray(scores, np.float64), np.asarray(anomalous, bool)
-    value = measure(scores, anomalous)
-    rng, kinds = np.random.default_rng(seed), [np.flatnonzero(anomalous), np.flatnonzero(~anomalous)]
-    values = []
-    for _ in range(times):
-        rows = np.concatenate([rng.choice(kind, len(kind)) for kind in kinds])
-        values.append(measure(scores[rows], anomalous[rows]))
+    values = draws(measure, scores, anomalous, times=times, seed=seed)
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return value, float(low), float(high)
+    return measure(np.asarray(scores), np.asarray(anomalous, bool)), float(low), float(high)
+
+
+def draws(
+    measure: Callable[[np.ndarray, np.ndarray], float],
+    scores: np.ndarray,
+    anomalous: np.ndarray,
+    *,
+    times: int = 500,
+    seed: int = 0,
+) -> np.ndarray:
+    """The measure of so many bootstrap samples, [times]; the arguments are those of `bootstrapped`."""
+    scores, anomalous = np.asarray(scores, np.float64), np.asarray(anomalous, bool)
+    rng, kinds = np.random.default_rng(seed), [np.flatnonzero(anomalous), np.flatnonzero(~anomalous)]
+    values = np.empty(times)
+    for i in range(times):
+        rows = np.concatenate([rng.choice(kind, len(kind)) for kind in kinds])
+        values[i] = measure(scores[rows], anomalous[rows])
+    return values
 
 
 class Threshold(NamedTuple):

@@ -118,7 +118,7 @@ class _Networks:
 
 
 def _izi_f(own: _Networks) -> Any:
-    kappa = own.run.config.encoder.kappa if own.run.config.game == "fanogan" else 1.0
+    kappa = float(dict(own.run.config.game_options).get("kappa", 1.0))
 
     @jax.jit
     def score(x: jax.Array) -> tuple[jax.Array, jax.Array]:

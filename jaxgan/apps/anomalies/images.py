@@ -122,6 +122,7 @@ def fitted(data: bytes, spec: Spec) -> np.ndarray:
         pixels = pixels.astype(np.uint16) * 257 if deep else pixels
     if pixels.shape != spec.shape:
         raise BrokenImage(
-            f"expected {width}x{height} pixels, as the run's images are not square, got {pixels.shape[1]}x{pixels.shape[0]}"
+            f"expected {width}x{height} pixels, as the run's images are not square, got "
+            f"{pixels.shape[1]}x{pixels.shape[0]}"
         )
     return pixels

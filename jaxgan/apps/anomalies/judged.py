@@ -71,7 +71,7 @@ def write(
 
 
 def areas(given: Given, scored: Scored, known: Sequence[str]) -> dict[str, Any]:
-    """AUROC and average precision with 95 % bootstrap intervals, where classes of both kinds are known; else nothing."""
+    """AUROC and average precision with 95 % bootstrap intervals, where both kinds of classes are known."""
     anomalous = np.asarray([name not in known for name in given.classes], bool)
     if not known or not anomalous.any() or anomalous.all():
         return {}
@@ -183,8 +183,8 @@ def in_lines(found: Mapping[str, Any]) -> list[str]:
     limit = found["threshold"]
     lines = [
         f"score: {found['method']} ({found['says']}), of step {found['step']:,}",
-        f"threshold: {limit['value']:.4g} (95 % interval {limit['low']:.4g} to {limit['high']:.4g}): a normal image lies "
-        f"beyond it with probability {limit['rate']:.3f} ({limit['rate_low']:.3f} to {limit['rate_high']:.3f}), by "
+        f"threshold: {limit['value']:.4g} (95 % interval {limit['low']:.4g} to {limit['high']:.4g}): a normal image "
+        f"lies beyond it with probability {limit['rate']:.3f} ({limit['rate_low']:.3f} to {limit['rate_high']:.3f}), by "
         f"{limit['n']:,} held-out normal images",
         f"anomalous: {found['anomalous']:,} of {found['images']:,} images",
     ]
@@ -192,6 +192,7 @@ def in_lines(found: Mapping[str, Any]) -> list[str]:
         if name in found:
             low, high = found[name]["interval"]
             lines.append(
-                f"{label}: {found[name]['value']:.3f} ({low:.3f} to {high:.3f}), {found['anomalies']:,} of other classes"
+                f"{label}: {found[name]['value']:.3f} ({low:.3f} to {high:.3f}), {found['anomalies']:,} of other "
+                "classes"
             )
     return [*lines, *found["left_out"]]

@@ -37,6 +37,7 @@ def unseen(source: Source, n: int) -> np.ndarray:
     other = other_split(source)
     if other is None:
         raise InputError(
-            f"normal: expected images to find the threshold with, as nothing is held out of {source.name!r}: --normal FOLDER"
+            f"normal: expected images to find the threshold with (--normal FOLDER), as nothing is held out of "
+            f"{source.name!r}"
         )
     return other.some(n, 0)[other.example]

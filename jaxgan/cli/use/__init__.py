@@ -1,1 +1,1 @@
-"""Verbs that put a trained run to use on images of one's own."""
+"""Verbs that use a trained run, one a file."""

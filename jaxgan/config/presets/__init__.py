@@ -19,6 +19,7 @@ from jaxgan.config.presets.little_data import LITTLE_DATA
 from jaxgan.config.presets.progan import PROGAN
 from jaxgan.config.presets.r3gan import R3GAN
 from jaxgan.config.presets.resnet import RESNET
+from jaxgan.config.presets.restoration import RESTORATION
 from jaxgan.config.presets.stylegan2 import STYLEGAN2
 from jaxgan.config.presets.stylegan3 import STYLEGAN3
 
@@ -34,6 +35,7 @@ PRESETS: dict[str, Preset] = {
     **R3GAN,
     **GAT,
     **ENCODING,
+    **RESTORATION,
 }
 DEFAULT_PRESET = "dcgan-mnist"
 LISTED = "`jaxgan presets` lists the presets"
@@ -73,6 +75,7 @@ __all__ = [
     "PROGAN",
     "R3GAN",
     "RESNET",
+    "RESTORATION",
     "STYLEGAN2",
     "STYLEGAN3",
     "Preset",

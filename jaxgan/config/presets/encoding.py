@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jaxgan.config.config import Config
-from jaxgan.config.groups import DataConfig, EncoderConfig, LatentConfig
+from jaxgan.config.groups import DataConfig, LatentConfig
 from jaxgan.config.moves import OptimizerConfig, PenaltyConfig
 from jaxgan.config.presets.base import Preset
 from jaxgan.models import DCGANConfig
@@ -38,7 +38,7 @@ def _aae() -> Config:
         game="aae",
         model=DCGANConfig(width=32, d_batch_norm=False),
         latent=LatentConfig(dim=8),
-        encoder=EncoderConfig(prior=0.03),
+        game_options=(("prior", 0.03),),
         steps=4000,
         g_optimizer=_ADAM,
         e_optimizer=_ADAM,
@@ -51,7 +51,7 @@ def _vae_gan() -> Config:
         game="vae_gan",
         model=DCGANConfig(width=32, d_batch_norm=False, d_spectral_norm=True),
         latent=LatentConfig(dim=32),
-        encoder=EncoderConfig(prior=1e-3, gamma=10.0),
+        game_options=(("prior", 1e-3), ("gamma", 10.0)),
         steps=4000,
         g_optimizer=OptimizerConfig(5e-4, b1=0.5),
         d_optimizer=OptimizerConfig(5e-4, b1=0.5),
@@ -80,7 +80,6 @@ def _infogan() -> Config:
         steps=4000,
         g_optimizer=OptimizerConfig(1e-3, b1=0.5),
         d_optimizer=OptimizerConfig(2e-4, b1=0.5),
-        encoder=EncoderConfig(hidden=128),
     )
 
 
@@ -93,7 +92,7 @@ def _f_anogan() -> Config:
         data=DataConfig("mnist"),
         latent=LatentConfig(dim=64),
         penalty=PenaltyConfig((("r1", 1.0),), every=4),
-        encoder=EncoderConfig(gan_steps=3000),
+        game_options=(("gan_steps", 3000),),
         steps=5000,
         g_optimizer=adam,
         d_optimizer=adam,

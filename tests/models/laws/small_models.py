@@ -6,10 +6,12 @@ from jaxgan.models import (
     FastGANConfig,
     GATConfig,
     MLPConfig,
+    Pix2PixConfig,
     ProGANConfig,
     ProjectedConfig,
     R3GANConfig,
     ResNetConfig,
+    SRResNetConfig,
     StyleGAN2Config,
     StyleGAN3Config,
 )
@@ -45,5 +47,9 @@ SECOND = {
     "projected": ProjectedConfig(
         width=2, lite=True, mixing=2, input_size=128, weights="random", conditional=True
     ),
+    "pix2pix": Pix2PixConfig(width=2, halvings=2, d_width=2),
+    "residual pix2pix": Pix2PixConfig(translator="resnet", width=2, blocks=1, d_norm="instance"),
+    "srresnet": SRResNetConfig(width=2, blocks=1, d_width=2),
+    "rrdb": SRResNetConfig(width=2, blocks=1, growth=2, d_width=2),
     "gat": GATConfig(width=8, depth=4, heads=2, label_size=6, conditional=True),
 }

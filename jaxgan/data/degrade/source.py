@@ -1,0 +1,95 @@
+"""Images whose batches also hold what they are to be restored from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar
+
+import jax
+import numpy as np
+
+from jaxgan.common.errors import InputError
+from jaxgan.data.degrade.base import Chain
+from jaxgan.data.modality import IMAGE, PAIR, Modality
+from jaxgan.data.source import Finite, Source
+from jaxgan.data.spec import Spec
+
+
+def spec_with(spec: Spec, chain: Chain) -> Spec:
+    """The spec of images with what a chain makes of them.
+
+    Raises:
+      InputError: for images that a degradation does not take.
+    """
+    made = {name: jax.ShapeDtypeStruct(shape, np.float32) for name, shape in chain.shapes(spec.shape).items()}
+    return replace(spec, arrays={**spec.arrays, **made}, modality=PAIR)
+
+
+@dataclass(frozen=True, eq=False)
+class Degraded(Finite):
+    """Images as they are stored; what a degradation makes of them is computed with each batch.
+
+    Attributes:
+      clean: the images.
+      chain: what is done to them.
+    """
+
+    clean: Finite
+    chain: Chain
+
+    modality: ClassVar[Modality] = PAIR
+    example: ClassVar[str] = "image"
+
+    @property
+    def arrays(self) -> Mapping[str, np.ndarray]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Those of the images."""
+        return self.clean.arrays
+
+    name = property(lambda self: self.clean.name)
+    class_names = property(lambda self: self.clean.class_names)
+    skipped = property(lambda self: self.clean.skipped)
+    notes = property(lambda self: (*self.clean.notes, f"images are restored from: {self.chain.text}"))
+    opened_with = property(lambda self: self.clean.opened_with)
+
+    @property
+    def fingerprint(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """A hash of the images and of what is done to them."""
+        return hashlib.sha256(f"{self.clean.fingerprint} {self.chain.text}".encode()).hexdigest()
+
+    @cached_property
+    def held_out(self) -> Source | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The held-out images, degraded alike."""
+        return None if self.clean.held_out is None else degraded(self.clean.held_out, self.chain)
+
+    @cached_property
+    def complete(self) -> Source | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """All images, degraded alike."""
+        return None if self.clean.complete is None else degraded(self.clean.complete, self.chain)
+
+    @cached_property
+    def spec(self) -> Spec:
+        """That of the images, with what is made of them."""
+        return spec_with(self.clean.spec, self.chain)
+
+    def derived(self, keys: jax.Array, batch: Mapping[str, jax.Array]) -> Mapping[str, jax.Array]:
+        """What is made of the images of a batch, as of `Source`."""
+        stored = np.dtype(self.spec.stored)
+        return self.chain(keys, batch[self.example], stored)
+
+
+def degraded(source: Source, chain: Chain) -> Degraded:
+    """A source of images with what a chain makes of them.
+
+    Raises:
+      InputError: for anything but a finite set of images, or images that the chain does not take.
+    """
+    if not isinstance(source, Finite) or source.modality.name != IMAGE.name:
+        raise InputError(
+            f"data.degrade: expected images, got {source.name!r}, which is made of {source.modality.name}s"
+        )
+    found = Degraded(source, chain)
+    _ = found.spec  # raises
+    return found
