@@ -12,7 +12,6 @@ import numpy as np
 from jaxgan.apps.anomalies import scores
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.data import Source
-from jaxgan.runs.opened import Run
 
 BATCH = 100
 PCA_EXAMPLES = 10_000
@@ -39,7 +38,7 @@ class Detector:
 
     def __init__(
         self,
-        run: Run,
+        run: Any,
         method: str | None = None,
         *,
         source: Source | None = None,
@@ -49,7 +48,8 @@ class Detector:
         """Compiles nothing yet.
 
         Args:
-          run: of a game with an encoder, or any that has a generator and a discriminator of images.
+          run: a `Run`, or what has its config, game, spec, sampler, variables and players, of a game with an encoder,
+            or of any that has a generator and a discriminator of images.
           method: a name in METHODS; None takes the first that the run can give.
           source: the run's data, which "pca" is fitted to.
           steps: of the search of "anogan".
@@ -96,7 +96,7 @@ class Detector:
 class _Networks:
     """The networks of a run, as functions of arrays at rest."""
 
-    def __init__(self, run: Run, source: Source | None, steps: int, starts: int) -> None:
+    def __init__(self, run: Any, source: Source | None, steps: int, starts: int) -> None:
         self.run, self.game, self.source = run, run.game, source
         self.steps, self.starts = steps, starts
 
@@ -194,11 +194,11 @@ class Method(NamedTuple):
     """
 
     says: str
-    fits: Callable[[Run], bool]
+    fits: Callable[[Any], bool]
     build: Callable[[_Networks], Any]
 
 
-def _judges(run: Run) -> bool:
+def _judges(run: Any) -> bool:
     """Whether there is a discriminator of images alone that shows its features."""
     return run.config.game in ("gan", "vae_gan", "infogan", "fanogan") and hasattr(
         run.config.model, "d_logits"
@@ -236,6 +236,6 @@ METHODS: dict[str, Method] = {
 """Name -> method, the better first."""
 
 
-def methods_of(run: Run) -> list[str]:
+def methods_of(run: Any) -> list[str]:
     """The methods that a run's game can give, the one to take first."""
     return [name for name, method in METHODS.items() if method.fits(run)]

@@ -184,8 +184,8 @@ def in_lines(found: Mapping[str, Any]) -> list[str]:
     lines = [
         f"score: {found['method']} ({found['says']}), of step {found['step']:,}",
         f"threshold: {limit['value']:.4g} (95 % interval {limit['low']:.4g} to {limit['high']:.4g}): a normal image "
-        f"lies beyond it with probability {limit['rate']:.3f} ({limit['rate_low']:.3f} to {limit['rate_high']:.3f}), by "
-        f"{limit['n']:,} held-out normal images",
+        f"lies beyond it with probability {limit['rate']:.3f} ({limit['rate_low']:.3f} to {limit['rate_high']:.3f}), "
+        f"by {limit['n']:,} held-out normal images",
         f"anomalous: {found['anomalous']:,} of {found['images']:,} images",
     ]
     for name, label in (("auroc", "AUROC"), ("average_precision", "average precision")):
