@@ -12,6 +12,8 @@ training sees images of the official train split alone, and the test split is sc
 AUROC and average precision (of anomalies), with 95 % bootstrap intervals over the images scored; the mean over classes
 has that of the same draws. One training a class, so the spread over trainings is not in these intervals.
 
+What is done is kept in DIR/parts, one file a class, and not done again; processes may share a DIR.
+
 Baselines are fitted to the same images: principal components (32), a plain autoencoder, and the discriminator's logit.
 Published figures stand beside with their settings; where these differ, that is said.
 """
@@ -19,13 +21,14 @@ Published figures stand beside with their settings; where these differ, that is 
 from __future__ import annotations
 
 import dataclasses
+import json
 import pathlib
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from in_memory import Trained, data_for, environment, part_of, print_result, trained, write_result
+from in_memory import data_for, environment, part_of, print_result, trained, write_result
 
 from jaxgan.apps.anomalies import judged
 from jaxgan.apps.anomalies.curves import auroc, average_precision, draws
@@ -83,8 +86,8 @@ PUBLISHED: list[dict[str, Any]] = [
         "score": "average precision",
         "value": 0.340,
         "source": "Kumar et al. (2019), Maximum entropy generators for energy-based models",
-        "settings": "another split: train on 80 % of the nine classes, test on the rest and all of the tenth, so that a "
-        "larger share of what is scored is anomalous",
+        "settings": "another split: train on 80 % of the nine classes, test on the rest and all of the tenth, so that "
+        "a larger share of what is scored is anomalous",
     },
 ]
 
@@ -101,6 +104,8 @@ class Args:
     """Also write experiments/results/applications/anomalies.json."""
     data: tuple[str, ...] = ("mnist", "fashion_mnist")
     """Data sets."""
+    protocols: tuple[str, ...] = ("anomaly", "normal")
+    """One class as the anomaly, and one class as normal."""
     classes: tuple[int, ...] | None = None
     """Classes that take the part of the one; None: all, or of --quick two."""
     steps: int | None = None
@@ -137,29 +142,27 @@ def _scaled(preset: str, args: Args, steps: int, **changes: Any) -> Any:
     )
 
 
-def detectors(args: Args, normal: Images) -> tuple[dict[str, Any], dict[str, Trained]]:
-    """Functions images -> Scored by method, and the trainings behind them."""
-    steps, found, runs = args.steps or 0, {}, {}
+def detectors(args: Args, normal: Images) -> dict[str, Any]:
+    """Functions images -> Scored, by method."""
+    steps, found = args.steps or 0, {}
     half = max(50, steps // 2 // 50 * 50)
     wanted = set(args.methods or ())
     if wanted & {"izi_f", "anogan", "discriminator"}:
         config = _scaled("fanogan", args, steps + half, game_options=(("gan_steps", steps),))
-        runs["fanogan"] = trained(config, normal)
+        run = trained(config, normal)
         for method in ("izi_f", "discriminator", "anogan"):
             if method in wanted:
-                found[method] = Detector(runs["fanogan"], method, steps=100 if args.quick else 300)
+                found[method] = Detector(run, method, steps=100 if args.quick else 300)
     if "egbad" in wanted:
-        runs["bigan"] = trained(_scaled("bigan-mnist", args, steps), normal)
-        found["egbad"] = Detector(runs["bigan"], "egbad")
+        found["egbad"] = Detector(trained(_scaled("bigan-mnist", args, steps), normal), "egbad")
     for method, preset in (("vae", "vae-mnist"), ("autoencoder", "autoencoder-mnist")):
         if method in wanted:
-            runs[method] = trained(_scaled(preset, args, half), normal)
-            found[method] = Detector(runs[method], "reconstruction")
+            found[method] = Detector(trained(_scaled(preset, args, half), normal), "reconstruction")
     if "pca" in wanted:
         seen = normal.images[:10000].astype(np.float32) / 127.5 - 1
         components = Components(seen, 32)
         found["pca"] = lambda images: Scored(*components(images.astype(np.float32) / 127.5 - 1))
-    return found, runs
+    return found
 
 
 def chosen(
@@ -178,45 +181,15 @@ def chosen(
 
 
 def main(parsed: Args) -> None:
-    """Trains, scores, writes."""
+    """Trains and scores what is not there yet, and writes a table of all."""
     args, begun = resolved(parsed), time.monotonic()
-    per_class: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
-    pictures: list[str] = []
+    every: list[dict[str, Any]] = []
     for data in args.data:
-        train, test = data_for(data, "train"), data_for(data, "test")
-        for protocol, says in PROTOCOLS.items():
-            drawn: dict[tuple[str, str], list[np.ndarray]] = {}
-            values: dict[tuple[str, str], list[float]] = {}
-            for one in args.classes or ():
-                normal, images, anomalous = chosen(train, test, protocol, one, args)
-                by_method, _ = detectors(args, normal)
-                for method, detect in by_method.items():
-                    n = (args.search or 0) if method == "anogan" else len(images)
-                    if not 0 < anomalous[:n].sum() < len(anomalous[:n]):
-                        continue
-                    scored = detect(images[:n])
-                    entry: dict[str, Any] = {
-                        "data": data,
-                        "protocol": protocol,
-                        "class": one,
-                        "method": method,
-                    }
-                    for name, measure in MEASURES.items():
-                        own = draws(measure, scored.scores, anomalous[:n], times=200)
-                        value = measure(scored.scores, anomalous[:n])
-                        drawn.setdefault((method, name), []).append(own)
-                        values.setdefault((method, name), []).append(value)
-                        entry[name] = {"value": value, "interval": list(np.quantile(own, [0.025, 0.975]))}
-                    per_class.append(entry)
-                    if method == "izi_f" and one == (args.classes or (0,))[-1]:
-                        pictures.append(_picture(args.out, f"{data}-{protocol}-{one}", images, scored))
-                shown = {m: round(values[m, "AUROC"][-1], 3) for m in by_method}
-                print(
-                    f"{data}, {says}, class {one}: AUROC {shown} ({time.monotonic() - begun:.0f} s)",
-                    flush=True,
-                )
-            rows += _rows(f"{data}, {says}", values, drawn, args)
+        for protocol in args.protocols:
+            found = [part(data, protocol, one, args) for one in args.classes or ()]
+            rows += _rows(f"{data}, {PROTOCOLS[protocol]}", found, args)
+            every += [{k: v for k, v in one.items() if k != "drawn"} for one in found]
     result = {
         "title": "Anomalies in MNIST and Fashion-MNIST",
         "protocol": f"trained on the train split of the normal classes ({args.n_train:,} images at most), "
@@ -224,10 +197,10 @@ def main(parsed: Args) -> None:
         f"{', '.join(map(str, args.classes or ()))}; GAN {args.steps} steps, then its encoder half as many, as the "
         f"autoencoders; width {16 if args.quick else 32}; mean over classes, 95 % bootstrap interval over images",
         "rows": rows,
-        "classes": per_class,
-        "pictures": pictures,
+        "classes": every,
+        "pictures": sorted(path.name for path in args.out.glob("anomalies-*.png")),
         "published": PUBLISHED,
-        "seconds": time.monotonic() - begun,
+        "seconds": max(time.monotonic() - begun, sum(one["seconds"] for one in every)),
         "environment": environment(),
         "goals": goals(rows),
     }
@@ -237,11 +210,43 @@ def main(parsed: Args) -> None:
         write_result(RECORD / f"anomalies{'-quick' if args.quick else ''}.json", result)
 
 
-def _rows(what: str, values: Any, drawn: Any, args: Args) -> list[dict[str, Any]]:
-    """Every method of ours beside every baseline."""
-    mean = lambda method, name: float(np.mean(values[method, name]))
-    interval = lambda method, name: list(np.quantile(np.mean(drawn[method, name], 0), [0.025, 0.975]))
-    wanted = args.methods or ()
+def part(data: str, protocol: str, one: int, args: Args) -> dict[str, Any]:
+    """The scores of all methods for one class; those that DIR/parts has already are read there."""
+    path = args.out / "parts" / f"{data}-{protocol}-{one}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    begun = time.monotonic()
+    normal, images, anomalous = chosen(data_for(data, "train"), data_for(data, "test"), protocol, one, args)
+    found: dict[str, Any] = {"data": data, "protocol": protocol, "class": one, "values": {}, "drawn": {}}
+    for method, detect in detectors(args, normal).items():
+        n = (args.search or 0) if method == "anogan" else len(images)
+        if not 0 < anomalous[:n].sum() < len(anomalous[:n]):
+            continue
+        scored = detect(images[:n])
+        own = {name: measure(scored.scores, anomalous[:n]) for name, measure in MEASURES.items()}
+        found["values"][method] = own
+        found["drawn"][method] = {
+            name: draws(measure, scored.scores, anomalous[:n], times=200).round(5).tolist()
+            for name, measure in MEASURES.items()
+        }
+        if method == "izi_f":
+            _picture(args.out, f"{data}-{protocol}-{one}", images, scored)
+    found["seconds"] = time.monotonic() - begun
+    told = {method: round(own["AUROC"], 3) for method, own in found["values"].items()}
+    print(f"{data}, {PROTOCOLS[protocol]}, class {one}: AUROC {told} ({found['seconds']:.0f} s)", flush=True)
+    write_result(path, found)
+    return found
+
+
+def _rows(what: str, found: list[dict[str, Any]], args: Args) -> list[dict[str, Any]]:
+    """Every method of ours beside every baseline: means over the classes."""
+    mean = lambda method, name: float(np.mean([one["values"][method][name] for one in found]))
+
+    def interval(method: str, name: str) -> list[float]:
+        drawn = np.mean([one["drawn"][method][name] for one in found], 0)
+        return np.quantile(drawn, [0.025, 0.975]).tolist()
+
+    there = [m for m in args.methods or () if all(m in one["values"] for one in found)]
     return [
         {
             "what": f"{what}: {WORDS[method]}",
@@ -256,16 +261,15 @@ def _rows(what: str, values: Any, drawn: Any, args: Args) -> list[dict[str, Any]
         for name in MEASURES
         for method in OURS
         for baseline in BASELINES
-        if method in wanted and baseline in wanted
+        if method in there and baseline in there
     ]
 
 
-def _picture(out: pathlib.Path, name: str, images: np.ndarray, scored: Scored) -> str:
+def _picture(out: pathlib.Path, name: str, images: np.ndarray, scored: Scored) -> None:
     """A sheet of the least normal images."""
     given = Given([str(i) for i in range(len(images))], images)
-    file = f"anomalies-{name}.png"
-    write_atomically(out / file, judged.sheet(given, scored, np.argsort(-scored.scores)[:16]))
-    return file
+    sheet = judged.sheet(given, scored, np.argsort(-scored.scores)[:16])
+    write_atomically(out / f"anomalies-{name}.png", sheet)
 
 
 def goals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Augmentation by a GAN: does a classifier of few images learn more with fakes of a GAN trained on just those?
 
     python experiments/applications/augmentation.py --quick --out DIR      MNIST, 20 and 100 a class, two seeds
-    python experiments/applications/augmentation.py --out DIR              10 to 500 a class, three sets, five seeds; a GPU
+    python experiments/applications/augmentation.py --out DIR              10 to 500 a class, three sets, a GPU
 
 Of each class so many real images are drawn (by seed). A class-conditional DCGAN with DiffAugment is trained on these
 alone, and a small convolutional classifier, for the same number of updates each time, on
@@ -118,7 +118,8 @@ def main(args: Args) -> None:
     result = {
         "title": "Augmentation by a conditional GAN trained on the same few images",
         "protocol": f"{seeds} seeds; GAN {args.gan_steps or (600 if quick else 3000)} steps; classifier "
-        f"{args.steps or (400 if quick else 1500)} updates of 64; accuracy on the whole test split; 95 % intervals over seeds",
+        f"{args.steps or (400 if quick else 1500)} updates of 64; accuracy on the whole test split; 95 % intervals "
+        "over seeds",
         "rows": rows,
         "privacy": privacy,
         "verdicts": verdicts,

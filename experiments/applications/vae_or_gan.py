@@ -82,8 +82,8 @@ def main(args: Args) -> None:
         print(name, {key: round(float(np.mean(v)), 4) for key, v in table[name].items()}, flush=True)
     result = {
         "title": "VAE, GAN, VAE-GAN of the same decoder (MNIST)",
-        "protocol": f"{steps} steps of 64 images, latent {DIM}, {seeds} seeds; {n:,} fakes against as many training images "
-        "on mnist_cnn features; reconstruction: mean squared error in [-1, 1] on test images (GAN: latent search)",
+        "protocol": f"{steps} steps of 64 images, latent {DIM}, {seeds} seeds; {n:,} fakes against as many training "
+        "images on mnist_cnn features; reconstruction: mean squared error in [-1, 1] on test images (GAN: latent search)",
         "rows": _rows(table),
         "table": table,
         "real_data": floors,
