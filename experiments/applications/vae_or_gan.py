@@ -83,7 +83,7 @@ def main(args: Args) -> None:
     result = {
         "title": "VAE, GAN, VAE-GAN of the same decoder (MNIST)",
         "protocol": f"{steps} steps of 64 images, latent {DIM}, {seeds} seeds; {n:,} fakes against as many training "
-        "images on mnist_cnn features; reconstruction: mean squared error in [-1, 1] on test images (GAN: latent search)",
+        "images on mnist_cnn features; reconstruction: mean squared error in [-1, 1] of test images (GAN: by search)",
         "rows": _rows(table),
         "table": table,
         "real_data": floors,
