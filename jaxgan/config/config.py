@@ -19,7 +19,7 @@ from jaxgan.common.errors import InputError, in_group, renamed, unknown
 from jaxgan.common.files import local_folder
 from jaxgan.common.numerics import is_number
 from jaxgan.common.user_files import call, is_file, short_name
-from jaxgan.config.games import build_game, check_game, spec_for, stage_of
+from jaxgan.config.games import build_game, check_game, needs_whole_batches, spec_for, stage_of
 from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.options import build_each, build_loss
@@ -107,6 +107,18 @@ class Config:
         if self.d_steps > _MOST_D_STEPS:  # each is a turn of its own in the program
             raise InputError(f"d_steps: expected at most {_MOST_D_STEPS:,}, got {self.d_steps:,}")
         check_game(self.game)
+        if self.data.degrade and self.game in ("gan", "cycle_gan"):
+            raise InputError(
+                f"data.degrade: expected the game 'translation' beside it, as of the preset restore-28, got "
+                f"{self.game!r}"
+            )
+        if needs_whole_batches(self):
+            for name, whole in (("how", ("auto", "jit")), ("microbatches", (1,))):
+                if (got := getattr(self.compute, name)) not in whole:
+                    raise InputError(
+                        f"compute.{name}: expected {whole[-1]!r} with image pools, which hold examples (--game-options "
+                        f"pool 0: none), got {got!r}"
+                    )
         if self.game_options and (self.game == "gan" or is_file(self.game)):
             raise InputError(f"game_options: expected none with the game {self.game!r}, got some")
         for name in self.logger:

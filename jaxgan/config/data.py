@@ -29,7 +29,7 @@ def located(source: str) -> str:
     kind, colon, path = named(source).partition(":")
     if kind in ("pairs", "domains"):
         return f"{kind}:{','.join(_located_part(part.strip(), kind) for part in path.split(','))}"
-    if kind not in ("folder", "npz", "tar") or not path:
+    if kind not in ("folder", "npz", "tar", "deep") or not path:
         return source
     return f"{kind}{colon}{os.path.abspath(os.path.expanduser(path))}"
 
@@ -49,7 +49,7 @@ def without_path(source: str) -> str:
         return f"{kind}:{','.join(names)}"
     return (
         f"{kind}:{os.path.basename(path.rstrip('/'))}"
-        if kind in ("folder", "npz", "tar") and path
+        if kind in ("folder", "npz", "tar", "deep") and path
         else source
     )
 
@@ -78,10 +78,12 @@ def as_trained_on(config: Config, source: Source) -> Source:
     """
     chain = chain_of(config.data.degrade, config.data.degrade_options)
     if chain is None:
+        if config.data.crop is not None:
+            raise InputError(f"data.crop: expected data.degrade beside it, got {config.data.crop} alone")
         return source
     if source.held_out is None and isinstance(source, Images) and (other := other_split(source)) is not None:
         source = replace(source, held_out=other)
-    return degraded(source, chain)
+    return degraded(source, chain, config.data.crop)
 
 
 def outlined(config: Config) -> Source | None:

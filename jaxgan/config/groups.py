@@ -34,6 +34,8 @@ class DataConfig:
     """What images are to be restored from: inpaint, super-resolution, denoise, colourise, deblur, jpeg, or a chain."""
     degrade_options: tuple[tuple[str, float | str], ...] = ()
     """Options of these, such as: noise gaussian level 25; mask centre size 0.5; scale 4 resample area; quality 20."""
+    crop: int | None = None
+    """With degrade: train on random squares of so many pixels of the images, another of each every time."""
     pipeline: Literal["auto", "resident", "stream"] = "auto"
     """All examples decoded on the device, or read as they are needed; auto: resident if they take at most 2 GiB."""
 

@@ -15,6 +15,7 @@ from jaxgan.common.user_files import is_file, load_builder
 from jaxgan.data.catalogue import load_tfds
 from jaxgan.data.decoding.choice import check_pipeline
 from jaxgan.data.files import holds_shards, load_folder, load_npz, load_tar
+from jaxgan.data.files.deep import load_deep
 from jaxgan.data.files.pairs import load_domains, load_pairs
 from jaxgan.data.labels import without_examples
 from jaxgan.data.mnist import load_mnist
@@ -30,7 +31,7 @@ from jaxgan.data.splits import (
 from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 
-_KINDS = ("tfds:", "folder:", "npz:", "tar:", "pairs:", "domains:")
+_KINDS = ("tfds:", "folder:", "npz:", "tar:", "deep:", "pairs:", "domains:")
 S = TypeVar("S", bound=Source)
 SOURCES = (
     "mnist",
@@ -39,6 +40,7 @@ SOURCES = (
     "folder:PATH",
     "tar:PATTERN",
     "npz:PATH",
+    "deep:PATH",
     "pairs:A,B",
     "domains:A,B",
     *TOYS,
@@ -85,8 +87,8 @@ def open_source(
 
     Args:
       spec: "mnist", "stacked_mnist", "tfds:NAME" or "tfds:NAME:SPLIT", "folder:PATH" (a directory or
-        zip archive), "tar:PATTERN" (shards, as of `load_tar`), "npz:PATH", "pairs:A,B" or "pairs:A" (as of
-        `load_pairs`), "domains:A,B" (two sources of images), "ring", "grid", "swissroll",
+        zip archive), "tar:PATTERN" (shards, as of `load_tar`), "npz:PATH", "deep:PATH" (16 bits), "pairs:A,B" or
+        "pairs:A" (as of `load_pairs`), "domains:A,B" (two sources of images), "ring", "grid", "swissroll",
         "FILE.py:NAME", as of `load_source`, or a path alone, as of `named`.
       split: of mnist, stacked_mnist and tfds sources, and of folders with such folders in them; the others have
         only "train".
@@ -164,6 +166,10 @@ def _opened(
     if kind == "folder" and rest:
         broken, links = of_folder
         return load_folder(rest, split, skip_broken=broken, follow_links=links, **size)
+    if kind == "deep" and rest:
+        if channels not in (None, 1):
+            raise InputError(f"data.channels: expected 1 (grey) with deep, got {channels}")
+        return load_deep(rest, resolution=resolution, skip_broken=of_folder[0])
     if kind == "tar" and rest:
         return load_tar(rest, split, skip_broken=of_folder[0], **size)
     if is_path(spec):

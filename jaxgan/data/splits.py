@@ -27,7 +27,7 @@ def parsed_name(name: str) -> tuple[str, str, str]:
     if kind == "tfds":
         base, _, split = rest.partition(":")
         return kind, base, split
-    return (kind, rest, "") if kind in ("folder", "npz", "tar") else (kind, "", rest)
+    return (kind, rest, "") if kind in ("folder", "npz", "tar", "deep") else (kind, "", rest)
 
 
 def with_classes_of(source: Source, other: Any) -> Any:

@@ -86,15 +86,17 @@ class PairEvaluator:
         """Computes nothing yet."""
         self._source = compared_with(source)
 
-    def _truth(self, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(self._source.take(rows)[self._source.example])  # pyright: ignore
+    def _truth(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The images that inputs come from, as they are stored (their crops, where those are looked at)."""
+        dtype = np.dtype(self._source.spec.stored)
+        return np.asarray(from_float(jnp.asarray(batch[self._source.example]), dtype))
 
     def quick(self, generate: Any, n: int) -> Measured:
         """The mean root of the squared differences, of n images."""
         total = self._source.n or 0
         rows = np.arange(max(total - n, 0), total)
-        made, _ = generate.of(rows)
-        each = similarities(made, self._truth(rows))["rmse"]
+        made, batch = generate.of(rows)
+        each = similarities(made, self._truth(batch))["rmse"]
         return Measured(each.mean(), each.std(ddof=1) / math.sqrt(len(each)) if len(each) > 1 else 0.0)
 
     def __call__(self, generate: Any, n: int) -> Evaluation:
@@ -102,7 +104,7 @@ class PairEvaluator:
         n = min(n, self._source.n or 0)
         rows = np.arange(n)
         made, batch = generate.of(rows)
-        truth = self._truth(rows)
+        truth = self._truth(batch)
         of_made = similarities(made, truth)
         given = as_it_came(batch, truth.shape[1:], truth.dtype)
         of_given = {f"{name}_given": x for name, x in similarities(given, truth).items() if name != "rmse"}

@@ -39,6 +39,7 @@ from jaxgan.models.resnet import ResNetConfig
 from jaxgan.models.stylegan2 import StyleGAN2Config
 from jaxgan.models.stylegan3 import StyleGAN3Config
 from jaxgan.models.translators.families import Pix2PixConfig
+from jaxgan.models.translators.gated import GatedConfig
 from jaxgan.models.translators.srresnet import SRResNetConfig
 
 MODELS: dict[str, type[Any]] = {
@@ -54,6 +55,7 @@ MODELS: dict[str, type[Any]] = {
     "r3gan": R3GANConfig,
     "gat": GATConfig,
     "pix2pix": Pix2PixConfig,
+    "gated": GatedConfig,
     "srresnet": SRResNetConfig,
 }
 
@@ -84,6 +86,7 @@ __all__ = [
     "DCGANConfig",
     "FastGANConfig",
     "GATConfig",
+    "GatedConfig",
     "MLPConfig",
     "Pix2PixConfig",
     "ProGANConfig",

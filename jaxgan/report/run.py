@@ -93,12 +93,19 @@ def _class_names(run: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]
 
 # --- samples ---------------------------------------------------------------------------------------
 
+_SHOWN = {
+    "pair": "Input, output and what it should be, of images that are held out,",
+    "translated image": "There and back: example, translation and the way back, in both directions,",
+}
+"""Modality -> what its pictures show."""
+
 
 def _samples(folder: RunFolder, classes: Sequence[str]) -> Html | None:
     grids, reals, figures = folder.pictures(), folder.reals, []
     if grids:
         step, grid = grids[-1]
-        caption = f"Generated at step {step:,}, by the averaged generator."
+        kind = folder.read("run.json")["data"].get("modality", "")
+        caption = f"{_SHOWN.get(kind, 'Generated')} at step {step:,}, by the averaged generator."
         figures.append(figure(data_url(grid.read_bytes()), caption, "generated", classes))
     if reals is not None:
         figures.append(figure(data_url(reals.read_bytes()), "Real.", "real", classes))

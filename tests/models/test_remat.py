@@ -17,6 +17,7 @@ from jaxgan.models import (
     DCGANConfig,
     FastGANConfig,
     GATConfig,
+    GatedConfig,
     MLPConfig,
     Pix2PixConfig,
     ProGANConfig,
@@ -43,7 +44,7 @@ SMALL = {  # name -> networks, side of the images
     "gat": (GATConfig(width=8, depth=4, heads=2), 8),
 }
 WITHOUT = {"mlp": MLPConfig(g_widths=(4,), d_widths=(4,)), "dcgan": DCGANConfig(width=2)}
-TRANSLATORS = (Pix2PixConfig, SRResNetConfig)  # of games of their own, without such blocks
+TRANSLATORS = (GatedConfig, Pix2PixConfig, SRResNetConfig)  # of games of their own, without such blocks
 
 
 def game(config, side, **options):

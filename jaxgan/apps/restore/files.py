@@ -12,11 +12,11 @@ from PIL import Image
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
-from jaxgan.common.packages import need
+from jaxgan.data.files.deep import DICOM, as_array, read_dicom, spread
 from jaxgan.data.pixels import image_suffixes, open_image
 from jaxgan.report.pictures import png
 
-NPZ, DICOM = ".npz", (".dcm", ".dicom")
+NPZ = ".npz"
 _DEEP = (".png", ".tif", ".tiff")  # which hold 16 bits
 _QUALITY = 95
 
@@ -51,22 +51,6 @@ def read(path: pathlib.Path) -> Opened:
     if suffix in DICOM:
         return _of_dicom(path)
     return Opened([as_array(open_image(path.read_bytes()))], lambda out, images: write_image(out, images[0]))
-
-
-def as_array(image: Image.Image) -> np.ndarray:
-    """Pixels of an opened image with all their bits: uint16 [h, w, 1] of 16-bit grey, else uint8 [h, w, c]."""
-    if image.mode.startswith("I"):
-        return np.clip(np.asarray(image, np.int64), 0, 65535).astype(np.uint16)[..., None]
-    if image.mode in ("P", "PA") or (image.mode in ("L", "RGB") and "transparency" in image.info):
-        image = image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
-    elif image.mode == "1":
-        image = image.convert("L")
-    elif image.mode == "La":
-        image = image.convert("LA")
-    elif image.mode not in ("L", "LA", "RGB", "RGBA"):
-        image = image.convert("RGBA" if "a" in image.mode.lower() and image.mode != "LAB" else "RGB")
-    pixels = np.asarray(image)
-    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def read_mask(path: pathlib.Path) -> np.ndarray:
@@ -128,15 +112,14 @@ def _of_reals(arrays: dict[str, np.ndarray], x: np.ndarray) -> Opened:
     """Real numbers go through in 16 bits of their own range, and come back in their own units."""
     if not np.isfinite(x).all():
         raise InputError("expected finite numbers, got some that are not")
-    flat, low, high = x.ndim == 3, float(x.min()), float(x.max())
-    span = (high - low) or 1.0
-    deep = np.round((x.astype(np.float64) - low) / span * 65535).astype(np.uint16)
+    flat = x.ndim == 3
+    deep, back = spread(x)
 
     def write(out: pathlib.Path, images: list[np.ndarray]) -> None:
-        made = (np.stack(images).astype(np.float64) / 65535 * span + low).astype(x.dtype)
+        made = back(np.stack(images))
         _save(out, {**arrays, "images": made[..., 0] if flat and made.shape[-1] == 1 else made})
 
-    return Opened([one[..., None] if flat else one for one in deep], write)
+    return Opened([one if flat else one[..., 0] for one in deep], write)
 
 
 def _save(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
@@ -155,29 +138,21 @@ def _of_dicom(path: pathlib.Path) -> Opened:
     The file that is written has the same tags, and stored values of the same type: rescale and window mean what they
     meant. An image of another size has its rows, columns and spacing of pixels changed.
     """
-    need(["pydicom"], "a DICOM file", "pip install 'jaxgan[restore]'")
-    import pydicom  # pyright: ignore[reportMissingImports]
-
-    found = pydicom.dcmread(path)
-    values = found.pixel_array
-    if values.ndim != 2 or getattr(found, "SamplesPerPixel", 1) != 1:
-        raise InputError(f"expected one grey frame, got values of shape {values.shape}")
-    low, high = int(values.min()), int(values.max())
-    span = max(high - low, 1)
-    deep = np.round((values.astype(np.float64) - low) / span * 65535).astype(np.uint16)
+    found, values = read_dicom(path)
+    deep, back = spread(values)
 
     def write(out: pathlib.Path, images: list[np.ndarray]) -> None:
-        back = np.round(images[0][..., 0].astype(np.float64) / 65535 * span + low).astype(values.dtype)
+        made = back(images[0][..., 0])
         if found.file_meta.TransferSyntaxUID.is_compressed:
             found.decompress()
-        scale = back.shape[0] / values.shape[0]
-        found.Rows, found.Columns = back.shape
+        scale = made.shape[0] / values.shape[0]
+        found.Rows, found.Columns = made.shape
         if scale != 1 and "PixelSpacing" in found:
             found.PixelSpacing = [float(x) / scale for x in found.PixelSpacing]
-        found.PixelData = back.tobytes()
+        found.PixelData = made.tobytes()
         buffer = io.BytesIO()
         found.save_as(buffer)
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, buffer.getvalue())
 
-    return Opened([deep[..., None]], write)
+    return Opened([deep], write)

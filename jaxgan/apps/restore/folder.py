@@ -56,6 +56,8 @@ def listed(
         if path.is_file():
             found.append(Work(path, pathlib.PurePath(path.name)))
             continue
+        if out.resolve() == path.resolve():
+            raise InputError(f"out: expected another folder than that of the images, got {printable(out)!r}")
         below = sorted(own for own in path.rglob("*") if own.is_file() and out not in own.parents)
         chosen = [own for own in below if own.suffix.lower() in known]
         others += len(below) - len(chosen)

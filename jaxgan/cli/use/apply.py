@@ -21,7 +21,7 @@ class Apply:
     read is told of in a line, the others are done, and the exit status is 2.
 
       jaxgan apply runs/00000-denoise-32 photos/ --out clean
-      jaxgan apply runs/00001-cyclegan-64 a/ --direction a-to-b --out b
+      jaxgan apply runs/00001-cyclegan a/ --direction a-to-b --out b
     """
 
     run: Positional[pathlib.Path]

@@ -94,7 +94,12 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan:
     if trust and file is None:
         raise InputError("trust: expected --config beside --trust, got none")
     plain = {} if file is None else read_settings(pathlib.Path(file), trust=trust)
-    preset, notes = _preset_of(preset, source, plain, file)
+    degrade = [word for part in said if part.name == "--data.degrade" for word in part.words]
+    restores = (
+        _restoring(source, said, degrade) if degrade and preset is None and not plain.get("preset") else None
+    )
+    preset, notes = _preset_of(preset or restores, source, plain, file)
+    notes += [f"preset: {restores}, which restores images; name another one to change it"] if restores else []
     config = get_preset(preset)
     rest = [part for part in said if part.flag is not None]
     if file is not None:
@@ -115,6 +120,12 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan:
         check_effects(parsed.settings, sorted(_dotted(flag) for flag in _names(rest)))
     flags = {flag: getattr(parsed, flag) for flag in ("seeds", "dry_run", "compile", "name", "together")}
     return Plan(parsed.settings, command, **flags, given=_names(rest), notes=notes)
+
+
+def _restoring(source: str | None, said: Sequence[Said], degrade: Sequence[str]) -> str:
+    """The preset for data that are to be restored, where none is named."""
+    typed = [part.words[0] for part in said if part.name == "--data.source" and part.words]
+    return preset_for(named(typed[-1]) if typed else source or "", degrade)
 
 
 def with_model(config: Config, args: Sequence[str]) -> Config:

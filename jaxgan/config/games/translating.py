@@ -55,6 +55,7 @@ def translation_of(
     pixel_steps: int = 0,
     squared: bool = False,
     smooth: bool = False,
+    halved: bool = False,
 ) -> Game:
     """Restoration and pix2pix: `jaxgan.games.translation` of pairs.
 
@@ -66,6 +67,7 @@ def translation_of(
       pixel_steps: steps at the start without it.
       squared: the pixel loss is squared.
       smooth: the pixel loss is Charbonnier's.
+      halved: the critic's loss is halved.
     """
     _hold(spec, "input", "image", config)
     for name, value in (("pixel", pixel), ("adversarial", adversarial)):
@@ -86,6 +88,7 @@ def translation_of(
         adversarial=adversarial,
         pixel_steps=pixel_steps,
         pixel_loss="l2" if squared else "charbonnier" if smooth else "l1",
+        halved=halved,
         penalties=None if alone else config.penalty.build(config.scheduled_steps, config.batch_size),
         moves=config.dynamics.build(config.steps)["moves"],
     )
@@ -157,9 +160,9 @@ def spec_of_pairs(shape: tuple[int, ...], n_classes: int, config: Any) -> Spec:
     """Images of this shape, with what they are made from: as they are degraded, or as they are."""
     plain = _images({"image": shape}, "image", PAIR)
     chain = chain_of(config.data.degrade, config.data.degrade_options)
-    return (
-        _images({"image": shape, "input": shape}, "image", PAIR) if chain is None else spec_with(plain, chain)
-    )
+    if chain is None:
+        return _images({"image": shape, "input": shape}, "image", PAIR)
+    return spec_with(plain, chain, config.data.crop)
 
 
 def spec_of_domains(shape: tuple[int, ...], n_classes: int, config: Any) -> Spec:

@@ -11,8 +11,7 @@ from jaxgan.config.moves import OptimizerConfig
 from jaxgan.config.presets.base import Preset
 from jaxgan.models import Pix2PixConfig, SRResNetConfig
 
-_ADAM = OptimizerConfig(2e-4, b1=0.5)
-_LINEAR = OptimizerConfig(2e-4, b1=0.5, schedule="linear")
+_LINEAR = OptimizerConfig(2e-4, b1=0.5, schedule="linear", hold=0.5)
 
 
 def _restoring(
@@ -57,12 +56,27 @@ def _restore_28() -> Config:
     )
 
 
+def _restore_64() -> Config:
+    return _restoring(
+        "",
+        ("inpaint",),
+        (("mask", "free-form"), ("size", 0.5)),
+        Pix2PixConfig(width=24, halvings=5, dropout=False, d_width=24),
+        steps=3000,
+        batch_size=16,
+        game_options=(("pixel", 100.0),),
+        resolution=64,
+        channels=3,
+        flip=True,
+    )
+
+
 def _denoise_32() -> Config:
     return _restoring(
         "tfds:cifar10",
         ("denoise",),
         (("noise", "gaussian"), ("level", 25.0)),
-        SRResNetConfig(width=32, blocks=4),
+        SRResNetConfig(width=48, blocks=4, shrink=2),
         steps=2000,
         batch_size=16,
         game_options=(("adversarial", 0.0),),
@@ -103,9 +117,10 @@ def _srgan() -> Config:
 
 
 def _pix2pix() -> Config:
-    """Batch 1, 200 passes over 400 facades, the rate falling over the second half: here over the whole."""
+    """Batch 1, 200 passes over 400 facades, the rate falling over the second half."""
     config = Config(
         game="translation",
+        game_options=(("pixel", 100.0), ("halved", 1.0)),
         model=Pix2PixConfig(),
         data=DataConfig("", resolution=256, channels=3, flip=True),
         batch_size=1,
@@ -115,6 +130,24 @@ def _pix2pix() -> Config:
         ema=EMAConfig(decay=0.0, ramp_up=False),
     )
     return _often(config)
+
+
+def _small_pix2pix() -> Config:
+    every = {"checkpoint_every": 500, "sample_every": 500, "evaluate_every": 500}
+    adam = OptimizerConfig(1e-3, b1=0.5, schedule="linear", hold=0.5)
+    return Config(
+        game="translation",
+        game_options=(("pixel", 100.0), ("halved", 1.0)),
+        model=Pix2PixConfig(width=24, dropout=False),
+        data=DataConfig("", resolution=64, channels=3, flip=True),
+        batch_size=8,
+        steps=3000,
+        g_optimizer=adam,
+        d_optimizer=_LINEAR,
+        quick_n=200,
+        final_n=1000,
+        **every,
+    )
 
 
 def _cyclegan(*, width: int, blocks: int, resolution: int, steps: int, **fields: Any) -> Config:
@@ -138,7 +171,7 @@ def _cyclegan_256() -> Config:
     )
 
 
-def _cyclegan_64() -> Config:
+def _small_cyclegan() -> Config:
     every = {"checkpoint_every": 500, "sample_every": 500, "evaluate_every": 500}
     return _cyclegan(
         width=16, blocks=3, resolution=64, steps=2000, batch_size=4, quick_n=200, final_n=1000, **every
@@ -163,6 +196,12 @@ RESTORATION: dict[str, Preset] = {
         shape=(28, 28, 1),
         paper=_ISOLA,
     ),
+    "restore-64": Preset(
+        build=_restore_64,
+        summary="your images at 64x64 from what is left of them: holes, or any --data.degrade of the same size",
+        shape=(64, 64, 3),
+        paper=_ISOLA,
+    ),
     "denoise-32": Preset(
         build=_denoise_32,
         summary="Gaussian noise of 25/255 off CIFAR-10, by pixels alone",
@@ -182,6 +221,12 @@ RESTORATION: dict[str, Preset] = {
         paper=_LEDIG,
         published="none that compares: the paper's has a loss of VGG features",
     ),
+    "pix2pix": Preset(
+        build=_small_pix2pix,
+        summary="a small pix2pix for small images (--data.source pairs:A,B)",
+        shape=(64, 64, 3),
+        paper=_ISOLA,
+    ),
     "pix2pix-256": Preset(
         build=_pix2pix,
         summary="pix2pix on your pairs (--data.source pairs:A,B)",
@@ -194,9 +239,9 @@ RESTORATION: dict[str, Preset] = {
         shape=(256, 256, 3),
         paper=_ZHU,
     ),
-    "cyclegan-64": Preset(
-        build=_cyclegan_64,
-        summary="a small CycleGAN for small images",
+    "cyclegan": Preset(
+        build=_small_cyclegan,
+        summary="a small CycleGAN for small images (--data.source domains:A,B)",
         shape=(64, 64, 3),
         paper=_ZHU,
     ),

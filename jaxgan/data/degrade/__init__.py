@@ -6,6 +6,6 @@ neither on the number of devices nor on where a run was interrupted.
 
 from jaxgan.data.degrade.base import Chain, Degradation
 from jaxgan.data.degrade.chain import DEGRADATIONS, chain_of
-from jaxgan.data.degrade.source import Degraded, spec_with
+from jaxgan.data.degrade.source import Degraded, degraded, spec_with
 
-__all__ = ["DEGRADATIONS", "Chain", "Degradation", "Degraded", "chain_of", "spec_with"]
+__all__ = ["DEGRADATIONS", "Chain", "Degradation", "Degraded", "chain_of", "degraded", "spec_with"]

@@ -18,13 +18,21 @@ from jaxgan.data.source import Finite, Source
 from jaxgan.data.spec import Spec
 
 
-def spec_with(spec: Spec, chain: Chain) -> Spec:
-    """The spec of images with what a chain makes of them.
+def spec_with(spec: Spec, chain: Chain, crop: int | None = None) -> Spec:
+    """The spec of images, or of crops of them, with what a chain makes of them.
 
     Raises:
-      InputError: for images that a degradation does not take.
+      InputError: for images that a degradation does not take, or smaller ones than the crops.
     """
-    made = {name: jax.ShapeDtypeStruct(shape, np.float32) for name, shape in chain.shapes(spec.shape).items()}
+    shape = spec.shape
+    if crop is not None:
+        if len(shape) != 3 or not 1 <= crop <= min(shape[:2]):
+            raise InputError(
+                f"data.crop: expected 1 to {min(shape[:2])} pixels, which the images have, got {crop}"
+            )
+        shape = (crop, crop, shape[2])
+    shapes = {spec.example: shape, **chain.shapes(shape)}
+    made = {name: jax.ShapeDtypeStruct(own, np.float32) for name, own in shapes.items()}
     return replace(spec, arrays={**spec.arrays, **made}, modality=PAIR)
 
 
@@ -35,10 +43,12 @@ class Degraded(Finite):
     Attributes:
       clean: the images.
       chain: what is done to them.
+      crop: side of the squares that are cut out of them at random before, one of each image of a batch; None: none.
     """
 
     clean: Finite
     chain: Chain
+    crop: int | None = None
 
     modality: ClassVar[Modality] = PAIR
     example: ClassVar[str] = "image"
@@ -57,31 +67,45 @@ class Degraded(Finite):
     @property
     def fingerprint(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """A hash of the images and of what is done to them."""
-        return hashlib.sha256(f"{self.clean.fingerprint} {self.chain.text}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.clean.fingerprint} {self.chain.text} {self.crop}".encode()).hexdigest()
 
     @cached_property
     def held_out(self) -> Source | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The held-out images, degraded alike."""
-        return None if self.clean.held_out is None else degraded(self.clean.held_out, self.chain)
+        return None if self.clean.held_out is None else degraded(self.clean.held_out, self.chain, self.crop)
 
     @cached_property
     def complete(self) -> Source | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         """All images, degraded alike."""
-        return None if self.clean.complete is None else degraded(self.clean.complete, self.chain)
+        return None if self.clean.complete is None else degraded(self.clean.complete, self.chain, self.crop)
 
     @cached_property
     def spec(self) -> Spec:
         """That of the images, with what is made of them."""
-        return spec_with(self.clean.spec, self.chain)
+        return spec_with(self.clean.spec, self.chain, self.crop)
 
     def derived(self, keys: jax.Array, batch: Mapping[str, jax.Array]) -> Mapping[str, jax.Array]:
-        """What is made of the images of a batch, as of `Source`."""
-        stored = np.dtype(self.spec.stored)
-        return self.chain(keys, batch[self.example], stored)
+        """What is made of the images of a batch, as of `Source`, and the images where crops take their place."""
+        images, stored = batch[self.example], np.dtype(self.spec.stored)
+        if self.crop is None:
+            return self.chain(keys, images, stored)
+        images = jax.vmap(self._cropped)(keys, images)
+        return {self.example: images, **self.chain(keys, images, stored)}
+
+    def _cropped(self, key: jax.Array, image: jax.Array) -> jax.Array:
+        h, w, c = image.shape
+        down, across = jax.random.split(jax.random.fold_in(key, _CROP))
+        side = self.crop or h
+        top = jax.random.randint(down, (), 0, h - side + 1)
+        left = jax.random.randint(across, (), 0, w - side + 1)
+        return jax.lax.dynamic_slice(image, (top, left, 0), (side, side, c))
 
 
-def degraded(source: Source, chain: Chain) -> Degraded:
-    """A source of images with what a chain makes of them.
+_CROP = 0x63726F70  # stream of where crops lie
+
+
+def degraded(source: Source, chain: Chain, crop: int | None = None) -> Degraded:
+    """A source of images with what a chain makes of them, or of crops of them.
 
     Raises:
       InputError: for anything but a finite set of images, or images that the chain does not take.
@@ -90,6 +114,6 @@ def degraded(source: Source, chain: Chain) -> Degraded:
         raise InputError(
             f"data.degrade: expected images, got {source.name!r}, which is made of {source.modality.name}s"
         )
-    found = Degraded(source, chain)
+    found = Degraded(source, chain, crop)
     _ = found.spec  # raises
     return found

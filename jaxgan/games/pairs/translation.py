@@ -48,6 +48,7 @@ def translation(
     features: Callable[[jax.Array], jax.Array] | None = None,
     perceptual: Any = 0.0,
     penalties: Mapping[str, tuple[Any, Penalty]] | None = None,
+    halved: bool = False,
     moves: Moves = Moves(),  # noqa: B008  (frozen)
     source: str = "input",
     target: str = "image",
@@ -71,6 +72,7 @@ def translation(
       features: images -> features [n, ...] whose mean absolute differences the perceptual term is.
       perceptual: weight of that term.
       penalties: name -> (weight, penalty) of the critic, on pairs.
+      halved: whether the critic's loss is divided by 2, as in section 3.3 and the authors' code.
       moves: how the players move.
       source: name of the inputs.
       target: name of the images.
@@ -125,7 +127,7 @@ def translation(
         ask = lambda x: view.ask("critic", x)
         scene = Scene(beside(view, view.batch[target]), fakes, jnp.zeros((view.n, 1)), ask, ask)
         scene = scene._replace(mean=view.deal.axis.mean)
-        return gate(view.step) * weighed(view, value, d_terms, scene)
+        return gate(view.step) * weighed(view, value / 2 if halved else value, d_terms, scene)
 
     def translate(view: View) -> jax.Array:
         y, truth = made(view), view.batch[target]

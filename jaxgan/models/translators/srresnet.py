@@ -39,6 +39,13 @@ def pixel_shuffle(x: jax.Array, scale: int) -> jax.Array:
     return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, h * scale, w * scale, c // scale**2)
 
 
+def pixel_unshuffle(x: jax.Array, scale: int) -> jax.Array:
+    """Pixels to channels, the inverse of `pixel_shuffle`: [n, h scale, w scale, c] -> [n, h, w, c scale^2]."""
+    n, h, w, c = x.shape
+    x = x.reshape(n, h // scale, scale, w // scale, scale, c)
+    return x.transpose(0, 1, 3, 5, 2, 4).reshape(n, h // scale, w // scale, c * scale**2)
+
+
 class SRResNet(nn.Module, kw_only=True):
     """Images to images of `scale` times their sides.
 
@@ -50,6 +57,8 @@ class SRResNet(nn.Module, kw_only=True):
     Attributes:
       channels: of the images that it makes.
       scale: of the sides: 1, 2, 3, 4 or 8.
+      shrink: side of the squares of pixels that become channels before all, and pixels again at the end (FFDNet):
+        blocks then see further and cost less. Sides that it does not divide are continued by reflection.
       width: channels.
       blocks: their number.
       growth: channels that each convolution of a dense block adds; 0: residual blocks.
@@ -58,6 +67,7 @@ class SRResNet(nn.Module, kw_only=True):
     References:
       Ledig et al. (2017), Photo-realistic single image super-resolution using a generative adversarial network.
       Lim et al. (2017), Enhanced deep residual networks for single image super-resolution: no normalisation.
+      Zhang, Zuo, Zhang (2018), FFDNet: toward a fast and flexible solution for CNN-based image denoising, section 3.1.
       Wang et al. (2018), ESRGAN: enhanced super-resolution generative adversarial networks, section 3.1.
     """
 
@@ -66,6 +76,7 @@ class SRResNet(nn.Module, kw_only=True):
 
     channels: int = 3
     scale: int = 1
+    shrink: int = 1
     width: int = 64
     blocks: int = 16
     growth: int = 0
@@ -78,6 +89,10 @@ class SRResNet(nn.Module, kw_only=True):
         def conv(features: int, name: str, y: jax.Array, gain: float = 1.0) -> jax.Array:
             return Conv(features, kernel_init=_he(gain), dtype=self.dtype, name=name)(y)
 
+        given, (h, w) = x, x.shape[1:3]
+        if self.shrink > 1:
+            fill = ((0, 0), (0, -h % self.shrink), (0, -w % self.shrink), (0, 0))
+            x = pixel_unshuffle(jnp.pad(x, fill, mode="symmetric"), self.shrink)
         leaky = lambda y: nn.leaky_relu(y, 0.2 if self.growth else 0.1)
         first = y = conv(self.width, "first", x)
         if not self.growth:
@@ -95,7 +110,11 @@ class SRResNet(nn.Module, kw_only=True):
                 y = leaky(conv(self.width, f"up_{i}", y.repeat(factor, 1).repeat(factor, 2)))
             else:
                 y = leaky(pixel_shuffle(conv(self.width * factor**2, f"up_{i}", y), factor))
-        y = conv(self.channels, "last", leaky(conv(self.width, "detail", y)), 0.1).astype(jnp.float32)
+        out = self.channels * self.shrink**2
+        y = conv(out, "last", leaky(conv(self.width, "detail", y)), 0.1).astype(jnp.float32)
+        if self.shrink > 1:
+            y = pixel_shuffle(y, self.shrink)[:, : h * self.scale, : w * self.scale]
+        x = given
         if self.growth and self.scale > 1:  # ESRGAN's has no skip around all
             return y
         n, h, w, c = x.shape
@@ -138,6 +157,8 @@ class SRResNetConfig:
     """Number of blocks."""
     growth: int = 0
     """Channels that each convolution of ESRGAN's dense blocks adds (32 in the paper); 0: residual blocks."""
+    shrink: int = 1
+    """Side of the squares of pixels that are channels inside (FFDNet: 2), which sees further and costs less."""
     d_width: int = 0
     """Channels of the critic at half resolution; 0 takes the translator's."""
     d_depth: int = 0
@@ -179,13 +200,14 @@ class SRResNetConfig:
                 f"model: srresnet enlarges both sides alike, by a whole number, and does not make "
                 f"{shape[0]}x{shape[1]} of {source[0]}x{source[1]}"
             )
-        for name, least in (("width", 1), ("blocks", 1), ("growth", 0), ("d_width", 0)):
+        for name, least in (("width", 1), ("blocks", 1), ("shrink", 1), ("growth", 0), ("d_width", 0)):
             check_range(name, getattr(self, name), at_least=least)
         factors(scale)
         dtype = dtype_of(self.dtype)
         made = SRResNet(
             channels=shape[2],
             scale=scale,
+            shrink=self.shrink,
             width=self.width,
             blocks=self.blocks,
             growth=self.growth,

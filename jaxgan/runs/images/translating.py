@@ -180,6 +180,10 @@ class Translator:
         """Raises InputError: there are none."""
         self._no_seeds()
 
+    def program(self, variables: Any) -> NoReturn:
+        """Raises InputError: examples are not made of seeds."""
+        self._no_seeds()
+
     def labels_of(self, seeds: Sequence[int]) -> None:
         """None: there are none."""
         return
