@@ -54,7 +54,9 @@ def compile(args: list[str]) -> None:
     config = plan.config
     for flag in ("seeds", "name"):
         if (given := getattr(plan, flag)) is not None:
-            raise InputError(f"{flag}: expected none, as the step of one run is compiled and not kept, got {given}")
+            raise InputError(
+                f"{flag}: expected none, as the step of one run is compiled and not kept, got {given}"
+            )
     if own.topology is None:
         raise InputError("topology: expected a machine, such as --topology v5e:4x4 or h100:8, got none")
     if own.json is not None:

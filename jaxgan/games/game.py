@@ -84,7 +84,7 @@ class Turn(NamedTuple):
         compiled to one computation.
       every: the turn is taken in one of so many steps, the first included; its metrics are then multiplied by
         that number, and 0 in the other steps.
-      during: the first step in which it is taken, and the one before which it ends, or None; metrics are 0 in others.
+      during: first step, and the one before which it ends, or None; metrics are 0 in others.
     """
 
     name: str
@@ -224,12 +224,11 @@ class Game:
             for name in turn.movers:
                 lookup("player", name, self.players)
         if self.moves.updates != "alternating":
-            for name in set(movers):
-                if movers.count(name) > 1:
-                    raise InputError(
-                        f"turns: expected one turn a player with {self.moves.updates} updates, got "
-                        f"{movers.count(name)} of {name!r}"
-                    )
+            for name in {name for name in movers if movers.count(name) > 1}:
+                raise InputError(
+                    f"turns: expected one turn a player with {self.moves.updates} updates, got "
+                    f"{movers.count(name)} of {name!r}"
+                )
         for own in (self.output, *self.translations.values()):
             if own is not None and self.players[own.player].average is None:
                 raise InputError(f"output: expected a player that is averaged, got {own.player!r}")
@@ -261,8 +260,10 @@ class Game:
 
     def at_rest(self, state: GameState, name: str) -> PyTree:
         """The variables with which a player is asked after training: its average, or its own where it has none."""
-        own = state.players[name]
-        return own.average or {"params": own.params, **own.stats}
+        return state.players[name].average or {
+            "params": state.players[name].params,
+            **state.players[name].stats,
+        }
 
 
 @struct.dataclass

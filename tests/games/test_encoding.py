@@ -20,7 +20,7 @@ from jaxgan.games.encoding.base import divergence
 from jaxgan.games.encoding.f_anogan import f_anogan, stage_of
 from jaxgan.games.encoding.infogan import coded, infogan, traversals
 from jaxgan.losses import LOSSES
-from jaxgan.models.encoders import PairCritic, encoder_of, trunk_of
+from jaxgan.models.encoding.networks import PairCritic, encoder_of, trunk_of
 from jaxgan.models.latents import get_latent
 from jaxgan.models.mlp import MLPConfig
 

@@ -13,7 +13,7 @@ from jaxgan.games.encoding.autoencoders import adversarial_autoencoder, autoenco
 from jaxgan.games.encoding.f_anogan import f_anogan, stage_of
 from jaxgan.games.encoding.infogan import infogan
 from jaxgan.games.game import Game, Player
-from jaxgan.models.encoders import LatentCritic, PairCritic, Recogniser, encoder_of, trunk_of
+from jaxgan.models.encoding.networks import LatentCritic, PairCritic, Recogniser, encoder_of, trunk_of
 
 GAN_STEPS = 3000
 """Of f-AnoGAN, where nothing else is said: steps before the encoder's first."""
