@@ -177,9 +177,8 @@ class Game:
       players: by name.
       turns: taken in this order in every step.
       inputs: a batch -> what each player is applied to when it is initialised, by name; two examples do.
-      memory: name -> () -> arrays: every state between steps that belongs to no player. Under a mapped axis
-        (pmap), or of a batch in parts, real numbers in it are averaged over the devices and parts, so what holds
-        examples goes with whole batches and jit only.
+      memory: name -> () -> arrays: every state between steps of no player. Under a mapped axis (pmap), or of a batch in
+        parts, real numbers in it are averaged over these, so what holds examples goes with whole batches and jit only.
       moves: how the players move.
       output: what is sampled and scored; None: nothing is.
       translations: direction -> what is made out of examples; the first is scored.
@@ -190,8 +189,7 @@ class Game:
       walks: () -> latents [n, dim] that show what single coordinates do, and how many stand in a row.
 
     Raises:
-      ValueError: if a turn moves an unknown player or none, or updates other than alternating meet a player
-        that moves more than once in a step.
+      ValueError: if a turn moves an unknown player or none, or updates other than alternating one more than once.
     """
 
     players: Mapping[str, Player]
@@ -260,10 +258,8 @@ class Game:
 
     def at_rest(self, state: GameState, name: str) -> PyTree:
         """The variables with which a player is asked after training: its average, or its own where it has none."""
-        return state.players[name].average or {
-            "params": state.players[name].params,
-            **state.players[name].stats,
-        }
+        own = state.players[name]
+        return own.average or {"params": own.params, **own.stats}
 
 
 @struct.dataclass
