@@ -24,6 +24,7 @@ test images (0.5: not at all).
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import time
 from dataclasses import dataclass
@@ -198,6 +199,39 @@ def viewed(images: np.ndarray, rng: np.random.Generator, mirrored: bool) -> np.n
 # --- the classifier -----------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=4)
+def classifier(shape: tuple[int, ...], n_classes: int, width: int, steps: int) -> Any:
+    """(start: seed -> state, update: (state, images, labels) -> state, answer: (state, images) -> classes)."""
+    net = DCGANConfig(width=width, d_logits=n_classes).build(shape, 0)[1]
+    adam = optax.adamw(optax.cosine_decay_schedule(2e-3, steps), weight_decay=1e-3)
+    as_seen = lambda x: jnp.asarray(x, jnp.float32) / 127.5 - 1
+
+    @jax.jit
+    def start(seed: jax.Array) -> Any:
+        variables: Any = net.init(jax.random.key(seed), jnp.zeros((2, *shape)), train=True)
+        params = variables.pop("params")
+        return params, variables, adam.init(params)
+
+    @jax.jit
+    def update(state: Any, x: jax.Array, y: jax.Array) -> Any:
+        params, stats, of_adam = state
+
+        def loss(params: Any) -> Any:
+            logits, left = net.apply({"params": params, **stats}, as_seen(x), train=True, mutable=list(stats))
+            return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean(), left
+
+        slopes, stats = jax.grad(loss, has_aux=True)(params)
+        updates, of_adam = adam.update(slopes, of_adam, params)
+        return optax.apply_updates(params, updates), stats, of_adam
+
+    @jax.jit
+    def answer(state: Any, x: jax.Array) -> jax.Array:
+        logits: Any = net.apply({"params": state[0], **state[1]}, as_seen(x), train=False)
+        return logits.argmax(1)
+
+    return start, update, answer
+
+
 def accuracy(
     way: str,
     few: Images,
@@ -209,23 +243,8 @@ def accuracy(
 ) -> float:
     """On the test split, of a classifier that is trained in one of the WAYS."""
     steps, labels = args.steps or (400 if args.quick else 1500), np.asarray(few.labels)
-    net = DCGANConfig(width=16 if args.quick else 32, d_logits=few.n_classes).build(few.shape, 0)[1]
-    as_seen = lambda x: jnp.asarray(x, jnp.float32) / 127.5 - 1
-    variables: Any = net.init(jax.random.key(seed), as_seen(few.images[:2]), train=True)
-    adam = optax.adamw(optax.cosine_decay_schedule(2e-3, steps), weight_decay=1e-3)
-
-    @jax.jit
-    def step(params: Any, stats: Any, state: Any, x: jax.Array, y: jax.Array) -> Any:
-        def loss(params: Any) -> Any:
-            logits, left = net.apply({"params": params, **stats}, as_seen(x), train=True, mutable=list(stats))
-            return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean(), left
-
-        slopes, stats = jax.grad(loss, has_aux=True)(params)
-        updates, state = adam.update(slopes, state, params)
-        return optax.apply_updates(params, updates), stats, state
-
-    params = variables.pop("params")
-    stats, state, rng = variables, adam.init(params), np.random.default_rng([seed, 1])
+    start, update, answer = classifier(few.shape, few.n_classes, 16 if args.quick else 32, steps)
+    state, rng = start(seed), np.random.default_rng([seed, 1])
     for _ in range(steps):
         rows = rng.integers(len(labels), size=64)
         x = classic[rng.integers(VIEWS, size=64), rows] if "classic" in way else few.images[rows]
@@ -233,10 +252,9 @@ def accuracy(
         if "fakes" in way:
             others = rng.integers(len(fakes[1]), size=32)
             x, y = np.concatenate([x[:32], fakes[0][others]]), np.concatenate([y[:32], fakes[1][others]])
-        params, stats, state = step(params, stats, state, x, y)
-    answer = jax.jit(lambda x: net.apply({"params": params, **stats}, as_seen(x), train=False).argmax(1))  # pyright: ignore
-    found = np.concatenate([np.asarray(answer(test.images[i : i + 500])) for i in range(0, len(test), 500)])
-    return float((found == np.asarray(test.labels)).mean())
+        state = update(state, x, y)
+    found = [np.asarray(answer(state, test.images[i : i + 500])) for i in range(0, len(test), 500)]
+    return float((np.concatenate(found) == np.asarray(test.labels)).mean())
 
 
 # --- privacy ------------------------------------------------------------------------------------------
