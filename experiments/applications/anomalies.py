@@ -1,6 +1,6 @@
 """Anomalies in MNIST and Fashion-MNIST: f-AnoGAN, AnoGAN, BiGAN, VAE beside what people use instead.
 
-    python experiments/applications/anomalies.py --quick --out DIR       two classes a protocol, two cores: minutes
+    python experiments/applications/anomalies.py --quick --out DIR       one class a protocol, two cores: minutes
     python experiments/applications/anomalies.py --out DIR               all classes; a GPU
 
 Fashion-MNIST is read as `tfds:fashion_mnist` (`jaxgan data prepare fashion_mnist`). Two protocols, in both of which
@@ -107,28 +107,28 @@ class Args:
     protocols: tuple[str, ...] = ("anomaly", "normal")
     """One class as the anomaly, and one class as normal."""
     classes: tuple[int, ...] | None = None
-    """Classes that take the part of the one; None: all, or of --quick two."""
+    """Classes that take the part of the one; None: all, or of --quick 8 alone."""
     steps: int | None = None
-    """Steps of the GAN; the encoder, the autoencoders make half as many; None: 3000, or of --quick 900."""
+    """Steps of the GAN; the encoder, the autoencoders make half as many; None: 3000, or of --quick 600."""
     n_test: int | None = None
-    """Test images that are scored; None: all, or of --quick 2000."""
+    """Test images that are scored; None: all, or of --quick 1000."""
     n_train: int | None = None
     """Training images, at most; None: all, or of --quick 5000."""
     methods: tuple[str, ...] | None = None
     """Of the rows; None: all, or of --quick all but the BiGAN and the VAE."""
     search: int | None = None
-    """Test images that the latent search of AnoGAN is made for; None: 2000, or of --quick 200."""
+    """Test images that the latent search of AnoGAN is made for; None: 2000, or of --quick 100."""
 
 
 def resolved(args: Args) -> Args:
     """The arguments with what is left out filled in."""
     usual: dict[str, Any] = {
-        "classes": (1, 8) if args.quick else tuple(range(10)),
-        "steps": 900 if args.quick else 3000,
-        "n_test": 2000 if args.quick else 10000,
+        "classes": (8,) if args.quick else tuple(range(10)),
+        "steps": 600 if args.quick else 3000,
+        "n_test": 1000 if args.quick else 10000,
         "n_train": 5000 if args.quick else 60000,
         "methods": tuple(m for m in WORDS if not args.quick or m not in ("egbad", "vae")),
-        "search": 200 if args.quick else 2000,
+        "search": 100 if args.quick else 2000,
     }
     return dataclasses.replace(args, **{k: v for k, v in usual.items() if getattr(args, k) is None})
 
@@ -152,7 +152,7 @@ def detectors(args: Args, normal: Images) -> dict[str, Any]:
         run = trained(config, normal)
         for method in ("izi_f", "discriminator", "anogan"):
             if method in wanted:
-                found[method] = Detector(run, method, steps=100 if args.quick else 300)
+                found[method] = Detector(run, method, steps=60 if args.quick else 300)
     if "egbad" in wanted:
         found["egbad"] = Detector(trained(_scaled("bigan-mnist", args, steps), normal), "egbad")
     for method, preset in (("vae", "vae-mnist"), ("autoencoder", "autoencoder-mnist")):
