@@ -24,6 +24,7 @@ jaxgan: generative adversarial networks in JAX
   jaxgan runs [FOLDER]                        what was trained, how far and how well
   jaxgan compare A B --out page.html          runs side by side
   jaxgan apply RUN IMAGES... --out DIR        images restored or translated, at their own sizes
+  jaxgan anomalies RUN IMAGES --out DIR       scores and heat maps of images that are unlike those of a run
   jaxgan export RUN --out DIR                 weights, card and a sampler that needs JAX alone
   jaxgan losses                               list the losses; check or plot one, also of your own
   jaxgan check FILE.py:NAME                   which laws something of your own obeys, and which it breaks
@@ -43,6 +44,7 @@ VERBS = (
     "evaluate",
     "runs",
     "compare",
+    "anomalies",
     "export",
     "losses",
     "check",
@@ -53,7 +55,7 @@ VERBS = (
     "doctor",
     "apply",
 )
-_USE = ("apply",)  # those in the folder cli/use
+_USE = ("apply", "anomalies")  # those in the folder cli/use
 
 
 def main(argv: Sequence[str] | None = None) -> int:

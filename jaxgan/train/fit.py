@@ -20,6 +20,7 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import written_atomically
 from jaxgan.common.numerics import is_number
+from jaxgan.common.user_files import is_file
 from jaxgan.config.config import Config
 from jaxgan.config.data import images_in, steps_for
 from jaxgan.config.effects import check_effects
@@ -219,7 +220,7 @@ def _configured(
         config = dataclasses.replace(config, steps=int(steps))
     config = _changed(config, {"seed": _plain(seed)} | fields)
     check_types(config)
-    if config.game == "gan":
+    if not is_file(config.game):
         check_effects(config, [name.replace("__", ".") for name in fields])
     check_range("data.resolution", config.data.resolution, at_least=1)
     return config
