@@ -23,6 +23,10 @@ jaxgan: generative adversarial networks in JAX
   jaxgan evaluate RUN [--checkpoint best]     score a run
   jaxgan runs [FOLDER]                        what was trained, how far and how well
   jaxgan compare A B --out page.html          runs side by side
+  jaxgan project RUN IMAGE... --out DIR       latents of real images
+  jaxgan directions RUN --out DIR             directions among latents: sefa, ganspace, supervised
+  jaxgan edit RUN --seed 7 --direction 3=-2:2 images that move along directions, mix styles, walk from one to another
+  jaxgan dissect RUN --out DIR                what units of a generator stand for, and images without them
   jaxgan export RUN --out DIR                 weights, card and a sampler that needs JAX alone
   jaxgan losses                               list the losses; check or plot one, also of your own
   jaxgan check FILE.py:NAME                   which laws something of your own obeys, and which it breaks
@@ -50,7 +54,12 @@ VERBS = (
     "compile",
     "data",
     "doctor",
+    "project",
+    "directions",
+    "edit",
+    "dissect",
 )
+_USE = ("project", "directions", "edit", "dissect")  # those in the folder cli/use
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -110,7 +119,8 @@ def _verb(name: str) -> Verb:
         raise InputError(
             f"environment: JAX cannot be imported ({error}); it reads {given or 'no JAX_*'}"
         ) from error
-    return getattr(importlib.import_module(f"jaxgan.cli.{name}"), name)
+    where = "jaxgan.cli.use" if name in _USE else "jaxgan.cli"
+    return getattr(importlib.import_module(f"{where}.{name}"), name)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ PACKAGE = pathlib.Path(__file__).parent.parent / "jaxgan"
 
 # From the top of the house down: a room imports itself and those after it.
 ROOMS = [
-    "__main__", "cli", "study", "train", "report", "health", "runs", "config", "metrics", "games", "models",
+    "__main__", "cli", "study", "train", "apps", "report", "health", "runs", "config", "metrics", "games", "models",
     "losses", "penalties", "augment", "data", "common",
 ]  # fmt: skip
 THROUGH = ["faults", "fuzz", "scale"]  # tests of what goes through several rooms
