@@ -5,21 +5,31 @@ packages once. Every face is rendered again without its glasses, its beard and i
 the mask of that part, to the pixel. About 20 ms a face on one core.
 
     faces = cartoon_faces.load(4000)
+
+What the studies beside this file share is here too: a small GAN of these faces, and the table of what was found.
 """
 
 from __future__ import annotations
 
 import json
 import pathlib
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
-from typing import NamedTuple
+import time
+from typing import Any, NamedTuple
 
 import numpy as np
 
+import jaxgan
 from jaxgan.common.errors import InputError
+from jaxgan.common.files import write_atomically
 from jaxgan.data import cache_dir
+from jaxgan.report import pictures
+from jaxgan.runs import environment
+from jaxgan.runs.opened import Run
 
 PACKAGES = ("@dicebear/core@9.4.3", "@dicebear/avataaars@9.4.3", "@resvg/resvg-js@2.6.2")
 PARTS = ("glasses", "beard", "hair")
@@ -137,3 +147,79 @@ def _attributes(told: list[dict]) -> dict[str, np.ndarray]:
             lambda row: row.get("mouth") in ("smile", "screamOpen", "eating", "vomit", "grimace", "tongue")
         ),
     }
+
+
+def trained(faces: Faces, steps: int) -> Run:
+    """A small GAN of the faces, from the cache folder or trained into it: the recipe of `small-64` at 32x32 pixels."""
+    folder = cache_dir() / "experiments" / f"cartoon-faces-{len(faces.images)}-{steps}"
+    for found in sorted(folder.glob("*/run.json")):
+        run = jaxgan.load(found.parent)
+        if run.step == steps:
+            return run
+    return jaxgan.fit(
+        faces.images,
+        steps,
+        preset="small-64",
+        data__flip=False,
+        augment=(),
+        out=folder,
+        evaluate_every=10 * steps,
+        quick_n=500,
+        final_n=1000,
+        compute__devices=1,
+    )
+
+
+class Table:
+    """What an experiment found, as its JSON file has it."""
+
+    def __init__(self, title: str, protocol: str, out: pathlib.Path) -> None:
+        """Begins the clock."""
+        self.title, self.protocol, self.out, self.began = title, protocol, out, time.monotonic()
+        self.rows: list[dict] = []
+        self.goals: list[dict] = []
+        self.pictures: list[str] = []
+        self.more: dict = {}
+        out.mkdir(parents=True, exist_ok=True)
+
+    def row(self, what: str, score: str, better: str, ours: Any, baseline: str, theirs: Any) -> None:
+        """Adds a score beside that of a baseline; both are (value, low, high) or samples, whose mean is given."""
+        (a, *own), (b, *other) = _with_interval(ours), _with_interval(theirs)
+        row = {"what": what, "score": score, "better": better, "ours": a, "interval": own}
+        self.rows.append({**row, "baseline": baseline, "baseline_value": b, "baseline_interval": other})
+        print(f"{what}: {score} {a:.3f} [{own[0]:.3f}, {own[1]:.3f}]; {baseline} {b:.3f}", flush=True)
+
+    def goal(self, goal: str, met: bool, figure: str) -> None:
+        """Adds a goal, whether it is met, and the figure that says so."""
+        self.goals.append({"goal": goal, "met": bool(met), "figure": figure})
+        print(f"{'met' if met else 'NOT MET'}: {goal}: {figure}", flush=True)
+
+    def picture(self, name: str, pixels: np.ndarray) -> None:
+        """Writes a picture."""
+        write_atomically(self.out / name, pictures.png(pixels))
+        self.pictures.append(name)
+
+    def write(self, name: str) -> None:
+        """Writes the JSON file."""
+        found = {
+            "title": self.title,
+            "protocol": self.protocol,
+            "rows": self.rows,
+            "pictures": self.pictures,
+            "seconds": round(time.monotonic() - self.began, 1),
+            "goals": self.goals,
+            "command": shlex.join(["python", *sys.argv]),
+            "environment": environment.environment(),
+            "date": time.strftime("%Y-%m-%d"),
+            **self.more,
+        }
+        write_atomically(self.out / name, json.dumps(found, indent=1, default=float) + "\n")
+        print(f"wrote {self.out / name}")
+
+
+def _with_interval(values: Any) -> tuple[float, float, float]:
+    if isinstance(values, tuple):
+        return tuple(float(x) for x in values)  # pyright: ignore
+    x = np.asarray(values, np.float64).ravel()
+    error = 1.96 * x.std(ddof=1) / np.sqrt(len(x)) if len(x) > 1 else float("nan")
+    return float(x.mean()), float(x.mean() - error), float(x.mean() + error)

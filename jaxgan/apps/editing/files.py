@@ -41,7 +41,7 @@ def read_latents(path: pathlib.Path, network: Network) -> tuple[Space, np.ndarra
     """
     found = _read("latent", path, "latents", ("space", "latents"))
     space, v = _space("latent", path, found), np.asarray(found["latents"])
-    network.check_space(space)
+    _check_space("latent", path, space, network)
     wanted = network.style_shape if space == "w+" else (network.dim(space),)
     if v.dtype != np.float32 or v.shape[1:] != wanted or not len(v) or not np.isfinite(v).all():
         raise InputError(
@@ -80,7 +80,7 @@ def read_directions(path: pathlib.Path, network: Network) -> Directions:
     names = ("space", "directions", "scales", "values", "names", "about")
     found = _read("directions", path, "directions", names)
     space, vectors = _space("directions", path, found), np.asarray(found["directions"])
-    network.check_space(space)
+    _check_space("directions", path, space, network)
     k, dim = len(vectors), network.dim(space)
     if vectors.shape != (k, dim) or not k or not np.isfinite(vectors).all():
         raise InputError(
@@ -129,6 +129,14 @@ def _space(argument: str, path: pathlib.Path, found: dict[str, np.ndarray]) -> A
     if space not in SPACES:
         raise _damaged(argument, path)
     return space
+
+
+def _check_space(argument: str, path: pathlib.Path, space: Space, network: Network) -> None:
+    if space not in network.spaces:
+        raise InputError(
+            f"{argument}: expected one of z, as this family has no mapping network, got {printable(path)!r} of {space}; it "
+            "is of another run"
+        )
 
 
 def _damaged(argument: str, path: pathlib.Path) -> InputError:

@@ -211,6 +211,8 @@ def _mixes(network: Network, parsed: Edit, latents: Latents, names: list[str]) -
     """A row for each latent, a column for each seed whose styles are taken; the first column is as it was."""
     from jaxgan.apps.editing.edit import Latents, decoded, mixed
 
+    if not network.has_styles:
+        raise InputError("mix: expected a family with styles (stylegan2, stylegan3), got one without")
     count = network.style_shape[0]
     layers = range(count // 2, count) if parsed.layers is None else parse_integers(parsed.layers, "layers")
     seeds = parse_integers(parsed.mix, "mix")
