@@ -90,10 +90,11 @@ def main(args: Args) -> None:
     environment.start()
     steps, n = (2500, 400) if args.quick else (10_000, 2000)
     protocol = (
-        f"DCGAN, {steps:,} steps on {FACES:,} cartoon faces of 32x32 pixels, one seed. Agreement: IoU of {n // 2} generated "
-        f"faces, at the quantile chosen on {n // 2} others; baseline: the same with the masks of other faces. "
-        f"Interventions: {args.units} units silenced on {n // 4} new faces; baseline: as many random units, mean of five "
-        "draws. Units by effect: those whose silence alone takes most of the part, on yet other faces. Intervals: 95 % "
+        f"DCGAN, {steps:,} steps on {FACES:,} cartoon faces of 32x32 pixels, one seed. "
+        f"Agreement: IoU of {n // 2} "
+        f"generated faces, at the quantile chosen on {n // 2} others; baseline: the same with masks of other faces. "
+        f"Interventions: {args.units} units silenced on {n // 4} new faces; baseline: as many random units, mean of "
+        "five draws. Units by effect: those whose silence alone takes most of the part, on yet other faces. Intervals: 95 % "
         "over images."
     )
     table = cartoon_faces.Table("Dissection", protocol, args.out)
@@ -193,8 +194,8 @@ def _interventions(table, network, found, judge, layer, units) -> None:
     best = max((by for part, by in gone if part == "glasses"), key=lambda by: gone["glasses", by][0])
     ours, theirs = gone["glasses", best]
     table.goal(
-        "silencing the units found for glasses removes glasses from half of the faces that have them, and from more than "
-        "random units do",
+        "silencing the units found for glasses removes them from half of the faces that have them, and from more "
+        "than random units do",
         ours >= 0.5 and ours > theirs,
         f"{ours:.0%} by {best}, random units {theirs:.0%}",
     )

@@ -20,7 +20,7 @@ import numpy as np
 
 from jaxgan.apps import attributes
 from jaxgan.apps.editing import directions as found_by
-from jaxgan.apps.editing.disentangle import Row, changes, disentanglement
+from jaxgan.apps.editing.disentangle import disentanglement
 from jaxgan.apps.editing.edit import Latents, decoded, moved
 from jaxgan.apps.editing.project import Search, project, psnr
 from jaxgan.apps.network import Network
@@ -47,10 +47,11 @@ def main(args: Args) -> None:
     environment.start()
     steps, n = (2500, 200) if args.quick else (10_000, 1000)
     protocol = (
-        f"DCGAN, {steps:,} steps on {FACES:,} cartoon faces of 32x32 pixels, one seed. Projection: {HELD_OUT // 2} faces that "
-        f"it has not seen, in z. Directions: {FAR:g} standard deviations to each side, {n} images that chose none; the "
-        "judge is a classifier that made none of the directions. share = change of the attribute's probability / sum of "
-        "the absolute changes of all attributes. Intervals: 95 % over images, or over attributes."
+        f"DCGAN, {steps:,} steps on {FACES:,} cartoon faces of 32x32 pixels, one seed. "
+        f"Projection: {HELD_OUT // 2} faces "
+        f"that it has not seen, in z. Directions: {FAR:g} standard deviations to each side, {n} images that chose none; "
+        "the judge is a classifier that made none of the directions. share = change of the attribute's probability / sum "
+        "of the absolute changes of all attributes. Intervals: 95 % over images, or over attributes."
     )
     table = cartoon_faces.Table("Editing", protocol, args.out)
     faces = cartoon_faces.load(FACES + HELD_OUT)
@@ -117,7 +118,8 @@ def _directions(table: Any, network: Network, judge: Any, supervised: Any, n: in
     table.goal(
         "supervised directions change their attribute more selectively than the best of ten random ones",
         all(better),
-        f"{sum(better)} of {len(better)} attributes; shares {', '.join(f'{r.attribute} {r.share:.2f}' for r in found['supervised'])}",
+        f"{sum(better)} of {len(better)} attributes; shares "
+        + ", ".join(f"{row.attribute} {row.share:.2f}" for row in found["supervised"]),
     )
     far = np.linspace(-2.5, 2.5, 7)
     z, _ = network.drawn(range(2))
@@ -177,7 +179,8 @@ def _projection(
             without = judge.scores(found.images)[:, KNOWN.index(name)] < 0.5
             random = found_by.random_directions(network, "z", 1)
             other = decoded(network, moved(network, start, random, [(0, far)]))
-            has = lambda x, i=KNOWN.index(name), w=without: (judge.scores(x)[w, i] > 0.5).astype(float)
+            place = KNOWN.index(name)
+            has = lambda x, i=place, w=without: (judge.scores(x)[w, i] > 0.5).astype(float)
             what = f"glasses added to {int(without.sum())} projected faces without"
             table.row(
                 what, "share that has them now", "higher", has(images), "a random direction", has(other)

@@ -164,6 +164,20 @@ class Network:
         with nn.intercept_methods(look):
             return self.images(variables, v, labels), found
 
+    def modules(self, wanted: Callable[[nn.Module, str, Any], bool]) -> dict[str, tuple[int, ...]]:
+        """The shapes of what modules give for one z, by their names, in the order in which they are called."""
+        found: dict[str, tuple[int, ...]] = {}
+
+        def noted(module: nn.Module, name: str, given: Any) -> bool:
+            if wanted(module, name, given):
+                found[name] = given.shape
+            return False
+
+        z = jax.ShapeDtypeStruct((1, self.latent.dim), jnp.float32)
+        label = jax.ShapeDtypeStruct((1,), jnp.int32) if self.n_classes else None
+        jax.eval_shape(lambda *args: self.watched(*args, wanted=noted)[0], self.variables, z, label)
+        return found
+
     # --- on the host ------------------------------------------------------------------------------
 
     def program(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -95,7 +95,8 @@ def dissect(
       layer: as of `find_layer`.
       n: images that agreement is measured on, half of them to choose thresholds; n / 4 others show the interventions.
       units: how many are changed together.
-      concepts: of which units are changed; None: those for which a unit stands (IoU above `LEAST`), at most `most`.
+      concepts: of which units are changed; None: those for which a unit stands (IoU above `LEAST`), at most `most`, and
+        that are not in the same place in all images.
       most: as said.
       choose: how units are chosen: "agreement" (largest IoU), "effect" (whose silence alone takes most of the concept).
       poll: told what is done.
@@ -113,8 +114,12 @@ def dissect(
     z, labels = network.drawn(range(n))
     poll(f"{n} images, layer {layer}")
     images, maps = maps_of(network, layer, z, labels)
-    found = agreement(maps, segment(images))
-    names = _standing(found, most) if concepts is None else [c for c in concepts if c in found.concepts]
+    seen = segment(images)
+    found = agreement(maps, seen)
+    fixed = {name for name, mask in seen.items() if (mask == mask[:1]).all()}  # which no change can move
+    names = (
+        _standing(found, fixed, most) if concepts is None else [c for c in concepts if c in found.concepts]
+    )
     orders = {"agreement": {c: found.best(c, units) for c in names}}
     if "effect" in choose:
         poll("every unit alone silent")
@@ -164,11 +169,11 @@ def dissect(
     return Dissection(layer, found, made, images, maps, seeds, before[:8], after)
 
 
-def _standing(found: Agreement, most: int) -> list[str]:
-    """Concepts for which a unit stands, those of the largest IoU first."""
+def _standing(found: Agreement, fixed: set[str], most: int) -> list[str]:
+    """Concepts for which a unit stands, those of the largest IoU first, without the `fixed` ones."""
     best = found.iou.max(0)
-    order = np.argsort(-best, kind="stable")[:most]
-    return [found.concepts[i] for i in order if best[i] > LEAST]
+    order = np.argsort(-best, kind="stable")
+    return [found.concepts[i] for i in order if best[i] > LEAST and found.concepts[i] not in fixed][:most]
 
 
 def units_by_concept(found: Agreement) -> list[tuple[int, str, float, float]]:

@@ -17,11 +17,10 @@ FORCED = 0.99  # quantile of a unit's values, which it is forced to
 
 def layers(network: Network) -> dict[str, tuple[int, int, int]]:
     """Modules that give maps of units, in the order in which they are called: name -> (height, width, units)."""
-    look = lambda *args: network.watched(*args, wanted=lambda module, name, given: given.ndim == 4)[1]
-    z, labels = network.drawn([0])
-    found = jax.eval_shape(look, network.variables, z, labels)
     least = network.shape[2] + 1
-    return {name: x.shape[1:] for name, x in found.items() if x.shape[3] >= least and min(x.shape[1:3]) > 1}
+    fits = lambda shape: len(shape) == 4 and shape[3] >= least and min(shape[1:3]) > 1
+    found = network.modules(lambda module, name, given: fits(given.shape))
+    return {name: shape[1:] for name, shape in found.items()}  # pyright: ignore[reportReturnType]
 
 
 def find_layer(network: Network, name: str | None = None) -> str:

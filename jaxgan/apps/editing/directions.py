@@ -220,10 +220,7 @@ def default_layer(network: Network) -> str:
 
 
 def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
-    has_kernel = lambda module, name, given: "kernel" in module.variables.get("params", {})
-    z, labels = network.drawn([0])
-    look = lambda *args: network.watched(*args, wanted=has_kernel)[1]
-    return {name: x.shape for name, x in jax.eval_shape(look, network.variables, z, labels).items()}
+    return network.modules(lambda module, name, given: "kernel" in module.variables.get("params", {}))
 
 
 def layer_outputs(network: Network, z: np.ndarray, labels: np.ndarray | None, layer: str) -> np.ndarray:
@@ -233,7 +230,7 @@ def layer_outputs(network: Network, z: np.ndarray, labels: np.ndarray | None, la
       InputError: for a module that there is not.
     """
     look = lambda *args: network.watched(*args, wanted=lambda module, name, given: name == layer)[1]
-    if layer not in jax.eval_shape(look, network.variables, z[:1], None if labels is None else labels[:1]):
+    if not network.modules(lambda module, name, given: name == layer):
         raise unknown("layer", layer, _shapes(network))
     program = network.program(f"layer {layer}", look)
     found = [np.asarray(program(network.variables, *p)[layer])[:m] for p, m in parts(z, labels)]

@@ -134,8 +134,8 @@ def _space(argument: str, path: pathlib.Path, found: dict[str, np.ndarray]) -> A
 def _check_space(argument: str, path: pathlib.Path, space: Space, network: Network) -> None:
     if space not in network.spaces:
         raise InputError(
-            f"{argument}: expected one of z, as this family has no mapping network, got {printable(path)!r} of {space}; it "
-            "is of another run"
+            f"{argument}: expected one of z, as this family has no mapping network, got {printable(path)!r} of "
+            f"{space}; it is of another run"
         )
 
 
