@@ -36,7 +36,7 @@ from jaxgan.common.files import write_atomically
 from jaxgan.metrics.features.network import in_batches
 from jaxgan.runs import environment
 
-FACES, HELD_OUT, PARTS = 4000, 64, cartoon_faces.PARTS
+FACES, PARTS = 4000, cartoon_faces.PARTS
 JUDGED = ("glasses", "beard", "long hair", "dark skin")
 
 
@@ -91,22 +91,18 @@ def main(args: Args) -> None:
     steps, n = (2500, 400) if args.quick else (10_000, 2000)
     protocol = (
         f"DCGAN, {steps:,} steps on {FACES:,} cartoon faces of 32x32 pixels, one seed. "
-        f"Agreement: IoU of {n // 2} "
-        f"generated faces, at the quantile chosen on {n // 2} others; baseline: the same with masks of other faces. "
-        f"Interventions: {args.units} units silenced on {n // 4} new faces; baseline: as many random units, mean of "
-        "five draws. Units by effect: those whose silence alone takes most of the part, on yet other faces. Intervals: 95 % "
-        "over images."
+        f"Agreement: IoU of {n // 2} generated faces, at the quantile chosen on {n // 2} others; baseline: the same "
+        f"with masks of other faces. Interventions: {args.units} units silenced on {n // 4} new faces; baseline: as many "
+        "random units, mean of five draws. Units by effect: those whose silence alone takes most of the part, on yet other "
+        "faces. Intervals: 95 % over images."
     )
     table = cartoon_faces.Table("Dissection", protocol, args.out)
-    faces = cartoon_faces.load(FACES + HELD_OUT)
-    seen = cartoon_faces.Faces(
-        *(x[:FACES] for x in faces[:2]), {k: v[:FACES] for k, v in faces.attributes.items()}
-    )
+    unseen, seen = cartoon_faces.load(FACES).parted()
     network = Network(cartoon_faces.trained(seen, steps))
-    see = segmenter(seen.images, seen.masks, 400 if args.quick else 2000)
-    masks = see(faces.images[FACES:])
+    see = segmenter(seen.images[: len(seen.masks)], seen.masks, 400 if args.quick else 2000)
+    masks = see(unseen.images)
     table.more["IoU of the segmenter on new faces"] = {
-        name: iou(masks[name], faces.masks[FACES:, ..., i]) for i, name in enumerate(PARTS)
+        name: iou(masks[name], unseen.masks[..., i]) for i, name in enumerate(PARTS)
     }
     print("segmenter, on new faces:", table.more["IoU of the segmenter on new faces"], flush=True)
     judge = attributes.fit(

@@ -28,7 +28,7 @@ from jaxgan.apps.sheets import sheet
 from jaxgan.cli.arguments import run_script
 from jaxgan.runs import environment
 
-FACES, HELD_OUT = 4000, 64
+FACES = 4000
 KNOWN = ("glasses", "beard", "long hair", "dark skin")
 FAR = 2.0  # standard deviations to each side
 
@@ -48,26 +48,23 @@ def main(args: Args) -> None:
     steps, n = (2500, 200) if args.quick else (10_000, 1000)
     protocol = (
         f"DCGAN, {steps:,} steps on {FACES:,} cartoon faces of 32x32 pixels, one seed. "
-        f"Projection: {HELD_OUT // 2} faces "
-        f"that it has not seen, in z. Directions: {FAR:g} standard deviations to each side, {n} images that chose none; "
-        "the judge is a classifier that made none of the directions. share = change of the attribute's probability / sum "
-        "of the absolute changes of all attributes. Intervals: 95 % over images, or over attributes."
+        f"Projection: 32 faces that it has not seen, in z. Directions: {FAR:g} standard deviations to each side, {n} "
+        "images that chose none; the judge is a classifier that made none of the directions. share = change of the "
+        "attribute's probability / sum of the absolute changes of all attributes. Intervals: 95 % over images, or over "
+        "attributes."
     )
     table = cartoon_faces.Table("Editing", protocol, args.out)
-    faces = cartoon_faces.load(FACES + HELD_OUT)
-    seen = cartoon_faces.Faces(
-        *(x[:FACES] for x in faces[:2]), {k: v[:FACES] for k, v in faces.attributes.items()}
-    )
+    unseen, seen = cartoon_faces.load(FACES).parted()
     network = Network(cartoon_faces.trained(seen, steps))
     teacher, judge = (_classifier(seen, half, 250 if args.quick else 1000) for half in (0, 1))
-    new = faces.images[FACES:], np.stack([faces.attributes[name][FACES:] for name in KNOWN], axis=1)
+    new = unseen.images, np.stack([unseen.attributes[name] for name in KNOWN], axis=1)
     table.more["accuracy of the judge"] = dict(
         zip(KNOWN, ((judge.scores(new[0]) > 0.5) == new[1]).mean(0).tolist(), strict=True)
     )
     print("judge, on new faces:", table.more["accuracy of the judge"], flush=True)
     supervised = found_by.supervised(network, "z", teacher.scores, teacher.names, n=4 * n)
     _directions(table, network, judge, supervised, n)
-    _projection(table, network, judge, supervised, new[0][: HELD_OUT // 2], 150 if args.quick else 500)
+    _projection(table, network, judge, supervised, new[0][:32], 150 if args.quick else 500)
     table.write("editing.json")
 
 

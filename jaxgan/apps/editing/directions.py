@@ -122,7 +122,7 @@ def first_weights(network: Network, space: Space) -> tuple[np.ndarray, list[str]
         }
 
     def values(v: np.ndarray, names: tuple[str, ...] | None) -> dict[str, np.ndarray]:
-        program = network.program(f"given {names}", lambda variables, v: given(variables, v, names))
+        program = network.program(f"given {space} {names}", lambda variables, v: given(variables, v, names))
         made = [(program(network.variables, *p), k) for p, k in parts(v.astype(np.float32))]
         return {name: np.concatenate([np.asarray(x[name])[:k] for x, k in made]) for name in made[0][0]}
 
