@@ -92,9 +92,9 @@ def main(args: Args) -> None:
     protocol = (
         f"DCGAN, {steps:,} steps on {FACES:,} cartoon faces of 32x32 pixels, one seed. "
         f"Agreement: IoU of {n // 2} generated faces, at the quantile chosen on {n // 2} others; baseline: the same "
-        f"with masks of other faces. Interventions: {args.units} units silenced on {n // 4} new faces; baseline: as many "
-        "random units, mean of five draws. Units by effect: those whose silence alone takes most of the part, on yet other "
-        "faces. Intervals: 95 % over images."
+        f"with masks of other faces. Interventions: {args.units} units silenced on {n // 4} new faces; baseline: as "
+        "many random units, mean of five draws. Units by effect: those whose silence alone takes most of the part, on "
+        "yet other faces. Intervals: 95 % over images."
     )
     table = cartoon_faces.Table("Dissection", protocol, args.out)
     unseen, seen = cartoon_faces.load(FACES).parted()

@@ -41,6 +41,8 @@ class UsedRun(TrainedRun):
           InputError: for what does not fit.
         """
         network = Network(self)
+        images = np.asarray(images)
+        images = images[None] if images.shape == self.spec.shape else images
         many = [fitted(image, self.spec) for image in check_images("images", images)]
         return find(network, np.stack(many), space, Search(**search), features=features)
 

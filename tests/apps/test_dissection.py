@@ -3,6 +3,7 @@
 import json
 import pathlib
 
+import flax.linen as nn
 import numpy as np
 import pytest
 from helpers import digits, small, untrained
@@ -124,19 +125,41 @@ def test_evidence_of_classes_adds_up_to_the_logit():
     assert where.mean() > 0.9
 
 
-def test_a_classifier_learns_attributes():
+class Tiny(nn.Module):
+    """A classifier in the place of the library's, which takes long to compile."""
+
+    n_classes: int
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        self.variable("batch_stats", "none", lambda: np.zeros(()))
+        x = nn.relu(nn.Conv(8, (4, 4), (4, 4))(x))
+        return x.mean((1, 2)), nn.Dense(self.n_classes)(x.mean((1, 2)))
+
+
+def test_a_classifier_learns_attributes(monkeypatch):
+    monkeypatch.setattr(attributes, "ResidualCNN", Tiny)
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 60, (120, 16, 16, 1), np.uint8)
-    left, top = rng.random((2, 120)) < 0.5
-    images[left, :, :8] += 150
-    images[top, :8] += 40
-    known = attributes.fit(images, {"left": left, "top": top}, steps=60, batch_size=40)
-    right = (known.scores(images) > 0.5) == np.stack([left, top], axis=1)
-    assert right[:, 0].mean() > 0.9
-    assert known.names == ["left", "top"]
+    images = rng.integers(0, 100, (120, 16, 16, 1), np.uint8)
+    bright, there = rng.random((2, 120)) < 0.5
+    images[bright] += 100
+    known = attributes.fit(
+        images, {"bright": bright, "dark": ~bright, "there": there}, steps=200, batch_size=40
+    )
+    assert known.names == ["bright", "dark", "there"]
+    scores = known.scores(images).astype(np.float64)
+    assert ((scores[:, 0] > 0.5) == bright).mean() > 0.95
+    assert ((scores[:, 1] > 0.5) == ~bright).mean() > 0.95  # attributes do not exclude each other
+    assert ((scores[:, 2] > 0.5) == there).mean() < 0.8
     evidence = known.evidence(images)
-    logit = np.log(known.scores(images)) - np.log1p(-known.scores(images).astype(np.float64))
-    np.testing.assert_allclose(evidence.mean((1, 2)), logit, rtol=0.02, atol=0.02)
+    assert evidence.shape == (120, 4, 4, 3)
+    np.testing.assert_allclose(
+        evidence.mean((1, 2)), np.log(scores) - np.log1p(-scores), rtol=0.02, atol=0.02
+    )
+    with pytest.raises(InputError, match="attributes: expected 120 values of 'x'"):
+        attributes.fit(images, {"x": bright[:3]})
+    with pytest.raises(InputError, match="images: expected uint8"):
+        attributes.fit(images[:, :8], {"x": bright})
 
 
 def test_layers(network, tmp_path):

@@ -45,8 +45,9 @@ class Edit:
     """Seeds of the images, such as 7 or 0-3; 0 if there is no --latent."""
     latent: pathlib.Path | None = None
     """File of `jaxgan project`, in place of seeds."""
-    direction: tuple[str, ...] = ()
-    """Number or name of a direction, and how far, in standard deviations: 3=-2:2 (a row of steps), glasses=1.5."""
+    direction: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Number or name of a direction, and how far, in standard deviations: 3=-2:2 (a row of steps), glasses=1.5 (for
+    all rows). May be given several times."""
     directions: pathlib.Path | None = None
     """File of `jaxgan directions`; without it, those of SeFa."""
     mix: str | None = None
