@@ -46,6 +46,10 @@ VERBS = (
     "evaluate",
     "runs",
     "compare",
+    "project",
+    "directions",
+    "edit",
+    "dissect",
     "export",
     "losses",
     "check",
@@ -54,10 +58,6 @@ VERBS = (
     "compile",
     "data",
     "doctor",
-    "project",
-    "directions",
-    "edit",
-    "dissect",
 )
 _USE = ("project", "directions", "edit", "dissect")  # those in the folder cli/use
 
