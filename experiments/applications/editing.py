@@ -56,7 +56,7 @@ def main(args: Args) -> None:
     table = cartoon_faces.Table("Editing", protocol, args.out)
     unseen, seen = cartoon_faces.load(FACES).parted()
     network = Network(cartoon_faces.trained(seen, steps))
-    teacher, judge = (_classifier(seen, half, 250 if args.quick else 1000) for half in (0, 1))
+    teacher, judge = (_classifier(seen, half, 150 if args.quick else 1000) for half in (0, 1))
     new = unseen.images, np.stack([unseen.attributes[name] for name in KNOWN], axis=1)
     table.more["accuracy of the judge"] = dict(
         zip(KNOWN, ((judge.scores(new[0]) > 0.5) == new[1]).mean(0).tolist(), strict=True)
@@ -64,7 +64,7 @@ def main(args: Args) -> None:
     print("judge, on new faces:", table.more["accuracy of the judge"], flush=True)
     supervised = found_by.supervised(network, "z", teacher.scores, teacher.names, n=4 * n)
     _directions(table, network, judge, supervised, n)
-    _projection(table, network, judge, supervised, new[0][:32], 150 if args.quick else 500)
+    _projection(table, network, judge, supervised, new[0][:32], 100 if args.quick else 500)
     table.write("editing.json")
 
 
