@@ -195,11 +195,12 @@ class Table:
         out.mkdir(parents=True, exist_ok=True)
 
     def row(self, what: str, score: str, better: str, ours: Any, baseline: str, theirs: Any) -> None:
-        """Adds a score beside that of a baseline; both are (value, low, high) or samples, whose mean is given."""
+        """Adds a score beside that of a baseline; both are (value, low, high) or samples, whose mean counts."""
         (a, *own), (b, *other) = _with_interval(ours), _with_interval(theirs)
         row = {"what": what, "score": score, "better": better, "ours": a, "interval": own}
         self.rows.append({**row, "baseline": baseline, "baseline_value": b, "baseline_interval": other})
-        print(f"{what}: {score} {a:.3f} [{own[0]:.3f}, {own[1]:.3f}]; {baseline} {b:.3f}", flush=True)
+        shown = "" if None in own else f" [{own[0]:.3f}, {own[1]:.3f}]"
+        print(f"{what}: {score} {a:.3f}{shown}; {baseline} {b:.3f}", flush=True)
 
     def goal(self, goal: str, met: bool, figure: str) -> None:
         """Adds a goal, whether it is met, and the figure that says so."""
@@ -229,9 +230,12 @@ class Table:
         print(f"wrote {self.out / name}")
 
 
-def _with_interval(values: Any) -> tuple[float, float, float]:
+def _with_interval(values: Any) -> tuple[float | None, ...]:
+    """(value, low, high), or the mean of samples with its 95 % interval; None where there is none."""
     if isinstance(values, tuple):
-        return tuple(float(x) for x in values)  # pyright: ignore
+        return tuple(None if x is None else float(x) for x in values)
     x = np.asarray(values, np.float64).ravel()
-    error = 1.96 * x.std(ddof=1) / np.sqrt(len(x)) if len(x) > 1 else float("nan")
+    if len(x) < 2:
+        return float(x[0]), None, None
+    error = 1.96 * x.std(ddof=1) / np.sqrt(len(x))
     return float(x.mean()), float(x.mean() - error), float(x.mean() + error)

@@ -13,6 +13,9 @@ changes, and get them in `prepare()`, which is called before a run.
 A family whose samples can be truncated has a method `truncated(variables, latents, psi) -> (variables, latents)`,
 which `jaxgan sample --truncation PSI` calls with those of the averaged generator; 1 changes nothing, 0 makes all alike.
 
+A generator with a mapping network has two more methods, of which its `__call__` is made: `mapping(z, label)` gives
+styles [n, layers, d], one a layer, and `synthesis(styles)` examples. What edits and projects works in their space then.
+
 A family whose networks grow while they are trained has a method `growth(shape, images) -> Growth`, where `images` is
 the number of real images in a step. Its `build` takes `images`, too, and `stage`, the only size that the networks are
 then asked for (None: that of the step). Its networks take `step` (None: the last one they were trained in, which they
