@@ -197,9 +197,10 @@ class Table:
     def row(self, what: str, score: str, better: str, ours: Any, baseline: str, theirs: Any) -> None:
         """Adds a score beside that of a baseline; both are (value, low, high) or samples, whose mean counts."""
         (a, *own), (b, *other) = _with_interval(ours), _with_interval(theirs)
+        own, other = (None if None in interval else interval for interval in (own, other))
         row = {"what": what, "score": score, "better": better, "ours": a, "interval": own}
         self.rows.append({**row, "baseline": baseline, "baseline_value": b, "baseline_interval": other})
-        shown = "" if None in own else f" [{own[0]:.3f}, {own[1]:.3f}]"
+        shown = "" if own is None else f" [{own[0]:.3f}, {own[1]:.3f}]"
         print(f"{what}: {score} {a:.3f}{shown}; {baseline} {b:.3f}", flush=True)
 
     def goal(self, goal: str, met: bool, figure: str) -> None:
