@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import flax.linen as nn
@@ -44,6 +44,14 @@ class Directions:
     def __len__(self) -> int:
         """How many there are."""
         return len(self.vectors)
+
+    def only(self, rows: Sequence[int]) -> Directions:
+        """Those at some positions."""
+        rows = list(rows)
+        names = [self.names[i] for i in rows]
+        return replace(
+            self, vectors=self.vectors[rows], scales=self.scales[rows], values=self.values[rows], names=names
+        )
 
     def find(self, name: str) -> int:
         """The position of a direction, by its number or its name. Raises InputError where there is none."""

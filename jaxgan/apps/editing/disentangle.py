@@ -85,18 +85,21 @@ def disentanglement(
     """
     check_range("n", n, at_least=4)
     half = n // 2
-    named = all(name in directions.names for name in attributes.names)
-    fit = None if named else changes(network, directions, attributes, range(seed, seed + half), far).mean(1)
-    test = changes(network, directions, attributes, range(seed + half, seed + half + n), far)
-    rows = []
-    for a, name in enumerate(attributes.names):
-        if fit is None:
-            i, sign = directions.names.index(name), 1.0
-        else:
-            i = int(np.argmax(_share(fit, a, np.sign(fit[:, a])[:, None])))
-            sign = float(np.sign(fit[i, a])) or 1.0
-        rows.append(_row(name, i, directions.names[i], sign * test[i], a))
-    return rows
+    if all(name in directions.names for name in attributes.names):
+        chosen = [(directions.names.index(name), 1.0) for name in attributes.names]
+    else:
+        mean = changes(network, directions, attributes, range(seed, seed + half), far).mean(1)
+        best = [
+            int(_share(mean, a, np.sign(mean[:, a])[:, None]).argmax()) for a in range(len(attributes.names))
+        ]
+        chosen = [(i, float(np.sign(mean[i, a])) or 1.0) for a, i in enumerate(best)]
+    rows = sorted({i for i, _ in chosen})
+    some = directions.only(rows)
+    test = changes(network, some, attributes, range(seed + half, seed + half + n), far)
+    return [
+        _row(name, i, directions.names[i], sign * test[rows.index(i)], a)
+        for a, (name, (i, sign)) in enumerate(zip(attributes.names, chosen, strict=True))
+    ]
 
 
 def _share(mean: np.ndarray, a: int, sign: np.ndarray | float = 1.0) -> np.ndarray:
