@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxgan.apps.used import load
 from jaxgan.common.arrays import as_labels, as_pixels
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
@@ -34,7 +35,7 @@ from jaxgan.data.sources import named
 from jaxgan.data.splits import parsed_name
 from jaxgan.losses import Loss, find_loss, in_python
 from jaxgan.models import MODELS, find_model, model_name
-from jaxgan.report.notebook import TrainedRun, load
+from jaxgan.report.notebook import TrainedRun
 from jaxgan.runs import environment
 from jaxgan.train.run import train
 from jaxgan.train.stops import Stopped
