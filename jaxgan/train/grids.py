@@ -29,7 +29,7 @@ def pictures_of(members: Any, state: GameState) -> Iterator[tuple[str, bytes]]:
     variables = game.averaged(state)
     if (png := grid_of(sampler, source, variables)) is not None:
         yield "samples", png
-    if not pictures.is_drawn(source.modality) or sampler.n_classes:
+    if not pictures.is_drawn(source.modality) or sampler.n_classes or isinstance(sampler, Translator):
         return
     if sampler.encodes:
         truth = _unseen(source)
