@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jaxgan import augment, config, data, games, health, losses, metrics, models, penalties
+    from jaxgan.apps.used import load
     from jaxgan.common.devices import make_mesh
     from jaxgan.common.errors import InputError
     from jaxgan.games.compile import compile_step
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from jaxgan.losses import LOSSES, Claim, Loss
     from jaxgan.models.latents import LATENTS, Latent
     from jaxgan.penalties import PENALTIES, Penalty, Scene, Term
-    from jaxgan.report.notebook import TrainedRun, load
+    from jaxgan.report.notebook import TrainedRun
     from jaxgan.train.fit import fit
 
 __version__ = "0.1.0"
@@ -52,7 +53,7 @@ _WHERE = {
     "Term": "penalties",
     "TrainedRun": "report.notebook",
     "fit": "train.fit",
-    "load": "report.notebook",
+    "load": "apps.used",
 }
 _ROOMS = ("augment", "config", "data", "games", "health", "losses", "metrics", "models", "penalties")
 

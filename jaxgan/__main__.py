@@ -24,6 +24,11 @@ jaxgan: generative adversarial networks in JAX
   jaxgan runs [FOLDER]                        what was trained, how far and how well
   jaxgan compare A B --out page.html          runs side by side
   jaxgan apply RUN IMAGES... --out DIR        images restored or translated, at their own sizes
+  jaxgan anomalies RUN IMAGES --out DIR       scores and heat maps of images that are unlike those of a run
+  jaxgan project RUN IMAGE... --out DIR       latents of real images
+  jaxgan directions RUN --out DIR             directions among latents: sefa, ganspace, supervised
+  jaxgan edit RUN --seed 7 --direction 3=-2:2 images that move along directions, mix styles, walk from one to another
+  jaxgan dissect RUN --out DIR                what units of a generator stand for, and images without them
   jaxgan export RUN --out DIR                 weights, card and a sampler that needs JAX alone
   jaxgan losses                               list the losses; check or plot one, also of your own
   jaxgan check FILE.py:NAME                   which laws something of your own obeys, and which it breaks
@@ -43,6 +48,12 @@ VERBS = (
     "evaluate",
     "runs",
     "compare",
+    "apply",
+    "anomalies",
+    "project",
+    "directions",
+    "edit",
+    "dissect",
     "export",
     "losses",
     "check",
@@ -51,9 +62,9 @@ VERBS = (
     "compile",
     "data",
     "doctor",
-    "apply",
 )
-_USE = ("apply",)  # those in the folder cli/use
+# those in the folder cli/use
+_USE = ("apply", "anomalies", "project", "directions", "edit", "dissect")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -97,5 +97,6 @@ def _check_game(config: Config, given: Collection[str]) -> None:
     if ignored := unread(config, (told or open_data(config)).spec, given):
         raise InputError(
             f"game: {config.game!r} does not look at {', '.join(ignored)}; leave "
-            f"{'them' if len(ignored) > 1 else 'it'} out, or read the setting from the configuration in the game"
+            f"{'them' if len(ignored) > 1 else 'it'} out"
+            + (", or read the setting from the configuration in the game" if is_file(config.game) else "")
         )

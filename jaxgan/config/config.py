@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -17,7 +19,7 @@ from jaxgan.common.errors import InputError, in_group, renamed, unknown
 from jaxgan.common.files import local_folder
 from jaxgan.common.numerics import is_number
 from jaxgan.common.user_files import call, is_file, short_name
-from jaxgan.config.games import build_game, check_game, needs_whole_batches, spec_for
+from jaxgan.config.games import build_game, check_game, needs_whole_batches, spec_for, stage_of
 from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.options import build_each, build_loss
@@ -27,10 +29,11 @@ from jaxgan.games.game import Game, Schedule, ema_schedule, half_life_schedule, 
 from jaxgan.games.gan import GAN
 from jaxgan.games.optimizers import restarted
 from jaxgan.games.step import Step, make_step
+from jaxgan.losses import Loss
 from jaxgan.models import DCGANConfig
 from jaxgan.models.files import loaded_name
 from jaxgan.models.growth import Growth
-from jaxgan.models.latents import get_latent
+from jaxgan.models.latents import Latent, get_latent
 from jaxgan.penalties import weight_schedule
 
 _MOST_D_STEPS = 1000
@@ -70,7 +73,7 @@ class Config:
     reuse_fakes: bool = True
     """Whether the generator learns from the discriminator's last fakes, as in most code, or from fresh ones."""
     game: str = "gan"
-    """gan: one generator and one discriminator; translation, cycle_gan; or a game of your own: FILE.py:NAME."""
+    """gan, vae, autoencoder, aae, vae_gan, bigan, infogan, fanogan, translation, cycle_gan, or your FILE.py:NAME."""
     game_options: tuple[tuple[str, float], ...] = ()
     """Hyper-parameters of a game that is not gan, such as: pixel 100 adversarial 1."""
     loss: str = "non_saturating"
@@ -92,6 +95,7 @@ class Config:
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
     g_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     d_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    e_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     ema: EMAConfig = field(default_factory=EMAConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     health: HealthConfig = field(default_factory=HealthConfig)
@@ -161,7 +165,7 @@ class Config:
         """
         self.check()
         spec = data if isinstance(data, Spec) else spec_for(self, data, n_classes)
-        game = self._gan(spec, stage) if self.game == "gan" else build_game(self, spec)
+        game = self.plain_gan(spec, stage) if self.game == "gan" else build_game(self, spec, stage)
         if not self.compute.remat:
             return game
         with renamed(in_group("compute", _names(self.compute))):
@@ -172,14 +176,14 @@ class Config:
         compute = self.compute
         return with_matmul_precision(make_step(game, compute.microbatches), compute.matmul_precision)
 
-    def _gan(self, spec: Spec, stage: int | None) -> Game:
-        """The game of two players."""
+    def plain_gan(self, spec: Spec, stage: int | None = None) -> Game:
+        """The game of two players, whatever the configuration names; the arguments are those of `build`."""
         calls = 2 if self.dynamics.updates == "extragradient" else 1  # of each optimiser, at every update
         images = self.batch_size * self.d_steps  # of a step
         scheduled = self.scheduled_steps
         growth = self._growth(spec)
         grows = {} if growth is None else {"images": images, "stage": stage}
-        generator, discriminator = self._networks(spec, grows)
+        generator, discriminator = self.networks(spec, grows)
         dynamics = self._dynamics(spec)
         penalties = self.penalty.build(scheduled * self.d_steps, self.batch_size, self.d_steps)
         own_turns = self.penalty.own_turns()
@@ -204,10 +208,7 @@ class Config:
             done = lambda step: updates * step + sum(-(-step // k) for k in alone)  # updates before a step
             return restarted(own, [done(step) for step in restarts]) if restarts else own
 
-        with renamed(in_group("latent", _names(self.latent))):
-            latent = get_latent(self.latent.kind, self.latent.dim, self.latent.scale)
-        loss = build_loss(self.loss, self.loss_options, self.label_smoothing)
-        ema_decay = self.average()
+        latent, loss, ema_decay = self.built_latent(), self.built_loss(), self.average()
         dynamics |= {"augment": dynamics["augment"] | self._augmentations(spec, scheduled)}
         with renamed(in_group("dynamics", _names(self.dynamics)) | {"own_turns": "penalty.own_updates"}):
             return GAN(
@@ -234,6 +235,15 @@ class Config:
         images = self.batch_size * self.d_steps
         return max(1, round(1000 * self.schedule_kimg / images)) if self.schedule_kimg else self.steps
 
+    def built_latent(self) -> Latent:
+        """The prior of the latents."""
+        with renamed(in_group("latent", _names(self.latent))):
+            return get_latent(self.latent.kind, self.latent.dim, self.latent.scale)
+
+    def built_loss(self) -> Loss:
+        """The loss, with its options."""
+        return build_loss(self.loss, self.loss_options, self.label_smoothing)
+
     def average(self) -> Schedule:
         """The share of the old average that each step keeps, as the group `ema` says."""
         with renamed(in_group("ema", _names(self.ema))):
@@ -259,9 +269,9 @@ class Config:
         return half_life_schedule(life, images, ema.half_life_ramp)
 
     def stage(self, spec: Spec, first: int, steps: int = 1) -> int | None:
-        """The stage in which networks that grow are in all of `steps` steps from `first` on; None: none, or several."""
+        """The stage of networks that grow, or of a game, in all `steps` steps from `first` on; None: none, several."""
         growth = self._growth(spec)
-        return None if growth is None else growth.stage(first, steps)
+        return stage_of(self, first, steps) if growth is None else growth.stage(first, steps)
 
     def _growth(self, spec: Spec) -> Growth | None:
         family: Any = self.model
@@ -285,13 +295,14 @@ class Config:
         shape = {**dict.fromkeys(("shape", "resolution"), "data.resolution"), "channels": "data.channels"}
         return shape | in_group("model", _names(self.model))
 
-    def _networks(self, spec: Spec, grows: dict[str, Any]) -> Any:
+    def networks(self, spec: Spec, grows: Mapping[str, Any] = MappingProxyType({})) -> Any:
+        """Generator and discriminator of the family; `grows` is what its `build` takes beside the shape."""
         shape = spec.shape, spec.n_classes
         name = loaded_name(type(self.model))
         if name is None:
             with renamed(self._of_model()):
                 return self.model.build(*shape, **grows)
-        pair = call("model", name, self.model.build, shape, grows, "(shape, n_classes)")
+        pair = call("model", name, self.model.build, shape, dict(grows), "(shape, n_classes)")
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise InputError(
                 f"model: expected build of {name!r} to return (generator, discriminator), got {type(pair).__name__}"

@@ -92,6 +92,8 @@ def outlined(config: Config) -> Source | None:
     None where it takes none, or where they must be opened to tell.
     """
     data = config.data
+    if data.keep_classes:  # how many examples that leaves is known when they are opened
+        return None
     found = outline(
         named(data.source),
         data.split,
@@ -144,6 +146,7 @@ def open_data(config: Config) -> Source:
         skip_broken=config.data.skip_broken,
         follow_links=config.data.follow_links,
         hold_out=config.data.hold_out,
+        keep_classes=config.data.keep_classes,
         share=config.data.share,
         pipeline=config.data.pipeline,
     )

@@ -18,6 +18,8 @@ class DataConfig:
     """Share of data without a second split that is held out, to compare with: at most 10,000 examples; 0: none."""
     share: float = 1.0
     """Share of the examples that is trained on, chosen by their content; scores compare with all of them."""
+    keep_classes: str = ""
+    """Only examples of these classes, by name or number, such as 0-8 or cat,dog, numbered anew; empty: all."""
     resolution: int | None = None
     """Scale and centre-crop images to this many pixels a side; None: as they are."""
     channels: int | None = None

@@ -20,7 +20,14 @@ from jaxgan.data.files.pairs import load_domains, load_pairs
 from jaxgan.data.labels import without_examples
 from jaxgan.data.mnist import load_mnist
 from jaxgan.data.source import Arrays, Endless, Finite, Images, Source
-from jaxgan.data.splits import parsed_name, with_classes_of, with_held_out, with_hold_out, with_share
+from jaxgan.data.splits import (
+    parsed_name,
+    with_classes_of,
+    with_held_out,
+    with_hold_out,
+    with_kept_classes,
+    with_share,
+)
 from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 
@@ -72,6 +79,7 @@ def open_source(
     skip_broken: bool = False,
     follow_links: bool = False,
     hold_out: float = 0.0,
+    keep_classes: str = "",
     share: float = 1.0,
     pipeline: str = "auto",
 ) -> Source:
@@ -90,6 +98,7 @@ def open_source(
       follow_links: whether links in a folder may lead out of it.
       hold_out: share of finite data without a second split that is held out, as of
         `jaxgan.data.splits.with_hold_out`.
+      keep_classes: of labelled data, which are used, as of `jaxgan.data.splits.with_kept_classes`; "" keeps all.
       share: of the examples that are left, to train on, as of `jaxgan.data.splits.with_share`.
       pipeline: whether images of a folder, shards or TFDS are decoded at once, "resident", or when they are asked for,
         "stream"; "auto" goes by how much memory they take, as of `jaxgan.data.decoding.choice.streams`. Nothing else
@@ -119,6 +128,8 @@ def open_source(
             return load_pairs(rest, **size, **shared)
         return load_domains(rest, lambda one: open_source(one, split, **size, **shared, pipeline="resident"))
     opened = _opened(spec, split, resolution, channels, (skip_broken, follow_links), pipeline)
+    if keep_classes:
+        opened = with_kept_classes(opened, keep_classes)
     if not 0 <= hold_out < 1:
         raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {hold_out:g}")
     if hold_out and other_split(opened) is None:

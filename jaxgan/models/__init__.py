@@ -16,6 +16,9 @@ which `jaxgan sample --truncation PSI` calls with those of the averaged generato
 A family that says `translates = True` has translators in the place of generators: they take images. Its `build` takes
 `source`, too, the shape of these (None: that of what is made), and `judged`, the channels that the critic sees.
 
+A generator with a mapping network has two more methods, of which its `__call__` is made: `mapping(z, label)` gives
+styles [n, layers, d], one a layer, and `synthesis(styles)` examples. What edits and projects works in their space then.
+
 A family whose networks grow while they are trained has a method `growth(shape, images) -> Growth`, where `images` is
 the number of real images in a step. Its `build` takes `images`, too, and `stage`, the only size that the networks are
 then asked for (None: that of the step). Its networks take `step` (None: the last one they were trained in, which they

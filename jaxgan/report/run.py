@@ -37,7 +37,7 @@ from jaxgan.report.scores import (
     with_error,
 )
 from jaxgan.report.watched import curves, health
-from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.folder import KINDS, RunFolder
 
 _MAX_GRIDS = 16
 _MAX_ROWS = 40  # that have their class beside them
@@ -62,6 +62,7 @@ def write_report(folder: RunFolder) -> pathlib.Path:
         tag("h1", folder.path.name, state_of(run["status"])),
         card(said(run, config, last, reached, verdicts, looked), run, config, last, reached),
         _samples(folder, classes),
+        _also(folder),
         _scores(scores, past=past) if scores and scores["main"] and scores["final"]["scores"] else None,
         health(
             records,
@@ -109,6 +110,16 @@ def _samples(folder: RunFolder, classes: Sequence[str]) -> Html | None:
     if reals is not None:
         figures.append(figure(data_url(reals.read_bytes()), "Real.", "real", classes))
     return html(tag("h2", "Samples"), tag("div", figures, class_="pair")) if figures else None
+
+
+def _also(folder: RunFolder) -> Html | None:
+    """The last picture of each other kind."""
+    figures = []
+    for kind, says in KINDS.items():
+        if grids := folder.pictures(kind):
+            step, grid = grids[-1]
+            figures.append(figure(data_url(grid.read_bytes()), f"{says} Step {step:,}.", kind))
+    return html(tag("h2", "Encoding"), tag("div", figures, class_="pair")) if figures else None
 
 
 def _film(folder: RunFolder, classes: Sequence[str]) -> Html | None:

@@ -266,12 +266,13 @@ def evaluate_images(
       real: the same, or an npz file of "mu" and "sigma", for the Fréchet distance alone.
       protocol: what to compute; its n is not used.
       n: how many of the fakes; None: all.
-      **opened: resolution, channels, skip_broken and follow_links of both, as of `open_images`.
+      **opened: resolution, channels, skip_broken and follow_links of both, and keep_classes of the reals, as of
+        `open_images`.
 
     Raises:
       InputError: for what cannot be opened, shapes that differ, or too few images.
     """
-    fakes = open_images(fake, "fake", **opened)
+    fakes = open_images(fake, "fake", **opened | {"keep_classes": ""})
     n = len(fakes) if n is None else n
     if not 2 <= n <= len(fakes):
         raise InputError(f"n: expected 2 to {len(fakes)} (the images of {fakes.name!r}), got {n}")

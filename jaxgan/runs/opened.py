@@ -41,6 +41,7 @@ class Run:
       spec: of its data.
       step: of the checkpoint that was read.
       variables: of the averaged generator.
+      players: variables of every player by name: of its average, or its own where it has none.
       game: its static half.
       sampler: generates from `variables`.
     """
@@ -65,6 +66,7 @@ class Run:
             like = _like(self.game, self.spec)
         state, self.step = _restore(folder, like, checkpoint)
         self.variables = self.game.averaged(state)
+        self.players = {name: self.game.at_rest(state, name) for name in self.game.players}
 
     @classmethod
     def at(cls, path: str | os.PathLike[str], checkpoint: str | int = "last", *, trust: bool = False) -> Self:

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from jaxgan.apps.used import load
 from jaxgan.common.arrays import as_labels, as_pixels
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import written_atomically
 from jaxgan.common.numerics import is_number
+from jaxgan.common.user_files import is_file
 from jaxgan.config.config import Config
 from jaxgan.config.data import images_in, steps_for
 from jaxgan.config.effects import check_effects
@@ -33,7 +35,7 @@ from jaxgan.data.sources import named
 from jaxgan.data.splits import parsed_name
 from jaxgan.losses import Loss, find_loss, in_python
 from jaxgan.models import MODELS, find_model, model_name
-from jaxgan.report.notebook import TrainedRun, load
+from jaxgan.report.notebook import TrainedRun
 from jaxgan.runs import environment
 from jaxgan.train.run import train
 from jaxgan.train.stops import Stopped
@@ -219,7 +221,7 @@ def _configured(
         config = dataclasses.replace(config, steps=int(steps))
     config = _changed(config, {"seed": _plain(seed)} | fields)
     check_types(config)
-    if config.game == "gan":
+    if not is_file(config.game):
         check_effects(config, [name.replace("__", ".") for name in fields])
     check_range("data.resolution", config.data.resolution, at_least=1)
     return config

@@ -120,6 +120,7 @@ def scheduled(config: Config) -> list[str]:
     fields = [
         ("g_optimizer.schedule", config.g_optimizer.schedule, "constant"),
         ("d_optimizer.schedule", config.d_optimizer.schedule, "constant"),
+        ("e_optimizer.schedule", config.e_optimizer.schedule, "constant"),
         ("penalty.schedule", config.penalty.schedule, "constant"),
         ("ema.schedule", config.ema.schedule, "constant"),
         ("augment", "ada_scheduled" if _rises(config) else "", ""),

@@ -85,6 +85,7 @@ _OF_THE_GAME = (
     "dynamics",
     "g_optimizer",
     "d_optimizer",
+    "e_optimizer",
     "ema",
 )
 """Fields that only the game reads; a game of one's own reads those that it likes."""

@@ -117,7 +117,7 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan:
     command = ["jaxgan", "train", *([preset] if bare else []), *args]
     if source is not None and "--data.source" in _names(rest):
         raise InputError(f"data: given twice, as {source!r} and as --data.source")
-    if parsed.settings.game == "gan":
+    if not is_file(parsed.settings.game):
         check_effects(parsed.settings, sorted(_dotted(flag) for flag in _names(rest)))
     flags = {flag: getattr(parsed, flag) for flag in ("seeds", "dry_run", "compile", "name", "together")}
     return Plan(parsed.settings, command, **flags, given=_names(rest), notes=notes)

@@ -12,6 +12,7 @@ from jaxgan.config.config import Config
 from jaxgan.config.presets.base import Preset
 from jaxgan.config.presets.biggan import BIGGAN
 from jaxgan.config.presets.classic import CLASSIC
+from jaxgan.config.presets.encoding import ENCODING
 from jaxgan.config.presets.fastgan import FASTGAN
 from jaxgan.config.presets.gat import GAT
 from jaxgan.config.presets.little_data import LITTLE_DATA
@@ -33,6 +34,7 @@ PRESETS: dict[str, Preset] = {
     **FASTGAN,
     **R3GAN,
     **GAT,
+    **ENCODING,
     **RESTORATION,
 }
 DEFAULT_PRESET = "dcgan-mnist"
@@ -64,6 +66,7 @@ __all__ = [
     "BIGGAN",
     "CLASSIC",
     "DEFAULT_PRESET",
+    "ENCODING",
     "FASTGAN",
     "GAT",
     "LISTED",

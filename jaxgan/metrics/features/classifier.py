@@ -253,6 +253,25 @@ def features(source: Images) -> FeatureNetwork | None:
     Raises:
       InputError: if its file cannot be read. To take another network instead would change the scores.
     """
+    path = _place(source)
+    return None if path is None else load(path)[0]
+
+
+def variables_of(source: Images) -> tuple[Any, str] | None:
+    """Variables (of a `ResidualCNN`) and name of the classifier of `features`; None without one.
+
+    Raises:
+      InputError: if its file cannot be read.
+    """
+    from safetensors.numpy import load as parse
+
+    if (path := _place(source)) is None:
+        return None
+    _, metadata = load(path)  # which says what is wrong with the file
+    return flax.traverse_util.unflatten_dict(parse(path.read_bytes()), sep="/"), metadata["name"]
+
+
+def _place(source: Images) -> pathlib.Path | None:
     own = {source.fingerprint, source.whole} - {""}
     paths = {path for mark in own for path in _folder().glob(f"*{mark[:16]}*{VERSION}.safetensors")}
     found = [
@@ -260,4 +279,4 @@ def features(source: Images) -> FeatureNetwork | None:
         for path in sorted(paths)
         if own & {(metadata := _metadata(path)).get(name) for name in _PRINTS}
     ]
-    return load(max(found)[3])[0] if found else None
+    return max(found)[3] if found else None

@@ -9,6 +9,8 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 
+_AT_ONCE = 1024  # tiles
+
 
 def starts(length: int, side: int, overlap: int) -> list[int]:
     """Where tiles of `side` pixels begin that cover `length` and overlap by at least `overlap`; the last one fits."""
@@ -61,20 +63,30 @@ def by_tiles(
     }
     rows, columns = starts(h, tile[0], overlap), starts(w, tile[1], overlap)
     places = [(i, top, left) for i in range(n) for top in rows for left in columns]
-    cut = lambda x: np.stack([x[i, top : top + tile[0], left : left + tile[1]] for i, top, left in places])
-    made = make({name: cut(x) for name, x in padded.items()})
-    if made.shape[1:3] != (tile[0] * scale, tile[1] * scale):
-        raise InputError(f"tile: expected what is made to be {scale} times as large, got {made.shape[1:3]}")
     size = (h + pad[0]) * scale, (w + pad[1]) * scale
-    total, weights = np.zeros((n, *size, made.shape[-1])), np.zeros((1, *size, 1))
+    total, weights = None, np.zeros((1, *size, 1), np.float32)
     ramps = [_ramp(side * scale, overlap * scale) for side in tile]
-    weight = (ramps[0][:, None] * ramps[1])[..., None]
-    for (i, top, left), one in zip(places, made, strict=True):
-        at = (slice(top * scale, (top + tile[0]) * scale), slice(left * scale, (left + tile[1]) * scale))
-        total[(i, *at)] += weight * one
-        if i == 0:
-            weights[(0, *at)] += weight
-    return (total / weights)[:, : h * scale, : w * scale].astype(np.float32)
+    weight = (ramps[0][:, None] * ramps[1])[..., None].astype(np.float32)
+    for start in range(
+        0, len(places), _AT_ONCE
+    ):  # a photo has many tiles, which would take many times its memory
+        part = places[start : start + _AT_ONCE]
+        cut = lambda x, part=part: np.stack([x[i, t : t + tile[0], u : u + tile[1]] for i, t, u in part])
+        made = make({name: cut(x) for name, x in padded.items()})
+        if made.shape[1:3] != (tile[0] * scale, tile[1] * scale):
+            raise InputError(
+                f"tile: expected what is made to be {scale} times as large, got {made.shape[1:3]}"
+            )
+        if total is None:
+            total = np.zeros((n, *size, made.shape[-1]), np.float32)
+        for (i, top, left), one in zip(part, made, strict=True):
+            down = slice(top * scale, (top + tile[0]) * scale)
+            across = slice(left * scale, (left + tile[1]) * scale)
+            total[i, down, across] += weight * one
+            if i == 0:
+                weights[0, down, across] += weight
+    assert total is not None
+    return (total / weights)[:, : h * scale, : w * scale]
 
 
 def tile_of(module: Any, shape: tuple[int, ...]) -> tuple[int, int]:

@@ -1,0 +1,198 @@
+"""Latents of real images: found by optimisation, from files of any form."""
+
+import json
+
+import numpy as np
+import pytest
+from helpers import digits, small, untrained
+from PIL import Image
+
+import jaxgan
+from jaxgan.__main__ import main
+from jaxgan.apps.editing.eyes import eyes_for
+from jaxgan.apps.editing.project import Search, project, psnr
+from jaxgan.apps.editing.targets import fitted, read_attributes, read_targets
+from jaxgan.apps.network import Network
+from jaxgan.common.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    tmp = tmp_path_factory.mktemp("run")
+    return jaxgan.load(untrained(small(tmp, data=digits(tmp)), tmp / "run", scale=2.0).path)
+
+
+def test_an_image_of_the_generator_is_found(run):
+    """Two images, three starts each, in one program: what the generator can make it makes again."""
+    network = Network(run)
+    targets = run.sample(seed=100, n=2)
+    seen = []
+    found = project(
+        network,
+        targets,
+        search=Search(steps=200, starts=4, prior=0.0),
+        features="none",
+        on_step=lambda step, steps, loss: seen.append(loss),
+    )
+    assert found.psnr.min() > 20 > 12 > found.start_psnr.max()
+    assert seen[-1] < 0.05 * seen[0]
+    assert found.steps[0] == 0
+    assert found.steps[-1] == 200
+    np.testing.assert_array_equal(found.way[:, -1], found.images)
+    np.testing.assert_array_equal(network.decode(found.latents, None), found.images)
+    np.testing.assert_allclose(psnr(found.images, targets, 255.0), found.psnr)
+
+
+def test_psnr():
+    a = np.zeros((1, 2, 2, 1), np.uint8)
+    b = np.full((1, 2, 2, 1), 5, np.uint8)
+    assert psnr(a, b, 255.0)[0] == pytest.approx(20 * np.log10(255 / 5))
+    assert psnr(a, a, 255.0)[0] == np.inf
+
+
+def test_the_rate_rises_and_falls():
+    search = Search(steps=100, learning_rate=0.1)
+    rates = [search.rate(i) for i in range(100)]
+    assert rates[0] < rates[2] < max(rates) == pytest.approx(0.1)
+    assert rates[40] == pytest.approx(0.1)
+    assert rates[99] < 0.001
+    assert search.noise(0) == pytest.approx(0.05)
+    assert search.noise(75) == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"steps": 0}, "steps: expected at least 1"),
+        ({"starts": 65}, "starts: expected an integer from 1 to 64"),
+    ],
+)
+def test_searches_out_of_range(fields, says):
+    with pytest.raises(InputError, match=says):
+        Search(**fields)
+
+
+def test_spaces_and_targets_that_there_are_not(run):
+    network = Network(run)
+    targets = run.sample(n=1)
+    with pytest.raises(
+        InputError, match="space: expected 'z', as this family has no mapping network, got 'w'"
+    ):
+        project(network, targets, "w")
+    with pytest.raises(InputError, match=r"images: expected uint8 of shape \[n, 8, 8, 1\], got float64"):
+        project(network, targets / 255.0)
+    with pytest.raises(InputError, match="class: expected none"):
+        project(network, targets, label=1)
+    with pytest.raises(InputError, match="unknown features 'vgg'"):
+        eyes_for(run, "vgg")
+    with pytest.raises(InputError, match="mnist_cnn expects images"):
+        eyes_for(run, "mnist_cnn")
+
+
+def test_files_of_any_form_become_images_of_the_run(run, tmp_path):
+    grey = np.add.outer(np.arange(8) * 16, np.arange(8) * 15).astype(np.uint8)
+    rgb = np.repeat(grey[:, :, None], 3, axis=2)
+    wide = np.concatenate([np.zeros((8, 4), np.uint8), grey, np.zeros((8, 4), np.uint8)], axis=1)
+    clear = np.concatenate([np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 1), np.uint8)], axis=2)
+    for name, array in {
+        "a grey": grey, "b rgb": rgb, "c deep": grey.astype(np.uint16) * 257, "d wide": wide, "e clear": clear,
+    }.items():  # fmt: skip
+        Image.fromarray(array).save(tmp_path / f"{name}.png")
+    Image.fromarray(grey.repeat(8, 0).repeat(8, 1)).save(tmp_path / "f large.png")
+    names, images = read_targets([tmp_path], run.spec)
+    assert names == ["a_grey", "b_rgb", "c_deep", "d_wide", "e_clear", "f_large"]
+    assert images.dtype == np.uint8
+    for i in (0, 1, 2, 3):
+        np.testing.assert_allclose(images[i, ..., 0].astype(int), grey, atol=1)
+    assert (images[4] == 255).all()  # transparent is white
+    assert np.abs(images[5, ..., 0].astype(int) - grey).max() < 16
+
+
+def test_names_of_two_folders_stay_apart(run, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Image.new("L", (8, 8)).save(tmp_path / folder / "x.png")
+    assert read_targets([tmp_path / "a" / "x.png", tmp_path / "b"], run.spec)[0] == ["x", "x-2"]
+
+
+def test_proportions_are_kept_by_cropping():
+    from types import SimpleNamespace
+
+    spec = SimpleNamespace(shape=(4, 8, 1), stored="uint16")
+    image = np.zeros((16, 16, 1), np.uint8)
+    image[4:12] = 200
+    made = fitted(image, spec)
+    assert made.shape == (4, 8, 1)
+    assert made.dtype == np.uint16
+    assert (made == 200 * 257).all()
+
+
+def test_attributes_of_a_file(run, tmp_path):
+    for name in ("x", "y"):
+        Image.new("L", (8, 8)).save(tmp_path / f"{name}.png")
+    rows = {
+        "x.png": {"hat": True, "hair": "long", "all": 1},
+        "y.png": {"hat": False, "hair": "short", "all": 1},
+    }
+    (tmp_path / "true.json").write_text(json.dumps(rows))
+    images, true = read_attributes(tmp_path / "true.json", run.spec)
+    assert images.shape == (2, 8, 8, 1)
+    assert {name: v.tolist() for name, v in true.items()} == {"hat": [True, False]}
+    (tmp_path / "true.json").write_text("[1]")
+    with pytest.raises(InputError, match="attributes: expected"):
+        read_attributes(tmp_path / "true.json", run.spec)
+
+
+def test_from_a_file_to_an_edited_image(run, tmp_path, capsys):
+    """project -> directions -> edit, by their commands."""
+    path = str(run.folder.path)
+    photo, out = tmp_path / "photo.png", tmp_path / "out"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)).save(photo)
+    (tmp_path / "cut.png").write_bytes(photo.read_bytes()[:80])
+    assert main(["project", path, str(photo), "--out", str(out), "--steps", "8", "--starts", "2"]) == 0
+    assert "photo: PSNR" in capsys.readouterr().out
+    told = json.loads((out / "projections.json").read_text())
+    assert told["images"]["photo"]["psnr"] > 0
+    assert {file.name for file in out.iterdir()} == {"photo.npz", "photo.png", "way.png", "projections.json"}
+
+    assert main(["directions", path, "--out", str(tmp_path / "d"), "--k", "3", "--seeds", "1"]) == 0
+    file = str(tmp_path / "d" / "directions.npz")
+    for name in ("e.png", "e.gif", "e.npz"):
+        way = ["--direction", "2=-2:2", "--direction", "1=0.5", "--directions", file]
+        assert (
+            main(["edit", path, "--latent", str(out / "photo.npz"), *way, "--out", str(tmp_path / name)]) == 0
+        )
+    with np.load(tmp_path / "e.npz") as arrays:
+        assert arrays["images"].shape == (1, 7, 8, 8, 1)
+    with Image.open(tmp_path / "e.gif") as film:
+        assert film.n_frames > 8
+    assert main(["edit", path, "--seed", "0-1", "--to", "2", "--out", str(tmp_path / "walk.png")]) == 0
+    capsys.readouterr()
+    for args, says in (
+        (["project", path, str(tmp_path / "cut.png"), "--out", str(out)], "images: cannot read"),
+        (["project", path, str(tmp_path / "no.png"), "--out", str(out)], "images: expected a file or a folder"),
+        (["project", path], "images: expected at least one file"),
+        (["edit", path], "edit: expected one of --direction, --mix, --to and --morph, got none"),
+        (["edit", path, "--mix", "3"], "mix: expected a family with styles"),
+        (["edit", path, "--morph", "1:2"], "morph: expected a conditional generator"),
+        (["edit", path, "--direction", "9999=1"], "direction: expected a number from 0 to"),
+        (["edit", path, "--direction", "1=1", "--out", str(tmp_path / "x.txt")], "out: expected a"),
+        (["directions", path, "--layer", "x"], "layer: expected none beside --method sefa"),
+        (["directions", path, "--method", "supervised", "--out", str(out)], "classifier:"),
+    ):  # fmt: skip
+        assert main(args) == 2, args
+        error = capsys.readouterr().err
+        assert says in error
+        assert error.count("\n") == 1
+
+
+def test_a_run_in_python(run):
+    image = run.sample(seed=5, n=1)
+    found = run.project(image[0], steps=4, starts=2, features="none")
+    assert found.images.shape == (1, 8, 8, 1)
+    plain = run.edit([7])
+    np.testing.assert_array_equal(plain, run.sample(seed=7, n=1))
+    assert (run.edit(7, {0: 3.0}) != plain).any()
+    assert run.edit(latents=found).shape == (1, 8, 8, 1)
+    with pytest.raises(InputError, match="method: expected 'sefa' or 'ganspace', got 'x'"):
+        run.directions("x")
