@@ -145,8 +145,8 @@ def denoising(study: Study) -> None:
 def inpainting(study: Study) -> None:
     """Fashion-MNIST."""
     words = ("restore-28", "--data.source", "tfds:fashion_mnist")
-    pixels, _ = study.trained("inpaint-pixels", 300, *words, "--game-options", "adversarial", "0")
-    critic, _ = study.trained("inpaint-critic", 300, *words)
+    pixels, _ = study.trained("inpaint-pixels", 500, *words, "--game-options", "adversarial", "0")
+    critic, _ = study.trained("inpaint-critic", 500, *words)
     found = study.made(pixels, np.arange(study.n))
     judged = study.made(critic, np.arange(study.n))["made"]
     hole = found["mask"][0, ..., 0]
@@ -197,7 +197,7 @@ def fashion(study: Study) -> None:
     """Super-resolution of Fashion-MNIST."""
     for scale in (2, 4):
         words = ("restore-28", "--data.source", "tfds:fashion_mnist", *smaller(scale), *SMALL, *PIXELS)
-        run, _ = study.trained(f"fashion-x{scale}", 250, *words)
+        run, _ = study.trained(f"fashion-x{scale}", 400, *words)
         found, others = enlarged(study, run, "Fashion-MNIST", min(study.n, 200), scale)
         study.show(f"fashion-x{scale}", found["input"], others["bicubic"], found["made"], found["image"])
 
