@@ -46,7 +46,13 @@ QUICK_SEED = 2_000_000  # of the scores on the way: the best is scored again on 
 
 def is_finite(variables: Any) -> bool:
     """Whether all arrays are (uint8 images would hide a NaN)."""
-    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(variables))
+    return bool(_all_finite(jax.tree.leaves(variables)))
+
+
+@jax.jit
+def _all_finite(leaves: list[jax.Array]) -> jax.Array:
+    """In one program, so that one answer is waited for."""
+    return jnp.asarray([jnp.isfinite(leaf).all() for leaf in leaves], bool).all()
 
 
 def as_json(evaluation: Evaluation, what: str = "averaged (EMA)") -> dict[str, Any]:
