@@ -96,7 +96,8 @@ def _check_comparison(loss: Loss, comparison: Criterion) -> None:
     if not loss.compares:
         raise Broken("comparison: it is given, but the loss compares nothing; declare a threshold instead")
     high, low = np.ones(4, np.float32), -np.ones(4, np.float32)
-    right, wrong = float(comparison(high, low).mean()), float(comparison(low, high).mean())
+    share = jax.jit(lambda real, fake: comparison(real, fake).mean())
+    right, wrong = float(share(high, low)), float(share(low, high))
     if (right, wrong) != (1, 0):
         raise Broken(
             "comparison: expected 1 where all reals are above all fakes and 0 where they are below, "
