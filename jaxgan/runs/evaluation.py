@@ -41,18 +41,13 @@ from jaxgan.runs.images.making import examples_of
 from jaxgan.runs.opened import Run, changed_data
 from jaxgan.runs.sampling import Sampler
 
+_all_finite = jax.jit(lambda leaves: jnp.asarray([jnp.isfinite(x).all() for x in leaves], bool).all())
 QUICK_SEED = 2_000_000  # of the scores on the way: the best is scored again on other fakes
 
 
 def is_finite(variables: Any) -> bool:
     """Whether all arrays are (uint8 images would hide a NaN)."""
     return bool(_all_finite(jax.tree.leaves(variables)))
-
-
-@jax.jit
-def _all_finite(leaves: list[jax.Array]) -> jax.Array:
-    """In one program, so that one answer is waited for."""
-    return jnp.asarray([jnp.isfinite(leaf).all() for leaf in leaves], bool).all()
 
 
 def as_json(evaluation: Evaluation, what: str = "averaged (EMA)") -> dict[str, Any]:
