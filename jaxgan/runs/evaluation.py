@@ -25,13 +25,7 @@ from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import collect
 from jaxgan.metrics.features import FEATURES, get_features
 from jaxgan.metrics.given import FIRST_SEED, FixedImages, open_images
-from jaxgan.metrics.image_scores import (
-    DEFAULT,
-    KERNEL_EXAMPLES,
-    METRICS,
-    distance_error,
-    parse_metrics,
-)
+from jaxgan.metrics.image_scores import DEFAULT, KERNEL_EXAMPLES, METRICS, distance_error, parse_metrics
 from jaxgan.metrics.reference import is_reference, load_reference
 from jaxgan.metrics.score import Notify, Score
 from jaxgan.metrics.scores.frechet import Gaussian
