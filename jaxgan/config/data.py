@@ -166,7 +166,7 @@ def open_fitting(config: Config) -> Source:
     told = None if is_file(config.game) else outlined(config)
     if told is not None:
         config.build(told.spec)
-        most = sum(part.n for part in (told.complete or told, told.held_out) if part is not None)
+        most = sum(part.n or 0 for part in (told.complete or told, told.held_out) if part is not None)
         if config.batch_size > most:
             make_pipeline(told, batch_size=config.batch_size)  # raises
     return open_data(config)

@@ -133,7 +133,7 @@ def _pix2pix() -> Config:
 
 
 def _small_pix2pix() -> Config:
-    every = {"checkpoint_every": 500, "sample_every": 500, "evaluate_every": 500}
+    every: dict[str, Any] = {"checkpoint_every": 500, "sample_every": 500, "evaluate_every": 500}
     adam = OptimizerConfig(1e-3, b1=0.5, schedule="linear", hold=0.5)
     return Config(
         game="translation",
@@ -172,7 +172,7 @@ def _cyclegan_256() -> Config:
 
 
 def _small_cyclegan() -> Config:
-    every = {"checkpoint_every": 500, "sample_every": 500, "evaluate_every": 500}
+    every: dict[str, Any] = {"checkpoint_every": 500, "sample_every": 500, "evaluate_every": 500}
     return _cyclegan(
         width=16, blocks=3, resolution=64, steps=2000, batch_size=4, quick_n=200, final_n=1000, **every
     )
@@ -181,7 +181,7 @@ def _small_cyclegan() -> Config:
 def _often(config: Config) -> Config:
     """A long run, whose pictures and scores come seldom."""
     every = max(1000, config.steps // 40)
-    seldom = dict.fromkeys(("checkpoint_every", "sample_every", "evaluate_every"), every)
+    seldom: dict[str, Any] = dict.fromkeys(("checkpoint_every", "sample_every", "evaluate_every"), every)
     return dataclasses.replace(config, **seldom, quick_n=200, final_n=1000)
 
 

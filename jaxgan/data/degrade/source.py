@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -58,11 +58,30 @@ class Degraded(Finite):
         """Those of the images."""
         return self.clean.arrays
 
-    name = property(lambda self: self.clean.name)
-    class_names = property(lambda self: self.clean.class_names)
-    skipped = property(lambda self: self.clean.skipped)
-    notes = property(lambda self: (*self.clean.notes, f"images are restored from: {self.chain.text}"))
-    opened_with = property(lambda self: self.clean.opened_with)
+    @property
+    def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As of the images."""
+        return self.clean.name
+
+    @property
+    def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As of the images."""
+        return self.clean.class_names
+
+    @property
+    def skipped(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As of the images."""
+        return self.clean.skipped
+
+    @property
+    def notes(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Those of the images, and what is done to them."""
+        return (*self.clean.notes, f"images are restored from: {self.chain.text}")
+
+    @property
+    def opened_with(self) -> dict[str, Any]:
+        """As of the images."""
+        return self.clean.opened_with
 
     @property
     def fingerprint(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
