@@ -1,7 +1,7 @@
 """Times our compiled training step, of networks side by side with the same ones in PyTorch, or of presets.
 
-    python experiments/bench_step.py [--peer torch] [--cases mlp dcgan-28 dcgan-32 sngan-32 stylegan2-32 r3gan-32]
-        [--json FILE]
+    python experiments/bench_step.py [--peer torch] [--cases mlp dcgan-28 dcgan-32 dcgan-64 sngan-32 stylegan2-32
+        r3gan-32] [--json FILE]
     python experiments/bench_step.py --all [--peer torch] [--limit 300] [--json FILE]     # all presets, too
 
 Hardware: as measured on, printed with the result. Time: some minutes a row, of which each may take `--limit` seconds:
@@ -39,9 +39,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import jax
@@ -57,7 +56,6 @@ from jaxgan.config.presets import PRESETS, find_preset, get_preset, sizes
 from jaxgan.games.compile import options_of_loops
 from jaxgan.losses import get_loss
 from jaxgan.models import DCGANConfig, MLPConfig, R3GANConfig, ResNetConfig, StyleGAN2Config
-from jaxgan.models.dcgan import stage_sizes, stage_widths
 from jaxgan.models.latents import get_latent
 from jaxgan.runs.environment import environment
 
@@ -67,12 +65,12 @@ LEARNING_RATE, B1, B2 = 2e-4, 0.5, 0.999
 
 @dataclass(frozen=True)
 class Case:
-    """One comparison: networks, and the layers of the same ones in PyTorch (generator, discriminator).
+    """One comparison: networks, which `torch_peers.py` has in PyTorch.
 
     Attributes:
       model: ours.
       shape: of examples.
-      peer: PyTorch's, of a case.
+      published: ours at the published widths, and their latent size.
       goal: the ratio that is aimed at.
       per_dispatch: our steps in one.
       loss: of both.
@@ -81,14 +79,14 @@ class Case:
 
     model: Any
     shape: tuple[int, int, int]
-    peer: Callable[[Case], tuple[list[Any], list[Any]]]
     goal: float = 1.2
+    published: tuple[Any, int] | None = None
     per_dispatch: int = 1
     loss: Literal["non_saturating", "hinge"] = "non_saturating"
     latent: int = LATENT
 
 
-Name = Literal["mlp", "dcgan-28", "dcgan-32", "sngan-32", "stylegan2-32", "r3gan-32"]
+Name = Literal["mlp", "dcgan-28", "dcgan-32", "dcgan-64", "sngan-32", "stylegan2-32", "r3gan-32"]
 
 
 @dataclass(frozen=True)
@@ -101,6 +99,8 @@ class Args:
     """All networks, and all presets."""
     peer: Literal["torch"] | None = None
     """Compare networks with PyTorch."""
+    published: bool = False
+    """Networks at the published widths, and those without any left out: for a GPU."""
     batch_size: int | None = None
     """Examples of a discriminator update; None: 64 of networks, and a preset's own."""
     rounds: int = 12
@@ -120,18 +120,30 @@ class Args:
 Said = Callable[..., None]  # takes the stage that a row has come to, and what is known of it so far
 
 
-def game_of(name: str, batch_size: int | None) -> tuple[Game, dict[str, jax.ShapeDtypeStruct], int, int]:
+def case_of(name: str, args: Args, dtype: str = "float32") -> Case:
+    """A case, of the widths that are asked for, that computes in `dtype`."""
+    case = CASES[name]
+    if args.published and case.published is not None:
+        model, latent = case.published
+        case = replace(case, model=model, latent=latent)
+    return replace(case, model=replace(case.model, dtype=dtype)) if dtype != "float32" else case
+
+
+def game_of(name: str, args: Args, dtype: str) -> tuple[Game, dict[str, jax.ShapeDtypeStruct], int, int]:
     """A row's game, its batch, the steps of one dispatch, and the real images of a step."""
     if name in CASES:
-        case = CASES[name]
+        case = case_of(name, args, dtype)
         generator, discriminator = case.model.build(case.shape, 0)
         adam = lambda: OptimizerConfig(LEARNING_RATE, B1, B2).build(1)
         latent = get_latent("normal", case.latent)
         game = GAN(generator, discriminator, get_loss(case.loss), adam(), adam(), latent, reuse_fakes=True)
-        n = batch_size or BATCH
-        return game, {"image": jax.ShapeDtypeStruct((n, *case.shape), jnp.float32)}, case.per_dispatch, n
+        n = args.batch_size or BATCH
+        repeat = case.per_dispatch if jax.default_backend() == "cpu" else 16
+        return game, {"image": jax.ShapeDtypeStruct((n, *case.shape), jnp.float32)}, repeat, n
     preset, config = find_preset(name), get_preset(name)
-    n = (batch_size or config.batch_size) * config.d_steps
+    if dtype != "float32":
+        config = replace(config, model=replace(config.model, dtype=dtype))
+    n = (args.batch_size or config.batch_size) * config.d_steps
     batch = {"image": jax.ShapeDtypeStruct((n, *preset.shape), jnp.float32)}
     if preset.n_classes:
         batch["label"] = jax.ShapeDtypeStruct((n,), jnp.int32)
@@ -139,9 +151,11 @@ def game_of(name: str, batch_size: int | None) -> tuple[Game, dict[str, jax.Shap
     return config.build(preset.shape, preset.n_classes), batch, 1 if slow else 16, n
 
 
-def ours(name: str, batch_size: int | None, said: Said) -> tuple[Callable[[], None], int, dict[str, float]]:
-    """A function that makes the steps of one dispatch, how many these are, and the counts of one step."""
-    game, shapes, repeat, images = game_of(name, batch_size)
+def ours(
+    name: str, args: Args, said: Said, dtype: str = "float32"
+) -> tuple[Callable[[], None], int, dict[str, float], Callable[[], float]]:
+    """A function that makes the steps of one dispatch, their number, counts of one step, and what counts operations."""
+    game, shapes, repeat, images = game_of(name, args, dtype)
     rng = np.random.default_rng(0)
     drawn = lambda x: rng.uniform(-1, 1, x.shape) if x.dtype == jnp.float32 else np.zeros(x.shape)
     batch = {name: jax.device_put(drawn(x).astype(x.dtype)) for name, x in shapes.items()}
@@ -150,7 +164,7 @@ def ours(name: str, batch_size: int | None, said: Said) -> tuple[Callable[[], No
     several: Any = one
     if repeat > 1:
         several = lambda state, batch: jax.lax.scan(lambda s, _: one(s, batch), state, length=repeat)
-    options = options_of_loops() if repeat > 1 else None
+    options = options_of_loops() if repeat > 1 and jax.default_backend() == "cpu" else None
     said("tracing")
     begun = time.perf_counter()
     lowered = jax.jit(several, donate_argnums=0, compiler_options=options).lower(holder[0], batch)
@@ -168,8 +182,6 @@ def ours(name: str, batch_size: int | None, said: Said) -> tuple[Callable[[], No
     if memory is not None:
         peak = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
         counts["memory_mib"] = (peak - memory.alias_size_in_bytes) / 2**20
-    said("counting", **counts)
-    counts["gflop"] = operations(one, holder[0], batch) / 1e9
 
     def step() -> None:
         holder[0], metrics = compiled(holder[0], batch)
@@ -177,17 +189,20 @@ def ours(name: str, batch_size: int | None, said: Said) -> tuple[Callable[[], No
 
     said("running", **counts)
     step()
-    return step, repeat, counts
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (holder[0], batch))
+    return step, repeat, counts, lambda: operations(one, *shapes)
 
 
 def operations(step: Callable[..., Any], *args: Any) -> float:
     """Of a step, by the compiler's count, of convolutions by definition; its machine code is not made fast for it."""
     fast = os.environ.get("JAXGAN_FAST_CONV")
     os.environ["JAXGAN_FAST_CONV"] = "0"
+    host = jax.local_devices(backend="cpu")[0]  # whose compiler counts convolutions; a GPU's calls them
     try:
-        options = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+        options = {"xla_backend_optimization_level": 0}
         plain = jax.jit(lambda *args: step(*args), compiler_options=options)
-        cost = plain.lower(*args).compile().cost_analysis() or {}
+        with jax.default_device(host):
+            cost = plain.lower(*args).compile().cost_analysis() or {}
     finally:
         os.environ.pop("JAXGAN_FAST_CONV")
         if fast is not None:
@@ -208,165 +223,32 @@ def _numbers(tree: Any) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
-def dense(widths: Sequence[int]) -> list[Any]:
-    """Hidden layers of PyTorch through `widths`."""
-    from torch import nn  # pyright: ignore[reportMissingImports]
-
-    return [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2, True))]
-
-
-def torch_mlp(case: Case) -> tuple[list[Any], list[Any]]:
-    """The networks of an MLPConfig."""
-    from torch import nn  # pyright: ignore[reportMissingImports]
-
-    height, width, channels = case.shape
-    pixels = math.prod(case.shape)
-    g = [
-        *dense((LATENT, *case.model.g_widths)),
-        nn.Linear(case.model.g_widths[-1], pixels),
-        nn.Tanh(),
-        nn.Unflatten(1, (channels, height, width)),
-    ]
-    return g, [nn.Flatten(), *dense((pixels, *case.model.d_widths)), nn.Linear(case.model.d_widths[-1], 1)]
-
-
-def torch_dcgan(case: Case) -> tuple[list[Any], list[Any]]:
-    """Those of a DCGANConfig."""
-    from torch import nn  # pyright: ignore[reportMissingImports]
-
-    height, width, channels = case.shape
-    sizes = stage_sizes(height, width)
-    widths = stage_widths(len(sizes) - 1, case.model.width)
-    (p, q), outputs = sizes[-1], [channels, *widths[:-1]]
-    g: list[Any] = [nn.Linear(LATENT, p * q * widths[-1], bias=False), nn.Unflatten(1, (widths[-1], p, q))]
-    d: list[Any] = []
-    for stage in range(len(widths)):
-        odd = sizes[stage][0] % 2  # 7 pixels to 4, which takes one more line of padding
-        convolution = nn.Conv2d(outputs[stage], widths[stage], 4, 2, 1 + odd, bias=stage == 0)
-        norm = [nn.BatchNorm2d(widths[stage])] if stage else []
-        d += [convolution, *norm, nn.LeakyReLU(0.2, True)]
-    for stage in reversed(range(len(widths))):
-        odd = sizes[stage][0] % 2
-        up = nn.ConvTranspose2d(widths[stage], outputs[stage], 4, 2, 1 + odd, odd, bias=stage == 0)
-        g += [nn.BatchNorm2d(widths[stage]), nn.ReLU(True), up]
-    return [*g, nn.Tanh()], [*d, nn.Flatten(), nn.Linear(p * q * widths[-1], 1)]
-
-
-def torch_resnet(case: Case) -> tuple[list[Any], list[Any]]:
-    """Those of a ResNetConfig for 32 pixels, without classes: SNGAN's."""
-    from torch import nn  # pyright: ignore[reportMissingImports]
-    from torch.nn import functional  # pyright: ignore[reportMissingImports]
-    from torch.nn.utils.parametrizations import spectral_norm  # pyright: ignore[reportMissingImports]
-
-    double = lambda x: functional.interpolate(x, scale_factor=2)
-    halve = lambda x: functional.avg_pool2d(x, 2)
-
-    class Up(nn.Module):
-        def __init__(self, width: int):
-            super().__init__()
-            self.norm1, self.norm2 = nn.BatchNorm2d(width), nn.BatchNorm2d(width)
-            self.conv1, self.conv2 = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
-            self.skip = nn.Conv2d(width, width, 1)
-
-        def forward(self, x: Any) -> Any:
-            inside = self.conv1(double(functional.relu(self.norm1(x))))
-            return self.conv2(functional.relu(self.norm2(inside))) + double(self.skip(x))
-
-    class Down(nn.Module):
-        def __init__(self, inputs: int, width: int, down: bool, first: bool):
-            super().__init__()
-            self.conv1 = spectral_norm(nn.Conv2d(inputs, width, 3, padding=1))
-            self.conv2 = spectral_norm(nn.Conv2d(width, width, 3, padding=1))
-            self.skip = spectral_norm(nn.Conv2d(inputs, width, 1)) if down else None
-            self.first = first
-
-        def forward(self, x: Any) -> Any:
-            inside = self.conv2(functional.relu(self.conv1(x if self.first else functional.relu(x))))
-            return x + inside if self.skip is None else self.skip(halve(x)) + halve(inside)
-
-    class Sum(nn.Module):
-        def forward(self, x: Any) -> Any:
-            return functional.relu(x).sum((2, 3))
-
-    channels, width, d_width = case.shape[2], 4 * case.model.width, 2 * case.model.d_width
-    g = [nn.Linear(LATENT, 16 * width), nn.Unflatten(1, (width, 4, 4)), *(Up(width) for _ in range(3))]
-    g += [nn.BatchNorm2d(width), nn.ReLU(True), nn.Conv2d(width, channels, 3, padding=1), nn.Tanh()]
-    blocks = [Down(d_width if i else channels, d_width, i < 2, i == 0) for i in range(4)]
-    return g, [*blocks, Sum(), spectral_norm(nn.Linear(d_width, 1))]
-
-
-def torch_r3gan(case: Case) -> tuple[list[Any], list[Any]]:
-    """Those of an R3GANConfig."""
-    from torch_peers import torch_r3gan
-
-    return torch_r3gan(case)
-
-
-def torch_stylegan2(case: Case) -> tuple[list[Any], list[Any]]:
-    """Those of a StyleGAN2Config."""
-    from torch_peers import torch_stylegan2
-
-    return torch_stylegan2(case)
-
-
 CASES: dict[str, Case] = {
-    "mlp": Case(MLPConfig(), (28, 28, 1), torch_mlp, 1.5, per_dispatch=16),
-    "dcgan-28": Case(DCGANConfig(width=32), (28, 28, 1), torch_dcgan, 1.4),
-    "dcgan-32": Case(DCGANConfig(width=64), (32, 32, 3), torch_dcgan),
+    "mlp": Case(MLPConfig(), (28, 28, 1), 1.5, per_dispatch=16),
+    "dcgan-28": Case(DCGANConfig(width=32), (28, 28, 1), 1.4),
+    "dcgan-32": Case(DCGANConfig(width=64), (32, 32, 3)),
+    "dcgan-64": Case(DCGANConfig(width=64), (64, 64, 3), published=(DCGANConfig(width=128), 100)),
     # 64 channels in all blocks; the published generator has 256, the discriminator 128.
-    "sngan-32": Case(ResNetConfig(width=16, d_width=32), (32, 32, 3), torch_resnet, loss="hinge", goal=1.0),
-    # 64 channels at 32 pixels, 128 at 16 and below; the published one has 512, or 1,024 and 512 by its rule.
+    "sngan-32": Case(
+        ResNetConfig(width=16, d_width=32), (32, 32, 3), 1.0, (ResNetConfig(), 128), loss="hinge"
+    ),
+    # 64 channels at 32 pixels, 128 at 16 and below; the published one has 512.
     "stylegan2-32": Case(
         StyleGAN2Config(base=2048, most=128, style=128, mapping_layers=4),
         (32, 32, 3),
-        torch_stylegan2,
-        goal=1.0,
+        1.0,
+        (StyleGAN2Config(mapping_layers=2, group=32), 512),  # residual, and with mixing
         latent=128,
     ),
     # 96 channels and 12 groups; the published one has 768 and 96.
-    "r3gan-32": Case(R3GANConfig(width=96, cardinality=12), (32, 32, 3), torch_r3gan, goal=1.0, latent=64),
+    "r3gan-32": Case(
+        R3GANConfig(width=96, cardinality=12),
+        (32, 32, 3),
+        1.0,
+        (R3GANConfig(), 64),
+        latent=64,
+    ),
 }
-
-
-def torch_peer(case: Case, batch_size: int, tuned: bool) -> tuple[Callable[[], None], dict[str, float]]:
-    """The same step in PyTorch, eager."""
-    import torch  # pyright: ignore[reportMissingImports]
-    from torch import nn  # pyright: ignore[reportMissingImports]
-
-    torch.manual_seed(0)
-    height, width, channels = case.shape
-    g, d = case.peer(case)
-    generator, discriminator = nn.Sequential(*g), nn.Sequential(*d)
-    real = torch.rand(batch_size, channels, height, width) * 2 - 1
-    if tuned:
-        last: Any = {"memory_format": torch.channels_last}
-        generator, discriminator, real = generator.to(**last), discriminator.to(**last), real.to(**last)
-    adam = lambda m: torch.optim.Adam(m.parameters(), lr=LEARNING_RATE, betas=(B1, B2), fused=tuned or None)
-    g_optimizer, d_optimizer = adam(generator), adam(discriminator)
-    weights = list(generator.parameters())
-    average = [w.detach().clone() for w in weights]
-    bent = nn.functional.softplus if case.loss == "non_saturating" else lambda x: nn.functional.relu(1 + x)
-    wanted = (lambda x: bent(-x)) if case.loss == "non_saturating" else lambda x: -x  # of the generator
-
-    def step() -> None:
-        fake = generator(torch.randn(batch_size, case.latent))
-        d_loss = bent(-discriminator(real)).mean() + bent(discriminator(fake.detach())).mean()
-        d_optimizer.zero_grad(set_to_none=True)
-        d_loss.backward()
-        d_optimizer.step()
-        discriminator.requires_grad_(False)
-        g_loss = wanted(discriminator(fake)).mean()
-        g_optimizer.zero_grad(set_to_none=True)
-        g_loss.backward()
-        g_optimizer.step()
-        discriminator.requires_grad_(True)
-        with torch.no_grad():
-            torch._foreach_lerp_(average, weights, 0.001)  # pyright: ignore
-
-    step()
-    return step, {
-        "parameters": float(sum(w.numel() for m in (generator, discriminator) for w in m.parameters()))
-    }
 
 
 def seconds_of(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> float:
@@ -381,11 +263,23 @@ def seconds_of(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> floa
 
 
 def rates() -> dict[str, float]:
-    """GFLOP/s of a large float32 product, and GB/s, read and written, of a large copy in place."""
-    n = 2048
-    product = seconds_of(jax.jit(lambda a: a @ a), jnp.zeros((n, n)))
-    copy = seconds_of(jax.jit(lambda a: a + 1, donate_argnums=0), jnp.ones(2**25))
-    return {"matrix_gflops": 2 * n**3 / product / 1e9, "copy_gbs": 2 * 4 * 2**25 / copy / 1e9}
+    """GFLOP/s of a large float32 product, and GB/s, read and written, of a large copy in place.
+
+    On a GPU the product is in TensorFloat-32, as JAX's are there, with bfloat16's beside it.
+    """
+    gpu = jax.default_backend() != "cpu"
+    n, numbers, chain = (8192, 2**28, 8) if gpu else (2048, 2**25, 1)
+    drawn = jax.random.uniform(jax.random.key(0), (n, n))
+
+    def products(a: jax.Array) -> jax.Array:
+        for _ in range(chain):  # so that a call's own time does not show
+            a = (a @ a) * (4 / n)
+        return a
+
+    rate = lambda a: chain * 2 * n**3 / seconds_of(jax.jit(products), a) / 1e9
+    copy = seconds_of(jax.jit(lambda a: a + 1, donate_argnums=0), jnp.ones(numbers))
+    found = {"matrix_gflops": rate(drawn), "copy_gbs": 2 * 4 * numbers / copy / 1e9}
+    return {**found, "matrix_bfloat16_gflops": rate(drawn.astype(jnp.bfloat16))} if gpu else found
 
 
 Program = tuple[Callable[[], None], int]  # and the steps it makes
@@ -414,32 +308,52 @@ def measure(programs: dict[str, Program], args: Args) -> dict[str, list[float]]:
     return times
 
 
-PEERS = {"PyTorch eager": False, "PyTorch eager, tuned": True}
-
-
 def measured(name: str, args: Args, said: Said) -> dict[str, Any]:
     """A row: medians, counts, the floor and the ratios."""
+    gpu = jax.default_backend() != "cpu"
     speed = rates()
-    step, repeat, counts = ours(name, args.batch_size, said)
+    step, repeat, counts, count = ours(name, args, said)
     programs: dict[str, Program] = {"jaxgan": (step, repeat)}
+    if gpu:
+        low, _, low_counts, _ = ours(name, args, said, "bfloat16")
+        programs["jaxgan, bfloat16"] = low, repeat
+        counts |= {
+            f"bfloat16_{key}": low_counts[key] for key in ("compile_s", "memory_mib") if key in low_counts
+        }
+    without: dict[str, str] = {}
     if args.peer == "torch" and name in CASES:
         import torch  # pyright: ignore[reportMissingImports]
+        from torch_peers import WAYS, torch_step
 
         torch.set_num_threads(os.cpu_count() or 1)
-        for label, tuned in PEERS.items():
-            peer, peer_counts = torch_peer(CASES[name], args.batch_size or BATCH, tuned)
-            programs[label] = peer, 1
-            assert peer_counts["parameters"] == counts["parameters"], "the networks differ"
+        several = repeat if gpu else 1  # of which the first are waited for as seldom as ours
+        for label, way in WAYS.items():
+            if way.get("compiled") and not gpu:
+                continue
+            said(f"starting {label}", **counts)
+            try:
+                peer, numbers = torch_step(
+                    case_of(name, args), args.batch_size or BATCH, (LEARNING_RATE, B1, B2), several, **way
+                )
+            except RuntimeError as e:  # what torch.compile cannot do is told, and the others are compared
+                without[label] = (str(e).strip().splitlines() or ["?"])[0][:200]
+                continue
+            programs[label] = peer, several
+            assert numbers == counts["parameters"], "the networks differ"
+    said("running", **counts)
     times = measure(programs, args)
     speed = {rate: max(speed[rate], again) for rate, again in rates().items()}  # before and after
     medians = {label: float(np.median(values)) for label, values in times.items()}
+    said("counting", median_ms=medians, **speed, **counts)
+    counts["gflop"] = count() / 1e9
     floor = {
         "operations_ms": 1e3 * counts["gflop"] / speed["matrix_gflops"],
         "bytes_ms": counts["moved_mb"] / speed["copy_gbs"],
     }
-    return {
+    mine = lambda label: medians["jaxgan, bfloat16" if "AMP" in label else "jaxgan"]
+    row = {
         "median_ms": medians,
-        "ratios": {label: medians[label] / medians["jaxgan"] for label in programs if label != "jaxgan"},
+        "ratios": {label: medians[label] / mine(label) for label in programs if "jaxgan" not in label},
         "floor_ms": sum(floor.values()),
         **floor,
         **speed,
@@ -449,6 +363,11 @@ def measured(name: str, args: Args, said: Said) -> dict[str, Any]:
         "resident_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "all_ms": times,
     }
+    if gpu:
+        low_ms = medians["jaxgan, bfloat16"]
+        row["bfloat16_images_per_s"] = 1e3 * counts["images"] / low_ms
+        row["bfloat16_of_peak"] = 1e3 * counts["gflop"] / speed["matrix_bfloat16_gflops"] / low_ms
+    return {**row, "without": without} if without else row
 
 
 def said_of(name: str, row: dict[str, Any]) -> str:
@@ -457,21 +376,33 @@ def said_of(name: str, row: dict[str, Any]) -> str:
         return f"{name}: no result: {row['none']}"
     ms = ", ".join(f"{label} {x:.1f} ms" for label, x in row["median_ms"].items())
     memory = f", {row['memory_mib']:,.0f} MiB" if "memory_mib" in row else ""
+    gpu = "bfloat16_of_peak" in row
     lines = [
         f"{name}: {ms}; floor {row['floor_ms']:.1f} ms ({row['operations_ms']:.1f} of {row['gflop']:.2f} GFLOP at "
         f"{row['matrix_gflops']:.0f} GFLOP/s, {row['bytes_ms']:.1f} of {row['moved_mb']:.0f} MB at "
         f"{row['copy_gbs']:.1f} GB/s); {row['of_peak']:.0%} of peak, {row['images_per_s']:,.0f} images/s{memory}; "
         f"traced in {row['trace_s']:.1f} s, compiled in {row['compile_s']:.1f} s"
     ]
+    if gpu:
+        lines.append(
+            f"  bfloat16: {row['bfloat16_of_peak']:.0%} of its peak of {row['matrix_bfloat16_gflops']:,.0f} GFLOP/s, "
+            f"{row['bfloat16_images_per_s']:,.0f} images/s"
+        )
     for label, ratio in row["ratios"].items():
-        goal = f" (goal {CASES[name].goal})" if label == "PyTorch eager" else ""
+        goals = (
+            {"PyTorch eager": 2.0, "PyTorch compiled, AMP": 1.2}
+            if gpu
+            else {"PyTorch eager": CASES[name].goal}
+        )
+        goal = f" (goal {goals[label]})" if label in goals else ""
         lines.append(f"  {ratio:.2f} times as fast as {label}{goal}")
+    lines += [f"  no {label}: {why}" for label, why in row.get("without", {}).items()]
     return "\n".join(lines)
 
 
 def too_long(name: str, args: Args, gflops: float) -> str:
     """Why a preset is left out: a row of it would take longer than the limit by its operations alone; "" if not."""
-    if name in CASES or name not in sizes():
+    if name in CASES or "generator" not in sizes().get(name, {}):
         return ""
     g, d = (sizes()[name][player]["flops"] for player in ("generator", "discriminator"))
     config = get_preset(name)
@@ -491,6 +422,7 @@ def apart(name: str, args: Args) -> dict[str, Any]:
         command += ["--rounds", str(args.rounds), "--steps", str(args.steps), "--seconds", str(args.seconds)]
         command += ["--peer", args.peer] if args.peer else []
         command += ["--batch-size", str(args.batch_size)] if args.batch_size else []
+        command += ["--published"] if args.published else []
         try:
             done = subprocess.run(command, timeout=args.limit, capture_output=True, text=True, check=False)
             why = "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["?"])[-1]
@@ -503,10 +435,13 @@ def apart(name: str, args: Args) -> dict[str, Any]:
 def main(args: Args) -> None:
     if args.peer is not None:
         need([args.peer], f"--peer {args.peer}", "pip install torch")
-    names = [*CASES, *PRESETS] if args.all else list(args.cases)
+    gans = [name for name in PRESETS if "generator" in sizes().get(name, {})]
+    names = [*CASES, *gans] if args.all else list(args.cases)
     for name in names:
         if name not in CASES:
             find_preset(name)
+    if args.published:
+        names = [name for name in names if name not in CASES or CASES[name].published]
     if args.here:
         (name,), path = names, args.json
         assert path is not None

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 import jaxgan.config.presets
 from jaxgan.cli.arguments import Positional, run_script
+from jaxgan.config.games import spec_for
 from jaxgan.config.presets import PRESETS, Preset, find_preset
 
 TABLE = pathlib.Path(jaxgan.config.presets.__file__).parent / "sizes.json"
@@ -52,8 +53,8 @@ _KEY = jax.eval_shape(lambda: jax.random.key(0))
 
 
 def _batch(preset: Preset) -> dict[str, jax.Array]:
-    labels = {"label": jnp.zeros(BATCH, jnp.int32)} if preset.n_classes else {}
-    return {"image": jnp.zeros((BATCH, *preset.shape)), **labels}
+    spec = spec_for(preset.build(), preset.shape, preset.n_classes)
+    return {name: jnp.zeros(x.shape, x.dtype) for name, x in spec.batch(BATCH).items()}
 
 
 def main(parsed: Sizes) -> None:

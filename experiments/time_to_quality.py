@@ -110,14 +110,14 @@ class Classic:
     def __init__(self, seed: int, source: Images) -> None:
         """The networks and the data."""
         import torch  # pyright: ignore[reportMissingImports]
-        from bench_step import CASES, torch_mlp
+        from bench_step import CASES
         from torch import nn  # pyright: ignore[reportMissingImports]
+        from torch_peers import networks
 
         torch.manual_seed(seed)
         torch.set_num_threads(os.cpu_count() or 1)
         self.torch, self.nn, self.steps = torch, nn, 0
-        g, d = torch_mlp(CASES["mlp"])
-        self.g, self.d = nn.Sequential(*g), nn.Sequential(*d)
+        self.g, self.d = networks(CASES["mlp"])
         self.average = copy.deepcopy(self.g)
         adam = lambda net: torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.g_optimizer, self.d_optimizer = adam(self.g), adam(self.d)

@@ -1,18 +1,23 @@
-"""The networks of R3GAN and StyleGAN2 in PyTorch, plainly written, for `bench_step.py` to run beside ours.
+"""Our networks in PyTorch, plainly written, for `bench_step.py` and `time_to_quality.py` to run beside ours.
 
-They have the parameters and operations of ours without classes, in float32. PyTorch is no dependency.
+They have the parameters and operations of ours without classes. PyTorch is no dependency.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
 from torch.nn import functional  # pyright: ignore[reportMissingImports]
+from torch.nn.utils.parametrizations import spectral_norm  # pyright: ignore[reportMissingImports]
 
+from jaxgan.models import DCGANConfig, MLPConfig, R3GANConfig, ResNetConfig
+from jaxgan.models.dcgan import stage_sizes
+from jaxgan.models.dcgan import stage_widths as dcgan_widths
 from jaxgan.models.layers.basics import even_sizes
 from jaxgan.models.r3gan import stage_widths as r3gan_widths
 from jaxgan.models.stylegan2 import d_widths
@@ -205,7 +210,7 @@ class Styled(nn.Module):
     def forward(self, x: Any, w: Any) -> Any:
         """As of the convolution."""
         x = self.conv(x, w)
-        x = x + self.strength * torch.randn(len(x), 1, *x.shape[2:])
+        x = x + self.strength * torch.randn(len(x), 1, *x.shape[2:], device=x.device)
         return leaky(x + self.bias[:, None, None])
 
 
@@ -247,10 +252,9 @@ class StyleGenerator(nn.Module):
 
     def forward(self, z: Any) -> Any:
         """[n, latent] -> images [n, channels, h, w]."""
-        layers = torch.arange(2 * len(self.convs))
-        first = torch.where(
-            torch.rand(len(z)) < self.mixing, torch.randint(1, len(layers), (len(z),)), len(layers)
-        )
+        layers = torch.arange(2 * len(self.convs), device=z.device)
+        crossed = torch.randint(1, len(layers), (len(z),), device=z.device)
+        first = torch.where(torch.rand(len(z), device=z.device) < self.mixing, crossed, len(layers))
         own, other = self.styles(z), self.styles(torch.randn_like(z))
         ws = torch.where(layers[None, :, None] >= first[:, None, None], other[:, None], own[:, None])
         x, image = self.constant.expand(len(z), -1, -1, -1), None
@@ -293,3 +297,181 @@ class StyleDiscriminator(nn.Module):
 def torch_stylegan2(case: Any) -> tuple[list[Any], list[Any]]:
     """Those of a StyleGAN2Config, residual, for 4 2^k pixels a side."""
     return [StyleGenerator(case.model, case.latent, case.shape)], [StyleDiscriminator(case.model, case.shape)]
+
+
+# --- MLP, DCGAN, residual networks ------------------------------------------------------------------
+
+
+def dense(widths: Sequence[int]) -> list[Any]:
+    """Hidden layers of PyTorch through `widths`."""
+    return [
+        layer for a, b in itertools.pairwise(widths) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2, True))
+    ]
+
+
+def torch_mlp(case: Any) -> tuple[list[Any], list[Any]]:
+    """The networks of an MLPConfig."""
+    height, width, channels = case.shape
+    pixels = math.prod(case.shape)
+    g = [
+        *dense((case.latent, *case.model.g_widths)),
+        nn.Linear(case.model.g_widths[-1], pixels),
+        nn.Tanh(),
+        nn.Unflatten(1, (channels, height, width)),
+    ]
+    return g, [nn.Flatten(), *dense((pixels, *case.model.d_widths)), nn.Linear(case.model.d_widths[-1], 1)]
+
+
+def torch_dcgan(case: Any) -> tuple[list[Any], list[Any]]:
+    """Those of a DCGANConfig."""
+    height, width, channels = case.shape
+    sizes = stage_sizes(height, width)
+    widths = dcgan_widths(len(sizes) - 1, case.model.width)
+    (p, q), outputs = sizes[-1], [channels, *widths[:-1]]
+    g: list[Any] = [
+        nn.Linear(case.latent, p * q * widths[-1], bias=False),
+        nn.Unflatten(1, (widths[-1], p, q)),
+    ]
+    d: list[Any] = []
+    for stage in range(len(widths)):
+        odd = sizes[stage][0] % 2  # 7 pixels to 4, which takes one more line of padding
+        convolution = nn.Conv2d(outputs[stage], widths[stage], 4, 2, 1 + odd, bias=stage == 0)
+        norm = [nn.BatchNorm2d(widths[stage])] if stage else []
+        d += [convolution, *norm, nn.LeakyReLU(0.2, True)]
+    for stage in reversed(range(len(widths))):
+        odd = sizes[stage][0] % 2
+        up = nn.ConvTranspose2d(widths[stage], outputs[stage], 4, 2, 1 + odd, odd, bias=stage == 0)
+        g += [nn.BatchNorm2d(widths[stage]), nn.ReLU(True), up]
+    return [*g, nn.Tanh()], [*d, nn.Flatten(), nn.Linear(p * q * widths[-1], 1)]
+
+
+def torch_resnet(case: Any) -> tuple[list[Any], list[Any]]:
+    """Those of a ResNetConfig for 32 pixels, without classes: SNGAN's."""
+    double = lambda x: functional.interpolate(x, scale_factor=2)
+    halve = lambda x: functional.avg_pool2d(x, 2)
+
+    class Up(nn.Module):
+        def __init__(self, width: int):
+            super().__init__()
+            self.norm1, self.norm2 = nn.BatchNorm2d(width), nn.BatchNorm2d(width)
+            self.conv1, self.conv2 = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+            self.skip = nn.Conv2d(width, width, 1)
+
+        def forward(self, x: Any) -> Any:
+            inside = self.conv1(double(functional.relu(self.norm1(x))))
+            return self.conv2(functional.relu(self.norm2(inside))) + double(self.skip(x))
+
+    class Down(nn.Module):
+        def __init__(self, inputs: int, width: int, down: bool, first: bool):
+            super().__init__()
+            self.conv1 = spectral_norm(nn.Conv2d(inputs, width, 3, padding=1))
+            self.conv2 = spectral_norm(nn.Conv2d(width, width, 3, padding=1))
+            self.skip = spectral_norm(nn.Conv2d(inputs, width, 1)) if down else None
+            self.first = first
+
+        def forward(self, x: Any) -> Any:
+            inside = self.conv2(functional.relu(self.conv1(x if self.first else functional.relu(x))))
+            return x + inside if self.skip is None else self.skip(halve(x)) + halve(inside)
+
+    class Sum(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return functional.relu(x).sum((2, 3))
+
+    channels, width, d_width = (
+        case.shape[2],
+        4 * case.model.width,
+        2 * (case.model.d_width or case.model.width),
+    )
+    g = [nn.Linear(case.latent, 16 * width), nn.Unflatten(1, (width, 4, 4)), *(Up(width) for _ in range(3))]
+    g += [nn.BatchNorm2d(width), nn.ReLU(True), nn.Conv2d(width, channels, 3, padding=1), nn.Tanh()]
+    blocks = [Down(d_width if i else channels, d_width, i < 2, i == 0) for i in range(4)]
+    return g, [*blocks, Sum(), spectral_norm(nn.Linear(d_width, 1))]
+
+
+def networks(case: Any) -> tuple[Any, Any]:
+    """The generator and the discriminator of a case of `bench_step.py`."""
+    makers = {
+        MLPConfig: torch_mlp,
+        DCGANConfig: torch_dcgan,
+        ResNetConfig: torch_resnet,
+        R3GANConfig: torch_r3gan,
+    }
+    g, d = makers.get(type(case.model), torch_stylegan2)(case)
+    return nn.Sequential(*g), nn.Sequential(*d)
+
+
+# --- the step -----------------------------------------------------------------------------------------
+
+WAYS = {
+    "PyTorch eager": {},
+    "PyTorch eager, tuned": {"tuned": True},
+    "PyTorch compiled, AMP": {"tuned": True, "compiled": True},  # on a GPU only
+}
+
+
+def torch_step(
+    case: Any,
+    batch_size: int,
+    rates: tuple[float, float, float],
+    repeat: int = 1,
+    *,
+    tuned: bool = False,
+    compiled: bool = False,
+) -> tuple[Any, int]:
+    """A function that makes `repeat` steps, waited for, and the number of parameters.
+
+    Args:
+      case: networks, loss and latent size.
+      batch_size: examples of each update.
+      rates: learning rate and betas of Adam.
+      repeat: steps of a call.
+      tuned: channels_last, fused Adam, and on a GPU TensorFloat-32 in products and the fastest convolutions.
+      compiled: networks through torch.compile, under automatic mixed precision with bfloat16.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(0)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.benchmark = tuned
+    height, width, channels = case.shape
+    generator, discriminator = (net.to(device) for net in networks(case))
+    real = torch.rand(batch_size, channels, height, width, device=device) * 2 - 1
+    if tuned:
+        last: Any = {"memory_format": torch.channels_last}
+        generator, discriminator, real = generator.to(**last), discriminator.to(**last), real.to(**last)
+    learning_rate, *betas = rates
+    adam = lambda m: torch.optim.Adam(m.parameters(), lr=learning_rate, betas=betas, fused=tuned or None)
+    g_optimizer, d_optimizer = adam(generator), adam(discriminator)
+    weights = list(generator.parameters())
+    average = [w.detach().clone() for w in weights]
+    bent = functional.softplus if case.loss == "non_saturating" else lambda x: functional.relu(1 + x)
+    wanted = (lambda x: bent(-x)) if case.loss == "non_saturating" else lambda x: -x  # of the generator
+    g, d = (
+        (torch.compile(generator), torch.compile(discriminator)) if compiled else (generator, discriminator)
+    )
+
+    def once() -> None:
+        with torch.autocast(device, torch.bfloat16, enabled=compiled):
+            fake = g(torch.randn(batch_size, case.latent, device=device))
+            d_real, d_fake = d(real), d(fake.detach())
+        d_loss = bent(-d_real.float()).mean() + bent(d_fake.float()).mean()
+        d_optimizer.zero_grad(set_to_none=True)
+        d_loss.backward()
+        d_optimizer.step()
+        discriminator.requires_grad_(False)
+        with torch.autocast(device, torch.bfloat16, enabled=compiled):
+            judged = d(fake)
+        g_loss = wanted(judged.float()).mean()
+        g_optimizer.zero_grad(set_to_none=True)
+        g_loss.backward()
+        g_optimizer.step()
+        discriminator.requires_grad_(True)
+        with torch.no_grad():
+            torch._foreach_lerp_(average, weights, 0.001)  # pyright: ignore
+
+    def step() -> None:
+        for _ in range(repeat):
+            once()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    step()
+    return step, sum(w.numel() for m in (generator, discriminator) for w in m.parameters())

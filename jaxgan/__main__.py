@@ -23,6 +23,8 @@ jaxgan: generative adversarial networks in JAX
   jaxgan evaluate RUN [--checkpoint best]     score a run
   jaxgan runs [FOLDER]                        what was trained, how far and how well
   jaxgan compare A B --out page.html          runs side by side
+  jaxgan apply RUN IMAGES... --out DIR        images restored or translated, at their own sizes
+  jaxgan anomalies RUN IMAGES --out DIR       scores and heat maps of images that are unlike those of a run
   jaxgan project RUN IMAGE... --out DIR       latents of real images
   jaxgan directions RUN --out DIR             directions among latents: sefa, ganspace, supervised
   jaxgan edit RUN --seed 7 --direction 3=-2:2 images that move along directions, mix styles, walk from one to another
@@ -46,6 +48,8 @@ VERBS = (
     "evaluate",
     "runs",
     "compare",
+    "apply",
+    "anomalies",
     "project",
     "directions",
     "edit",
@@ -59,7 +63,8 @@ VERBS = (
     "data",
     "doctor",
 )
-_USE = ("project", "directions", "edit", "dissect")  # those in the folder cli/use
+# those in the folder cli/use
+_USE = ("apply", "anomalies", "project", "directions", "edit", "dissect")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

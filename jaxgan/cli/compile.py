@@ -50,7 +50,13 @@ def compile(args: list[str]) -> None:
     """Compiles a step of a preset for a machine that is not here, and says what it costs there."""
     mine, others = _parted(args)
     own = parse(Compile, mine, "compile")
-    config = planned(others, Train).config  # first, as the flag that is missing may be one that is misspelt
+    plan = planned(others, Train)  # first, as the flag that is missing may be one that is misspelt
+    config = plan.config
+    for flag in ("seeds", "name"):
+        if (given := getattr(plan, flag)) is not None:
+            raise InputError(
+                f"{flag}: expected none, as the step of one run is compiled and not kept, got {given}"
+            )
     if own.topology is None:
         raise InputError("topology: expected a machine, such as --topology v5e:4x4 or h100:8, got none")
     if own.json is not None:

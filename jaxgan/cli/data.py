@@ -30,6 +30,8 @@ class Show:
     """Leave broken image files out, and count them."""
     follow_links: bool = False
     """Follow links that lead out of a folder of images."""
+    keep_classes: str = ""
+    """Only examples of these classes, by name or number, such as 0-8 or cat,dog."""
     seed: int = 0
     """Seed of the choice of examples."""
     out: pathlib.Path = pathlib.Path("data.png")
@@ -63,6 +65,7 @@ def show(args: list[str]) -> None:
         channels=parsed.channels,
         skip_broken=parsed.skip_broken,
         follow_links=parsed.follow_links,
+        keep_classes=parsed.keep_classes,
     )
     _show(source, parsed.seed, parsed.out)
 

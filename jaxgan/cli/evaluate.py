@@ -53,6 +53,8 @@ class Evaluate:
     """Leave broken files of the given images out."""
     follow_links: bool = False
     """Follow links that lead out of folders of the given images."""
+    keep_classes: str = ""
+    """Only examples of these classes among the reals, by name or number, such as 0-8 or cat,dog."""
     compare: bool = False
     """Score both and give the differences B - A with 95 % intervals."""
     checkpoint: str = "last"
@@ -145,6 +147,7 @@ def _check(parsed: Evaluate) -> None:
             "channels": parsed.channels,
             "skip-broken": parsed.skip_broken,
             "follow-links": parsed.follow_links,
+            "keep-classes": parsed.keep_classes,
         }
         if named := next((name for name, value in asked.items() if value), None):
             raise InputError(
@@ -222,13 +225,15 @@ def _as_opened(parsed: Evaluate) -> dict[str, Any]:
         "channels": parsed.channels,
         "skip_broken": parsed.skip_broken,
         "follow_links": parsed.follow_links,
+        "keep_classes": parsed.keep_classes,
     }
 
 
 def _open(parsed: Evaluate, spec: str, name: str) -> Images:
     from jaxgan.runs import evaluation
 
-    return evaluation.open_images(spec, name, **_as_opened(parsed))
+    opened = _as_opened(parsed) | ({} if name == "real" else {"keep_classes": ""})
+    return evaluation.open_images(spec, name, **opened)
 
 
 def _score(parsed: Evaluate) -> list[Scored]:

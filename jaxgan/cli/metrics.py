@@ -44,6 +44,8 @@ class TrainFeatures:
     """Leave broken image files out."""
     follow_links: bool = False
     """Follow links that lead out of a folder of images."""
+    keep_classes: str = ""
+    """As of the generator's data: only examples of these classes, by name or number, such as 0-8."""
     epochs: float | None = None
     """Times that every image is seen; by default as many as 2,000 batches of 128 see, at most 60."""
     flip: bool = False
@@ -123,6 +125,7 @@ def train_features(args: list[str]) -> None:
         hold_out=parsed.hold_out,
         skip_broken=parsed.skip_broken,
         follow_links=parsed.follow_links,
+        keep_classes=parsed.keep_classes,
     )
     source = as_images(opened, "source")
     if _is_shipped(source):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,8 +19,8 @@ def exit_status(run: Callable[[], int | None]) -> int:
     """Runs a command and returns its exit status.
 
     0: done, or what the command itself returns. 1: training diverged. 2: bad input, or a file or disk that could
-    not be used; one line on stderr says which. 129, 130, 143: stopped by SIGHUP, SIGINT or SIGTERM (a training
-    run saves first). 141: the reader of the output has gone.
+    not be used, or memory of a device that does not suffice; one line on stderr says which. 129, 130, 143: stopped by
+    SIGHUP, SIGINT or SIGTERM (a training run saves first). 141: the reader of the output has gone.
     """
     try:
         return run() or 0
@@ -41,7 +42,27 @@ def exit_status(run: Callable[[], int | None]) -> int:
             return 128 + error.signum
         if isinstance(error, Diverged):
             return _fail(error, 1)
+        if wanted := _memory_wanted(error):
+            return _fail(wanted, 2)
         raise
+
+
+def _memory_wanted(error: Exception) -> str:
+    """One line about a device's memory that did not suffice; "" for another error."""
+    said = str(error)
+    if type(error).__name__ not in ("JaxRuntimeError", "XlaRuntimeError") or "RESOURCE_EXHAUSTED" not in said:
+        return ""
+    amount = re.search(r"allocat(?:e|ing) ([\d.]+) ?([KMGT]iB|bytes)", said)
+    wanted = "more memory than it has"
+    if amount:
+        number, unit = float(amount[1]), amount[2]
+        wanted = f"{number / 2**30:,.1f} GiB" if unit == "bytes" else f"{number:,.1f} {unit}"
+        wanted += ", which it has not free"
+    return (
+        f"memory: a device was asked for {wanted}; a smaller --batch-size or --n needs less, as do "
+        "--compute.microbatches and --compute.remat in training; `jaxgan compile` says what fits; on a GPU JAX takes "
+        "three quarters of the memory, and XLA_PYTHON_CLIENT_MEM_FRACTION=0.95 more of it"
+    )
 
 
 @contextlib.contextmanager
@@ -93,6 +114,6 @@ class _Unheard:
                 os.close(nowhere)
 
 
-def _fail(error: BaseException, status: int) -> int:
+def _fail(error: BaseException | str, status: int) -> int:
     print(f"error: {printable(' '.join(str(error).split()))}", file=sys.stderr)
     return status

@@ -87,13 +87,16 @@ def _train(plan: Plan) -> None:
 
 
 def _check_game(config: Config, given: Collection[str]) -> None:
-    """Raises InputError for settings that were typed and that the game, one of the user's own, does not look at."""
-    from jaxgan.config.data import open_data
+    """Raises InputError for settings that were typed and that the game, which is not "gan", does not look at."""
+    from jaxgan.common.user_files import is_file
+    from jaxgan.config.data import as_meant, lacking, open_data, outlined
     from jaxgan.train.trial import unread
 
     config.check()
-    if ignored := unread(config, open_data(config).spec.batch(), given):
+    told = None if is_file(config.game) else as_meant(config) if lacking(config) else outlined(config)
+    if ignored := unread(config, (told or open_data(config)).spec, given):
         raise InputError(
             f"game: {config.game!r} does not look at {', '.join(ignored)}; leave "
-            f"{'them' if len(ignored) > 1 else 'it'} out, or read the setting from the configuration in the game"
+            f"{'them' if len(ignored) > 1 else 'it'} out"
+            + (", or read the setting from the configuration in the game" if is_file(config.game) else "")
         )

@@ -215,17 +215,18 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "it is not here; nearest are the presets stylegan3-t-256 and r3gan-ffhq-256",
     ),
     (
-        "cyclegan cycle-gan",
-        "CycleGAN is a game in Python, jaxgan.games.cycle_gan: jaxgan train --game FILE.py:NAME",
+        "cycle-gan cycle_gan",
+        "its presets are cyclegan and cyclegan-256: jaxgan train cyclegan --data.source domains:A,B",
     ),
     ("bigan ali", "BiGAN is a game in Python, jaxgan.games.bigan: jaxgan train --game FILE.py:NAME"),
     (
         "vaegan vae-gan vae",
         "VAE-GAN is a game in Python, jaxgan.games.vae_gan: jaxgan train --game FILE.py:NAME",
     ),
+    ("srgan esrgan", "super-resolution has the preset srgan-128: jaxgan train srgan-128 PHOTOS"),
     (
-        "pix2pix stargan srgan esrgan munit stargan2",
-        "translation of images is not here; nearest is jaxgan.games.cycle_gan, as a game: jaxgan train --game FILE.py:NAME",
+        "stargan munit stargan2",
+        "of the games that translate there are cyclegan (two domains) and pix2pix (pairs): jaxgan train cyclegan",
     ),
     (
         "diffusion ddpm vqgan flow",

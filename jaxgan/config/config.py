@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 import tyro
 
@@ -18,21 +19,21 @@ from jaxgan.common.errors import InputError, in_group, renamed, unknown
 from jaxgan.common.files import local_folder
 from jaxgan.common.numerics import is_number
 from jaxgan.common.user_files import call, is_file, short_name
+from jaxgan.config.games import build_game, check_game, needs_whole_batches, spec_for, stage_of
 from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.options import build_each, build_loss
-from jaxgan.data import IMAGE, Spec, modality_of
-from jaxgan.data.spec import LABEL
+from jaxgan.data import Spec
 from jaxgan.games.compile import MATMUL_PRECISIONS, with_matmul_precision
-from jaxgan.games.files import load_game
 from jaxgan.games.game import Game, Schedule, ema_schedule, half_life_schedule, with_remat
 from jaxgan.games.gan import GAN
 from jaxgan.games.optimizers import restarted
 from jaxgan.games.step import Step, make_step
+from jaxgan.losses import Loss
 from jaxgan.models import DCGANConfig
 from jaxgan.models.files import loaded_name
 from jaxgan.models.growth import Growth
-from jaxgan.models.latents import get_latent
+from jaxgan.models.latents import Latent, get_latent
 from jaxgan.penalties import weight_schedule
 
 _MOST_D_STEPS = 1000
@@ -72,7 +73,9 @@ class Config:
     reuse_fakes: bool = True
     """Whether the generator learns from the discriminator's last fakes, as in most code, or from fresh ones."""
     game: str = "gan"
-    """gan: one generator and one discriminator; or a game of your own: FILE.py:NAME."""
+    """gan, vae, autoencoder, aae, vae_gan, bigan, infogan, fanogan, translation, cycle_gan, or your FILE.py:NAME."""
+    game_options: tuple[tuple[str, float], ...] = ()
+    """Hyper-parameters of a game that is not gan, such as: pixel 100 adversarial 1."""
     loss: str = "non_saturating"
     """A name that `jaxgan losses` lists, or a loss of your own: FILE.py:NAME."""
     loss_options: tuple[tuple[str, float], ...] = ()
@@ -92,6 +95,7 @@ class Config:
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
     g_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     d_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    e_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     ema: EMAConfig = field(default_factory=EMAConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     health: HealthConfig = field(default_factory=HealthConfig)
@@ -102,8 +106,21 @@ class Config:
             check_range(name, getattr(self, name), at_least=1)
         if self.d_steps > _MOST_D_STEPS:  # each is a turn of its own in the program
             raise InputError(f"d_steps: expected at most {_MOST_D_STEPS:,}, got {self.d_steps:,}")
-        if self.game != "gan" and not is_file(self.game):
-            raise unknown("game", self.game, ("gan", "FILE.py:NAME"))
+        check_game(self.game)
+        if self.data.degrade and self.game in ("gan", "cycle_gan"):
+            raise InputError(
+                f"data.degrade: expected the game 'translation' beside it, as of the preset restore-28, got "
+                f"{self.game!r}"
+            )
+        if needs_whole_batches(self):
+            for name, whole in (("how", ("auto", "jit")), ("microbatches", (1,))):
+                if (got := getattr(self.compute, name)) not in whole:
+                    raise InputError(
+                        f"compute.{name}: expected {whole[-1]!r} with image pools, which hold examples (--game-options "
+                        f"pool 0: none), got {got!r}"
+                    )
+        if self.game_options and (self.game == "gan" or is_file(self.game)):
+            raise InputError(f"game_options: expected none with the game {self.game!r}, got some")
         for name in self.logger:
             if name not in LOGGERS:
                 raise unknown("logger", name, LOGGERS)
@@ -147,8 +164,8 @@ class Config:
           InputError: for a name that does not exist, or a number out of range.
         """
         self.check()
-        spec = data if isinstance(data, Spec) else _spec_of(data, n_classes)
-        game = self._gan(spec, stage) if self.game == "gan" else load_game(self.game)(spec.batch(), self)
+        spec = data if isinstance(data, Spec) else spec_for(self, data, n_classes)
+        game = self.plain_gan(spec, stage) if self.game == "gan" else build_game(self, spec, stage)
         if not self.compute.remat:
             return game
         with renamed(in_group("compute", _names(self.compute))):
@@ -159,16 +176,14 @@ class Config:
         compute = self.compute
         return with_matmul_precision(make_step(game, compute.microbatches), compute.matmul_precision)
 
-    def _gan(self, spec: Spec, stage: int | None) -> Game:
-        """The game of two players."""
+    def plain_gan(self, spec: Spec, stage: int | None = None) -> Game:
+        """The game of two players, whatever the configuration names; the arguments are those of `build`."""
         calls = 2 if self.dynamics.updates == "extragradient" else 1  # of each optimiser, at every update
         images = self.batch_size * self.d_steps  # of a step
-        scheduled = self.steps  # steps that schedules take
-        if self.schedule_kimg:
-            scheduled = max(1, round(1000 * self.schedule_kimg / images))
+        scheduled = self.scheduled_steps
         growth = self._growth(spec)
         grows = {} if growth is None else {"images": images, "stage": stage}
-        generator, discriminator = self._networks(spec, grows)
+        generator, discriminator = self.networks(spec, grows)
         dynamics = self._dynamics(spec)
         penalties = self.penalty.build(scheduled * self.d_steps, self.batch_size, self.d_steps)
         own_turns = self.penalty.own_turns()
@@ -193,11 +208,7 @@ class Config:
             done = lambda step: updates * step + sum(-(-step // k) for k in alone)  # updates before a step
             return restarted(own, [done(step) for step in restarts]) if restarts else own
 
-        with renamed(in_group("latent", _names(self.latent))):
-            latent = get_latent(self.latent.kind, self.latent.dim, self.latent.scale)
-        loss = build_loss(self.loss, self.loss_options, self.label_smoothing)
-        with renamed(in_group("ema", _names(self.ema))):
-            ema_decay = self._ema_decay(images, scheduled)
+        latent, loss, ema_decay = self.built_latent(), self.built_loss(), self.average()
         dynamics |= {"augment": dynamics["augment"] | self._augmentations(spec, scheduled)}
         with renamed(in_group("dynamics", _names(self.dynamics)) | {"own_turns": "penalty.own_updates"}):
             return GAN(
@@ -217,6 +228,26 @@ class Config:
                 conditional=self.model.conditional,
                 **dynamics,
             )
+
+    @property
+    def scheduled_steps(self) -> int:
+        """Steps that schedules take."""
+        images = self.batch_size * self.d_steps
+        return max(1, round(1000 * self.schedule_kimg / images)) if self.schedule_kimg else self.steps
+
+    def built_latent(self) -> Latent:
+        """The prior of the latents."""
+        with renamed(in_group("latent", _names(self.latent))):
+            return get_latent(self.latent.kind, self.latent.dim, self.latent.scale)
+
+    def built_loss(self) -> Loss:
+        """The loss, with its options."""
+        return build_loss(self.loss, self.loss_options, self.label_smoothing)
+
+    def average(self) -> Schedule:
+        """The share of the old average that each step keeps, as the group `ema` says."""
+        with renamed(in_group("ema", _names(self.ema))):
+            return self._ema_decay(self.batch_size * self.d_steps, self.scheduled_steps)
 
     def _ema_decay(self, images: int, steps: int) -> Schedule:
         """Of a run whose steps show `images` real images, and whose schedules take `steps`."""
@@ -238,9 +269,9 @@ class Config:
         return half_life_schedule(life, images, ema.half_life_ramp)
 
     def stage(self, spec: Spec, first: int, steps: int = 1) -> int | None:
-        """The stage in which networks that grow are in all of `steps` steps from `first` on; None: none, or several."""
+        """The stage of networks that grow, or of a game, in all `steps` steps from `first` on; None: none, several."""
         growth = self._growth(spec)
-        return None if growth is None else growth.stage(first, steps)
+        return stage_of(self, first, steps) if growth is None else growth.stage(first, steps)
 
     def _growth(self, spec: Spec) -> Growth | None:
         family: Any = self.model
@@ -264,13 +295,14 @@ class Config:
         shape = {**dict.fromkeys(("shape", "resolution"), "data.resolution"), "channels": "data.channels"}
         return shape | in_group("model", _names(self.model))
 
-    def _networks(self, spec: Spec, grows: dict[str, Any]) -> Any:
+    def networks(self, spec: Spec, grows: Mapping[str, Any] = MappingProxyType({})) -> Any:
+        """Generator and discriminator of the family; `grows` is what its `build` takes beside the shape."""
         shape = spec.shape, spec.n_classes
         name = loaded_name(type(self.model))
         if name is None:
             with renamed(self._of_model()):
                 return self.model.build(*shape, **grows)
-        pair = call("model", name, self.model.build, shape, grows, "(shape, n_classes)")
+        pair = call("model", name, self.model.build, shape, dict(grows), "(shape, n_classes)")
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise InputError(
                 f"model: expected build of {name!r} to return (generator, discriminator), got {type(pair).__name__}"
@@ -320,11 +352,3 @@ def _check_augmentation(own: Augmentation, shape: tuple[int, ...]) -> None:
         return own.see(own.init(), jnp.zeros((1, *shape)), keys, jnp.zeros((), jnp.int32))
 
     jax.eval_shape(seen)
-
-
-def _spec_of(shape: tuple[int, ...], n_classes: int) -> Spec:
-    arrays = {"image": jax.ShapeDtypeStruct(shape, np.float32)}
-    if n_classes:
-        arrays[LABEL] = jax.ShapeDtypeStruct((), np.int32)
-    modality = modality_of(shape)
-    return Spec(arrays, "image", n_classes, "uint8" if modality is IMAGE else "float32", modality)

@@ -34,6 +34,8 @@ _NEEDS = (
     _Need(("penalty.schedule", "penalty.every"), "penalty.weights", "given", bool),
     _Need(("g_optimizer.end",), "g_optimizer.schedule", _SCHEDULE, _moves),
     _Need(("d_optimizer.end",), "d_optimizer.schedule", _SCHEDULE, _moves),
+    _Need(("e_optimizer.end",), "e_optimizer.schedule", _SCHEDULE, _moves),
+    _Need(("e_optimizer.b2", "e_optimizer.eps"), "e_optimizer.kind", "another than sgd", _adaptive),
     _Need(("g_optimizer.b2", "g_optimizer.eps"), "g_optimizer.kind", "another than sgd", _adaptive),
     _Need(("d_optimizer.b2", "d_optimizer.eps"), "d_optimizer.kind", "another than sgd", _adaptive),
     _Need(("ema.decay", "ema.ramp_up"), "ema.half_life", "0", lambda life: not life),
@@ -84,7 +86,7 @@ def check_effects(config: Config, typed: Collection[str]) -> None:
             "penalty.own_updates: expected penalty.every or penalty.every_of to be above 1 for some penalty, as it has "
             "no effect otherwise, got neither"
         )
-    schedules = config.g_optimizer, config.d_optimizer, config.penalty, config.ema
+    schedules = config.g_optimizer, config.d_optimizer, config.e_optimizer, config.penalty, config.ema
     if (
         "schedule_kimg" in typed
         and config.schedule_kimg

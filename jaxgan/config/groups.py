@@ -18,6 +18,8 @@ class DataConfig:
     """Share of data without a second split that is held out, to compare with: at most 10,000 examples; 0: none."""
     share: float = 1.0
     """Share of the examples that is trained on, chosen by their content; scores compare with all of them."""
+    keep_classes: str = ""
+    """Only examples of these classes, by name or number, such as 0-8 or cat,dog, numbered anew; empty: all."""
     resolution: int | None = None
     """Scale and centre-crop images to this many pixels a side; None: as they are."""
     channels: int | None = None
@@ -28,6 +30,12 @@ class DataConfig:
     """Leave broken image files out and count them; otherwise the first one is an error."""
     follow_links: bool = False
     """Follow links that lead out of a folder of images; otherwise such a link is an error."""
+    degrade: tuple[str, ...] = ()
+    """What images are to be restored from: inpaint, super-resolution, denoise, colourise, deblur, jpeg, or a chain."""
+    degrade_options: tuple[tuple[str, float | str], ...] = ()
+    """Options of these, such as: noise gaussian level 25; mask centre size 0.5; scale 4 resample area; quality 20."""
+    crop: int | None = None
+    """With degrade: train on random squares of so many pixels of the images, another of each every time."""
     pipeline: Literal["auto", "resident", "stream"] = "auto"
     """All examples decoded on the device, or read as they are needed; auto: resident if they take at most 2 GiB."""
 

@@ -11,6 +11,7 @@ from jaxgan.common.devices import platform
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.config.fields import is_real, with_fields
+from jaxgan.config.games import needs_whole_batches
 from jaxgan.config.own_files import own_files
 
 _WIDEST_MAPPED = 64  # on a CPU: measured by experiments/bench_ensemble.py
@@ -59,6 +60,8 @@ def takes_shares(config: Config, devices: int) -> bool:
     Code of the user's own may look at a batch as a whole, which it would not have then; packs, microbatches and those
     examples of which a penalty looks at the first are not parted.
     """
+    if needs_whole_batches(config):
+        return False
     if config.compute.how != "auto":
         return config.compute.how == "shard_map"
     together = config.dynamics.pack * config.compute.microbatches * config.penalty.shrink

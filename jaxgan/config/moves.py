@@ -205,6 +205,8 @@ class OptimizerConfig:
     """How the learning rate goes to its end over the run (or over schedule_kimg), if it does."""
     end: float = 0.0
     """Factor of the learning rate at the end of that schedule."""
+    hold: float = 0.0
+    """Share of that schedule in which the rate stays as it is; after it a linear one never comes quite to its end."""
     b2_end: float | None = None
     """Decay of the second moment at the end of that schedule, on the same way; None: it stays."""
     kind: Literal["adam", "optimistic_adam", "sgd", "rmsprop"] = "adam"
@@ -235,6 +237,7 @@ class OptimizerConfig:
         check_range(f"{name}.b2", self.b2, at_least=0, below=1)
         check_range(f"{name}.eps", self.eps, above=0)
         check_range(f"{name}.end", self.end, at_least=0)
+        check_range(f"{name}.hold", self.hold, at_least=0, below=1)
         check_range(f"{name}.clip_weights", self.clip_weights, at_least=0)
         check_range(f"{name}.orthogonal", self.orthogonal, at_least=0)
         updates = round(updates / share)
@@ -246,6 +249,16 @@ class OptimizerConfig:
             "linear": optax.linear_schedule(1.0, 0.0, updates),
             "cosine": optax.cosine_decay_schedule(1.0, updates),
         }
+        held = round(updates * self.hold)
+        if held:
+            if self.schedule == "constant":
+                raise InputError(
+                    f"{name}.hold: expected another schedule than constant beside it, got {self.hold:g}"
+                )
+            left = updates - held + 1  # so that no update has a rate of 0, as in CycleGAN's code
+            fallen = lambda count: jnp.clip((count + 1 - held) / left, 0, 1)
+            ways["linear"] = lambda count: 1 - fallen(count)
+            ways["cosine"] = lambda count: (1 + jnp.cos(jnp.pi * fallen(count))) / 2
         way = lookup("schedule", self.schedule, ways)
         changing = lambda start, end: start if way is None else lambda count: end + (start - end) * way(count)
         start, b1, b2 = self.learning_rate * share, self.b1**share, self.b2**share

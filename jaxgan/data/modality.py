@@ -8,7 +8,7 @@ its name, and scored by the one in `jaxgan.metrics.evaluator.EVALUATORS`. Any ot
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -88,12 +88,19 @@ POINT = Modality("point", shown=2500, in_words=_point_in_words)
 """float32 [coordinates], as they are."""
 
 
+PAIR = replace(IMAGE, name="pair", shown=24)
+"""Images in pairs: what is made, "image", from what is given, "input"; all of them are as `IMAGE` has them."""
+
+DOMAINS = replace(IMAGE, name="translated image", shown=24)
+"""Images of two domains, "a" and "b", without pairs; all of them are as `IMAGE` has them."""
+
+
 def modality_of(shape: tuple[int, ...]) -> Modality:
     """What the shape of one example alone suggests: images if it is [height, width, channels], else points."""
     return IMAGE if len(shape) == 3 else POINT
 
 
-MODALITIES: dict[str, Modality] = {modality.name: modality for modality in (IMAGE, POINT)}
+MODALITIES: dict[str, Modality] = {modality.name: modality for modality in (IMAGE, POINT, PAIR, DOMAINS)}
 """Modalities by name, for runs that are opened without their data; a package of one's own may add to it."""
 
 

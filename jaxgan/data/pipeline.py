@@ -9,7 +9,7 @@ on the seed and the step only: not on devices, not on where a run was interrupte
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -28,6 +28,7 @@ from jaxgan.data.permutation import positions, shuffled_index
 from jaxgan.data.source import Endless, Finite, Source
 from jaxgan.data.spec import LABEL
 
+_DERIVED = 0x6D616465  # stream of what is made of the examples of a batch
 _AHEAD = 2**28  # bytes of batches that are read ahead
 Batch = dict[str, jax.Array]
 
@@ -65,6 +66,7 @@ class _Order:
     seed: int
     flip: bool
     mesh: Mesh | None
+    derived: Callable[[jax.Array, Batch], Mapping[str, jax.Array]] | None = None
 
     def indices(self, step: Any, seed: Any = None) -> Any:
         epoch, position = positions(step, self.n, self.per_step)
@@ -83,7 +85,12 @@ class _Order:
             chosen = jax.vmap(jax.random.bernoulli)(keys.per_example(key, self.per_step))
             flipped = lambda x: jnp.where(chosen.reshape(-1, *(1,) * (x.ndim - 1)), mirror(x), x)
             stored = {name: x if name == LABEL else flipped(x) for name, x in stored.items()}
-        return _seen(stored, self.modality, self.mesh)
+        batch = _seen(stored, self.modality, self.mesh)
+        if self.derived is None:
+            return batch
+        key = jax.random.fold_in(_data_key(self.seed if seed is None else seed), step)
+        more = self.derived(keys.per_example(jax.random.fold_in(key, _DERIVED), self.per_step), batch)
+        return batch | _shared(dict(more), self.mesh)
 
 
 def _data_key(seed: int | jax.Array) -> jax.Array:
@@ -93,7 +100,10 @@ def _data_key(seed: int | jax.Array) -> jax.Array:
 
 def _seen(stored: Mapping[str, jax.Array], modality: Modality, mesh: Mesh | None) -> Batch:
     """Stored examples as the model sees them, shared by the devices."""
-    batch = {name: x if name == LABEL else modality.to_model(x) for name, x in stored.items()}
+    return _shared({name: x if name == LABEL else modality.to_model(x) for name, x in stored.items()}, mesh)
+
+
+def _shared(batch: Batch, mesh: Mesh | None) -> Batch:
     return batch if mesh is None else jax.lax.with_sharding_constraint(batch, batch_sharded(mesh))
 
 
@@ -275,5 +285,5 @@ def make_pipeline(
             f"batch_size: expected at most the {len(source)} examples of {source.name!r}, got {batch_size}"
             f"{_others(source)}"
         )
-    order = _Order(source.modality, len(source), per_step, seed, flip, mesh)
+    order = _Order(source.modality, len(source), per_step, seed, flip, mesh, source.derived)
     return Stream(source, order) if streams(pipeline, _bytes_of(source)) else Resident(source, order)

@@ -48,6 +48,8 @@ class Source(abc.ABC):
     held_out: Source | None = None
     complete: Source | None = None
     notes: tuple[str, ...] = ()
+    derived: Callable[[jax.Array, Mapping[str, jax.Array]], Mapping[str, jax.Array]] | None = None
+    """(keys of a batch, its arrays as the model sees them) -> more arrays of it; None: there are no more."""
     n_modes: int = 0
     """Number of centres that the distribution is known to have."""
 

@@ -15,14 +15,23 @@ from jaxgan.common.user_files import is_file, load_builder
 from jaxgan.data.catalogue import load_tfds
 from jaxgan.data.decoding.choice import check_pipeline
 from jaxgan.data.files import holds_shards, load_folder, load_npz, load_tar
+from jaxgan.data.files.deep import load_deep
+from jaxgan.data.files.pairs import load_domains, load_pairs
 from jaxgan.data.labels import without_examples
 from jaxgan.data.mnist import load_mnist
 from jaxgan.data.source import Arrays, Endless, Finite, Images, Source
-from jaxgan.data.splits import parsed_name, with_classes_of, with_held_out, with_hold_out, with_share
+from jaxgan.data.splits import (
+    parsed_name,
+    with_classes_of,
+    with_held_out,
+    with_hold_out,
+    with_kept_classes,
+    with_share,
+)
 from jaxgan.data.stacked import load_stacked_mnist
 from jaxgan.data.toy import TOYS
 
-_KINDS = ("tfds:", "folder:", "npz:", "tar:")
+_KINDS = ("tfds:", "folder:", "npz:", "tar:", "deep:", "pairs:", "domains:")
 S = TypeVar("S", bound=Source)
 SOURCES = (
     "mnist",
@@ -31,6 +40,9 @@ SOURCES = (
     "folder:PATH",
     "tar:PATTERN",
     "npz:PATH",
+    "deep:PATH",
+    "pairs:A,B",
+    "domains:A,B",
     *TOYS,
     "FILE.py:NAME",
 )
@@ -67,6 +79,7 @@ def open_source(
     skip_broken: bool = False,
     follow_links: bool = False,
     hold_out: float = 0.0,
+    keep_classes: str = "",
     share: float = 1.0,
     pipeline: str = "auto",
 ) -> Source:
@@ -74,7 +87,8 @@ def open_source(
 
     Args:
       spec: "mnist", "stacked_mnist", "tfds:NAME" or "tfds:NAME:SPLIT", "folder:PATH" (a directory or
-        zip archive), "tar:PATTERN" (shards, as of `load_tar`), "npz:PATH", "ring", "grid", "swissroll",
+        zip archive), "tar:PATTERN" (shards, as of `load_tar`), "npz:PATH", "deep:PATH" (16 bits), "pairs:A,B" or
+        "pairs:A" (as of `load_pairs`), "domains:A,B" (two sources of images), "ring", "grid", "swissroll",
         "FILE.py:NAME", as of `load_source`, or a path alone, as of `named`.
       split: of mnist, stacked_mnist and tfds sources, and of folders with such folders in them; the others have
         only "train".
@@ -84,6 +98,7 @@ def open_source(
       follow_links: whether links in a folder may lead out of it.
       hold_out: share of finite data without a second split that is held out, as of
         `jaxgan.data.splits.with_hold_out`.
+      keep_classes: of labelled data, which are used, as of `jaxgan.data.splits.with_kept_classes`; "" keeps all.
       share: of the examples that are left, to train on, as of `jaxgan.data.splits.with_share`.
       pipeline: whether images of a folder, shards or TFDS are decoded at once, "resident", or when they are asked for,
         "stream"; "auto" goes by how much memory they take, as of `jaxgan.data.decoding.choice.streams`. Nothing else
@@ -99,7 +114,22 @@ def open_source(
             f"data.channels: expected 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA), got {channels}"
         )
     check_pipeline(pipeline)
+    kind, _, rest = spec.partition(":")
+    if kind in ("pairs", "domains") and rest:
+        size: dict[str, Any] = {"resolution": resolution, "channels": channels}
+        shared: dict[str, Any] = {
+            "skip_broken": skip_broken,
+            "follow_links": follow_links,
+            "hold_out": hold_out,
+        }
+        if share != 1:
+            raise InputError(f"data.share: expected 1 with {kind}, got {share:g}")
+        if kind == "pairs":
+            return load_pairs(rest, **size, **shared)
+        return load_domains(rest, lambda one: open_source(one, split, **size, **shared, pipeline="resident"))
     opened = _opened(spec, split, resolution, channels, (skip_broken, follow_links), pipeline)
+    if keep_classes:
+        opened = with_kept_classes(opened, keep_classes)
     if not 0 <= hold_out < 1:
         raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {hold_out:g}")
     if hold_out and other_split(opened) is None:
@@ -136,6 +166,10 @@ def _opened(
     if kind == "folder" and rest:
         broken, links = of_folder
         return load_folder(rest, split, skip_broken=broken, follow_links=links, **size)
+    if kind == "deep" and rest:
+        if channels not in (None, 1):
+            raise InputError(f"data.channels: expected 1 (grey) with deep, got {channels}")
+        return load_deep(rest, resolution=resolution, skip_broken=of_folder[0])
     if kind == "tar" and rest:
         return load_tar(rest, split, skip_broken=of_folder[0], **size)
     if is_path(spec):

@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.progress import counted
+from jaxgan.data.labels import parsed_classes
 from jaxgan.data.rows import Lazy, Rows, row_hash
 from jaxgan.data.source import Arrays, Images, Source
 from jaxgan.data.spec import LABEL
@@ -26,7 +27,7 @@ def parsed_name(name: str) -> tuple[str, str, str]:
     if kind == "tfds":
         base, _, split = rest.partition(":")
         return kind, base, split
-    return (kind, rest, "") if kind in ("folder", "npz", "tar") else (kind, "", rest)
+    return (kind, rest, "") if kind in ("folder", "npz", "tar", "deep") else (kind, "", rest)
 
 
 def with_classes_of(source: Source, other: Any) -> Any:
@@ -60,6 +61,55 @@ def with_held_out(source: Any, held_out: Any) -> Any:
             f"left out of what is held out, of classes that are not trained on: {counted(lost, noun)}",
         )
     return _changed(source, held_out=known, notes=notes)
+
+
+# --- some of the classes -------------------------------------------------------------------------------
+
+
+def with_kept_classes(source: Source, classes: str) -> Source:
+    """The examples of some classes alone, which are numbered anew in the order that they had.
+
+    What is held out, or opened later as another split, keeps the same classes.
+
+    Args:
+      source: finite, with labels.
+      classes: names or numbers, such as "0-8" or "cat,dog", as of `jaxgan.data.labels.parsed_classes`.
+
+    Raises:
+      InputError: for data without labels, a class that does not exist, or none that has examples.
+    """
+    if not isinstance(source, Images | Arrays) or not source.class_names:
+        raise InputError(
+            f"data.keep_classes: expected data with classes, got {source.name!r}, which has none"
+        )
+    try:
+        numbers = sorted({*parsed_classes(classes, source.class_names)})
+    except InputError as error:
+        raise InputError(f"data.keep_classes: {str(error).removeprefix('classes: ')}") from error
+    labels = np.asarray(source.arrays[LABEL])
+    rows = np.flatnonzero(np.isin(labels, numbers))
+    if not len(rows):
+        raise InputError(f"data.keep_classes: expected classes with examples, got {classes!r}")
+    if len(numbers) == source.n_classes:
+        return source
+    names = tuple(source.class_names[number] for number in numbers)
+    part = _part(source, rows, class_names=names)
+    renumbered = np.searchsorted(numbers, labels[rows]).astype(np.int32)
+    own = (
+        {"labels": renumbered} if isinstance(part, Images) else {"arrays": {**part.arrays, LABEL: renumbered}}
+    )
+    held_out = None if source.held_out is None else with_classes_of(part, source.held_out)
+    identity = hashlib.sha256(f"{part.fingerprint} of the classes {names}".encode()).hexdigest()
+    noun = f"{source.modality.name}s"
+    note = f"{len(rows):,} of {len(source):,} {noun} are used, of {len(names)} of {source.n_classes} classes"
+    return _changed(
+        part,
+        fingerprint=identity,
+        whole="",
+        held_out=held_out,
+        notes=(*source.notes, note),
+        **own,
+    )
 
 
 # --- a part that is held out ---------------------------------------------------------------------------

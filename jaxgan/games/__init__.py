@@ -20,6 +20,8 @@ from jaxgan.games.game import (
 )
 from jaxgan.games.gan import GAN
 from jaxgan.games.many_critics import many_critics
+from jaxgan.games.pairs.direction import Translation
+from jaxgan.games.pairs.translation import translation
 from jaxgan.games.step import make_step
 from jaxgan.games.view import Deal, View, starts, weighed
 
@@ -35,6 +37,7 @@ __all__ = [
     "Output",
     "Player",
     "PlayerState",
+    "Translation",
     "Turn",
     "View",
     "bigan",
@@ -46,6 +49,7 @@ __all__ = [
     "make_step",
     "many_critics",
     "starts",
+    "translation",
     "vae_gan",
     "weighed",
 ]

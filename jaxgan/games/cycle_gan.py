@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.games.game import Batch, Game, Moves, Player, Turn
+from jaxgan.games.pairs.direction import Translation
+from jaxgan.games.pairs.pool import empty_pool, through_pool
 from jaxgan.games.view import View
 from jaxgan.losses import Loss
 
@@ -22,6 +24,8 @@ def cycle_gan(
     *,
     cycle: float = 10.0,
     identity: float = 0.0,
+    pool: tuple[int, int, tuple[int, ...], tuple[int, ...]] | None = None,
+    halved: bool = False,
     moves: Moves = Moves(),  # noqa: B008  (frozen)
 ) -> Game:
     """Two translators that undo each other, and a critic for each domain.
@@ -37,6 +41,10 @@ def cycle_gan(
       cycle: weight of the mean absolute difference of an example and its translation back (lambda of eq. 3).
       identity: weight, relative to `cycle`, of the difference that a translator makes to its own target
         domain (section 5.2; the authors take 0.5 for paintings).
+      pool: images made before that each critic is shown among the new ones (section 4): how many, examples in a batch,
+        and the shapes of an example of a and of b; None: new ones only. They are memory, "pool_a" and "pool_b", which
+        goes with whole batches.
+      halved: whether the critics' loss is divided by 2, as in the authors' code and section 7.1.
       moves: how the players move.
 
     References:
@@ -53,10 +61,13 @@ def cycle_gan(
     def judge(view: View) -> jax.Array:
         total = jnp.zeros(())
         for critic, _, _, real, fake in sides(view):
+            if pool is not None:
+                own = f"pool_{critic[-1]}"
+                fake, view.memory[own] = through_pool(view.memory[own], fake, view.keys(own))
             total += loss.discriminator(
                 view.gathered(view(critic, real)), view.gathered(view(critic, fake))
             ).mean()
-        return total
+        return total / 2 if halved else total
 
     def translate(view: View) -> jax.Array:
         fooled, undone, same = jnp.zeros(()), jnp.zeros(()), jnp.zeros(())
@@ -75,10 +86,22 @@ def cycle_gan(
         a, b = (batch["a"][:2],), (batch["b"][:2],)
         return {"a_to_b": a, "b_to_a": b, "critic_a": a, "critic_b": b}
 
+    averaged = all(player.average is not None for player in (a_to_b, b_to_a))
+    there, back = (
+        Translation(player, source, target, lambda network, batch, source=source: network(batch[source]))
+        for player, source, target in (("a_to_b", "a", "b"), ("b_to_a", "b", "a"))
+    )
+    memory = {}
+    if pool is not None:
+        size, examples, *shapes = pool
+        for name, shape in zip(("pool_a", "pool_b"), shapes, strict=True):
+            memory[name] = lambda shape=shape: empty_pool(examples, shape, size)
     return Game(
         players={"a_to_b": a_to_b, "b_to_a": b_to_a, "critic_a": critic_a, "critic_b": critic_b},
         turns=(Turn("d", ("critic_a", "critic_b"), judge), Turn("g", ("a_to_b", "b_to_a"), translate)),
         inputs=inputs,
+        memory=memory,
         moves=moves,
+        translations={"a-to-b": there, "b-to-a": back} if averaged else {},
         compares=lambda: not loss.alone,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgan.games.encoding.base import Encoding, divergence, drawn, halves, mean_of
 from jaxgan.games.game import Batch, Critic, Game, Moves, Output, Player, Turn
 from jaxgan.games.view import View
 from jaxgan.losses import Loss
@@ -60,7 +61,7 @@ def bigan(
         ).mean()
 
     def inputs(batch: Batch) -> Mapping[str, tuple[Any, ...]]:
-        x, z = batch[example][:2], jnp.zeros((2, latent.dim))
+        x, z = jnp.zeros((2, *batch[example].shape[1:])), jnp.zeros((2, latent.dim))
         return {"generator": (z, None), "encoder": (x,), "discriminator": (x, z)}
 
     return Game(
@@ -69,6 +70,7 @@ def bigan(
         inputs=inputs,
         moves=moves,
         output=Output("generator", latent),
+        encoding=Encoding("encoder"),
         critic=Critic(loss, logits),
         compares=lambda: not loss.alone,
     )
@@ -88,12 +90,13 @@ def vae_gan(
 ) -> Game:
     """A decoder that is also a generator; reconstructions are compared in the critic's features. Three turns.
 
-    Metrics: "e/kl", "e/unlike" (mean squared difference of features), and the losses of "e", "g" and "d".
+    Metrics: "e/kl", "e/unlike" (mean squared difference of features), "e/error" (of pixels, which none
+    minimises), and the losses of "e", "g" and "d".
 
     Args:
-      encoder: module (x, train) -> (mean, log-variance) of q(z | x), [batch, dim] each.
+      encoder: module (x, train) -> (mean, log-variance) of q(z | x), [batch, dim] each, or both side by side.
       decoder: module (z, label, train) -> x, averaged.
-      discriminator: module (x, train) -> (logits, features [batch, k]).
+      discriminator: module (x, train, features) -> (logits, features [batch, k]); features=True asks for both.
       loss: of critic and decoder; reconstructions count as fakes, as samples of the prior do.
       latent: prior of z; the divergence is that of the standard normal.
       prior: weight of the divergence for the encoder.
@@ -109,13 +112,16 @@ def vae_gan(
     def likeness(view: View) -> tuple[jax.Array, jax.Array, jax.Array, list[jax.Array]]:
         """KL divergence, unlikeness of features, logits of reals, logits of reconstructions and of samples."""
         x = view.batch[example]
-        mean, log_variance = view("encoder", x)
-        noise = jax.vmap(lambda key: jax.random.normal(key, mean.shape[1:]))(view.keys("posterior"))
-        rebuilt = view("decoder", mean + jnp.exp(log_variance / 2) * noise, None)
+        mean, log_variance = halves(view("encoder", x))
+        rebuilt = view("decoder", drawn(view.keys("posterior"), mean, log_variance), None)
         sampled = view("decoder", latent.sample(view.keys("latents"), view.n), None)
-        (real, seen), (again, remade), (fake, _) = (view("discriminator", y) for y in (x, rebuilt, sampled))
-        kl = 0.5 * (jnp.exp(log_variance) + mean**2 - 1 - log_variance).sum(-1).mean()
+        (real, seen), (again, remade), (fake, _) = (
+            view("discriminator", y, features=True) for y in (x, rebuilt, sampled)
+        )
+        kl = divergence(mean, log_variance).mean()
         fakes = [view.gathered(again), view.gathered(fake)]
+        if view.name == "e":
+            view.log("error", jnp.square(rebuilt - x).mean())
         return kl, jnp.square(seen - remade).mean(), view.gathered(real), fakes
 
     def encode(view: View) -> jax.Array:
@@ -148,6 +154,7 @@ def vae_gan(
         inputs=inputs,
         moves=moves,
         output=Output("decoder", latent),
+        encoding=Encoding("encoder", mean_of),
         critic=Critic(loss, judged),
         compares=lambda: not loss.alone,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import struct
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -16,7 +17,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup, unknown
 from jaxgan.common.numerics import is_number
+from jaxgan.games.encoding.base import Encoding
 from jaxgan.games.kinds import check_kind, check_module, check_optimizer, check_schedule
+from jaxgan.games.pairs.direction import Translation
 
 if TYPE_CHECKING:
     from jaxgan.losses import Loss
@@ -81,6 +84,7 @@ class Turn(NamedTuple):
         compiled to one computation.
       every: the turn is taken in one of so many steps, the first included; its metrics are then multiplied by
         that number, and 0 in the other steps.
+      during: first step, and the one before which it ends, or None; metrics are 0 in others.
     """
 
     name: str
@@ -89,6 +93,7 @@ class Turn(NamedTuple):
     examples: slice = slice(None)
     draw: int = 0
     every: int = 1
+    during: tuple[int, int | None] = (0, None)
 
 
 @dataclass(frozen=True)
@@ -172,18 +177,19 @@ class Game:
       players: by name.
       turns: taken in this order in every step.
       inputs: a batch -> what each player is applied to when it is initialised, by name; two examples do.
-      memory: name -> () -> arrays: every state between steps that belongs to no player. Under a mapped axis
-        (pmap), or of a batch in parts, real numbers in it are averaged over the devices and parts, so what holds
-        examples goes with whole batches and jit only.
+      memory: name -> () -> arrays: every state between steps of no player. Under a mapped axis (pmap), or of a batch in
+        parts, real numbers in it are averaged over these, so what holds examples goes with whole batches and jit only.
       moves: how the players move.
       output: what is sampled and scored; None: nothing is.
+      translations: direction -> what is made out of examples; the first is scored.
       critic: what monitors look at; None: nothing.
       compares: () -> whether objectives look at the logits of several examples at once, as `View.gathered` gives
         them: a batch that is taken in parts is then looked at twice.
+      encoding: how examples become latents; None: nothing encodes them.
+      walks: () -> latents [n, dim] that show what single coordinates do, and how many stand in a row.
 
     Raises:
-      ValueError: if a turn moves an unknown player or none, or updates other than alternating meet a player
-        that moves more than once in a step.
+      ValueError: if a turn moves an unknown player or none, or updates other than alternating one more than once.
     """
 
     players: Mapping[str, Player]
@@ -192,8 +198,11 @@ class Game:
     memory: Mapping[str, Callable[[], PyTree]] = field(default_factory=dict)
     moves: Moves = Moves()
     output: Output | None = None
+    translations: Mapping[str, Translation] = field(default_factory=dict)
     critic: Critic | None = None
     compares: Callable[[], bool] = lambda: True
+    encoding: Encoding | None = None
+    walks: Callable[[], tuple[np.ndarray, int]] | None = None
 
     def __post_init__(self) -> None:
         """Checks that players, turns and moves go together."""
@@ -213,14 +222,14 @@ class Game:
             for name in turn.movers:
                 lookup("player", name, self.players)
         if self.moves.updates != "alternating":
-            for name in set(movers):
-                if movers.count(name) > 1:
-                    raise InputError(
-                        f"turns: expected one turn a player with {self.moves.updates} updates, got "
-                        f"{movers.count(name)} of {name!r}"
-                    )
-        if self.output is not None and self.players[self.output.player].average is None:
-            raise InputError(f"output: expected a player that is averaged, got {self.output.player!r}")
+            for name in {name for name in movers if movers.count(name) > 1}:
+                raise InputError(
+                    f"turns: expected one turn a player with {self.moves.updates} updates, got "
+                    f"{movers.count(name)} of {name!r}"
+                )
+        for own in (self.output, *self.translations.values()):
+            if own is not None and self.players[own.player].average is None:
+                raise InputError(f"output: expected a player that is averaged, got {own.player!r}")
 
     def check(self, batch: Batch) -> None:
         """Raises ValueError for a batch that the turns cannot share, or of numbers that they do not take."""
@@ -242,9 +251,15 @@ class Game:
                 )
 
     def averaged(self, state: GameState) -> PyTree:
-        """The variables of what is sampled and scored: {"params": ..., and statistics}."""
-        assert self.output is not None
+        """The variables of what is sampled and scored: {"params": ..., and statistics}; of translations by player."""
+        if self.output is None:
+            return {own.player: state.players[own.player].average for own in self.translations.values()}
         return state.players[self.output.player].average
+
+    def at_rest(self, state: GameState, name: str) -> PyTree:
+        """The variables with which a player is asked after training: its average, or its own where it has none."""
+        own = state.players[name]
+        return own.average or {"params": own.params, **own.stats}
 
 
 @struct.dataclass

@@ -36,7 +36,7 @@ def every_turn(game: Game, play: Play) -> Round:
         return state, {name: jnp.stack(values).mean() for name, values in reported.items()}
 
     def taken(turn: Turn, state: GameState, at: GameState, deal: Deal) -> tuple[GameState, Metrics]:
-        if turn.every == 1:
+        if turn.every == 1 and turn.during == (0, None):
             return play(game, turn, state, at, deal)
 
         def due() -> tuple[GameState, Metrics]:
@@ -46,7 +46,10 @@ def every_turn(game: Game, play: Play) -> Round:
         def skipped() -> tuple[GameState, Metrics]:
             return state, {name: jnp.zeros(x.shape, x.dtype) for name, x in jax.eval_shape(due)[1].items()}
 
-        return jax.lax.cond(state.step % turn.every == 0, due, skipped)
+        (first, end), now = turn.during, state.step % turn.every == 0
+        now = now & (state.step >= first) if first else now
+        now = now if end is None else now & (state.step < end)
+        return jax.lax.cond(now, due, skipped)
 
     def round_of_turns(state: GameState, deal: Deal) -> tuple[GameState, Metrics]:
         start = state

@@ -95,6 +95,12 @@ class View:
             self.stats[name] = jax.tree.map(kept, begun, self.stats[name], left)
         return out
 
+    def averaged(self, name: str, *inputs: Any, **options: Any) -> Any:
+        """The answer of a player's average, at rest (train=False); no gradient goes to it."""
+        module = self.deal.axis.module(self.game.players[name].module)
+        average = self.deal.axis.whole(self.state.players[name].average)
+        return module.apply(average, *inputs, train=False, **options)
+
     def _apply(self, name: str, stats: PyTree, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         params = self.params[name] if name in self.params else self.state.players[name].params
         params = self.deal.axis.whole(params)

@@ -133,6 +133,14 @@ SCORES: Mapping[str, Kind] = {
             "KL divergence of fakes over modes and the space between from the data's, in nats: modes missing or "
             "unbalanced and points astray all count",
         ),
+        # of images that are restored
+        Kind("rmse", "root of the mean squared difference from the true image, in the units of its pixels"),
+        _count("psnr", "peak signal to noise against the true image, in decibels"),
+        _share("ssim", "structural similarity to the true image"),
+        _share("ms_ssim", "structural similarity to the true image at five sizes"),
+        _count("psnr_given", "the same of the input as it came (enlarged by bicubic where it is smaller)"),
+        _share("ssim_given", "the same of the input as it came"),
+        _share("ms_ssim_given", "the same of the input as it came"),
         # of a state in training
         Kind(
             "real_sign",

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.data import Images, Source, as_images, other_split, stacked
+from jaxgan.data.files.pairs import one_domain
 from jaxgan.data.rows import Rows, encoded
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import Batches, Sample, batches_of, collect, cut
@@ -21,6 +22,7 @@ from jaxgan.metrics.image_scores import DEFAULT, KERNEL_EXAMPLES, METRICS, Metri
 from jaxgan.metrics.modes import EVALUATION_SEED, MixtureEvaluator, StackedEvaluator
 from jaxgan.metrics.picked import cannot, order_of, pick, picked_labels
 from jaxgan.metrics.reference import cached_reference
+from jaxgan.metrics.restoration import PairEvaluator
 from jaxgan.metrics.score import (
     Evaluation,
     Evaluator,
@@ -76,6 +78,8 @@ def _of_images(source: Source, features: str | None) -> Evaluator:
 EVALUATORS: dict[str, Callable[[Source, str | None], Evaluator]] = {
     "image": _of_images,
     "point": lambda source, features: MixtureEvaluator(source),
+    "pair": lambda source, features: PairEvaluator(source),
+    "translated image": lambda source, features: _of_images(one_domain(source, "b"), features),
 }
 """Name of a modality -> what makes the evaluator of a source, as of `make_evaluator`."""
 

@@ -23,6 +23,7 @@ def open_images(
     channels: int | None = None,
     skip_broken: bool = False,
     follow_links: bool = False,
+    keep_classes: str = "",
 ) -> Images:
     """The images of a folder, a zip or tar archive, an npz file, or anything else that `open_source` knows.
 
@@ -33,6 +34,7 @@ def open_images(
       channels: as of `open_source`.
       skip_broken: as of `open_source`.
       follow_links: as of `open_source`.
+      keep_classes: as of `open_source`.
 
     Raises:
       InputError: if there are none to be opened, or the source is made of points.
@@ -47,6 +49,7 @@ def open_images(
         channels=channels,
         skip_broken=skip_broken,
         follow_links=follow_links,
+        keep_classes=keep_classes,
     )
     for note in source.notes:
         warnings.warn(f"{name}: {note}", stacklevel=2)

@@ -13,6 +13,9 @@ changes, and get them in `prepare()`, which is called before a run.
 A family whose samples can be truncated has a method `truncated(variables, latents, psi) -> (variables, latents)`,
 which `jaxgan sample --truncation PSI` calls with those of the averaged generator; 1 changes nothing, 0 makes all alike.
 
+A family that says `translates = True` has translators in the place of generators: they take images. Its `build` takes
+`source`, too, the shape of these (None: that of what is made), and `judged`, the channels that the critic sees.
+
 A generator with a mapping network has two more methods, of which its `__call__` is made: `mapping(z, label)` gives
 styles [n, layers, d], one a layer, and `synthesis(styles)` examples. What edits and projects works in their space then.
 
@@ -38,6 +41,9 @@ from jaxgan.models.r3gan import R3GANConfig
 from jaxgan.models.resnet import ResNetConfig
 from jaxgan.models.stylegan2 import StyleGAN2Config
 from jaxgan.models.stylegan3 import StyleGAN3Config
+from jaxgan.models.translators.families import Pix2PixConfig
+from jaxgan.models.translators.gated import GatedConfig
+from jaxgan.models.translators.srresnet import SRResNetConfig
 
 MODELS: dict[str, type[Any]] = {
     "mlp": MLPConfig,
@@ -51,6 +57,9 @@ MODELS: dict[str, type[Any]] = {
     "projected": ProjectedConfig,
     "r3gan": R3GANConfig,
     "gat": GATConfig,
+    "pix2pix": Pix2PixConfig,
+    "gated": GatedConfig,
+    "srresnet": SRResNetConfig,
 }
 
 
@@ -80,11 +89,14 @@ __all__ = [
     "DCGANConfig",
     "FastGANConfig",
     "GATConfig",
+    "GatedConfig",
     "MLPConfig",
+    "Pix2PixConfig",
     "ProGANConfig",
     "ProjectedConfig",
     "R3GANConfig",
     "ResNetConfig",
+    "SRResNetConfig",
     "StyleGAN2Config",
     "StyleGAN3Config",
     "find_model",

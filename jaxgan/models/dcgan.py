@@ -112,8 +112,12 @@ class Discriminator(nn.Module, kw_only=True):
     biases: bool = True
 
     @nn.compact
-    def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
+    def __call__(
+        self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False, features: bool = False
+    ) -> Any:
         """Images [batch, h, w, c] (and labels [batch]) -> logits [batch], or [batch, logits] if several.
+
+        With `features`: (logits, what the last layer sees, float32 [batch, k]).
 
         Raises:
           ValueError: if the discriminator is conditional and there is no label.
@@ -127,13 +131,14 @@ class Discriminator(nn.Module, kw_only=True):
             if normalised:
                 x = BatchNorm(axis_name=self.axis_name, scale_init=scale_init)(x, train)
             x = nn.leaky_relu(x, 0.2)
-        features = x.reshape(x.shape[0], -1)
+        last = x.reshape(x.shape[0], -1)
         out = nn.Dense(self.logits, use_bias=self.biases, kernel_init=dcgan_init, dtype=self.dtype)
-        logits = maybe_spectral(out, self.spectral_norm, features, train).astype(jnp.float32)
+        logits = maybe_spectral(out, self.spectral_norm, last, train).astype(jnp.float32)
         if self.n_classes:
-            embedded = _embed(self.n_classes, features.shape[1], 0.02, label, self.spectral_norm, train)
-            logits += jnp.sum(embedded * features.astype(jnp.float32), axis=1, keepdims=True)
-        return logits[:, 0] if self.logits == 1 else logits
+            embedded = _embed(self.n_classes, last.shape[1], 0.02, label, self.spectral_norm, train)
+            logits += jnp.sum(embedded * last.astype(jnp.float32), axis=1, keepdims=True)
+        logits = logits[:, 0] if self.logits == 1 else logits
+        return (logits, last.astype(jnp.float32)) if features else logits
 
 
 def _embed(

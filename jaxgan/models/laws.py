@@ -65,10 +65,13 @@ class Networks:
 
     @cached_property
     def inputs(self) -> dict[str, jax.Array]:
-        """What each network is given: latents, and examples in the range that the model sees."""
+        """What each is given: latents (a translator: examples), and examples in the range that the model sees."""
         rng = np.random.default_rng(0)
+        translates = getattr(self.config, "translates", False)
         given = {
-            "generator": rng.normal(size=(N, LATENT)),
+            "generator": rng.uniform(-0.9, 0.9, (N, *self.shape))
+            if translates
+            else rng.normal(size=(N, LATENT)),
             "discriminator": rng.uniform(-0.9, 0.9, (N, *self.shape)),
         }
         return {name: jnp.asarray(x, jnp.float32) for name, x in given.items()}

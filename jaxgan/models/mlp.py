@@ -133,11 +133,17 @@ class Discriminator(_Perceptron, kw_only=True):
     logits: int = 1
 
     @nn.compact
-    def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
-        """[batch, ...] -> logits [batch], or [batch, logits] if there are several; `label` is ignored."""
-        x = (x / self.data_scale).reshape(x.shape[0], -1)
-        logits = self.out(self.hidden(x, train, unnormalised=1), self.logits, train)
-        return logits[:, 0] if self.logits == 1 else logits
+    def __call__(
+        self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False, features: bool = False
+    ) -> Any:
+        """[batch, ...] -> logits [batch], or [batch, logits] if there are several; `label` is ignored.
+
+        With `features`: (logits, what the last layer sees, float32 [batch, k]).
+        """
+        last = self.hidden((x / self.data_scale).reshape(x.shape[0], -1), train, unnormalised=1)
+        logits = self.out(last, self.logits, train)
+        logits = logits[:, 0] if self.logits == 1 else logits
+        return (logits, last.astype(jnp.float32)) if features else logits
 
 
 @dataclass(frozen=True, kw_only=True)

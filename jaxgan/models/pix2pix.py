@@ -27,6 +27,7 @@ class UNet(nn.Module, kw_only=True):
       channels: of the images that it makes.
       width: channels at half resolution.
       halvings: how often the image is halved: 8 take 256 pixels to one.
+      noise: whether there is dropout at all.
       dtype: type of the computation; parameters and images are float32.
       axis_name: mapped axis that batch normalisation averages over.
 
@@ -37,12 +38,22 @@ class UNet(nn.Module, kw_only=True):
     channels: int = 3
     width: int = 64
     halvings: int = 8
+    noise: bool = True
     dtype: Any = jnp.float32
     axis_name: str | None = None
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool = False, keys: jax.Array | None = None) -> jax.Array:
+    def __call__(
+        self,
+        x: jax.Array,
+        label: jax.Array | None = None,
+        *,
+        train: bool = False,
+        keys: jax.Array | None = None,
+    ) -> jax.Array:
         """Images [n, h, w, c] (and keys [n]) -> images [n, h, w, channels] in [-1, 1]; without keys no dropout.
+
+        Labels make no difference.
 
         Raises:
           ValueError: for fewer than 2 halvings, or images too small for them.
@@ -70,7 +81,13 @@ class UNet(nn.Module, kw_only=True):
             features = widths[i - 1] if i else self.channels
             y = UpConv(features, sizes[i], use_bias=i == 0, name=f"up_{i}")(nn.relu(y))
             y = norm(f"up_norm_{i}", y) if i else y
-            if not inner and i and widths[i] == widths[i - 1] == 8 * self.width and keys is not None:
+            if (
+                not inner
+                and i
+                and widths[i] == widths[i - 1] == 8 * self.width
+                and keys is not None
+                and self.noise
+            ):
                 y = dropout(y, jax.vmap(jax.random.fold_in, (0, None))(keys, i))
         return jnp.tanh(y.astype(jnp.float32))
 
@@ -98,8 +115,8 @@ class ResNetTranslator(nn.Module, kw_only=True):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        """Images [n, h, w, c] -> images [n, h, w, channels] in [-1, 1]; in training and after it alike.
+    def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
+        """Images [n, h, w, c] -> images [n, h, w, channels] in [-1, 1]; in training and after it, of any label, alike.
 
         Raises:
           ValueError: unless both sides are multiples of 4 pixels, at least 8.

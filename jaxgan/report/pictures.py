@@ -71,6 +71,8 @@ def _draw_points(points: np.ndarray, columns: int | None, reference: np.ndarray 
 DRAWERS: dict[str, Callable[[np.ndarray, int | None, np.ndarray | None], bytes]] = {
     "image": _draw_images,
     "point": _draw_points,
+    "pair": _draw_images,
+    "translated image": _draw_images,
 }
 """Name of a modality -> (examples, columns, reference) -> a PNG file, as of `picture`."""
 

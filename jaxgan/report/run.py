@@ -37,7 +37,7 @@ from jaxgan.report.scores import (
     with_error,
 )
 from jaxgan.report.watched import curves, health
-from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.folder import KINDS, RunFolder
 
 _MAX_GRIDS = 16
 _MAX_ROWS = 40  # that have their class beside them
@@ -62,6 +62,7 @@ def write_report(folder: RunFolder) -> pathlib.Path:
         tag("h1", folder.path.name, state_of(run["status"])),
         card(said(run, config, last, reached, verdicts, looked), run, config, last, reached),
         _samples(folder, classes),
+        _also(folder),
         _scores(scores, past=past) if scores and scores["main"] and scores["final"]["scores"] else None,
         health(
             records,
@@ -92,16 +93,33 @@ def _class_names(run: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]
 
 # --- samples ---------------------------------------------------------------------------------------
 
+_SHOWN = {
+    "pair": "Input, output and what it should be, of images that are held out,",
+    "translated image": "There and back: example, translation and the way back, in both directions,",
+}
+"""Modality -> what its pictures show."""
+
 
 def _samples(folder: RunFolder, classes: Sequence[str]) -> Html | None:
     grids, reals, figures = folder.pictures(), folder.reals, []
     if grids:
         step, grid = grids[-1]
-        caption = f"Generated at step {step:,}, by the averaged generator."
+        kind = folder.read("run.json")["data"].get("modality", "")
+        caption = f"{_SHOWN.get(kind, 'Generated')} at step {step:,}, by the averaged generator."
         figures.append(figure(data_url(grid.read_bytes()), caption, "generated", classes))
     if reals is not None:
         figures.append(figure(data_url(reals.read_bytes()), "Real.", "real", classes))
     return html(tag("h2", "Samples"), tag("div", figures, class_="pair")) if figures else None
+
+
+def _also(folder: RunFolder) -> Html | None:
+    """The last picture of each other kind."""
+    figures = []
+    for kind, says in KINDS.items():
+        if grids := folder.pictures(kind):
+            step, grid = grids[-1]
+            figures.append(figure(data_url(grid.read_bytes()), f"{says} Step {step:,}.", kind))
+    return html(tag("h2", "Encoding"), tag("div", figures, class_="pair")) if figures else None
 
 
 def _film(folder: RunFolder, classes: Sequence[str]) -> Html | None:

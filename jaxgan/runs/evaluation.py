@@ -37,6 +37,7 @@ from jaxgan.metrics.score import Notify, Score
 from jaxgan.metrics.scores.frechet import Gaussian
 from jaxgan.runs.checkpoint import Unreadable
 from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.images.making import examples_of
 from jaxgan.runs.opened import Run, changed_data
 from jaxgan.runs.sampling import Sampler
 
@@ -101,9 +102,7 @@ class Protocol:
             )
         if not isinstance(usual, ImageEvaluator):
             if self.metrics is not None or self.features != "auto":
-                raise InputError(
-                    f"metrics: expected none to be named for {source.name!r}, whose scores are those of its modes"
-                )
+                raise InputError(f"metrics: expected none to be named for {source.name!r}, as it has its own")
             if self.n_real is not None:
                 raise InputError(
                     f"n_real: expected none for {source.name!r}, scored by a protocol without it, got {self.n_real}"
@@ -141,6 +140,7 @@ def open_run(
     source = open_data(config)
     if source.fingerprint != run.data["fingerprint"]:
         raise changed_data(run.data, describe(source))
+    run.sampler = examples_of(run.sampler, source)
     return run, source
 
 
@@ -201,6 +201,7 @@ def evaluate_checkpoints(
                 evaluator = protocol.evaluator(source)
             else:
                 run = on_all_devices(Run.at(path, checkpoint, trust=trust))
+                run.sampler = examples_of(run.sampler, source)
         except Unreadable as error:
             damaged.append(error)
             continue
@@ -265,12 +266,13 @@ def evaluate_images(
       real: the same, or an npz file of "mu" and "sigma", for the Fréchet distance alone.
       protocol: what to compute; its n is not used.
       n: how many of the fakes; None: all.
-      **opened: resolution, channels, skip_broken and follow_links of both, as of `open_images`.
+      **opened: resolution, channels, skip_broken and follow_links of both, and keep_classes of the reals, as of
+        `open_images`.
 
     Raises:
       InputError: for what cannot be opened, shapes that differ, or too few images.
     """
-    fakes = open_images(fake, "fake", **opened)
+    fakes = open_images(fake, "fake", **opened | {"keep_classes": ""})
     n = len(fakes) if n is None else n
     if not 2 <= n <= len(fakes):
         raise InputError(f"n: expected 2 to {len(fakes)} (the images of {fakes.name!r}), got {n}")

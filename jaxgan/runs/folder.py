@@ -25,6 +25,11 @@ from jaxgan.data import Spec
 from jaxgan.runs import trusted
 from jaxgan.runs.schema import check_file, check_record
 
+KINDS = {
+    "reconstructions": "Truth, and what the encoder and the generator make of it, beside each other.",
+    "traversals": "What single coordinates of the latent do: a row goes through one, all else stays.",
+}
+"""Pictures beside the samples, for games that make them: folder -> what they show."""
 LAYOUT = 3  # of the checkpoints: they keep a `GameState`, and checksums
 _METRICS = 2**30  # bytes of metrics.jsonl, of some ten million steps, beyond which it is not read
 _PICTURE = 2**26  # the same of a picture of samples
@@ -64,10 +69,14 @@ class RunFolder:
         """report.html."""
         return self.path / "report.html"
 
-    def pictures(self) -> list[tuple[int, pathlib.Path]]:
-        """The grids of samples with their steps, oldest first; none that a link out of the folder stands for."""
+    def pictures(self, kind: str = "samples") -> list[tuple[int, pathlib.Path]]:
+        """The grids of samples with their steps, oldest first; none that a link out of the folder stands for.
+
+        Args:
+          kind: other pictures instead, one of `KINDS`.
+        """
         named = re.compile(r"step-([0-9]{1,18})\.png")
-        found = ((named.fullmatch(path.name), path) for path in self.samples.glob("step-*.png"))
+        found = ((named.fullmatch(path.name), path) for path in (self.path / kind).glob("step-*.png"))
         return sorted((int(match[1]), path) for match, path in found if match and self._is_picture(path))
 
     @property
@@ -254,9 +263,10 @@ class RunFolder:
             return
         kept = [json.dumps(record) for record in self.records() if record["step"] <= step]
         write_atomically(self.metrics, "".join(line + "\n" for line in kept))
-        for later, grid in self.pictures():
-            if later > step:
-                grid.unlink()
+        for kind in ("samples", *KINDS):
+            for later, grid in self.pictures(kind):
+                if later > step:
+                    grid.unlink()
 
 
 def near_run(path: pathlib.Path) -> pathlib.Path | None:

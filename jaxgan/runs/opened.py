@@ -26,6 +26,8 @@ from jaxgan.losses import in_python
 from jaxgan.metrics.choice import better_of
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.folder import RunFolder
+from jaxgan.runs.images.applying import Applied
+from jaxgan.runs.images.making import maker_of
 from jaxgan.runs.sampling import sampler_of
 
 
@@ -39,6 +41,7 @@ class Run:
       spec: of its data.
       step: of the checkpoint that was read.
       variables: of the averaged generator.
+      players: variables of every player by name: of its average, or its own where it has none.
       game: its static half.
       sampler: generates from `variables`.
     """
@@ -57,10 +60,13 @@ class Run:
         self.spec = spec_of(facts, self.config)
         with buildable(folder):
             self.game = _sampled_as(self.config).build(self.spec)
-            self.sampler = sampler_of(self.game, self.config, self.spec)
+            self.sampler: Any = maker_of(self.game, self.config, self.spec) or sampler_of(
+                self.game, self.config, self.spec
+            )
             like = _like(self.game, self.spec)
         state, self.step = _restore(folder, like, checkpoint)
         self.variables = self.game.averaged(state)
+        self.players = {name: self.game.at_rest(state, name) for name in self.game.players}
 
     @classmethod
     def at(cls, path: str | os.PathLike[str], checkpoint: str | int = "last", *, trust: bool = False) -> Self:
@@ -112,6 +118,44 @@ class Run:
         if labels is not None and len(labels) != len(seeds):
             raise InputError(f"classes: expected one for each of {len(seeds)} examples, got {len(labels)}")
         return self.sampler.by_seed(self.variables, seeds, labels)
+
+    def apply(
+        self,
+        images: Any,
+        direction: str | None = None,
+        *,
+        masks: Any = None,
+        tile: int | None = None,
+        overlap: int | None = None,
+    ) -> Any:
+        """Images of any size restored or translated, for a run of such a game.
+
+        Args:
+          images: one uint8 or uint16 array [h, w] or [h, w, c], several [n, h, w, c], or a list of arrays.
+          direction: such as "a-to-b"; None: the first that the run has.
+          masks: for a run that fills: as many [h, w], not 0 where an image is lost; None: where it is transparent.
+          tile: side of the tiles in which images go through the networks; None: as `Applied` says.
+          overlap: of the tiles, in pixels.
+
+        Returns:
+          What was made, in the types of the images: an array for an array, a list for a list.
+
+        Raises:
+          InputError: for a run that does not translate, or images that are none.
+        """
+        applied = Applied(self, direction, tile=tile, overlap=overlap)
+        if isinstance(images, list | tuple):
+            own = [None] * len(images) if masks is None else list(masks)
+            if len(own) != len(images):
+                raise InputError(f"masks: expected one for each of {len(images)} images, got {len(own)}")
+            return [
+                applied(np.asarray(x), None if m is None else np.asarray(m))
+                for x, m in zip(images, own, strict=True)
+            ]
+        images = np.asarray(images)
+        if images.ndim == 4:
+            return np.stack(self.apply(list(images), direction, masks=masks, tile=tile, overlap=overlap))
+        return applied(images, None if masks is None else np.asarray(masks))
 
 
 def _sampled_as(config: Config) -> Config:

@@ -42,6 +42,14 @@ class Sampler:
             return spec.from_model(x)
 
         self._generate = jax.jit(generate)
+        self._encode, encoding = None, game.encoding
+        if encoding is not None:
+            encoder = game.players[encoding.player].module
+
+            def encode(variables: Any, x: jax.Array) -> jax.Array:
+                return encoding.code(encoder.apply(variables, spec.modality.to_model(x), train=False))
+
+            self._encode = jax.jit(encode)
         self._latents = jax.jit(jax.vmap(latent.draw))
         self._keys = jax.jit(jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), 0)))
 
@@ -98,6 +106,26 @@ class Sampler:
             if labels is not None:
                 classes = jnp.asarray(np.pad(labels[start : start + _BATCH], (0, pad)), jnp.int32)
             parts.append(np.asarray(self._generate(variables, rows, classes))[: len(part)])
+        return np.concatenate(parts)
+
+    @property
+    def encodes(self) -> bool:
+        """Whether `encode` can be called: whether the game has an encoder."""
+        return self._encode is not None
+
+    def encode(self, variables: Any, examples: np.ndarray) -> np.ndarray:
+        """The latents [n, dim] of examples [n, ...], in the form in which the data are stored.
+
+        Args:
+          variables: of the encoder, as of `Game.at_rest`.
+          examples: to be encoded.
+        """
+        assert self._encode is not None
+        parts = []
+        for start in range(0, len(examples), _BATCH):
+            part = np.asarray(examples[start : start + _BATCH])
+            pad = [(0, _BATCH - len(part)), *[(0, 0)] * (part.ndim - 1)]
+            parts.append(np.asarray(self._encode(variables, np.pad(part, pad)))[: len(part)])
         return np.concatenate(parts)
 
     def standing(self, variables: Any, z: np.ndarray, labels: np.ndarray | None) -> Any:

@@ -21,6 +21,7 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import written_atomically
 from jaxgan.common.numerics import is_number
+from jaxgan.common.user_files import is_file
 from jaxgan.config.config import Config
 from jaxgan.config.data import images_in, steps_for
 from jaxgan.config.effects import check_effects
@@ -220,7 +221,7 @@ def _configured(
         config = dataclasses.replace(config, steps=int(steps))
     config = _changed(config, {"seed": _plain(seed)} | fields)
     check_types(config)
-    if config.game == "gan":
+    if not is_file(config.game):
         check_effects(config, [name.replace("__", ".") for name in fields])
     check_range("data.resolution", config.data.resolution, at_least=1)
     return config
@@ -292,7 +293,8 @@ def _with_arrays(
         data = DataConfig(_kept(out, _arrays(pixels, numbers) | _held_out(other, numbers, named)))
     if resolution is not None:
         data = dataclasses.replace(data, resolution=resolution)
-    data = dataclasses.replace(data, flip=config.data.flip)
+    own = {name: getattr(config.data, name) for name in ("flip", "degrade", "degrade_options", "crop")}
+    data = dataclasses.replace(data, **own)
     return dataclasses.replace(config, data=dataclasses.replace(data, **given))
 
 

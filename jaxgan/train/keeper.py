@@ -23,7 +23,7 @@ from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import TakenOver, check_held
 from jaxgan.runs.schema import check_meta
 from jaxgan.train.divergence import Setbacks
-from jaxgan.train.grids import grid_of
+from jaxgan.train.grids import pictures_of
 from jaxgan.train.loop import Keeper
 from jaxgan.train.members import Members
 from jaxgan.train.sinks.base import Files, Guarded, Sink
@@ -71,7 +71,7 @@ class RunKeeper(Keeper):
         self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis()
         self._sinks: list[Sink] = []  # from the start on: they read what the folder says then
         self._monitors, n = None, min(self.config.health.n, self.config.quick_n)
-        if self.config.health.enabled and n and members.sampler is not None:
+        if self.config.health.enabled and n and members.game.output is not None:
             self._monitors = monitors_of(
                 members.game, members.source, members.sampler, n, self.config.batch_size
             )
@@ -267,11 +267,9 @@ class RunKeeper(Keeper):
     def _picture(self, state: GameState, step: int) -> None:
         if self.members.sampler is None or self.folder.silent:
             return
-        png = grid_of(self.members.sampler, self.members.source, self.members.game.averaged(state))
-        if png is None:
-            return
-        for sink in self._sinks:
-            sink.picture(step, png)
+        for kind, png in pictures_of(self.members, state):
+            for sink in self._sinks:
+                sink.picture(step, png) if kind == "samples" else sink.also(step, kind, png)
 
     # --- the end ---
 

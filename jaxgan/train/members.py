@@ -43,7 +43,7 @@ from jaxgan.games.game import Game, GameState, Metrics, init
 from jaxgan.games.sharding import check_fsdp, placements, without_optimizers
 from jaxgan.metrics import Evaluator, make_evaluator
 from jaxgan.runs.checkpoint import abstract
-from jaxgan.runs.sampling import sampler_of
+from jaxgan.runs.images.making import maker_of
 from jaxgan.train.clock import steps_per_dispatch
 
 HOW = ("auto", "vmap", "loop")
@@ -146,9 +146,7 @@ class Members:
         with made_for(self.mesh):
             self._target = platform()
         self.repeat = steps_per_dispatch(config, self._pipelines[0], self._target, starts)
-        self.sampler: Any = (
-            None if self.game.output is None else sampler_of(self.game, config, self.source.spec)
-        )
+        self.sampler: Any = maker_of(self.game, config, self.source.spec, self.source)
         placement = self._placement
         start = renamed(self.config.spoken())(lambda key: init(self.game, key, self.source.spec.batch()))
         self._at = placement  # where a state lies

@@ -115,11 +115,12 @@ def _check_steps(
 
 def scheduled(config: Config) -> list[str]:
     """The fields of what depends on the number of steps before its end, with their values."""
-    if config.game != "gan":  # which may do anything with it
+    if is_file(config.game):  # which may do anything with it
         return [f"game {short_name(config.game)}"]
     fields = [
         ("g_optimizer.schedule", config.g_optimizer.schedule, "constant"),
         ("d_optimizer.schedule", config.d_optimizer.schedule, "constant"),
+        ("e_optimizer.schedule", config.e_optimizer.schedule, "constant"),
         ("penalty.schedule", config.penalty.schedule, "constant"),
         ("ema.schedule", config.ema.schedule, "constant"),
         ("augment", "ada_scheduled" if _rises(config) else "", ""),

@@ -14,8 +14,9 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.laws import first_line
 from jaxgan.common.user_files import split
 from jaxgan.config.config import Config
+from jaxgan.config.games import build_game
 from jaxgan.config.own_files import own_files
-from jaxgan.games.files import load_game
+from jaxgan.data import Spec
 from jaxgan.games.game import init
 from jaxgan.train.batch_parts import check_parts
 from jaxgan.train.members import Members
@@ -84,17 +85,18 @@ _OF_THE_GAME = (
     "dynamics",
     "g_optimizer",
     "d_optimizer",
+    "e_optimizer",
     "ema",
 )
 """Fields that only the game reads; a game of one's own reads those that it likes."""
 
 
-def unread(config: Config, batch: Any, given: Collection[str]) -> list[str]:
-    """Those of the settings `given` that the game of the configuration, one of the user's own, does not look at.
+def unread(config: Config, spec: Spec, given: Collection[str]) -> list[str]:
+    """Those of the settings `given` that the game of the configuration, which is not "gan", does not look at.
 
     Args:
       config: of the run.
-      batch: shapes of a batch.
+      spec: of the data.
       given: names of flags.
 
     Raises:
@@ -111,7 +113,7 @@ def unread(config: Config, batch: Any, given: Collection[str]) -> list[str]:
 
     watched = object.__new__(Watched)
     vars(watched).update(vars(config))
-    load_game(config.game)(batch, watched)
+    build_game(watched, spec)
     fields = {flag: flag.removeprefix("--").replace("-", "_").partition(".")[0] for flag in given}
     fields |= dict.fromkeys(["--lr"], "") | {"--g-lr": "g_optimizer", "--d-lr": "d_optimizer"}
     ignored = [flag for flag in given if fields[flag] in _OF_THE_GAME and fields[flag] not in read]

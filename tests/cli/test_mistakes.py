@@ -11,7 +11,7 @@ from jaxgan.train.trial import unread
 
 TINY = ["toy-ring", "--steps", "4", "--batch-size", "8", "--compute.devices", "1", "--dry-run"]
 SMALL = ["--model.g-widths", "8", "--model.d-widths", "8"]
-BATCH = TOYS["ring"]().spec.batch()
+SPEC = TOYS["ring"]().spec
 
 
 def wrong(text, old, new):
@@ -98,8 +98,8 @@ def test_settings_that_a_game_does_not_read(tmp_path):
         "--loss",
         "--data.source",
     }
-    assert unread(config, BATCH, given) == ["--d-optimizer.b1", "--loss", "--model.g-widths"]
-    assert unread(config, BATCH, {"--steps", "--seeds", "--d-lr"}) == ["--d-lr"]
+    assert unread(config, SPEC, given) == ["--d-optimizer.b1", "--loss", "--model.g-widths"]
+    assert unread(config, SPEC, {"--steps", "--seeds", "--d-lr"}) == ["--d-lr"]
 
 
 @pytest.mark.parametrize("dry", [True, False])

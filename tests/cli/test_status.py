@@ -2,9 +2,11 @@
 
 import os
 
+import jax
+import jax.numpy as jnp
 import pytest
 
-from jaxgan.cli.status import unheard
+from jaxgan.cli.status import exit_status, unheard
 
 
 def test_work_goes_on_when_the_reader_of_its_output_has_gone(monkeypatch):
@@ -28,3 +30,21 @@ def test_another_fault_of_the_output_is_raised(monkeypatch):
             print("lost", flush=True)
         with pytest.raises(OSError, match="No space"):
             stream.close()
+
+
+def test_memory_that_does_not_suffice_is_one_line(capsys):
+    huge = jax.jit(lambda: jnp.ones((2**44,)))  # 64 TiB
+    assert exit_status(lambda: huge().block_until_ready() and 0) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: memory: a device was asked for 65,536.0 GiB")
+    assert said.count("\n") == 1
+    assert "--batch-size" in said
+    assert "--compute.microbatches" in said
+
+
+def test_other_errors_of_programs_keep_their_traceback():
+    def fails():
+        raise jax.errors.JaxRuntimeError("INTERNAL: broken")
+
+    with pytest.raises(jax.errors.JaxRuntimeError, match="broken"):
+        exit_status(fails)

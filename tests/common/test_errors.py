@@ -112,7 +112,7 @@ def test_no_name_of_ours_is_in_the_glossary_of_flags():
 
 
 @pytest.mark.parametrize(
-    "name", ["biggan", "cyclegan", "fid", "wgan", "lr", "bs", "gpus", "wandb", "BigGAN", "--n_critic"]
+    "name", ["biggan", "srgan", "fid", "wgan", "lr", "bs", "gpus", "wandb", "BigGAN", "--n_critic"]
 )
 def test_the_glossary_knows(name):
     assert about(name)

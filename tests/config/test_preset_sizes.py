@@ -3,11 +3,11 @@
 from functools import cache
 
 import jax
-import jax.numpy as jnp
 import pytest
 
 from jaxgan import init
 from jaxgan.config import PRESETS
+from jaxgan.config.games import spec_for
 from jaxgan.config.presets import sizes
 
 
@@ -18,9 +18,8 @@ def test_every_preset_is_counted():
 @cache
 def parameters(networks, shape, n_classes):
     """How many each player has; the presets of one family have the same networks, or some of them."""
-    game = PRESETS[networks].build().build(shape, n_classes)
-    labels = {"label": jnp.zeros(8, jnp.int32)} if n_classes else {}
-    batch = {"image": jax.ShapeDtypeStruct((8, *shape), jnp.float32), **labels}
+    config = PRESETS[networks].build()
+    game, batch = config.build(shape, n_classes), spec_for(config, shape, n_classes).batch(8)
     players = jax.eval_shape(lambda: init(game, jax.random.key(0), batch)).players
     return {name: sum(x.size for x in jax.tree.leaves(player.params)) for name, player in players.items()}
 

@@ -124,7 +124,7 @@ class Net(nn.Module):
     width: int = 48
 
     @nn.compact
-    def __call__(self, *inputs, train=False):
+    def __call__(self, *inputs, train=False, features=False):
         h = jnp.concatenate([x for x in inputs if x is not None], -1)
         for _ in range(2):
             h = nn.leaky_relu(nn.Dense(self.width)(h), 0.2)

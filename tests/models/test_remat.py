@@ -17,11 +17,14 @@ from jaxgan.models import (
     DCGANConfig,
     FastGANConfig,
     GATConfig,
+    GatedConfig,
     MLPConfig,
+    Pix2PixConfig,
     ProGANConfig,
     ProjectedConfig,
     R3GANConfig,
     ResNetConfig,
+    SRResNetConfig,
     StyleGAN2Config,
     StyleGAN3Config,
 )
@@ -41,6 +44,7 @@ SMALL = {  # name -> networks, side of the images
     "gat": (GATConfig(width=8, depth=4, heads=2), 8),
 }
 WITHOUT = {"mlp": MLPConfig(g_widths=(4,), d_widths=(4,)), "dcgan": DCGANConfig(width=2)}
+TRANSLATORS = (GatedConfig, Pix2PixConfig, SRResNetConfig)  # of games of their own, without such blocks
 
 
 def game(config, side, **options):
@@ -75,9 +79,8 @@ def test_every_family_of_blocks_computes_them_again(name):
 
 
 def test_the_families_without_blocks_are_named():
-    assert {type(config) for config, _ in SMALL.values()} | {*map(type, WITHOUT.values())} == {
-        *MODELS.values()
-    }
+    known = {type(config) for config, _ in SMALL.values()} | {*map(type, WITHOUT.values()), *TRANSLATORS}
+    assert known == {*MODELS.values()}
     for config in WITHOUT.values():
         with pytest.raises(
             InputError, match=r"^remat: expected networks of blocks .* jaxgan.models.(mlp|dcgan)$"

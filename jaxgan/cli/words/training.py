@@ -28,6 +28,7 @@ from jaxgan.config.moves import PenaltyConfig
 from jaxgan.config.presets import CLASSIC, DEFAULT_PRESET, PRESETS, get_preset
 from jaxgan.config.presets.fitting import preset_for
 from jaxgan.config.recipes import RECIPES, inherited
+from jaxgan.data.degrade.chain import options_for
 from jaxgan.data.sources import named
 from jaxgan.losses import LOSSES
 from jaxgan.models import MODELS, find_model
@@ -94,7 +95,12 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan:
     if trust and file is None:
         raise InputError("trust: expected --config beside --trust, got none")
     plain = {} if file is None else read_settings(pathlib.Path(file), trust=trust)
-    preset, notes = _preset_of(preset, source, plain, file)
+    degrade = [word for part in said if part.name == "--data.degrade" for word in part.words]
+    restores = (
+        _restoring(source, said, degrade) if degrade and preset is None and not plain.get("preset") else None
+    )
+    preset, notes = _preset_of(preset or restores, source, plain, file)
+    notes += [f"preset: {restores}, which restores images; name another one to change it"] if restores else []
     config = get_preset(preset)
     rest = [part for part in said if part.flag is not None]
     if file is not None:
@@ -111,10 +117,16 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan:
     command = ["jaxgan", "train", *([preset] if bare else []), *args]
     if source is not None and "--data.source" in _names(rest):
         raise InputError(f"data: given twice, as {source!r} and as --data.source")
-    if parsed.settings.game == "gan":
+    if not is_file(parsed.settings.game):
         check_effects(parsed.settings, sorted(_dotted(flag) for flag in _names(rest)))
     flags = {flag: getattr(parsed, flag) for flag in ("seeds", "dry_run", "compile", "name", "together")}
     return Plan(parsed.settings, command, **flags, given=_names(rest), notes=notes)
+
+
+def _restoring(source: str | None, said: Sequence[Said], degrade: Sequence[str]) -> str:
+    """The preset for data that are to be restored, where none is named."""
+    typed = [part.words[0] for part in said if part.name == "--data.source" and part.words]
+    return preset_for(named(typed[-1]) if typed else source or "", degrade)
 
 
 def with_model(config: Config, args: Sequence[str]) -> Config:
@@ -237,6 +249,9 @@ def _staged(kind: type[Any], config: Config, said: Sequence[Said], notes: list[s
     parsed, given = parse(kind, args, "train", kind(config)), _names(said)
     after = _with_length(_with_rates(parsed, given), parsed, given)
     after = with_fields(after, **{"data.source": named(after.data.source)})
+    if "--data.degrade" in given and "--data.degrade-options" not in given:  # the preset's are of its own
+        kept = options_for(after.data.degrade, after.data.degrade_options)
+        after = with_fields(after, **{"data.degrade_options": kept})
     if "--penalty.weights" in given:
         notes += _penalties_inherited(config.penalty, after.penalty, given)
     return dataclasses.replace(parsed, settings=after)

@@ -12,12 +12,14 @@ from jaxgan.config.config import Config
 from jaxgan.config.presets.base import Preset
 from jaxgan.config.presets.biggan import BIGGAN
 from jaxgan.config.presets.classic import CLASSIC
+from jaxgan.config.presets.encoding import ENCODING
 from jaxgan.config.presets.fastgan import FASTGAN
 from jaxgan.config.presets.gat import GAT
 from jaxgan.config.presets.little_data import LITTLE_DATA
 from jaxgan.config.presets.progan import PROGAN
 from jaxgan.config.presets.r3gan import R3GAN
 from jaxgan.config.presets.resnet import RESNET
+from jaxgan.config.presets.restoration import RESTORATION
 from jaxgan.config.presets.stylegan2 import STYLEGAN2
 from jaxgan.config.presets.stylegan3 import STYLEGAN3
 
@@ -32,6 +34,8 @@ PRESETS: dict[str, Preset] = {
     **FASTGAN,
     **R3GAN,
     **GAT,
+    **ENCODING,
+    **RESTORATION,
 }
 DEFAULT_PRESET = "dcgan-mnist"
 LISTED = "`jaxgan presets` lists the presets"
@@ -62,6 +66,7 @@ __all__ = [
     "BIGGAN",
     "CLASSIC",
     "DEFAULT_PRESET",
+    "ENCODING",
     "FASTGAN",
     "GAT",
     "LISTED",
@@ -70,6 +75,7 @@ __all__ = [
     "PROGAN",
     "R3GAN",
     "RESNET",
+    "RESTORATION",
     "STYLEGAN2",
     "STYLEGAN3",
     "Preset",

@@ -30,6 +30,9 @@ class Sink:
     def picture(self, step: int, png: bytes) -> None:
         """Takes samples of a step."""
 
+    def also(self, step: int, kind: str, png: bytes) -> None:
+        """Takes another picture of a step, one of `jaxgan.runs.folder.KINDS`."""
+
     def evaluated(self, step: int) -> None:
         """All of a step at which the run was scored has been told."""
 
@@ -64,6 +67,10 @@ class Files(Sink):
     def picture(self, step: int, png: bytes) -> None:
         """Writes samples/step-STEP.png."""
         write_atomically(self._folder.samples / f"step-{step:07d}.png", png)
+
+    def also(self, step: int, kind: str, png: bytes) -> None:
+        """Writes KIND/step-STEP.png."""
+        write_atomically(self._folder.path / kind / f"step-{step:07d}.png", png)
 
     def evaluated(self, step: int) -> None:
         """Writes report.html as it is by now, as long as that takes little of the time."""
@@ -112,6 +119,10 @@ class Guarded(Sink):
     def picture(self, step: int, png: bytes) -> None:
         """Passes it on."""
         self._try("picture", step, png)
+
+    def also(self, step: int, kind: str, png: bytes) -> None:
+        """Passes it on."""
+        self._try("also", step, kind, png)
 
     def finding(self, step: int, text: str) -> None:
         """Passes it on."""

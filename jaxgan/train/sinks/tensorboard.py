@@ -59,6 +59,10 @@ class TensorBoard(Sink):
         """Writes samples."""
         self._write(self._summary.image("samples", pixels_of(png), dataformats="HWC"), step)
 
+    def also(self, step: int, kind: str, png: bytes) -> None:
+        """Writes another picture."""
+        self._write(self._summary.image(kind, pixels_of(png), dataformats="HWC"), step)
+
     def finding(self, step: int, text: str) -> None:
         """Writes a line of text."""
         self._write(self._summary.text("health", text), step)

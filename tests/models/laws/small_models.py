@@ -5,11 +5,14 @@ from jaxgan.models import (
     DCGANConfig,
     FastGANConfig,
     GATConfig,
+    GatedConfig,
     MLPConfig,
+    Pix2PixConfig,
     ProGANConfig,
     ProjectedConfig,
     R3GANConfig,
     ResNetConfig,
+    SRResNetConfig,
     StyleGAN2Config,
     StyleGAN3Config,
 )
@@ -45,5 +48,11 @@ SECOND = {
     "projected": ProjectedConfig(
         width=2, lite=True, mixing=2, input_size=128, weights="random", conditional=True
     ),
+    "pix2pix": Pix2PixConfig(width=2, halvings=2, d_width=2),
+    "residual pix2pix": Pix2PixConfig(translator="resnet", width=2, blocks=1, d_norm="instance"),
+    "gated": GatedConfig(width=2, d_depth=2),
+    "srresnet": SRResNetConfig(width=2, blocks=1, d_width=2),
+    "shrunk srresnet": SRResNetConfig(width=2, blocks=1, d_width=2, shrink=2),
+    "rrdb": SRResNetConfig(width=2, blocks=1, growth=2, d_width=2),
     "gat": GATConfig(width=8, depth=4, heads=2, label_size=6, conditional=True),
 }

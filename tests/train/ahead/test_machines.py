@@ -70,6 +70,8 @@ def test_a_compiler_that_is_not_there_is_named(name, package, command, monkeypat
         (["--topology", "v5e:2x2", "--batch", "7"], "expected a multiple of 4 devices"),
         (["--topology", "v5e:2x2", "--compute.how", "pmap"], "compute.how: expected a program of jit"),
         (["--topology", "v5e:2x2", "--nothing"], "unknown flag '--nothing'"),
+        (["--topology", "v5e:2x2", "--seeds", "3"], "seeds: expected none"),
+        (["--topology", "v5e:2x2", "--name", "mine"], "name: expected none"),
     ],
 )
 def test_arguments_that_cannot_be(args, said, monkeypatch, capsys):

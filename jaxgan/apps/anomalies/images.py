@@ -1,0 +1,128 @@
+"""Images that are to be judged: files of all sizes and modes, or a source, in the form of a run's data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from jaxgan.common.errors import InputError
+from jaxgan.common.files import expanded, printable
+from jaxgan.common.progress import counted
+from jaxgan.common.user_files import is_file
+from jaxgan.data import Spec, as_images, open_source
+from jaxgan.data.pixels import BrokenImage, image_suffixes, open_image, resized, to_pixels
+from jaxgan.data.sources import named
+
+
+@dataclass
+class Given:
+    """Images to judge.
+
+    Attributes:
+      names: of each, for tables.
+      images: [n, height, width, channels] of the run's type.
+      classes: name of the class of each, where that is known; else empty.
+      notes: what was left out, in words.
+    """
+
+    names: list[str]
+    images: np.ndarray
+    classes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def read_images(words: Sequence[str], spec: Spec, *, split: str = "test", limit: int | None = None) -> Given:
+    """The images that words name: files and folders, or one source of `open_source`.
+
+    Every image is scaled and centre-cropped to the size of the run's, and made grey or colour as these are; 16-bit grey
+    keeps its bits where the run's data have 16. Files that cannot be read are left out, and named.
+
+    Args:
+      words: paths, or the name of one source.
+      spec: of the run's data.
+      split: of a source that has splits.
+      limit: of a source, at most so many images, chosen at random; None: all.
+
+    Raises:
+      InputError: if nothing is there that can be read.
+    """
+    if len(spec.shape) != 3:
+        raise InputError(f"run: expected one of images, got examples of shape {spec.shape}")
+    paths = [expanded(word) for word in words]
+    if len(words) == 1 and (named(words[0]).startswith(("tfds:", "npz:", "tar:")) or not paths[0].exists()):
+        return _of_source(words[0], spec, split, limit)
+    files, others = [], 0
+    for word, path in zip(words, paths, strict=True):
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+            known = [p for p in inside if p.suffix.lower() in image_suffixes()]
+            others += len(inside) - len(known)
+            files += [(str(p.relative_to(path)), p) for p in known]
+        elif path.is_file():
+            files.append((path.name, path))
+        else:
+            raise InputError(
+                f"images: expected files, folders or a data source, got {word!r}, which does not exist"
+            )
+    names, found, notes = [], [], []
+    for name, path in files:
+        try:
+            found.append(fitted(path.read_bytes(), spec))
+            names.append(name)
+        except (BrokenImage, OSError) as error:
+            notes.append(f"left out: {printable(path)!r} cannot be read ({error})")
+    if others:
+        notes.append(f"left out: {counted(others, 'file')} that are no images by their names")
+    if not found:
+        why = f"; {notes[0]}" if notes else ""
+        raise InputError(
+            f"images: expected at least one image that can be read in {' '.join(words)!r}, got none{why}"
+        )
+    return Given(names, np.stack(found), notes=notes)
+
+
+def _of_source(word: str, spec: Spec, split: str, limit: int | None) -> Given:
+    height, width, channels = spec.shape
+    size: dict[str, Any] = {"channels": channels, "resolution": height if height == width else None}
+    if is_file(word):
+        size = {}
+    try:
+        source = open_source(word, split, **size)
+    except InputError:
+        if split != "test":
+            raise
+        source = open_source(word, **size)  # one that has no such split
+    images = as_images(source, "images")
+    if images.shape != spec.shape or images.images.dtype != spec.stored:
+        raise InputError(
+            f"images: expected images of the run's shape {spec.shape} and type {spec.stored}, got {images.shape} and "
+            f"{images.images.dtype}"
+        )
+    rows = np.arange(len(images))
+    if limit is not None and limit < len(rows):
+        rows = np.sort(np.random.default_rng(0).permutation(len(rows))[:limit])
+    classes = []
+    if images.labels is not None:
+        classes = [images.class_names[label] for label in np.asarray(images.labels)[rows]]
+    return Given([str(row) for row in rows], np.asarray(images.images[rows]), classes, list(images.notes))
+
+
+def fitted(data: bytes, spec: Spec) -> np.ndarray:
+    """One file as an image of a run's shape and type. Raises BrokenImage if it cannot be read or made so."""
+    height, width, channels = spec.shape
+    resolution, image = height if height == width else None, open_image(data)
+    deep = spec.stored == "uint16"
+    if deep and image.mode.startswith("I"):
+        pixels = resized(np.asarray(image, np.uint16)[None, :, :, None], resolution, channels)[0]
+    else:
+        pixels = to_pixels(image, resolution, channels)
+        pixels = pixels.astype(np.uint16) * 257 if deep else pixels
+    if pixels.shape != spec.shape:
+        raise BrokenImage(
+            f"expected {width}x{height} pixels, as the run's images are not square, got "
+            f"{pixels.shape[1]}x{pixels.shape[0]}"
+        )
+    return pixels

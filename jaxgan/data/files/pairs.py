@@ -1,0 +1,214 @@
+"""Images in pairs, of two folders or side by side, and images of two domains without pairs."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxgan.common.errors import InputError
+from jaxgan.common.files import expanded, printable
+from jaxgan.common.progress import counted
+from jaxgan.data.files.listing import Listing, listing
+from jaxgan.data.modality import DOMAINS, PAIR
+from jaxgan.data.pixels import BrokenImage, is_grey_file, open_image, to_pixels
+from jaxgan.data.source import Arrays, Images, Source, as_images
+from jaxgan.data.splits import held_out_rows
+
+Open = Callable[..., Source]
+
+
+def two_of(kind: str, rest: str) -> tuple[str, str]:
+    """The two sources of "A,B". Raises InputError for another number."""
+    parts = [part.strip() for part in rest.split(",")]
+    if len(parts) != 2 or not all(parts):
+        raise InputError(f"data.source: expected two sources, {kind}:A,B, got {kind + ':' + rest!r}")
+    return parts[0], parts[1]
+
+
+# --- two domains -----------------------------------------------------------------------------------
+
+
+def load_domains(rest: str, open_one: Open) -> Arrays:
+    """Two sources of images of one size as the arrays "a" and "b".
+
+    The shorter one begins again until both are as long; what each holds out is held out.
+
+    Args:
+      rest: "A,B", two sources.
+      open_one: opens one of them, with what is held out.
+
+    Raises:
+      InputError: if one cannot be opened, or they differ in their sizes.
+    """
+    sides = [as_images(open_one(part), "data.source") for part in two_of("domains", rest)]
+    a, b = sides
+    if a.shape[:2] != b.shape[:2] or a.images.dtype != b.images.dtype:
+        raise InputError(
+            f"data.source: expected domains of one size and type, got {a.shape[0]}x{a.shape[1]} {a.images.dtype} and "
+            f"{b.shape[0]}x{b.shape[1]} {b.images.dtype}; --data.resolution scales both"
+        )
+    sizes = f"{counted(len(a), 'image')} of the first domain, {len(b):,} of the second"
+    held = None
+    if a.held_out is not None and b.held_out is not None:
+        held = _domains(
+            f"held-out part of domains:{rest}", as_images(a.held_out, ""), as_images(b.held_out, "")
+        )
+    return _domains(f"domains:{rest}", a, b, held_out=held, notes=(*a.notes, *b.notes, sizes))
+
+
+def _domains(name: str, a: Images, b: Images, **fields: Any) -> Arrays:
+    n = max(len(a), len(b))
+    as_long = lambda x: np.asarray(x) if len(x) == n else np.asarray(x)[np.arange(n) % len(x)]
+    identity = hashlib.sha256(f"{a.fingerprint} {b.fingerprint}".encode()).hexdigest()
+    arrays = {"a": as_long(a.images), "b": as_long(b.images)}
+    return Arrays(name, arrays, DOMAINS, example="b", fingerprint=identity, **fields)
+
+
+def one_domain(source: Source, name: str) -> Images:
+    """The images of one of two domains, with what is held out of it; those that stand there again are taken once."""
+    arrays: Mapping[str, np.ndarray] = source.arrays  # pyright: ignore
+
+    def images(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+        seen, rows = set(), []
+        for i, image in enumerate(arrays[name]):
+            key = hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=8).digest()
+            if key not in seen:
+                seen.add(key)
+                rows.append(i)
+        return arrays[name][rows]
+
+    held: Any = source.held_out
+    other = None
+    if held is not None:
+        own = hashlib.sha256(f"{held.fingerprint} {name}".encode()).hexdigest()
+        other = Images(held.name, images(held.arrays), None, (), own)
+    identity = hashlib.sha256(f"{source.fingerprint} {name}".encode()).hexdigest()
+    return Images(source.name, images(arrays), None, (), identity, held_out=other)
+
+
+# --- pairs -----------------------------------------------------------------------------------------
+
+
+def load_pairs(
+    rest: str,
+    *,
+    resolution: int | None,
+    channels: int | None,
+    skip_broken: bool,
+    hold_out: float,
+    follow_links: bool,
+) -> Arrays:
+    """Pairs of images: "input" and what it should become, "image".
+
+    Args:
+      rest: "A,B", two folders (or zip archives) whose images are matched by name, without suffixes; or one folder, of
+        images whose left half is the input and whose right half the image.
+      resolution: as of `open_source`.
+      channels: as of `open_source`; None: grey if all are, else RGB.
+      skip_broken: as of `open_source`.
+      hold_out: share of the pairs, as of `jaxgan.data.splits.with_hold_out`.
+      follow_links: as of `open_source`.
+
+    Raises:
+      InputError: if there are no pairs, they differ in their sizes, or one is broken.
+    """
+    notes: list[str] = []
+    if "," in rest:
+        first, second = (_listed(part, follow_links) for part in two_of("pairs", rest))
+        names = [_by_stem(first), _by_stem(second)]
+        both = sorted(names[0].keys() & names[1].keys())
+        if not both:
+            raise InputError(
+                f"data.source: expected images of the same names in the two folders of {'pairs:' + rest!r}, found "
+                f"none in both; the first has {next(iter(names[0]))!r}, the second {next(iter(names[1]))!r}"
+            )
+        alone = len(names[0]) + len(names[1]) - 2 * len(both)
+        notes += (
+            [f"left out, as the other folder has none of that name: {counted(alone, 'image')}"]
+            if alone
+            else []
+        )
+        read = lambda stem: (first.read(names[0][stem]), second.read(names[1][stem]))
+    else:
+        one = _listed(rest, follow_links)
+        both = list(one.names)
+        read = lambda name: (one.read(name), None)
+    pairs, broken, shape = [], [], None
+    depth = channels or (1 if all(map(_grey, read(both[0]))) else 3)
+    for name in both:
+        try:
+            found = _pair(read(name), resolution, depth)
+        except BrokenImage as error:
+            if not skip_broken:
+                raise InputError(
+                    f"data.source: cannot read image {printable(name)!r} of {'pairs:' + rest!r} ({error}); "
+                    "--data.skip-broken leaves such out"
+                ) from error
+            broken.append(name)
+            continue
+        shape = found[0].shape if shape is None else shape
+        if any(x.shape != shape for x in found):
+            raise InputError(
+                f"data.resolution: expected a size, as the images of {'pairs:' + rest!r} differ in theirs: "
+                f"{printable(name)!r} is not {shape[0]}x{shape[1]}; say one, such as --data.resolution 64"
+            )
+        pairs.append(found)
+    if not pairs:
+        raise InputError(
+            f"data.source: expected pairs of images in {'pairs:' + rest!r}, found none that can be read"
+        )
+    arrays = {"image": np.stack([x for _, x in pairs]), "input": np.stack([x for x, _ in pairs])}
+    name, held = f"pairs:{rest}", None
+    rows = held_out_rows(arrays["image"], hold_out)
+    if 0 < len(rows) < len(pairs):
+        held = Arrays(
+            f"held-out part of {name}", {key: x[rows] for key, x in arrays.items()}, PAIR, example="image"
+        )
+        rest_of = np.setdiff1d(np.arange(len(pairs)), rows)
+        arrays = {key: x[rest_of] for key, x in arrays.items()}
+        notes.append(f"{len(rows):,} of {len(pairs):,} pairs are held out of training, to compare with")
+    return Arrays(name, arrays, PAIR, example="image", held_out=held, notes=tuple(notes), skipped=len(broken))
+
+
+def _listed(path: str, follow_links: bool) -> Listing:
+    root = expanded(path.removeprefix("folder:"))
+    if not root.exists():
+        raise InputError(
+            f"data.source: expected a folder or a zip archive of images, got {printable(root)!r}, which does not exist"
+        )
+    found = listing(root, follow_links=follow_links)
+    if not found.names:
+        raise InputError(f"data.source: expected images in {printable(root)!r}, found none")
+    return found
+
+
+def _by_stem(files: Listing) -> dict[str, str]:
+    return {str(pathlib.PurePosixPath(name).with_suffix("")): name for name in files.names}
+
+
+def _grey(content: bytes | None) -> bool:
+    try:
+        return content is None or is_grey_file(content)
+    except Exception:  # dealt with when it is decoded
+        return False
+
+
+def _pair(
+    contents: tuple[bytes, bytes | None], resolution: int | None, depth: int
+) -> tuple[np.ndarray, np.ndarray]:
+    first, second = contents
+    if second is not None:
+        return to_pixels(open_image(first), resolution, depth), to_pixels(
+            open_image(second), resolution, depth
+        )
+    image = open_image(first)
+    half = image.width // 2
+    if half < 1:
+        raise BrokenImage(f"{image.width} pixels are too few for two halves")
+    left = image.crop((0, 0, half, image.height))
+    right = image.crop((image.width - half, 0, image.width, image.height))
+    return to_pixels(left, resolution, depth), to_pixels(right, resolution, depth)

@@ -1,0 +1,155 @@
+"""A run that translates, applied to images of any size, of 8 or 16 bits, grey or in colour, with or without alpha."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from jaxgan.common.errors import InputError
+from jaxgan.data.degrade.filters import LUMA
+from jaxgan.metrics.restoration import enlarged
+from jaxgan.runs.images.tiles import by_tiles, tile_of
+
+_TYPES = ("uint8", "uint16")
+
+
+class Applied:
+    """What a run makes of images in one direction."""
+
+    def __init__(
+        self,
+        run: Any,
+        direction: str | None = None,
+        *,
+        tile: int | None = None,
+        overlap: int | None = None,
+        poll: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Translates nothing yet.
+
+        Args:
+          run: an opened run of a game that translates.
+          direction: such as "a-to-b"; None: the first.
+          tile: side of the tiles in pixels of the input; None: as large as the images that it was trained on.
+          overlap: of the tiles in pixels; None: a quarter of them.
+          poll: is called now and then; what it raises ends the work.
+
+        Raises:
+          InputError: for a run that does not translate, a direction that it has not, or tiles that its networks do not
+            take.
+        """
+        if not run.game.translations:
+            raise InputError(
+                "run: expected one that translates images, as of --data.degrade, pix2pix or cyclegan, got one of the "
+                f"game {run.config.game!r}"
+            )
+        self._translator, self._variables, self._poll = run.sampler, run.variables, poll
+        self.direction = self._translator.direction(direction)
+        own = run.game.translations[self.direction]
+        module, arrays = run.game.players[own.player].module, run.spec.arrays
+        self._source, given, made = own.source, arrays[own.source].shape, arrays[own.target].shape
+        self._in, self._out, self.scale = given[2], made[2], max(1, made[0] // given[0])
+        self.masked = "mask" in arrays
+        self._restores = bool(run.config.data.degrade)
+        self.tile = tile_of(module, given) if tile is None else (tile, tile)
+        self.overlap = min(self.tile) // 4 if overlap is None else overlap
+        if tile is not None and tile < 1:
+            raise InputError(f"tile: expected at least 1 pixel, got {tile}")
+        if not 0 <= self.overlap < min(self.tile):
+            raise InputError(
+                f"overlap: expected 0 to {min(self.tile) - 1} pixels, as tiles are {self.tile[0]}x{self.tile[1]}, got "
+                f"{self.overlap}"
+            )
+
+    def __call__(self, image: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+        """One image translated, in its own type.
+
+        A grey network takes the colours of an image one by one, one for colours takes grey as three equal ones. Alpha
+        is kept (and enlarged), unless the network was trained with it.
+
+        Args:
+          image: uint8 or uint16 [h, w] or [h, w, 1 to 4 channels].
+          mask: [h, w], not 0 where the image is lost, for a run that fills; None: where it is transparent.
+
+        Returns:
+          [h scale, w scale, channels].
+
+        Raises:
+          InputError: for other arrays, or a missing mask.
+        """
+        image = image[..., None] if image.ndim == 2 else image
+        if (
+            image.ndim != 3
+            or not 1 <= image.shape[2] <= 4
+            or 0 in image.shape
+            or str(image.dtype) not in _TYPES
+        ):
+            raise InputError(
+                f"images: expected uint8 or uint16 [h, w, 1 to 4 channels], got {image.dtype} {list(image.shape)}"
+            )
+        most, alpha = np.iinfo(image.dtype).max, None
+        if image.shape[2] in (2, 4) and self._in in (1, 3):
+            image, alpha = image[..., :-1], image[..., -1:]
+        lost = self._lost(image, mask, alpha)
+        if lost is not None and alpha is not None:
+            alpha = np.where(lost, np.asarray(most, image.dtype), alpha)  # which is filled
+        values = 2 * (image.astype(np.float32) / most) - 1
+        made = self._colours(values, lost)
+        pixels = np.clip(np.round((made + 1) * (most / 2)), 0, most).astype(image.dtype)
+        if alpha is None:
+            return pixels
+        if self.scale > 1:
+            alpha = enlarged(alpha, *pixels.shape[:2])
+        return np.concatenate([pixels, alpha], axis=2)
+
+    def _lost(
+        self, image: np.ndarray, mask: np.ndarray | None, alpha: np.ndarray | None
+    ) -> np.ndarray | None:
+        """[h, w, 1], whether the image is lost there; None of a run that does not fill."""
+        if not self.masked:
+            if mask is not None:
+                raise InputError("masks: expected none, as this run does not fill what is lost, got one")
+            return None
+        if mask is None:
+            if alpha is None or alpha.all():
+                raise InputError(
+                    "masks: expected a mask, or transparent pixels, that say what is lost, as this run fills it; got "
+                    "none"
+                )
+            return alpha == 0
+        mask = mask[..., 0] if mask.ndim == 3 else mask
+        if mask.shape != image.shape[:2]:
+            raise InputError(
+                f"masks: expected one of the image's size {image.shape[0]}x{image.shape[1]}, got "
+                f"{'x'.join(map(str, mask.shape))}"
+            )
+        return (mask != 0)[..., None]
+
+    def _colours(self, values: np.ndarray, lost: np.ndarray | None) -> np.ndarray:
+        """Values [h, w, k] in [-1, 1] -> those of what is made, [h', w', k']."""
+        k = values.shape[2]
+        if k == self._in:
+            return self._made(values[None], lost)[0]
+        if self._in == 1 and self._out == 1:  # each colour for itself
+            return np.moveaxis(self._made(np.moveaxis(values, 2, 0)[..., None], lost)[..., 0], 0, 2)
+        if self._in == 1:
+            return self._made((values[..., :3] @ np.asarray(LUMA, np.float32))[None, ..., None], lost)[0]
+        if self._in == 3 and k == 1:
+            made = self._made(values.repeat(3, 2)[None], lost)[0]
+            return made.mean(2, keepdims=True) if self._restores and self._out == 3 else made
+        if self._in in (2, 4):  # trained with alpha: what has none is opaque
+            colours = values.repeat(3, 2) if self._in == 4 and k in (1, 2) else values[..., : self._in - 1]
+            opaque = values[..., -1:] if k in (2, 4) else np.ones_like(values[..., :1])
+            made = self._made(np.concatenate([colours[..., : self._in - 1], opaque], 2)[None], lost)[0]
+            return made if k in (2, 4) else made[..., :-1]
+        raise InputError(f"images: expected {self._in} channels, as the run was trained on, got {k}")
+
+    def _made(self, values: np.ndarray, lost: np.ndarray | None) -> np.ndarray:
+        arrays = {self._source: values}
+        if lost is not None:
+            missing = np.broadcast_to(lost.astype(np.float32), (len(values), *lost.shape))
+            arrays = {self._source: values * (1 - missing), "mask": missing}
+        make = lambda tiles: self._translator.apply(self._variables, tiles, self.direction, self._poll)
+        return by_tiles(arrays, make, tile=self.tile, overlap=self.overlap, scale=self.scale)

@@ -1,0 +1,85 @@
+"""Pairs of two folders or side by side, and domains without pairs."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan import InputError
+from jaxgan.data import open_source
+from jaxgan.data.files.pairs import one_domain
+
+
+def folder(path, images):
+    path.mkdir()
+    for name, value in images.items():
+        Image.fromarray(np.full((8, 8, 3), value, np.uint8)).save(path / name)
+    return path
+
+
+def test_pairs_are_matched_by_name_without_suffix(tmp_path):
+    a = folder(tmp_path / "a", {f"{i}.png": i for i in range(9)})
+    b = folder(tmp_path / "b", {f"{i}.bmp": 100 + i for i in range(2, 12)})
+    source = open_source(f"pairs:{a},{b}", hold_out=0.2, channels=3)
+    assert source.n + source.held_out.n == 7
+    assert source.held_out.n == 1
+    for part in (source, source.held_out):
+        np.testing.assert_array_equal(part.arrays["image"], 100 + part.arrays["input"])
+    assert any("none of that name: 5 images" in note for note in source.notes)
+    assert source.spec.arrays["input"].shape == (8, 8, 3)
+
+
+def test_halves_side_by_side_are_pairs(tmp_path):
+    (tmp_path / "one").mkdir()
+    for i in range(3):
+        both = np.concatenate([np.full((6, 5), i), np.full((6, 5), 200 + i)], axis=1).astype(np.uint8)
+        Image.fromarray(both).save(tmp_path / "one" / f"{i}.png")
+    source = open_source(f"pairs:{tmp_path}/one", channels=1)
+    assert source.arrays["input"].shape == (3, 6, 5, 1)
+    np.testing.assert_array_equal(source.arrays["image"], 200 + source.arrays["input"])
+
+
+def test_domains_of_other_numbers(tmp_path):
+    a = folder(tmp_path / "a", {f"{i}.png": i for i in range(5)})
+    b = folder(tmp_path / "b", {f"{i}.png": 50 + i for i in range(12)})
+    source = open_source(f"domains:{a},{b}", resolution=8, channels=1)
+    values = {name: x[:, 0, 0, 0] for name, x in source.arrays.items()}
+    assert len(values["a"]) == len(values["b"]) == 12
+    assert {*values["a"]} == set(range(5))
+    assert sorted(values["b"]) == list(range(50, 62))
+    assert one_domain(source, "a").n == 5  # each once
+
+
+def test_deep_images_keep_their_bits(tmp_path):
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 65536, (3, 9, 9)).astype(np.uint16)
+    for i, name in enumerate(("a.png", "b.tif")):
+        Image.fromarray(values[i]).save(tmp_path / name)
+    Image.fromarray((values[2] >> 8).astype(np.uint8)).save(tmp_path / "c.png")
+    source = open_source(f"deep:{tmp_path}")
+    np.testing.assert_array_equal(source.images[:2, ..., 0], values[:2])
+    np.testing.assert_array_equal(source.images[2, ..., 0], (values[2] >> 8) * np.uint16(257))
+    assert source.spec.stored == "uint16"
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "d.png")
+    with pytest.raises(InputError, match="expected grey images"):
+        open_source(f"deep:{tmp_path}")
+
+
+def test_what_cannot_be_is_one_line(tmp_path):
+    a = folder(tmp_path / "a", {"1.png": 1})
+    b = folder(tmp_path / "b", {"2.png": 1})
+    (tmp_path / "c").mkdir()
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "c" / "1.png")
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for spec, said in (
+        (f"pairs:{a},{b}", "none in both"),
+        (f"pairs:{a},{tmp_path}/no", "does not exist"),
+        (f"pairs:{a},{tmp_path}/c", "say one, such as --data.resolution"),
+        (f"pairs:{a},{tmp_path}/d", "cannot read image '1'"),
+        (f"domains:{a}", "expected two sources"),
+        (f"domains:{a},{tmp_path}/c", "--data.resolution scales both"),
+    ):
+        with pytest.raises(InputError) as error:
+            open_source(spec)
+        assert said in str(error.value)
+        assert "\n" not in str(error.value)
