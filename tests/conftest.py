@@ -1,5 +1,6 @@
 """Four CPU devices, and folders of our own: no test reads or writes a user's cache or data."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -79,6 +80,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.name in _SLOW:
             item.add_marker("slow")
+
+
+def pytest_collection_finish():
+    """What is there for good is not looked through again and again: full collections were a twentieth of all."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.fixture(autouse=True, scope="module")

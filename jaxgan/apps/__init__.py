@@ -1,1 +1,1 @@
-"""What trained networks are used for: projecting, editing and dissecting images."""
+"""What trained networks are used for: restoring, finding anomalies, projecting, editing and dissecting images."""

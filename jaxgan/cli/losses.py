@@ -138,17 +138,14 @@ def curves(
       "D, real": (logits, values, gradients) of the discriminator's loss against the real's logit, while the
       fake's is 0; "D, fake" and "G, fake": of both losses against the fake's logit, while the real's is 0.
     """
-    logits = jnp.linspace(-limit, limit, points)
-    zero = jnp.zeros(1)
+    logits = np.linspace(-limit, limit, points, dtype=np.float32)
     functions: dict[str, Any] = {
-        "D, real": lambda v: loss.discriminator(v[None], zero)[0],
-        "D, fake": lambda v: loss.discriminator(zero, v[None])[0],
-        "G, fake": lambda v: loss.generator(zero, v[None])[0],
+        "D, real": lambda v: loss.discriminator(v[None], jnp.zeros(1))[0],
+        "D, fake": lambda v: loss.discriminator(jnp.zeros(1), v[None])[0],
+        "G, fake": lambda v: loss.generator(jnp.zeros(1), v[None])[0],
     }
-    return {
-        name: (np.asarray(logits), np.asarray(jax.vmap(f)(logits)), np.asarray(jax.vmap(jax.grad(f))(logits)))
-        for name, f in functions.items()
-    }
+    every = jax.jit(lambda v: {name: jax.vmap(jax.value_and_grad(f))(v) for name, f in functions.items()})
+    return {name: (logits, *found) for name, found in jax.device_get(every(logits)).items()}
 
 
 def _picture(losses: dict[str, Loss], limit: float) -> bytes:

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.common import keys
 from jaxgan.common.errors import InputError
 from jaxgan.common.laws import Broken, Skipped, Verdict, by_path, hold_finite, hold_form, same, verdicts
 from jaxgan.data import modality_of
@@ -82,7 +83,7 @@ class Networks:
         found = {}
         for name, module in self.built[1].items():
             init = jax.jit(lambda key, x, module=module: dict(module.init(key, x, self.labels, train=True)))
-            found[name] = _moved(init(jax.random.key(0), self.inputs[name]))
+            found[name] = _moved(init(keys.quick(0), self.inputs[name]))
         return found
 
     @cached_property
@@ -243,8 +244,10 @@ def precision_law(networks: Networks) -> str:
             if p.dtype != jnp.float32:
                 raise Broken(f"{name}: expected float32 parameters with bfloat16, got {p.dtype} in {path}")
         answer = lambda v, x, name=name: low.apply(name, v, x, train=False)[0]
-        hold_finite(jax.jit(answer)(variables, low.inputs[name]), f"{name}: its answer in bfloat16")
-        if "bf16" not in str(jax.make_jaxpr(answer)(variables, low.inputs[name])):
+        traced = jax.jit(answer).trace(variables, low.inputs[name])
+        found = traced.lower().compile()(variables, low.inputs[name])
+        hold_finite(found, f"{name}: its answer in bfloat16")
+        if "bf16" not in str(traced.jaxpr):
             raise Broken(f"{name}: it computes nothing in bfloat16, though its dtype says so")
         train = lambda v, x, name=name: dict(low.apply(name, v, x, train=True)[1])
         hold_form(

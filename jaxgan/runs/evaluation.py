@@ -25,13 +25,7 @@ from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import collect
 from jaxgan.metrics.features import FEATURES, get_features
 from jaxgan.metrics.given import FIRST_SEED, FixedImages, open_images
-from jaxgan.metrics.image_scores import (
-    DEFAULT,
-    KERNEL_EXAMPLES,
-    METRICS,
-    distance_error,
-    parse_metrics,
-)
+from jaxgan.metrics.image_scores import DEFAULT, KERNEL_EXAMPLES, METRICS, distance_error, parse_metrics
 from jaxgan.metrics.reference import is_reference, load_reference
 from jaxgan.metrics.score import Notify, Score
 from jaxgan.metrics.scores.frechet import Gaussian
@@ -41,12 +35,13 @@ from jaxgan.runs.images.making import examples_of
 from jaxgan.runs.opened import Run, changed_data
 from jaxgan.runs.sampling import Sampler
 
+_all_finite = jax.jit(lambda leaves: jnp.asarray([jnp.isfinite(x).all() for x in leaves], bool).all())
 QUICK_SEED = 2_000_000  # of the scores on the way: the best is scored again on other fakes
 
 
 def is_finite(variables: Any) -> bool:
     """Whether all arrays are (uint8 images would hide a NaN)."""
-    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(variables))
+    return bool(_all_finite(jax.tree.leaves(variables)))
 
 
 def as_json(evaluation: Evaluation, what: str = "averaged (EMA)") -> dict[str, Any]:

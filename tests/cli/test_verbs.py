@@ -23,6 +23,8 @@ OWN_WORDS = {
     "evaluate": "images of any origin",
     "runs": "List the runs in a folder",
     "compare": "Write a page with runs side by side",
+    "apply": "A file that cannot be read is told of",
+    "anomalies": "the most and least normal images",
     "project": "Find latents of real images",
     "directions": "Find directions among the latents of a run",
     "edit": "walk from one to another",

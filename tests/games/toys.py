@@ -93,7 +93,7 @@ def zeros(n=4):
 
 
 def points(n=6, dim=2, seed=0):
-    return {"image": jnp.asarray(np.random.default_rng(seed).normal(size=(n, dim)), jnp.float32)}
+    return {"image": np.random.default_rng(seed).normal(size=(n, dim)).astype(np.float32)}
 
 
 def latents(state, draw, n, dim=1):
@@ -101,7 +101,9 @@ def latents(state, draw, n, dim=1):
 
 
 def in_float64(tree):
-    return jax.tree.map(lambda x: x.astype(jnp.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)
+    """By NumPy."""
+    floating = lambda x: jnp.issubdtype(x.dtype, jnp.floating)
+    return jax.tree.map(lambda x: np.asarray(x, np.float64) if floating(x) else x, tree)
 
 
 def floats(tree):

@@ -4,7 +4,6 @@ import functools
 import json
 import pathlib
 
-import jax.numpy as jnp
 import numpy as np
 
 READ = set()  # the cases that the test which runs has read
@@ -39,14 +38,14 @@ def cases(file):
 
 def nhwc(x):
     """Images NCHW as NHWC."""
-    return jnp.moveaxis(jnp.asarray(x, jnp.float32), 1, -1)
+    return np.moveaxis(np.asarray(x, np.float32), 1, -1)
 
 
 def hwio(kernel):
     """Kernels OIHW as HWIO."""
-    return jnp.asarray(kernel, jnp.float32).transpose(2, 3, 1, 0)
+    return np.asarray(kernel, np.float32).transpose(2, 3, 1, 0)
 
 
 def dense(kernel, bias):
     """Parameters of a dense layer, of a kernel outputs x inputs."""
-    return {"kernel": jnp.asarray(kernel, jnp.float32).T, "bias": jnp.asarray(bias, jnp.float32)}
+    return {"kernel": np.asarray(kernel, np.float32).T, "bias": np.asarray(bias, np.float32)}

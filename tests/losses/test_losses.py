@@ -271,14 +271,13 @@ def test_duality_of_other_options():
 
 
 def test_f_alpha_stays_finite_for_steep_alphas_and_pearson_is_bounded():
-    far = jnp.asarray([-1e4, 1e4])
-    for half in LOSSES["f_alpha"](alpha=6.0)[:2]:
-        assert np.isfinite(half(far, far[::-1])).all()
-        assert np.isfinite(jax.grad(lambda v: half(v, v).sum())(far)).all()  # noqa: B023
+    far = np.asarray([-1e4, 1e4], np.float32)
+    both = lambda half: lambda v: (half(v, v[::-1]), jax.grad(lambda v: half(v, v).sum())(v))
+    every = jax.jit(lambda v: [both(half)(v) for half in LOSSES["f_alpha"](alpha=6.0)[:2]])(far)
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(every))
     pearson = LOSSES["f_pearson"]().discriminator  # where p = 20 q the best logit is 38, and not infinity
-    cost = lambda v: float(
-        20 * pearson(jnp.asarray([v]), jnp.zeros(1))[0] + pearson(jnp.zeros(1), jnp.asarray([v]))[0]
-    )
+    cost = jax.jit(lambda v: 20 * pearson(v[None], jnp.zeros(1))[0] + pearson(jnp.zeros(1), v[None])[0])
+    cost = lambda v, compiled=cost: float(compiled(np.float32(v)))
     assert cost(38.0) == pytest.approx(-361, rel=1e-4)
     assert cost(30.0) > cost(38.0) < cost(50.0) < cost(1e3) < cost(1e5)
 
@@ -333,16 +332,14 @@ def test_generators_descend_their_divergence():
     }
     for name, value in expected.items():
         table = laws.best_critics(loss_of(name))[0][0]
-        costs = np.asarray(LOSSES[name]().generator(jnp.zeros(5), jnp.asarray(table, jnp.float32)))
+        costs = np.asarray(jax.jit(LOSSES[name]().generator)(np.zeros(5, np.float32), np.float32(table)))
         assert (costs * direction).sum() == pytest.approx(value, rel=1e-4), name
 
 
 def test_sinkhorn_tends_to_transport_and_to_means():
     x, y = np.random.default_rng(1).normal(size=(2, 8, 1)) + np.asarray([[[0.0]], [[1.0]]])
     value = lambda **options: float(
-        LOSSES["sinkhorn"](**options)
-        .generator(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32))
-        .mean()
+        np.mean(jax.jit(LOSSES["sinkhorn"](**options).generator)(np.float32(x), np.float32(y)))
     )
     transport = np.mean((np.sort(x[:, 0]) - np.sort(y[:, 0])) ** 2)  # sorted points are optimal on a line
     assert value(epsilon=0.02, iterations=2000) == pytest.approx(transport, rel=0.02)
@@ -353,15 +350,17 @@ def test_pair_sums_do_not_depend_on_the_batch_in_expectation():
     """Against the population values: energy distance of two normals, from SciPy on large samples."""
     rng = np.random.default_rng(2)
     x, y = rng.normal(0, 1, (4000, 6)), rng.normal(1, 1, (4000, 6))
-    mean = jax.vmap(lambda r, f: LOSSES["energy"]().generator(r, f).mean())
-    small = np.asarray(mean(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)))
+    mean = jax.jit(jax.vmap(lambda r, f: LOSSES["energy"]().generator(r, f).mean()))
+    small = np.asarray(mean(np.float32(x), np.float32(y)))
     population = scipy.stats.energy_distance(x.ravel(), y.ravel()) ** 2
     assert abs(small.mean() - population) < 4 * small.std() / np.sqrt(len(small))
 
 
 def test_minimax_is_zero_sum_in_the_fakes_and_non_saturating_is_not():
-    r, f = jnp.zeros(3), jnp.asarray([-8.0, 0.0, 8.0])
-    slope = lambda name, player: jax.grad(lambda f: LOSSES[name]()[player](r, f).sum())(f)
+    r, f = np.float32([0, 0, 0]), np.float32([-8, 0, 8])
+    slope = lambda name, player: np.asarray(
+        jax.jit(jax.grad(lambda f: LOSSES[name]()[player](r, f).sum()))(f)
+    )
     np.testing.assert_allclose(slope("minimax", 0), -slope("minimax", 1))
     # where the discriminator wins (fake logit -8) the minimax generator has no gradient left
     assert abs(slope("minimax", 1)[0]) < 1e-3
@@ -372,8 +371,9 @@ def test_minimax_is_zero_sum_in_the_fakes_and_non_saturating_is_not():
 def test_no_gradient_on_a_margin(name):
     """Exactly on it: the kink's gradient is 0, not 1/2."""
     gap = 0.5 if "relativistic" in name else 1.0
-    r, f = jnp.asarray([gap]), jnp.asarray([-gap])
-    for gradient in jax.grad(lambda r, f: LOSSES[name]().discriminator(r, f).sum(), (0, 1))(r, f):
+    r, f = np.float32([gap]), np.float32([-gap])
+    slopes = jax.jit(jax.grad(lambda r, f: LOSSES[name]().discriminator(r, f).sum(), (0, 1)))
+    for gradient in slopes(r, f):
         assert gradient == 0
 
 
@@ -392,7 +392,7 @@ def test_bfloat16_is_computed_in_float32(name):
 
 @pytest.mark.parametrize("name", [n for n in LOSSES if not LOSSES[n]().of_features])
 def test_vector_logits_are_averaged(name):
-    r, f = jax.random.normal(jax.random.key(1), (2, 6, 5))
+    r, f = np.random.default_rng(1).normal(size=(2, 6, 5)).astype(np.float32)
     players = functions_of(LOSSES[name]())
     each = lambda player, r, f: jnp.stack([player(r[:, k], f[:, k]) for k in range(5)], 1).mean(1)
     both = jax.jit(lambda r, f: [(player(r, f), each(player, r, f)) for player in players])
@@ -403,11 +403,17 @@ def test_vector_logits_are_averaged(name):
 @pytest.mark.parametrize("name", ["energy", "mmd_rbf", "mmd_rq", "mmd_repulsive", "sinkhorn"])
 def test_features_are_one_vector(name):
     """A rotation of feature space changes nothing, and one logit is a vector of one."""
-    r, f = jax.random.normal(jax.random.key(3), (2, 6, 3))
-    rotation = jnp.asarray(scipy.stats.special_ortho_group.rvs(3, random_state=0), jnp.float32)
-    for player in LOSSES[name]()[:2]:
-        np.testing.assert_allclose(player(r @ rotation, f @ rotation), player(r, f), rtol=1e-3, atol=1e-4)
-        np.testing.assert_allclose(player(r[:, :1], f[:, :1]), player(r[:, 0], f[:, 0]), rtol=1e-6)
+    r, f = np.random.default_rng(3).normal(size=(2, 6, 3)).astype(np.float32)
+    rotation = scipy.stats.special_ortho_group.rvs(3, random_state=0).astype(np.float32)
+
+    @jax.jit
+    def every(r, f):
+        given = (r @ rotation, f @ rotation), (r, f), (r[:, :1], f[:, :1]), (r[:, 0], f[:, 0])
+        return [[player(*pair) for pair in given] for player in LOSSES[name]()[:2]]
+
+    for turned, plain, one, logit in every(r, f):
+        np.testing.assert_allclose(turned, plain, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(one, logit, rtol=1e-6)
 
 
 @hypothesis.settings(max_examples=30, deadline=None, derandomize=True)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from models.compiled import apply, start
+from models.compiled import apply, normal, start
 
 from jaxgan import GAN, InputError, init, make_step
 from jaxgan.config import get_preset
@@ -77,7 +77,7 @@ def test_every_side(shape):
 def made():
     """A generator of 64 pixels, grown so that what happens in it is seen, and its variables."""
     module = FastGANConfig(width=2).build((64, 64, 3), 0)[0]
-    z = jax.random.normal(jax.random.key(0), (3, 6))
+    z = normal(0, (3, 6))
     variables = start(module, jax.random.key(1), z, train=True)
     return module, variables, z
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from models.compiled import apply, start
+from models.compiled import apply, normal, start
 
 from jaxgan import InputError
 from jaxgan.config import get_preset
@@ -62,7 +62,7 @@ def test_any_image_of_whole_patches(shape):
 
 def test_rotary_positions_are_relative():
     """Products of queries and keys depend on how far tokens are apart, in rows and in columns; lengths stay."""
-    q, k = jax.random.normal(jax.random.key(0), (2, 1, 1, 1, 8))
+    q, k = normal(0, (2, 1, 1, 1, 8))
     everywhere = lambda x: rotated(jnp.broadcast_to(x, (1, 1 + 12, 1, 8)), 3, 4)[0, :, 0]
     turned_q, turned_k = everywhere(q), everywhere(k)
     np.testing.assert_array_equal(turned_q[0], q[0, 0, 0])  # a token before the grid stays
@@ -89,7 +89,7 @@ def test_sinusoidal_positions():
 
 def test_attention_by_hand():
     """One head of depth 4 and one token of the grid, whose position is 0: plain softmax attention."""
-    x = jax.random.normal(jax.random.key(0), (1, 3, 4))
+    x = normal(0, (1, 3, 4))
     layer = Attention(1, (1, 1))
     params = start(layer, jax.random.key(1), x)["params"]
     params = {**params, "query_scale": jnp.full(4, 1.5), "key_scale": jnp.full(4, 2.0)}
@@ -104,7 +104,7 @@ def test_attention_by_hand():
 
 def test_layers_of_styles_start_as_xavier_has_them_and_learn_a_hundredth_as_fast():
     """x W m + b m of weights that start at 1 / m times Xavier's, m = 0.01, without a factor of the fan-in."""
-    x = jax.random.normal(jax.random.key(0), (64, 200))
+    x = normal(0, (64, 200))
     layer = SlowDense(600)
     params = start(layer, jax.random.key(1), x)["params"]
     bound = (6 / 800) ** 0.5
@@ -119,7 +119,7 @@ def test_patches_are_embedded_by_weights_of_xavier():
     """Of their numbers and the width of a token; token by token, row by row."""
     config = GATConfig(patch=4, width=384, depth=4, heads=6)
     _, discriminator = config.build((8, 12, 3), 0)
-    x = jax.random.normal(jax.random.key(0), (1, 8, 12, 3))
+    x = normal(0, (1, 8, 12, 3))
     variables = start(discriminator, jax.random.key(1), x)
     kernel = variables["params"]["patches"]["kernel"].reshape(48, 384)
     bound = (6 / (48 + 384)) ** 0.5
@@ -138,7 +138,7 @@ def test_the_preset_penalises_as_the_authors_do():
 def test_pictures_of_four_depths_are_summed():
     """Without the last of the four, the picture is another; without all, it is black."""
     generator, _ = GATConfig(width=8, depth=8, heads=2).build((8, 8, 1), 0)
-    z = jax.random.normal(jax.random.key(0), (2, 5))
+    z = normal(0, (2, 5))
     variables = start(generator, jax.random.key(1), z)
     names = [name for name in variables["params"] if name.startswith("picture") and "style" not in name]
     assert names == ["picture_1", "picture_3", "picture_5", "picture_7"]

@@ -8,8 +8,10 @@ import numpy as np
 import optax
 import pytest
 from helpers import shallow_eyes
+from models.compiled import normal, start
 
 from jaxgan import GAN, InputError, init, make_step
+from jaxgan.common import keys
 from jaxgan.common.devices import make_mesh
 from jaxgan.config import get_preset
 from jaxgan.games import compile_step
@@ -81,7 +83,7 @@ def test_enlargement_keeps_corners_and_straight_lines():
 def test_mixtures_see_all_smaller_maps():
     maps = [jnp.zeros((1, 16 >> i, 16 >> i, 3)) for i in range(4)]
     mixing = Mixing(2)
-    variables, mix = jax.jit(mixing.init)(jax.random.key(0), maps), jax.jit(mixing.apply)
+    variables, mix = start(mixing, jax.random.key(0), maps), jax.jit(mixing.apply)
     mixed = mix(variables, maps)
     assert [m.shape for m in mixed] == [(1, 32 >> i, 32 >> i, 2 * c) for i, c in enumerate((1, 1, 2, 4))]
     for i in range(4):
@@ -104,10 +106,10 @@ def played(shallow):
     _, discriminator = TINY.build((32, 32, 3), 0)
     sgd = optax.sgd(0.01)
     gan = GAN(generator, discriminator, LOSSES["hinge"](), sgd, sgd, LATENTS["normal"](5))
-    batch = {"image": jax.random.uniform(jax.random.key(1), (6, 32, 32, 3), minval=-1)}
-    start = init(gan, jax.random.key(0), batch)
+    batch = {"image": np.random.default_rng(1).uniform(-1, 1, (6, 32, 32, 3)).astype(np.float32)}
+    begun = init(gan, keys.quick(0), batch)
     step = compile_step(make_step(gan), make_mesh(jax.devices()[:3]), how="pmap")
-    return start, step(step(start, batch)[0], batch)[0]
+    return begun, step(step(begun, batch)[0], batch)[0]
 
 
 def test_nothing_moves_what_is_frozen(played):
@@ -120,9 +122,9 @@ def test_nothing_moves_what_is_frozen(played):
 
 
 def test_heads_judge_a_batch_on_three_devices_as_on_one():
-    x = jax.random.normal(jax.random.key(0), (6, 16, 16, 3))
+    x = normal(0, (6, 16, 16, 3))
     alone, split = Head((4,)), Head((4,), axis_name="batch")
-    variables = jax.jit(lambda: alone.init(jax.random.key(1), x, None, True))()
+    variables = jax.jit(lambda key: alone.init(key, x, None, True))(keys.quick(1))
 
     def judged(head, variables, x):
         return head.apply(variables, x, None, True, mutable=["batch_stats", "spectral"])
@@ -138,11 +140,11 @@ def test_heads_judge_a_batch_on_three_devices_as_on_one():
 
 def test_pictures_are_those_of_the_last_convolution():
     """Nothing bounds them, as in the authors' code; those of FastGAN end in tanh."""
-    z = 3.0 * jax.random.normal(jax.random.key(0), (2, 4))
+    z = 3.0 * normal(0, (2, 4))
     for config in (ProjectedConfig(width=2, lite=True, weights="random"), FastGANConfig(width=2)):
         generator, _ = config.build((32, 32, 1), 0)
         made = lambda z, generator=generator: generator.init_with_output(
-            jax.random.key(1), z, capture_intermediates=True, mutable=True
+            keys.quick(1), z, capture_intermediates=True, mutable=True
         )
         image, seen = jax.jit(made)(z)
         last = max(seen["intermediates"], key=lambda name: (name.startswith("SpectralNorm"), name))
@@ -156,8 +158,8 @@ def test_labels_make_a_difference(shallow):
     config = ProjectedConfig(width=1, lite=True, mixing=2, input_size=128, weights="random", conditional=True)
     _, module = config.build((32, 32, 1), 3)
     x = jnp.ones((3, 32, 32, 1))
-    start = jax.jit(lambda label: module.init_with_output(jax.random.key(0), x, label))
-    logits, variables = start(jnp.asarray([0, 1, 1]))
+    begin = jax.jit(lambda key, label: module.init_with_output(key, x, label))
+    logits, variables = begin(keys.quick(0), np.asarray([0, 1, 1]))
     assert (logits[0] != logits[1]).any()
     np.testing.assert_allclose(logits[1], logits[2], atol=1e-6)
     with pytest.raises(InputError, match="label: expected class indices below 3"):

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 from golden.layers import cases, hwio, nhwc
-from models.compiled import apply, moved, start
+from models.compiled import apply, moved, normal, start
 
 from jaxgan import GAN, InputError, init, make_step
 from jaxgan.config import get_preset
@@ -43,7 +43,7 @@ def build(config, shape, n_classes=0):
     """Modules, variables and inputs, by name."""
     label = jnp.arange(3) % n_classes if n_classes else None
     modules = dict(zip("gd", config.build(shape, n_classes), strict=True))
-    given = {"g": jnp.ones((3, 64)), "d": jax.random.normal(jax.random.key(0), (3, *shape))}
+    given = {"g": jnp.ones((3, 64)), "d": normal(0, (3, *shape))}
     return {
         name: (module, start(module, jax.random.key(1), given[name], label), given[name], label)
         for name, module in modules.items()

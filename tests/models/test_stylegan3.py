@@ -38,7 +38,7 @@ def counted(config, resolution):
 
 
 def normal(*shape, seed=0):
-    return jax.random.normal(jax.random.key(seed), shape)
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
 def untrained(config, resolution=16, seed=1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def told(found: Dissection, **about: Any) -> dict[str, Any]:
     return {**about, "layer": found.layer, "units": rows, "interventions": interventions}
 
 
-def write_page(found: Dissection, title: str, facts: dict[str, object]) -> str:
+def write_page(found: Dissection, title: str, facts: Mapping[str, object]) -> str:
     """The page, which needs nothing but a browser."""
     rows = units_by_concept(found.agreement)
     standing = [row for row in rows if row[2] > LEAST]

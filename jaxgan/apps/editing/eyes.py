@@ -101,7 +101,7 @@ def _imagenet(shape: tuple[int, ...], weights: str) -> Eyes:
     """The four maps of EfficientNet-Lite0, of images enlarged to 128 pixels where they are smaller."""
     if shape[2] not in (1, 3):
         raise InputError(f"features: efficientnet_lite0 expects images of 1 or 3 channels, got {shape}")
-    variables, size = efficientnet.pretrained(weights), seen_size(*shape[:2], _SEEN)
+    variables, size = efficientnet.pretrained(weights), seen_size(shape[0], shape[1], _SEEN)
 
     def look(images: jax.Array) -> list[jax.Array]:
         x = jnp.broadcast_to(images, (*images.shape[:3], 3))

@@ -261,11 +261,10 @@ def _starts(
     z = network.run.sampler.latents(rng.integers(0, 2**31, _STYLES).tolist())
     own = None if labels is None else np.resize(labels[:starts], _STYLES)
     w = network.styles(z, own)[:, 0]
-    means = [
-        w.mean(0) if own is None else w[own == label].mean(0)
-        for label in (labels if own is not None else [0])
-    ]
-    mean = np.stack(means) if own is not None else np.repeat(np.stack(means), m * starts, axis=0)
+    if own is None or labels is None:
+        mean = np.repeat(w.mean(0)[None], m * starts, axis=0)
+    else:
+        mean = np.stack([w[own == label].mean(0) for label in labels])
     spread = np.float32(np.sqrt(np.square(w - w.mean(0)).sum(1).mean() / w.shape[1]))
     others = w[rng.integers(0, _STYLES, (m, starts))].reshape(m * starts, -1)
     away = np.tile((np.arange(starts) > 0).astype(np.float32) * 0.5, m)[

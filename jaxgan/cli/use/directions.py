@@ -141,7 +141,7 @@ def _sheet(network: Any, found: Any, parsed: DirectionsArguments) -> np.ndarray:
     far = np.linspace(-parsed.reach, parsed.reach, 7)
     z, labels = network.drawn(range(parsed.seeds))
     repeated = lambda x: None if x is None else np.repeat(x, len(far), axis=0)
-    many = Latents("z", repeated(z), repeated(labels))
+    many = Latents("z", np.repeat(z, len(far), axis=0), repeated(labels))
     rows, names = [], []
     for i in range(min(len(found), 10)):
         images = decoded(network, moved(network, many, found, [(i, np.tile(far, parsed.seeds))]))

@@ -216,7 +216,7 @@ def _mixes(network: Network, parsed: Edit, latents: Latents, names: list[str]) -
         raise InputError("mix: expected a family with styles (stylegan2, stylegan3), got one without")
     count = network.style_shape[0]
     layers = range(count // 2, count) if parsed.layers is None else parse_integers(parsed.layers, "layers")
-    seeds = parse_integers(parsed.mix, "mix")
+    seeds = parse_integers(parsed.mix or "", "mix")
     z, labels = network.drawn(seeds, _labels(network, parsed, len(seeds)))
     others = Latents("z", z, labels)
     images = decoded(network, mixed(network, latents, others, list(layers)))
@@ -231,7 +231,7 @@ def _mixes(network: Network, parsed: Edit, latents: Latents, names: list[str]) -
 def _walks(network: Network, parsed: Edit, latents: Latents, t: np.ndarray) -> tuple[np.ndarray, list[str]]:
     from jaxgan.apps.editing.edit import Latents, as_space, decoded, walk
 
-    seeds = parse_integers(parsed.to, "to")
+    seeds = parse_integers(parsed.to or "", "to")
     if len(seeds) not in (1, len(latents.v)):
         raise InputError(
             f"to: expected one seed, or one for each of {len(latents.v)} images, got {len(seeds)}"
@@ -255,7 +255,7 @@ def _morphs(network: Network, parsed: Edit, latents: Latents, t: np.ndarray) -> 
         raise InputError(f"latent: expected one of z for --morph, got one of {latents.space}")
     if not network.n_classes:
         raise InputError("morph: expected a conditional generator, got one without classes")
-    names = parsed.morph.split(":")
+    names = (parsed.morph or "").split(":")
     if len(names) != 2:
         raise InputError(f"morph: expected two classes such as cat:dog or 3:8, got {parsed.morph!r}")
     a, b = (parsed_classes(name, network.run.data["class_names"]) for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +19,10 @@ def permutation_law(loss: Loss) -> str:
     real, fake = random_logits((9,), 2)
     order = np.random.default_rng(0).permutation(9)
     for half_name, half in halves(loss):
-        expected, got = np.asarray(half(real, fake))[order], half(real[order], fake[order])
-        if not np.allclose(got, expected, rtol=1e-4, atol=1e-5):
+        values, got = jax.device_get(
+            jax.jit(lambda r, f, half=half: (half(r, f), half(r[order], f[order])))(real, fake)
+        )
+        if not np.allclose(got, values[order], rtol=1e-4, atol=1e-5):
             raise Broken(f"{half_name}: the values of examples depend on their order in the batch")
     return "values move with their examples"
 
@@ -28,7 +31,11 @@ def batch_size_law(loss: Loss) -> str:
     """The mean does not depend on the batch size: by repetition, or (for pair sums) in expectation."""
     real, fake = random_logits((8,), 3)
     for half_name, half in halves(loss):
-        once, twice = half(real, fake).mean(), half(jnp.tile(real, 2), jnp.tile(fake, 2)).mean()
+        once, twice = jax.device_get(
+            jax.jit(lambda r, f, half=half: (half(r, f).mean(), half(jnp.tile(r, 2), jnp.tile(f, 2)).mean()))(
+                real, fake
+            )
+        )
         if np.allclose(once, twice, rtol=1e-4, atol=1e-5):
             continue
         draws = {n: _means_of_draws(half, n) for n in (4, 32)}
@@ -71,20 +78,26 @@ def comparison_law(loss: Loss) -> str:
 def _compares(half: Criterion) -> bool:
     """Whether values are not a term of each real logit plus a term of each fake logit."""
     (real, fake), (other_real, other_fake) = random_logits((8,), 6), random_logits((8,), 7)
-    values = half(real, fake)
-    alone = jax.vmap(lambda r, f: half(r[None], f[None])[0])(real, fake)
-    exchanged = half(real, other_fake) + half(other_real, fake) - half(other_real, other_fake)
-    size = max(
-        1.0, *(float(jnp.abs(half(r, f)).max()) for r in (real, other_real) for f in (fake, other_fake))
-    )
+
+    @jax.jit
+    def every(reals: Any, fakes: Any) -> Any:
+        """Values of each real logit alone with its fake one, and of each batch of reals with each batch of fakes."""
+        alone = jax.vmap(lambda r, f: half(r[None], f[None])[0])(reals[0], fakes[0])
+        return alone, jax.vmap(lambda r: jax.vmap(lambda f: half(r, f))(fakes))(reals)
+
+    reals, fakes = np.stack([real, other_real]), np.stack([fake, other_fake])
+    alone, table = jax.device_get(every(reals, fakes))
+    values, exchanged = table[0, 0], table[0, 1] + table[1, 0] - table[1, 1]
+    size = max(1.0, float(np.abs(table).max()))
     return not all(np.allclose(values, x, rtol=0, atol=1e-4 * size) for x in (alone, exchanged))
 
 
 def _check_comparison(loss: Loss, comparison: Criterion) -> None:
     if not loss.compares:
         raise Broken("comparison: it is given, but the loss compares nothing; declare a threshold instead")
-    high, low = jnp.ones(4), -jnp.ones(4)
-    right, wrong = float(comparison(high, low).mean()), float(comparison(low, high).mean())
+    high, low = np.ones(4, np.float32), -np.ones(4, np.float32)
+    share = jax.jit(lambda real, fake: comparison(real, fake).mean())
+    right, wrong = float(share(high, low)), float(share(low, high))
     if (right, wrong) != (1, 0):
         raise Broken(
             "comparison: expected 1 where all reals are above all fakes and 0 where they are below, "
@@ -103,9 +116,8 @@ def threshold_law(loss: Loss) -> str:
         )
     with jax.enable_x64(True):
         logits = float(loss.threshold) + np.linspace(-5, 5, 2001)
-        costs = np.asarray(
-            jax.vmap(lambda v: loss.discriminator(v[None], v[None]).mean())(jnp.asarray(logits))
-        )
+        alike = jax.jit(jax.vmap(lambda v: loss.discriminator(v[None], v[None]).mean()))
+        costs = np.asarray(alike(logits))
     best, declared = int(np.argmin(costs)), len(logits) // 2
     if not costs[declared] - costs[best] <= 1e-6 * max(1.0, abs(costs[best])):
         raise Broken(
@@ -128,17 +140,15 @@ def shift_law(loss: Loss) -> str:
 
 def _shift_invariant(loss: Loss) -> bool:
     real, fake = random_logits((8,), 4)
-    before, after = loss.discriminator(real, fake), loss.discriminator(real + 3, fake + 3)
-    return np.allclose(before.mean(), after.mean(), rtol=1e-4, atol=1e-5)
+    shifted = jax.jit(jax.vmap(lambda by: loss.discriminator(real + by, fake + by).mean()))
+    before, after = np.asarray(shifted(np.asarray([0, 3], np.float32)))
+    return np.allclose(before, after, rtol=1e-4, atol=1e-5)
 
 
 def gap_law(loss: Loss) -> str:
     """D gains as reals rise above fakes, G loses: at a small gap, and from inverted to right order."""
     with jax.enable_x64(True):  # a small gap: within the margin of any margin loss
-        losses = {
-            half_name: [float(half(jnp.full(4, g / 2), jnp.full(4, -g / 2)).mean()) for g in (0.0, 0.01)]
-            for half_name, half in halves(loss)
-        }
+        losses = _at_gaps(dict(halves(loss)), (0.0, 0.01))
     narrow, wide = losses["discriminator"]
     if not wide < narrow:
         raise Broken(
@@ -152,9 +162,7 @@ def gap_law(loss: Loss) -> str:
             f"{narrow:.6g} to {wide:.6g}: a sign may be flipped"
         )
     if not loss.of_features:  # features have no order
-        right, wrong = (
-            float(loss.discriminator(jnp.full(4, s), jnp.full(4, -s)).mean()) for s in (0.5, -0.5)
-        )
+        right, wrong = _at_gaps({"discriminator": loss.discriminator}, (1.0, -1.0))["discriminator"]
         if np.isclose(right, wrong, rtol=1e-6):
             raise Broken(
                 "discriminator: it does not matter which of two logits is the real's; if they are features, say so: "
@@ -166,3 +174,14 @@ def gap_law(loss: Loss) -> str:
                 f"is {right:.4g} against {wrong:.4g}"
             )
     return "D's loss falls and G's rises as the logits of reals and fakes part"
+
+
+def _at_gaps(halves: dict[str, Criterion], gaps: tuple[float, ...]) -> dict[str, list[float]]:
+    """Means of four examples whose real logits are above the fake ones by each of the gaps."""
+
+    @jax.jit
+    def means(gaps: Any) -> Any:
+        mean = lambda half: lambda gap: half(jnp.full(4, gap / 2), jnp.full(4, -gap / 2)).mean()
+        return {name: jax.vmap(mean(half))(gaps) for name, half in halves.items()}
+
+    return {name: found.tolist() for name, found in jax.device_get(means(jnp.asarray(gaps))).items()}

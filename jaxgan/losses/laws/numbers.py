@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -48,9 +47,10 @@ def gradient_law(loss: Loss) -> str:
                 raise Skipped(
                     f"the {half_name} computes in float32 whatever it is given: no check in float64"
                 )
-            slopes = _slopes(half)
-            for shape, scale in (((7,), 0.5), ((7,), 3.0), ((4, 2), 1.0)):
-                for side, (got, expected) in enumerate(slopes(*random_logits(shape, 1, scale, np.float64))):
+            batches = [random_logits((7,), 1, scale, np.float64) for scale in (0.5, 3.0)]
+            batches.append(random_logits((4, 2), 1, 1.0, np.float64))
+            for found in _slopes(half, batches):
+                for side, (got, expected) in enumerate(found):
                     worst = max(
                         worst, _gradient_error(f"{half_name}: the gradient in {_SIDES[side]}", got, expected)
                     )
@@ -79,39 +79,33 @@ def _gradient_error(which: str, got: np.ndarray, expected: np.ndarray) -> float:
     raise Broken(f"{which} differs from finite differences by {error:.2g} of its size")
 
 
-def _slopes(half: Criterion, step: float = 1e-5) -> Callable[[Any, Any], list[tuple[np.ndarray, np.ndarray]]]:
-    """(real, fake) -> the gradients of the mean in real and in fake, each with what finite differences give."""
-    mean = lambda real, fake: half(real, fake).mean()
+def _slopes(half: Criterion, batches: list[Any], step: float = 1e-5) -> Any:
+    """For each batch (real, fake): the gradients of the mean in real and in fake, each with finite differences."""
+
+    def ends(real: Any, fake: Any) -> Any:
+        """Means of the batch with one logit moved: reals then fakes, up then down."""
+        n = real.size
+        ways = step * jnp.eye(2 * n, dtype=real.dtype)
+        ways = jnp.concatenate([ways, -ways]).reshape(-1, 2, *real.shape)
+        return jax.vmap(lambda way: half(real + way[0], fake + way[1]).mean())(ways).reshape(2, 2, n)
 
     @jax.jit
-    def slopes(real: Any, fake: Any) -> Any:
+    def slopes(batches: Any) -> Any:
         found = []
-        for x, alone, gradient in zip(
-            (real, fake),
-            (lambda x: mean(x, fake), lambda x: mean(real, x)),
-            jax.grad(mean, (0, 1))(real, fake),
-            strict=True,
-        ):
-            ways = step * jnp.eye(x.size, dtype=x.dtype).reshape(-1, *x.shape)
-            ends = jax.vmap(alone)(jnp.concatenate([x + ways, x - ways]))
-            found.append((gradient, ((ends[: x.size] - ends[x.size :]) / (2 * step)).reshape(x.shape)))
+        for real, fake in batches:
+            _, gradients = _value_and_slopes(half, real, fake)
+            high, low = ends(real, fake)
+            differences = ((high - low) / (2 * step)).reshape(2, *real.shape)
+            found.append(list(zip(gradients, differences, strict=True)))
         return found
 
-    return lambda real, fake: jax.tree.map(np.asarray, slopes(real, fake))
+    return jax.device_get(slopes(batches))
 
 
-def _evaluated(half: Criterion) -> Callable[[Any, Any], tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """(real, fake) -> values, and the gradients of their mean in real and in fake."""
-
-    @jax.jit
-    def evaluate(real: Any, fake: Any) -> Any:
-        return half(real, fake), jax.grad(lambda r, f: half(r, f).mean(), (0, 1))(real, fake)
-
-    def run(real: Any, fake: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        values, (real_slope, fake_slope) = evaluate(real, fake)
-        return np.asarray(values), np.asarray(real_slope), np.asarray(fake_slope)
-
-    return run
+def _value_and_slopes(half: Criterion, real: Any, fake: Any) -> tuple[Any, Any]:
+    """Values, and the gradients of their mean in real and in fake."""
+    values, pull = jax.vjp(half, real, fake)
+    return values, pull(jnp.full(values.shape, 1 / values.size, values.dtype))
 
 
 def extreme_law(loss: Loss) -> str:
@@ -120,12 +114,9 @@ def extreme_law(loss: Loss) -> str:
     ties = np.repeat(np.asarray([-EXTREME, -1.0, -1.0, -1.0, 0.0, 0.0, 1.0, 1.0, EXTREME])[:, None], 2, 1)
     batches = {"0 and +-1e4": edge, "exact ties": ties, "-1e4, alone": edge[:1], "+1e4, alone": edge[-1:]}
     for half_name, half in halves(loss):
-        evaluate = _evaluated(half)
-        for where, batch in batches.items():
-            low = evaluate(*(jnp.asarray(x, jnp.float32) for x in batch.T))
-            with jax.enable_x64(True):
-                high = evaluate(*(jnp.asarray(x, jnp.float64) for x in batch.T))
-            for name, got, exact in zip(("value", "gradient", "gradient"), low, high, strict=True):
+        low, high = _in_both_precisions(half, list(batches.values()))
+        for (where, batch), *found in zip(batches.items(), low, high, strict=True):
+            for name, got, exact in zip(("value", "gradient", "gradient"), *found, strict=True):
                 if not np.isfinite(got).all():
                     bad = int(np.argmin(np.isfinite(got)))
                     raise Broken(
@@ -140,3 +131,18 @@ def extreme_law(loss: Loss) -> str:
                         "that in float64"
                     )
     return "finite, and as in float64, at logits 0 and +-1e4 and at exact ties"
+
+
+def _in_both_precisions(half: Criterion, batches: list[np.ndarray]) -> list[list[Any]]:
+    """In float32, then in float64: for each batch its values, and the gradients of their mean in real and in fake."""
+
+    @jax.jit
+    def evaluate(batches: Any) -> Any:
+        return [
+            (values, *slopes) for values, slopes in (_value_and_slopes(half, *batch) for batch in batches)
+        ]
+
+    low = jax.device_get(evaluate([tuple(batch.T.astype(np.float32)) for batch in batches]))
+    with jax.enable_x64(True):
+        high = jax.device_get(evaluate([tuple(batch.T.astype(np.float64)) for batch in batches]))
+    return [low, high]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.losses.base import Criterion, Loss
@@ -18,4 +17,4 @@ def halves(loss: Loss) -> list[tuple[str, Criterion]]:
 def random_logits(shape: tuple[int, ...], seed: int, scale: float = 2.0, dtype: Any = np.float32) -> Any:
     """Normal (real_logits, fake_logits), each of `shape`."""
     real, fake = np.random.default_rng(seed).normal(0, scale, (2, *shape))
-    return jnp.asarray(real, dtype), jnp.asarray(fake, dtype)
+    return real.astype(dtype), fake.astype(dtype)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from golden.layers import case
+from models.compiled import normal
 
 from jaxgan import InputError
 from jaxgan.models.layers import ClassHead, joined, needed
@@ -13,7 +14,7 @@ from jaxgan.models.layers import ClassHead, joined, needed
 def head(kind, logits=1, n_classes=3):
     """A head, its variables, features [4, 5] and labels [4]."""
     layer = ClassHead(n_classes=n_classes, kind=kind, logits=logits)
-    features, label = jax.random.normal(jax.random.key(1), (4, 5)), jnp.asarray([0, 2, 1, 2])
+    features, label = normal(1, (4, 5)), jnp.asarray([0, 2, 1, 2])
     return layer, layer.init(jax.random.key(0), features, label, True), features, label
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 from golden.layers import case
+from models.compiled import normal
 
 from jaxgan import GAN, init, make_step
 from jaxgan.losses import get_loss
@@ -19,7 +20,7 @@ from jaxgan.models.layers import BatchNorm, DownConv, SpectralNorm, UpConv
 
 
 def test_batch_norm_against_its_definition():
-    x = 3 + 2 * jax.random.normal(jax.random.key(0), (64, 5, 5, 3))
+    x = 3 + 2 * normal(0, (64, 5, 5, 3))
     layer = BatchNorm(momentum=0.9)
     variables = layer.init(jax.random.key(1), x, True)
     y, new = layer.apply(variables, x, True, mutable=["batch_stats"])
@@ -36,7 +37,7 @@ def test_batch_norm_against_its_definition():
 
 
 def test_batch_norm_has_the_values_and_gradients_of_flaxs_and_its_statistics_but_for_the_bias():
-    x, weight = 3 + 2 * jax.random.normal(jax.random.key(0), (2, 16, 5, 5, 3))
+    x, weight = 3 + 2 * normal(0, (2, 16, 5, 5, 3))
     ours, flaxs = BatchNorm(), nn.BatchNorm(momentum=0.9)
     variables = ours.init(jax.random.key(1), x, True)
     jax.tree.map(np.testing.assert_array_equal, variables, flaxs.init(jax.random.key(1), x, False))
@@ -75,7 +76,7 @@ def test_batch_norm_computes_in_float64():
 
 
 def test_a_batchs_own_statistics_can_be_had():
-    x = 3 + 2 * jax.random.normal(jax.random.key(0), (16, 3))
+    x = 3 + 2 * normal(0, (16, 3))
     variables = BatchNorm().init(jax.random.key(1), x, True)
     assert set(variables) == {"params", "batch_stats"}
     for train in (True, False):
@@ -88,7 +89,7 @@ def test_a_batchs_own_statistics_can_be_had():
 
 def test_batch_norm_averages_over_a_mapped_axis():
     """Two halves of a batch are normalised by the statistics of the whole."""
-    x = 3 + 2 * jax.random.normal(jax.random.key(0), (2, 8, 3))
+    x = 3 + 2 * normal(0, (2, 8, 3))
     variables = BatchNorm().init(jax.random.key(1), x[0], True)
     apply = lambda layer, x: layer.apply(variables, x, True, mutable=["batch_stats"])
     whole, stats = apply(BatchNorm(), x.reshape(16, 3))
@@ -98,7 +99,7 @@ def test_batch_norm_averages_over_a_mapped_axis():
 
 
 def test_batch_norm_of_bfloat16_has_statistics_in_float32():
-    x = (100 + jax.random.normal(jax.random.key(0), (64, 3))).astype(jnp.bfloat16)
+    x = (100 + normal(0, (64, 3))).astype(jnp.bfloat16)
     variables = BatchNorm().init(jax.random.key(1), x, True)
     y, new = BatchNorm().apply(variables, x, True, mutable=["batch_stats"])
     assert y.dtype == jnp.bfloat16
@@ -146,7 +147,7 @@ class FlaxsNormalised(nn.Module):
 
 def normalised(name):
     make, shape, matrix = LAYERS[name]
-    x = jax.random.normal(jax.random.key(1), shape)
+    x = normal(1, shape)
     layer = Normalised(make)
     return layer, jax.jit(layer.init, static_argnums=2)(jax.random.key(0), x, True), x, make(), matrix
 
@@ -269,7 +270,7 @@ def test_spectral_norm_trains_as_flaxs_does(shape):
         if len(shape) == 2
         else partial(nn.Conv, 5, (3, 3), kernel_init=KERNELS)
     )
-    x = jax.random.normal(jax.random.key(1), shape)
+    x = normal(1, shape)
     ours, flaxs = Normalised(make), FlaxsNormalised(make)
     variables = ours.init(jax.random.key(0), x, True)
     (u,) = jax.tree.leaves(variables["spectral"])
@@ -295,7 +296,7 @@ def test_spectral_norm_trains_as_flaxs_does(shape):
 def test_a_spectrally_normalised_mlp_is_1_lipschitz_and_a_plain_one_is_not():
     config = MLPConfig(d_widths=(32, 16), d_spectral_norm=True)
     discriminator = config.build((6,), 0)[1]
-    a, b = jax.random.normal(jax.random.key(2), (2, 1000, 6))
+    a, b = normal(2, (2, 1000, 6))
     variables = discriminator.init(jax.random.key(3), a, train=True)
     variables = {**variables, "params": jax.tree.map(lambda x: 5 * x, variables["params"])}
     after = converged(discriminator, variables, a[:2])
@@ -310,7 +311,7 @@ def test_spectral_vectors_move_with_training_by_an_iteration_a_pass():
     generator, discriminator = MLPConfig(g_widths=(4,), d_widths=(8,), d_spectral_norm=True).build((2,), 0)
     sgd = optax.sgd(0.1)
     gan = GAN(generator, discriminator, get_loss("hinge"), sgd, sgd, get_latent("normal", 3))
-    batch = {"image": jax.random.normal(jax.random.key(0), (4, 2))}
+    batch = {"image": normal(0, (4, 2))}
     state = init(gan, jax.random.key(1), batch)
     new, _ = jax.jit(make_step(gan))(state, batch)
     before = {"params": state.players["discriminator"].params, **state.players["discriminator"].stats}

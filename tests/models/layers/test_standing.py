@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from models.compiled import normal
 
 from jaxgan import InputError
 from jaxgan.models import BigGANConfig, MLPConfig
@@ -21,7 +22,7 @@ class Normalised(nn.Module):
 
 
 def test_they_are_the_averages_of_each_pass():
-    batches = 2 + 3 * jax.random.normal(jax.random.key(0), (5, 8, 4))
+    batches = 2 + 3 * normal(0, (5, 8, 4))
     module = Normalised()
     variables = module.init(jax.random.key(1), batches[0])
     stats = standing_statistics(module, variables, [(z, None) for z in batches])["batch_stats"]
@@ -36,7 +37,7 @@ def test_they_are_the_averages_of_each_pass():
 def test_one_pass_over_a_batch_samples_it_as_training_does():
     """All else of the variables stays; spectral vectors, which a pass moves, are as before."""
     generator = BigGANConfig(width=2, shared=3, conditional=True).build((8, 8, 3), 2)[0]
-    z, label = jax.random.normal(jax.random.key(0), (6, 4)), jnp.arange(6) % 2
+    z, label = normal(0, (6, 4)), jnp.arange(6) % 2
     variables = jax.jit(lambda key: generator.init(key, z, label, train=True))(jax.random.key(1))
     step = jax.jit(lambda v: generator.apply(v, z, label, train=True, mutable=["spectral", "batch_stats"])[1])
     for _ in range(60):
