@@ -186,7 +186,7 @@ def viewed(images: np.ndarray, rng: np.random.Generator, mirrored: bool) -> np.n
         for j, image in enumerate(images):
             angle, scale = np.deg2rad(rng.uniform(-10, 10)), rng.uniform(0.9, 1.1)
             turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
-            offset = centre - turn @ centre + rng.uniform(-2, 2, 2)
+            offset: Any = centre - turn @ centre + rng.uniform(-2, 2, 2)
             planes = [
                 ndimage.affine_transform(image[:, :, c], turn, offset, order=1, mode="nearest")
                 for c in range(image.shape[2])
@@ -279,7 +279,10 @@ def membership(gan: Trained, few: Images, test: Images) -> float:
         lambda x, y: module.apply(variables, jnp.asarray(x, jnp.float32) / 127.5 - 1, y, train=False)
     )
     logits = []
-    for images, labels in ((few.images, few.labels), (test.images[:1000], np.asarray(test.labels)[:1000])):
+    for images, labels in (
+        (few.images, np.asarray(few.labels)),
+        (test.images[:1000], np.asarray(test.labels)[:1000]),
+    ):
         logits.append(np.asarray(judge(images[:1000], jnp.asarray(labels[:1000], jnp.int32))))
     return auroc(np.concatenate(logits), np.arange(sum(map(len, logits))) < len(logits[0]))
 

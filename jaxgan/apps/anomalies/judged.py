@@ -52,10 +52,10 @@ def write(
     for name, chosen in (("least-normal", order[:SHOWN]), ("most-normal", order[::-1][:SHOWN])):
         sheets[name] = sheet(given, scored, chosen)
         write_atomically(out / f"{name}.png", sheets[name])
-    for i in order[:maps] if scored.rebuilt is not None else ():
-        row = pictures.png(
-            pictures.enlarged(with_map(given.images[i], scored.rebuilt[i], peak_of(scored)), 384)
-        )
+    rebuilt = scored.rebuilt
+    for i in order[:maps] if rebuilt is not None else ():
+        assert rebuilt is not None
+        row = pictures.png(pictures.enlarged(with_map(given.images[i], rebuilt[i], peak_of(scored)), 384))
         write_atomically(out / "maps" / _png_name(given.names[i]), row)
     found = {
         **facts,
