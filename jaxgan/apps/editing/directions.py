@@ -95,7 +95,8 @@ def first_weights(network: Network, space: Space) -> tuple[np.ndarray, list[str]
     """The weights that latents meet first: of all layers with a kernel that are linear in them.
 
     z meets the first dense layer or convolution, in BigGAN also the linear maps of every normalisation, and w the
-    affine layer of every convolution: what the paper takes for each family, found without knowing it. Where z is
+    affine layer of every convolution: what the paper takes, found without knowing the family; a layer that is linear
+    in the latent by way of another (a skip without activation in `resnet` and `r3gan`) counts as well. Where z is
     normalised on its way in (ProGAN, StyleGAN), it is the normalised z that counts. W is read off what the layers give
     for latents r e_i and -r e_i of the length r that normalising keeps.
 
