@@ -148,9 +148,11 @@ def main(args: Args) -> int:
         begun = time.monotonic()
         print(f"== {name}", flush=True)
         why = ran(name, args)
-        found = {"none": why} if why else json.loads((args.out / name / f"{name}.json").read_text())
+        found: dict[str, Any] = (
+            {"none": why} if why else json.loads((args.out / name / f"{name}.json").read_text())
+        )
         sections[name] = found
-        for line in [why] if why else map(said_of, found["goals"]):
+        for line in [why] if why else [said_of(goal) for goal in found["goals"]]:
             print(f"  {line}", flush=True)
         print(f"  {time.monotonic() - begun:.0f} s", flush=True)
     command = shlex.join(["python", "experiments/applications.py", *sys.argv[1:]])

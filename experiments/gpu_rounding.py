@@ -53,7 +53,7 @@ class Args:
     """Write every figure to this file."""
 
 
-def changes(name: str, device: jax.Device, precision: str) -> np.ndarray:
+def changes(name: str, device: Any, precision: str) -> np.ndarray:
     """What one step adds to the parameters of all players, as one vector, computed on `device`."""
     preset, config = find_preset(name), get_preset(name)
     plain = OptimizerConfig(1e-2, kind="sgd")

@@ -437,7 +437,8 @@ def torch_step(
     if tuned:
         last: Any = {"memory_format": torch.channels_last}
         generator, discriminator, real = generator.to(**last), discriminator.to(**last), real.to(**last)
-    learning_rate, *betas = rates
+    learning_rate, *rest = rates
+    betas: Any = tuple(rest)
     adam = lambda m: torch.optim.Adam(m.parameters(), lr=learning_rate, betas=betas, fused=tuned or None)
     g_optimizer, d_optimizer = adam(generator), adam(discriminator)
     weights = list(generator.parameters())

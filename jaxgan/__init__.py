@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jaxgan import augment, config, data, games, health, losses, metrics, models, penalties
+    from jaxgan.apps.fit import fit
     from jaxgan.apps.used import load
     from jaxgan.common.devices import make_mesh
     from jaxgan.common.errors import InputError
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from jaxgan.models.latents import LATENTS, Latent
     from jaxgan.penalties import PENALTIES, Penalty, Scene, Term
     from jaxgan.report.notebook import TrainedRun
-    from jaxgan.train.fit import fit
 
 __version__ = "0.1.0"
 
@@ -52,7 +52,7 @@ _WHERE = {
     "Scene": "penalties",
     "Term": "penalties",
     "TrainedRun": "report.notebook",
-    "fit": "train.fit",
+    "fit": "apps.fit",
     "load": "apps.used",
 }
 _ROOMS = ("augment", "config", "data", "games", "health", "losses", "metrics", "models", "penalties")

@@ -15,6 +15,7 @@ import pathlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cartoon_faces
 import flax.linen as nn
@@ -71,7 +72,8 @@ class Parts(nn.Module):
         for width in (48, 24, 16):
             beside = maps.pop()
             y = jnp.concatenate(
-                [nn.relu(UpConv(width, beside.shape[1:3], kernel_init=he)(y)), beside], axis=-1
+                [nn.relu(UpConv(width, (beside.shape[1], beside.shape[2]), kernel_init=he)(y)), beside],
+                axis=-1,
             )
         return nn.Conv(len(PARTS), (3, 3))(y)
 
@@ -96,7 +98,8 @@ def segmenter(
     for _ in range(steps):
         rows = rng.integers(0, len(images), 64)
         params, moments = step(params, moments, images[rows], masks[rows].astype(np.float32))
-    look = jax.jit(lambda x: model.apply(params, scaled(x)) > 0)
+    apply: Any = model.apply
+    look = jax.jit(lambda x: apply(params, scaled(x)) > 0)
     return lambda x: dict(zip(PARTS, np.moveaxis(in_batches(look, x, 100), -1, 0), strict=True))
 
 

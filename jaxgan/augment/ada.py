@@ -16,7 +16,6 @@ from jaxgan.augment.strength import Strength, rising, steered
 from jaxgan.augment.warp import warped
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
-from jaxgan.data import IMAGE, modality_of
 
 
 class Changes(NamedTuple):
@@ -242,7 +241,7 @@ def pipeline(strength: Strength, **factors: float) -> Augmentation:
         return changed(noise, image, drawn(own, p, groups), groups)
 
     def change(p: jax.Array, keys: jax.Array, x: jax.Array) -> jax.Array:
-        if modality_of(x.shape[1:]) is not IMAGE or min(x.shape[1:3]) < 2:
+        if x.ndim != 4 or min(x.shape[1:3]) < 2:
             raise InputError(
                 f"ada: expected images [n, h, w, c] of at least 2x2 pixels, got examples of shape {x.shape[1:]}"
             )

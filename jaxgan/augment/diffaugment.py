@@ -12,7 +12,6 @@ import jax.numpy as jnp
 from jaxgan.augment.base import Augmentation
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
-from jaxgan.data import IMAGE, modality_of
 
 
 def diffaugment(*, color: float = 1.0, translation: float = 0.125, cutout: float = 0.5) -> Augmentation:
@@ -55,7 +54,7 @@ def diffaugment(*, color: float = 1.0, translation: float = 0.125, cutout: float
         return image
 
     def see(memory: object, x: jax.Array, keys: jax.Array, step: jax.Array) -> jax.Array:
-        if modality_of(x.shape[1:]) is not IMAGE:
+        if x.ndim != 4:
             raise InputError(
                 f"diffaugment: expected images [n, h, w, c], got examples of shape {x.shape[1:]}"
             )

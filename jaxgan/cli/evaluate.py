@@ -232,7 +232,7 @@ def _as_opened(parsed: Evaluate) -> dict[str, Any]:
 def _open(parsed: Evaluate, spec: str, name: str) -> Images:
     from jaxgan.runs import evaluation
 
-    opened = _as_opened(parsed) | ({} if name == "real" else {"keep_classes": ""})
+    opened: dict[str, Any] = _as_opened(parsed) | ({} if name == "real" else {"keep_classes": ""})
     return evaluation.open_images(spec, name, **opened)
 
 

@@ -87,7 +87,7 @@ _QUICK: Any = define_prng_impl(
     seed=lambda seed: jnp.stack([jnp.uint32(0), seed.astype(jnp.uint32)]),
     split=lambda key, shape: _two(key, _counts(shape)),
     random_bits=_bits,
-    fold_in=lambda key, data: _two(key + jnp.uint32(1), data),
+    fold_in=lambda key, data: _two(key + jnp.uint32(1), jnp.asarray(data, jnp.uint32)),
     name="quick",
     tag="quick",
 )

@@ -267,7 +267,8 @@ def evaluate_images(
     Raises:
       InputError: for what cannot be opened, shapes that differ, or too few images.
     """
-    fakes = open_images(fake, "fake", **opened | {"keep_classes": ""})
+    of_fakes: dict[str, Any] = {**opened, "keep_classes": ""}
+    fakes = open_images(fake, "fake", **of_fakes)
     n = len(fakes) if n is None else n
     if not 2 <= n <= len(fakes):
         raise InputError(f"n: expected 2 to {len(fakes)} (the images of {fakes.name!r}), got {n}")

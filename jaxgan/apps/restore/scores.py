@@ -30,7 +30,7 @@ def ssim_over(made: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> np.ndarr
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": -1}
     found = []
     for x, y, own in zip(made, truth, masks, strict=True):
-        _, full = structural_similarity(x, y, data_range=span, full=True, **options)
+        full: Any = structural_similarity(x, y, data_range=span, full=True, **options)[1]
         found.append(full[own].mean())
     return np.asarray(found)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
@@ -16,6 +15,9 @@ from jaxgan.common.packages import need
 from jaxgan.common.progress import counted
 from jaxgan.data.pixels import image_suffixes, open_image, resized
 from jaxgan.data.source import Images, fingerprint
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 DICOM = (".dcm", ".dicom")
 

@@ -132,7 +132,7 @@ def test_fields_of_the_data_and_names_of_classes_reach_the_run(digits, tmp_path,
         found.append(config)
         raise InputError("far enough")
 
-    monkeypatch.setattr("jaxgan.train.fit.train", configured)
+    monkeypatch.setattr("jaxgan.apps.fit.train", configured)
     names = tuple(f"kind {i}" for i in range(3))
     source = Images("mine", digits, np.arange(60, dtype=np.int32) % 3, names, "f")
     for images, fields in ((digits, {"data__hold_out": 0.0, "data__flip": True}), (source, {})):
@@ -151,7 +151,7 @@ def test_fields_of_the_data_and_names_of_classes_reach_the_run(digits, tmp_path,
 
 def test_rates_and_epochs_are_keywords_and_mistakes_are_answered_with_keywords(digits, tmp_path, monkeypatch):
     found = []
-    monkeypatch.setattr("jaxgan.train.fit.train", lambda config, command: found.append(config) or 1 / 0)
+    monkeypatch.setattr("jaxgan.apps.fit.train", lambda config, command: found.append(config) or 1 / 0)
     for fields in ({"lr": 1e-3, "epochs": 2}, {"lr": 1e-3, "d_lr": 2e-3, "steps": 3}):
         with pytest.raises(ZeroDivisionError):
             jaxgan.fit(digits, out=tmp_path, **SMALL | fields)
@@ -215,7 +215,7 @@ def test_what_the_run_itself_refuses_is_said_in_keywords(digits, tmp_path):
         raise InputError("'a.data.npz' of data.source, --data.resolution 8: pip install --upgrade x")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jaxgan.train.fit.train", refusing)
+        patch.setattr("jaxgan.apps.fit.train", refusing)
         with pytest.raises(InputError) as caught:
             jaxgan.fit(digits, 2, out=tmp_path, **SMALL)
     assert str(caught.value) == "'a.data.npz' of data__source, data__resolution=8: pip install --upgrade x"
@@ -224,7 +224,7 @@ def test_what_the_run_itself_refuses_is_said_in_keywords(digits, tmp_path):
 def test_groups_and_fields_in_them_come_together(digits, tmp_path, monkeypatch):
     """In whatever order they are given; and fields of the networks that `fit` chooses."""
     found = []
-    monkeypatch.setattr("jaxgan.train.fit.train", lambda config, command: found.append(config) or 1 / 0)
+    monkeypatch.setattr("jaxgan.apps.fit.train", lambda config, command: found.append(config) or 1 / 0)
     group = OptimizerConfig(kind="rmsprop", learning_rate=1.0)
     fields = {"d_lr": 3e-3, "g_optimizer": group, "d_optimizer": group, "lr": 2e-3, "model__width": 4}
     with pytest.raises(ZeroDivisionError):
@@ -238,7 +238,7 @@ def test_groups_and_fields_in_them_come_together(digits, tmp_path, monkeypatch):
 def test_the_preset_is_that_of_the_command_or_fits_the_size(digits, tmp_path, monkeypatch):
     """And all of it is taken, not its networks alone."""
     found = []
-    monkeypatch.setattr("jaxgan.train.fit.train", lambda config, command: found.append(config) or 1 / 0)
+    monkeypatch.setattr("jaxgan.apps.fit.train", lambda config, command: found.append(config) or 1 / 0)
     (tmp_path / "photos").mkdir()
     photos = np.random.default_rng(0).integers(0, 256, (40, 48, 40, 3), np.uint8)
     for images, fields, preset in (
@@ -263,7 +263,7 @@ def test_ctrl_c_says_where_the_run_is(digits, tmp_path, monkeypatch):
     def interrupted(config, command):
         raise Stopped(signal.SIGINT, 5, RunFolder(tmp_path / "00000-x"))
 
-    monkeypatch.setattr("jaxgan.train.fit.train", interrupted)
+    monkeypatch.setattr("jaxgan.apps.fit.train", interrupted)
     with pytest.raises(
         KeyboardInterrupt, match=r"stopped at step 5, and saved: jaxgan.load\('.*00000-x'\) opens it"
     ):
@@ -312,10 +312,10 @@ def test_a_source_keeps_its_split_and_a_known_one_its_features(digits, tmp_path,
         found.append(config.data)
         raise InputError("far enough")
 
-    monkeypatch.setattr("jaxgan.train.fit.train", configured)
+    monkeypatch.setattr("jaxgan.apps.fit.train", configured)
     opened = []
     opening = lambda *args, **size: opened.append(size) or open_source(*args, **size)
-    monkeypatch.setattr("jaxgan.train.fit.open_source", opening)
+    monkeypatch.setattr("jaxgan.apps.fit.open_source", opening)
     with pytest.raises(InputError, match="far enough"):
         jaxgan.fit(open_source("mnist", "test", resolution=8), 2, out=tmp_path, **SMALL)
     assert opened == [{"resolution": 8, "channels": 1}]  # and not as large as they are, before
