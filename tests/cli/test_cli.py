@@ -138,16 +138,23 @@ def test_a_preset_tells_where_it_comes_from(capsys):
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_builds(name):
     preset = PRESETS[name]
-    gan = get_preset(name).build(preset.shape, preset.n_classes)
-    alone = (
+    config = get_preset(name)
+    game = config.build(preset.shape, preset.n_classes)
+    lazy = (
         {"d_r1", "g_path_length"}
         if name.startswith("stylegan2")
         else {"d_r1"}
         if "stylegan3" in name
         else set()
     )
-    pixels = name == "denoise-32"  # which has no critic
-    assert {turn.name for turn in gan.turns} - alone == ({"g"} if pixels else {"d", "g"})
+    own = {
+        "vae": {"vae"},
+        "autoencoder": {"ae"},
+        "aae": {"ae", "d", "e"},
+    }  # games that name their turns otherwise
+    own |= {game: {"d", "g", "e"} for game in ("vae_gan", "fanogan")}
+    turns = {"g"} if name == "denoise-32" else own.get(config.game, {"d", "g"})  # the first has no critic
+    assert {turn.name for turn in game.turns} - lazy == turns
 
 
 def test_train_leaves_a_run_and_says_where(conditional, capsys):

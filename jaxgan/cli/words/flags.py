@@ -278,7 +278,9 @@ def unknown_flag(typed: str, flags: Mapping[str, Flag], command: str) -> InputEr
         return InputError(f"unknown flag {typed!r}; {clause} {see}")
     group, _, leaf = typed.removeprefix("--").replace("_", "-").rpartition(".")
     meant = f"--{group}.{_OTHERWISE[leaf]}" if group and leaf in _OTHERWISE else typed
-    near = [name for name, flag in flags.items() if flag.leaf == leaf and not group]
-    near = near or nearest_names(meant, [*flags, "--help"])
+    # the encoder's, which few games have, are meant by who says so
+    known = [flag for flag in flags if "--e-" in meant or not flag.startswith("--e-optimizer.")]
+    near = [name for name in known if flags[name].leaf == leaf and not group]
+    near = near or nearest_names(meant, [*known, "--help"])
     hint = f"; did you mean {' or '.join(near[:4])}? " if near else " "
     return InputError(f"unknown flag {typed!r}{hint}{see}")
