@@ -19,6 +19,7 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.common.packages import version_of
 from jaxgan.common.user_files import content_hash, is_file, short_name, split
+from jaxgan.config import OptimizerConfig
 from jaxgan.config.config import Config
 from jaxgan.config.data import open_data
 from jaxgan.config.fields import from_json, frozen, to_json, with_fields
@@ -49,8 +50,26 @@ _NOT_IDENTITY = (
     "logger",
 )
 # Fields that came later: they count where they are not as they would have been, so that keys of cells stay.
-_LATER = {"game": "gan", "augment": (), "augment_options": ()}
-_LATER_OF = {"data": {"share": 1.0, "follow_links": False}, "health": {"roll_back": 0}}
+_LATER = {
+    "game": "gan",
+    "game_options": (),
+    "augment": (),
+    "augment_options": (),
+    "e_optimizer": dataclasses.asdict(OptimizerConfig()),
+}
+_LATER_OF = {
+    "data": {
+        "share": 1.0,
+        "follow_links": False,
+        "keep_classes": "",
+        "degrade": (),
+        "degrade_options": (),
+        "crop": None,
+    },
+    "health": {"roll_back": 0},
+    "g_optimizer": {"hold": 0.0},
+    "d_optimizer": {"hold": 0.0},
+}
 # What of how a run is done changes more than the last digits, where it is not as it would have been.
 _COMPUTED = {"microbatches": 1, "matmul_precision": "default"}
 

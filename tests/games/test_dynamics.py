@@ -379,7 +379,7 @@ def test_all_options_at_once():
     every = {"unroll": 1, "pack": 2} | GAMES["consensus"][1] | {"instance_noise": lambda step: 0.1}
     every |= {"top_k": lambda step: 1 - 0.2 * step}
     gan = game("relativistic_average", players, dim=3, options=options, **every)
-    step, real = compiled(traced := counted(gan)), points(16)
+    step, real = compiled(traced := counted(gan)), jax.device_put(points(16))
     state = init(gan, jax.random.key(0), real)
     shapes = jax.tree.map(lambda x: (x.shape, x.dtype), state)
     before = np.asarray(ravel_pytree(state.players["generator"].params)[0])
