@@ -18,9 +18,9 @@ def normal(seed, shape, size=1.0):
     return (size * np.random.default_rng(seed).normal(size=shape)).astype(np.float32)
 
 
-def start(module, key, *inputs, **options):
-    """`module.init`, from other random numbers than the key's own: those of `keys.quick`."""
-    return jax.device_get(_start(module, key, *inputs, **options))
+def start(module, key, *inputs, quick=True, **options):
+    """`module.init`, from other random numbers than the key's own: those of `keys.quick`, unless these are wanted."""
+    return jax.device_get(_start(module, as_quick(key) if quick else key, *inputs, **options))
 
 
 def apply(module, variables, *inputs, **options):
@@ -30,7 +30,7 @@ def apply(module, variables, *inputs, **options):
 
 @partial(jax.jit, static_argnums=0, static_argnames=_STATIC)
 def _start(module, key, *inputs, **options):
-    return module.init(as_quick(key), *inputs, **options)
+    return module.init(key, *inputs, **options)
 
 
 @partial(jax.jit, static_argnums=0, static_argnames=_STATIC)
