@@ -89,7 +89,7 @@ def lean(monkeypatch):
         "jaxgan.health.monitors.other_split",
         lambda source: digits(5000, 1000) if is_digits(source.name) else other_split(source),
     )
-    monkeypatch.setattr("jaxgan.train.keeper.grid_of", lambda *args: PNG)
+    monkeypatch.setattr("jaxgan.train.keeper.pictures_of", lambda *args: [("samples", PNG)])
     make = lambda source, *_: make_evaluator(source) if source.name == "ring" else MeanImage()
     monkeypatch.setattr("jaxgan.train.members.make_evaluator", make)
     monkeypatch.setattr("jaxgan.runs.evaluation.score", lambda *args: {"scores": {}})
