@@ -19,34 +19,27 @@ It leaves DIR/restoration.json, and pictures: input, baseline, ours, truth.
 
 from __future__ import annotations
 
-import json
 import pathlib
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import translators
 from skimage import data as photos  # pyright: ignore[reportMissingImports]
 
-import jaxgan
-from jaxgan.__main__ import main as command
 from jaxgan.apps.restore import baselines
 from jaxgan.apps.restore.scores import row, ssim_over, table_of
 from jaxgan.cli.arguments import run_script
-from jaxgan.common.errors import InputError
 from jaxgan.data.modality import from_float
 from jaxgan.metrics.restoration import similarities
-from jaxgan.report import pictures
 from jaxgan.runs.evaluation import open_run
 
 LEVEL = 25
 TRAINED_ON = ("astronaut", "rocket", "immunohistochemistry", "retina", "hubble_deep_field")
 TESTED_ON = ("chelsea", "coffee")
 SIDE = 64
-SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -61,35 +54,15 @@ class Args:
     """denoising, inpainting, fashion (super-resolution of it), photos (of these); nothing: all."""
 
 
-class Study:
-    """What is shared by the tasks: runs, rows, pictures, goals."""
+class Study(translators.Study):
+    """What the tasks share."""
 
-    def __init__(self, args: Args) -> None:
-        """Makes the folder."""
-        self.args, self.out = args, args.out
-        self.out.mkdir(parents=True, exist_ok=True)
-        self.rows: list[dict[str, Any]] = []
-        self.pictures: list[str] = []
-        self.goals: list[dict[str, Any]] = []
-        self.before = 0.0  # seconds of runs that were there
-        self.n = 200 if args.quick else 1000
+    shown = 8
+    n = property(lambda self: 200 if self.quick else 1000)
 
-    def trained(self, name: str, steps: int, *words: str) -> Any:
-        """A run of that name, opened with its data; trained by the command unless it is there."""
-        steps = steps if self.args.quick else 10 * steps
-        runs = self.out / "runs"
-        found = sorted(runs.glob(f"*-{name}"))
-        if found:
-            self.before += json.loads((found[-1] / "run.json").read_text())["train_seconds"] or 0.0
-        else:
-            every = str(steps)
-            given = ["train", *words, "--steps", every, "--sample-every", every, "--checkpoint-every", every]
-            given += ["--evaluate-every", every, "--quick-n", "64", "--final-n", "64", "--log-every", "100"]
-            if command([*given, "--out", str(runs), "--name", name, "--health.no-enabled"]) != 0:
-                raise InputError(f"restoration: the run {name!r} failed")
-            found = sorted(runs.glob(f"*-{name}"))
-        run, source = open_run(found[-1], "last")
-        return run, source
+    def opened(self, name: str, steps: int, *words: str) -> Any:
+        """A trained run with its data."""
+        return open_run(self.trained(name, steps, *words), "last")
 
     def made(self, run: Any, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Inputs, outputs, masks and true images of held-out examples, as they are stored."""
@@ -97,23 +70,10 @@ class Study:
         stored = {name: np.asarray(from_float(jnp.asarray(x), made.dtype)) for name, x in batch.items()}
         return {"made": made, "input": stored["input"], "image": stored["image"], "mask": batch.get("mask")}  # pyright: ignore
 
-    def show(self, name: str, *columns: np.ndarray) -> None:
-        """A picture of rows of images, one a method, the first few examples side by side."""
-        side = columns[-1].shape[1:3]
-        grown = [x[:SHOWN].repeat(side[0] // x.shape[1], 1).repeat(side[1] // x.shape[2], 2) for x in columns]
-        png = pictures.png(pictures.enlarged(pictures.grid(np.concatenate(grown), SHOWN)))
-        (self.out / f"{name}.png").write_bytes(png)
-        self.pictures.append(f"{name}.png")
-
-    def goal(self, text: str, met: bool, figure: str) -> None:
-        """Notes whether a goal is met."""
-        self.goals.append({"goal": text, "met": bool(met), "figure": figure})
-        print(f"goal: {text}: {'met' if met else 'not met'} ({figure})", flush=True)
-
 
 def denoising(study: Study) -> None:
     """CIFAR-10."""
-    run, source = study.trained("denoise", 2500, "denoise-32", "--lr", "2e-3")
+    run, source = study.opened("denoise", 2500, "denoise-32", "--lr", "2e-3")
     found = study.made(run, np.arange(study.n))
     tried = source.some(24, 0)["image"].astype(np.float64)
     noisy = np.clip(np.round(tried + LEVEL * np.random.default_rng(0).normal(size=tried.shape)), 0, 255)
@@ -145,8 +105,8 @@ def denoising(study: Study) -> None:
 def inpainting(study: Study) -> None:
     """Fashion-MNIST."""
     words = ("restore-28", "--data.source", "tfds:fashion_mnist")
-    pixels, _ = study.trained("inpaint-pixels", 500, *words, "--game-options", "adversarial", "0")
-    critic, _ = study.trained("inpaint-critic", 500, *words)
+    pixels, _ = study.opened("inpaint-pixels", 500, *words, "--game-options", "adversarial", "0")
+    critic, _ = study.opened("inpaint-critic", 500, *words)
     found = study.made(pixels, np.arange(study.n))
     judged = study.made(critic, np.arange(study.n))["made"]
     hole = found["mask"][0, ..., 0]
@@ -197,7 +157,7 @@ def fashion(study: Study) -> None:
     """Super-resolution of Fashion-MNIST."""
     for scale in (2, 4):
         words = ("restore-28", "--data.source", "tfds:fashion_mnist", *smaller(scale), *SMALL, *PIXELS)
-        run, _ = study.trained(f"fashion-x{scale}", 400, *words)
+        run, _ = study.opened(f"fashion-x{scale}", 400, *words)
         found, others = enlarged(study, run, "Fashion-MNIST", min(study.n, 200), scale)
         study.show(f"fashion-x{scale}", found["input"], others["bicubic"], found["made"], found["image"])
 
@@ -210,12 +170,12 @@ def photographs(study: Study) -> None:
     for scale in (2, 4):
         words = ("super-resolution-64", "--data.source", f"npz:{crops}", *smaller(scale), *SMALL)
         words += ("--model.skip", "cubic")
-        run, source = study.trained(f"photos-x{scale}", 250, *words, *PIXELS)
+        run, source = study.opened(f"photos-x{scale}", 250, *words, *PIXELS)
         found, others = enlarged(study, run, what, source.held_out.n, scale)
         shown = [found["input"], others["bicubic"], found["made"]]
         if scale == 4:
             weights = ("--game-options", "pixel", "100", "adversarial", "1", "pixel_steps", "125")
-            run, _ = study.trained(f"photos-x{scale}-critic", 250, *words, *weights)
+            run, _ = study.opened(f"photos-x{scale}-critic", 250, *words, *weights)
             judged = study.made(run, np.arange(len(found["made"])))["made"]
             compared = {"pixels alone": found["made"], **others}
             study.rows += table_of(f"{what}, x{scale}, with a critic", judged, compared, found["image"])
@@ -245,31 +205,16 @@ TASKS: dict[str, Callable[[Study], None]] = {
 
 
 def main(args: Args) -> None:
-    """Runs the tasks, and writes what they found after each."""
-    started, study = time.monotonic(), Study(args)
-    if unknown := [name for name in args.only if name not in TASKS]:
-        raise InputError(f"only: expected {', '.join(TASKS)}, got {unknown[0]!r}")
-    for name in args.only or TASKS:
-        TASKS[name](study)
-        result = {
-            "title": "Restoration: denoising, inpainting, super-resolution",
-            "protocol": (
-                f"held-out images (CIFAR-10 and Fashion-MNIST test, two photos), {study.n} at most; 95 % Student "
-                "intervals over images; inputs rounded to 8 bits; one seed; trained by `jaxgan train` on two shared "
-                "cores; "
-                f"jaxgan {jaxgan.__version__}; command: {' '.join(['python', *sys.argv])}"
-            ),
-            "rows": study.rows,
-            "pictures": study.pictures,
-            "seconds": round(time.monotonic() - started + study.before, 1),
-            "goals": study.goals,
-        }
-        (study.out / "restoration.json").write_text(json.dumps(result, indent=1) + "\n")
-    for entry in study.rows:
-        print(
-            f"{entry['what']}: {entry['score']} {entry['ours']:.3f}, {entry['baseline']} {entry['baseline_value']:.3f}"
-        )
-    print(f"wrote {study.out / 'restoration.json'}")
+    study = Study(args.quick, args.out)
+    translators.run(
+        study,
+        TASKS,
+        args.only,
+        "restoration",
+        "Restoration: denoising, inpainting, super-resolution",
+        f"held-out images (CIFAR-10 and Fashion-MNIST test, two photos), {study.n} at most; 95 % Student intervals "
+        "over images; inputs rounded to 8 bits",
+    )
 
 
 if __name__ == "__main__":

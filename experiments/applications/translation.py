@@ -20,31 +20,26 @@ It leaves DIR/translation.json and pictures: input, output, truth.
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import translators
 from scipy import ndimage
 
 import jaxgan
-from jaxgan.__main__ import main as command
 from jaxgan.apps.restore.scores import row, table_of
 from jaxgan.cli.arguments import run_script
-from jaxgan.common.errors import InputError
 from jaxgan.data import open_source
 from jaxgan.data.mnist import load_mnist
 from jaxgan.metrics.features import mnist_cnn, random_cnn
 from jaxgan.metrics.scores.frechet import Gaussian, frechet_error, moments
 from jaxgan.metrics.scores.kernel import kernel_distance
-from jaxgan.report import pictures
 
-SIDE, SHOWN = 32, 10
+SIDE = 32
 
 
 @dataclass(frozen=True)
@@ -61,34 +56,18 @@ class Args:
     """Folder for the results and the runs."""
 
 
-class Study:
-    """What is shared by the tasks."""
+class Study(translators.Study):
+    """What the tasks share.
 
-    def __init__(self, args: Args) -> None:
-        """Makes the folder."""
-        self.args, self.out = args, args.out
-        self.out.mkdir(parents=True, exist_ok=True)
-        self.rows: list[dict[str, Any]] = []
-        self.pictures: list[str] = []
-        self.goals: list[dict[str, Any]] = []
-        self.before = 0.0  # seconds of runs that were there
-        folder = args.emoji or os.environ.get("JAXGAN_EMOJI")
-        self.emoji = pathlib.Path(folder).absolute() if folder else None
+    Attributes:
+      emoji: folder of the drawings.
+    """
 
-    def trained(self, name: str, steps: int, *words: str) -> Any:
-        """A run of that name, trained by the command unless it is there."""
-        steps = steps if self.args.quick else 10 * steps
-        runs = self.out / "runs"
-        if found := sorted(runs.glob(f"*-{name}")):
-            self.before += json.loads((found[-1] / "run.json").read_text())["train_seconds"] or 0.0
-        else:
-            every = str(steps)
-            given = ["train", *words, "--steps", every, "--sample-every", every, "--checkpoint-every", every]
-            given += ["--evaluate-every", every, "--quick-n", "64", "--final-n", "64", "--log-every", "100"]
-            if command([*given, "--out", str(runs), "--name", name, "--health.no-enabled"]) != 0:
-                raise InputError(f"translation: the run {name!r} failed")
-            found = sorted(runs.glob(f"*-{name}"))
-        return jaxgan.load(found[-1])
+    emoji: pathlib.Path | None = None
+
+    def opened(self, name: str, steps: int, *words: str) -> Any:
+        """A trained run."""
+        return jaxgan.load(self.trained(name, steps, *words))
 
     def scored(self, what: str, made: np.ndarray, given: np.ndarray, truth: np.ndarray, network: Any) -> None:
         """Rows against the truth, and of the distances in the target domain."""
@@ -116,20 +95,6 @@ class Study:
                 }
             )
 
-    def show(self, name: str, *columns: np.ndarray) -> None:
-        """A picture of rows of images, one a stage."""
-        chosen = np.linspace(0, len(columns[0]) - 1, SHOWN).astype(int)
-        png = pictures.png(
-            pictures.enlarged(pictures.grid(np.concatenate([x[chosen] for x in columns]), SHOWN))
-        )
-        (self.out / f"{name}.png").write_bytes(png)
-        self.pictures.append(f"{name}.png")
-
-    def goal(self, text: str, met: bool, figure: str) -> None:
-        """Notes whether a goal is met."""
-        self.goals.append({"goal": text, "met": bool(met), "figure": figure})
-        print(f"goal: {text}: {'met' if met else 'not met'} ({figure})", flush=True)
-
 
 def drawings(folder: pathlib.Path) -> Any:
     """Pairs of the two vendors' drawings; a tenth is held out."""
@@ -147,7 +112,7 @@ def pix2pix(study: Study) -> None:
     small = ("--model.width", "16", "--batch-size", "16", "--lr", "1e-3", "--ema.decay", "0.99")
     shown = [given]
     for name, options in (("pixels alone", ("adversarial", "0")), ("with a critic", ("pixel", "30"))):
-        run = study.trained(
+        run = study.opened(
             f"pix2pix-{name.split()[0]}", 300, "pix2pix", *words, *small, "--game-options", *options
         )
         made = run.apply(given)
@@ -173,7 +138,7 @@ def cyclegan(study: Study) -> None:
     np.savez(halves[1], images=source.arrays["image"][1::2])
     domains = f"domains:npz:{halves[0].absolute()},npz:{halves[1].absolute()}"
     tiny = ("--model.width", "12", "--model.blocks", "2", "--lr", "1e-3", "--ema.decay", "0.99")
-    run = study.trained(
+    run = study.opened(
         "cyclegan-emoji", 300, "cyclegan", "--data.source", domains, "--data.resolution", str(SIDE), *tiny
     )
     made = run.apply(given, "a-to-b")
@@ -189,14 +154,14 @@ def styled(images: np.ndarray) -> np.ndarray:
 def digits(study: Study) -> None:
     """MNIST and its style."""
     train, test = load_mnist("train"), load_mnist("test")
-    n = 500 if study.args.quick else 2000
+    n = 500 if study.quick else 2000
     paths = study.out / "plain.npz", study.out / "styled.npz"
     np.savez(paths[0], images=np.asarray(train.images[:10_000]))
     np.savez(paths[1], images=styled(np.asarray(train.images[10_000:20_000])))
     domains = f"domains:npz:{paths[0].absolute()},npz:{paths[1].absolute()}"
     words = ("--data.resolution", "28", "--data.channels", "1", "--data.no-flip", "--model.width", "8")
     words += ("--model.blocks", "2", "--lr", "1e-3", "--ema.decay", "0.99", "--batch-size", "8")
-    run = study.trained("cyclegan-digits", 300, "cyclegan", "--data.source", domains, *words)
+    run = study.opened("cyclegan-digits", 300, "cyclegan", "--data.source", domains, *words)
     plain, labels = np.asarray(test.images[:n]), np.asarray(test.labels[:n])  # pyright: ignore
     network = mnist_cnn.features()
     truth = styled(plain)
@@ -223,30 +188,16 @@ TASKS: dict[str, Callable[[Study], None]] = {"digits": digits, "pix2pix": pix2pi
 
 
 def main(args: Args) -> None:
-    """Runs the tasks, and writes what they found after each."""
-    started, study = time.monotonic(), Study(args)
-    if unknown := [name for name in args.only if name not in TASKS]:
-        raise InputError(f"only: expected {', '.join(TASKS)}, got {unknown[0]!r}")
-    for name in args.only or TASKS:
-        TASKS[name](study)
-        result = {
-            "title": "Translation: pix2pix and CycleGAN",
-            "protocol": (
-                "held-out images; 95 % intervals: Student's over images, of distances 1.96 standard errors of the "
-                "fakes; one seed; trained by `jaxgan train` on two shared CPU cores; "
-                f"jaxgan {jaxgan.__version__}; command: {' '.join(['python', *sys.argv])}"
-            ),
-            "rows": study.rows,
-            "pictures": study.pictures,
-            "seconds": round(time.monotonic() - started + study.before, 1),
-            "goals": study.goals,
-        }
-        (study.out / "translation.json").write_text(json.dumps(result, indent=1) + "\n")
-    for entry in study.rows:
-        print(
-            f"{entry['what']}: {entry['score']} {entry['ours']:.3f}, {entry['baseline']} {entry['baseline_value']:.3f}"
-        )
-    print(f"wrote {study.out / 'translation.json'}")
+    study, folder = Study(args.quick, args.out), args.emoji or os.environ.get("JAXGAN_EMOJI")
+    study.emoji = pathlib.Path(folder).absolute() if folder else None
+    translators.run(
+        study,
+        TASKS,
+        args.only,
+        "translation",
+        "Translation: pix2pix and CycleGAN",
+        "held-out images; 95 % intervals: Student's over images, of distances 1.96 standard errors of the fakes",
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.apps.used import load
+from jaxgan.apps.used import UsedRun, load
 from jaxgan.common.arrays import as_labels, as_pixels
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
@@ -35,7 +35,6 @@ from jaxgan.data.sources import named
 from jaxgan.data.splits import parsed_name
 from jaxgan.losses import Loss, find_loss, in_python
 from jaxgan.models import MODELS, find_model, model_name
-from jaxgan.report.notebook import TrainedRun
 from jaxgan.runs import environment
 from jaxgan.train.run import train
 from jaxgan.train.stops import Stopped
@@ -91,7 +90,7 @@ def fit(
     out: str | os.PathLike[str] = "runs",
     verbose: bool = True,
     **fields: Any,
-) -> TrainedRun:
+) -> UsedRun:
     """Trains a GAN on arrays, as `jaxgan train` does, and returns the run.
 
     The run is a folder in `out`, with checkpoints, samples, scores and a report, like every other; the pixels are kept

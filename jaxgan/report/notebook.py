@@ -169,20 +169,5 @@ class TrainedRun(Run):
         return "no scores yet"
 
 
-def load(path: str | os.PathLike[str], checkpoint: str | int = "last", *, trust: bool = False) -> TrainedRun:
-    """Opens a run: its configuration and the averaged generator of its newest good checkpoint.
-
-    Args:
-      path: the run's folder.
-      checkpoint: "last", "best" or a step.
-      trust: run the code that the run brings (its copies of losses, networks, ... from files), and follow links that
-        lead out of it. Without it a run with code that this user has not trained with is refused.
-
-    Raises:
-      InputError: if there is no such run or checkpoint, or it is refused.
-    """
-    return TrainedRun.at(path, checkpoint, trust=trust)
-
-
 def _opened(png: bytes) -> Image.Image:
     return Image.open(io.BytesIO(png))

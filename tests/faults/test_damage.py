@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 from helpers import arrays, same_arrays, small_dcgan
 
-from jaxgan import InputError, init
+from jaxgan import InputError, init, load
 from jaxgan.__main__ import main
 from jaxgan.common.devices import make_mesh, replicated
 from jaxgan.config.data import open_data
-from jaxgan.report.notebook import load
 from jaxgan.runs import checksums
 from jaxgan.runs.checkpoint import Checkpoints, abstract
 from jaxgan.runs.evaluation import open_run

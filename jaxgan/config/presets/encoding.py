@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from jaxgan.config.config import Config
 from jaxgan.config.groups import DataConfig, LatentConfig
 from jaxgan.config.moves import OptimizerConfig, PenaltyConfig
@@ -11,20 +13,10 @@ from jaxgan.models import DCGANConfig
 _ADAM = OptimizerConfig(1e-3, b1=0.5)
 
 
-def _vae() -> Config:
+def _by_pixels(game: str) -> Config:
+    """A VAE, or a plain autoencoder."""
     return Config(
-        game="vae",
-        model=DCGANConfig(width=32, d_batch_norm=False),
-        latent=LatentConfig(dim=16),
-        steps=3000,
-        g_optimizer=_ADAM,
-        e_optimizer=_ADAM,
-    )
-
-
-def _autoencoder() -> Config:
-    return Config(
-        game="autoencoder",
+        game=game,
         model=DCGANConfig(width=32, d_batch_norm=False),
         latent=LatentConfig(dim=16),
         steps=3000,
@@ -106,12 +98,14 @@ def _mnist(build: object, summary: str, paper: str) -> Preset:
 
 ENCODING = {
     "vae-mnist": _mnist(
-        _vae,
+        partial(_by_pixels, "vae"),
         "Variational autoencoder on MNIST.",
         "Kingma, Welling (2014), Auto-encoding variational Bayes",
     ),
     "autoencoder-mnist": _mnist(
-        _autoencoder, "Plain autoencoder on MNIST, to compare with: its samples mean nothing.", ""
+        partial(_by_pixels, "autoencoder"),
+        "Plain autoencoder on MNIST, to compare with: its samples mean nothing.",
+        "",
     ),
     "aae-mnist": _mnist(
         _aae,

@@ -8,11 +8,48 @@ from jaxgan.common.errors import InputError
 from jaxgan.models.pix2pix import PatchGAN
 
 
-def hold_images(family: str, shape: tuple[int, ...], source: tuple[int, ...]) -> None:
-    """Raises InputError unless both are shapes of images."""
-    for what in (shape, source):
-        if len(what) != 3:
-            raise InputError(f"model: {family} needs images (height, width, channels), got shape {what}")
+class Translates:
+    """A family whose generator makes images of images: `build` takes the shape of these, too.
+
+    Attributes:
+      family: its name in messages.
+    """
+
+    family: str
+    conditional = False
+    convolutional = True
+    translates = True
+
+    def build(
+        self,
+        shape: tuple[int, ...],
+        n_classes: int,
+        *,
+        source: tuple[int, ...] | None = None,
+        judged: int | None = None,
+    ) -> tuple[Any, Any]:
+        """Builds translator and critic.
+
+        Args:
+          shape: of what is made.
+          n_classes: makes no difference.
+          source: of what is given; None: as what is made. Only srresnet takes another height and width.
+          judged: channels that the critic sees, which takes any number.
+
+        Raises:
+          InputError: for shapes that the networks do not take, or settings out of range.
+        """
+        source = shape if source is None else source
+        for what in (shape, source):
+            if len(what) != 3:
+                raise InputError(
+                    f"model: {self.family} needs images (height, width, channels), got shape {what}"
+                )
+        return self._networks(shape, source)
+
+    def _networks(self, shape: tuple[int, ...], source: tuple[int, ...]) -> tuple[Any, Any]:
+        """Translator and critic, of images of these shapes."""
+        raise NotImplementedError
 
 
 def critic_of(shape: tuple[int, ...], width: int, depth: int, norm: str, dtype: Any) -> PatchGAN:

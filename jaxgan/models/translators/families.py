@@ -9,13 +9,13 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.models.layers import dtype_of
 from jaxgan.models.pix2pix import ResNetTranslator, UNet
-from jaxgan.models.translators.critics import critic_of, hold_images
+from jaxgan.models.translators.critics import Translates, critic_of
 
 _LARGE = 256  # pixels from which the residual translator has 9 blocks
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pix2PixConfig:
+class Pix2PixConfig(Translates):
     """U-Net or residual translator, and a critic of patches (pix2pix, CycleGAN)."""
 
     translator: Literal["unet", "resnet"] = "unet"
@@ -37,31 +37,9 @@ class Pix2PixConfig:
     dtype: str = "float32"
     """What the networks compute in: float32 or bfloat16. Parameters stay float32."""
 
-    conditional = False
-    convolutional = True
-    translates = True
+    family = "pix2pix"
 
-    def build(
-        self,
-        shape: tuple[int, ...],
-        n_classes: int,
-        *,
-        source: tuple[int, ...] | None = None,
-        judged: int | None = None,
-    ) -> tuple[Any, Any]:
-        """Builds translator and critic.
-
-        Args:
-          shape: of what is made.
-          n_classes: makes no difference.
-          source: of what is given; None: as what is made.
-          judged: channels that the critic sees, which takes any number.
-
-        Raises:
-          InputError: for shapes that the networks do not take, or settings out of range.
-        """
-        source = shape if source is None else source
-        hold_images("pix2pix", shape, source)
+    def _networks(self, shape: tuple[int, ...], source: tuple[int, ...]) -> tuple[Any, Any]:
         if source[:2] != shape[:2]:
             raise InputError(
                 f"model: pix2pix makes images of the size that it is given, {source[0]}x{source[1]}, and not "

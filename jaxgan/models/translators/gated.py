@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.models.layers import Conv, dtype_of, maybe_spectral, nearest_up
-from jaxgan.models.translators.critics import hold_images
+from jaxgan.models.translators.critics import Translates
 
 
 class GatedConv(nn.Module):
@@ -155,7 +155,7 @@ class SpectralPatchGAN(nn.Module, kw_only=True):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatedConfig:
+class GatedConfig(Translates):
     """Gated convolutions for images with holes, and a spectrally normalised critic of patches (DeepFill v2)."""
 
     width: int = 32
@@ -167,31 +167,9 @@ class GatedConfig:
     dtype: str = "float32"
     """What the networks compute in: float32 or bfloat16. Parameters stay float32."""
 
-    conditional = False
-    convolutional = True
-    translates = True
+    family = "gated"
 
-    def build(
-        self,
-        shape: tuple[int, ...],
-        n_classes: int,
-        *,
-        source: tuple[int, ...] | None = None,
-        judged: int | None = None,
-    ) -> tuple[Any, Any]:
-        """Builds translator and critic.
-
-        Args:
-          shape: of what is made.
-          n_classes: makes no difference.
-          source: of what is given; None: as what is made.
-          judged: channels that the critic sees, which takes any number.
-
-        Raises:
-          InputError: for shapes that the networks do not take, or settings out of range.
-        """
-        source = shape if source is None else source
-        hold_images("gated", shape, source)
+    def _networks(self, shape: tuple[int, ...], source: tuple[int, ...]) -> tuple[Any, Any]:
         if source[:2] != shape[:2] or min(shape[:2]) < 4:
             raise InputError(
                 f"model: gated makes images of the size that it is given, at least 4 pixels a side, got {source} for "

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.models.layers import Conv, dtype_of
-from jaxgan.models.translators.critics import critic_of, hold_images
+from jaxgan.models.translators.critics import Translates, critic_of
 
 _DENSE = 5  # convolutions of a dense block
 _SCALE = 0.2  # of what a dense block adds
@@ -150,7 +150,7 @@ def factors(scale: int) -> list[int]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SRResNetConfig:
+class SRResNetConfig(Translates):
     """Residual or dense blocks that add detail and enlarge (SRResNet, RRDB), and a critic of patches."""
 
     width: int = 64
@@ -172,32 +172,10 @@ class SRResNetConfig:
     dtype: str = "float32"
     """What the networks compute in: float32 or bfloat16. Parameters stay float32."""
 
-    conditional = False
-    convolutional = True
-    translates = True
+    family = "srresnet"
     bounded = False
 
-    def build(
-        self,
-        shape: tuple[int, ...],
-        n_classes: int,
-        *,
-        source: tuple[int, ...] | None = None,
-        judged: int | None = None,
-    ) -> tuple[Any, Any]:
-        """Builds translator and critic; the scale is that of the two shapes.
-
-        Args:
-          shape: of what is made.
-          n_classes: makes no difference.
-          source: of what is given; None: as what is made.
-          judged: channels that the critic sees, which takes any number.
-
-        Raises:
-          InputError: for shapes that the networks do not take, or settings out of range.
-        """
-        source = shape if source is None else source
-        hold_images("srresnet", shape, source)
+    def _networks(self, shape: tuple[int, ...], source: tuple[int, ...]) -> tuple[Any, Any]:
         scale = max(1, round(shape[0] / source[0]))
         if (scale * source[0], scale * source[1]) != tuple(shape[:2]):
             raise InputError(
