@@ -75,7 +75,7 @@ class Config:
     game: str = "gan"
     """gan, vae, autoencoder, aae, vae_gan, bigan, infogan, fanogan, translation, cycle_gan, or your FILE.py:NAME."""
     game_options: tuple[tuple[str, float], ...] = ()
-    """Hyper-parameters of a game that is not gan, such as: pixel 100 adversarial 1."""
+    """Hyper-parameters of a game that is not gan, such as: pixel 100 adversarial 1; the preset's others stay."""
     loss: str = "non_saturating"
     """A name that `jaxgan losses` lists, or a loss of your own: FILE.py:NAME."""
     loss_options: tuple[tuple[str, float], ...] = ()

@@ -228,13 +228,19 @@ def _with_file(
         known |= flags_of(find_model(name), prefix="model.")
     args = as_arguments(settings, known, f"'{file}'")
     try:
-        return _staged(kind, config, scan(args, known, _COMMAND), notes).settings
+        return _staged(kind, config, scan(args, known, _COMMAND), notes, whole=True).settings
     except InputError as error:
         raise InputError(f"config: '{file}': {error}") from error
 
 
-def _staged(kind: type[Any], config: Config, said: Sequence[Said], notes: list[str]) -> Any:
-    """The flags parsed over a configuration, and what they imply put into it."""
+def _staged(
+    kind: type[Any], config: Config, said: Sequence[Said], notes: list[str], *, whole: bool = False
+) -> Any:
+    """The flags parsed over a configuration, and what they imply put into it.
+
+    Options of a game or a degradation that are typed take the place of those of their names; the others stay, unless
+    `whole` says that all are told, as in the file of a run.
+    """
     args = joined(said)
     config = with_model(config, args)
     name = next((part.words[0] for part in reversed(said) if part.name == "--loss" and part.words), None)
@@ -249,12 +255,28 @@ def _staged(kind: type[Any], config: Config, said: Sequence[Said], notes: list[s
     parsed, given = parse(kind, args, "train", kind(config)), _names(said)
     after = _with_length(_with_rates(parsed, given), parsed, given)
     after = with_fields(after, **{"data.source": named(after.data.source)})
-    if "--data.degrade" in given and "--data.degrade-options" not in given:  # the preset's are of its own
-        kept = options_for(after.data.degrade, after.data.degrade_options)
-        after = with_fields(after, **{"data.degrade_options": kept})
+    after = _with_options(config, after, given, whole)
     if "--penalty.weights" in given:
         notes += _penalties_inherited(config.penalty, after.penalty, given)
     return dataclasses.replace(parsed, settings=after)
+
+
+def _with_options(before: Config, after: Config, given: Collection[str], whole: bool) -> Config:
+    """The configuration `after`, whose options of game and degradations stand over those of `before` that still fit."""
+    degrade = after.data.degrade
+    kept = {
+        "game_options": before.game_options if after.game == before.game else (),
+        "data.degrade_options": options_for(degrade, before.data.degrade_options)
+        if degrade != before.data.degrade
+        else before.data.degrade_options,
+    }
+    for name, options in kept.items():
+        typed = f"--{name.replace('_', '-')}" in given
+        own = getattr(after.data if name.startswith("data.") else after, name.rpartition(".")[2]) if typed else ()
+        if not (typed and whole):
+            others = tuple((option, value) for option, value in options if option not in dict(own))
+            after = with_fields(after, **{name: (*others, *own)})
+    return after
 
 
 def _with_rates(parsed: Any, given: Collection[str]) -> Config:
