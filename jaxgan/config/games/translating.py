@@ -38,11 +38,11 @@ def _networks(config: Any, shape: tuple[int, ...], source: tuple[int, ...], crit
         return config.model.build(shape, 0, source=source, judged=critic)
 
 
-def _players(config: Any) -> tuple[Any, Any]:
-    """What makes the averaged and the judging players of their networks."""
+def _players(config: Any, alone: int = 0) -> tuple[Any, Any]:
+    """What makes the averaged and the judging players of their networks; these have no turn in `alone` steps."""
     steps, average = config.scheduled_steps, config.average()
     makes = config.g_optimizer.build(steps, "g_optimizer")
-    judges = config.d_optimizer.build(steps, "d_optimizer")
+    judges = config.d_optimizer.build(max(1, steps - alone), "d_optimizer")
     return (lambda module: Player(module, makes, average)), (lambda module: Player(module, judges))
 
 
@@ -78,7 +78,7 @@ def translation_of(
     source, masked = spec.arrays["input"].shape, "mask" in spec.arrays
     seen = (*source[:2], source[2] + masked)
     networks = _networks(config, spec.shape, seen, seen[2] + spec.shape[2])
-    makes, judges = _players(config)
+    makes, judges = _players(config, pixel_steps)
     alone = adversarial == 0
     return translation(
         makes(networks[0]),

@@ -67,7 +67,7 @@ def translation(
       loss: of both; any of the library. The logits of a critic of patches are judged one by one.
       pixel: weight of the pixel loss (lambda of eq. 4).
       adversarial: weight of the adversarial loss.
-      pixel_steps: steps at the start in which the pixel loss alone counts, and the critic stands still.
+      pixel_steps: steps at the start in which the pixel loss alone counts, and the critic has no turn.
       pixel_loss: an entry of `PIXEL_LOSSES`.
       features: images -> features [n, ...] whose mean absolute differences the perceptual term is.
       perceptual: weight of that term.
@@ -96,7 +96,7 @@ def translation(
     for name, (_, term) in d_terms.items():
         if term.needs_latents or term.needs_classes:
             raise InputError(f"penalties: expected none that needs latents or classes, got {name!r}")
-    gate = lambda step: 1.0 if not pixel_steps else jnp.where(step < pixel_steps, 0.0, 1.0)
+    weight = lambda step: adversarial if not pixel_steps else jnp.where(step < pixel_steps, 0.0, adversarial)
 
     def made(view: View) -> jax.Array:
         y = filled(view.batch, view("translator", given(view.batch, source)), source)
@@ -127,7 +127,7 @@ def translation(
         ask = lambda x: view.ask("critic", x)
         scene = Scene(beside(view, view.batch[target]), fakes, jnp.zeros((view.n, 1)), ask, ask)
         scene = scene._replace(mean=view.deal.axis.mean)
-        return gate(view.step) * weighed(view, value / 2 if halved else value, d_terms, scene)
+        return weighed(view, value / 2 if halved else value, d_terms, scene)
 
     def translate(view: View) -> jax.Array:
         y, truth = made(view), view.batch[target]
@@ -144,7 +144,7 @@ def translation(
         if loss is not None:
             real, fake = logits(view, beside(view, y))
             fooled = view.log("adversarial", loss.generator(real, fake).mean())
-            total += gate(view.step) * adversarial * fooled
+            total += weight(view.step) * fooled
         return total
 
     def inputs(batch: Batch) -> Mapping[str, tuple[Any, ...]]:
@@ -155,7 +155,7 @@ def translation(
 
     turns = [Turn("g", ("translator",), translate)]
     if critic is not None:
-        turns.insert(0, Turn("d", ("critic",), judge))
+        turns.insert(0, Turn("d", ("critic",), judge, during=(pixel_steps, None)))
     return Game(
         players={"translator": translator} | ({} if critic is None else {"critic": critic}),
         turns=tuple(turns),
