@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -83,7 +84,7 @@ def _typed(option: str, value: Any, default: Any) -> Any:
     except ValueError:
         raise InputError(f"{option}: expected a number, got {value!r}") from None
     if isinstance(default, int):
-        if number != int(number):
+        if not math.isfinite(number) or number != int(number):
             raise InputError(f"{option}: expected a whole number, got {value}")
         return int(number)
     return number

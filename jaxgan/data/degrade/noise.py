@@ -11,6 +11,7 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.data.degrade.base import Degradation, between, level_of
 
+_LEAST = 0.01  # of Poisson noise: photons are counted by 32 bits
 Noise = Callable[[jax.Array, jax.Array, jax.Array | float], jax.Array]
 
 
@@ -27,8 +28,8 @@ def denoise(*, noise: str = "gaussian", level: float = 25.0, level_to: float = 0
     most = 100 if noise == "salt-and-pepper" else 1000
     check_range("level", level, at_least=0, at_most=most)
     check_range("level_to", level_to, at_least=0, at_most=most)
-    if noise == "poisson" and level <= 0:
-        raise InputError(f"level: expected more than 0 of poisson noise, got {level:g}")
+    if noise == "poisson" and level < _LEAST:
+        raise InputError(f"level: expected at least {_LEAST} of poisson noise, got {level:g}")
 
     def apply(key: jax.Array, image: jax.Array) -> jax.Array:
         amount, own = jax.random.split(key)
@@ -43,9 +44,9 @@ def _gaussian(key: jax.Array, image: jax.Array, level: jax.Array | float) -> jax
 
 
 def _poisson(key: jax.Array, image: jax.Array, level: jax.Array | float) -> jax.Array:
-    """Of so many photons at white that their spread there is the level."""
+    """Of so many photons at white that their spread there is the level; what is darker than black sends none."""
     photons = jnp.square(255 / level)
-    counted = jax.random.poisson(key, photons * (image + 1) / 2, image.shape)
+    counted = jax.random.poisson(key, photons * jnp.maximum(image + 1, 0) / 2, image.shape)
     return 2 * counted / photons - 1
 
 

@@ -50,6 +50,8 @@ def test_noises_have_their_level():
     photons, _ = made(("denoise",), (("noise", "poisson"), ("level", 10.0)), white)
     assert np.std(photons - 200) == pytest.approx(10 * np.sqrt(200 / 255), rel=0.05)
     assert np.mean(photons) == pytest.approx(200, abs=1)
+    dark = chain_of(("denoise",), (("noise", "poisson"), ("level", 100.0)))(KEYS, np.full((6, 4, 4, 1), -1.2))
+    assert (np.asarray(dark["input"]) == -1).all()  # as bicubic filters leave it beside edges: no photon
     peppered, _ = made(("denoise",), (("noise", "salt-and-pepper"), ("level", 20.0)), flat)
     hit = (peppered != 128).all(-1)
     assert hit.mean() == pytest.approx(0.2, abs=0.02)
@@ -131,6 +133,9 @@ def test_sixteen_bits_stay_sixteen():
         (("denoise",), (("level", "much"),), "data.degrade_options.level: expected a number, got 'much'"),
         (("inpaint",), (("size", 1.5),), "data.degrade_options.size"),
         (("super-resolution",), (("scale", 2.5),), "a whole number"),
+        (("super-resolution",), (("scale", "inf"),), "data.degrade_options.scale: expected a whole number, got inf"),
+        (("super-resolution",), (("scale", float("nan")),), "a whole number"),
+        (("denoise",), (("noise", "poisson"), ("level", 0.001)), "expected at least 0.01 of poisson noise"),
     ],
 )
 def test_what_cannot_be_is_one_line(names, options, said):
