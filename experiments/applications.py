@@ -5,8 +5,9 @@
 
 Runs the scripts in experiments/applications/, each of which also runs by itself and names there what it needs:
 restoration, translation, encoders (vae_or_gan), anomalies, augmentation, editing, dissection. One that has its result
-in DIR is not run again, unless `--again` says so; one that fails or takes too long is reported as such, and the others
-go on. It ends in DIR/applications.html, .md and .json; --record also renews those under experiments/results/.
+in DIR, quick or not as is asked for, is not run again, unless `--again` says so; one that fails or takes too long is
+reported as such, and the others go on. It ends in DIR/applications.html, .md and .json; --record also renews those under
+experiments/results/.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Args:
 def ran(name: str, args: Args) -> str:
     """Runs a section in a process of its own; why it has no result, or ""."""
     folder, found = args.out / name, args.out / name / f"{name}.json"
-    if found.exists() and not args.again:
+    if found.exists() and not args.again and json.loads(found.read_text()).get("quick") == args.quick:
         return ""
     folder.mkdir(parents=True, exist_ok=True)
     found.unlink(missing_ok=True)
@@ -87,7 +88,8 @@ def number(value: Any) -> str:
 
 def with_interval(value: Any, interval: Sequence[float] | None) -> str:
     """A value, and its interval where it has one."""
-    return number(value) + (f" ({number(interval[0])} to {number(interval[1])})" if interval else "")
+    known = interval is not None and None not in interval
+    return number(value) + (f" ({number(interval[0])} to {number(interval[1])})" if interval and known else "")
 
 
 HEAD = ("what", "score", "better", "ours", "baseline", "its score")

@@ -19,14 +19,13 @@ fifth of their images, the GAN is trained on that, and fakes come equally of all
 
 Beside it the privacy of the fakes: the share of near-copies (nearer to a training image, in pixels, than 99 % of test
 images are to theirs), and the area under the ROC curve with which the discriminator's logit tells training images from
-test images (0.5: not at all).
+test images, as many of each class (0.5: not at all).
 """
 
 from __future__ import annotations
 
 import functools
 import pathlib
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,12 +33,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from in_memory import Trained, data_for, environment, print_result, trained, write_result
+from in_memory import Trained, data_for, trained
 from scipy import ndimage
+from sections import Section
 
 from jaxgan.apps.anomalies.curves import auroc
 from jaxgan.cli.arguments import run_script
-from jaxgan.common.files import write_atomically
 from jaxgan.common.statistics import mean_interval
 from jaxgan.config import get_preset
 from jaxgan.config.fields import with_fields
@@ -47,7 +46,6 @@ from jaxgan.data import Images
 from jaxgan.models import DCGANConfig
 from jaxgan.report import pictures
 
-RECORD = pathlib.Path(__file__).parent.parent / "results" / "applications"
 WAYS = ("alone", "classic", "fakes", "classic and fakes")
 VIEWS = 16  # of each image that classic augmentation makes
 MIRRORED = ("cifar10",)
@@ -79,10 +77,19 @@ class Args:
 
 def main(args: Args) -> None:
     """Trains, tests, writes."""
-    begun, quick = time.monotonic(), args.quick
+    quick = args.quick
     sets = args.data or (("mnist",) if quick else ("mnist", "fashion_mnist", "cifar10"))
     sizes = args.per_class or ((20, 100) if quick else (10, 20, 50, 100, 500))
-    seeds, rows, privacy, verdicts, files = args.seeds or (2 if quick else 5), [], [], [], []
+    seeds, privacy, verdicts = args.seeds or (2 if quick else 5), [], []
+    section = Section(
+        "augmentation",
+        "Augmentation by a conditional GAN trained on the same few images",
+        f"{seeds} seeds; GAN {args.gan_steps or (600 if quick else 3000)} steps; classifier "
+        f"{args.steps or (400 if quick else 1500)} updates of 64; accuracy on the whole test split; 95 % intervals "
+        "over seeds",
+        args.out,
+        quick=quick,
+    )
     for data in sets:
         train, test = data_for(data, "train"), data_for(data, "test")
         for size in sizes:
@@ -98,9 +105,9 @@ def main(args: Args) -> None:
                 copied.append(near_copies(fakes, few.images, test.images))
                 told.append(membership(gan, few, test))
                 if seed == 0:
-                    files.append(_picture(args.out, f"{data}-{size}", few, fakes, labels))
+                    _picture(section, f"{data}-{size}", few, fakes, labels)
             what = f"{data}, {size} a class{', imbalanced' if args.imbalanced else ''}"
-            rows += _rows(what, found)
+            _add_rows(section, what, found)
             verdicts += [f"{what}: {text}" for text in judged(found)]
             for name, values in (
                 ("share of near-copies", copied),
@@ -116,25 +123,9 @@ def main(args: Args) -> None:
                 verdicts[-3:],
                 flush=True,
             )
-    result = {
-        "title": "Augmentation by a conditional GAN trained on the same few images",
-        "protocol": f"{seeds} seeds; GAN {args.gan_steps or (600 if quick else 3000)} steps; classifier "
-        f"{args.steps or (400 if quick else 1500)} updates of 64; accuracy on the whole test split; 95 % intervals "
-        "over seeds",
-        "rows": rows,
-        "privacy": privacy,
-        "verdicts": verdicts,
-        "pictures": files,
-        "seconds": time.monotonic() - begun,
-        "environment": environment(),
-        "goals": [
-            {"goal": "a plain verdict for each setting", "met": bool(verdicts), "figure": "; ".join(verdicts)}
-        ],
-    }
-    print_result(result)
-    write_result(args.out / "augmentation.json", result)
-    if args.record:
-        write_result(RECORD / f"augmentation{'-quick' if quick else ''}.json", result)
+    section.more = {"privacy": privacy, "verdicts": verdicts}
+    section.goal("a plain verdict for each setting", bool(verdicts), "; ".join(verdicts))
+    section.write(record=args.record)
 
 
 # --- data and the GAN ---------------------------------------------------------------------------------
@@ -166,6 +157,7 @@ def conditional_gan(few: Images, seed: int, args: Args) -> Trained:
             "augment": ("diffaugment",),
             "seed": seed,
             "log_every": 50,
+            "batch_size": min(64, len(few)),
         },
         steps=args.gan_steps or (600 if args.quick else 3000),
     )
@@ -279,12 +271,22 @@ def membership(gan: Trained, few: Images, test: Images) -> float:
         lambda x, y: module.apply(variables, jnp.asarray(x, jnp.float32) / 127.5 - 1, y, train=False)
     )
     logits = []
-    for images, labels in (
-        (few.images, np.asarray(few.labels)),
-        (test.images[:1000], np.asarray(test.labels)[:1000]),
-    ):
-        logits.append(np.asarray(judge(images[:1000], jnp.asarray(labels[:1000], jnp.int32))))
+    for images, rows in zip((few, test), alike(np.asarray(few.labels), np.asarray(test.labels)), strict=True):
+        labels = jnp.asarray(np.asarray(images.labels)[rows], jnp.int32)
+        logits.append(np.asarray(judge(images.images[rows], labels)))
     return auroc(np.concatenate(logits), np.arange(sum(map(len, logits))) < len(logits[0]))
+
+
+def alike(labels: np.ndarray, others: np.ndarray, most: int = 1000) -> tuple[np.ndarray, np.ndarray]:
+    """The first rows of two sets with as many of each class in both, at most so many in all; logits differ by class."""
+    classes = np.union1d(labels, others)
+    found: tuple[list[np.ndarray], list[np.ndarray]] = [], []
+    for label in classes:
+        rows = [np.flatnonzero(own == label) for own in (labels, others)]
+        n = min(*map(len, rows), most // len(classes))
+        for chosen, own in zip(found, rows, strict=True):
+            chosen.append(own[:n])
+    return np.concatenate(found[0]), np.concatenate(found[1])
 
 
 # --- what comes of it ---------------------------------------------------------------------------------
@@ -304,34 +306,19 @@ def judged(found: dict[str, list[float]]) -> list[str]:
     return said
 
 
-def _rows(what: str, found: dict[str, list[float]]) -> list[dict[str, Any]]:
-    rows = []
+def _add_rows(section: Section, what: str, found: dict[str, list[float]]) -> None:
     for way, other in (("classic", "alone"), ("fakes", "alone"), ("classic and fakes", "classic")):
-        own, base = mean_interval(found[way]), mean_interval(found[other])
-        rows.append(
-            {
-                "what": f"{what}: {way}",
-                "score": "accuracy",
-                "better": "higher",
-                "ours": own.mean,
-                "interval": None if own.low is None else [own.low, own.high],
-                "baseline": f"reals {other}" if other == "alone" else f"reals with {other} augmentation",
-                "baseline_value": base.mean,
-                "baseline_interval": None if base.low is None else [base.low, base.high],
-            }
-        )
-    return rows
+        baseline = f"reals {other}" if other == "alone" else f"reals with {other} augmentation"
+        section.row(f"{what}: {way}", "accuracy", "higher", found[way], baseline, found[other])
 
 
-def _picture(out: pathlib.Path, name: str, few: Images, fakes: np.ndarray, labels: np.ndarray) -> str:
+def _picture(section: Section, name: str, few: Images, fakes: np.ndarray, labels: np.ndarray) -> None:
     """Reals to the left, fakes to the right, a row a class."""
     rows = []
     for label in range(few.n_classes):
         real = few.images[np.resize(np.flatnonzero(few.labels == label), 8)]
         rows += [*real, *fakes[np.flatnonzero(labels == label)[:8]]]
-    file = f"augmentation-{name}.png"
-    write_atomically(out / file, pictures.png(pictures.enlarged(pictures.grid(np.stack(rows), 16), 900)))
-    return file
+    section.picture(f"augmentation-{name}.png", pictures.enlarged(pictures.grid(np.stack(rows), 16), 900))
 
 
 if __name__ == "__main__":

@@ -6,29 +6,23 @@ change are the mask of that part, to the pixel. About 8 ms a picture on one core
 
     faces = cartoon_faces.load(4000)
 
-What the studies beside this file share is here too: a small GAN of these faces, and the table of what was found.
+A small GAN of these faces, which the studies beside this file share, is here too.
 """
 
 from __future__ import annotations
 
 import json
 import pathlib
-import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
-import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 import jaxgan
 from jaxgan.common.errors import InputError
-from jaxgan.common.files import write_atomically
 from jaxgan.data import cache_dir
-from jaxgan.report import pictures
-from jaxgan.runs import environment
 from jaxgan.runs.opened import Run
 
 PACKAGES = ("@dicebear/core@9.4.3", "@dicebear/avataaars@9.4.3", "@resvg/resvg-js@2.6.2")
@@ -180,63 +174,3 @@ def trained(faces: Faces, steps: int) -> Run:
         final_n=1000,
         compute__devices=1,
     )
-
-
-class Table:
-    """What an experiment found, as its JSON file has it."""
-
-    def __init__(self, title: str, protocol: str, out: pathlib.Path) -> None:
-        """Begins the clock."""
-        self.title, self.protocol, self.out, self.began = title, protocol, out, time.monotonic()
-        self.rows: list[dict] = []
-        self.goals: list[dict] = []
-        self.pictures: list[str] = []
-        self.more: dict = {}
-        out.mkdir(parents=True, exist_ok=True)
-
-    def row(self, what: str, score: str, better: str, ours: Any, baseline: str, theirs: Any) -> None:
-        """Adds a score beside that of a baseline; both are (value, low, high) or samples, whose mean counts."""
-        (a, *own), (b, *other) = _with_interval(ours), _with_interval(theirs)
-        own, other = (None if None in interval else interval for interval in (own, other))
-        row = {"what": what, "score": score, "better": better, "ours": a, "interval": own}
-        self.rows.append({**row, "baseline": baseline, "baseline_value": b, "baseline_interval": other})
-        shown = "" if own is None else f" [{own[0]:.3f}, {own[1]:.3f}]"
-        print(f"{what}: {score} {a:.3f}{shown}; {baseline} {b:.3f}", flush=True)
-
-    def goal(self, goal: str, met: bool, figure: str) -> None:
-        """Adds a goal, whether it is met, and the figure that says so."""
-        self.goals.append({"goal": goal, "met": bool(met), "figure": figure})
-        print(f"{'met' if met else 'NOT MET'}: {goal}: {figure}", flush=True)
-
-    def picture(self, name: str, pixels: np.ndarray) -> None:
-        """Writes a picture."""
-        write_atomically(self.out / name, pictures.png(pixels))
-        self.pictures.append(name)
-
-    def write(self, name: str) -> None:
-        """Writes the JSON file."""
-        found = {
-            "title": self.title,
-            "protocol": self.protocol,
-            "rows": self.rows,
-            "pictures": self.pictures,
-            "seconds": round(time.monotonic() - self.began, 1),
-            "goals": self.goals,
-            "command": shlex.join(["python", *sys.argv]),
-            "environment": environment.environment(),
-            "date": time.strftime("%Y-%m-%d"),
-            **self.more,
-        }
-        write_atomically(self.out / name, json.dumps(found, indent=1, default=float) + "\n")
-        print(f"wrote {self.out / name}")
-
-
-def _with_interval(values: Any) -> tuple[float | None, ...]:
-    """(value, low, high), or the mean of samples with its 95 % interval; None where there is none."""
-    if isinstance(values, tuple):
-        return tuple(None if x is None else float(x) for x in values)
-    x = np.asarray(values, np.float64).ravel()
-    if len(x) < 2:
-        return float(x[0]), None, None
-    error = 1.96 * x.std(ddof=1) / np.sqrt(len(x))
-    return float(x.mean()), float(x.mean() - error), float(x.mean() + error)

@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from sections import Section
 
 from jaxgan.apps import attributes
 from jaxgan.apps.dissect.agreement import agreement, iou
@@ -113,7 +114,7 @@ def main(args: Args) -> None:
         "many random units, mean of five draws. Units by effect: those whose silence alone takes most of the part, on "
         "yet other faces. Intervals: 95 % over images."
     )
-    table = cartoon_faces.Table("Dissection", protocol, args.out)
+    table = Section("dissection", "Dissection", protocol, args.out, quick=args.quick)
     unseen, seen = cartoon_faces.load(FACES).parted()
     network = Network(cartoon_faces.trained(seen, steps))
     see = segmenter(seen.images[: len(seen.masks)], seen.masks, 400 if args.quick else 2000)
@@ -135,7 +136,7 @@ def main(args: Args) -> None:
     table.more["dissection"] = told(found)
     _agreement(table, found, see)
     _interventions(table, network, found, judge, layer, args.units)
-    table.write("dissection.json")
+    table.write()
 
 
 def _agreement(table, found, see) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import cartoon_faces
 import numpy as np
+from sections import Section
 
 from jaxgan.apps import attributes
 from jaxgan.apps.editing import directions as found_by
@@ -53,7 +54,7 @@ def main(args: Args) -> None:
         "attribute's probability / sum of the absolute changes of all attributes. Intervals: 95 % over images, or over "
         "attributes."
     )
-    table = cartoon_faces.Table("Editing", protocol, args.out)
+    table = Section("editing", "Editing", protocol, args.out, quick=args.quick)
     unseen, seen = cartoon_faces.load(FACES).parted()
     network = Network(cartoon_faces.trained(seen, steps))
     teacher, judge = (_classifier(seen, half, 150 if args.quick else 1000) for half in (0, 1))
@@ -65,7 +66,7 @@ def main(args: Args) -> None:
     supervised = found_by.supervised(network, "z", teacher.scores, teacher.names, n=4 * n)
     _directions(table, network, judge, supervised, n)
     _projection(table, network, judge, supervised, new[0][:32], 100 if args.quick else 500)
-    table.write("editing.json")
+    table.write()
 
 
 def _classifier(faces: cartoon_faces.Faces, half: int, steps: int) -> attributes.Attributes:

@@ -1,21 +1,19 @@
-"""Games trained without a folder, and the tables of results that the applications' experiments write."""
+"""Games trained without a folder, and the data of the applications' experiments."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
+import os
 import pathlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from jaxgan.common.devices import platform
-from jaxgan.common.packages import version_of
-from jaxgan.config import ComputeConfig, Config, HealthConfig
-from jaxgan.data import Images, Source
+from jaxgan.config import Config, HealthConfig
+from jaxgan.data import Images, Source, as_images, open_source
 from jaxgan.train.loop import Keeper, loop
 from jaxgan.train.members import Members
 
@@ -73,71 +71,8 @@ def part_of(source: Images, rows: np.ndarray, name: str) -> Images:
     )
 
 
-def device_in_words() -> str:
-    """What the experiment ran on."""
-    import os
-
-    import jax
-
-    kind = jax.devices()[0].device_kind
-    return f"{platform()} ({kind}), {os.cpu_count()} processors"
-
-
-def environment() -> dict[str, str]:
-    """Versions, hardware and date."""
-    packages = ("jax", "flax", "optax", "numpy", "scipy")
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "device": device_in_words(),
-        **{name: version_of(name) for name in packages},
-    }
-
-
-def write_result(path: pathlib.Path, result: Mapping[str, Any]) -> None:
-    """Writes a result as JSON, numbers rounded to six digits."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, float | np.floating):
-            return float(f"{float(value):.6g}") if np.isfinite(value) else None
-        if isinstance(value, np.integer):
-            return int(value)
-        if isinstance(value, Mapping):
-            return {name: plain(inner) for name, inner in value.items()}
-        return (
-            [plain(inner) for inner in value]
-            if isinstance(value, Sequence) and not isinstance(value, str)
-            else value
-        )
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(plain(result), indent=1) + "\n")
-
-
-def print_result(result: Mapping[str, Any]) -> None:
-    """Prints rows and goals."""
-    print(f"\n{result['title']}: {result['protocol']}")
-    for row in result["rows"]:
-        print(
-            f"  {row['what']}: {row['score']} {_with(row['ours'], row['interval'])}; {row['baseline']} "
-            f"{_with(row['baseline_value'], row['baseline_interval'])} ({row['better']} is better)"
-        )
-    for goal in result["goals"]:
-        print(f"  goal {'met' if goal['met'] else 'NOT met'}: {goal['goal']} ({goal['figure']})")
-    print(f"  {result['seconds']:.0f} s, {result['environment']['device']}")
-
-
-def _with(value: float | None, interval: Sequence[float] | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4g}" + (f" [{interval[0]:.4g}, {interval[1]:.4g}]" if interval else "")
-
-
 def data_for(name: str, split: str) -> Images:
     """MNIST of the package, or another source of TFDS, or NAME-SPLIT.npz in the folder that JAXGAN_NPZ names."""
-    import os
-
-    from jaxgan.data import as_images, open_source
-
     folder = os.environ.get("JAXGAN_NPZ")
     if folder and name != "mnist":
         arrays = np.load(pathlib.Path(folder) / f"{name}-{split}.npz")
@@ -148,14 +83,3 @@ def data_for(name: str, split: str) -> Images:
         )
     return as_images(open_source("mnist" if name == "mnist" else f"tfds:{name}", split), "source")
 
-
-__all__ = [
-    "ComputeConfig",
-    "Trained",
-    "data_for",
-    "environment",
-    "part_of",
-    "print_result",
-    "trained",
-    "write_result",
-]

@@ -174,7 +174,8 @@ def photographs(study: Study) -> None:
         found, others = enlarged(study, run, what, source.held_out.n, scale)
         shown = [found["input"], others["bicubic"], found["made"]]
         if scale == 4:
-            weights = ("--game-options", "pixel", "100", "adversarial", "1", "pixel_steps", "125")
+            half = str(125 if study.quick else 1250)
+            weights = ("--game-options", "pixel", "100", "adversarial", "1", "pixel_steps", half)
             run, _ = study.opened(f"photos-x{scale}-critic", 250, *words, *weights)
             judged = study.made(run, np.arange(len(found["made"])))["made"]
             compared = {"pixels alone": found["made"], **others}
@@ -205,16 +206,13 @@ TASKS: dict[str, Callable[[Study], None]] = {
 
 
 def main(args: Args) -> None:
-    study = Study(args.quick, args.out)
-    translators.run(
-        study,
-        TASKS,
-        args.only,
-        "restoration",
-        "Restoration: denoising, inpainting, super-resolution",
+    title = "Restoration: denoising, inpainting, super-resolution"
+    study = Study("restoration", title, "", args.out, quick=args.quick)
+    study.protocol = (
         f"held-out images (CIFAR-10 and Fashion-MNIST test, two photos), {study.n} at most; 95 % Student intervals "
-        "over images; inputs rounded to 8 bits",
+        "over images; inputs rounded to 8 bits"
     )
+    translators.run(study, TASKS, args.only)
 
 
 if __name__ == "__main__":

@@ -188,16 +188,11 @@ TASKS: dict[str, Callable[[Study], None]] = {"digits": digits, "pix2pix": pix2pi
 
 
 def main(args: Args) -> None:
-    study, folder = Study(args.quick, args.out), args.emoji or os.environ.get("JAXGAN_EMOJI")
+    protocol = "held-out images; 95 % intervals: Student's over images, of distances 1.96 standard errors of the fakes"
+    study = Study("translation", "Translation: pix2pix and CycleGAN", protocol, args.out, quick=args.quick)
+    folder = args.emoji or os.environ.get("JAXGAN_EMOJI")
     study.emoji = pathlib.Path(folder).absolute() if folder else None
-    translators.run(
-        study,
-        TASKS,
-        args.only,
-        "translation",
-        "Translation: pix2pix and CycleGAN",
-        "held-out images; 95 % intervals: Student's over images, of distances 1.96 standard errors of the fakes",
-    )
+    translators.run(study, TASKS, args.only)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,9 @@ def vae_gan(
 ) -> Game:
     """A decoder that is also a generator; reconstructions are compared in the critic's features. Three turns.
 
+    Unlike the paper's, the critic judges reals beside reconstructions and beside samples, so that they count as much as
+    both kinds of fakes, and likeness is the mean over features, not their sum, so that `prior` is the smaller.
+
     Metrics: "e/kl", "e/unlike" (mean squared difference of features), "e/error" (of pixels, which none
     minimises), and the losses of "e", "g" and "d".
 
