@@ -19,7 +19,14 @@ from jaxgan.common.errors import InputError, in_group, renamed, unknown
 from jaxgan.common.files import local_folder
 from jaxgan.common.numerics import is_number
 from jaxgan.common.user_files import call, is_file, short_name
-from jaxgan.config.games import build_game, check_game, needs_whole_batches, spec_for, stage_of
+from jaxgan.config.games import (
+    build_game,
+    check_game,
+    check_modality,
+    needs_whole_batches,
+    spec_for,
+    stage_of,
+)
 from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.options import build_each, build_loss
@@ -107,7 +114,7 @@ class Config:
         if self.d_steps > _MOST_D_STEPS:  # each is a turn of its own in the program
             raise InputError(f"d_steps: expected at most {_MOST_D_STEPS:,}, got {self.d_steps:,}")
         check_game(self.game)
-        if self.data.degrade and self.game in ("gan", "cycle_gan"):
+        if self.data.degrade and self.game != "translation" and not is_file(self.game):
             raise InputError(
                 f"data.degrade: expected the game 'translation' beside it, as of the preset restore-28, got "
                 f"{self.game!r}"
@@ -165,6 +172,7 @@ class Config:
         """
         self.check()
         spec = data if isinstance(data, Spec) else spec_for(self, data, n_classes)
+        check_modality(self, spec)
         game = self.plain_gan(spec, stage) if self.game == "gan" else build_game(self, spec, stage)
         if not self.compute.remat:
             return game

@@ -172,6 +172,7 @@ def test_a_configuration_says_what_its_game_needs():
         ({"d_steps": 2}, "d_steps: expected 1"),
         ({"game": "translate"}, "unknown game"),
         ({"game": "gan"}, "data.degrade: expected the game 'translation' beside it"),
+        ({"game": "vae"}, "data.degrade: expected the game 'translation' beside it"),
         (
             {"game": "gan", "data.degrade": (), "game_options": (("pixel", 1.0),)},
             "game_options: expected none",
@@ -191,5 +192,8 @@ def test_a_configuration_says_what_its_game_needs():
     )
     assert unused == ["--augment", "--latent.dim"]
     bare = with_fields(config, **{"data.degrade": ()})
+    for name in ("gan", "vae", "bigan"):
+        with pytest.raises(InputError, match=f"images of one kind for the game '{name}', got pairs; the presets pix2pix"):
+            with_fields(bare, game=name).build(spec_for(bare, (8, 8, 1)))
     with pytest.raises(InputError, match=r"name a degradation \(--data.degrade denoise\)"):
         bare.build(plain_spec((8, 8, 1)))

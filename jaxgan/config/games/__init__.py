@@ -19,6 +19,7 @@ from jaxgan.common.user_files import is_file
 from jaxgan.config.games import encoding, translating
 from jaxgan.config.options import typed_options
 from jaxgan.data import IMAGE, Spec, modality_of
+from jaxgan.data.modality import DOMAINS, PAIR
 from jaxgan.data.spec import LABEL
 from jaxgan.games.files import load_game
 from jaxgan.games.game import Game
@@ -62,6 +63,16 @@ def check_game(name: str) -> None:
     """Raises InputError for a game that does not exist, naming the nearest."""
     if name != "gan" and name not in GAMES and not is_file(name):
         raise unknown("game", name, ("gan", *GAMES, "FILE.py:NAME"))
+
+
+def check_modality(config: Any, spec: Spec) -> None:
+    """Raises InputError for pairs of images, or domains, where a game makes images of latents."""
+    translates = is_file(config.game) or (config.game in GAMES and GAMES[config.game].spec is not None)
+    if spec.modality.name in (PAIR.name, DOMAINS.name) and not translates:
+        raise InputError(
+            f"data.source: expected images of one kind for the game {config.game!r}, got {spec.modality.name}s; the "
+            "presets pix2pix (--data.source pairs:A,B) and cyclegan (domains:A,B) translate"
+        )
 
 
 def build_game(config: Any, spec: Spec, stage: int | None = None) -> Game:

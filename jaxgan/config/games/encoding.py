@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 from jaxgan.common.checks import check_range
@@ -193,7 +194,7 @@ def f_anogan_of(
       kappa: weight of the discriminator's features.
       batch_norm: batch normalisation in the encoder, but for its first layer.
     """
-    own = _Parts(spec, config)
+    check_range("gan_steps", gan_steps, at_least=1)
     if gan_steps >= config.steps:
         raise InputError(
             f"gan_steps: expected less than all steps ({config.steps}), in the rest of which the encoder is trained, "
@@ -203,7 +204,8 @@ def f_anogan_of(
         raise InputError(f"gan_steps: expected a multiple of log_every = {config.log_every}, got {gan_steps}")
     if callable(getattr(config.model, "growth", None)):
         raise InputError("model: expected networks that do not grow in the game 'fanogan', got some that do")
-    gan = config.plain_gan(spec)
+    gan = replace(config, steps=gan_steps).plain_gan(spec)  # schedules end where each of the two does
+    own = _Parts(spec, replace(config, steps=config.steps - gan_steps))
     with own.named():
         encoder = own.encoder(1, batch_norm)
         return f_anogan(gan, encoder, gan_steps, kappa=kappa, stage=stage, example=spec.example)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -40,9 +41,9 @@ def _networks(config: Any, shape: tuple[int, ...], source: tuple[int, ...], crit
 
 def _players(config: Any, alone: int = 0) -> tuple[Any, Any]:
     """What makes the averaged and the judging players of their networks; these have no turn in `alone` steps."""
-    steps, average = config.scheduled_steps, config.average()
-    makes = config.g_optimizer.build(steps, "g_optimizer")
-    judges = config.d_optimizer.build(max(1, steps - alone), "d_optimizer")
+    average, judged = config.average(), replace(config, steps=max(1, config.steps - alone))
+    makes = config.g_optimizer.build(config.scheduled_steps, "g_optimizer")
+    judges = config.d_optimizer.build(judged.scheduled_steps, "d_optimizer")
     return (lambda module: Player(module, makes, average)), (lambda module: Player(module, judges))
 
 

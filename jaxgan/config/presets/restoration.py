@@ -101,6 +101,8 @@ def _super_resolution_64() -> Config:
 
 
 def _srgan() -> Config:
+    """Adam of rate 1e-4 and b1 0.9 for both networks, weights and batch as in section 3.2; shorter phases."""
+    adam = OptimizerConfig(1e-4, b1=0.9)
     config = _restoring(
         "",
         ("super-resolution",),
@@ -113,7 +115,7 @@ def _srgan() -> Config:
         channels=3,
         flip=True,
     )
-    return _often(config)
+    return _often(dataclasses.replace(config, g_optimizer=adam, d_optimizer=adam))
 
 
 def _pix2pix() -> Config:
@@ -216,7 +218,7 @@ RESTORATION: dict[str, Preset] = {
     ),
     "srgan-128": Preset(
         build=_srgan,
-        summary="SRGAN's generator and schedule at x4, with a critic of patches and no VGG",
+        summary="SRGAN's depth, width and rates at x4, without normalisation, with a critic of patches and no VGG",
         shape=(128, 128, 3),
         paper=_LEDIG,
         published="none that compares: the paper's has a loss of VGG features",
