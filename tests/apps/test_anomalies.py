@@ -10,9 +10,10 @@ import pytest
 from helpers import digits, small, untrained
 from PIL import Image
 
-from jaxgan import InputError
+from jaxgan import InputError, load
 from jaxgan.apps.anomalies import scores
 from jaxgan.apps.anomalies.curves import auroc, average_precision, bootstrapped, threshold
+from jaxgan.apps.anomalies.detector import Detector
 from jaxgan.apps.anomalies.judged import heat, with_map
 from jaxgan.cli.use.anomalies import anomalies
 from jaxgan.models import MLPConfig
@@ -182,6 +183,8 @@ def test_every_method_of_a_run_scores_a_source_of_known_classes(run, tmp_path, c
         assert (found["images"], found["method"]) == (40, method)
         assert (out / "maps").exists() == (method != "discriminator")
     assert "anomalous:" in capsys.readouterr().out
+    detect = Detector(load(run.path), "anogan", steps=2)
+    np.testing.assert_allclose(detect(images[7:9]).scores, detect(images).scores[7:9], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.apps.anomalies import scores
+from jaxgan.common import keys
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.data import Source
 
@@ -156,9 +158,10 @@ def _anogan(own: _Networks) -> Any:
     latent = own.game.output.latent  # pyright: ignore
 
     def score(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        best: Any = None
+        best: Any = None  # where a search starts depends on the image, not on its place among others
+        numbers = jnp.asarray([zlib.crc32(image.tobytes()) for image in np.ascontiguousarray(x)], jnp.uint32)
         for start in range(own.starts):
-            z = latent.sample(jax.random.key(start), len(x))
+            z = latent.sample(keys.of_numbers(jax.random.key(start), numbers), len(x))
             rebuilt = search(jnp.asarray(x), z)[1]
             found = np.asarray(measured(jnp.asarray(x), rebuilt)), np.asarray(rebuilt)
             if best is None:

@@ -47,7 +47,7 @@ def deblur(*, blur: str = "gaussian", radius: float = 1.5, radius_to: float = 0.
     """Images are blurred; their edges are repeated outwards.
 
     Args:
-      blur: "gaussian", of standard deviation `radius` pixels, or "motion", along a line of 2 `radius` + 1 pixels in a
+      blur: "gaussian", of standard deviation `radius` pixels, or "motion", along a line of 2 `radius` pixels in a
         random direction.
       radius: in pixels.
       radius_to: if it is larger, every image has a radius of its own, uniform from `radius` to this.
