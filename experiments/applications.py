@@ -6,8 +6,8 @@
 Runs the scripts in experiments/applications/, each of which also runs by itself and names there what it needs:
 restoration, translation, encoders (vae_or_gan), anomalies, augmentation, editing, dissection. One that has its result
 in DIR, quick or not as is asked for, is not run again, unless `--again` says so; one that fails or takes too long is
-reported as such, and the others go on. It ends in DIR/applications.html, .md and .json; --record also renews those under
-experiments/results/.
+reported as such, and the others go on. It ends in DIR/applications.html, .md and .json; --record also renews those
+under experiments/results/.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ def number(value: Any) -> str:
 def with_interval(value: Any, interval: Sequence[float] | None) -> str:
     """A value, and its interval where it has one."""
     known = interval is not None and None not in interval
-    return number(value) + (f" ({number(interval[0])} to {number(interval[1])})" if interval and known else "")
+    return number(value) + (
+        f" ({number(interval[0])} to {number(interval[1])})" if interval and known else ""
+    )
 
 
 HEAD = ("what", "score", "better", "ours", "baseline", "its score")

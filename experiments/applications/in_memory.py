@@ -82,4 +82,3 @@ def data_for(name: str, split: str) -> Images:
             f"npz:{name}-{split}.npz", arrays["images"], labels, names, fingerprint=f"{name}-{split}"
         )
     return as_images(open_source("mnist" if name == "mnist" else f"tfds:{name}", split), "source")
-

@@ -46,7 +46,9 @@ class Section:
         self.before, self._began, self._printed = 0.0, time.monotonic(), 0
         out.mkdir(parents=True, exist_ok=True)
 
-    def row(self, what: str, score: str, better: str, ours: Any, baseline: str, theirs: Any, **more: Any) -> None:
+    def row(
+        self, what: str, score: str, better: str, ours: Any, baseline: str, theirs: Any, **more: Any
+    ) -> None:
         """Adds a score beside that of a baseline; each is (value, low, high), or samples, whose mean counts.
 
         Samples have Student's 95 % interval; one value has none.
@@ -87,7 +89,9 @@ class Section:
         for row in self.rows[self._printed :]:
             ours = said(row["ours"], row["interval"])
             theirs = said(row["baseline_value"], row["baseline_interval"])
-            print(f"{row['what']}: {row['score']} {ours}; {row['baseline']} {theirs} ({row['better']} is better)")
+            print(
+                f"{row['what']}: {row['score']} {ours}; {row['baseline']} {theirs} ({row['better']} is better)"
+            )
         self._printed = len(self.rows)
         print(f"wrote {self.out / self.name}.json ({seconds:.0f} s)", flush=True)
 

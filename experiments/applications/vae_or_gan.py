@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import pathlib
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -61,7 +60,8 @@ def main(args: Args) -> None:
         "vae_or_gan",
         "VAE, GAN, VAE-GAN of the same decoder (MNIST)",
         f"{steps} steps of 64 images, latent {DIM}, {seeds} seeds; {n:,} fakes against as many training images on "
-        f"mnist_cnn features; reconstruction: mean squared error in [-1, 1] of {len(shown):,} test images (GAN: by search)",
+        f"mnist_cnn features; reconstruction: mean squared error in [-1, 1] of {len(shown):,} test images (GAN: by "
+        "search)",
         args.out,
         quick=args.quick,
     )

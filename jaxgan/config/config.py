@@ -184,15 +184,21 @@ class Config:
         compute = self.compute
         return with_matmul_precision(make_step(game, compute.microbatches), compute.matmul_precision)
 
-    def plain_gan(self, spec: Spec, stage: int | None = None) -> Game:
-        """The game of two players, whatever the configuration names; the arguments are those of `build`."""
+    def plain_gan(self, spec: Spec, stage: int | None = None, steps: int | None = None) -> Game:
+        """The game of two players, whatever the configuration names, and however long it plays.
+
+        Args:
+          spec: as of `build`.
+          stage: as of `build`.
+          steps: of the game; None: all of the run.
+        """
         calls = 2 if self.dynamics.updates == "extragradient" else 1  # of each optimiser, at every update
         images = self.batch_size * self.d_steps  # of a step
-        scheduled = self.scheduled_steps
+        scheduled = self.scheduled(steps)
         growth = self._growth(spec)
         grows = {} if growth is None else {"images": images, "stage": stage}
         generator, discriminator = self.networks(spec, grows)
-        dynamics = self._dynamics(spec)
+        dynamics = self._dynamics(spec, steps or self.steps)
         penalties = self.penalty.build(scheduled * self.d_steps, self.batch_size, self.d_steps)
         own_turns = self.penalty.own_turns()
 
@@ -216,7 +222,7 @@ class Config:
             done = lambda step: updates * step + sum(-(-step // k) for k in alone)  # updates before a step
             return restarted(own, [done(step) for step in restarts]) if restarts else own
 
-        latent, loss, ema_decay = self.built_latent(), self.built_loss(), self.average()
+        latent, loss, ema_decay = self.built_latent(), self.built_loss(), self.average(steps)
         dynamics |= {"augment": dynamics["augment"] | self._augmentations(spec, scheduled)}
         with renamed(in_group("dynamics", _names(self.dynamics)) | {"own_turns": "penalty.own_updates"}):
             return GAN(
@@ -240,8 +246,14 @@ class Config:
     @property
     def scheduled_steps(self) -> int:
         """Steps that schedules take."""
+        return self.scheduled()
+
+    def scheduled(self, steps: int | None = None) -> int:
+        """Steps that schedules take of what plays so many of the run's steps; None: all of them."""
         images = self.batch_size * self.d_steps
-        return max(1, round(1000 * self.schedule_kimg / images)) if self.schedule_kimg else self.steps
+        if self.schedule_kimg:
+            return max(1, round(1000 * self.schedule_kimg / images))
+        return self.steps if steps is None else steps
 
     def built_latent(self) -> Latent:
         """The prior of the latents."""
@@ -252,10 +264,10 @@ class Config:
         """The loss, with its options."""
         return build_loss(self.loss, self.loss_options, self.label_smoothing)
 
-    def average(self) -> Schedule:
-        """The share of the old average that each step keeps, as the group `ema` says."""
+    def average(self, steps: int | None = None) -> Schedule:
+        """The share of the old average that each step keeps, as the group `ema` says; `steps` as of `scheduled`."""
         with renamed(in_group("ema", _names(self.ema))):
-            return self._ema_decay(self.batch_size * self.d_steps, self.scheduled_steps)
+            return self._ema_decay(self.batch_size * self.d_steps, self.scheduled(steps))
 
     def _ema_decay(self, images: int, steps: int) -> Schedule:
         """Of a run whose steps show `images` real images, and whose schedules take `steps`."""
@@ -339,9 +351,9 @@ class Config:
                     _check_augmentation(made[name], spec.shape)
         return made
 
-    def _dynamics(self, spec: Spec) -> dict[str, Any]:
+    def _dynamics(self, spec: Spec, steps: int) -> dict[str, Any]:
         with renamed(in_group("dynamics", _names(self.dynamics))):
-            dynamics = self.dynamics.build(self.steps)
+            dynamics = self.dynamics.build(steps)
         for own in dynamics["augment"].values():
             _check_augmentation(own, spec.shape)
         return dynamics

@@ -66,12 +66,17 @@ def test_membership_compares_as_many_of_each_class():
 
 def test_published_means_are_those_of_the_classes():
     for published in anomalies.PUBLISHED:
-        assert np.mean(published.get("each", published["value"])) == pytest.approx(published["value"], abs=5e-4)
+        assert np.mean(published.get("each", published["value"])) == pytest.approx(
+            published["value"], abs=5e-4
+        )
 
 
 def test_a_slow_search_is_compared_on_its_own_images_and_parts_are_of_one_setting(tmp_path, monkeypatch):
     rng, trainings = np.random.default_rng(0), []
-    images, labels = rng.integers(0, 256, (40, 2, 2, 1)).astype(np.uint8), rng.integers(0, 2, 40).astype(np.int32)
+    images, labels = (
+        rng.integers(0, 256, (40, 2, 2, 1)).astype(np.uint8),
+        rng.integers(0, 2, 40).astype(np.int32),
+    )
     data = Images("x", images, labels, ("0", "1"), fingerprint(images))
     score = lambda x: Scored(x.reshape(len(x), -1).mean(1), None)
     monkeypatch.setattr(anomalies, "data_for", lambda name, split: data)

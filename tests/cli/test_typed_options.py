@@ -19,7 +19,10 @@ def config(text):
         ("pix2pix", {"pixel": 100, "halved": 1}),
         ("pix2pix --game-options pixel 30", {"pixel": 30, "halved": 1}),
         ("pix2pix --game-options smooth 1", {"pixel": 100, "halved": 1, "smooth": 1}),
-        ("super-resolution-64 --game-options pixel_steps 9", {"pixel": 100, "adversarial": 0.1, "pixel_steps": 9}),
+        (
+            "super-resolution-64 --game-options pixel_steps 9",
+            {"pixel": 100, "adversarial": 0.1, "pixel_steps": 9},
+        ),
         ("vaegan-mnist --game vae --game-options noise 0.5", {"noise": 0.5}),  # another game has its own
         ("vaegan-mnist --game vae", {}),
     ],

@@ -27,7 +27,11 @@ def rates(optimizer, updates):
     [
         (
             "fanogan",
-            {"game_options": (("gan_steps", 12),), "log_every": 4, "model": MLPConfig(g_widths=(4,), d_widths=(4,))},
+            {
+                "game_options": (("gan_steps", 12),),
+                "log_every": 4,
+                "model": MLPConfig(g_widths=(4,), d_widths=(4,)),
+            },
             (8, 8, 1),
             {"generator": 12, "discriminator": 12, "encoder": 8},
         ),
@@ -43,4 +47,6 @@ def test_a_schedule_ends_with_its_players_phase(preset, fields, shape, updates):
     config = dataclasses.replace(get_preset(preset), steps=20, **fields, **RATES)
     players = config.build(shape).players
     for name, n in updates.items():
-        assert rates(players[name].optimizer, n) == pytest.approx([1 - i / n for i in range(n)], abs=1e-6), name
+        assert rates(players[name].optimizer, n) == pytest.approx([1 - i / n for i in range(n)], abs=1e-6), (
+            name
+        )

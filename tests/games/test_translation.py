@@ -193,7 +193,9 @@ def test_a_configuration_says_what_its_game_needs():
     assert unused == ["--augment", "--latent.dim"]
     bare = with_fields(config, **{"data.degrade": ()})
     for name in ("gan", "vae", "bigan"):
-        with pytest.raises(InputError, match=f"images of one kind for the game '{name}', got pairs; the presets pix2pix"):
+        with pytest.raises(
+            InputError, match=f"images of one kind for the game '{name}', got pairs; the presets pix2pix"
+        ):
             with_fields(bare, game=name).build(spec_for(bare, (8, 8, 1)))
     with pytest.raises(InputError, match=r"name a degradation \(--data.degrade denoise\)"):
         bare.build(plain_spec((8, 8, 1)))

@@ -272,7 +272,11 @@ def _with_options(before: Config, after: Config, given: Collection[str], whole: 
     }
     for name, options in kept.items():
         typed = f"--{name.replace('_', '-')}" in given
-        own = getattr(after.data if name.startswith("data.") else after, name.rpartition(".")[2]) if typed else ()
+        own = (
+            getattr(after.data if name.startswith("data.") else after, name.rpartition(".")[2])
+            if typed
+            else ()
+        )
         if not (typed and whole):
             others = tuple((option, value) for option, value in options if option not in dict(own))
             after = with_fields(after, **{name: (*others, *own)})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import Any
 
 from jaxgan.common.checks import check_range
@@ -204,10 +203,9 @@ def f_anogan_of(
         raise InputError(f"gan_steps: expected a multiple of log_every = {config.log_every}, got {gan_steps}")
     if callable(getattr(config.model, "growth", None)):
         raise InputError("model: expected networks that do not grow in the game 'fanogan', got some that do")
-    gan = replace(config, steps=gan_steps).plain_gan(spec)  # schedules end where each of the two does
-    own = _Parts(spec, replace(config, steps=config.steps - gan_steps))
+    gan, own = config.plain_gan(spec, steps=gan_steps), _Parts(spec, config)
     with own.named():
-        encoder = own.encoder(1, batch_norm)
+        encoder = own.encoder(1, batch_norm, config.steps - gan_steps)
         return f_anogan(gan, encoder, gan_steps, kappa=kappa, stage=stage, example=spec.example)
 
 
@@ -246,9 +244,9 @@ class _Parts:
         """What moves as discriminators do."""
         return Player(module, self.config.d_optimizer.build(self.config.scheduled_steps, "d_optimizer"))
 
-    def encoder(self, outputs: int, batch_norm: bool) -> Player:
-        """An encoder to so many numbers a coordinate of the prior, averaged as the generator is."""
+    def encoder(self, outputs: int, batch_norm: bool, steps: int | None = None) -> Player:
+        """An encoder to so many numbers a coordinate, averaged as the generator is, that moves in so many steps."""
         size = outputs * self.latent.dim
         module = encoder_of(self.config.model, self.spec.shape, size, batch_norm=batch_norm)
-        optimizer = self.config.e_optimizer.build(self.config.scheduled_steps, "e_optimizer")
+        optimizer = self.config.e_optimizer.build(self.config.scheduled(steps), "e_optimizer")
         return Player(module, optimizer, self.config.average())

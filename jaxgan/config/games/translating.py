@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -41,9 +40,9 @@ def _networks(config: Any, shape: tuple[int, ...], source: tuple[int, ...], crit
 
 def _players(config: Any, alone: int = 0) -> tuple[Any, Any]:
     """What makes the averaged and the judging players of their networks; these have no turn in `alone` steps."""
-    average, judged = config.average(), replace(config, steps=max(1, config.steps - alone))
+    average = config.average()
     makes = config.g_optimizer.build(config.scheduled_steps, "g_optimizer")
-    judges = config.d_optimizer.build(judged.scheduled_steps, "d_optimizer")
+    judges = config.d_optimizer.build(config.scheduled(max(1, config.steps - alone)), "d_optimizer")
     return (lambda module: Player(module, makes, average)), (lambda module: Player(module, judges))
 
 

@@ -133,7 +133,11 @@ def test_sixteen_bits_stay_sixteen():
         (("denoise",), (("level", "much"),), "data.degrade_options.level: expected a number, got 'much'"),
         (("inpaint",), (("size", 1.5),), "data.degrade_options.size"),
         (("super-resolution",), (("scale", 2.5),), "a whole number"),
-        (("super-resolution",), (("scale", "inf"),), "data.degrade_options.scale: expected a whole number, got inf"),
+        (
+            ("super-resolution",),
+            (("scale", "inf"),),
+            "data.degrade_options.scale: expected a whole number, got inf",
+        ),
         (("super-resolution",), (("scale", float("nan")),), "a whole number"),
         (("denoise",), (("noise", "poisson"), ("level", 0.001)), "expected at least 0.01 of poisson noise"),
     ],
