@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from dataclasses import dataclass
 
-from jaxgan.cli.arguments import Positional, checkpoint, parse
+from jaxgan.cli.arguments import Positional, check_out, checkpoint, parse
 from jaxgan.cli.status import warnings_in_lines
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
@@ -35,7 +35,7 @@ class Anomalies:
     split: str = "test"
     """Split of a data source that has splits."""
     limit: int | None = None
-    """Of a data source: so many images at random; None: all."""
+    """So many of the images, at random; None: all."""
     search_steps: int = 500
     """Steps of the search of anogan."""
     search_starts: int = 1
@@ -60,8 +60,7 @@ def anomalies(args: list[str]) -> None:
         check_range(name, getattr(parsed, name), at_least=1)
     check_range("limit", parsed.limit, at_least=1)
     check_range("maps", parsed.maps, at_least=0)
-    if parsed.out.exists() and not parsed.out.is_dir():
-        raise InputError(f"out: expected a folder, got the file {str(parsed.out)!r}")
+    check_out("out", parsed.out, ("",))
     which = checkpoint(parsed.checkpoint)
 
     from jaxgan.apps.anomalies.curves import threshold
@@ -78,14 +77,16 @@ def anomalies(args: list[str]) -> None:
         run = Run.at(parsed.run, which, trust=parsed.trust)
         if parsed.method not in (None, *METHODS):
             Detector(run, parsed.method)  # raises, before images are read
-        given = read_images(parsed.images, run.spec, split=parsed.split, limit=parsed.limit)
+        given = read_images(parsed.images, run.spec, split=parsed.split, limit=parsed.limit, out=parsed.out)
         needs_data = parsed.normal is None or parsed.method == "pca"
         source = data_of(run, parsed.data_source) if needs_data else None
         if parsed.normal is None:
             assert source is not None
             normal = unseen(source, parsed.n_normal)
         else:
-            normal = read_images([parsed.normal], run.spec, limit=parsed.n_normal).images[: parsed.n_normal]
+            own = read_images([parsed.normal], run.spec, limit=parsed.n_normal, out=parsed.out)
+            normal = own.images
+            given.notes += [f"of the normal images: {note}" for note in own.notes]
     detector = Detector(
         run, parsed.method, source=source, steps=parsed.search_steps, starts=parsed.search_starts
     )
@@ -102,4 +103,5 @@ def anomalies(args: list[str]) -> None:
     found = write(parsed.out, given, scored, limit, run.data["class_names"], facts, maps=parsed.maps)
     for line in in_lines(found):
         print(line)
-    print(f"wrote {parsed.out}/: anomalies.html, scores.csv, most-normal.png, least-normal.png, maps/")
+    maps = "" if scored.rebuilt is None or not parsed.maps else ", maps/"
+    print(f"wrote {parsed.out}/: anomalies.html, scores.csv, most-normal.png, least-normal.png{maps}")
