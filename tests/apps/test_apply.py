@@ -207,6 +207,16 @@ def test_colour_profiles_stay_and_forms_that_are_not_written_are_said(tmp_path):
         files.write_image(tmp_path / "a.psd", flat(8, 8, 3))
 
 
+def test_pages_that_are_left_out_are_told(tmp_path):
+    pages, notes = [Image.fromarray(flat(9, 9)) for _ in range(3)], []
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / "b.tif")
+    for work in listed([tmp_path], tmp_path / "out")[0]:
+        assert done(work, tmp_path / "out", lambda image, mask: image, notes.append) is None
+    assert len(notes) == 1
+    assert notes[0].endswith("a.tif: the first page alone, 2 left out")
+
+
 def test_dicom_files_keep_their_tags_and_units(tmp_path):
     pydicom = pytest.importorskip("pydicom")
     path = pydicom.data.get_testdata_file("CT_small.dcm")

@@ -28,10 +28,12 @@ class Opened:
     Attributes:
       images: uint8 or uint16 [h, w, 1 to 4 channels] each.
       write: (path, images of the same types and channels, or others) -> nothing; writes a file of the same form.
+      left_out: pages or frames after the first, which are not among the images.
     """
 
     images: list[np.ndarray]
     write: Callable[[pathlib.Path, list[np.ndarray]], None]
+    left_out: int = 0
 
 
 def suffixes() -> tuple[str, ...]:
@@ -50,7 +52,8 @@ def read(path: pathlib.Path) -> Opened:
         return _of_npz(path)
     if suffix in DICOM:
         return _of_dicom(path)
-    image = open_image(path.read_bytes())
+    data = path.read_bytes()
+    image = open_image(data)
     pixels, profile = as_array(image), image.info.get("icc_profile")
     grey = pixels.shape[2] < 3
     if pixels.dtype != np.uint8 or image.mode not in (("L", "LA") if grey else ("RGB", "RGBA")):
@@ -60,7 +63,16 @@ def read(path: pathlib.Path) -> Opened:
         own = profile if (images[0].shape[2] < 3) == grey else None
         write_image(out, images[0], own)
 
-    return Opened([pixels], write)
+    return Opened([pixels], write, _pages(data) - 1)
+
+
+def _pages(data: bytes) -> int:
+    """Pages of a document or frames of an animation; the second picture of a camera's is none."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    except Exception:  # of what `open_image` mended, or damage after the first
+        return 1
 
 
 def read_mask(path: pathlib.Path) -> np.ndarray:

@@ -112,12 +112,16 @@ def _mask_of(work: Work, masks: pathlib.Path) -> pathlib.Path:
     return near[0]
 
 
-def done(work: Work, out: pathlib.Path, apply: Apply) -> str | None:
-    """Does one file; returns None, or in one line why it cannot be done."""
+def done(
+    work: Work, out: pathlib.Path, apply: Apply, tell: Callable[[str], object] = lambda note: None
+) -> str | None:
+    """Does one file; returns None, or in one line why it cannot be done. What is left out is told."""
     try:
         opened = files.read(work.path)
         mask = None if work.mask is None else files.read_mask(work.mask)
         opened.write(out / work.name, [apply(image, mask) for image in opened.images])
+        if opened.left_out:
+            tell(f"{printable(work.path)}: the first page alone, {opened.left_out:,} left out")
     except MemoryError:
         raise
     except Exception as error:  # damaged files surface as many types

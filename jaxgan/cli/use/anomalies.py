@@ -64,7 +64,7 @@ def anomalies(args: list[str]) -> None:
     which = checkpoint(parsed.checkpoint)
 
     from jaxgan.apps.anomalies.curves import threshold
-    from jaxgan.apps.anomalies.detector import METHODS, Detector
+    from jaxgan.apps.anomalies.detector import METHODS, Detector, methods_of
     from jaxgan.apps.anomalies.images import read_images
     from jaxgan.apps.anomalies.judged import in_lines, write
     from jaxgan.apps.anomalies.normal import data_of, unseen
@@ -78,7 +78,8 @@ def anomalies(args: list[str]) -> None:
         if parsed.method not in (None, *METHODS):
             Detector(run, parsed.method)  # raises, before images are read
         given = read_images(parsed.images, run.spec, split=parsed.split, limit=parsed.limit, out=parsed.out)
-        needs_data = parsed.normal is None or parsed.method == "pca"
+        method = parsed.method or next(iter(methods_of(run)), None)
+        needs_data = parsed.normal is None or method == "pca"
         source = data_of(run, parsed.data_source) if needs_data else None
         if parsed.normal is None:
             assert source is not None
@@ -88,7 +89,7 @@ def anomalies(args: list[str]) -> None:
             normal = own.images
             given.notes += [f"of the normal images: {note}" for note in own.notes]
     detector = Detector(
-        run, parsed.method, source=source, steps=parsed.search_steps, starts=parsed.search_starts
+        run, method, source=source, steps=parsed.search_steps, starts=parsed.search_starts
     )
     with Progress() as progress:
         calibrated = detector(normal, lambda done, of: progress.count("normal images", done, of, ""))

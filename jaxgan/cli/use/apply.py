@@ -66,7 +66,7 @@ def apply(args: list[str]) -> int:
         with Progress(sys.stderr) as progress:
             for i, work in enumerate(works):
                 progress.count("images", i, len(works))
-                if (why := done(work, parsed.out, applied)) is not None:
+                if (why := done(work, parsed.out, applied, notes.append)) is not None:
                     failed.append(why)
     for note in notes:
         print(f"note: {note}")
