@@ -34,7 +34,9 @@ def of_array(image: np.ndarray, spec: Spec) -> np.ndarray:
     if height == width:
         image = resized(image[None], height, channels)[0]
     else:
-        image = enlarged(resized(_cropped(image, height, width)[None], None, channels)[0], height, width, "lanczos")
+        image = enlarged(
+            resized(_cropped(image, height, width)[None], None, channels)[0], height, width, "lanczos"
+        )
     if image.dtype == spec.stored:
         return image
     return eight_bits(image) if spec.stored == "uint8" else image.astype(np.uint16) * np.uint16(257)

@@ -18,6 +18,7 @@ from jaxgan.apps.restore.folder import done, listed
 from jaxgan.config import ComputeConfig, DataConfig, with_fields
 from jaxgan.data import Spec
 from jaxgan.data.modality import PAIR
+from jaxgan.data.pixels import open_image
 from jaxgan.games.pairs.translation import direction_of
 from jaxgan.models import Pix2PixConfig
 from jaxgan.runs.evaluation import evaluate_run
@@ -196,13 +197,14 @@ def _saved(path):
 def test_colour_profiles_stay_and_forms_that_are_not_written_are_said(tmp_path):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     same = lambda image, mask: image
+    info = lambda path: open_image(path.read_bytes()).info
     for name in ("a.png", "a.jpg", "a.tif", "a.webp"):
         Image.fromarray(flat(9, 9, 3)).save(tmp_path / name, icc_profile=profile)
         (work,), _ = listed([tmp_path / name], tmp_path / "out")
         assert done(work, tmp_path / "out", same) is None
-        assert Image.open(tmp_path / "out" / name).info["icc_profile"] == profile
+        assert info(tmp_path / "out" / name)["icc_profile"] == profile
         assert done(work, tmp_path / "grey", lambda image, mask: image[..., :1]) is None
-        assert "icc_profile" not in Image.open(tmp_path / "grey" / name).info
+        assert "icc_profile" not in info(tmp_path / "grey" / name)
     with pytest.raises(InputError, match="out: expected a suffix of images that Pillow writes, got '.psd'"):
         files.write_image(tmp_path / "a.psd", flat(8, 8, 3))
 

@@ -126,13 +126,19 @@ def test_names_are_given_once_and_nothing_is_written_over(run, tmp_path):
         path.write_bytes(b"") if name.startswith(".") else Image.new("L", (8, 8)).save(path)
     names, _ = read_targets([folder, folder / "more"], run.spec, tmp_path / "out")
     assert names == ["way-2", "x", "x-2", "x-3"]
-    for paths, out in (([folder / "x.png"], folder), ([folder / "way.png"], folder), ([folder], folder / "more" / "..")):
+    for paths, out in (
+        ([folder / "x.png"], folder),
+        ([folder / "way.png"], folder),
+        ([folder], folder / "more" / ".."),
+    ):
         with pytest.raises(InputError, match="out: expected a folder in which no image is written over"):
             read_targets(paths, run.spec, out)
 
 
 def test_what_is_found_for_an_image_does_not_depend_on_the_others(run, tmp_path, monkeypatch):
-    config = small(tmp_path, data=digits(tmp_path), model=StyleGAN2Config(base=32, most=8, style=8, mapping_layers=1))
+    config = small(
+        tmp_path, data=digits(tmp_path), model=StyleGAN2Config(base=32, most=8, style=8, mapping_layers=1)
+    )
     styled = jaxgan.load(untrained(config, tmp_path / "run", scale=2.0).path)
     for opened, space in ((run, "z"), (styled, "w")):
         network, targets = Network(opened), opened.sample(seed=50, n=3)

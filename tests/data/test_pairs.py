@@ -72,7 +72,9 @@ def test_pairs_are_grey_if_all_of_them_are(tmp_path):
         (tmp_path / name).mkdir()
         for i in range(3):
             image = np.full((4, 4, 3), (10, 200, 30), np.uint8)
-            Image.fromarray(image if i == 2 and colours == 3 else image[..., 0]).save(tmp_path / name / f"{i}.png")
+            Image.fromarray(image if i == 2 and colours == 3 else image[..., 0]).save(
+                tmp_path / name / f"{i}.png"
+            )
     (tmp_path / "a" / "3.png").write_bytes(b"broken")
     (tmp_path / "b" / "3.png").write_bytes(b"broken")
     source = open_source(f"pairs:{tmp_path}/a,{tmp_path}/b", skip_broken=True)

@@ -96,7 +96,10 @@ class Detector:
             found.append(np.asarray(score, np.float64)[: len(part)])
             rebuilt.append(None if made is None else np.asarray(made)[: len(part)])
             poll(min(start + BATCH, len(images)), len(images))
-        whole, values = None if any(part is None for part in rebuilt) else np.concatenate(rebuilt), np.concatenate(found)
+        whole, values = (
+            None if any(part is None for part in rebuilt) else np.concatenate(rebuilt),
+            np.concatenate(found),
+        )
         if not np.isfinite(values).all():
             raise InputError("run: expected networks whose scores are finite, got some that are not")
         return Scored(values, whole)
@@ -171,7 +174,9 @@ def _anogan(own: _Networks) -> Any:
 
     def score(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         best: Any = None
-        numbers = np.asarray([zlib.crc32(image.tobytes()) for image in x], np.uint32)  # go with each, wherever it is
+        numbers = np.asarray(
+            [zlib.crc32(image.tobytes()) for image in x], np.uint32
+        )  # go with each, wherever it is
         for start in range(own.starts):
             rebuilt = search(jnp.asarray(x), first(np.uint32(start), numbers))[1]
             found = np.asarray(measured(jnp.asarray(x), rebuilt)), np.asarray(rebuilt)

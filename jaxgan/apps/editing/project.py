@@ -112,9 +112,9 @@ def project(
 
     What is minimised is the perceptual distance of `jaxgan.metrics.scores.perceptual` plus `pixels` times the mean
     squared difference of pixels. Starts in z are, of 64 draws of the prior (and all classes), those whose images are
-    nearest; z is kept about where the prior puts it. w starts from the mean of mapped draws (of a class) with noise that
-    fades, as in StyleGAN2's projector; w+ gives every layer a style of its own. All starts of many images are moved by one program; what is found
-    for an image does not depend on the others.
+    nearest; z is kept about where the prior puts it. w starts from the mean of mapped draws (of a class) with noise
+    that fades, as in StyleGAN2's projector; w+ gives every layer a style of its own. All starts of many images are
+    moved by one program; what is found for an image does not depend on the others.
 
     Args:
       network: of the run.
@@ -285,7 +285,9 @@ def _starts(network: Network, space: Space, label: int | None, search: Search) -
     spread = np.float32(np.sqrt(np.square(w - w.mean(0)).sum(1).mean() / w.shape[1]))
     others = w[rng.integers(0, size, starts)]
     away = 0.5 * (np.arange(starts) >= k).astype(np.float32)[:, None]  # the first from the mean itself
-    near = _nearest(network, np.asarray(_as_given(network, jnp.asarray(means), "w")), classes) if k > 1 else None
+    near = (
+        _nearest(network, np.asarray(_as_given(network, jnp.asarray(means), "w")), classes) if k > 1 else None
+    )
 
     def about_means(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         order = np.zeros((len(seen), 1), int) if near is None else near(seen)
@@ -299,7 +301,9 @@ def _starts(network: Network, space: Space, label: int | None, search: Search) -
     return _Starts(about_means, spread, spread)
 
 
-def _nearest(network: Network, v: np.ndarray, labels: np.ndarray | None) -> Callable[[np.ndarray], np.ndarray]:
+def _nearest(
+    network: Network, v: np.ndarray, labels: np.ndarray | None
+) -> Callable[[np.ndarray], np.ndarray]:
     """Images as the model sees them -> rows of latents, those of the nearest images first."""
     x = jnp.asarray(network.decode(v, labels))
     made = np.asarray(network.run.spec.modality.to_model(x)).reshape(len(v), -1)

@@ -56,7 +56,9 @@ def read_targets(
     if out is not None:
         made = {(out / f"{name}.png").resolve() for name in [*names, WAY]}
         if over := [file for file in files if file.resolve() in made]:
-            raise InputError(f"out: expected a folder in which no image is written over, got that of {printable(over[0])!r}")
+            raise InputError(
+                f"out: expected a folder in which no image is written over, got that of {printable(over[0])!r}"
+            )
     return names, np.stack([_read(file, spec) for file in files])
 
 

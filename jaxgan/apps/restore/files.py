@@ -102,7 +102,9 @@ def write_image(path: pathlib.Path, pixels: np.ndarray, profile: bytes | None = 
     image, buffer = Image.fromarray(pixels[..., 0] if channels == 1 else pixels), io.BytesIO()
     form = Image.registered_extensions().get(suffix, "")
     if form not in Image.SAVE:
-        raise InputError(f"out: expected a suffix of images that Pillow writes, got {suffix!r}; convert the input to PNG")
+        raise InputError(
+            f"out: expected a suffix of images that Pillow writes, got {suffix!r}; convert the input to PNG"
+        )
     options = {"JPEG": {"quality": _QUALITY}, "WEBP": {"lossless": True}, "TIFF": {"compression": "tiff_lzw"}}
     options["PNG"] = {"optimize": True}
     own = {} if profile is None or form not in options else {"icc_profile": profile}

@@ -61,7 +61,9 @@ def listed(
             continue
         if written == path.resolve():
             raise _not_there(out, "images")
-        below = [own for own in sorted(path.rglob("*")) if own.is_file() and not _hidden(own.relative_to(path))]
+        below = [
+            own for own in sorted(path.rglob("*")) if own.is_file() and not _hidden(own.relative_to(path))
+        ]
         if written.is_relative_to(path.resolve()):
             below = [own for own in below if not own.resolve().is_relative_to(written)]
         chosen = [own for own in below if own.suffix.lower() in known]

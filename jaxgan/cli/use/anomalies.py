@@ -88,9 +88,7 @@ def anomalies(args: list[str]) -> None:
             own = read_images([parsed.normal], run.spec, limit=parsed.n_normal, out=parsed.out)
             normal = own.images
             given.notes += [f"of the normal images: {note}" for note in own.notes]
-    detector = Detector(
-        run, method, source=source, steps=parsed.search_steps, starts=parsed.search_starts
-    )
+    detector = Detector(run, method, source=source, steps=parsed.search_steps, starts=parsed.search_starts)
     with Progress() as progress:
         calibrated = detector(normal, lambda done, of: progress.count("normal images", done, of, ""))
         limit = threshold(calibrated.scores, parsed.rate)

@@ -16,7 +16,6 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.report import pictures
 
-
 _LEAST = 20  # images that a classifier of attributes is trained and judged on
 
 

@@ -53,7 +53,7 @@ class Project:
     weights: str = ""
     """File of the weights of efficientnet_lite0, where they cannot be downloaded."""
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None
-    """Class of the images, by name or number, for a conditional run; not given: the starts try those that look nearest."""
+    """Class of the images, by name or number, for a conditional run; not given: starts try the nearest ones."""
     truncation: float | None = None
     """As of `jaxgan sample`."""
     seed: int = 0
