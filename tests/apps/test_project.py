@@ -187,7 +187,7 @@ def test_proportions_are_kept_by_cropping():
     assert made.dtype == np.uint16
     assert (made == 200 * 257).all()
     spec = SimpleNamespace(shape=(4, 4, 1), stored="uint8")
-    assert (of_array(np.full((9, 4, 1), 65300, np.uint16), spec) == 254).all()  # the nearest of 8 bits
+    assert (of_array(np.full((9, 4, 1), 65432, np.uint16), spec) == 255).all()  # the nearest of 8 bits
 
 
 def test_attributes_of_a_file(run, tmp_path):

@@ -286,10 +286,9 @@ def supervised(
     check_range("n", n, at_least=80)
     z, labels = network.drawn(range(n))
     v = z if space == "z" else network.styles(z, labels)
-    part = lambda x, start: None if x is None else x[start : start + _AT_ONCE]
-    true = np.concatenate(
-        [scores_of(network.decode(part(v, i), part(labels, i))) > 0.5 for i in range(0, n, _AT_ONCE)]
-    )
+    rows = [slice(start, start + _AT_ONCE) for start in range(0, n, _AT_ONCE)]
+    some = (network.decode(v[part], None if labels is None else labels[part]) for part in rows)
+    true = np.concatenate([scores_of(images) > 0.5 for images in some])
     flat = (v if space == "z" else v[:, 0]).astype(np.float64)
     x = (flat - flat.mean(0)) / np.maximum(flat.std(0), 1e-12)
     fit, rest = slice(0, 3 * n // 4), slice(3 * n // 4, n)
