@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,8 @@ def open_image(data: bytes) -> Image.Image:
     except BrokenImage:
         raise
     except Exception as error:  # Pillow's decoders raise many types on damaged data
-        raise BrokenImage(str(error) or type(error).__name__) from error
+        text = re.sub(r" <_io\.BytesIO.*?>", "", str(error))  # of an address that tells nobody anything
+        raise BrokenImage(text or type(error).__name__) from error
 
 
 def _fits_16_bits(image: Image.Image) -> bool:

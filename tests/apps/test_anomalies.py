@@ -176,7 +176,7 @@ def test_a_strangers_folder_of_all_sizes_and_modes(run, tmp_path, capsys):
     (folder / "notes.txt").write_text("no image")
     anomalies([str(run.path), str(folder), "--out", str(tmp_path / "out"), "--rate", "0.2"])
     said = capsys.readouterr().out
-    assert "broken.png' cannot be read" in said
+    assert "broken.png' cannot be read (cannot identify image file)" in said
     assert "left out: 1 file that are no images by their names" in said
     rows = {
         row["image"]: row

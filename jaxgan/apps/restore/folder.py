@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -128,6 +127,5 @@ def done(
         raise
     except Exception as error:  # damaged files surface as many types
         known = isinstance(error, InputError | BrokenImage)
-        text = re.sub(r" <_io\.BytesIO.*?>", "", first_line(error))
-        return f"{printable(work.path)}: {'' if known else f'{type(error).__name__}: '}{text}"
+        return f"{printable(work.path)}: {'' if known else f'{type(error).__name__}: '}{first_line(error)}"
     return None
