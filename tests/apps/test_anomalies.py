@@ -172,11 +172,12 @@ def test_a_strangers_folder_of_all_sizes_and_modes(run, tmp_path, capsys):
     Image.fromarray(grey.astype(np.uint16) * 257).save(folder / "deep.png")
     Image.fromarray(rng.integers(0, 255, (9, 9, 4)).astype(np.uint8)).save(folder / "rgba.png")
     Image.fromarray(grey[:5, :5]).convert("P").save(folder / "palette.gif")
-    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
+    (folder / "broken.png").write_bytes(b"nothing")
     (folder / "notes.txt").write_text("no image")
     anomalies([str(run.path), str(folder), "--out", str(tmp_path / "out"), "--rate", "0.2"])
     said = capsys.readouterr().out
-    assert "broken.png' cannot be read (cannot identify image file)" in said
+    assert "broken.png' cannot be read (" in said
+    assert "BytesIO" not in said
     assert "left out: 1 file that are no images by their names" in said
     rows = {
         row["image"]: row
