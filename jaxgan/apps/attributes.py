@@ -50,6 +50,12 @@ def eight_bits(images: np.ndarray) -> np.ndarray:
     return images if images.dtype == np.uint8 else ((images.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
+def is_mnist(data_name: str, shape: tuple[int, ...]) -> bool:
+    """Whether data of this name, with images of this shape, are MNIST's digits at their own size."""
+    kind, *rest = data_name.split(":")
+    return shape == (28, 28, 1) and (kind == "mnist" or (kind == "tfds" and rest[:1] == ["mnist"]))
+
+
 def of_network(
     module: nn.Module, variables: Any, names: Sequence[str], name: str, *, exclusive: bool
 ) -> Attributes:
@@ -195,8 +201,7 @@ def classifier_for(
     """
     if is_file(name):
         return _own(name, shape)
-    is_mnist = "mnist" in data_name.split(":")[:2] and shape == (28, 28, 1)
-    if name == "mnist_cnn" or (name == "auto" and is_mnist):
+    if name == "mnist_cnn" or (name == "auto" and is_mnist(data_name, shape)):
         if shape != (28, 28, 1):
             raise InputError(f"classifier: mnist_cnn expects images (28, 28, 1), got {shape}")
         variables, _ = mnist_cnn.load()

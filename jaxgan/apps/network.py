@@ -91,8 +91,9 @@ class Network:
         """The latent spaces of the family."""
         return SPACES if self.has_styles else SPACES[:1]
 
-    def check_space(self, space: str) -> Space:
-        """`space`. Raises InputError for one that there is not."""
+    def check_space(self, space: str | None) -> Space:
+        """`space`; of None w where there is one, else z. Raises InputError for one that there is not."""
+        space = space or self.spaces[min(1, len(self.spaces) - 1)]
         if space not in SPACES:
             raise unknown("space", space, SPACES)
         if space not in self.spaces:
@@ -208,7 +209,7 @@ class Network:
 
 
 def parts(*arrays: np.ndarray | None, size: int = BATCH) -> Iterator[tuple[tuple[Any, ...], int]]:
-    """Batches of rows of arrays, the last one filled up with its own first row, and how many of each count."""
+    """Batches of rows of arrays, the last one filled up with its own last row, and how many of each count."""
     n = len(next(x for x in arrays if x is not None))
     for start in range(0, n, size):
         rows = np.minimum(np.arange(start, start + size), n - 1)

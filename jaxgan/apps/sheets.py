@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from jaxgan.common.files import printable
 from jaxgan.report import pictures
 
 _SIDE = 96  # small images are enlarged to about this
@@ -25,6 +26,7 @@ def sheet(rows: Sequence[np.ndarray], names: Sequence[str] = (), heads: Sequence
       uint8 [height, width, 3].
     """
     shown = [pictures.displayed(row) for row in rows]
+    names, heads = [[printable(text) for text in texts] for texts in (names, heads)]  # each in one line
     h, w = shown[0].shape[1:3]
     factor = max(1, round(_SIDE / max(h, w)))
     h, w, columns = h * factor, w * factor, max(len(row) for row in shown)

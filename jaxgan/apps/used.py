@@ -10,10 +10,10 @@ import numpy as np
 
 from jaxgan.apps.editing import directions as found_by
 from jaxgan.apps.editing.directions import Directions
-from jaxgan.apps.editing.edit import Latents, Move, decoded, moved
+from jaxgan.apps.editing.edit import Latents, decoded, moved
 from jaxgan.apps.editing.project import Projection, Search
 from jaxgan.apps.editing.project import project as find
-from jaxgan.apps.editing.targets import fitted
+from jaxgan.apps.fitted import of_array
 from jaxgan.apps.network import Network
 from jaxgan.common.errors import InputError
 from jaxgan.data.pixels import check_images
@@ -40,16 +40,15 @@ class UsedRun(TrainedRun):
         Raises:
           InputError: for what does not fit.
         """
-        network = Network(self)
-        images = np.asarray(images)
-        images = images[None] if images.shape == self.spec.shape else images
-        many = [fitted(image, self.spec) for image in check_images("images", images)]
+        network, images = self._network(), np.asarray(images)
+        images = images[None] if images.ndim == 3 and images.shape[2] <= 4 else images
+        many = [of_array(image, self.spec) for image in check_images("images", images)]
         return find(network, np.stack(many), space, Search(**search), features=features)
 
     def directions(self, method: Literal["sefa", "ganspace"] = "sefa", k: int = 10) -> Directions:
         """k directions among the latents, as `jaxgan directions` finds them (of w where there is one)."""
-        network = Network(self)
-        space = "w" if network.has_styles else "z"
+        network = self._network()
+        space = network.check_space(None)
         if method == "sefa":
             return found_by.closed_form(network, space, k)
         if method == "ganspace":
@@ -70,7 +69,7 @@ class UsedRun(TrainedRun):
 
         Args:
           seeds: of the images.
-          moves: by number or name of a direction, how far, in standard deviations.
+          moves: by number (int) or name of a direction, how far, in standard deviations.
           latents: what `project` found, in place of seeds.
           directions: as of `directions`; None: those of SeFa.
           layers: of w+ that are moved, of StyleGANs; None: all.
@@ -79,15 +78,23 @@ class UsedRun(TrainedRun):
         Raises:
           InputError: for what does not fit.
         """
-        network = Network(self, truncation)
+        network = self._network(truncation)
         if latents is None:
-            start = Latents("z", *network.drawn([seeds] if isinstance(seeds, int) else list(seeds)))
+            start = Latents("z", *network.drawn(np.atleast_1d(np.asarray(seeds)).tolist()))
         else:
             start = Latents(latents.space, latents.latents, latents.labels)
-        directions = directions or self.directions(k=network.dim("w" if network.has_styles else "z"))
-        wanted = [Move(str(name), far, far) for name, far in (moves or {}).items()]
-        steps = [(directions.find(m.direction), np.full(len(start.v), m.first)) for m in wanted]
-        return decoded(network, moved(network, start, directions, steps, layers) if steps else start)
+        if not moves:
+            return decoded(network, start)
+        directions = directions or found_by.closed_form(network, network.check_space(None))
+        steps = [(directions.find(name), np.full(len(start.v), float(far))) for name, far in moves.items()]
+        return decoded(network, moved(network, start, directions, steps, layers))
+
+    def _network(self, truncation: float | None = None) -> Network:
+        """The generator, whose programs are compiled once for each truncation."""
+        kept = self.__dict__.setdefault("_networks", {})
+        if truncation not in kept:
+            kept[truncation] = Network(self, truncation)
+        return kept[truncation]
 
 
 def load(path: str | os.PathLike[str], checkpoint: str | int = "last", *, trust: bool = False) -> UsedRun:

@@ -120,13 +120,16 @@ def check_out(name: str, path: pathlib.Path, suffixes: Collection[str] = ()) -> 
 
     Args:
       name: of the argument, for messages.
-      path: of the file; "" among the suffixes stands for a folder.
+      path: of the file; "" among the suffixes stands for a folder, which may be called anything if it stands alone.
       suffixes: that it may end with; none: any.
 
     Raises:
-      InputError: for another suffix, a folder in the place of the file, or a place where nothing can be written.
+      InputError: for another suffix, a folder in the place of the file or the reverse, or a place where nothing can be
+        written.
     """
-    suffix = path.suffix.lower()
+    suffix = "" if tuple(suffixes) == ("",) else path.suffix.lower()
+    if suffix == "" and "" in suffixes and path.exists() and not path.is_dir():
+        raise InputError(f"{name}: expected a folder, got the file {str(path)!r}")
     if suffixes and suffix not in suffixes:
         files = [known for known in suffixes if known]
         listed = " or ".join(filter(None, [", ".join(files[:-1]), files[-1]]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -62,13 +63,19 @@ def open_image(data: bytes) -> Image.Image:
             if (bare := _without_texts(data)) == data:
                 raise
             image = _loaded(bare)
-        if image.mode == "F" or (image.mode == "I" and max(image.getextrema()) > 65535):  # pyright: ignore
+        if image.mode == "F" or (image.mode == "I" and not _fits_16_bits(image)):
             raise BrokenImage(f"the range of its values is not known (mode {image.mode})")
         return ImageOps.exif_transpose(image)
     except BrokenImage:
         raise
     except Exception as error:  # Pillow's decoders raise many types on damaged data
-        raise BrokenImage(str(error) or type(error).__name__) from error
+        text = re.sub(r" <_io\.BytesIO.*?>", "", str(error))  # of an address that tells nobody anything
+        raise BrokenImage(text or type(error).__name__) from error
+
+
+def _fits_16_bits(image: Image.Image) -> bool:
+    low, high = np.min(image.getextrema()), np.max(image.getextrema())
+    return 0 <= low <= high <= 65535
 
 
 def _loaded(data: bytes) -> Image.Image:
@@ -159,7 +166,7 @@ def to_pixels(image: Image.Image, resolution: int | None, channels: int) -> np.n
     elif image.mode == "La":
         image = image.convert("LA")
     elif image.mode == "LAB":
-        image = _of_lab(image)
+        image = rgb_of_lab(image)
     if channels in (2, 4):
         image = image.convert("RGBA")
     elif "A" in image.mode or "a" in image.mode or "transparency" in image.info:
@@ -169,7 +176,8 @@ def to_pixels(image: Image.Image, resolution: int | None, channels: int) -> np.n
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
-def _of_lab(image: Image.Image) -> Image.Image:
+def rgb_of_lab(image: Image.Image) -> Image.Image:
+    """A CIE Lab image in sRGB, which a conversion by Pillow refuses."""
     from PIL import ImageCms
 
     lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")

@@ -169,7 +169,8 @@ def _opened(
     if kind == "deep" and rest:
         if channels not in (None, 1):
             raise InputError(f"data.channels: expected 1 (grey) with deep, got {channels}")
-        return load_deep(rest, resolution=resolution, skip_broken=of_folder[0])
+        broken, links = of_folder
+        return load_deep(rest, resolution=resolution, skip_broken=broken, follow_links=links)
     if kind == "tar" and rest:
         return load_tar(rest, split, skip_broken=of_folder[0], **size)
     if is_path(spec):

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import types
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,9 +15,11 @@ from jaxgan import InputError, load
 from jaxgan.apps.anomalies import scores
 from jaxgan.apps.anomalies.curves import auroc, average_precision, bootstrapped, threshold
 from jaxgan.apps.anomalies.detector import Detector
-from jaxgan.apps.anomalies.judged import heat, with_map
+from jaxgan.apps.anomalies.images import read_images
+from jaxgan.apps.anomalies.judged import heat, png_names, with_map
 from jaxgan.cli.use.anomalies import anomalies
 from jaxgan.models import MLPConfig
+from jaxgan.runs.opened import Run
 
 
 def test_f_anogans_score_is_that_of_its_paper():
@@ -76,6 +79,14 @@ def test_a_threshold_calls_as_many_normal_examples_anomalous_as_it_says():
     assert np.mean(covered) >= 0.91
 
 
+def test_an_end_of_a_threshold_that_so_few_examples_cannot_tell_is_open():
+    found = threshold(np.arange(20.0), 0.05)
+    assert found.high == np.inf
+    assert found.low == 16 < found.value == 19
+    with pytest.raises(InputError, match="scores: expected finite numbers"):
+        threshold(np.append(np.arange(30.0), np.nan), 0.05)
+
+
 def phi(x):
     from scipy import stats
 
@@ -96,6 +107,22 @@ def test_principal_components_leave_what_is_across_them():
     found, rebuilt = fitted(np.asarray([[1 + 3, 4, 0.5, 2]]).reshape(1, 2, 2, 1))
     np.testing.assert_allclose(found, [0.25 / 4], atol=1e-9)
     np.testing.assert_allclose(rebuilt.reshape(-1), [4, 4, 0, 2], atol=1e-5)
+
+
+def test_components_of_fewer_images_than_pixels_are_the_same():
+    x = np.random.default_rng(0).normal(size=(6, 5, 2, 1)) * np.arange(1, 6)[:, None, None]
+    wide, twice = scores.Components(x, 3), scores.Components(np.concatenate([x] * 2), 3)
+    assert len(wide.axes) == 3
+    np.testing.assert_allclose(wide(x)[0], twice(x)[0], rtol=1e-6)
+    np.testing.assert_allclose(wide.axes @ wide.axes.T, np.eye(3), atol=1e-9)
+    assert scores.Components(x, 9)(x)[0].max() < 1e-9  # five axes span all
+
+
+def test_files_of_heat_maps_are_others_for_other_images():
+    names = ["a/b.png", "a__b.png", "c.png", "c.png", "d/" * 200 + "e.png"]
+    files = png_names(names)
+    assert files[:4] == ["a__b.png.png", "a__b.png-2.png", "c.png.png", "c.png-2.png"]
+    assert len(files[4].encode()) < 200
 
 
 def test_a_search_finds_each_images_latent_whatever_is_beside_it():
@@ -145,11 +172,12 @@ def test_a_strangers_folder_of_all_sizes_and_modes(run, tmp_path, capsys):
     Image.fromarray(grey.astype(np.uint16) * 257).save(folder / "deep.png")
     Image.fromarray(rng.integers(0, 255, (9, 9, 4)).astype(np.uint8)).save(folder / "rgba.png")
     Image.fromarray(grey[:5, :5]).convert("P").save(folder / "palette.gif")
-    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
+    (folder / "broken.png").write_bytes(b"nothing")
     (folder / "notes.txt").write_text("no image")
     anomalies([str(run.path), str(folder), "--out", str(tmp_path / "out"), "--rate", "0.2"])
     said = capsys.readouterr().out
-    assert "broken.png' cannot be read" in said
+    assert "broken.png' cannot be read (" in said
+    assert "BytesIO" not in said
     assert "left out: 1 file that are no images by their names" in said
     rows = {
         row["image"]: row
@@ -170,6 +198,39 @@ def test_a_strangers_folder_of_all_sizes_and_modes(run, tmp_path, capsys):
     assert {path.name for path in (tmp_path / "out" / "maps").iterdir()} == {
         name.replace("/", "__") + ".png" for name in rows
     }
+
+
+def test_folders_with_the_same_names_and_the_folder_that_is_written(run, tmp_path):
+    spec = Run.at(run.path).spec
+    for name in ("a", "b"):
+        (tmp_path / name / "found").mkdir(parents=True)
+        for file in ("x.png", f"{name}.png", "found/sheet.png"):
+            Image.new("L", (8, 8)).save(tmp_path / name / file)
+    words = [str(tmp_path / "a"), str(tmp_path / "b")]
+    given = read_images(words, spec, out=tmp_path / "a" / "found")
+    assert len({*given.names}) == len(given.names) == 5
+    assert given.names[0] == "a.png"
+    assert given.names[1].endswith("a/x.png")
+    some = read_images(words, spec, limit=3)
+    assert some.images.shape == (3, 8, 8, 1)
+    assert some.names != read_images(words, spec).names[:3]  # at random
+
+
+def test_images_of_a_run_that_are_not_square(tmp_path):
+    wide = types.SimpleNamespace(shape=(4, 8, 1), stored="uint8")
+    Image.fromarray(np.full((30, 30, 3), 7, np.uint8)).save(tmp_path / "x.png")
+    given = read_images([str(tmp_path)], wide)
+    assert given.images.shape == (1, 4, 8, 1)
+    assert (given.images == 7).all()
+
+
+def test_a_score_does_not_depend_on_the_images_beside_it(run):
+    images = np.load(run.config().data.source.removeprefix("npz:"))["images"][:6]
+    detector = Detector(Run.at(run.path), "anogan", steps=2, starts=2)
+    together = detector(images).scores
+    np.testing.assert_allclose(detector(images[::-1]).scores[::-1], together, rtol=1e-5)
+    np.testing.assert_allclose(detector(images[4:5]).scores, together[4:5], rtol=1e-5)
+    assert len({*np.round(together, 6)}) == 6
 
 
 def test_every_method_of_a_run_scores_a_source_of_known_classes(run, tmp_path, capsys):

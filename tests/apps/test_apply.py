@@ -1,6 +1,7 @@
 """Images of a person's own through a run: any size, type and form; and a run of restoration from end to end."""
 
 import json
+import pathlib
 import shutil
 import types
 
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import arrays, digits, same_arrays, small
-from PIL import Image
+from PIL import Image, ImageCms
 
 from jaxgan import InputError, load
 from jaxgan.__main__ import main
@@ -17,6 +18,7 @@ from jaxgan.apps.restore.folder import done, listed
 from jaxgan.config import ComputeConfig, DataConfig, with_fields
 from jaxgan.data import Spec
 from jaxgan.data.modality import PAIR
+from jaxgan.data.pixels import open_image
 from jaxgan.games.pairs.translation import direction_of
 from jaxgan.models import Pix2PixConfig
 from jaxgan.runs.evaluation import evaluate_run
@@ -91,6 +93,11 @@ def test_types_channels_and_sizes_of_images_are_kept():
     colours, seen = stub(1, 3, make=lambda x: x.repeat(3, -1))
     assert colours(flat(8, 8, 3)).shape == (8, 8, 3)
     assert seen[0]["input"].shape == (1, 8, 8, 1)  # their luma
+    alpha, seen = stub(2, 2)
+    blue = np.zeros((8, 8, 3), np.uint8)
+    blue[..., 2] = 255
+    assert (alpha(blue) == 29).all()  # its luma
+    assert seen[0]["input"].shape == (1, 8, 8, 2)
     for wrong in (flat(8, 8, 5), np.zeros((8, 8, 1)), flat(0, 8, 1)):
         with pytest.raises(InputError, match="images: expected uint8 or uint16"):
             one(wrong)
@@ -132,7 +139,7 @@ def test_files_come_out_in_the_form_that_they_had(tmp_path):
     (folder / "notes.txt").write_text("")
     out = tmp_path / "out"
     works, notes = listed([folder], out)
-    assert notes == ["left out, no images by their names: 1 files"]
+    assert notes == ["left out, no images by their names: 1 file"]
     failed = [why for work in works if (why := done(work, out, lambda image, mask: image)) is not None]
     assert len(failed) == 1
     assert "broken.png: cannot identify image file" in failed[0]
@@ -154,6 +161,62 @@ def test_files_come_out_in_the_form_that_they_had(tmp_path):
         listed([folder], folder)
     with pytest.raises(InputError, match="does not exist"):
         listed([tmp_path / "no"], out)
+
+
+def test_nothing_that_is_read_is_written_over_and_nothing_written_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    photos, others, masks = tmp_path / "photos", tmp_path / "others", tmp_path / "masks"
+    for path in (photos, others):
+        (path / "sub").mkdir(parents=True)
+        Image.fromarray(flat(8, 8)).save(path / "sub" / "x[1].png")
+    (photos / "out").mkdir()
+    Image.fromarray(flat(8, 8)).save(photos / "out" / "old.png")
+    (photos / "sub" / "._x.png").write_bytes(b"of a file system")
+    names = lambda *args: [str(work.name) for work in listed(*args)[0]]
+    assert names([photos], pathlib.Path("photos/out")) == ["sub/x[1].png"]
+    assert names([photos / "sub"], photos) == ["x[1].png"]
+    with pytest.raises(InputError, match="out: expected another folder than that of the images"):
+        listed([photos, others / "sub"], others)  # sub/x[1].png of the first is an image of the second
+    masks.mkdir()
+    for name in ("x[1].png", "x[1].b.png", "x1.png"):
+        Image.fromarray(flat(8, 8)).save(masks / name)
+    (masks / "x[1].json").write_text("{}")
+    (one,), _ = listed([photos / "sub"], tmp_path / "new", masks)
+    assert one.mask == masks / "x[1].png"
+    with pytest.raises(InputError, match="out: expected another folder than that of the masks"):
+        listed([photos / "sub"], masks, masks)
+    with pytest.raises(InputError, match="masks: expected one called 'y'"):
+        listed([photos / "sub" / "x[1].png", _saved(photos / "y.png")], tmp_path / "new", masks)
+
+
+def _saved(path):
+    Image.fromarray(flat(8, 8)).save(path)
+    return path
+
+
+def test_colour_profiles_stay_and_forms_that_are_not_written_are_said(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    same = lambda image, mask: image
+    info = lambda path: open_image(path.read_bytes()).info
+    for name in ("a.png", "a.jpg", "a.tif", "a.webp"):
+        Image.fromarray(flat(9, 9, 3)).save(tmp_path / name, icc_profile=profile)
+        (work,), _ = listed([tmp_path / name], tmp_path / "out")
+        assert done(work, tmp_path / "out", same) is None
+        assert info(tmp_path / "out" / name)["icc_profile"] == profile
+        assert done(work, tmp_path / "grey", lambda image, mask: image[..., :1]) is None
+        assert "icc_profile" not in info(tmp_path / "grey" / name)
+    with pytest.raises(InputError, match="out: expected a suffix of images that Pillow writes, got '.psd'"):
+        files.write_image(tmp_path / "a.psd", flat(8, 8, 3))
+
+
+def test_pages_that_are_left_out_are_told(tmp_path):
+    pages, notes = [Image.fromarray(flat(9, 9)) for _ in range(3)], []
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / "b.tif")
+    for work in listed([tmp_path], tmp_path / "out")[0]:
+        assert done(work, tmp_path / "out", lambda image, mask: image, notes.append) is None
+    assert len(notes) == 1
+    assert notes[0].endswith("a.tif: the first page alone, 2 left out")
 
 
 def test_dicom_files_keep_their_tags_and_units(tmp_path):

@@ -1,11 +1,13 @@
 """Directions among latents, and what moves along them."""
 
+import dataclasses
 import json
 import pathlib
 
 import numpy as np
 import pytest
 from helpers import digits, small, untrained
+from PIL import Image
 
 import jaxgan
 from jaxgan.apps.attributes import Attributes
@@ -14,6 +16,7 @@ from jaxgan.apps.editing.disentangle import disentanglement
 from jaxgan.apps.editing.edit import (
     Latents,
     Move,
+    _between,
     as_space,
     decoded,
     mixed,
@@ -24,6 +27,7 @@ from jaxgan.apps.editing.edit import (
 )
 from jaxgan.apps.editing.files import read_directions, read_latents, write_directions, write_latents
 from jaxgan.apps.network import Network
+from jaxgan.cli.use.directions import DirectionsArguments, _classifier
 from jaxgan.common.errors import InputError
 from jaxgan.config import DataConfig
 from jaxgan.models import DCGANConfig, StyleGAN2Config
@@ -254,3 +258,67 @@ def test_directions_are_found_by_number_and_name(mlp):
         found.find("3")
     with pytest.raises(InputError, match="unknown direction 'glasses'"):
         found.find("glasses")
+    for name in ("-1", "\u00b2"):
+        with pytest.raises(InputError, match="direction"):
+            found.find(name)
+    digits = dataclasses.replace(found, names=["0", "2", "7"])  # the others were left out
+    assert (digits.find("2"), digits.find("7"), digits.find("1"), digits.find(2)) == (1, 2, 1, 2)
+
+
+def test_damaged_files_of_directions_are_one_line(mlp, tmp_path):
+    path = tmp_path / "d.npz"
+    write_directions(path, found_by.closed_form(mlp, "z", 3))
+    with np.load(path) as arrays:
+        good = dict(arrays)
+    for name, value in (
+        ("directions", np.float32(1)),
+        ("directions", np.full((3, mlp.dim("z")), "x")),
+        ("scales", np.full(3, "x")),
+        ("scales", np.full(3, np.nan, np.float32)),
+        ("about", np.asarray("{")),
+        ("about", np.asarray("[]")),
+    ):
+        np.savez(path, **good | {name: value})
+        with pytest.raises(InputError, match="directions: "):
+            read_directions(path, mlp)
+    np.savez_compressed(path, **good)
+    content = bytearray(path.read_bytes())
+    content[150:400] = bytes(250)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="it is damaged"):
+        read_directions(path, mlp)
+    write_latents(path, "z", mlp.drawn([0])[0], np.asarray([0]))
+    with np.load(path) as arrays:
+        np.savez(path, **dict(arrays) | {"labels": np.asarray(["x"])})
+    with pytest.raises(InputError, match="latent: cannot read"):
+        read_latents(path, mlp)
+
+
+def test_held_out_images_of_attributes_are_not_the_first(mlp, tmp_path, monkeypatch):
+    """A file that is sorted by an attribute: both parts have images with it."""
+    for i in range(20):
+        Image.new("L", (8, 8), i).save(tmp_path / f"{i}.png")
+    rows = {f"{i}.png": {"late": i >= 10} for i in range(20)}
+    seen = []
+
+    def fit(images, true, **more):
+        seen.append(true["late"])
+        return Attributes("late", ["late"], lambda images: np.zeros((len(images), 1)))
+
+    monkeypatch.setattr("jaxgan.apps.attributes.fit", fit)
+    arguments = DirectionsArguments(pathlib.Path(), method="supervised", attributes=tmp_path / "a.json")
+    arguments.attributes.write_text(json.dumps(rows))
+    _classifier(arguments, mlp.run)
+    assert len(seen[0]) == 16
+    assert 6 <= seen[0].sum() <= 10
+    arguments.attributes.write_text(json.dumps(dict(list(rows.items())[8:12])))
+    with pytest.raises(InputError, match="attributes: expected those of at least 20 images, got 4"):
+        _classifier(arguments, mlp.run)
+
+
+def test_classes_that_are_not_embedded_do_not_morph():
+    with (
+        pytest.raises(InputError, match="morph: expected a generator that embeds its classes"),
+        _between(np.zeros(1), np.ones(1), np.zeros(1), 2),
+    ):
+        pass

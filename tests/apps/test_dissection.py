@@ -83,6 +83,10 @@ def test_maps_are_scaled_by_the_centres_of_pixels():
     scaled = concepts.resized_maps(ramp, (2, 8))[0, 0, :, 0]
     np.testing.assert_allclose(scaled, [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3])
     assert concepts.resized_maps(np.ones((1, 1, 1, 1)), (3, 3)).shape == (1, 3, 3, 1)
+    some = np.random.default_rng(0).random((2, 4, 5, 3))
+    for size in ((9, 11), (4, 5)):
+        every = concepts.resized_maps(some, size)[:, ::2, ::2]
+        np.testing.assert_allclose(concepts.resized_maps(some, size, 2), every, rtol=1e-12)
 
 
 def test_colours():
@@ -223,6 +227,9 @@ def test_fixed_concepts_are_not_intervened_on(network):
     assert {x.concept for x in found.interventions} == {"bright"}
     assert {x.how for x in found.interventions} == {"silent", "forced"}
     assert len(found.agreement.concepts) == 10
+    assert all(x.iou == found.agreement.iou[x.units, 0].max() for x in found.interventions)
+    with pytest.raises(InputError, match="unknown concept 'brigt'; did you mean 'bright'"):
+        dissect(network, bright, n=8, concepts=["brigt"])
 
 
 def test_the_page(run, tmp_path, capsys):
@@ -232,6 +239,7 @@ def test_the_page(run, tmp_path, capsys):
         "def parts(images):\n    return {'<bright>': images[..., 0] > 127}\n"
         "def wrong(images):\n    return {'x': images}\n"
         "def fails(images):\n    raise KeyError('no')\n"
+        "def some(images, calls=[]):\n    calls.append(1)\n    return {f'{len(calls)}': images[..., 0] > 127}\n"
     )
     options = ["--n", "24", "--units", "2", "--out", str(out)]
     assert main(["dissect", path, *options, "--concepts", f"{file}:parts", "edge", "--choose", "both"]) == 0
@@ -246,6 +254,7 @@ def test_the_page(run, tmp_path, capsys):
     for concept, says in (
         (f"{file}:wrong", "expected bool of shape (24, 8, 8) for 'x'"),
         (f"{file}:fails", "raised KeyError"),
+        (f"{file}:some", "concepts: expected the same of"),
         (f"{file}:none", "unknown concepts in"),
         ("colr", "unknown concept 'colr'; did you mean 'colour'"),
     ):

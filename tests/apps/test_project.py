@@ -11,9 +11,12 @@ import jaxgan
 from jaxgan.__main__ import main
 from jaxgan.apps.editing.eyes import eyes_for
 from jaxgan.apps.editing.project import Search, project, psnr
-from jaxgan.apps.editing.targets import fitted, read_attributes, read_targets
+from jaxgan.apps.editing.targets import read_attributes, read_targets
+from jaxgan.apps.fitted import of_array
 from jaxgan.apps.network import Network
 from jaxgan.common.errors import InputError
+from jaxgan.config import DataConfig
+from jaxgan.models import DCGANConfig, StyleGAN2Config
 
 
 @pytest.fixture(scope="module")
@@ -115,16 +118,76 @@ def test_names_of_two_folders_stay_apart(run, tmp_path):
     assert read_targets([tmp_path / "a" / "x.png", tmp_path / "b"], run.spec)[0] == ["x", "x-2"]
 
 
+def test_names_are_given_once_and_nothing_is_written_over(run, tmp_path):
+    folder = tmp_path / "photos"
+    for name in ("x.png", "way.png", "._x.png", "more/x.png", "more/x-2.png"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"") if name.startswith(".") else Image.new("L", (8, 8)).save(path)
+    names, _ = read_targets([folder, folder / "more"], run.spec, tmp_path / "out")
+    assert names == ["way-2", "x", "x-2", "x-3"]
+    for paths, out in (
+        ([folder / "x.png"], folder),
+        ([folder / "way.png"], folder),
+        ([folder], folder / "more" / ".."),
+    ):
+        with pytest.raises(InputError, match="out: expected a folder in which no image is written over"):
+            read_targets(paths, run.spec, out)
+
+
+def test_what_is_found_for_an_image_does_not_depend_on_the_others(run, tmp_path, monkeypatch):
+    config = small(
+        tmp_path, data=digits(tmp_path), model=StyleGAN2Config(base=32, most=8, style=8, mapping_layers=1)
+    )
+    styled = jaxgan.load(untrained(config, tmp_path / "run", scale=2.0).path)
+    for opened, space in ((run, "z"), (styled, "w")):
+        network, targets = Network(opened), opened.sample(seed=50, n=3)
+        find = lambda x, network=network, space=space: project(
+            network, x, space, Search(steps=2, starts=2, stages=2), features="none"
+        )
+        together = find(targets)
+        np.testing.assert_allclose(find(targets[[2]]).latents, together.latents[[2]], atol=1e-4)
+        monkeypatch.setattr("jaxgan.apps.editing.project._AT_ONCE", 4)  # two images and one, filled up
+        seen = []
+        parts = project(
+            network, targets, space, Search(steps=2, starts=2, stages=2), features="none",
+            on_step=lambda step, steps, loss, seen=seen: seen.append((step, steps)),
+        )  # fmt: skip
+        assert seen == [(0, 4), (2, 4), (2, 4), (4, 4)]
+        np.testing.assert_allclose(parts.latents, together.latents, atol=1e-4)
+        assert parts.way.shape == (3, 2, 8, 8, 1)
+        monkeypatch.undo()
+
+
+def test_starts_take_the_classes_that_look_nearest(tmp_path):
+    """More classes than starts: an image of the last class is found with it."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), np.uint8)
+    np.savez(tmp_path / "ten.npz", images=images, labels=np.arange(40) % 10)
+    config = small(
+        tmp_path, "dcgan-mnist", data=DataConfig(f"npz:{tmp_path / 'ten.npz'}"),
+        model=DCGANConfig(width=2, conditional=True),
+    )  # fmt: skip
+    network = Network(jaxgan.load(untrained(config, tmp_path / "run", scale=3.0).path))
+    search = Search(steps=1, starts=2, stages=2)
+    draw = np.random.default_rng(search.seed).integers(0, 2**31, 64).tolist()
+    z = network.run.sampler.latents(draw)
+    target = network.decode(z[9:10], np.asarray([9], np.int32))  # the tenth draw, which takes the tenth class
+    assert project(network, target, search=search, features="none").labels.tolist() == [9]
+    assert project(network, target, search=search, features="none", label=3).labels.tolist() == [3]
+
+
 def test_proportions_are_kept_by_cropping():
     from types import SimpleNamespace
 
     spec = SimpleNamespace(shape=(4, 8, 1), stored="uint16")
     image = np.zeros((16, 16, 1), np.uint8)
     image[4:12] = 200
-    made = fitted(image, spec)
+    made = of_array(image, spec)
     assert made.shape == (4, 8, 1)
     assert made.dtype == np.uint16
     assert (made == 200 * 257).all()
+    spec = SimpleNamespace(shape=(4, 4, 1), stored="uint8")
+    assert (of_array(np.full((9, 4, 1), 65432, np.uint16), spec) == 255).all()  # the nearest of 8 bits
 
 
 def test_attributes_of_a_file(run, tmp_path):
@@ -176,6 +239,8 @@ def test_from_a_file_to_an_edited_image(run, tmp_path, capsys):
         (["edit", path, "--mix", "3"], "mix: expected a family with styles"),
         (["edit", path, "--morph", "1:2"], "morph: expected a conditional generator"),
         (["edit", path, "--direction", "9999=1"], "direction: expected a number from 0 to"),
+        (["edit", path, "--to", "3", "--layers", "1"], "layers: expected none beside --to"),
+        (["edit", path, "--latent", file, "--direction", "1=1", "--out", file], "out: expected another file"),
         (["edit", path, "--direction", "1=1", "--out", str(tmp_path / "x.txt")], "out: expected a"),
         (["directions", path, "--layer", "x"], "layer: expected none beside --method sefa"),
         (["directions", path, "--method", "supervised", "--out", str(out)], "classifier:"),
@@ -194,5 +259,9 @@ def test_a_run_in_python(run):
     np.testing.assert_array_equal(plain, run.sample(seed=7, n=1))
     assert (run.edit(7, {0: 3.0}) != plain).any()
     assert run.edit(latents=found).shape == (1, 8, 8, 1)
+    np.testing.assert_array_equal(run.edit(np.int64(7)), plain)
+    assert run._network() is run._network()  # whose programs are compiled once
+    large = np.kron(image[0, ..., 0], np.ones((2, 2), np.uint8))[..., None]
+    assert run.project(large, steps=1, starts=1, features="none").images.shape == (1, 8, 8, 1)
     with pytest.raises(InputError, match="method: expected 'sefa' or 'ganspace', got 'x'"):
         run.directions("x")

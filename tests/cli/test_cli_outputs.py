@@ -83,6 +83,12 @@ def test_places_where_files_can_be_written(tmp_path, monkeypatch):
     for name, suffixes in (("a.PNG", (".png",)), ("new/er/a.json", ()), ("folder", (".png", ""))):
         check_out("out", tmp_path / name, suffixes)
     check_out("out", tmp_path, (".png", ""))
+    check_out("out", tmp_path / "v1.0", ("",))
+    (tmp_path / "v2.0").mkdir()
+    check_out("out", tmp_path / "v2.0", ("",))
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="out: expected a folder, got the file '.*file'"):
+        check_out("out", tmp_path / "file", ("",))
     monkeypatch.setattr("tempfile.TemporaryFile", lambda dir: os.open(tmp_path / "no/such", 0))
     with pytest.raises(InputError, match="out: cannot write '.*a.png', as nothing may be written in '.*'"):
         check_out("out", tmp_path / "a.png")

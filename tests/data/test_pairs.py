@@ -1,11 +1,14 @@
 """Pairs of two folders or side by side, and domains without pairs."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from jaxgan import InputError
 from jaxgan.data import open_source
+from jaxgan.data.files.deep import as_array
 from jaxgan.data.files.pairs import one_domain
 
 
@@ -64,6 +67,43 @@ def test_deep_images_keep_their_bits(tmp_path):
         open_source(f"deep:{tmp_path}")
 
 
+def test_pairs_are_grey_if_all_of_them_are(tmp_path):
+    for name, colours in (("a", 3), ("b", 1)):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            image = np.full((4, 4, 3), (10, 200, 30), np.uint8)
+            Image.fromarray(image if i == 2 and colours == 3 else image[..., 0]).save(
+                tmp_path / name / f"{i}.png"
+            )
+    (tmp_path / "a" / "3.png").write_bytes(b"broken")
+    (tmp_path / "b" / "3.png").write_bytes(b"broken")
+    source = open_source(f"pairs:{tmp_path}/a,{tmp_path}/b", skip_broken=True)
+    assert source.arrays["input"].shape == (3, 4, 4, 3)
+    (tmp_path / "a" / "2.png").unlink()
+    source = open_source(f"pairs:{tmp_path}/a,{tmp_path}/b", skip_broken=True)
+    assert source.arrays["input"].shape == (2, 4, 4, 1)
+
+
+def test_hidden_files_and_links_out_of_a_folder_of_deep_images(tmp_path):
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    for path in (inside, outside):
+        path.mkdir()
+        Image.fromarray(np.full((4, 4), 300, np.uint16)).save(path / "a.png")
+    (inside / "._a.png").write_bytes(b"of a file system")
+    assert open_source(f"deep:{inside}").n == 1
+    (inside / "more").symlink_to(outside)
+    with pytest.raises(InputError, match="expected links that stay in"):
+        open_source(f"deep:{inside}")
+    assert open_source(f"deep:{inside}", follow_links=True).n == 2
+
+
+def test_all_modes_of_images_have_their_bits():
+    lab = as_array(Image.new("LAB", (2, 2), (255, 128, 128)))
+    assert lab.shape == (2, 2, 3)
+    assert lab.min() > 240
+    assert as_array(Image.new("CMYK", (2, 2))).shape == (2, 2, 3)
+
+
 def test_what_cannot_be_is_one_line(tmp_path):
     a = folder(tmp_path / "a", {"1.png": 1})
     b = folder(tmp_path / "b", {"2.png": 1})
@@ -71,11 +111,18 @@ def test_what_cannot_be_is_one_line(tmp_path):
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "c" / "1.png")
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    folder(tmp_path / "e", {"1.png": 1, "1.bmp": 2})
+    with zipfile.ZipFile(tmp_path / "f.zip", "w") as archive:
+        archive.writestr("1.png", bytes(range(200)))
+    damaged = (tmp_path / "f.zip").read_bytes().replace(bytes(range(100)), bytes(100))
+    (tmp_path / "f.zip").write_bytes(damaged)
     for spec, said in (
         (f"pairs:{a},{b}", "none in both"),
         (f"pairs:{a},{tmp_path}/no", "does not exist"),
         (f"pairs:{a},{tmp_path}/c", "say one, such as --data.resolution"),
         (f"pairs:{a},{tmp_path}/d", "cannot read image '1'"),
+        (f"pairs:{a},{tmp_path}/e", "expected one image of each name, but for its suffix"),
+        (f"pairs:{a},{tmp_path}/f.zip", "cannot read image '1'"),
         (f"domains:{a}", "expected two sources"),
         (f"domains:{a},{tmp_path}/c", "--data.resolution scales both"),
     ):

@@ -81,7 +81,7 @@ def test_grey_and_alpha_is_grey(tmp_path, cache):
     assert open_source(f"folder:{tmp_path}").shape == (3, 3, 3)
 
 
-@pytest.mark.parametrize(("value", "form"), [(0.5, "F"), (70_000, "I")])
+@pytest.mark.parametrize(("value", "form"), [(0.5, "F"), (70_000, "I"), (-1000, "I")])
 def test_values_without_a_known_range_are_refused(value, form):
     with pytest.raises(BrokenImage, match="range of its values is not known"):
         open_image(encoded(Image.new(form, (2, 2), value), "TIFF"))

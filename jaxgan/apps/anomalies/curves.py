@@ -103,8 +103,8 @@ class Threshold(NamedTuple):
 
     Attributes:
       value: of the threshold: what scores more is anomalous.
-      low: of its interval.
-      high: of its interval.
+      low: of its interval; minus infinity where so few examples tell no lower end.
+      high: of its interval; infinity where so few examples tell no upper end.
       rate: of normal examples beyond it that is expected, at most the one that was asked for.
       rate_low: of the interval of that rate, for this threshold.
       rate_high: of the interval of that rate.
@@ -134,7 +134,7 @@ def threshold(normal: np.ndarray, rate: float, *, confidence: float = 0.95) -> T
       confidence: of both intervals.
 
     Raises:
-      InputError: for a rate out of range, or one that so few examples cannot tell.
+      InputError: for a rate out of range, or one that so few examples cannot tell, or scores that are not finite.
 
     References:
       Wilks (1941), Determination of sample sizes for setting tolerance limits.
@@ -142,6 +142,8 @@ def threshold(normal: np.ndarray, rate: float, *, confidence: float = 0.95) -> T
     if not 0 < rate < 1:
         raise InputError(f"rate: expected a false-positive rate above 0 and below 1, got {rate:g}")
     scores, n = np.sort(np.asarray(normal, np.float64))[::-1], len(normal)
+    if not np.isfinite(scores).all():
+        raise InputError("scores: expected finite numbers, got some that are not")
     k = math.floor(rate * (n + 1) + 1e-9)
     if k < 1:
         raise InputError(
@@ -150,5 +152,6 @@ def threshold(normal: np.ndarray, rate: float, *, confidence: float = 0.95) -> T
     tails = (1 - confidence) / 2, (1 + confidence) / 2
     rate_low, rate_high = stats.beta.ppf(tails, k, n + 1 - k)
     few, many = stats.binom.ppf(tails, n, rate)
-    at = lambda rank: float(scores[int(np.clip(rank, 1, n)) - 1])
-    return Threshold(at(k), at(many + 1), at(few), k / (n + 1), float(rate_low), float(rate_high), n)
+    ends = np.concatenate([[np.inf], scores, [-np.inf]])  # at rank 0, and after the last
+    low, high = float(ends[int(many) + 1]), float(ends[int(few)])
+    return Threshold(float(ends[k]), low, high, k / (n + 1), float(rate_low), float(rate_high), n)

@@ -81,7 +81,13 @@ class Detector:
     def __call__(
         self, images: np.ndarray, poll: Callable[[int, int], None] = lambda done, of: None
     ) -> Scored:
-        """Scores images [n, ...], in the form in which the run's data are stored; `poll` is told (done, all)."""
+        """Scores images [n, ...], in the form in which the run's data are stored; `poll` is told (done, all).
+
+        The score of an image depends neither on the others nor on its place among them.
+
+        Raises:
+          InputError: if scores are not finite.
+        """
         found, rebuilt = [], []
         for start in range(0, len(images), BATCH):
             part = np.asarray(images[start : start + BATCH])
@@ -91,8 +97,13 @@ class Detector:
             found.append(np.asarray(score, np.float64)[: len(part)])
             rebuilt.append(None if made is None else np.asarray(made)[: len(part)])
             poll(min(start + BATCH, len(images)), len(images))
-        whole = None if any(part is None for part in rebuilt) else np.concatenate(rebuilt)
-        return Scored(np.concatenate(found), whole)
+        whole, values = (
+            None if any(part is None for part in rebuilt) else np.concatenate(rebuilt),
+            np.concatenate(found),
+        )
+        if not np.isfinite(values).all():
+            raise InputError("run: expected networks whose scores are finite, got some that are not")
+        return Scored(values, whole)
 
 
 class _Networks:
@@ -166,7 +177,7 @@ def _anogan(own: _Networks) -> Any:
             found = np.asarray(measured(jnp.asarray(x), rebuilt)), np.asarray(rebuilt)
             if best is None:
                 best = found
-            better = found[0] < best[0]
+            better = (found[0] < best[0]) | ~np.isfinite(best[0])
             shaped = better.reshape(-1, *[1] * (x.ndim - 1))
             best = np.where(better, found[0], best[0]), np.where(shaped, found[1], best[1])
         return best

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import pathlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from jaxgan.apps.fitted import of_file
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
 from jaxgan.common.progress import counted
 from jaxgan.common.user_files import is_file
 from jaxgan.data import Spec, as_images, open_source
-from jaxgan.data.pixels import BrokenImage, image_suffixes, open_image, resized, to_pixels
+from jaxgan.data.pixels import BrokenImage, image_suffixes
 from jaxgan.data.sources import named
 
 
@@ -34,7 +37,14 @@ class Given:
     notes: list[str] = field(default_factory=list)
 
 
-def read_images(words: Sequence[str], spec: Spec, *, split: str = "test", limit: int | None = None) -> Given:
+def read_images(
+    words: Sequence[str],
+    spec: Spec,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    out: pathlib.Path | None = None,
+) -> Given:
     """The images that words name: files and folders, or one source of `open_source`.
 
     Every image is scaled and centre-cropped to the size of the run's, and made grey or colour as these are; 16-bit grey
@@ -44,7 +54,8 @@ def read_images(words: Sequence[str], spec: Spec, *, split: str = "test", limit:
       words: paths, or the name of one source.
       spec: of the run's data.
       split: of a source that has splits.
-      limit: of a source, at most so many images, chosen at random; None: all.
+      limit: at most so many images, chosen at random; None: all.
+      out: a folder that is written, which is not read where it lies in one of the others.
 
     Raises:
       InputError: if nothing is there that can be read.
@@ -58,6 +69,8 @@ def read_images(words: Sequence[str], spec: Spec, *, split: str = "test", limit:
     for word, path in zip(words, paths, strict=True):
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+            if out is not None and out.resolve().is_relative_to(path.resolve()):
+                inside = [p for p in inside if not p.resolve().is_relative_to(out.resolve())]
             known = [p for p in inside if p.suffix.lower() in image_suffixes()]
             others += len(inside) - len(known)
             files += [(str(p.relative_to(path)), p) for p in known]
@@ -67,11 +80,13 @@ def read_images(words: Sequence[str], spec: Spec, *, split: str = "test", limit:
             raise InputError(
                 f"images: expected files, folders or a data source, got {word!r}, which does not exist"
             )
+    times = Counter(name for name, _ in files)
+    files = [files[row] for row in _chosen(len(files), limit)]
     names, found, notes = [], [], []
     for name, path in files:
         try:
-            found.append(fitted(path.read_bytes(), spec))
-            names.append(name)
+            found.append(of_file(path.read_bytes(), spec))
+            names.append(name if times[name] == 1 else str(path))
         except (BrokenImage, OSError) as error:
             notes.append(f"left out: {printable(path)!r} cannot be read ({error})")
     if others:
@@ -101,28 +116,15 @@ def _of_source(word: str, spec: Spec, split: str, limit: int | None) -> Given:
             f"images: expected images of the run's shape {spec.shape} and type {spec.stored}, got {images.shape} and "
             f"{images.images.dtype}"
         )
-    rows = np.arange(len(images))
-    if limit is not None and limit < len(rows):
-        rows = np.sort(np.random.default_rng(0).permutation(len(rows))[:limit])
+    rows = _chosen(len(images), limit)
     classes = []
     if images.labels is not None:
         classes = [images.class_names[label] for label in np.asarray(images.labels)[rows]]
     return Given([str(row) for row in rows], np.asarray(images.images[rows]), classes, list(images.notes))
 
 
-def fitted(data: bytes, spec: Spec) -> np.ndarray:
-    """One file as an image of a run's shape and type. Raises BrokenImage if it cannot be read or made so."""
-    height, width, channels = spec.shape
-    resolution, image = height if height == width else None, open_image(data)
-    deep = spec.stored == "uint16"
-    if deep and image.mode.startswith("I"):
-        pixels = resized(np.asarray(image, np.uint16)[None, :, :, None], resolution, channels)[0]
-    else:
-        pixels = to_pixels(image, resolution, channels)
-        pixels = pixels.astype(np.uint16) * 257 if deep else pixels
-    if pixels.shape != spec.shape:
-        raise BrokenImage(
-            f"expected {width}x{height} pixels, as the run's images are not square, got "
-            f"{pixels.shape[1]}x{pixels.shape[0]}"
-        )
-    return pixels
+def _chosen(n: int, limit: int | None) -> np.ndarray:
+    """At most so many numbers below n, at random."""
+    if limit is None or limit >= n:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(0).permutation(n)[:limit])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -43,7 +44,7 @@ def write(
       maps: heat maps of so many images, those that score most.
 
     Returns:
-      What anomalies.json holds.
+      What anomalies.json holds, where null stands for an end of the threshold's interval that is not finite.
     """
     order = np.argsort(-scored.scores, kind="stable")
     above = scored.scores > limit.value
@@ -53,10 +54,11 @@ def write(
         sheets[name] = sheet(given, scored, chosen)
         write_atomically(out / f"{name}.png", sheets[name])
     rebuilt = scored.rebuilt
-    for i in order[:maps] if rebuilt is not None else ():
+    shown = order[:maps] if rebuilt is not None else order[:0]
+    for i, name in zip(shown, png_names([given.names[i] for i in shown]), strict=True):
         assert rebuilt is not None
         row = pictures.png(pictures.enlarged(with_map(given.images[i], rebuilt[i], peak_of(scored)), 384))
-        write_atomically(out / "maps" / _png_name(given.names[i]), row)
+        write_atomically(out / "maps" / name, row)
     found = {
         **facts,
         "images": len(given.names),
@@ -65,7 +67,8 @@ def write(
         "left_out": given.notes,
         **areas(given, scored, known),
     }
-    write_atomically(out / "anomalies.json", json.dumps(found, indent=1) + "\n")
+    ends = {name: value if math.isfinite(value) else None for name, value in limit._asdict().items()}
+    write_atomically(out / "anomalies.json", json.dumps({**found, "threshold": ends}, indent=1) + "\n")
     write_atomically(out / "anomalies.html", _page(found, given, scored, above, order, sheets))
     return found
 
@@ -96,9 +99,17 @@ def _write_table(
     write_atomically(path, text.getvalue())
 
 
-def _png_name(name: str) -> str:
-    """A file of a heat map: folders within stay apart, whatever the image's own suffix is."""
-    return name.replace("/", "__").replace("\\", "__") + ".png"
+def png_names(names: Sequence[str]) -> list[str]:
+    """Files for heat maps of images of these names, each another, and none longer than file systems take."""
+    taken: dict[str, None] = {}
+    for name in names:
+        flat = name.replace("/", "__").replace("\\", "__")
+        flat = flat.encode("utf-8", "surrogateescape")[-180:].decode("utf-8", "ignore")
+        file, number = f"{flat}.png", 2
+        while file in taken:
+            file, number = f"{flat}-{number}.png", number + 1
+        taken[file] = None
+    return list(taken)
 
 
 # --- pictures ------------------------------------------------------------------------------------------
@@ -163,8 +174,9 @@ def _page(
         for i in order[:100]
     ]
     names = ("image", *(["class"] if given.classes else []), "score", "anomalous")
+    told_of = "" if scored.rebuilt is None else ": image, what it is rebuilt as, where they differ"
     captions = {
-        "least-normal": "Least normal: image, what it is rebuilt as, where they differ.",
+        "least-normal": f"Least normal{told_of}.",
         "most-normal": "Most normal.",
     }
     figures = [figure(data_url(sheets[name]), text, name) for name, text in captions.items()]

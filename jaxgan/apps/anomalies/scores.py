@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import scipy.linalg
 
 Score = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 """Images [n, ...] as the model sees them -> (scores [n], what they were rebuilt as [n, ...])."""
@@ -65,7 +66,7 @@ def latent_search(
     steps: int = 500,
     rate: float = 0.05,
 ) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
-    """(images [n, ...], first latents [n, dim]) -> (latents that rebuild them best, what they are rebuilt as).
+    """(images [n, ...], first latents [n, dim]) -> (latents after the last step, what they are rebuilt as).
 
     All images are searched for at once, by Adam, each on its own: what one finds does not depend on the others. One
     compiled program makes a step.
@@ -113,9 +114,17 @@ class Components:
         """Fits k components to images [n, ...], as the model sees them."""
         rows = np.asarray(images, np.float64).reshape(len(images), -1)
         self.mean = rows.mean(0)
-        k = min(k, len(rows), rows.shape[1])
-        _, vectors = np.linalg.eigh((rows - self.mean).T @ (rows - self.mean))
-        self.axes = vectors[:, ::-1][:, :k].T
+        rows = rows - self.mean
+        k, wide = min(k, *rows.shape), rows.shape[1] > len(rows)
+        products = rows @ rows.T if wide else rows.T @ rows
+        last = len(products) - 1
+        vectors = scipy.linalg.eigh(products, subset_by_index=(last - k + 1, last))[1][:, ::-1].T
+        if wide:
+            vectors = vectors @ rows
+            length = np.linalg.norm(vectors, axis=1, keepdims=True)
+            kept = length[:, 0] > 1e-9 * length.max()  # the rows span no more
+            vectors = vectors[kept] / length[kept]
+        self.axes = vectors
 
     def __call__(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images [n, ...] -> (mean squared difference [n], what they are rebuilt as)."""

@@ -84,7 +84,7 @@ def agreement(maps: np.ndarray, masks: Masks, quantiles: Sequence[float] = QUANT
     c = maps.shape[3]
     out = {name: np.zeros((c, len(names))) for name in ("iou", "quantile", "threshold")}
     for first in range(0, c, _CHANNELS):
-        some = resized_maps(maps[..., first : first + _CHANNELS], (height, width))[:, ::stride, ::stride]
+        some = resized_maps(maps[..., first : first + _CHANNELS], (height, width), stride)
         rows = slice(first, first + some.shape[3])
         values = some[:half].reshape(-1, some.shape[3])
         limits = np.quantile(values, quantiles, axis=0).astype(np.float32)

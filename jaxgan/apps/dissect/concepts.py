@@ -107,13 +107,19 @@ def class_evidence(attributes: Attributes) -> Segmenter:
     return segment
 
 
-def resized_maps(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Maps [n, h, w, c] scaled bilinearly to another size; values are those at the centres of pixels."""
+def resized_maps(maps: np.ndarray, size: tuple[int, int], stride: int = 1) -> np.ndarray:
+    """Maps [n, h, w, c] scaled bilinearly to another size; values are those at the centres of pixels.
+
+    Args:
+      maps: as said.
+      size: (height, width).
+      stride: every so manieth row and column alone is computed.
+    """
     for axis, length in ((1, size[0]), (2, size[1])):
         old = maps.shape[axis]
-        if old == length:
+        if old == length and stride == 1:
             continue
-        at = np.clip((np.arange(length) + 0.5) * old / length - 0.5, 0, old - 1)
+        at = np.clip((np.arange(0, length, stride) + 0.5) * old / length - 0.5, 0, old - 1)
         low = np.minimum(at.astype(int), max(old - 2, 0))
         share = (at - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(4)])
         a, b = maps.take(low, axis), maps.take(np.minimum(low + 1, old - 1), axis)
@@ -125,8 +131,10 @@ def own_segmenter(name: str) -> Segmenter:
     """The function NAME in FILE.py: uint8 images [n, h, w, c] -> {concept: mask bool [n, h, w]}.
 
     Raises:
-      InputError: if there is no such function; when it is called, for what it raises or gives that are no masks.
+      InputError: if there is no such function; when it is called, for what it raises or gives that are no masks, or not
+        those of the concepts of the first call.
     """
+    concepts: list[str] = []
     function = load_object("concepts", name)
     if not callable(function):
         raise InputError(
@@ -149,6 +157,12 @@ def own_segmenter(name: str) -> Segmenter:
                     f"concepts: expected bool of shape {images.shape[:3]} for {key!r} of {name!r}, got {mask.dtype} of "
                     f"shape {mask.shape}"
                 )
+        concepts[:] = concepts or masks
+        if set(concepts) != masks.keys():
+            raise InputError(
+                f"concepts: expected the same of {name!r} for all images (a mask may be empty), got {', '.join(masks)} "
+                f"after {', '.join(concepts)}"
+            )
         return masks
 
     return segment

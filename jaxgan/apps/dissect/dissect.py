@@ -21,6 +21,7 @@ from jaxgan.apps.dissect.units import (
 )
 from jaxgan.apps.network import Network
 from jaxgan.common.checks import check_range
+from jaxgan.common.errors import unknown
 
 LEAST = 0.05
 """IoU above which a unit is said to stand for a concept (Bau et al. 2019, section 4.1)."""
@@ -102,7 +103,7 @@ def dissect(
       poll: told what is done.
 
     Raises:
-      InputError: for a layer that there is not, or numbers out of range.
+      InputError: for a layer or a concept that there is not, or numbers out of range.
 
     References:
       Bau, Zhu, Strobelt, Zhou, Tenenbaum, Freeman, Torralba (2019), GAN dissection: visualizing and understanding
@@ -117,9 +118,10 @@ def dissect(
     seen = segment(images)
     found = agreement(maps, seen)
     fixed = {name for name, mask in seen.items() if (mask == mask[:1]).all()}  # which no change can move
-    names = (
-        _standing(found, fixed, most) if concepts is None else [c for c in concepts if c in found.concepts]
-    )
+    names = _standing(found, fixed, most) if concepts is None else list(concepts)
+    for name in names:
+        if name not in found.concepts:
+            raise unknown("concept", name, found.concepts)
     orders = {"agreement": {c: found.best(c, units) for c in names}}
     if "effect" in choose:
         poll("every unit alone silent")
@@ -156,7 +158,7 @@ def dissect(
                         how,
                         by,
                         chosen,
-                        float(found.iou[chosen[0], found.concepts.index(concept)]),
+                        float(found.iou[chosen, found.concepts.index(concept)].max()),
                         effect(masks[concept], now[concept], appears=appears),
                         (
                             float(np.mean([r.difference for r in random])),

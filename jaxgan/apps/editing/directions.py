@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, unknown
 
 METHODS = ("sefa", "ganspace", "supervised")
+_AT_ONCE = 200  # images that a classifier is shown
 _AFFINE = 1e-3  # of what a layer gives: how far it may be from a linear function of the latent
 
 
@@ -30,7 +32,7 @@ class Directions:
       values: [k], what they are sorted by.
       names: of each.
       method: an entry of METHODS.
-      value: what `values` are: "eigenvalue", "share of variance", "accuracy".
+      value: what `values` are: "eigenvalue", "share of variance", "balanced accuracy".
     """
 
     space: Space
@@ -53,15 +55,19 @@ class Directions:
             self, vectors=self.vectors[rows], scales=self.scales[rows], values=self.values[rows], names=names
         )
 
-    def find(self, name: str) -> int:
-        """The position of a direction, by its number or its name. Raises InputError where there is none."""
-        if name.isdigit() and int(name) < len(self):
-            return int(name)
-        if name in self.names:
+    def find(self, name: str | int) -> int:
+        """The position of a direction, by its name or its number; of names that are numbers, the name counts.
+
+        Raises:
+          InputError: where there is none.
+        """
+        if isinstance(name, str) and name in self.names:
             return self.names.index(name)
-        if name.isdigit():
+        if not re.fullmatch("-?[0-9]+", str(name)):
+            raise unknown("direction", str(name), self.names)
+        if int(name) not in range(len(self)):
             raise InputError(f"direction: expected a number from 0 to {len(self) - 1}, got {name}")
-        raise unknown("direction", name, self.names)
+        return int(name)
 
 
 # --- closed form -----------------------------------------------------------------------------------
@@ -280,7 +286,9 @@ def supervised(
     check_range("n", n, at_least=80)
     z, labels = network.drawn(range(n))
     v = z if space == "z" else network.styles(z, labels)
-    true = scores_of(network.decode(v, labels)) > 0.5
+    rows = [slice(start, start + _AT_ONCE) for start in range(0, n, _AT_ONCE)]
+    some = (network.decode(v[part], None if labels is None else labels[part]) for part in rows)
+    true = np.concatenate([scores_of(images) > 0.5 for images in some])
     flat = (v if space == "z" else v[:, 0]).astype(np.float64)
     x = (flat - flat.mean(0)) / np.maximum(flat.std(0), 1e-12)
     fit, rest = slice(0, 3 * n // 4), slice(3 * n // 4, n)

@@ -169,22 +169,31 @@ def mixed(network: Network, coarse: Latents, fine: Latents, layers: Sequence[int
 
 @contextlib.contextmanager
 def _between(first: Any, last: Any, t: Any, n_classes: int) -> Iterator[None]:
-    """Inside, what a label becomes is (1 - t) of what it is for the class `first` and t of that for `last`."""
+    """Inside, what a label becomes is (1 - t) of what it is for the class `first` and t of that for `last`.
+
+    Raises:
+      InputError: at its end, where nothing was met that a label becomes.
+    """
     share = jnp.asarray(t, jnp.float32)[:, None]
     embeds: list[str] = []
+    norms = 0
 
     def look(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
+        nonlocal norms
         module = context.module
         if context.method_name == "__call__" and isinstance(module, nn.Embed):
             embeds.append(module.name or "")
             return (1 - share) * call(first) + share * call(last)
         if isinstance(module, ConditionalBatchNorm) and not embeds and args[1].shape[-1] == n_classes:
+            norms += 1
             one_hot = (1 - share) * jax.nn.one_hot(first, n_classes) + share * jax.nn.one_hot(last, n_classes)
             return call(args[0], one_hot, *args[2:], **kwargs)
         return call(*args, **kwargs)
 
     with nn.intercept_methods(look):
         yield
+    if not embeds and not norms:
+        raise InputError("morph: expected a generator that embeds its classes, got one without embeddings")
 
 
 def morphed(
@@ -206,7 +215,7 @@ def morphed(
       Images as they are stored, [n, h, w, c].
 
     Raises:
-      InputError: for a generator without classes.
+      InputError: for a generator without classes, or one that takes them in another way than by embedding them.
     """
     if not network.n_classes:
         raise InputError("morph: expected a conditional generator, got one without classes")

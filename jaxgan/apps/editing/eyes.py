@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.apps.attributes import is_mnist
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.metrics.features import mnist_cnn
 from jaxgan.models.layers.fast import strided
@@ -38,11 +39,8 @@ def eyes_for(run: Run, name: str = "auto", weights: str = "") -> tuple[str, Eyes
       InputError: for an unknown name, a network that the images do not fit, or weights that cannot be had.
     """
     shape: tuple[int, ...] = run.spec.shape
-    is_mnist = str(run.data["name"]).split(":")[0] in ("mnist", "tfds") and "mnist" in run.data["name"].split(
-        ":"
-    )
     if name == "auto":
-        name = "mnist_cnn" if is_mnist and shape == (28, 28, 1) else "random_cnn"
+        name = "mnist_cnn" if is_mnist(str(run.data["name"]), shape) else "random_cnn"
     if name == "none":
         return name, None
     if name == "mnist_cnn":

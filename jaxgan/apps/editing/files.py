@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import pathlib
-import zipfile
 from typing import Any
 
 import numpy as np
@@ -49,6 +48,8 @@ def read_latents(path: pathlib.Path, network: Network) -> tuple[Space, np.ndarra
             f"got {v.dtype} of shape {v.shape}; it is of another run"
         )
     labels = found.get("labels")
+    if labels is not None and labels.dtype.kind not in "iu":
+        raise _damaged("latent", path)
     if (labels is None) == bool(network.n_classes) or (
         labels is not None
         and (labels.shape != (len(v),) or not (labels >= 0).all() or labels.max() >= network.n_classes)
@@ -81,15 +82,22 @@ def read_directions(path: pathlib.Path, network: Network) -> Directions:
     found = _read("directions", path, "directions", names)
     space, vectors = _space("directions", path, found), np.asarray(found["directions"])
     _check_space("directions", path, space, network)
-    k, dim = len(vectors), network.dim(space)
-    if vectors.shape != (k, dim) or not k or not np.isfinite(vectors).all():
+    k, dim = vectors.shape[0] if vectors.ndim else 0, network.dim(space)
+    numbers = [vectors, found["scales"], found["values"]]
+    if any(x.dtype.kind != "f" or not np.isfinite(x).all() for x in numbers):
+        raise _damaged("directions", path)
+    if vectors.shape != (k, dim) or not k:
         raise InputError(
             f"directions: expected finite numbers [n, {dim}] of {space} in {printable(path)!r}, got shape "
             f"{vectors.shape}; they are of another run"
         )
     if any(np.shape(found[name]) != (k,) for name in ("scales", "values", "names")):
         raise _damaged("directions", path)
-    about = json.loads(str(found["about"]))
+    try:
+        about = json.loads(str(found["about"]))
+        told = [str(about.get(name, "")) for name in ("method", "value")]
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise _damaged("directions", path) from error
     texts = [str(name) for name in found["names"]]
     return Directions(
         space,
@@ -97,8 +105,7 @@ def read_directions(path: pathlib.Path, network: Network) -> Directions:
         found["scales"],
         found["values"],
         texts,
-        about.get("method", ""),
-        about.get("value", ""),
+        *told,
     )
 
 
@@ -117,7 +124,7 @@ def _read(argument: str, path: pathlib.Path, kind: str, names: tuple[str, ...]) 
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
+    except Exception as error:  # damaged archives surface as many types
         raise _damaged(argument, path) from error
     if str(found.get(_KIND)) != kind or (set(names) - found.keys()):
         raise InputError(f"{argument}: expected an .npz of {kind}, got {printable(path)!r}, which holds none")

@@ -22,6 +22,7 @@ OnStep = Callable[[int, int, float], None]
 _RAMP_UP, _RAMP_DOWN, _NOISE, _NOISE_UNTIL = 0.05, 0.25, 0.05, 0.75  # of StyleGAN2's projector
 _POOL = 64  # draws that the starts are chosen of
 _STYLES = 1000  # draws whose mean and spread w starts from
+_AT_ONCE = 256  # starts that are moved together, unless one image has more
 
 
 @dataclass(frozen=True)
@@ -110,16 +111,18 @@ def project(
     """Finds latents whose images are near given ones: in pixels, and in the feature maps of a network.
 
     What is minimised is the perceptual distance of `jaxgan.metrics.scores.perceptual` plus `pixels` times the mean
-    squared difference of pixels. Starts in z are, of 64 draws of the prior, those whose images are nearest; z is kept
-    about where the prior puts it. w starts from the mean of mapped draws with noise that fades, as in StyleGAN2's
-    projector; w+ gives every layer a style of its own. All starts of all images are moved by one program.
+    squared difference of pixels. Starts in z are, of 64 draws of the prior (and all classes), those whose images are
+    nearest; z is kept about where the prior puts it. w starts from the mean of mapped draws (of a class) with noise
+    that fades, as in StyleGAN2's projector; w+ gives every layer a style of its own. All starts of many images are
+    moved by one program; what is found for an image does not depend on the others.
 
     Args:
       network: of the run.
       targets: [m, h, w, c], as the data of the run are stored.
       space: "z", "w" or "w+"; None: w where there is one.
       search: how; None: as `Search` says.
-      label: class of all; None lets each of the starts of a conditional generator take one, and the best end wins.
+      label: class of all; None lets the starts of a conditional generator take those whose images are nearest, and the
+        best end wins.
       features: as of `eyes_for`.
       weights: as of `eyes_for`.
       on_step: called now and then.
@@ -132,7 +135,7 @@ def project(
       Abdal, Qin, Wonka (2019), Image2StyleGAN (w+).
     """
     search = search or Search()
-    space = network.check_space(space or network.spaces[min(1, len(network.spaces) - 1)])
+    space = network.check_space(space)
     spec, m, starts = network.run.spec, len(targets), search.starts
     if targets.shape[1:] != spec.shape or targets.dtype != spec.stored or not m:
         raise InputError(
@@ -140,8 +143,7 @@ def project(
             f"shape {targets.shape}"
         )
     name, eyes = eyes_for(network.run, features, weights)
-    labels = _labels(network, m, starts, label)
-    wanted = np.repeat(np.asarray(spec.modality.to_model(jnp.asarray(targets))), starts, axis=0)
+    each = min(m, max(1, _AT_ONCE // starts))  # images at once
 
     def losses(variables: Any, v: jax.Array, labels: Any, wanted: jax.Array) -> jax.Array:
         x = network.images(variables, _as_given(network, v, space), labels)
@@ -154,51 +156,65 @@ def project(
         """(|z|^2 / d - 1)^2 of each: 0 where draws of variance 1 lie."""
         return jnp.square(jnp.square(v / scale).mean(1) - 1) if space == "z" else jnp.zeros(len(v))
 
-    first, scale, spread = _starts(network, space, wanted, labels, m, search)
+    starting = _starts(network, space, label, search)
+    scale, spread = starting.scale, starting.spread
     adam = optax.scale_by_adam(b1=0.9, b2=0.999)
 
     @jax.jit
     def step(variables: Any, v: Any, moments: Any, labels: Any, wanted: Any, numbers: Any, key: Any) -> Any:
         rate, noise = numbers
-        shaken = v + noise * spread * jax.random.normal(key, v.shape)
+        drawn = jax.random.normal(key, (starts, *v.shape[1:]))  # of each start, whatever the image
+        shaken = v + noise * spread * jnp.tile(drawn, (each, *(1,) * (v.ndim - 1)))
 
-        def objective(v: jax.Array) -> tuple[jax.Array, Any]:
-            each = losses(variables, v, labels, wanted)
-            return (each + search.prior * off_prior(v)).sum(), each
+        def objective(v: jax.Array) -> jax.Array:
+            return (losses(variables, v, labels, wanted) + search.prior * off_prior(v)).sum()
 
-        (_, each), grads = jax.value_and_grad(objective, has_aux=True)(shaken)
-        updates, moments = adam.update(grads, moments)
-        return optax.apply_updates(v, jax.tree.map(lambda u: -rate * scale * u, updates)), moments, each
+        updates, moments = adam.update(jax.grad(objective)(shaken), moments)
+        return optax.apply_updates(v, jax.tree.map(lambda u: -rate * scale * u, updates)), moments
 
     measure = jax.jit(losses)
-    v, moments = jnp.asarray(first), adam.init(jnp.asarray(first))
     shown = sorted({round(i * search.steps / (search.stages - 1)) for i in range(search.stages)})
-    kept: list[np.ndarray] = []
-    key, rows, wanted_on_device = jax.random.key(search.seed), labels, jnp.asarray(wanted)
-    for i in range(search.steps + 1):
-        if i in shown:
-            kept.append(np.asarray(v))
-            if on_step is not None:
-                each = np.asarray(measure(network.variables, v, rows, wanted_on_device))
-                on_step(i, search.steps, float(each.reshape(m, starts).min(1).mean()))
-        if i == search.steps:
-            break
-        noise = search.noise(i) if space != "z" else 0.0
-        numbers = np.asarray([search.rate(i), noise], np.float32)
-        v, moments, _ = step(
-            network.variables, v, moments, rows, wanted_on_device, numbers, jax.random.fold_in(key, i)
-        )
-    each = np.asarray(measure(network.variables, v, rows, wanted_on_device))
-    each = np.where(np.isfinite(each), each, np.inf).reshape(m, starts)
-    best = each.argmin(1) + starts * np.arange(m)
-    own = None if labels is None else labels[best]
+    key, all_steps = jax.random.key(search.seed), search.steps * -(-m // each)
+
+    def searched(part: np.ndarray, before: int) -> tuple[list[np.ndarray], np.ndarray | None]:
+        """The best start of every image of a part at the steps that are shown, and its class."""
+        seen = np.asarray(spec.modality.to_model(jnp.asarray(part)))
+        first, labels = starting.of(seen)
+        v, wanted = jnp.asarray(first), jnp.asarray(np.repeat(seen, starts, axis=0))
+        moments, kept = adam.init(v), []
+        distances = lambda: np.asarray(measure(network.variables, v, labels, wanted)).reshape(each, starts)
+        for i in range(search.steps + 1):
+            if i in shown:
+                kept.append(np.asarray(v))
+                if on_step is not None:
+                    on_step(before + i, all_steps, float(distances().min(1).mean()))
+            if i == search.steps:
+                break
+            noise = search.noise(i) if space != "z" else 0.0
+            numbers = np.asarray([search.rate(i), noise], np.float32)
+            v, moments = step(
+                network.variables, v, moments, labels, wanted, numbers, jax.random.fold_in(key, i)
+            )
+        ends = distances()
+        best = np.where(np.isfinite(ends), ends, np.inf).argmin(1) + starts * np.arange(each)
+        return [stage[best] for stage in kept], None if labels is None else labels[best]
+
+    found: list[tuple[list[np.ndarray], np.ndarray | None]] = []
+    for begin in range(0, m, each):  # the last part is filled up with its last image
+        rows = np.minimum(np.arange(begin, begin + each), m - 1)
+        kept, chosen = searched(targets[rows], search.steps * (begin // each))
+        n = min(each, m - begin)
+        found.append(([stage[:n] for stage in kept], None if chosen is None else chosen[:n]))
+    stages = [np.concatenate(same) for same in zip(*(kept for kept, _ in found), strict=True)]
+    classes = [chosen for _, chosen in found if chosen is not None]
+    own = np.concatenate(classes) if classes else None
     pictures = [
-        network.decode(np.asarray(_as_given(network, jnp.asarray(stage[best]), space)), own) for stage in kept
+        network.decode(np.asarray(_as_given(network, jnp.asarray(stage), space)), own) for stage in stages
     ]
     peak = float(np.iinfo(targets.dtype).max)
     return Projection(
         space,
-        kept[-1][best],
+        stages[-1],
         own,
         pictures[-1],
         targets,
@@ -224,53 +240,72 @@ def _as_given(network: Network, v: jax.Array, space: Space) -> jax.Array:
     return jnp.broadcast_to(v[:, None], (len(v), network.style_shape[0], v.shape[1]))
 
 
-def _labels(network: Network, m: int, starts: int, label: int | None) -> np.ndarray | None:
-    """The class of every start of every image, [m * starts]."""
+def _classes(network: Network, label: int | None) -> np.ndarray | None:
+    """The classes that starts may take, int32 [k]; None of a generator without."""
     if not network.n_classes:
         if label is not None:
             raise InputError("class: expected none, as this generator is not conditional")
         return None
     if label is not None and not 0 <= label < network.n_classes:
         raise InputError(f"class: expected one from 0 to {network.n_classes - 1}, got {label}")
-    each = np.arange(starts) % network.n_classes if label is None else np.full(starts, label)
-    return np.tile(each, m).astype(np.int32)
+    return np.arange(network.n_classes, dtype=np.int32) if label is None else np.asarray([label], np.int32)
 
 
-def _starts(
-    network: Network,
-    space: Space,
-    wanted: np.ndarray,
-    labels: np.ndarray | None,
-    m: int,
-    search: Search,
-) -> tuple[np.ndarray, Any, Any]:
-    """Where to start, [m * starts, ...], the size of a step, and of the noise on the way."""
-    rng = np.random.default_rng(search.seed)
-    starts = search.starts
+class _Starts(NamedTuple):
+    """Where to start.
+
+    Attributes:
+      of: images as the model sees them [m, ...] -> latents [m * starts, ...], and their classes (or None).
+      scale: size of a step.
+      spread: of the noise on the way.
+    """
+
+    of: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+    scale: Any
+    spread: Any
+
+
+def _starts(network: Network, space: Space, label: int | None, search: Search) -> _Starts:
+    """Starts of images: each takes those that are nearest to it, whatever the others are."""
+    rng, starts, classes = np.random.default_rng(search.seed), search.starts, _classes(network, label)
+    size = max(_POOL if space == "z" else _STYLES, 0 if classes is None else len(classes))
+    z = network.run.sampler.latents(rng.integers(0, 2**31, size).tolist())
+    own = None if classes is None else np.resize(classes, size)
     if space == "z":
-        pool = network.run.sampler.latents(rng.integers(0, 2**31, _POOL).tolist())
-        scale = np.float32(pool.std())
-        if network.n_classes:  # images depend on the class as much as on the latent
-            return pool[np.tile(np.arange(starts), m)], scale, np.float32(0)
-        x = jnp.asarray(network.decode(pool, None))
-        made = np.asarray(network.run.spec.modality.to_model(x)).reshape(_POOL, -1)
-        flat = wanted[::starts].reshape(m, -1)
-        far = np.square(made).sum(1) - 2 * flat @ made.T  # but for what all share
-        nearest = np.argsort(far, axis=1)[:, :starts]
-        return pool[nearest.reshape(-1)], scale, np.float32(0)
-    z = network.run.sampler.latents(rng.integers(0, 2**31, _STYLES).tolist())
-    own = None if labels is None else np.resize(labels[:starts], _STYLES)
+        near = _nearest(network, z, own)
+
+        def nearest(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+            rows = near(seen)[:, :starts].reshape(-1)
+            return z[rows], None if own is None else own[rows]
+
+        return _Starts(nearest, np.float32(z.std()), np.float32(0))
     w = network.styles(z, own)[:, 0]
-    if own is None or labels is None:
-        mean = np.repeat(w.mean(0)[None], m * starts, axis=0)
-    else:
-        mean = np.stack([w[own == label].mean(0) for label in labels])
+    k = 1 if classes is None else len(classes)
+    means = w.mean(0)[None] if classes is None else np.stack([w[own == each].mean(0) for each in classes])
     spread = np.float32(np.sqrt(np.square(w - w.mean(0)).sum(1).mean() / w.shape[1]))
-    others = w[rng.integers(0, _STYLES, (m, starts))].reshape(m * starts, -1)
-    away = np.tile((np.arange(starts) > 0).astype(np.float32) * 0.5, m)[
-        :, None
-    ]  # the first from the mean itself
-    first = (mean + away * (others - mean)).astype(np.float32)
-    if space == "w+":
-        first = np.repeat(first[:, None], network.style_shape[0], axis=1)
-    return first, spread, spread
+    others = w[rng.integers(0, size, starts)]
+    away = 0.5 * (np.arange(starts) >= k).astype(np.float32)[:, None]  # the first from the mean itself
+    near = (
+        _nearest(network, np.asarray(_as_given(network, jnp.asarray(means), "w")), classes) if k > 1 else None
+    )
+
+    def about_means(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        order = np.zeros((len(seen), 1), int) if near is None else near(seen)
+        rows = order[:, np.arange(starts) % k]
+        v = means[rows] + away * (others - means[rows])
+        v = v.reshape(-1, w.shape[1]).astype(np.float32)
+        if space == "w+":
+            v = np.repeat(v[:, None], network.style_shape[0], axis=1)
+        return v, None if classes is None else classes[rows.reshape(-1)]
+
+    return _Starts(about_means, spread, spread)
+
+
+def _nearest(
+    network: Network, v: np.ndarray, labels: np.ndarray | None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Images as the model sees them -> rows of latents, those of the nearest images first."""
+    x = jnp.asarray(network.decode(v, labels))
+    made = np.asarray(network.run.spec.modality.to_model(x)).reshape(len(v), -1)
+    squares = np.square(made).sum(1)
+    return lambda seen: np.argsort(squares - 2 * seen.reshape(len(seen), -1) @ made.T, axis=1, kind="stable")

@@ -5,36 +5,46 @@ from __future__ import annotations
 import json
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from jaxgan.apps.attributes import eight_bits
+from jaxgan.apps.fitted import of_file
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable, read_bytes
 from jaxgan.data import Spec
-from jaxgan.data.pixels import BrokenImage, check_images, image_suffixes, open_image, resized
+from jaxgan.data.pixels import BrokenImage, image_suffixes
 
 LARGEST = 2**28  # bytes of a file
+WAY = "way"  # name of the picture of all ways
 
 
-def read_targets(paths: Sequence[pathlib.Path], spec: Spec) -> tuple[list[str], np.ndarray]:
+def read_targets(
+    paths: Sequence[pathlib.Path], spec: Spec, out: pathlib.Path | None = None
+) -> tuple[list[str], np.ndarray]:
     """The images in files and folders, as the data of a run are stored.
 
     Args:
-      paths: image files of every format that Pillow reads, and folders of them (without their sub-folders).
+      paths: image files of every format that Pillow reads, and folders of them (without sub-folders and hidden files).
       spec: of the data of the run.
+      out: folder in which an image NAME.png is written for each name, and one called WAY.
 
     Returns:
       The names of the files, without suffixes and each once, and uint8 or uint16 [n, h, w, c].
 
     Raises:
-      InputError: for a path where there is nothing, a folder without images, or a file that cannot be read as an image.
+      InputError: for a path where there is nothing, a folder without images, a file that cannot be read as an image, or
+        one that would be written over.
     """
     files: list[pathlib.Path] = []
     for typed in paths:
         path = expanded(typed)
         if path.is_dir():
-            inside = sorted(file for file in path.iterdir() if file.suffix.lower() in image_suffixes())
+            inside = sorted(
+                file
+                for file in path.iterdir()
+                if file.suffix.lower() in image_suffixes() and not file.name.startswith(".")
+            )
             if not inside:
                 raise InputError(f"images: expected images in the folder {printable(path)!r}, got none")
             files += inside
@@ -42,50 +52,17 @@ def read_targets(paths: Sequence[pathlib.Path], spec: Spec) -> tuple[list[str], 
             files.append(path)
     if not files:
         raise InputError("images: expected at least one file, got none")
-    images = [fitted(_decoded(file), spec) for file in files]
-    return _unique([file.stem for file in files]), np.stack(images)
+    names = _unique([file.stem for file in files])
+    if out is not None:
+        made = {(out / f"{name}.png").resolve() for name in [*names, WAY]}
+        if over := [file for file in files if file.resolve() in made]:
+            raise InputError(
+                f"out: expected a folder in which no image is written over, got that of {printable(over[0])!r}"
+            )
+    return names, np.stack([_read(file, spec) for file in files])
 
 
-def fitted(image: np.ndarray, spec: Spec) -> np.ndarray:
-    """An image [h, w, c] of 8 or 16 bits, its central part of the run's proportions, in the run's size and type.
-
-    Raises:
-      InputError: for an array that is no image.
-    """
-    height, width, channels = spec.shape
-    image = check_images("images", image[None])[0]
-    h, w = image.shape[:2]
-    if h * width > w * height:
-        keep = max(round(w * height / width), 1)
-        image = image[(h - keep) // 2 : (h - keep) // 2 + keep]
-    elif h * width < w * height:
-        keep = max(round(h * width / height), 1)
-        image = image[:, (w - keep) // 2 : (w - keep) // 2 + keep]
-    if height == width:
-        image = resized(image[None], height, channels)[0]
-    else:
-        image = _scaled(resized(image[None], None, channels)[0], height, width)
-    if image.dtype == spec.stored:
-        return image
-    return (image // 257 if spec.stored == "uint8" else image.astype(np.uint16) * 257).astype(spec.stored)
-
-
-def _scaled(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Scaled to a size of other proportions than a square's, channel by channel."""
-    from PIL import Image
-
-    if image.shape[:2] == (height, width):
-        return image
-    most = np.iinfo(image.dtype).max
-    planes = [
-        np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.LANCZOS))
-        for plane in np.moveaxis(image.astype(np.float32), 2, 0)
-    ]
-    return np.clip(np.round(np.stack(planes, axis=2)), 0, most).astype(image.dtype)
-
-
-def _decoded(file: pathlib.Path) -> np.ndarray:
-    """uint8 [h, w, c], or uint16 [h, w, 1] of grey of 16 bits."""
+def _read(file: pathlib.Path, spec: Spec) -> np.ndarray:
     try:
         data = read_bytes("images", file, largest=LARGEST)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -93,25 +70,20 @@ def _decoded(file: pathlib.Path) -> np.ndarray:
             f"images: expected a file or a folder, got nothing at {printable(file)!r}"
         ) from error
     try:
-        image: Any = open_image(data)
+        return of_file(data, spec)
     except BrokenImage as error:
         raise InputError(f"images: cannot read {printable(file)!r}: {error}") from error
-    if image.mode.startswith("I"):
-        return np.asarray(image).astype(np.uint16)[:, :, None]
-    transparent = "A" in image.mode or "a" in image.mode or "transparency" in image.info
-    grey = image.mode in ("1", "L")
-    pixels = np.asarray(image.convert("RGBA" if transparent else "L" if grey else "RGB"), np.uint8)
-    return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 def _unique(names: list[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    given = []
+    taken: dict[str, None] = {}
     for name in names:
-        name = "".join(c if c.isalnum() or c in "-_." else "_" for c in name) or "image"
-        seen[name] = seen.get(name, 0) + 1
-        given.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
-    return given
+        plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in name) or "image"
+        own, number = plain, 2
+        while own in taken or own == WAY:
+            own, number = f"{plain}-{number}", number + 1
+        taken[own] = None
+    return list(taken)
 
 
 def read_attributes(path: pathlib.Path, spec: Spec) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -151,6 +123,5 @@ def read_attributes(path: pathlib.Path, spec: Spec) -> tuple[np.ndarray, dict[st
         raise InputError(
             f"attributes: expected at least one that is true of some and false of other images in {printable(path)!r}"
         )
-    images = np.stack([fitted(_decoded(expanded(path).parent / name), spec) for name in rows])
-    eight = images if images.dtype == np.uint8 else (images // 257).astype(np.uint8)
-    return eight, {name: np.asarray(values, bool) for name, values in binary.items()}
+    images = np.stack([_read(expanded(path).parent / name, spec) for name in rows])
+    return eight_bits(images), {name: np.asarray(values, bool) for name, values in binary.items()}

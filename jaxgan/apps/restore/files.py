@@ -28,10 +28,12 @@ class Opened:
     Attributes:
       images: uint8 or uint16 [h, w, 1 to 4 channels] each.
       write: (path, images of the same types and channels, or others) -> nothing; writes a file of the same form.
+      left_out: pages or frames after the first, which are not among the images.
     """
 
     images: list[np.ndarray]
     write: Callable[[pathlib.Path, list[np.ndarray]], None]
+    left_out: int = 0
 
 
 def suffixes() -> tuple[str, ...]:
@@ -50,7 +52,27 @@ def read(path: pathlib.Path) -> Opened:
         return _of_npz(path)
     if suffix in DICOM:
         return _of_dicom(path)
-    return Opened([as_array(open_image(path.read_bytes()))], lambda out, images: write_image(out, images[0]))
+    data = path.read_bytes()
+    image = open_image(data)
+    pixels, profile = as_array(image), image.info.get("icc_profile")
+    grey = pixels.shape[2] < 3
+    if pixels.dtype != np.uint8 or image.mode not in (("L", "LA") if grey else ("RGB", "RGBA")):
+        profile = None  # of other values than these
+
+    def write(out: pathlib.Path, images: list[np.ndarray]) -> None:
+        own = profile if (images[0].shape[2] < 3) == grey else None
+        write_image(out, images[0], own)
+
+    return Opened([pixels], write, _pages(data) - 1)
+
+
+def _pages(data: bytes) -> int:
+    """Pages of a document or frames of an animation; the second picture of a camera's is none."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    except Exception:  # of what `open_image` mended, or damage after the first
+        return 1
 
 
 def read_mask(path: pathlib.Path) -> np.ndarray:
@@ -60,15 +82,15 @@ def read_mask(path: pathlib.Path) -> np.ndarray:
     return grey[..., 0] >= np.iinfo(pixels.dtype).max / 2
 
 
-def write_image(path: pathlib.Path, pixels: np.ndarray) -> None:
-    """Writes pixels in the form that the path's suffix says.
+def write_image(path: pathlib.Path, pixels: np.ndarray, profile: bytes | None = None) -> None:
+    """Writes pixels in the form that the path's suffix says, with the colour profile (ICC) that they are of.
 
     Raises:
       InputError: for a form that cannot hold them.
     """
     suffix, channels = path.suffix.lower(), pixels.shape[2]
     path.parent.mkdir(parents=True, exist_ok=True)
-    if suffix == ".png":
+    if suffix == ".png" and profile is None:
         write_atomically(path, png(pixels))
         return
     if pixels.dtype == np.uint16 and not (suffix in _DEEP and channels == 1):
@@ -78,9 +100,15 @@ def write_image(path: pathlib.Path, pixels: np.ndarray) -> None:
     if suffix in (".jpg", ".jpeg") and channels in (2, 4):
         raise InputError("out: JPEG files hold no alpha; convert the input to PNG")
     image, buffer = Image.fromarray(pixels[..., 0] if channels == 1 else pixels), io.BytesIO()
-    form = Image.registered_extensions()[suffix]
+    form = Image.registered_extensions().get(suffix, "")
+    if form not in Image.SAVE:
+        raise InputError(
+            f"out: expected a suffix of images that Pillow writes, got {suffix!r}; convert the input to PNG"
+        )
     options = {"JPEG": {"quality": _QUALITY}, "WEBP": {"lossless": True}, "TIFF": {"compression": "tiff_lzw"}}
-    image.save(buffer, form, **options.get(form, {}))
+    options["PNG"] = {"optimize": True}
+    own = {} if profile is None or form not in options else {"icc_profile": profile}
+    image.save(buffer, form, **options.get(form, {}), **own)
     write_atomically(path, buffer.getvalue())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,8 @@ from jaxgan.apps.restore import files
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable
 from jaxgan.common.laws import first_line
-from jaxgan.data.pixels import BrokenImage
+from jaxgan.common.progress import counted
+from jaxgan.data.pixels import BrokenImage, image_suffixes
 
 Apply = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 
@@ -38,6 +38,8 @@ def listed(
 ) -> tuple[list[Work], list[str]]:
     """The files of paths, each a file or a folder with all below it; and what of folders is left out, in words.
 
+    Of folders, hidden files and what lies in `out` are passed over.
+
     Args:
       inputs: of the user.
       out: folder to write.
@@ -45,9 +47,9 @@ def listed(
 
     Raises:
       InputError: for paths that do not exist or hold no images, two files that would be written to one place, a file
-        that would be written over an input, or a mask that is missing.
+        that would be written over an input or a mask, or a mask that is missing.
     """
-    found, known, others = [], files.suffixes(), 0
+    found, known, others, written = [], files.suffixes(), 0, out.resolve()
     for path in inputs:
         if not path.exists():
             raise InputError(
@@ -56,9 +58,13 @@ def listed(
         if path.is_file():
             found.append(Work(path, pathlib.PurePath(path.name)))
             continue
-        if out.resolve() == path.resolve():
-            raise InputError(f"out: expected another folder than that of the images, got {printable(out)!r}")
-        below = sorted(own for own in path.rglob("*") if own.is_file() and out not in own.parents)
+        if written == path.resolve():
+            raise _not_there(out, "images")
+        below = [
+            own for own in sorted(path.rglob("*")) if own.is_file() and not _hidden(own.relative_to(path))
+        ]
+        if written.is_relative_to(path.resolve()):
+            below = [own for own in below if not own.resolve().is_relative_to(written)]
         chosen = [own for own in below if own.suffix.lower() in known]
         others += len(below) - len(chosen)
         found += [Work(own, own.relative_to(path)) for own in chosen]
@@ -74,11 +80,22 @@ def listed(
                 f"{printable(work.path)!r}"
             )
         places[work.name] = work.path
-        if (out / work.name).resolve() == work.path.resolve():
-            raise InputError(f"out: expected another folder than that of the images, got {printable(out)!r}")
     if masks is not None:
         found = [Work(work.path, work.name, _mask_of(work, masks)) for work in found]
-    return found, [f"left out, no images by their names: {others:,} files"] if others else []
+    made = {(out / work.name).resolve() for work in found}
+    if made & {work.path.resolve() for work in found}:
+        raise _not_there(out, "images")
+    if made & {work.mask.resolve() for work in found if work.mask is not None}:
+        raise _not_there(out, "masks")
+    return found, [f"left out, no images by their names: {counted(others, 'file')}"] if others else []
+
+
+def _hidden(name: pathlib.PurePath) -> bool:
+    return any(part.startswith(".") for part in name.parts)
+
+
+def _not_there(out: pathlib.Path, what: str) -> InputError:
+    return InputError(f"out: expected another folder than that of the {what}, got {printable(out)!r}")
 
 
 def _mask_of(work: Work, masks: pathlib.Path) -> pathlib.Path:
@@ -88,23 +105,27 @@ def _mask_of(work: Work, masks: pathlib.Path) -> pathlib.Path:
         raise InputError(
             f"masks: expected a file or a folder, got {printable(masks)!r}, which does not exist"
         )
-    stem = masks / work.name.with_suffix("")
-    near = sorted(stem.parent.glob(f"{stem.name}.*")) if stem.parent.is_dir() else []
+    there, known = masks / work.name.parent, image_suffixes()
+    near = sorted(own for own in there.iterdir() if own.stem == work.name.stem) if there.is_dir() else []
+    near = [own for own in near if own.suffix.lower() in known and own.is_file()]
     if not near:
         raise InputError(f"masks: expected one called {work.name.stem!r} in {printable(masks)!r}, found none")
     return near[0]
 
 
-def done(work: Work, out: pathlib.Path, apply: Apply) -> str | None:
-    """Does one file; returns None, or in one line why it cannot be done."""
+def done(
+    work: Work, out: pathlib.Path, apply: Apply, tell: Callable[[str], object] = lambda note: None
+) -> str | None:
+    """Does one file; returns None, or in one line why it cannot be done. What is left out is told."""
     try:
         opened = files.read(work.path)
         mask = None if work.mask is None else files.read_mask(work.mask)
         opened.write(out / work.name, [apply(image, mask) for image in opened.images])
+        if opened.left_out:
+            tell(f"{printable(work.path)}: the first page alone, {opened.left_out:,} left out")
     except MemoryError:
         raise
     except Exception as error:  # damaged files surface as many types
         known = isinstance(error, InputError | BrokenImage)
-        text = re.sub(r" <_io\.BytesIO.*?>", "", first_line(error))
-        return f"{printable(work.path)}: {'' if known else f'{type(error).__name__}: '}{text}"
+        return f"{printable(work.path)}: {'' if known else f'{type(error).__name__}: '}{first_line(error)}"
     return None

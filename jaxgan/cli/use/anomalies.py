@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from dataclasses import dataclass
 
-from jaxgan.cli.arguments import Positional, checkpoint, parse
+from jaxgan.cli.arguments import Positional, check_out, checkpoint, parse
 from jaxgan.cli.status import warnings_in_lines
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
@@ -35,7 +35,7 @@ class Anomalies:
     split: str = "test"
     """Split of a data source that has splits."""
     limit: int | None = None
-    """Of a data source: so many images at random; None: all."""
+    """So many of the images, at random; None: all."""
     search_steps: int = 500
     """Steps of the search of anogan."""
     search_starts: int = 1
@@ -60,12 +60,11 @@ def anomalies(args: list[str]) -> None:
         check_range(name, getattr(parsed, name), at_least=1)
     check_range("limit", parsed.limit, at_least=1)
     check_range("maps", parsed.maps, at_least=0)
-    if parsed.out.exists() and not parsed.out.is_dir():
-        raise InputError(f"out: expected a folder, got the file {str(parsed.out)!r}")
+    check_out("out", parsed.out, ("",))
     which = checkpoint(parsed.checkpoint)
 
     from jaxgan.apps.anomalies.curves import threshold
-    from jaxgan.apps.anomalies.detector import METHODS, Detector
+    from jaxgan.apps.anomalies.detector import METHODS, Detector, methods_of
     from jaxgan.apps.anomalies.images import read_images
     from jaxgan.apps.anomalies.judged import in_lines, write
     from jaxgan.apps.anomalies.normal import data_of, unseen
@@ -78,17 +77,18 @@ def anomalies(args: list[str]) -> None:
         run = Run.at(parsed.run, which, trust=parsed.trust)
         if parsed.method not in (None, *METHODS):
             Detector(run, parsed.method)  # raises, before images are read
-        given = read_images(parsed.images, run.spec, split=parsed.split, limit=parsed.limit)
-        needs_data = parsed.normal is None or parsed.method == "pca"
+        given = read_images(parsed.images, run.spec, split=parsed.split, limit=parsed.limit, out=parsed.out)
+        method = parsed.method or next(iter(methods_of(run)), None)
+        needs_data = parsed.normal is None or method == "pca"
         source = data_of(run, parsed.data_source) if needs_data else None
         if parsed.normal is None:
             assert source is not None
             normal = unseen(source, parsed.n_normal)
         else:
-            normal = read_images([parsed.normal], run.spec, limit=parsed.n_normal).images[: parsed.n_normal]
-    detector = Detector(
-        run, parsed.method, source=source, steps=parsed.search_steps, starts=parsed.search_starts
-    )
+            own = read_images([parsed.normal], run.spec, limit=parsed.n_normal, out=parsed.out)
+            normal = own.images
+            given.notes += [f"of the normal images: {note}" for note in own.notes]
+    detector = Detector(run, method, source=source, steps=parsed.search_steps, starts=parsed.search_starts)
     with Progress() as progress:
         calibrated = detector(normal, lambda done, of: progress.count("normal images", done, of, ""))
         limit = threshold(calibrated.scores, parsed.rate)
@@ -102,4 +102,5 @@ def anomalies(args: list[str]) -> None:
     found = write(parsed.out, given, scored, limit, run.data["class_names"], facts, maps=parsed.maps)
     for line in in_lines(found):
         print(line)
-    print(f"wrote {parsed.out}/: anomalies.html, scores.csv, most-normal.png, least-normal.png, maps/")
+    maps = "" if scored.rebuilt is None or not parsed.maps else ", maps/"
+    print(f"wrote {parsed.out}/: anomalies.html, scores.csv, most-normal.png, least-normal.png{maps}")

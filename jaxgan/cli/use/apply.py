@@ -6,7 +6,7 @@ import pathlib
 import sys
 from dataclasses import dataclass
 
-from jaxgan.cli.arguments import Positional, checkpoint, parse
+from jaxgan.cli.arguments import Positional, check_out, checkpoint, parse
 from jaxgan.cli.status import warnings_in_lines
 from jaxgan.common.errors import InputError
 from jaxgan.common.progress import Progress, counted
@@ -56,8 +56,7 @@ def apply(args: list[str]) -> int:
     from jaxgan.runs.images.applying import Applied
     from jaxgan.runs.opened import Run
 
-    if parsed.out.exists() and not parsed.out.is_dir():
-        raise InputError(f"out: expected a folder, got {str(parsed.out)!r}, which is a file")
+    check_out("out", parsed.out, ("",))
     works, notes = listed(parsed.images, parsed.out, parsed.masks)
     environment.start()
     with warnings_in_lines():
@@ -67,7 +66,7 @@ def apply(args: list[str]) -> int:
         with Progress(sys.stderr) as progress:
             for i, work in enumerate(works):
                 progress.count("images", i, len(works))
-                if (why := done(work, parsed.out, applied)) is not None:
+                if (why := done(work, parsed.out, applied, notes.append)) is not None:
                     failed.append(why)
     for note in notes:
         print(f"note: {note}")

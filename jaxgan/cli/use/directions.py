@@ -16,6 +16,8 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.report import pictures
 
+_LEAST = 20  # images that a classifier of attributes is trained and judged on
+
 
 @dataclass(frozen=True)
 class DirectionsArguments:
@@ -84,7 +86,7 @@ def directions(args: list[str]) -> None:
     with warnings_in_lines():
         run = Run.at(parsed.run, which, trust=parsed.trust)
     network = Network(run)
-    space: Any = network.check_space(parsed.space or network.spaces[min(1, len(network.spaces) - 1)])
+    space: Any = network.check_space(parsed.space)
     if space == "w+":
         raise InputError("space: expected z or w for directions, got 'w+'")
     if parsed.method == "sefa":
@@ -121,15 +123,17 @@ def _classifier(parsed: DirectionsArguments, run: Any) -> Any:
     if parsed.classifier != "auto":
         raise InputError("classifier: expected none beside --attributes, on which one is trained")
     images, true = read_attributes(parsed.attributes, run.spec)
-    held = slice(0, len(images) // 5)
-    rest = slice(len(images) // 5, None)
+    if len(images) < _LEAST:
+        raise InputError(f"attributes: expected those of at least {_LEAST} images, got {len(images)}")
+    order = np.random.default_rng(0).permutation(len(images))  # whose file may be sorted by an attribute
+    held, rest = np.split(order, [len(images) // 5])
     said = lambda done, steps, loss: print(
         f"classifier: step {done:,} of {steps:,}, loss {loss:.3f}", flush=True
     )
     every = attributes.fit(images[rest], {k: v[rest] for k, v in true.items()}, on_progress=said)
     right = ((every.scores(images[held]) > 0.5) == np.stack([v[held] for v in true.values()], axis=1)).mean(0)
     told = ", ".join(f"{name} {share:.3f}" for name, share in zip(every.names, right, strict=True))
-    print(f"classifier: accuracy on {len(images) // 5:,} held-out images: {told}")
+    print(f"classifier: accuracy on {len(held):,} held-out images: {told}")
     return every
 
 

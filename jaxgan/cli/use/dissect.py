@@ -79,7 +79,8 @@ def dissect(args: list[str]) -> None:
     )
     if parsed.choose == "effect":
         kept = [x for x in found.interventions if x.chosen_by == "effect" or x.how == "forced"]
-        found = found._replace(interventions=kept)
+        after = {(x.concept, x.how, x.chosen_by): found.after[x.concept, x.how, x.chosen_by] for x in kept}
+        found = found._replace(interventions=kept, after=after)
     name = pathlib.Path(parsed.run).resolve().name
     facts = {"run": name, "step": f"{run.step:,}"}
     write_atomically(parsed.out / "dissection.html", write_page(found, f"Dissection of {name}", facts))

@@ -89,8 +89,7 @@ def edit(args: list[str]) -> None:
         raise InputError(
             f"edit: expected one of --direction, --mix, --to and --morph, got {' and '.join(ways) or 'none'}"
         )
-    if parsed.seed is not None and parsed.latent is not None:
-        raise InputError("seed: expected none beside --latent")
+    _check_effects(parsed, ways[0])
     which = checkpoint(parsed.checkpoint)
 
     from jaxgan.apps.editing.edit import parsed_move
@@ -118,6 +117,27 @@ def edit(args: list[str]) -> None:
         rows, heads = _morphs(network, parsed, latents, t)
     _write(parsed.out, rows, names, heads)
     print(f"wrote {parsed.out} (step {run.step:,})")
+
+
+def _check_effects(parsed: Edit, way: str) -> None:
+    """Refuses what would have no effect, and an `out` over what is read."""
+    if parsed.seed is not None and parsed.latent is not None:
+        raise InputError("seed: expected none beside --latent")
+    takes = {
+        "direction": ("directions", "layers", "space", "class_"),
+        "mix": ("layers", "class_"),
+        "to": ("space", "class_"),
+        "morph": (),
+    }
+    for name in ("directions", "layers", "space", "class_"):
+        if getattr(parsed, name) is not None and name not in takes[way]:
+            raise InputError(f"{name.rstrip('_')}: expected none beside --{way}")
+    if parsed.space is not None and parsed.directions is not None:
+        raise InputError("space: expected none beside --directions, which are of one")
+    for name in ("latent", "directions"):
+        path = getattr(parsed, name)
+        if path is not None and path.resolve() == parsed.out.resolve():
+            raise InputError(f"out: expected another file than that of --{name}, got {str(parsed.out)!r}")
 
 
 def _write(out: pathlib.Path, rows: np.ndarray, names: list[str], heads: list[str]) -> None:
@@ -178,7 +198,7 @@ def _along(
     if parsed.directions is not None:
         found = read_directions(parsed.directions, network)
     else:
-        space = network.check_space(parsed.space or network.spaces[min(1, len(network.spaces) - 1)])
+        space = network.check_space(parsed.space)
         found = closed_form(network, "z" if space == "z" else "w")
     still = [(found.find(m.direction), m.first) for m in moves if m.first == m.last]
     going = [m for m in moves if m.first != m.last]
@@ -238,10 +258,7 @@ def _walks(network: Network, parsed: Edit, latents: Latents, t: np.ndarray) -> t
         )
     seeds = seeds * (len(latents.v) if len(seeds) == 1 else 1)
     z, labels = network.drawn(seeds, _labels(network, parsed, len(seeds)))
-    space = parsed.space or (
-        latents.space if latents.space != "z" else network.spaces[min(1, len(network.spaces) - 1)]
-    )
-    space = network.check_space(space)
+    space = network.check_space(parsed.space or (latents.space if latents.space != "z" else None))
     first, last = (as_space(network, x, space) for x in (latents, Latents("z", z, labels)))
     images = decoded(network, walk(network, first, last, t))
     return images.reshape(len(z), len(t), *images.shape[1:]), [f"{100 * s:.0f}%" for s in t]

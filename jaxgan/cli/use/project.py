@@ -53,7 +53,7 @@ class Project:
     weights: str = ""
     """File of the weights of efficientnet_lite0, where they cannot be downloaded."""
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None
-    """Class of the images, by name or number, for a conditional run; not given: the starts try them."""
+    """Class of the images, by name or number, for a conditional run; not given: starts try the nearest ones."""
     truncation: float | None = None
     """As of `jaxgan sample`."""
     seed: int = 0
@@ -87,7 +87,7 @@ def project(args: list[str]) -> None:
     with warnings_in_lines():
         run = Run.at(parsed.run, which, trust=parsed.trust)
     network = Network(run, parsed.truncation)
-    names, targets = read_targets(parsed.images, run.spec)
+    names, targets = read_targets(parsed.images, run.spec, parsed.out)
     label = None
     if parsed.class_ is not None:
         if not network.n_classes:
@@ -110,6 +110,7 @@ def project(args: list[str]) -> None:
 
 def _write(out: pathlib.Path, run: Any, names: list[str], found: Any) -> None:
     from jaxgan.apps.editing.files import write_latents
+    from jaxgan.apps.editing.targets import WAY
     from jaxgan.apps.sheets import sheet
 
     rows = {}
@@ -126,4 +127,4 @@ def _write(out: pathlib.Path, run: Any, names: list[str], found: Any) -> None:
     ways = [np.concatenate([w, t[None]]) for w, t in zip(found.way, found.targets, strict=True)][:_SHOWN]
     heads = ["start", *map(str, found.steps[1:-1]), "result", "target"]
     told = [f"{n[:24]}  {p:.1f} dB" for n, p in zip(names, found.psnr, strict=True)][:_SHOWN]
-    write_atomically(out / "way.png", pictures.png(sheet(ways, told, heads)))
+    write_atomically(out / f"{WAY}.png", pictures.png(sheet(ways, told, heads)))

@@ -13,7 +13,8 @@ from jaxgan.common.files import expanded, printable
 from jaxgan.common.laws import first_line
 from jaxgan.common.packages import need
 from jaxgan.common.progress import counted
-from jaxgan.data.pixels import image_suffixes, open_image, resized
+from jaxgan.data.files.listing import listing
+from jaxgan.data.pixels import open_image, resized, rgb_of_lab
 from jaxgan.data.source import Images, fingerprint
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ def as_array(image: Image.Image) -> np.ndarray:
         image = image.convert("L")
     elif image.mode == "La":
         image = image.convert("LA")
+    elif image.mode == "LAB":
+        image = rgb_of_lab(image)
     elif image.mode not in ("L", "LA", "RGB", "RGBA"):
-        image = image.convert("RGBA" if "a" in image.mode.lower() and image.mode != "LAB" else "RGB")
+        image = image.convert("RGBA" if "a" in image.mode.lower() else "RGB")
     pixels = np.asarray(image)
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
@@ -71,30 +74,37 @@ def spread(values: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.nd
     return deep[..., None], back
 
 
-def load_deep(path: str, *, resolution: int | None, skip_broken: bool) -> Images:
+def load_deep(path: str, *, resolution: int | None, skip_broken: bool, follow_links: bool = False) -> Images:
     """A folder of grey images of 16 bits, uint16; those of 8 bits are brought to that range.
 
     Values of DICOM files go by each file's own range.
 
     Args:
-      path: of the folder; all below it is read.
+      path: of the folder; all below it is read, but for hidden files.
       resolution: as of `open_source`.
       skip_broken: as of `open_source`.
+      follow_links: as of `open_source`.
 
     Raises:
       InputError: for a folder without images, a broken one, one in colour, or sizes that differ.
     """
     root, shown = expanded(path), printable(path)
-    known = (*image_suffixes(), *DICOM)
-    names = sorted(p for p in root.rglob("*") if p.suffix.lower() in known) if root.is_dir() else []
+    names = []
+    if root.is_dir():
+        files = listing(root, follow_links=follow_links)
+        scans = [name for name in files.others if name.lower().endswith(DICOM)]
+        names = [root / name for name in sorted([*files.names, *scans])]
     if not names:
         raise InputError(f"data.source: expected a folder of 16-bit images, got {shown!r}, which holds none")
     images, skipped = [], 0
     for name in names:
         try:
             images.append(_deep(name, resolution))
-        except InputError:
-            raise
+        except InputError as error:
+            text = str(error)
+            if not text.startswith("expected"):
+                raise
+            raise InputError(f"data.source: {text}, of {printable(name)!r}") from error
         except Exception as error:  # damaged files surface as many types
             if not skip_broken:
                 raise InputError(

@@ -114,7 +114,8 @@ def load_pairs(
       follow_links: as of `open_source`.
 
     Raises:
-      InputError: if there are no pairs, they differ in their sizes, or one is broken.
+      InputError: if there are no pairs, two images of a folder have one name, they differ in their sizes, or one is
+        broken.
     """
     notes: list[str] = []
     if "," in rest:
@@ -132,13 +133,13 @@ def load_pairs(
             if alone
             else []
         )
-        read = lambda stem: (first.read(names[0][stem]), second.read(names[1][stem]))
+        read = lambda stem: (_content(first, names[0][stem]), _content(second, names[1][stem]))
     else:
         one = _listed(rest, follow_links)
         both = list(one.names)
-        read = lambda name: (one.read(name), None)
+        read = lambda name: (_content(one, name), None)
     pairs, broken, shape = [], [], None
-    depth = channels or (1 if all(map(_grey, read(both[0]))) else 3)
+    depth = channels or (1 if all(_grey(read, name) for name in both) else 3)
     for name in both:
         try:
             found = _pair(read(name), resolution, depth)
@@ -187,14 +188,30 @@ def _listed(path: str, follow_links: bool) -> Listing:
 
 
 def _by_stem(files: Listing) -> dict[str, str]:
-    return {str(pathlib.PurePosixPath(name).with_suffix("")): name for name in files.names}
+    found: dict[str, str] = {}
+    for name in files.names:
+        stem = str(pathlib.PurePosixPath(name).with_suffix(""))
+        if (other := found.setdefault(stem, name)) != name:
+            raise InputError(
+                f"data.source: expected one image of each name, but for its suffix, in {printable(files.path)!r}, got "
+                f"{printable(other)!r} and {printable(name)!r}"
+            )
+    return found
 
 
-def _grey(content: bytes | None) -> bool:
+def _content(files: Listing, name: str) -> bytes:
     try:
-        return content is None or is_grey_file(content)
-    except Exception:  # dealt with when it is decoded
-        return False
+        return files.read(name)
+    except Exception as error:  # damaged archives surface as many types
+        raise BrokenImage(str(error) or type(error).__name__) from error
+
+
+def _grey(read: Callable[[str], tuple[bytes, bytes | None]], name: str) -> bool:
+    """Whether a pair has no colours; of a broken one, which is dealt with when it is decoded, they do not count."""
+    try:
+        return all(is_grey_file(content) for content in read(name) if content is not None)
+    except Exception:
+        return True
 
 
 def _pair(

@@ -140,6 +140,10 @@ class Applied:
             made = self._made(values.repeat(3, 2)[None], lost)[0]
             return made.mean(2, keepdims=True) if self._restores and self._out == 3 else made
         if self._in in (2, 4):  # trained with alpha: what has none is opaque
+            if self._in == 2 and k > 2:
+                grey = values[..., :3] @ np.asarray(LUMA, np.float32)
+                values = np.concatenate([grey[..., None], values[..., 3:]], 2)
+                k = values.shape[2]
             colours = values.repeat(3, 2) if self._in == 4 and k in (1, 2) else values[..., : self._in - 1]
             opaque = values[..., -1:] if k in (2, 4) else np.ones_like(values[..., :1])
             made = self._made(np.concatenate([colours[..., : self._in - 1], opaque], 2)[None], lost)[0]
