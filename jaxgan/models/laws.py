@@ -60,9 +60,9 @@ class Networks:
         return self.built[0]
 
     @cached_property
-    def labels(self) -> jax.Array | None:
+    def labels(self) -> np.ndarray | None:
         """A label for each example, all classes among them; None where labels do not matter."""
-        return jnp.arange(N, dtype=jnp.int32) % CLASSES if self.config.conditional else None
+        return np.arange(N, dtype=np.int32) % CLASSES if self.config.conditional else None
 
     @cached_property
     def inputs(self) -> dict[str, jax.Array]:

@@ -11,9 +11,10 @@ from scipy.special import erfinv
 
 from jaxgan.augment import ada, ada_scheduled, laws, rising
 from jaxgan.augment.ada import GROUPS, Changes, changed, drawn, inverse_map
+from jaxgan.common.keys import quick
 
 GOLDEN = cases("ada")
-KEYS = jax.random.split(jax.random.key(0), 4000)
+KEYS = jax.random.split(quick(0), 4000)
 ALL = dict.fromkeys(GROUPS, 1.0)
 # The group of each case, and its parameters at the quantile q.
 CASES = {

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from jaxgan import InputError
 from jaxgan.augment import blurred, fading_blur
+from jaxgan.common.keys import quick
 
 X = np.random.default_rng(0).normal(size=(2, 24, 20, 3)).astype(np.float32)
 
@@ -25,7 +26,7 @@ def test_the_filter_is_that_of_the_paper(sigma):
 
 def test_it_fades_to_nothing():
     blur = fading_blur(lambda step: 2.0 - step, 2.0)
-    see = jax.jit(lambda step: blur.see((), jnp.asarray(X), jax.random.split(jax.random.key(0), 2), step))
+    see = jax.jit(lambda step: blur.see((), jnp.asarray(X), jax.random.split(quick(0), 2), step))
     spread = [float(see(step).std()) for step in (0.0, 1.0, 1.5, 2.0, 9.0)]
     assert sorted(spread) == spread
     assert spread[0] < 0.5 * spread[-1]

@@ -9,8 +9,9 @@ import pytest
 
 from jaxgan.augment import diffaugment
 from jaxgan.augment.diffaugment import cut_out, recolored, translated
+from jaxgan.common.keys import quick
 
-KEYS = jax.random.split(jax.random.key(0), 500)
+KEYS = jax.random.split(quick(0), 500)
 
 
 def see(augmentation, x, keys=KEYS):

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from jaxgan import GAN, InputError, init, make_step
+from jaxgan.common.keys import quick
 from jaxgan.losses import LOSSES
 from jaxgan.models import ResNetConfig
 from jaxgan.models.latents import get_latent
@@ -14,7 +15,7 @@ from jaxgan.penalties import get_penalty
 
 RATE = 1e-3
 BATCH = {
-    "image": jax.random.uniform(jax.random.key(0), (4, 8, 8, 1), minval=-1.0),
+    "image": jax.random.uniform(quick(0), (4, 8, 8, 1), minval=-1.0),
     "label": jnp.asarray([0, 1, 2, 1]),
 }
 
@@ -25,7 +26,7 @@ def stepped(head="ac", batch=BATCH, **weights):
     networks, sgd = config.build((8, 8, 1), 3), optax.sgd(RATE)
     penalties = {"classes": (2.0, get_penalty("auxiliary_classifier", **weights))} if weights else {}
     game = GAN(*networks, LOSSES["hinge"](), sgd, sgd, get_latent("normal", 3), penalties=penalties)
-    state = init(game, jax.random.key(1), batch)
+    state = init(game, quick(1), batch)
     new, metrics = jax.jit(make_step(game))(state, batch)
     return state, new, metrics
 

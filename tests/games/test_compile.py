@@ -1,13 +1,13 @@
 """A compiled step: what it does with its state, and what it says of a wrong argument."""
 
 import chex
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
 from jaxgan import Game, InputError, Player, Turn, compile_step, init, make_mesh, make_step
+from jaxgan.common.keys import quick
 from jaxgan.models import MLPConfig
 
 BATCH = {"image": jnp.ones((4, 2))}
@@ -26,7 +26,7 @@ def game(objective=lambda view: view("generator", view.batch["image"]).mean(), m
 @pytest.mark.parametrize("mesh", [False, True])
 def test_a_state_can_be_used_again_unless_it_is_donated(mesh):
     gan, devices = game(), make_mesh() if mesh else None
-    state = init(gan, jax.random.key(0), BATCH, devices)
+    state = init(gan, quick(0), BATCH, devices)
     step = compile_step(make_step(gan), devices)
     first, second = step(state, BATCH)[0], step(state, BATCH)[0]
     chex.assert_trees_all_equal(first.players, second.players)
@@ -42,7 +42,7 @@ def test_a_state_can_be_used_again_unless_it_is_donated(mesh):
 
 def test_what_is_mixed_up_is_named_in_one_line():
     gan = game()
-    step, state = make_step(gan), init(gan, jax.random.key(0), BATCH)
+    step, state = make_step(gan), init(gan, quick(0), BATCH)
     with pytest.raises(InputError, match=r"got a Game; write compile_step\(make_step\(game\)\)$"):
         compile_step(gan)
     with pytest.raises(InputError, match=r"^step: expected a function as of make_step, got a GameState$"):
@@ -62,14 +62,14 @@ def test_a_turn_that_changes_what_it_remembers_is_named():
 
     gan = game(grows, {"seen": lambda: jnp.zeros(2)})
     with pytest.raises(InputError, match=r"^memory: expected arrays of the same names, shapes and types"):
-        make_step(gan)(init(gan, jax.random.key(0), BATCH), BATCH)
+        make_step(gan)(init(gan, quick(0), BATCH), BATCH)
 
 
 def test_a_step_is_traced_once():
     gan = game()
     chex.clear_trace_counter()  # which knows functions by their names
     step = compile_step(chex.assert_max_traces(make_step(gan), n=1))
-    state = init(gan, jax.random.key(0), BATCH)
+    state = init(gan, quick(0), BATCH)
     for _ in range(3):
         state, metrics = step(state, BATCH)
     assert np.isfinite(metrics["g/loss"])

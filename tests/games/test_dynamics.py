@@ -29,6 +29,7 @@ from toys import (
 from jaxgan import InputError, compile_step, init, make_mesh, make_step
 from jaxgan.augment.seen import flipped, noisy, packed
 from jaxgan.common import keys
+from jaxgan.common.keys import quick
 from jaxgan.games.gan import mean_of_best
 from jaxgan.games.optimizers import OPTIMIZERS, clip_weights
 from jaxgan.losses import Loss
@@ -43,7 +44,7 @@ def test_simultaneous_generators_answer_the_old_discriminator():
     new = {}
     for updates in ("alternating", "simultaneous", "extragradient"):
         gan = game(players=(Gain(), Slope()), g_rate=rate, d_rate=rate, updates=updates)
-        state = init(gan, jax.random.key(0), real)
+        state = init(gan, quick(0), real)
         new[updates] = jax.jit(make_step(gan))(state, real)[0]
     z, fresh, x = 2 * latents(state, 0, 4).mean(), 2 * latents(state, 1, 4).mean(), real["image"].mean()
     a = {"alternating": 1 + rate * (1 + rate * (x - z)) * fresh, "simultaneous": 1 + rate * fresh}
@@ -58,7 +59,7 @@ def test_simultaneous_generators_answer_the_old_discriminator():
 def test_a_penalty_has_one_state_in_both_halves_of_an_extragradient_step():
     """A lazy R1 that is due is due in the trial and after it, and counts once."""
     gan = game(updates="extragradient", options={"penalties": {"r1": (1.0, lazy(get_penalty("r1"), 2))}})
-    state, step, seen = init(gan, jax.random.key(0), zeros()), compiled(make_step(gan)), []
+    state, step, seen = init(gan, quick(0), zeros()), compiled(make_step(gan)), []
     for _ in range(4):
         state, metrics = step(state, zeros())
         seen.append(float(metrics["d/r1"]) > 0)
@@ -102,7 +103,7 @@ def test_unrolled_generators_descend_the_objective_after_k_updates(k):
     with jax.enable_x64(True):
         real, d_optimizer = points(), optax.sgd(0.25, momentum=0.5)
         gan = smooth(unroll=k, options=penalised("r1", 0.5, d_optimizer=d_optimizer))
-        state = in_float64(init(gan, jax.random.key(0), real))
+        state = in_float64(init(gan, quick(0), real))
         new, _ = compiled(make_step(gan))(state, real)
         g_loss, d_loss = logistic_losses(gan, real["image"].astype(float), latents(state, 1, 6, 3), 0.5)
 
@@ -129,7 +130,7 @@ def test_every_optimiser_can_be_unrolled(name):
         optimizer = optax.chain(optimizer, clip_weights(0.5))
     options = {"d_optimizer": optimizer}
     gan = game("relativistic_paired", (Gain(), Line()), unroll=2, options=options)
-    state = init(gan, jax.random.key(0), points(4, 1))
+    state = init(gan, quick(0), points(4, 1))
     new, metrics = jax.jit(make_step(gan))(state, points(4, 1))
     assert np.isfinite(metrics["g/grad_norm"])
     assert np.isfinite(new.players["generator"].params["a"])
@@ -141,7 +142,7 @@ def test_consensus_is_the_gradient_of_half_the_squared_field():
         for gamma in (0.0, 0.7):
             options = penalised("r1", 0.5, reuse_fakes=True, d_optimizer=optax.sgd(1.0))
             gan = smooth(updates="simultaneous", consensus=gamma, options=options)
-            state = in_float64(init(gan, jax.random.key(0), real))
+            state = in_float64(init(gan, quick(0), real))
             new[gamma] = compiled(make_step(gan))(state, real)[0]
         g_loss, d_loss = logistic_losses(gan, real["image"].astype(float), latents(state, 0, 6, 3), 0.5)
 
@@ -178,7 +179,7 @@ def test_top_k_keeps_the_highest_logits():
 
 def test_generators_learn_from_the_top_k_as_scheduled():
     gan, real = game(players=(Gain(), Slope()), top_k=lambda step: 1 - 0.4 * step), points(5, 1)
-    state = init(gan, jax.random.key(0), real).replace(step=jnp.ones((), jnp.int32))
+    state = init(gan, quick(0), real).replace(step=jnp.ones((), jnp.int32))
     new, _ = jax.jit(make_step(gan))(state, real)
     psi, fresh = new.players["discriminator"].params["psi"], latents(state, 1, 5)[:, 0]
     best = np.sort(2 * psi * fresh)[-3:]  # ceil(0.6 * 5) of the highest logits
@@ -189,7 +190,7 @@ def test_flipped_labels_exchange_the_roles():
     real, state, new = points(4, 1), None, {}
     for probability in (0.0, 1 - 1e-7):
         gan = game(players=(Gain(), Slope()), label_flip=probability)
-        state = init(gan, jax.random.key(0), real)
+        state = init(gan, quick(0), real)
         new[probability] = jax.jit(make_step(gan))(state, real)[0]
     gap = H * (real["image"].mean() - 2 * latents(state, 0, 4).mean())
     for (_, after), sign in zip(new.items(), (1, -1), strict=True):
@@ -197,7 +198,7 @@ def test_flipped_labels_exchange_the_roles():
         np.testing.assert_allclose(after.players["discriminator"].params["psi"], psi, rtol=1e-5)
         expected = 1 + H * psi * 2 * latents(state, 1, 4).mean()  # the generator's own labels stay
         np.testing.assert_allclose(after.players["generator"].params["a"], expected, rtol=1e-5)
-    each = keys.per_example(jax.random.key(1), 20000)
+    each = keys.per_example(quick(1), 20000)
     reals, fakes = flipped(jnp.zeros((20000, 2)), jnp.ones((20000, 2)), 0.3, each)
     np.testing.assert_array_equal(reals + fakes, 1)
     np.testing.assert_array_equal(reals[:, 0], reals[:, 1])
@@ -211,14 +212,14 @@ def test_instance_noise_has_the_scheduled_size_and_is_drawn_anew_for_every_side(
         for loss in [Loss(reals, both), Loss(fakes, reals), Loss(both, fakes)]:
             frozen = {"loss": loss, "d_optimizer": optax.sgd(0.0)}
             gan = game(instance_noise=sigma, options=frozen)
-            state = init(gan, jax.random.key(0), zeros(n)).replace(step=jnp.int32(step))
+            state = init(gan, quick(0), zeros(n)).replace(step=jnp.int32(step))
             theta = jax.tree.map(jnp.zeros_like, state.players["generator"].params)
             generator = state.players["generator"].replace(params=theta)
             start = state.replace(players=state.players | {"generator": generator})
             _, metrics = jax.jit(make_step(gan))(start, zeros(n))
             for value, product in zip((metrics["d/adversarial"], metrics["g/loss"]), loss[:2], strict=True):
                 assert abs(float(value) - (0 if product is both else size**2)) <= 0.1 * size**2
-    each = keys.per_example(jax.random.key(2), 5)
+    each = keys.per_example(quick(2), 5)
     x, order = points(5)["image"], np.asarray([3, 1, 4, 0, 2])
     np.testing.assert_array_equal(noisy(x, 0.5, each)[order], noisy(x[order], 0.5, each[order]))
 
@@ -239,7 +240,7 @@ def test_one_logit_judges_a_pack_and_penalties_act_on_it():
     spy = lambda r, f: (shapes.append((r.shape, f.shape)), f - r)[1]
     options = penalised("r1", loss=Loss(spy, spy))
     gan, real = game(players=(Gain(), Slope()), pack=2, options=options), points(6, 1)
-    state = init(gan, jax.random.key(0), real)
+    state = init(gan, quick(0), real)
     _, metrics = jax.jit(make_step(gan))(state, real)
     assert set(shapes) == {((3,), (3,))}
     np.testing.assert_allclose(metrics["d/r1"], 1.0, rtol=1e-6)
@@ -253,7 +254,7 @@ def test_lookahead_goes_back_every_k_steps():
     step = compile_step(traced := counted(gan))
     plain = compiled(make_step(game("hinge", (Gain(), Slope()), options=options)))
     params = lambda s: {name: player.params for name, player in s.players.items()}
-    state = init(gan, jax.random.key(0), real)
+    state = init(gan, quick(0), real)
     slow = jax.tree.map(np.asarray, params(state))
     for i in range(7):
         expected = plain(state, real)[0]
@@ -283,7 +284,7 @@ def counted(gan):
 def test_clipped_critics_stay_in_range():
     clipped = optax.chain(optax.rmsprop(0.05), clip_weights(0.1))
     gan = smooth(options={"d_optimizer": clipped})
-    state, step = init(gan, jax.random.key(0), points()), compiled(make_step(gan))
+    state, step = init(gan, quick(0), points()), compiled(make_step(gan))
     largest = lambda: max(
         float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(state.players["discriminator"].params)
     )
@@ -300,7 +301,7 @@ def test_latent_consistency_asks_something_of_both_players():
         zcr = get_penalty("latent_consistency", radius=0.5, discriminator_weight=3.0, generator_weight=0.7)
         options = {"penalties": {"zcr": (weight, zcr)}, "d_optimizer": optax.sgd(1.0)}
         gan = smooth(options=options)
-        state = in_float64(init(gan, jax.random.key(0), real))
+        state = in_float64(init(gan, quick(0), real))
         new, metrics = compiled(make_step(gan))(state, real)
 
         def dz(draw, stream):
@@ -356,7 +357,7 @@ def test_devices_do_not_change_the_trajectory(name):
     ends = []
     for devices, how in [(1, "jit"), (4, "pmap")] + [(4, "jit")] * (name == "extragradient"):
         mesh = make_mesh(jax.devices()) if devices > 1 else None
-        state = init(gan, jax.random.key(0), batches[0], mesh)
+        state = init(gan, quick(0), batches[0], mesh)
         step, history = compile_step(make_step(gan), mesh, how=how), []
         for real in batches:
             state, metrics = step(state, real)
@@ -380,7 +381,7 @@ def test_all_options_at_once():
     every |= {"top_k": lambda step: 1 - 0.2 * step}
     gan = game("relativistic_average", players, dim=3, options=options, **every)
     step, real = compiled(traced := counted(gan)), jax.device_put(points(16))
-    state = init(gan, jax.random.key(0), real)
+    state = init(gan, quick(0), real)
     shapes = jax.tree.map(lambda x: (x.shape, x.dtype), state)
     before = np.asarray(ravel_pytree(state.players["generator"].params)[0])
     for i in range(3):
@@ -424,6 +425,6 @@ def test_what_does_not_go_together_is_named():
     with pytest.raises(InputError, match="penalties: none that needs latents goes with pack, got pack = 2"):
         game(pack=2, options=penalised("latent_consistency"))
     gan = game(pack=4, options={"d_steps": 2})
-    state = init(gan, jax.random.key(0), zeros(8))
+    state = init(gan, quick(0), zeros(8))
     with pytest.raises(InputError, match="batch: expected a multiple of pack=4 examples .*, got 6"):
         make_step(gan)(state, zeros(12))

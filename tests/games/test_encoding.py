@@ -13,6 +13,7 @@ from helpers import same_arrays
 from toys import RATE, Net, averaged, compiled, player, rings
 
 from jaxgan import GAN, InputError, init, make_step
+from jaxgan.common.keys import quick
 from jaxgan.common.laws import by_path
 from jaxgan.games import laws
 from jaxgan.games.encoding.autoencoders import adversarial_autoencoder, vae
@@ -89,7 +90,7 @@ def test_the_bound_is_the_likelihood_less_the_divergence():
         player(Constant((0.3, -0.2, 0.1, 0.5))), averaged_constant(Constant((0.7, -0.4))), NORMAL, noise=0.5
     )
     batch = rings(0, 8)
-    _, metrics = jax.jit(make_step(game))(init(game, jax.random.key(0), batch), batch)
+    _, metrics = jax.jit(make_step(game))(init(game, quick(0), batch), batch)
     errors = np.square(np.asarray(batch["image"]) - [0.7, -0.4]).sum(1)
     nats = (errors / (2 * 0.25) + 2 * math.log(0.5 * math.sqrt(2 * math.pi))).mean()
     kl = 0.5 * (math.exp(0.1) + 0.09 - 1 - 0.1 + math.exp(0.5) + 0.04 - 1 - 0.5)
@@ -104,7 +105,7 @@ def averaged_constant(module):
 def test_f_anogans_encoder_waits_for_the_gan_which_then_stands_still():
     """By one program of all steps, and by one a stage, to the bit."""
     step = {stage: compiled(make_step(phases(stage))) for stage in (None, 0, 1)}
-    states = {way: init(phases(), jax.random.key(0), rings(0, 16)) for way in ("whole", "staged")}
+    states = {way: init(phases(), quick(0), rings(0, 16)) for way in ("whole", "staged")}
     start = states["whole"]
     for i in range(4):
         before = states["whole"]
@@ -143,7 +144,7 @@ def test_stages_of_f_anogan(first, steps, stage):
 
 
 def test_codes_are_one_category_and_numbers_within_bounds():
-    z = np.asarray(coded(NORMAL, 3, 2).sample(jax.random.key(0), 300))
+    z = np.asarray(coded(NORMAL, 3, 2).sample(quick(0), 300))
     assert z.shape == (300, 7)
     assert set(np.unique(z[:, :3])) == {0.0, 1.0}
     assert (z[:, :3].sum(1) == 1).all()
@@ -163,11 +164,9 @@ def test_encoders_are_discriminators_of_the_family_with_more_numbers():
     model = MLPConfig(d_widths=(8,))
     x, z = jnp.zeros((2, 4, 4, 1)), jnp.zeros((2, 3))
     encoder = encoder_of(model, (4, 4, 1), 6)
-    assert jax.eval_shape(lambda: encoder.init_with_output(jax.random.key(0), x)[0]).shape == (2, 6)
+    assert jax.eval_shape(lambda: encoder.init_with_output(quick(0), x)[0]).shape == (2, 6)
     critic = PairCritic(trunk=trunk_of(model, (4, 4, 1), 8), width=8)
-    logits, features = jax.eval_shape(
-        lambda: critic.init_with_output(jax.random.key(0), x, z, features=True)[0]
-    )
+    logits, features = jax.eval_shape(lambda: critic.init_with_output(quick(0), x, z, features=True)[0])
     assert (logits.shape, features.shape) == ((2,), (2, 8))
     with pytest.raises(InputError, match="latent: expected at least 2 coordinates to encode, got 1"):
         encoder_of(model, (4, 4, 1), 1)

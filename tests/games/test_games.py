@@ -8,6 +8,7 @@ import pytest
 from toys import H, compiled, floats, game, in_float64, penalised, zeros
 
 from jaxgan import init, make_step
+from jaxgan.common.keys import quick
 from jaxgan.games.optimizers import OPTIMIZERS
 
 # --- the Dirac-GAN: data at 0, G(z) = theta, D(x) = psi x ---
@@ -16,7 +17,7 @@ from jaxgan.games.optimizers import OPTIMIZERS
 def jacobian(gan, batch):
     """Of one step at 0, the equilibrium, in all floats of both players: (theta, psi) if nothing is remembered."""
     with jax.enable_x64(True):
-        state, step = in_float64(init(gan, jax.random.key(0), batch)), make_step(gan)
+        state, step = in_float64(init(gan, quick(0), batch)), make_step(gan)
         # Zeros for flags too: optimistic gradients are past their first step.
         names = ("generator", "discriminator")
         own = lambda state: [state.players[name].replace(average=None) for name in names]
@@ -134,7 +135,7 @@ def test_dirac_gan_with_instance_noise_is_regularised():
 def distances(gan, steps):
     """From the equilibrium, after 0 to `steps` steps from (1, 1)."""
     with jax.enable_x64(True):
-        state, step = in_float64(init(gan, jax.random.key(0), zeros())), make_step(gan)
+        state, step = in_float64(init(gan, quick(0), zeros())), make_step(gan)
         size = lambda s: optax.tree.norm((s.players["generator"].params, s.players["discriminator"].params))
 
         def advance(state, _):

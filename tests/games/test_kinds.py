@@ -9,6 +9,7 @@ import pytest
 from toys import Gain, Line
 
 from jaxgan import GAN, LATENTS, LOSSES, Game, InputError, Player, Turn, ema_schedule, init, make_step
+from jaxgan.common.keys import quick
 from jaxgan.games import many_critics
 from jaxgan.models import MLPConfig, ProGANConfig
 from jaxgan.penalties import r1
@@ -103,14 +104,14 @@ class Mean(nn.Module):
 def test_networks_of_another_shape(changes, says):
     game = gan(**changes)
     with pytest.raises(InputError) as caught:
-        jax.eval_shape(lambda: make_step(game)(init(game, jax.random.key(0), BATCH), BATCH))
+        jax.eval_shape(lambda: make_step(game)(init(game, quick(0), BATCH), BATCH))
     assert str(caught.value) == says
 
 
 def play(player, objective):
     turn = Turn("t", ("one",), objective)
     game = Game(players={"one": player}, turns=(turn,), inputs=lambda batch: {"one": (batch["image"],)})
-    return jax.eval_shape(lambda: make_step(game)(init(game, jax.random.key(0), BATCH), BATCH))
+    return jax.eval_shape(lambda: make_step(game)(init(game, quick(0), BATCH), BATCH))
 
 
 def test_objectives_are_one_number():
@@ -155,7 +156,7 @@ def test_a_pack_is_told_no_labels_and_has_no_class():
 
     batch = {"image": jnp.zeros((4, 3)), "label": jnp.arange(4)}
     packs = gan(discriminator=Told(), pack=2)
-    jax.eval_shape(lambda: make_step(packs)(init(packs, jax.random.key(0), batch), batch))
+    jax.eval_shape(lambda: make_step(packs)(init(packs, quick(0), batch), batch))
     assert given
     assert all(label is None for label in given)
     with pytest.raises(InputError, match="pack: expected 1 with a conditional game, .* got 2"):

@@ -9,6 +9,7 @@ from toys import Net, rings
 
 from jaxgan import GAN, init, make_step
 from jaxgan.augment import Augmentation, ada, apa
+from jaxgan.common.keys import quick
 from jaxgan.games import Deal, View
 from jaxgan.losses import LOSSES, Loss
 from jaxgan.models import DCGANConfig
@@ -22,7 +23,7 @@ NEVER = {"start": 0.0, "interval": 10**6}
 def first_step(augment, loss="hinge"):
     sgd = optax.sgd(1e-2)
     game = GAN(Net(2), Net(1, "logits"), LOSSES[loss](), sgd, sgd, get_latent("normal", 2), augment=augment)
-    state = init(game, jax.random.key(0), rings(0))
+    state = init(game, quick(0), rings(0))
     return jax.jit(make_step(game))(state, rings(0)), game, state
 
 
@@ -49,7 +50,7 @@ def test_no_gradient_flows_through_fakes_that_pass_for_reals():
     game = GAN(
         Net(2), Net(1, "logits"), loss, sgd, sgd, get_latent("normal", 2), augment={"apa": apa(**ALWAYS)}
     )
-    state = init(game, jax.random.key(0), rings(0))
+    state = init(game, quick(0), rings(0))
     after, _ = jax.jit(make_step(game))(state, rings(0))
     moved = lambda name: max(
         float(jnp.abs(a - b).max())
@@ -64,7 +65,7 @@ def test_no_gradient_flows_through_fakes_that_pass_for_reals():
 
 
 def test_fakes_pass_for_reals_as_often_as_p_says():
-    keys = jax.random.split(jax.random.key(0), 4000)
+    keys = jax.random.split(quick(0), 4000)
     shown = apa(start=0.3)
     mixed = shown.mix(shown.init(), jnp.zeros((4000, 2)), jnp.ones((4000, 2)), keys, jnp.asarray(0))
     assert set(np.unique(mixed)) == {0, 1}
@@ -90,8 +91,8 @@ def test_ada_changes_both_sides_in_both_turns(reuse_fakes):
         generator, discriminator, LOSSES["hinge"](), sgd, sgd, get_latent("normal", 3),
         augment={"ada": own._replace(see=see)}, reuse_fakes=reuse_fakes,
     )  # fmt: skip
-    batch = {"image": jax.random.uniform(jax.random.key(1), (6, 8, 8, 3), minval=-1)}
-    state = init(game, jax.random.key(0), batch)
+    batch = {"image": jax.random.uniform(quick(1), (6, 8, 8, 3), minval=-1)}
+    state = init(game, quick(0), batch)
     changes.clear()
     after, _ = jax.jit(make_step(game))(state, batch)
     jax.block_until_ready(after)
@@ -112,7 +113,7 @@ def test_r1_is_taken_in_the_reals_as_the_data_have_them(pack):
             penalties={name: (1.0, get_penalty(name)) for name in ("r1", "r2", "r1_approximate")},
         )  # fmt: skip
         batch = rings(0) if augment else {"image": 2 * rings(0)["image"]}
-        return jax.jit(make_step(game))(init(game, jax.random.key(0), batch), batch)[1]
+        return jax.jit(make_step(game))(init(game, quick(0), batch), batch)[1]
 
     doubled, plain = penalties({"double": double}), penalties({})
     np.testing.assert_allclose(doubled["d/r1"], 4 * plain["d/r1"], rtol=1e-5)
@@ -133,7 +134,7 @@ def test_terms_see_the_strength_that_the_critic_saw_and_not_what_it_learns():
         Net(2), Net(1, "logits"), LOSSES["hinge"](), sgd, sgd, get_latent("normal", 2), augment=augment,
         penalties={"r1": (1.0, seen), "zcr": (1.0, get_penalty("latent_consistency", radius=0.0))},
     )  # fmt: skip
-    step = lambda game: jax.jit(make_step(game))(init(game, jax.random.key(0), rings(0)), rings(0))
+    step = lambda game: jax.jit(make_step(game))(init(game, quick(0), rings(0)), rings(0))
     (_, plain), (after, steered) = step(game({})), step(game({"own": own}))
     np.testing.assert_allclose(steered["d/r1"], plain["d/r1"], rtol=1e-5)
     np.testing.assert_allclose(steered["d/zcr"], 0, atol=1e-9)  # a step of 0 in latents, seen alike
@@ -149,7 +150,7 @@ def test_terms_that_ask_for_logits_at_hand_make_no_pass_of_their_own():
             Net(2), Net(1, "logits"), LOSSES["hinge"](), sgd, sgd, get_latent("normal", 2),
             penalties={name: (1.0, get_penalty(name)) for name in names},
         )  # fmt: skip
-        state = jax.eval_shape(lambda: init(game, jax.random.key(0), rings(0)))
+        state = jax.eval_shape(lambda: init(game, quick(0), rings(0)))
         return str(jax.make_jaxpr(make_step(game))(state, rings(0))).count("dot_general")
 
     assert products(["lecam"]) == products([])

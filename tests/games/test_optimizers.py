@@ -8,6 +8,7 @@ import pytest
 from golden.layers import case
 
 from jaxgan import InputError
+from jaxgan.common.keys import quick
 from jaxgan.games.optimizers import (
     OPTIMIZERS,
     clip_weights,
@@ -187,7 +188,7 @@ def test_orthogonal_regularisation_ends_at_orthogonal_filters():
 def test_the_output_axis_is_that_of_the_projects_layers():
     x = jnp.ones((1, 8, 8, 3))
     for layer, outputs in [(DownConv(7), 7), (UpConv(9, (16, 16)), 9)]:
-        kernel = jax.eval_shape(layer.init, jax.random.key(0), x)["params"]["kernel"]
+        kernel = jax.eval_shape(layer.init, quick(0), x)["params"]["kernel"]
         axis = kernel_output_axis(("any name", "kernel"), kernel)
         assert axis is not None
         assert kernel.shape[axis] == outputs

@@ -8,13 +8,14 @@ import pytest
 from toys import Gain, Line, Smooth, game, points, smooth
 
 from jaxgan import InputError, init, make_step
+from jaxgan.common.keys import quick
 from jaxgan.games import half_life_schedule
 from jaxgan.penalties import get_penalty
 
 
 def steps(gan, n, batch=None):
     batch = batch or points(6, 1)
-    state, step, found = init(gan, jax.random.key(0), batch), jax.jit(make_step(gan)), []
+    state, step, found = init(gan, quick(0), batch), jax.jit(make_step(gan)), []
     for _ in range(n):
         state, metrics = step(state, batch)
         found.append((state, {name: float(value) for name, value in metrics.items()}))
@@ -37,7 +38,7 @@ def test_an_own_turn_moves_after_the_players_own_by_k_times_the_weight():
     gan = r1_alone(0.5, 3)
     assert [(turn.name, turn.every) for turn in gan.turns] == [("d", 1), ("d_r1", 3), ("g", 1)]
     batch = points(6, 1)
-    before = init(gan, jax.random.key(0), batch)
+    before = init(gan, quick(0), batch)
     psi = float(before.players["discriminator"].params["Dense_0"]["kernel"][0, 0])
     z_mean = lambda state: state.players["discriminator"].params["Dense_0"]["kernel"][0, 0]
     plain = game("wasserstein", (Gain(), Line()), g_rate=0.0, d_rate=0.1)
@@ -103,7 +104,7 @@ def test_the_average_forgets_half_in_its_half_life():
         options={"d_optimizer": optax.sgd(0.0)},
     )
     batch = points(6, 1)
-    state, step = init(gan, jax.random.key(0), batch), jax.jit(make_step(gan))
+    state, step = init(gan, quick(0), batch), jax.jit(make_step(gan))
     far = jax.tree.map(lambda p: p + 1.0, state.players["generator"].average)
     players = state.players | {"generator": state.players["generator"].replace(average=far)}
     state = state.replace(players=players)

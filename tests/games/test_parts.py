@@ -9,6 +9,7 @@ from toys import Smooth, compiled, floats, game, in_float64, penalised, points, 
 
 from jaxgan import GAN, InputError, compile_step, init, make_mesh, make_step
 from jaxgan.augment import adaptive
+from jaxgan.common.keys import quick
 from jaxgan.games.parts import inexact, parts_of
 from jaxgan.losses import LOSSES, Loss
 from jaxgan.models import BigGANConfig, DCGANConfig, StyleGAN2Config
@@ -66,7 +67,7 @@ def test_a_step_in_parts_is_that_of_the_whole_batch(name):
         gan = game(loss, (Smooth(2), critic), 0.1, 0.1, 3, **options)
         batch, ends = in_float64(points(24)), []
         for parts in (1, 3):
-            state, step = in_float64(init(gan, jax.random.key(0), batch)), compiled(make_step(gan, parts))
+            state, step = in_float64(init(gan, quick(0), batch)), compiled(make_step(gan, parts))
             for _ in range(2):
                 state, metrics = step(state, batch)
             ends.append((state.players, state.memory, metrics))
@@ -80,7 +81,7 @@ def test_parts_of_what_each_device_has_change_nothing():
     gan = game("hinge", (Smooth(2), Spread()), 0.1, 0.1, 3, **options)
     batch, mesh = jax.tree.map(np.asarray, points(32)), make_mesh()
     expected, *found = (
-        compile_step(make_step(gan, parts), on, how=how)(init(gan, jax.random.key(0), batch, on), batch)
+        compile_step(make_step(gan, parts), on, how=how)(init(gan, quick(0), batch, on), batch)
         for parts, on, how in ((1, None, "jit"), (2, mesh, "jit"), (2, mesh, "pmap"))
     )
     for other in found:
@@ -90,7 +91,7 @@ def test_parts_of_what_each_device_has_change_nothing():
 
 def test_a_step_takes_the_space_of_a_part():
     gan, batch, sizes = smooth(), points(8192), []
-    state = jax.eval_shape(lambda: init(gan, jax.random.key(0), batch))
+    state = jax.eval_shape(lambda: init(gan, quick(0), batch))
     for parts in (1, 8):
         memory = compiled(make_step(gan, parts)).lower(state, batch).compile().memory_analysis()
         assert memory is not None
@@ -109,7 +110,7 @@ def test_a_batch_is_looked_at_twice_only_where_examples_are_compared():
 
     for loss in ("relativistic_paired", "relativistic_average"):
         gan = game(loss, (Counted(2), Smooth(1)), dim=3)
-        state = init(gan, jax.random.key(0), points(4))
+        state = init(gan, quick(0), points(4))
         passes[loss] = 0
         jax.eval_shape(make_step(gan, 2), state, points(4))
     assert 0 < passes["relativistic_paired"] < passes["relativistic_average"]
@@ -188,7 +189,7 @@ def test_what_is_not_the_same_in_parts_is_told(config, shape, penalties, said):
         generator, discriminator, LOSSES["hinge"](), plain, plain, get_latent("normal", 8), penalties=own
     )
     batch = {"image": jax.ShapeDtypeStruct((4, *shape), jnp.float32)}
-    state = jax.eval_shape(lambda: init(gan, jax.random.key(0), batch))
+    state = jax.eval_shape(lambda: init(gan, quick(0), batch))
     told = inexact(gan, state)
     assert [any(text.startswith(start) for text in told) for start in said] == [True] * len(said)
     assert len(told) == len(said)

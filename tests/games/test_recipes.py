@@ -14,6 +14,7 @@ from toys import Net, averaged, compiled, domains, player, recipes, rings, to_b
 
 from jaxgan import GAN, Game, InputError, Turn, compile_step, init, make_mesh, make_step
 from jaxgan.augment import adaptive
+from jaxgan.common.keys import quick
 from jaxgan.games import Deal, View
 from jaxgan.losses import LOSSES
 from jaxgan.models.latents import get_latent
@@ -22,11 +23,11 @@ from jaxgan.runs.checkpoint import Checkpoints, abstract
 
 NAMES = list(recipes())
 CORNERS = jnp.asarray([[1, 0], [0, 1], [-1, 0], [0, -1.0]])
-Z = jax.random.normal(jax.random.key(5), (1000, 2))
+Z = jax.random.normal(quick(5), (1000, 2))
 
 
 def trained(game, batches, steps):
-    state = init(game, jax.random.key(0), batches(0))
+    state = init(game, quick(0), batches(0))
     step, batch = compiled(make_step(game)), jax.jit(batches)
     metrics = {}
     for i in range(steps):
@@ -139,13 +140,13 @@ def test_adaptive_augmentation_grows_with_the_critics_certainty(learns, low, hig
 @pytest.mark.parametrize("name", NAMES)
 def test_saved_games_go_on_bit_for_bit(name, tmp_path):
     game, batches, step = steady(name)
-    state = init(game, jax.random.key(0), batches(0))
+    state = init(game, quick(0), batches(0))
     for i in range(3):
         state, _ = step(state, batches(i))
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(3, state, {})
     checkpoints.wait()
-    like = abstract(jax.eval_shape(lambda: init(game, jax.random.key(0), batches(0))))
+    like = abstract(jax.eval_shape(lambda: init(game, quick(0), batches(0))))
     restored = checkpoints.restore(3, like)
     checkpoints.close()
     plain = lambda tree: {
@@ -161,7 +162,7 @@ def test_devices_do_not_show(name):
     data = [jax.tree.map(np.asarray, batches(i)) for i in range(3)]
     ends, mesh = [], make_mesh()
     for how in [None, "pmap"] + ["jit"] * (name in ("adaptive", "two critics")):
-        state = init(game, jax.random.key(0), data[0], mesh if how else None)
+        state = init(game, quick(0), data[0], mesh if how else None)
         step = compile_step(make_step(game), mesh, how=how) if how else alone
         for batch in data:
             state, metrics = step(state, batch)
@@ -174,7 +175,7 @@ def test_devices_do_not_show(name):
 def test_seeds_side_by_side_are_seeds_alone(name):
     game, batches, alone = steady(name)
     start = jax.jit(lambda key: init(game, key, batches(0)))
-    starts = [start(jax.random.key(seed)) for seed in range(3)]
+    starts = [start(quick(seed)) for seed in range(3)]
     mapped = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
     together = compiled(jax.vmap(make_step(game), in_axes=(0, None)))
     for i in range(2):
@@ -215,7 +216,7 @@ def differ(a, b):
 
 def test_lazy_turns_are_taken_in_one_of_k_steps():
     game = two_players(quadratic("a", 1.0), quadratic("b", 1.0, every=3))
-    state, step, moved, seen = init(game, jax.random.key(0), rings(0)), jax.jit(make_step(game)), [], []
+    state, step, moved, seen = init(game, quick(0), rings(0)), jax.jit(make_step(game)), [], []
     for i in range(6):
         before = params(state, "b"), params(state, "a")
         state, metrics = step(state, rings(i))
@@ -229,13 +230,13 @@ def test_a_lazy_turn_has_its_own_share_of_the_batch():
     seen = []
     look = lambda view: (seen.append(view.batch["image"].shape), view.batch["image"].sum())[1] * 0.0
     game = two_players(quadratic("a", 1.0), Turn("b", ("b",), look, slice(1, None, 4), every=2))
-    make_step(game)(init(game, jax.random.key(0), rings(0)), rings(0))
+    make_step(game)(init(game, quick(0), rings(0)), rings(0))
     assert set(seen) == {(32, 2)}
 
 
 def test_only_movers_move_and_only_they_keep_statistics():
     game, batches = recipes()["two critics"]
-    state = init(game, jax.random.key(0), batches(0))
+    state = init(game, quick(0), batches(0))
     turns = {turn.name: turn for turn in game.turns}
     for name, movers in [("d", {"critic_0", "critic_1"}), ("g", {"generator"})]:
         alone = Game(players=game.players, turns=(turns[name],), inputs=game.inputs)
@@ -247,9 +248,9 @@ def test_only_movers_move_and_only_they_keep_statistics():
 def test_streams_of_random_numbers_have_names():
     """Different names, draws and steps give different numbers; the same ones the same."""
     game, batches = recipes()["bigan"]
-    state = init(game, jax.random.key(0), batches(0))
+    state = init(game, quick(0), batches(0))
     view = lambda step, draw: View(
-        game, game.turns[0]._replace(draw=draw), state, {}, Deal(batches(0), jax.random.key(step))
+        game, game.turns[0]._replace(draw=draw), state, {}, Deal(batches(0), quick(step))
     )
     drawn = {
         (step, draw, name): jax.random.key_data(view(step, draw).keys(name)).tobytes()

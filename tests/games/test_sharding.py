@@ -10,6 +10,7 @@ import pytest
 
 from jaxgan import GAN, InputError, compile_step, init, make_mesh, make_step
 from jaxgan.augment import ada, apa
+from jaxgan.common.keys import quick
 from jaxgan.losses import LOSSES
 from jaxgan.models import DCGANConfig, MLPConfig
 from jaxgan.models.latents import get_latent
@@ -65,7 +66,7 @@ def trajectory(game, devices, how, steps=3):
         for _ in range(steps)
     ]
     mesh = make_mesh(jax.devices()[:devices]) if devices > 1 else None
-    state = init(gan, jax.random.key(0), batches[0], mesh)
+    state = init(gan, quick(0), batches[0], mesh)
     step = compile_step(make_step(gan), mesh, how=how)
     history = []
     for batch in batches:
@@ -103,7 +104,7 @@ def test_state_is_built_where_it_lives():
         generator, discriminator, LOSSES["hinge"](), optax.sgd(0.1), optax.sgd(0.1), get_latent("normal", 3)
     )
     mesh = make_mesh()
-    state = init(gan, jax.random.key(0), {"image": jax.ShapeDtypeStruct((8, *SHAPE), jnp.float32)}, mesh)
+    state = init(gan, quick(0), {"image": jax.ShapeDtypeStruct((8, *SHAPE), jnp.float32)}, mesh)
     assert all(len(leaf.sharding.device_set) == 4 for leaf in jax.tree.leaves(state))
     assert mesh.size == 4
 

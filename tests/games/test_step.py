@@ -13,6 +13,7 @@ from helpers import stream_keys
 
 import jaxgan
 from jaxgan import GAN, InputError, ema_schedule, init, make_step
+from jaxgan.common.keys import quick
 from jaxgan.games.compile import options_of_loops
 from jaxgan.losses import LOSSES
 from jaxgan.models import DCGANConfig, MLPConfig
@@ -59,7 +60,7 @@ def latents(state, draw, n, dim=1):
 def test_one_step_by_hand():
     """D ascends b (E x - a E z), then G ascends b' a E z' with fresh z', by plain gradient descent."""
     gan, real = tiny(), batch()
-    state = init(gan, jax.random.key(0), real)
+    state = init(gan, quick(0), real)
     new, metrics = jax.jit(make_step(gan))(state, real)
     z, fresh = latents(state, 0, 4).mean(), latents(state, 1, 4).mean()
     x = real["image"].mean()
@@ -82,7 +83,7 @@ def test_one_step_by_hand():
 
 def test_reused_fakes_are_those_of_the_last_discriminator_update():
     gan, real = tiny(reuse_fakes=True), batch()
-    state = init(gan, jax.random.key(0), real)
+    state = init(gan, quick(0), real)
     new, _ = jax.jit(make_step(gan))(state, real)
     b = float(new.players["discriminator"].params["b"])
     np.testing.assert_allclose(
@@ -92,7 +93,7 @@ def test_reused_fakes_are_those_of_the_last_discriminator_update():
 
 def test_every_discriminator_update_takes_its_own_examples():
     gan, real = tiny(d_steps=3), batch(12)
-    state = init(gan, jax.random.key(0), real)
+    state = init(gan, quick(0), real)
     new, metrics = jax.jit(make_step(gan))(state, real)
     b = 0.5
     for j in range(3):
@@ -107,9 +108,9 @@ def test_every_discriminator_update_takes_its_own_examples():
 def test_penalties_are_weighted_added_and_reported():
     """r1 of D(x) = b x is b^2 / 2: its gradient pulls b towards 0."""
     real = batch()
-    plain, _ = jax.jit(make_step(tiny()))(init(tiny(), jax.random.key(0), real), real)
+    plain, _ = jax.jit(make_step(tiny()))(init(tiny(), quick(0), real), real)
     gan = tiny(penalties={"r1": (3.0, get_penalty("r1"))})
-    new, metrics = jax.jit(make_step(gan))(init(gan, jax.random.key(0), real), real)
+    new, metrics = jax.jit(make_step(gan))(init(gan, quick(0), real), real)
     np.testing.assert_allclose(metrics["d/r1"], 0.125, rtol=1e-5)
     np.testing.assert_allclose(metrics["d/loss"], metrics["d/adversarial"] + 3 * 0.125, rtol=1e-5)
     difference = new.players["discriminator"].params["b"] - plain.players["discriminator"].params["b"]
@@ -118,7 +119,7 @@ def test_penalties_are_weighted_added_and_reported():
 
 def test_lazy_penalties_keep_their_count_in_the_state():
     gan = tiny(penalties={"r1": (1.0, lazy(get_penalty("r1"), 2))})
-    state, seen = init(gan, jax.random.key(0), batch()), []
+    state, seen = init(gan, quick(0), batch()), []
     step = jax.jit(make_step(gan))
     for _ in range(4):
         state, metrics = step(state, batch())
@@ -128,9 +129,9 @@ def test_lazy_penalties_keep_their_count_in_the_state():
 
 
 def test_the_generator_of_a_relativistic_game_sees_the_reals():
-    real = {"image": jax.random.normal(jax.random.key(5), (6, 2))}
+    real = {"image": jax.random.normal(quick(5), (6, 2))}
     gan = mlp(loss=LOSSES["relativistic_paired"](), d_optimizer=optax.sgd(0.0))
-    state = init(gan, jax.random.key(0), real)
+    state = init(gan, quick(0), real)
     _, metrics = jax.jit(make_step(gan))(state, real)
     variables = {"params": state.players["discriminator"].params}
     fake = gan.players["generator"].module.apply(
@@ -154,7 +155,7 @@ def test_average_follows_its_schedule_and_holds_the_statistics():
         ema_decay=ema_schedule(0.75),
     )
     real = {"image": jnp.zeros((4, 8, 8, 1))}
-    state = init(gan, jax.random.key(0), real)
+    state = init(gan, quick(0), real)
     new, _ = jax.jit(make_step(gan))(state, real)
     before, after = jax.device_get((state.players["generator"], new.players["generator"]))
     kept = after.average["params"], {"batch_stats": after.average["batch_stats"]}
@@ -172,8 +173,8 @@ def test_average_follows_its_schedule_and_holds_the_statistics():
 def test_batch_statistics_are_updated_by_reals_then_fakes_once_a_step():
     generator, discriminator = DCGANConfig(width=2).build((16, 16, 1), 0)
     gan = GAN(generator, discriminator, LOSSES["hinge"](), SGD, SGD, get_latent("normal", 3))
-    real = {"image": jax.random.normal(jax.random.key(3), (4, 16, 16, 1))}
-    state = init(gan, jax.random.key(0), real)
+    real = {"image": jax.random.normal(quick(3), (4, 16, 16, 1))}
+    state = init(gan, quick(0), real)
     new, _ = jax.jit(make_step(gan))(state, real)
 
     @jax.jit
@@ -195,7 +196,7 @@ def test_batch_statistics_are_updated_by_reals_then_fakes_once_a_step():
 def started():
     """Where the games of all losses start, which are alike but for them."""
     gan = mlp((4, 4, 1), penalties={"gp": (10.0, get_penalty("gradient_penalty"))})
-    return init(gan, jax.random.key(0), {"image": jnp.zeros((6, 4, 4, 1))})
+    return init(gan, quick(0), {"image": jnp.zeros((6, 4, 4, 1))})
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -208,7 +209,7 @@ def test_every_loss_trains_with_one_trace(name):
         before = jax.tree.map(
             np.asarray, (state.players["generator"].params, state.players["discriminator"].params)
         )
-        state, metrics = step(state, {"image": jax.random.normal(jax.random.key(i), (6, 4, 4, 1))})
+        state, metrics = step(state, {"image": jax.random.normal(quick(i), (6, 4, 4, 1))})
         after = (state.players["generator"].params, state.players["discriminator"].params)
         assert all(np.isfinite(value) for value in metrics.values())
         for old, new in zip(before, after, strict=True):
@@ -217,7 +218,7 @@ def test_every_loss_trains_with_one_trace(name):
 
 def test_a_step_moves_nothing_between_host_and_device():
     gan = mlp()
-    state = init(gan, jax.random.key(0), {"image": jnp.zeros((4, 2))})
+    state = init(gan, quick(0), {"image": jnp.zeros((4, 2))})
     step, real = jaxgan.compile_step(make_step(gan)), jnp.ones((4, 2))
     state, _ = step(state, {"image": real})
     with jax.transfer_guard("disallow"):
@@ -242,7 +243,7 @@ def test_what_two_turns_compute_alike_is_computed_once(config):
             get_latent("normal", 16),
             reuse_fakes=reuse,
         )
-        state = init(gan, jax.random.key(0), real)
+        state = init(gan, quick(0), real)
         count[reuse] = operations(make_step(gan), state, real)
     player = state.players["generator"]
     forward = lambda params, z: generator.apply(
@@ -255,7 +256,7 @@ def test_what_two_turns_compute_alike_is_computed_once(config):
 def test_steps_in_a_loop_compute_alike_things_once_too():
     """By products of matrices in the compiled program: those of one step, in a loop as by itself."""
     gan, real = mlp(reuse_fakes=True), {"image": jnp.zeros((8, 2))}
-    state, step = init(gan, jax.random.key(0), real), make_step(gan)
+    state, step = init(gan, quick(0), real), make_step(gan)
 
     def looped(state, batch):
         return jax.lax.scan(lambda state, _: step(state, batch), state, length=4)
@@ -284,7 +285,7 @@ def test_golden_step():
         d_steps=2,
     )
     real = {"image": jnp.cos(jnp.arange(8 * 144, dtype=jnp.float32)).reshape(8, 12, 12, 1)}
-    state = init(gan, jax.random.key(1), real)
+    state = init(gan, quick(1), real)
     step = jaxgan.compile_step(make_step(gan))
     for _ in range(2):
         state, metrics = step(state, real)
@@ -315,13 +316,13 @@ def test_golden_step():
 
 def test_the_state_is_arrays():
     gan = tiny(penalties={"r1": (1.0, get_penalty("r1"))})
-    state = init(gan, jax.random.key(0), batch())
+    state = init(gan, quick(0), batch())
     assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state))
 
 
 def test_bad_input_is_named():
     gan = tiny(d_steps=3)
-    state = init(gan, jax.random.key(0), batch())
+    state = init(gan, quick(0), batch())
     with pytest.raises(
         InputError, match="batch: expected a multiple of 3 examples, as turn 'd' takes one of every 3, got 4"
     ):

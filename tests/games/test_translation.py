@@ -8,6 +8,7 @@ import optax
 import pytest
 
 from jaxgan import LOSSES, InputError, Player, ema_schedule, init, make_step
+from jaxgan.common.keys import quick
 from jaxgan.config import Config, DataConfig, OptimizerConfig, with_fields
 from jaxgan.config.games import plain_spec, spec_for
 from jaxgan.games import cycle_gan, laws, translation
@@ -63,7 +64,7 @@ def test_pixels_alone_at_the_start_and_what_is_known_is_kept():
     plain = translation(player(), None, None, pixel=10.0)
     critic = Player(Net(judges=True), optax.adam(0.1))
     gated = translation(player(), critic, LOSSES["hinge"](), pixel_steps=1, **GAME)
-    x, key = batch(), jax.random.key(1)
+    x, key = batch(), quick(1)
     state = init(gated, key, x)
     step = jax.jit(make_step(gated))
     first, metrics = step(state, x)
@@ -103,7 +104,7 @@ def test_a_critic_of_pairs_sees_both_images():
         2,
     )
     with pytest.raises(InputError, match="translator: expected images of the target's shape"):
-        jax.eval_shape(make_step(game), init(game, jax.random.key(0), smaller), smaller)
+        jax.eval_shape(make_step(game), init(game, quick(0), smaller), smaller)
 
 
 def test_the_pool_fills_then_shows_old_images_in_half_of_the_cases():
@@ -112,7 +113,7 @@ def test_the_pool_fills_then_shows_old_images_in_half_of_the_cases():
     step = jax.jit(through_pool)
     for i in range(200):
         new = jnp.full((4, 1), float(i))
-        out, pool = step(pool, new, jax.random.split(jax.random.key(i), 4))
+        out, pool = step(pool, new, jax.random.split(quick(i), 4))
         shown.append(np.asarray(out)[:, 0])
     shown = np.stack(shown)
     assert (shown[:3] == np.arange(3)[:, None]).all()  # while it fills, all are new
@@ -124,7 +125,7 @@ def test_the_pool_fills_then_shows_old_images_in_half_of_the_cases():
     # each example has places of its own: half of the batch sees what it sees in the whole
     whole, half = empty_pool(4, (1,), 8), empty_pool(2, (1,), 4)
     for i in range(20):
-        keys, new = jax.random.split(jax.random.key(i), 4), jnp.arange(4.0)[:, None] + 10 * i
+        keys, new = jax.random.split(quick(i), 4), jnp.arange(4.0)[:, None] + 10 * i
         a, whole = step(whole, new, keys)
         b, half = step(half, new[:2], keys[:2])
         np.testing.assert_array_equal(a[:2], b)

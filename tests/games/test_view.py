@@ -10,6 +10,7 @@ from helpers import stream_keys
 
 from jaxgan import GAN, InputError, Player, Turn, compile_step, init, make_mesh, make_step
 from jaxgan.augment import instance_noise
+from jaxgan.common.keys import quick
 from jaxgan.games import Deal, View
 from jaxgan.games.game import Game
 from jaxgan.losses import LOSSES
@@ -71,7 +72,7 @@ def batches(n=N):
 
 def played(game, batch=None):
     batch = batch or batches()
-    state = init(game, jax.random.key(3), batch)
+    state = init(game, quick(3), batch)
     return state, *jax.jit(make_step(game))(state, batch)
 
 
@@ -102,7 +103,7 @@ def test_devices_do_not_show_in_the_noise(devices, how):
     _, expected, told = played(game, batch)
     mesh = make_mesh(jax.devices()[:devices])
     step = compile_step(make_step(game), mesh, how=how)
-    after, metrics = step(init(game, jax.random.key(3), batch, mesh), batch)
+    after, metrics = step(init(game, quick(3), batch, mesh), batch)
     for name, player in expected.players.items():
         for a, b in zip(
             jax.tree.leaves(player.params), jax.tree.leaves(after.players[name].params), strict=True
@@ -148,11 +149,11 @@ def test_a_caller_may_give_keys_and_a_network_without_them_gets_none():
     z = jnp.ones((N, 2))
     turn = Turn("t", ("noisy", "plain"), lambda view: jnp.zeros(()))
     game = Game(players=players, turns=(turn,), inputs=lambda _: {"noisy": (z[:2],), "plain": (z[:2],)})
-    state = init(game, jax.random.key(0), {"z": z})
-    view = View(game, turn, state, {}, Deal({"z": z}, jax.random.key(1)))
+    state = init(game, quick(0), {"z": z})
+    view = View(game, turn, state, {}, Deal({"z": z}, quick(1)))
     np.testing.assert_array_equal(view("plain", z), z)
     np.testing.assert_array_equal(view("noisy", z), view("noisy", z))
-    given = jax.random.split(jax.random.key(2), N)
+    given = jax.random.split(quick(2), N)
     own = Noisy().apply({"params": state.players["noisy"].params}, z, keys=given)
     np.testing.assert_array_equal(view.ask("noisy", z, keys=given), own)
     assert (view.ask("noisy", z) != own).any()
@@ -191,4 +192,4 @@ def test_keys_are_asked_for_where_inputs_are_more_than_examples():
     game = gan(both)
     batch = {"image": jnp.zeros((N, *SHAPE))}
     with pytest.raises(InputError, match="discriminator: expected inputs that divide 8 examples, or keys"):
-        make_step(game)(init(game, jax.random.key(0), batch), batch)
+        make_step(game)(init(game, quick(0), batch), batch)

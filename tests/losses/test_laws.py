@@ -7,6 +7,7 @@ import pytest
 
 from jaxgan import InputError
 from jaxgan.__main__ import main
+from jaxgan.common.keys import quick
 from jaxgan.losses import LOSSES, Claim, Loss, find_loss, laws
 
 softplus = jax.nn.softplus
@@ -250,7 +251,7 @@ def file(tmp_path):
 
 
 def test_losses_of_a_file(file):
-    r, f = jax.random.normal(jax.random.key(0), (2, 4))
+    r, f = jax.random.normal(quick(0), (2, 4))
     expected = LOSSES["non_saturating"]().discriminator(r, f)
     for name, factor in (("loss", 1), ("pair", 1), ("scaled", 2)):
         np.testing.assert_allclose(

@@ -14,6 +14,7 @@ import scipy.special
 import scipy.stats
 
 from jaxgan import InputError
+from jaxgan.common.keys import quick
 from jaxgan.losses import LOSSES, Loss, divergences, find_loss, get_loss, laws
 from jaxgan.losses.divergences import DIVERGENCES
 
@@ -519,7 +520,7 @@ def test_a_new_loss_is_one_pair():
         discriminator=lambda real, fake: jax.nn.softplus(-real) + jax.nn.softplus(fake),
         generator=lambda real, fake: jax.nn.softplus(-fake),
     )
-    r, f = jax.random.normal(jax.random.key(3), (2, 7))
+    r, f = jax.random.normal(quick(3), (2, 7))
     for ours, theirs in zip(LOSSES["non_saturating"]()[:2], bce[:2], strict=True):
         np.testing.assert_allclose(ours(r, f), theirs(r, f), rtol=1e-6)
     assert find_loss("non_saturating") is LOSSES["non_saturating"]

@@ -12,6 +12,7 @@ from models.compiled import normal, start
 from models.counted import counted
 
 from jaxgan import InputError
+from jaxgan.common.keys import quick
 from jaxgan.config import get_preset
 from jaxgan.config.presets import BIGGAN
 from jaxgan.games.optimizers import orthogonal_regularisation
@@ -55,7 +56,7 @@ def started(config, network=0):
     module = config.build(SHAPE, CLASSES)[network]
     x = normal(1, (3, 6) if network == 0 else (3, *SHAPE))
     label = jnp.arange(3) if config.conditional else None
-    return module, start(module, jax.random.key(0), x, label, train=True), x, label
+    return module, start(module, quick(0), x, label, train=True), x, label
 
 
 def test_each_block_sees_its_own_part_of_the_latent():
@@ -82,7 +83,7 @@ def shapes(**fields):
     g, _ = dataclasses.replace(SMALL, **fields).build(SHAPE, CLASSES)
     label = jnp.arange(3) if fields.get("conditional", True) else None
     init = lambda key: g.init(key, jnp.ones((3, 6)), label, train=True)
-    return jax.tree.map(jnp.shape, jax.eval_shape(init, jax.random.key(0))["params"])
+    return jax.tree.map(jnp.shape, jax.eval_shape(init, quick(0))["params"])
 
 
 def test_blocks_of_biggan_deep_see_all_of_the_latent():
@@ -181,4 +182,4 @@ def test_bad_input_is_named():
         "latent: expected a multiple of 3 coordinates, a part for the start and for each of 2 blocks, got 7"
     )
     with pytest.raises(InputError, match=message):
-        g.init(jax.random.key(0), jnp.ones((2, 7)), jnp.zeros(2, jnp.int32))
+        g.init(quick(0), jnp.ones((2, 7)), jnp.zeros(2, jnp.int32))

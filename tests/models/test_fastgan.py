@@ -10,6 +10,7 @@ import pytest
 from models.compiled import apply, normal, start
 
 from jaxgan import GAN, InputError, init, make_step
+from jaxgan.common.keys import quick
 from jaxgan.config import get_preset
 from jaxgan.losses import LOSSES
 from jaxgan.models import FastGANConfig, MLPConfig
@@ -25,7 +26,7 @@ DECODES = ("decode_large", "decode_small", "decode_part")
 
 
 def count(module, *inputs):
-    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), *inputs, train=True))
+    shapes = jax.eval_shape(lambda: module.init(quick(0), *inputs, train=True))
     return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
 
 
@@ -36,7 +37,7 @@ def test_parameters_are_as_many_as_the_authors(side):
     generator, discriminator = preset.model.build((side, side, 3), 0)
     x = jnp.zeros((1, side, side, 3))
     assert count(generator, jnp.zeros((1, preset.latent.dim))) + TO_SMALL == COUNTS[side][0]
-    parts = jax.eval_shape(lambda: discriminator.init(jax.random.key(0), x, train=True))["params"]
+    parts = jax.eval_shape(lambda: discriminator.init(quick(0), x, train=True))["params"]
     sizes = {name: sum(leaf.size for leaf in jax.tree.leaves(part)) for name, part in parts.items()}
     assert sum(sizes.values()) == COUNTS[side][1]
     assert sum(size for name, size in sizes.items() if name in DECODES) == DECODERS
@@ -63,8 +64,8 @@ def test_the_generators_of_projected_gan_are_as_large_as_its_authors(blocks, exp
 )
 def test_every_side(shape):
     generator, discriminator = FastGANConfig(width=1).build(shape, 0)
-    make = lambda z: generator.init_with_output(jax.random.key(0), z, train=True)[0]
-    judge = lambda x: discriminator.init_with_output(jax.random.key(0), x, train=True)[0]
+    make = lambda z: generator.init_with_output(quick(0), z, train=True)[0]
+    judge = lambda x: discriminator.init_with_output(quick(0), x, train=True)[0]
     assert jax.eval_shape(make, jnp.ones((2, 5))).shape == (2, *shape)
     patches = lambda side: 8 * side // min(shape[:2]) - 3
     assert jax.eval_shape(judge, jnp.ones((2, *shape))).shape == (
@@ -78,7 +79,7 @@ def made():
     """A generator of 64 pixels, grown so that what happens in it is seen, and its variables."""
     module = FastGANConfig(width=2).build((64, 64, 3), 0)[0]
     z = normal(0, (3, 6))
-    variables = start(module, jax.random.key(1), z, train=True)
+    variables = start(module, quick(1), z, train=True)
     return module, variables, z
 
 
@@ -102,8 +103,8 @@ def test_noise_belongs_to_the_keys(made):
     )
     variables = {**variables, "params": strong}
     make = jax.jit(lambda z, keys: module.apply(variables, z, keys=keys))
-    keys = jax.random.split(jax.random.key(5), 3)
-    drawn, again = make(z, keys), make(z, jax.random.split(jax.random.key(6), 3))
+    keys = jax.random.split(quick(5), 3)
+    drawn, again = make(z, keys), make(z, jax.random.split(quick(6), 3))
     assert jnp.abs(drawn - again).max() > 1e-5
     np.testing.assert_allclose(make(z[::-1], keys[::-1]), drawn[::-1], atol=1e-6)
     fixed = make(z, None)
@@ -113,8 +114,8 @@ def test_noise_belongs_to_the_keys(made):
 
 def test_half_of_the_logits_see_every_second_pixel_only():
     _, module = FastGANConfig(width=2, reconstruction=0.0).build((32, 32, 3), 0)
-    x = jax.random.normal(jax.random.key(0), (2, 32, 32, 3))
-    variables = start(module, jax.random.key(1), x)
+    x = jax.random.normal(quick(0), (2, 32, 32, 3))
+    variables = start(module, quick(1), x)
     judge = jax.jit(lambda x: module.apply(variables, x))
     moved = judge(x.at[:, 1::2, 1::2].add(1.0)) - judge(x)
     assert (moved[:, :25] != 0).any()
@@ -126,8 +127,8 @@ def test_reconstruction_is_that_of_a_quarter_that_the_key_draws():
     """With decoders that answer 0, the term is the mean size of all pixels, twice, and of those of one quarter."""
     _, module = FastGANConfig(width=2).build((32, 32, 1), 0)
     x = jnp.zeros((4, 32, 32, 1)).at[:, :16, 16:].set(0.8)  # of four quarters, one
-    keys = jax.random.split(jax.random.key(3), 64)
-    variables = start(module, jax.random.key(1), x, train=True)
+    keys = jax.random.split(quick(3), 64)
+    variables = start(module, quick(1), x, train=True)
     dark = jax.tree_util.tree_map_with_path(
         lambda path, p: 0 * p if "decode" in str(path) else p, variables["params"]
     )
@@ -146,10 +147,10 @@ def updated(weight, start=None):
     """The discriminator before and after an update with reconstruction so weighted, and its metrics."""
     generator, _ = MLPConfig(g_widths=(2,), d_widths=(2,)).build((32, 32, 3), 0)
     _, discriminator = FastGANConfig(width=2, reconstruction=weight).build((32, 32, 3), 0)
-    sgd, batch = optax.sgd(0.1), {"image": jax.random.uniform(jax.random.key(1), (4, 32, 32, 3), minval=-1)}
+    sgd, batch = optax.sgd(0.1), {"image": jax.random.uniform(quick(1), (4, 32, 32, 3), minval=-1)}
     gan = GAN(generator, discriminator, LOSSES["hinge"](), sgd, sgd, LATENTS["normal"](5))
     gan = dataclasses.replace(gan, turns=gan.turns[:1])
-    start = start or init(gan, jax.random.key(0), batch)
+    start = start or init(gan, quick(0), batch)
     state, metrics = jax.jit(make_step(gan))(start, batch)
     return start, state.players["discriminator"], metrics
 

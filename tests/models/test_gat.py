@@ -7,6 +7,7 @@ import pytest
 from models.compiled import apply, normal, start
 
 from jaxgan import InputError
+from jaxgan.common.keys import quick
 from jaxgan.config import get_preset
 from jaxgan.models import GATConfig
 from jaxgan.models.gat import Attention, SlowDense, positions, rotated
@@ -15,7 +16,7 @@ TINY = GATConfig(width=8, depth=4, heads=2)
 
 
 def count(module, *inputs):
-    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), *inputs, train=True))
+    shapes = jax.eval_shape(lambda: module.init(quick(0), *inputs, train=True))
     return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
 
 
@@ -53,9 +54,7 @@ def test_parameters_by_hand(config, shape):
 def test_any_image_of_whole_patches(shape):
     generator, discriminator = TINY.build(shape, 0)
     z, x = jnp.ones((2, 5)), jnp.ones((2, *shape))
-    shape_of = lambda module, x: (
-        jax.eval_shape(lambda: module.init_with_output(jax.random.key(0), x)[0]).shape
-    )
+    shape_of = lambda module, x: jax.eval_shape(lambda: module.init_with_output(quick(0), x)[0]).shape
     assert shape_of(generator, z) == x.shape
     assert shape_of(discriminator, x) == (2,)
 
@@ -91,7 +90,7 @@ def test_attention_by_hand():
     """One head of depth 4 and one token of the grid, whose position is 0: plain softmax attention."""
     x = normal(0, (1, 3, 4))
     layer = Attention(1, (1, 1))
-    params = start(layer, jax.random.key(1), x)["params"]
+    params = start(layer, quick(1), x)["params"]
     params = {**params, "query_scale": jnp.full(4, 1.5), "key_scale": jnp.full(4, 2.0)}
     p = jax.tree.map(np.asarray, params)
     q, k, v = np.split(np.asarray(x)[0] @ p["qkv"]["kernel"], 3, axis=1)
@@ -106,7 +105,7 @@ def test_layers_of_styles_start_as_xavier_has_them_and_learn_a_hundredth_as_fast
     """x W m + b m of weights that start at 1 / m times Xavier's, m = 0.01, without a factor of the fan-in."""
     x = normal(0, (64, 200))
     layer = SlowDense(600)
-    params = start(layer, jax.random.key(1), x)["params"]
+    params = start(layer, quick(1), x)["params"]
     bound = (6 / 800) ** 0.5
     assert 99 * bound < float(jnp.abs(params["kernel"]).max()) <= 100 * bound
     params = {**params, "bias": jnp.full(600, 3.0)}
@@ -120,7 +119,7 @@ def test_patches_are_embedded_by_weights_of_xavier():
     config = GATConfig(patch=4, width=384, depth=4, heads=6)
     _, discriminator = config.build((8, 12, 3), 0)
     x = normal(0, (1, 8, 12, 3))
-    variables = start(discriminator, jax.random.key(1), x)
+    variables = start(discriminator, quick(1), x)
     kernel = variables["params"]["patches"]["kernel"].reshape(48, 384)
     bound = (6 / (48 + 384)) ** 0.5
     assert 0.99 * bound < float(jnp.abs(kernel).max()) <= bound
@@ -139,7 +138,7 @@ def test_pictures_of_four_depths_are_summed():
     """Without the last of the four, the picture is another; without all, it is black."""
     generator, _ = GATConfig(width=8, depth=8, heads=2).build((8, 8, 1), 0)
     z = normal(0, (2, 5))
-    variables = start(generator, jax.random.key(1), z)
+    variables = start(generator, quick(1), z)
     names = [name for name in variables["params"] if name.startswith("picture") and "style" not in name]
     assert names == ["picture_1", "picture_3", "picture_5", "picture_7"]
     without = lambda gone: {
@@ -157,7 +156,7 @@ def test_patches_go_where_they_belong():
     """What one token says becomes one patch of the picture: its pixels, row by row."""
     generator, _ = GATConfig(patch=2, width=8, depth=4, heads=2).build((4, 6, 1), 0)
     z = jnp.ones((1, 5))
-    variables = start(generator, jax.random.key(1), z)
+    variables = start(generator, quick(1), z)
     rows = jnp.asarray([0.1, 0.2, 0.3, 0.4])
     dark = {
         k: {"kernel": 0 * v["kernel"], "bias": rows / 4}

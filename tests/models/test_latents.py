@@ -7,12 +7,13 @@ import pytest
 
 from jaxgan import InputError
 from jaxgan.common import keys
+from jaxgan.common.keys import quick
 from jaxgan.models.latents import LATENTS, get_latent, slerp, truncated
 
 
 @pytest.mark.parametrize("name", LATENTS)
 def test_moments(name):
-    z = np.asarray(get_latent(name, 8).sample(jax.random.key(0), 20000))
+    z = np.asarray(get_latent(name, 8).sample(quick(0), 20000))
     assert z.shape == (20000, 8)
     assert z.dtype == np.float32
     np.testing.assert_allclose(z.mean(0), 0, atol=0.04)
@@ -22,7 +23,7 @@ def test_moments(name):
 
 @pytest.mark.parametrize("name", LATENTS)
 def test_they_are_the_same_in_64_bits(name):
-    latent, key = get_latent(name, 4), jax.random.key(2)
+    latent, key = get_latent(name, 4), quick(2)
     plain = np.asarray(latent.sample(key, 3))
     with jax.enable_x64(True):
         wide = np.asarray(latent.sample(key, 3))
@@ -31,16 +32,16 @@ def test_they_are_the_same_in_64_bits(name):
 
 
 def test_supports():
-    uniform = get_latent("uniform", 3).sample(jax.random.key(1), 5000)
+    uniform = get_latent("uniform", 3).sample(quick(1), 5000)
     assert -1 <= uniform.min() < -0.99
     assert 0.99 < uniform.max() < 1
-    sphere = np.asarray(get_latent("sphere", 5).sample(jax.random.key(1), 100))
+    sphere = np.asarray(get_latent("sphere", 5).sample(quick(1), 100))
     np.testing.assert_allclose(np.linalg.norm(sphere, axis=1), np.sqrt(5), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", LATENTS)
 def test_a_row_depends_on_its_index_only(name):
-    latent, key = get_latent(name, 4), jax.random.key(2)
+    latent, key = get_latent(name, 4), quick(2)
     whole = latent.sample(key, 12)
     np.testing.assert_array_equal(latent.sample(key, 5), whole[:5])
     share = latent.sample(keys.per_example(key, 4, first=8), 4)
@@ -51,7 +52,7 @@ def test_a_row_depends_on_its_index_only(name):
 @pytest.mark.parametrize("threshold", [0.04, 0.5, 2.0])
 def test_truncated_latents_are_distributed_as_those_within_the_threshold(threshold):
     """Quantiles against those of draws that are drawn anew (NumPy), and each number against its neighbour."""
-    z = np.asarray(get_latent("normal", 4).sample(jax.random.key(0), 20000)).ravel()
+    z = np.asarray(get_latent("normal", 4).sample(quick(0), 20000)).ravel()
     cut = np.asarray(truncated(z, threshold))
     assert np.abs(cut).max() <= threshold * (1 + 1e-6)
     drawn = np.random.default_rng(0).normal(size=4_000_000)
@@ -70,7 +71,7 @@ def test_an_infinite_threshold_changes_nothing_and_0_all():
 
 
 def test_arcs_end_where_they_should():
-    a, b = jax.random.normal(jax.random.key(0), (2, 5, 4))
+    a, b = jax.random.normal(quick(0), (2, 5, 4))
     np.testing.assert_allclose(slerp(a, b, jnp.zeros((5, 1))), a, atol=1e-6)
     np.testing.assert_allclose(slerp(a, b, jnp.ones((5, 1))), b, atol=1e-6)
     unit = lambda v: v / jnp.linalg.norm(v, axis=1, keepdims=True)
@@ -81,7 +82,7 @@ def test_arcs_end_where_they_should():
 
 def test_arcs_broadcast_over_frames():
     """Between latents of one length they are the published ones; animations take all frames at once."""
-    z = get_latent("sphere", 6).sample(jax.random.key(3), 4)
+    z = get_latent("sphere", 6).sample(quick(3), 4)
     ends, shares = jnp.roll(z, -1, axis=0), np.arange(5)[:, None] / 5
     path = slerp(z[:, None], ends[:, None], shares)
     assert path.shape == (4, 5, 6)
@@ -96,4 +97,4 @@ def test_bad_input_is_named():
     with pytest.raises(InputError, match="dim: expected at least 1 latent coordinate, got 0"):
         get_latent("sphere", 0)
     with pytest.raises(InputError, match=r"key: expected one key or 3 of them, got keys of shape \(2,\)"):
-        keys.per_example(jax.random.split(jax.random.key(0), 2), 3)
+        keys.per_example(jax.random.split(quick(0), 2), 3)

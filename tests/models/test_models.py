@@ -10,6 +10,7 @@ from models.compiled import apply, start
 from models.counted import counted
 
 from jaxgan import InputError
+from jaxgan.common.keys import quick
 from jaxgan.models import (
     BigGANConfig,
     DCGANConfig,
@@ -36,8 +37,8 @@ def build(config, shape, n_classes=0):
     generator, discriminator = config.build(shape, n_classes)
     z, x = jnp.ones((3, 4)), jnp.ones((3, *shape))
     label = jnp.asarray([0, 1, 1]) if n_classes else None
-    g = start(generator, jax.random.key(0), z, label, train=True)
-    d = start(discriminator, jax.random.key(1), x, label, train=True)
+    g = start(generator, quick(0), z, label, train=True)
+    d = start(discriminator, quick(1), x, label, train=True)
     return generator, g, discriminator, d, z, x, label
 
 
@@ -45,7 +46,7 @@ def build(config, shape, n_classes=0):
 @pytest.mark.parametrize("name", SMALL)
 def test_every_architecture_makes_and_judges_images_of_any_size(name, shape):
     generator, discriminator = SMALL[name].build(shape, 0)
-    key = jax.random.key(0)
+    key = quick(0)
     fake = jax.eval_shape(lambda z: generator.init_with_output(key, z, train=True)[0], jnp.ones((3, 4)))
     assert fake.shape == (3, *shape)
     assert fake.dtype == jnp.float32
@@ -71,9 +72,9 @@ def test_bfloat16_computes_and_float32_is_kept(name, dtype):
 def test_generated_images_are_bounded_and_points_are_not():
     for name in SMALL:
         generator, g, *_ = build(SMALL[name], (8, 8, 1))
-        assert jnp.abs(apply(generator, g, 1e3 * jax.random.normal(jax.random.key(1), (50, 4)))).max() <= 1
+        assert jnp.abs(apply(generator, g, 1e3 * jax.random.normal(quick(1), (50, 4)))).max() <= 1
     generator, g, *_ = build(SMALL["mlp"], (2,))
-    points = apply(generator, g, 1e3 * jax.random.normal(jax.random.key(1), (50, 4)))
+    points = apply(generator, g, 1e3 * jax.random.normal(quick(1), (50, 4)))
     assert points.shape == (50, 2)
     assert jnp.abs(points).max() > 10
 

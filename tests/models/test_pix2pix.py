@@ -10,6 +10,7 @@ import pytest
 from models.compiled import apply, start
 
 from jaxgan import InputError
+from jaxgan.common.keys import quick
 from jaxgan.games import Player, cycle_gan, init, make_step
 from jaxgan.losses import LOSSES
 from jaxgan.models.pix2pix import DoublingConv, PatchGAN, ResNetTranslator, UNet
@@ -33,21 +34,21 @@ SMALL = {
 
 
 def started(module, shape, n=2):
-    x = jax.random.uniform(jax.random.key(1), (n, *shape), minval=-1)
-    return start(module, jax.random.key(0), x, train=True), x
+    x = jax.random.uniform(quick(1), (n, *shape), minval=-1)
+    return start(module, quick(0), x, train=True), x
 
 
 @pytest.mark.counts
 @pytest.mark.parametrize(("module", "shape", "expected"), COUNTS)
 def test_parameters_are_as_many_as_the_authors(module, shape, expected):
-    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros((1, *shape)), train=True))
+    shapes = jax.eval_shape(lambda: module.init(quick(0), jnp.zeros((1, *shape)), train=True))
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes["params"])) == expected
 
 
 @pytest.mark.parametrize(("side", "patches"), [(32, 2), (64, 6), (128, 14), (256, 30), (286, 33)])
 def test_patches(side, patches):
     logits = jax.eval_shape(
-        lambda x: PatchGAN(width=1).init_with_output(jax.random.key(0), x, train=True)[0],
+        lambda x: PatchGAN(width=1).init_with_output(quick(0), x, train=True)[0],
         jnp.zeros((2, side, side, 3)),
     )
     assert logits.shape == (2, patches**2)
@@ -65,7 +66,7 @@ def test_translators_keep_the_size_and_the_range(name, dtype):
         assert y.shape == x.shape
         assert y.dtype == jnp.float32
         assert 0 < jnp.abs(y).max() <= 1
-    begun = jax.eval_shape(lambda: low.init(jax.random.key(0), x, train=True))
+    begun = jax.eval_shape(lambda: low.init(quick(0), x, train=True))
     assert {leaf.dtype for leaf in jax.tree.leaves(begun)} == {jnp.dtype("float32")}
 
 
@@ -108,12 +109,12 @@ def test_the_u_net_sees_its_own_sizes_on_the_way_down():
 
 
 def test_dropout_belongs_to_the_keys():
-    x, keys = jnp.ones((3, 33, 33, 3)), jax.random.split(jax.random.key(3), 3)
+    x, keys = jnp.ones((3, 33, 33, 3)), jax.random.split(quick(3), 3)
 
     def grown(halvings):
         """Images with keys, without them, and with None."""
         module = UNet(width=1, halvings=halvings)
-        variables = start(module, jax.random.key(0), x, train=True)
+        variables = start(module, quick(0), x, train=True)
         variables = {**variables, "params": jax.tree.map(lambda p: 20 * p, variables["params"])}
         asked = lambda v, **given: module.apply(v, x, **given)
         make = jax.jit(lambda v, keys: (asked(v, keys=keys), asked(v), asked(v, keys=None)))
@@ -132,8 +133,8 @@ def test_dropout_belongs_to_the_keys():
 def test_patches_see_seventy_pixels():
     """Of one logit, the pixels that it depends on."""
     module = PatchGAN(width=1, norm="batch")
-    x = jax.random.normal(jax.random.key(0), (1, 128, 128, 1))
-    variables = start(module, jax.random.key(1), x, train=True)
+    x = jax.random.normal(quick(0), (1, 128, 128, 1))
+    variables = start(module, quick(1), x, train=True)
     slope = jax.jit(jax.grad(lambda x: module.apply(variables, x)[0, 7 * 14 + 7]))(x)[0, :, :, 0]
     rows, columns = np.nonzero(np.asarray(slope))
     assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == 70
@@ -142,11 +143,11 @@ def test_patches_see_seventy_pixels():
 def test_doubling_is_the_transpose_of_halving():
     """<up(y), x> = <y, down(x)>, with down the convolution of stride 2 that pads one pixel."""
     y, x = (
-        jax.random.normal(jax.random.key(0), (2, 3, 5, 4)),
-        jax.random.normal(jax.random.key(1), (2, 6, 10, 3)),
+        jax.random.normal(quick(0), (2, 3, 5, 4)),
+        jax.random.normal(quick(1), (2, 6, 10, 3)),
     )
     layer = DoublingConv(3)
-    variables = layer.init(jax.random.key(2), y)
+    variables = layer.init(quick(2), y)
     kernel = variables["params"]["kernel"]
     down = jax.lax.conv_general_dilated(
         x, kernel.swapaxes(2, 3), (2, 2), [(1, 1)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
@@ -157,7 +158,7 @@ def test_doubling_is_the_transpose_of_halving():
 def test_the_residual_translator_pads_by_reflection():
     """So a picture of one colour stays one in the first convolution, whose windows leave it."""
     module, x = ResNetTranslator(width=2, blocks=1), jnp.full((1, 16, 16, 3), 0.3)
-    _, seen = apply(module, start(module, jax.random.key(0), x), x, capture_intermediates=True)
+    _, seen = apply(module, start(module, quick(0), x), x, capture_intermediates=True)
     first = seen["intermediates"]["first"]["__call__"][0]
     np.testing.assert_allclose(first, jnp.broadcast_to(first[:, :1, :1], first.shape), atol=1e-6)
     assert jnp.abs(first).max() > 1e-3
@@ -167,8 +168,8 @@ def test_they_play_cycle_gan():
     players = [Player(ResNetTranslator(width=2, blocks=1), optax.adam(1e-3)) for _ in range(2)]
     critics = [Player(PatchGAN(width=2, depth=1, norm="instance"), optax.adam(1e-3)) for _ in range(2)]
     game = cycle_gan(*players, *critics, LOSSES["least_squares"]())
-    batch = {name: jax.random.uniform(jax.random.key(i), (2, 8, 8, 3)) for i, name in enumerate("ab")}
-    state = jax.jit(lambda: init(game, jax.random.key(0), batch))()
+    batch = {name: jax.random.uniform(quick(i), (2, 8, 8, 3)) for i, name in enumerate("ab")}
+    state = jax.jit(lambda: init(game, quick(0), batch))()
     after, metrics = jax.jit(make_step(game))(state, batch)
     assert np.isfinite(jax.tree.leaves(jax.device_get(metrics))).all()
     moved = jax.tree.map(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from models.compiled import apply, moved, start
 
+from jaxgan.common.keys import quick
 from jaxgan.config import get_preset
 from jaxgan.models import ProGANConfig
 from jaxgan.models.growth import GROWN
@@ -33,7 +34,7 @@ def build(config=SMALL, shape=SHAPE):
     found = []
     for module, x in zip(config.build(shape, 0, images=IMAGES), given, strict=True):
         x = jnp.asarray(x, jnp.float32)
-        variables = start(module, jax.random.key(0), x, quick=False)
+        variables = start(module, quick(0), x, quick=False)
         found.append(
             (module, {**variables, "params": moved(variables["params"], 0.1)}, x)
         )  # biases start at 0
@@ -54,7 +55,7 @@ def test_networks_of_the_published_size(resolution):
         COUNTS[resolution],
         strict=True,
     ):
-        params = jax.eval_shape(module.init, jax.random.key(0), x)["params"]
+        params = jax.eval_shape(module.init, quick(0), x)["params"]
         assert sum(leaf.size for leaf in jax.tree.leaves(params)) == count
 
 
@@ -143,7 +144,7 @@ def test_both_networks_are_those_of_the_paper(step, share):
 
 def test_weights_start_from_the_unit_normal_and_biases_from_0():
     for module, _, x in build(dataclasses.replace(SMALL, width=48, base=512)):
-        params = start(module, jax.random.key(0), x)["params"]
+        params = start(module, quick(0), x)["params"]
         for path, value in jax.tree_util.tree_leaves_with_path(params):
             expected = 1 if path[-1].key == "kernel" else 0
             assert abs(float(value.std()) - expected) <= 5 * expected / math.sqrt(value.size), path

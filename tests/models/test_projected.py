@@ -13,6 +13,7 @@ from models.compiled import normal, start
 from jaxgan import GAN, InputError, init, make_step
 from jaxgan.common import keys
 from jaxgan.common.devices import make_mesh
+from jaxgan.common.keys import quick
 from jaxgan.config import get_preset
 from jaxgan.games import compile_step
 from jaxgan.losses import LOSSES
@@ -24,7 +25,7 @@ TINY = ProjectedConfig(width=2, mixing=2, input_size=128, weights="random")
 
 
 def shapes_of(module, *inputs):
-    return jax.eval_shape(lambda: module.init(jax.random.key(0), *inputs, train=True))
+    return jax.eval_shape(lambda: module.init(quick(0), *inputs, train=True))
 
 
 def count(tree):
@@ -60,7 +61,7 @@ def test_generators_are_as_large_as_the_authors(name, expected):
 def test_four_maps_of_logits(shape, logits):
     _, module = ProjectedConfig(weights="random").build(shape, 0)
     out = jax.eval_shape(
-        lambda x: module.init_with_output(jax.random.key(0), x, train=True)[0], jnp.zeros((2, *shape))
+        lambda x: module.init_with_output(quick(0), x, train=True)[0], jnp.zeros((2, *shape))
     )
     assert out.shape == (2, logits)
     assert out.dtype == jnp.float32
@@ -83,7 +84,7 @@ def test_enlargement_keeps_corners_and_straight_lines():
 def test_mixtures_see_all_smaller_maps():
     maps = [jnp.zeros((1, 16 >> i, 16 >> i, 3)) for i in range(4)]
     mixing = Mixing(2)
-    variables, mix = start(mixing, jax.random.key(0), maps), jax.jit(mixing.apply)
+    variables, mix = start(mixing, quick(0), maps), jax.jit(mixing.apply)
     mixed = mix(variables, maps)
     assert [m.shape for m in mixed] == [(1, 32 >> i, 32 >> i, 2 * c) for i, c in enumerate((1, 1, 2, 4))]
     for i in range(4):

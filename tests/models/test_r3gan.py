@@ -13,6 +13,7 @@ from golden.layers import cases, hwio, nhwc
 from models.compiled import apply, moved, normal, start
 
 from jaxgan import GAN, InputError, init, make_step
+from jaxgan.common.keys import quick
 from jaxgan.config import get_preset
 from jaxgan.losses import LOSSES
 from jaxgan.models import MLPConfig, R3GANConfig
@@ -45,7 +46,7 @@ def build(config, shape, n_classes=0):
     modules = dict(zip("gd", config.build(shape, n_classes), strict=True))
     given = {"g": jnp.ones((3, 64)), "d": normal(0, (3, *shape))}
     return {
-        name: (module, start(module, jax.random.key(1), given[name], label), given[name], label)
+        name: (module, start(module, quick(1), given[name], label), given[name], label)
         for name, module in modules.items()
     }
 
@@ -61,7 +62,7 @@ def test_networks_of_the_published_size(published, preset):
     for module, x, count in zip(
         config.build(shape, n_classes), (jnp.zeros((2, 64)), jnp.zeros((2, *shape))), expected, strict=True
     ):
-        params = jax.eval_shape(module.init, jax.random.key(0), x, label)["params"]
+        params = jax.eval_shape(module.init, quick(0), x, label)["params"]
         assert sum(leaf.size for leaf in jax.tree.leaves(params)) == count
 
 
@@ -95,7 +96,7 @@ def test_the_critics_basis_against_the_reference():
     case = CASES["r3gan_discriminative_basis"]
     given, x = case["inputs"], nhwc(case["inputs"]["x"])
     _, discriminator = R3GANConfig(width=4, cardinality=1, blocks=1).build((4, 4, 4), 0)
-    params = start(discriminator, jax.random.key(0), x)["params"]  # whose block is the identity
+    params = start(discriminator, quick(0), x)["params"]  # whose block is the identity
     params["image"]["kernel"] = jnp.eye(4)[None, None]
     params["basis"] = hwio(given["basis_w"])[:, :, 0]
     params["linear"]["kernel"] = jnp.asarray(given["w"]).T
@@ -123,7 +124,7 @@ def test_losses_and_penalties_against_the_authors_trainer():
     loss, latent = LOSSES["relativistic_paired"](), LATENTS["normal"](2)
     gan = GAN(Fakes(), Critic(), loss, still, still, latent, penalties=penalties)
     batch = {"image": jnp.asarray(given["real"])}
-    _, metrics = jax.jit(make_step(gan))(init(gan, jax.random.key(0), batch), batch)
+    _, metrics = jax.jit(make_step(gan))(init(gan, quick(0), batch), batch)
     for name, value in (
         ("d/loss", expected["d_loss"]),
         ("g/loss", expected["g_loss"]),
@@ -217,7 +218,7 @@ def test_published_schedules_in_images():
     )
     game = config.build((2,), 0)
     examples = {"image": jnp.ones((batch, 2))}
-    state, step = init(game, jax.random.key(0), examples), jax.jit(make_step(game))
+    state, step = init(game, quick(0), examples), jax.jit(make_step(game))
     memory = lambda count: jax.tree.map(lambda x: jnp.full_like(x, count), state.memory)
     penalties = lambda count: step(state.replace(memory=memory(count)), examples)[1]
     start = penalties(0)

@@ -9,6 +9,7 @@ from helpers import shallow_eyes
 
 from jaxgan import GAN, InputError, init, make_step
 from jaxgan.common import keys
+from jaxgan.common.keys import quick
 from jaxgan.games.compile import options_of_loops
 from jaxgan.games.game import with_remat
 from jaxgan.losses import LOSSES
@@ -64,9 +65,7 @@ def test_every_family_of_blocks_computes_them_again(name):
     with shallow_eyes():
         plain = game(*SMALL[name])
         real, again = batch(SMALL[name][1]), with_remat(plain)
-        states = [
-            jax.eval_shape(lambda own=own: init(own, jax.random.key(0), real)) for own in (plain, again)
-        ]
+        states = [jax.eval_shape(lambda own=own: init(own, quick(0), real)) for own in (plain, again)]
         shapes = [jax.tree.map(lambda x: (x.shape, x.dtype), state) for state in states]
         assert shapes[0] == shapes[1]
         for own, state, some in ((plain, states[0], False), (again, states[1], True)):
@@ -104,7 +103,7 @@ def test_a_step_has_the_same_values():
 def test_a_step_takes_less_memory():
     """Of a transformer, whose scores of attention need the most of it; compiled as a run does."""
     plain, real = game(GATConfig(width=8, depth=4, heads=2, patch=2), 32), batch(32, 4)
-    state, sizes = jax.eval_shape(lambda: init(plain, jax.random.key(0), real)), []
+    state, sizes = jax.eval_shape(lambda: init(plain, quick(0), real)), []
     for own, remat in ((plain, False), (with_remat(plain), True)):
         options: dict = {**(options_of_loops(False, remat) or {}), "xla_backend_optimization_level": 0}
         step = jax.jit(make_step(own), compiler_options=options)

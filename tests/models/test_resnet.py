@@ -11,6 +11,7 @@ from models.compiled import apply, moved, start
 from models.counted import counted
 
 from jaxgan import InputError
+from jaxgan.common.keys import quick
 from jaxgan.config import get_preset
 from jaxgan.config.presets import RESNET
 from jaxgan.models import ResNetConfig
@@ -70,7 +71,7 @@ def networks(config, shape=(8, 8, 3), n_classes=0):
     label = jnp.arange(4) % n_classes if n_classes else None
     pairs = []
     for module, given in zip(config.build(shape, n_classes), (z, x), strict=True):
-        variables = start(module, jax.random.key(0), given, label, train=True)
+        variables = start(module, quick(0), given, label, train=True)
         pairs.append((module, {**variables, "params": moved(variables["params"], 0.05)}))
     return *pairs, z, x, label
 
@@ -143,7 +144,7 @@ def test_without_classes_the_latent_modulates_and_every_class_starts_as_no_class
     g, _ = dataclasses.replace(SMALL, conditional=True).build((8, 8, 3), 3)
     z, label = jnp.ones((3, 6)), jnp.arange(3)
     start = jax.jit(lambda key: g.init_with_output(key, z, label, train=False))
-    images, variables = start(jax.random.key(0))
+    images, variables = start(quick(0))
     np.testing.assert_allclose(images[0], images[1], atol=1e-6)
     norm = variables["params"]["UpBlock_0"]["norm1"]
     assert not any(leaf.any() for leaf in jax.tree.leaves(norm))
@@ -163,7 +164,7 @@ def test_attention_follows_the_map_of_its_side_in_both_networks(side):
             mutable=True,
             capture_intermediates=lambda layer, _: type(layer).__name__ == "SelfAttention",
         )[1]["intermediates"]
-        (seen,) = jax.tree.leaves(jax.eval_shape(call, jax.random.key(0)))
+        (seen,) = jax.tree.leaves(jax.eval_shape(call, quick(0)))
         shapes[name] = seen.shape[1:3]
     assert shapes == {"g": (side, side), "d": (side, side)}
 

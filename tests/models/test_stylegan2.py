@@ -13,6 +13,7 @@ from models.compiled import apply, start
 from models.compiled import moved as off
 
 from jaxgan import InputError, compile_step, init, make_mesh, make_step
+from jaxgan.common.keys import quick
 from jaxgan.config import PRESETS, EMAConfig, LatentConfig, get_preset
 from jaxgan.config.presets.stylegan2 import auto
 from jaxgan.models import StyleGAN2Config
@@ -37,7 +38,7 @@ CONFIG_F = {256: (30_034_338, 28_864_129), 512: (30_276_583, 28_982_849)}
 
 
 def size(module, *inputs):
-    params = jax.eval_shape(lambda: module.init(jax.random.key(0), *inputs, train=True))["params"]
+    params = jax.eval_shape(lambda: module.init(quick(0), *inputs, train=True))["params"]
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
 
 
@@ -53,7 +54,7 @@ def normal(*shape, seed=0):
 
 def moved(module, *inputs):
     """Variables with parameters that are nowhere 0, so that noise counts."""
-    variables = start(module, jax.random.key(1), *inputs)
+    variables = start(module, quick(1), *inputs)
     return {**variables, "params": off(variables["params"])}
 
 
@@ -64,7 +65,7 @@ def made():
     z = normal(N, LATENT)
     variables = moved(generator, z)
     variables["batch_stats"]["to_w"]["mean"] = normal(6, seed=9)
-    return generator, variables, z, jax.random.split(jax.random.key(2), N)
+    return generator, variables, z, jax.random.split(quick(2), N)
 
 
 # --- sizes -----------------------------------------------------------------------------------------
@@ -91,7 +92,7 @@ def test_parameters_of_the_mapping_network(layers):
 
 
 def size_of_mapping(generator):
-    params = jax.eval_shape(lambda: generator.init(jax.random.key(0), jnp.zeros((2, 512))))["params"]
+    params = jax.eval_shape(lambda: generator.init(quick(0), jnp.zeros((2, 512))))["params"]
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params["to_w"]))
 
 
@@ -108,7 +109,7 @@ def test_images_grow_from_what_halving_leaves(sides, sizes):
     assert stage_sizes(*sides) == sizes
     generator, discriminator = TINY.build((*sides, 2), 0)
     z = jnp.zeros((2, LATENT))
-    made = lambda module, x: jax.eval_shape(lambda: module.init_with_output(jax.random.key(0), x)[0]).shape
+    made = lambda module, x: jax.eval_shape(lambda: module.init_with_output(quick(0), x)[0]).shape
     assert made(generator, z) == (2, *sides, 2)
     assert made(discriminator, jnp.zeros((2, *sides, 2))) == (2,)
 
@@ -156,7 +157,7 @@ def test_mixed_styles_are_two_latents_and_belong_to_the_examples_key(made):
 def test_the_share_of_mixed_styles_is_their_probability(made):
     _, variables, _, _ = made
     generator, z = dataclasses.replace(TINY, mixing=0.9).build((8, 8, 3), 0)[0], normal(1000, LATENT)
-    keys = jax.random.split(jax.random.key(3), 1000)
+    keys = jax.random.split(quick(3), 1000)
     ws = apply(generator, variables, z, keys=keys, method="mapping")
     assert abs((ws[:, 0] != ws[:, -1]).any(1).mean() - 0.9) < 3 * math.sqrt(0.9 * 0.1 / 1000)
     never = dataclasses.replace(TINY, mixing=0.0).build((8, 8, 3), 0)[0]
@@ -290,7 +291,7 @@ def test_low_precision_is_for_the_four_highest_resolutions():
 
     def types(module, given):
         """Of what each layer gives, by name."""
-        variables = module.init(jax.random.key(0), given)
+        variables = module.init(quick(0), given)
         return module.apply(variables, given, capture_intermediates=True)[1]["intermediates"]
 
     of_g = jax.eval_shape(lambda: types(generator, jnp.zeros((2, LATENT)))["to_image"])
@@ -324,8 +325,8 @@ def test_labels_are_projected_on_features():
 def test_stages_keep_the_size_of_features(residual):
     """Residual sums are divided by the root of 2, and equalised weights keep the second moment."""
     module = StyleGAN2Config(base=2**12, most=64, d_residual=residual).build((32, 32, 3), 0)[1]
-    x = jax.random.normal(jax.random.key(0), (4, 32, 32, 3))
-    variables = start(module, jax.random.key(0), x, quick=False)
+    x = jax.random.normal(quick(0), (4, 32, 32, 3))
+    variables = start(module, quick(0), x, quick=False)
     found = apply(module, variables, x, capture_intermediates=True)[1]["intermediates"]
     assert ("skip_1" in found) == residual
     inner = found["conv_0"]["__call__"][0][:, 1:3, 1:3]
@@ -405,7 +406,7 @@ def training(devices=1, how="jit", n=3):
         "label": jnp.arange(8, dtype=jnp.int32) % 2,
     }
     mesh = make_mesh(jax.devices()[:devices]) if devices > 1 else None
-    state = init(game, jax.random.key(0), batch, mesh)
+    state = init(game, quick(0), batch, mesh)
     # Off the start, where logits are so small that nothing shows in them.
     far = {name: player.replace(params=off(player.params)) for name, player in state.players.items()}
     state, step = state.replace(players=far), compile_step(make_step(game), mesh, how=how)
@@ -459,7 +460,7 @@ def test_path_lengths_and_r1_are_differentiated_twice():
         generator, discriminator = TINY.build((8, 8, 3), 0)
         z, x = double(normal(2, LATENT)), double(normal(4, 8, 8, 3))
         of_g, of_d = double(moved(generator, z)), double(moved(discriminator, x))
-        keys, y = jax.random.split(jax.random.key(5), 2), double(normal(2, 8, 8, 3, seed=6))
+        keys, y = jax.random.split(quick(5), 2), double(normal(2, 8, 8, 3, seed=6))
 
         def path(params):
             own = {**of_g, "params": params}

@@ -11,6 +11,7 @@ from golden.layers import case, dense, hwio, nhwc
 from models.compiled import apply, start
 
 from jaxgan import InputError
+from jaxgan.common.keys import quick
 from jaxgan.config import PRESETS, get_preset
 from jaxgan.metrics.scores.equivariance import eq_r, eq_t
 from jaxgan.models import StyleGAN3Config
@@ -32,7 +33,7 @@ def counted(config, resolution):
     generator, discriminator = config.build((resolution, resolution, 3), 0)
     sizes = []
     for module, x in ((generator, (2, 512)), (discriminator, (2, resolution, resolution, 3))):
-        init = lambda module=module, x=x: module.init(jax.random.key(0), jnp.zeros(x), train=True)
+        init = lambda module=module, x=x: module.init(quick(0), jnp.zeros(x), train=True)
         sizes.append(sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(jax.eval_shape(init)["params"])))
     return tuple(sizes)
 
@@ -44,7 +45,7 @@ def normal(*shape, seed=0):
 def untrained(config, resolution=16, seed=1):
     generator = config.build((resolution, resolution, 3), 0)[0]
     z = normal(N, LATENT)
-    return generator, start(generator, jax.random.key(seed), z), z
+    return generator, start(generator, quick(seed), z), z
 
 
 # --- reference implementation ------------------------------------------------------------------------
@@ -109,7 +110,7 @@ def test_the_input_against_the_reference():
 
 
 def test_frequencies_are_uniform_on_a_disc():
-    variables = start(FourierInput(Signal(2.0, 1.0, 16, 4, 4000)), jax.random.key(0), jnp.zeros((1, 3)))
+    variables = start(FourierInput(Signal(2.0, 1.0, 16, 4, 4000)), quick(0), jnp.zeros((1, 3)))
     frequencies = variables["fourier"]["frequencies"]
     radius = jnp.sort(jnp.linalg.norm(frequencies, axis=1)) / 2
     assert (
@@ -124,7 +125,7 @@ def test_frequencies_are_uniform_on_a_disc():
 def test_w_turns_and_moves_the_input_not_at_all_at_the_start():
     layer = FourierInput(Signal(2.0, 1.0, 16, 8, 5))
     w = normal(2, 3)
-    variables = start(layer, jax.random.key(0), w)
+    variables = start(layer, quick(0), w)
     x = apply(layer, variables, w)
     np.testing.assert_array_equal(x[0], x[1])
     # By a quarter turn, and by two pixels, as the affine map of w says; its length does not matter.
@@ -140,7 +141,7 @@ def test_w_turns_and_moves_the_input_not_at_all_at_the_start():
 
 def test_frequencies_beyond_the_rate_fade():
     layer, w = FourierInput(Signal(2.0, 1.0, 16, 8, 5)), jnp.zeros((1, 3))
-    variables = start(layer, jax.random.key(0), w)
+    variables = start(layer, quick(0), w)
     zoomed = lambda scale: apply(layer, variables, w, jnp.diag(jnp.asarray([scale, scale, 1.0])))
     assert float(jnp.abs(zoomed(1000.0)).max()) == 0  # all frequencies above 8
     assert float(jnp.abs(zoomed(1.0)).max()) > 0.1
@@ -154,9 +155,9 @@ def test_an_untrained_generator_moves_with_its_input(rotations):
     ws = apply(generator, variables, z, method="mapping")
     make = jax.jit(lambda transform: generator.apply(variables, ws, transform=transform, method="synthesis"))
     assert float(make(jnp.eye(3)).std()) > 0.02  # not so good because there is nothing to see
-    assert eq_t(make, jax.random.key(0), 3) > 40
+    assert eq_t(make, quick(0), 3) > 40
     if rotations:
-        assert eq_r(make, jax.random.key(0), 3) > 40
+        assert eq_r(make, quick(0), 3) > 40
 
 
 # --- statistics, truncation, precision -------------------------------------------------------------------
@@ -165,7 +166,7 @@ def test_an_untrained_generator_moves_with_its_input(rotations):
 def test_magnitudes_move_in_training_before_they_count_and_stay_afterwards():
     signal = Signal(2.0, 2.0, 8, 12, 2)
     layer, x, w = Layer(signal, signal, decay=0.9), 3 * normal(2, 12, 12, 2), normal(2, 3)
-    variables = start(layer, jax.random.key(0), x, w)
+    variables = start(layer, quick(0), x, w)
     assert variables["batch_stats"]["magnitude"] == 1
     y, left = apply(layer, variables, x, w, train=True, mutable=("batch_stats",))
     expected = 0.9 + 0.1 * float(jnp.square(x).mean())
@@ -180,7 +181,7 @@ def test_magnitudes_move_in_training_before_they_count_and_stay_afterwards():
 def test_magnitudes_are_those_of_the_whole_batch_on_any_devices():
     signal = Signal(2.0, 2.0, 8, 12, 2)
     x, w = normal(4, 12, 12, 2), normal(4, 3)
-    variables = start(Layer(signal, signal), jax.random.key(0), x, w)
+    variables = start(Layer(signal, signal), quick(0), x, w)
     mapped = Layer(signal, signal, axis_name="devices")
     train = lambda layer: lambda x, w: layer.apply(variables, x, w, train=True, mutable=["batch_stats"])
     expected, left = jax.jit(train(Layer(signal, signal)))(x, w)
@@ -236,7 +237,7 @@ def test_activations_are_clamped_after_the_gain():
     signal = Signal(2.0, 2.0, 8, 12, 2)
     layer = Layer(signal, signal, clamp=1.0)
     x, w = normal(1, 12, 12, 2), normal(1, 3)
-    variables = start(layer, jax.random.key(0), x, w)
+    variables = start(layer, quick(0), x, w)
     loud = {**variables, "params": {**variables["params"], "bias": jnp.asarray([1e3, -1e5])}}
     middle = apply(layer, loud, x, w)[:, 5:7, 5:7]
     np.testing.assert_allclose(middle, jnp.broadcast_to(jnp.asarray([1.0, -1.0]), middle.shape), atol=0.01)
@@ -246,9 +247,7 @@ def test_layers_of_high_resolution_compute_in_low_precision():
     config = dataclasses.replace(TINY, base=1024, layers=6, dtype="bfloat16")
     generator = config.build((512, 512, 3), 0)[0]
     types = jax.eval_shape(
-        lambda: generator.init_with_output(
-            jax.random.key(0), jnp.zeros((1, LATENT)), capture_intermediates=True
-        )[1]
+        lambda: generator.init_with_output(quick(0), jnp.zeros((1, LATENT)), capture_intermediates=True)[1]
     )["intermediates"]["to_image"]
     signals = generator.signals
     for i, signal in enumerate(signals):

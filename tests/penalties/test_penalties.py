@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from jaxgan import InputError
 from jaxgan.augment import flip_and_shift
 from jaxgan.common import keys
+from jaxgan.common.keys import quick
 from jaxgan.penalties import PENALTIES, Penalty, Scene, Term, get_penalty, lazy, scheduled, weight_schedule
 
-KEY = jax.random.key(7)
+KEY = quick(7)
 LATENT_DIM = 3
 MIXING = np.random.default_rng(4).normal(size=(LATENT_DIM, 6))
 
@@ -294,7 +295,7 @@ def all_values(shape, n):
                     labels=label_of(real),
                     classify=classes_of(critic),
                 )
-                each = keys.per_example(jax.random.key(seed), n)
+                each = keys.per_example(quick(seed), n)
                 values, state = own(penalty).value(state, here, each)
                 return values.sum(), (values, state)
 
@@ -376,7 +377,7 @@ def test_approximate_penalties_are_the_exact_ones_in_expectation(side):
             PENALTIES[f"r{side}_approximate"](sigma=sigma),
             quadratic,
             *(jnp.repeat(y[None], n, 0) for y in x),
-            key=jax.random.key(11),
+            key=quick(11),
         )[0]
     )
     x, n, d = tuple(y[0] for y in data()), 40_000, 6
@@ -521,7 +522,7 @@ def test_gradients_flow_through_both_branches_of_consistency():
 
 def test_default_augmentation_mirrors_and_shifts_each_example_by_its_own_key():
     """Against all mirrored and shifted copies that NumPy makes of an image, padded by reflection."""
-    x = jax.random.normal(jax.random.key(0), (300, 16, 9, 2))
+    x = jax.random.normal(quick(0), (300, 16, 9, 2))
     each = keys.per_example(KEY, 300)
     augment = jax.jit(flip_and_shift)
     moved = np.asarray(augment(each, x))
@@ -548,7 +549,7 @@ def test_default_augmentation_of_points_adds_a_little_noise():
 
 
 def test_reals_and_fakes_are_augmented_independently():
-    x = jax.random.normal(jax.random.key(0), (5, 6))
+    x = jax.random.normal(quick(0), (5, 6))
     same = apply(get_penalty("balanced_consistency"), quadratic, x, x)[0]
     one = apply(get_penalty("consistency"), quadratic, x, x)[0]
     assert (np.abs(same / one - 2) > 1e-3).all()

@@ -1,6 +1,5 @@
 """Labels in the last layer of a discriminator, against formulas."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,6 +7,7 @@ from golden.layers import case
 from models.compiled import normal
 
 from jaxgan import InputError
+from jaxgan.common.keys import quick
 from jaxgan.models.layers import ClassHead, joined, needed
 
 
@@ -15,7 +15,7 @@ def head(kind, logits=1, n_classes=3):
     """A head, its variables, features [4, 5] and labels [4]."""
     layer = ClassHead(n_classes=n_classes, kind=kind, logits=logits)
     features, label = normal(1, (4, 5)), jnp.asarray([0, 2, 1, 2])
-    return layer, layer.init(jax.random.key(0), features, label, True), features, label
+    return layer, layer.init(quick(0), features, label, True), features, label
 
 
 def test_projection_against_its_formula():

@@ -7,6 +7,7 @@ import pytest
 from golden.layers import case, hwio, nhwc
 
 from jaxgan.common import keys
+from jaxgan.common.keys import quick
 from jaxgan.models.layers import ConditionalBatchNorm, SelfAttention, adain
 
 
@@ -28,7 +29,7 @@ def test_self_attention_against_the_reference():
 
 def test_self_attention_starts_as_the_identity_with_a_gradient_to_gamma():
     layer, x = SelfAttention(), normal(2, 5, 4, 8)
-    y, variables = jax.jit(layer.init_with_output, static_argnums=2)(jax.random.key(0), x, True)
+    y, variables = jax.jit(layer.init_with_output, static_argnums=2)(quick(0), x, True)
     np.testing.assert_array_equal(y, x)
     value = lambda params: jnp.square(layer.apply({"params": params}, x, False)).sum()
     assert abs(jax.jit(jax.grad(value))(variables["params"])["gamma"]) > 1e-3
@@ -41,7 +42,7 @@ def test_the_kernels_of_attention_and_of_conditions_can_be_spectrally_normalised
         (ConditionalBatchNorm(spectral_norm=True), (x, y), 2),
     ):
         init = lambda key, layer=layer, inputs=inputs: layer.init(key, *inputs, True)
-        assert len(jax.eval_shape(init, jax.random.key(0))["spectral"]) == count
+        assert len(jax.eval_shape(init, quick(0))["spectral"]) == count
 
 
 def test_conditional_batch_norm_against_the_reference():
@@ -69,7 +70,7 @@ def test_every_class_has_its_scale_and_bias_around_1_and_0():
     x, label = normal(6, 3, 3, 4), jnp.arange(6) % 3
     y = jax.nn.one_hot(label, 3)
     layer = ConditionalBatchNorm(kernel_init=jax.nn.initializers.zeros)
-    out, variables = jax.jit(layer.init_with_output, static_argnums=3)(jax.random.key(0), x, y, True)
+    out, variables = jax.jit(layer.init_with_output, static_argnums=3)(quick(0), x, y, True)
     plain = (x - x.mean((0, 1, 2))) / jnp.sqrt(x.var((0, 1, 2)) + 1e-5)
     close(out, plain)
     assert jax.tree.map(jnp.shape, variables["params"]) == {
@@ -86,7 +87,7 @@ def test_self_modulation_against_its_formula():
     """gain(z) = V max(0, U z + b) + c of each channel, the same for the bias, around 1 and 0."""
     x, z = normal(4, 3, 3, 2), normal(4, 5, seed=1)
     layer = ConditionalBatchNorm(hidden=3)
-    variables = layer.init(jax.random.key(0), x, z, True)
+    variables = layer.init(quick(0), x, z, True)
     params = jax.tree.map(lambda leaf: leaf + 0.1, variables["params"])
     out, _ = layer.apply({**variables, "params": params}, x, z, True, mutable=["batch_stats"])
 
@@ -152,4 +153,4 @@ def test_conditional_layers_compute_in_the_type_of_their_images(name):
 
 def test_attention_needs_eight_channels():
     with pytest.raises(ValueError, match="channels: expected at least 8 channels for attention, got 4"):
-        SelfAttention().init(jax.random.key(0), normal(1, 4, 4, 4), True)
+        SelfAttention().init(quick(0), normal(1, 4, 4, 4), True)

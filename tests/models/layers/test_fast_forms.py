@@ -12,6 +12,7 @@ from models.compiled import normal
 
 from jaxgan import InputError
 from jaxgan.common.devices import batch_sharded, make_mesh, replicated
+from jaxgan.common.keys import quick
 from jaxgan.models.layers import Conv, SpectralNorm
 from jaxgan.models.layers.fast import forms, strided, unit
 
@@ -285,7 +286,7 @@ def test_conv_has_the_parameters_and_values_of_flax(size, groups, bias, dtype):
     ours = Conv(8, size, groups, bias, dtype=dtype, **inits)
     theirs = nn.Conv(8, (size, size), feature_group_count=groups, use_bias=bias, dtype=dtype, **inits)
     both = jax.jit(lambda key, x: [layer.init_with_output(key, x) for layer in (ours, theirs)])
-    (y, params), (expected, expected_params) = both(jax.random.key(1), x)
+    (y, params), (expected, expected_params) = both(quick(1), x)
     jax.tree.map(np.testing.assert_array_equal, params, expected_params)
     assert y.dtype == expected.dtype
     close(
@@ -297,7 +298,7 @@ def test_conv_has_the_parameters_and_values_of_flax(size, groups, bias, dtype):
 
 def test_conv_starts_as_flax_does():
     x = jnp.zeros((1, 2, 2, 3))
-    params = jax.jit(lambda: [layer.init(jax.random.key(0), x) for layer in (Conv(4), nn.Conv(4, (3, 3)))])()
+    params = jax.jit(lambda: [layer.init(quick(0), x) for layer in (Conv(4), nn.Conv(4, (3, 3)))])()
     jax.tree.map(np.testing.assert_array_equal, *params)
 
 
@@ -311,7 +312,7 @@ def test_spectral_norm_of_conv():
             return SpectralNorm(layer)(x, train)
 
     x = normal(0, (2, 5, 4, 3))
-    variables = jax.jit(lambda x: Net(Conv).init(jax.random.key(1), x, False))(x)
+    variables = jax.jit(lambda x: Net(Conv).init(quick(1), x, False))(x)
 
     @partial(jax.jit, static_argnames="train")
     def both(variables, x, train):
@@ -323,7 +324,7 @@ def test_spectral_norm_of_conv():
 
 @pytest.mark.parametrize("size", [(4, 6), (3, 6), (3, 5)], ids=str)
 def test_conv_changes_sizes_as_layers_apart_do(size):
-    keys = jax.random.split(jax.random.key(0), 2)
+    keys = jax.random.split(quick(0), 2)
     small = jax.random.normal(keys[0], (2, -(-size[0] // 2), -(-size[1] // 2), 3))
     large = jax.random.normal(keys[0], (2, *size, 3))
     params = Conv(4, bias_init=nn.initializers.normal(1.0)).init(keys[1], small)
@@ -356,7 +357,7 @@ def test_conv_changes_sizes_as_layers_apart_do(size):
 )
 def test_bad_input_is_named(layer, shape, message):
     with pytest.raises(InputError, match=message):
-        layer.init(jax.random.key(0), jnp.zeros(shape))
+        layer.init(quick(0), jnp.zeros(shape))
 
 
 @pytest.mark.parametrize("kind", PUBLIC)

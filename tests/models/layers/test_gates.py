@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
+from jaxgan.common.keys import quick
 from jaxgan.models.layers import SkipLayerExcitation, dropout, glu, instance_norm
 
 
@@ -35,7 +36,7 @@ def test_excitation_by_hand():
 def test_excitation_gates_channels_between_0_and_1_and_keeps_the_type():
     x, other = jnp.ones((3, 5, 6, 4), jnp.bfloat16), normal(3, 4, 8, 2)
     layer = SkipLayerExcitation()
-    variables = layer.init(jax.random.key(0), x, other, True)
+    variables = layer.init(quick(0), x, other, True)
     y, left = layer.apply(variables, x, other, True, mutable=["spectral"])
     assert y.dtype == jnp.bfloat16
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
@@ -71,7 +72,7 @@ def test_instance_norm():
 
 
 def test_dropout_keeps_the_mean_and_belongs_to_the_example():
-    x, keys = jnp.ones((4, 40, 40, 3)), jax.random.split(jax.random.key(0), 4)
+    x, keys = jnp.ones((4, 40, 40, 3)), jax.random.split(quick(0), 4)
     y = dropout(x, keys, 0.25)
     np.testing.assert_allclose(np.unique(y), [0, 4 / 3], rtol=1e-6)
     assert abs(float((y == 0).mean()) - 0.25) < 0.01

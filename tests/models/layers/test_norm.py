@@ -13,6 +13,7 @@ from golden.layers import case
 from models.compiled import normal
 
 from jaxgan import GAN, init, make_step
+from jaxgan.common.keys import quick
 from jaxgan.losses import get_loss
 from jaxgan.models import MLPConfig
 from jaxgan.models.latents import get_latent
@@ -22,7 +23,7 @@ from jaxgan.models.layers import BatchNorm, DownConv, SpectralNorm, UpConv
 def test_batch_norm_against_its_definition():
     x = 3 + 2 * normal(0, (64, 5, 5, 3))
     layer = BatchNorm(momentum=0.9)
-    variables = layer.init(jax.random.key(1), x, True)
+    variables = layer.init(quick(1), x, True)
     y, new = layer.apply(variables, x, True, mutable=["batch_stats"])
     mean, var = np.asarray(x).mean((0, 1, 2)), np.asarray(x).var((0, 1, 2))
     np.testing.assert_allclose(y, (x - mean) / np.sqrt(var + 1e-5), atol=2e-5)
@@ -39,8 +40,8 @@ def test_batch_norm_against_its_definition():
 def test_batch_norm_has_the_values_and_gradients_of_flaxs_and_its_statistics_but_for_the_bias():
     x, weight = 3 + 2 * normal(0, (2, 16, 5, 5, 3))
     ours, flaxs = BatchNorm(), nn.BatchNorm(momentum=0.9)
-    variables = ours.init(jax.random.key(1), x, True)
-    jax.tree.map(np.testing.assert_array_equal, variables, flaxs.init(jax.random.key(1), x, False))
+    variables = ours.init(quick(1), x, True)
+    jax.tree.map(np.testing.assert_array_equal, variables, flaxs.init(quick(1), x, False))
     variables = jax.tree.map(lambda leaf: leaf + 0.3, variables)
 
     def value(layer, flag, variables, x):
@@ -62,7 +63,7 @@ def test_batch_norm_has_the_values_and_gradients_of_flaxs_and_its_statistics_but
 
 
 def test_batch_norm_of_one_number_keeps_finite_statistics():
-    variables = BatchNorm().init(jax.random.key(1), jnp.ones((1, 3)), True)
+    variables = BatchNorm().init(quick(1), jnp.ones((1, 3)), True)
     _, new = BatchNorm().apply(variables, jnp.ones((1, 3)), True, mutable=["batch_stats"])
     np.testing.assert_allclose(new["batch_stats"]["var"], 0.9)
 
@@ -71,13 +72,13 @@ def test_batch_norm_computes_in_float64():
     with jax.enable_x64(True):
         x = np.random.default_rng(0).normal(size=(5, 3))
         layer = BatchNorm()
-        y, _ = layer.apply(layer.init(jax.random.key(0), x, True), x, True, mutable=["batch_stats"])
+        y, _ = layer.apply(layer.init(quick(0), x, True), x, True, mutable=["batch_stats"])
         np.testing.assert_allclose(y, (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5), rtol=1e-12)
 
 
 def test_a_batchs_own_statistics_can_be_had():
     x = 3 + 2 * normal(0, (16, 3))
-    variables = BatchNorm().init(jax.random.key(1), x, True)
+    variables = BatchNorm().init(quick(1), x, True)
     assert set(variables) == {"params", "batch_stats"}
     for train in (True, False):
         _, new = BatchNorm().apply(variables, x, train, mutable=["batch_stats", "intermediates"])
@@ -90,7 +91,7 @@ def test_a_batchs_own_statistics_can_be_had():
 def test_batch_norm_averages_over_a_mapped_axis():
     """Two halves of a batch are normalised by the statistics of the whole."""
     x = 3 + 2 * normal(0, (2, 8, 3))
-    variables = BatchNorm().init(jax.random.key(1), x[0], True)
+    variables = BatchNorm().init(quick(1), x[0], True)
     apply = lambda layer, x: layer.apply(variables, x, True, mutable=["batch_stats"])
     whole, stats = apply(BatchNorm(), x.reshape(16, 3))
     halves, mapped = jax.vmap(lambda x: apply(BatchNorm(axis_name="halves"), x), axis_name="halves")(x)
@@ -100,7 +101,7 @@ def test_batch_norm_averages_over_a_mapped_axis():
 
 def test_batch_norm_of_bfloat16_has_statistics_in_float32():
     x = (100 + normal(0, (64, 3))).astype(jnp.bfloat16)
-    variables = BatchNorm().init(jax.random.key(1), x, True)
+    variables = BatchNorm().init(quick(1), x, True)
     y, new = BatchNorm().apply(variables, x, True, mutable=["batch_stats"])
     assert y.dtype == jnp.bfloat16
     assert {leaf.dtype for leaf in jax.tree.leaves(new)} == {jnp.dtype("float32")}
@@ -149,7 +150,7 @@ def normalised(name):
     make, shape, matrix = LAYERS[name]
     x = normal(1, shape)
     layer = Normalised(make)
-    return layer, jax.jit(layer.init, static_argnums=2)(jax.random.key(0), x, True), x, make(), matrix
+    return layer, jax.jit(layer.init, static_argnums=2)(quick(0), x, True), x, make(), matrix
 
 
 def converged(module, variables, x, calls=300):
@@ -203,7 +204,7 @@ def test_spectral_norm_against_the_reference():
     given, expected = case("spectral_norm_2x2", "resnet")
     w, x = jnp.asarray(given["W"]), jnp.eye(2)
     layer = Normalised(lambda: nn.Dense(2, use_bias=False))
-    variables = layer.init(jax.random.key(0), x, True)
+    variables = layer.init(quick(0), x, True)
     variables = {**variables, "params": {"Dense_0": {"kernel": w.T}}}
     spectral = jax.tree.map(lambda _: jnp.asarray(given["u0"]), variables["spectral"])
     found = {}
@@ -223,7 +224,7 @@ def test_the_vector_of_an_embedding_is_over_classes():
     """Its table is a matrix [classes, size], as in BigGAN's code: u has a number a class."""
     layer = Normalised(lambda: nn.Embed(3, 5, embedding_init=KERNELS))
     label = jnp.asarray([2, 0])
-    variables = layer.init(jax.random.key(0), label, True)
+    variables = layer.init(quick(0), label, True)
     w = np.asarray(variables["params"]["Embed_0"]["embedding"], np.float64)
     (u,) = jax.tree.leaves(variables["spectral"])
     assert u.shape == (3,)
@@ -272,7 +273,7 @@ def test_spectral_norm_trains_as_flaxs_does(shape):
     )
     x = normal(1, shape)
     ours, flaxs = Normalised(make), FlaxsNormalised(make)
-    variables = ours.init(jax.random.key(0), x, True)
+    variables = ours.init(quick(0), x, True)
     (u,) = jax.tree.leaves(variables["spectral"])
     ((name, _),) = variables["params"].items()
     kept = {f"{name}/kernel/u": u[None], f"{name}/kernel/sigma": jnp.ones(())}
@@ -297,7 +298,7 @@ def test_a_spectrally_normalised_mlp_is_1_lipschitz_and_a_plain_one_is_not():
     config = MLPConfig(d_widths=(32, 16), d_spectral_norm=True)
     discriminator = config.build((6,), 0)[1]
     a, b = normal(2, (2, 1000, 6))
-    variables = discriminator.init(jax.random.key(3), a, train=True)
+    variables = discriminator.init(quick(3), a, train=True)
     variables = {**variables, "params": jax.tree.map(lambda x: 5 * x, variables["params"])}
     after = converged(discriminator, variables, a[:2])
     slope = lambda of: float(jnp.max(jnp.abs(of(a) - of(b)) / jnp.linalg.norm(a - b, axis=1)))
@@ -312,7 +313,7 @@ def test_spectral_vectors_move_with_training_by_an_iteration_a_pass():
     sgd = optax.sgd(0.1)
     gan = GAN(generator, discriminator, get_loss("hinge"), sgd, sgd, get_latent("normal", 3))
     batch = {"image": normal(0, (4, 2))}
-    state = init(gan, jax.random.key(1), batch)
+    state = init(gan, quick(1), batch)
     new, _ = jax.jit(make_step(gan))(state, batch)
     before = {"params": state.players["discriminator"].params, **state.players["discriminator"].stats}
     twice = converged(discriminator, before, batch["image"], calls=2)["spectral"]

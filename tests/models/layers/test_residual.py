@@ -8,6 +8,7 @@ from golden.layers import case, hwio, nhwc
 from models.compiled import normal
 
 from jaxgan.common import keys
+from jaxgan.common.keys import quick
 from jaxgan.models.layers import (
     DeepDownBlock,
     DeepUpBlock,
@@ -36,7 +37,7 @@ def test_r3gans_block_starts_at_the_published_scale_and_as_the_identity():
     given, expected = case("r3gan_init_std")
     x = normal(0, (1, 2, 2, given["channels"]))
     layer = R3GANBlock(given["total_blocks"], given["cardinality"], given["expansion"])
-    y, variables = jax.jit(layer.init_with_output)(jax.random.key(1), x)
+    y, variables = jax.jit(layer.init_with_output)(quick(1), x)
     np.testing.assert_array_equal(y, x)
     for name, reference in (("expand", "layer1"), ("grouped", "layer2"), ("project", "layer3")):
         std = variables["params"][name]["kernel"].std()
@@ -65,13 +66,13 @@ def test_r3gans_block_computes_in_the_type_of_its_images():
     x = jnp.zeros((2, 4, 4, 4), jnp.bfloat16)
     seen = jax.eval_shape(_block, x)
     assert (seen.dtype, seen.shape) == (jnp.bfloat16, x.shape)
-    params = jax.eval_shape(R3GANBlock(2, 2).init, jax.random.key(0), x)
+    params = jax.eval_shape(R3GANBlock(2, 2).init, quick(0), x)
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
 
 
 def test_groups_that_do_not_divide_the_channels_are_refused():
     with pytest.raises(ValueError, match="cardinality: expected a divisor of 8 channels, got 3"):
-        R3GANBlock(1, 3).init(jax.random.key(0), jnp.zeros((1, 4, 4, 4)))
+        R3GANBlock(1, 3).init(quick(0), jnp.zeros((1, 4, 4, 4)))
 
 
 def _placed(given, names):
@@ -92,7 +93,7 @@ CONVS = {"conv1": "conv1", "conv2": "conv2", "conv_sc": "skip"}
 def test_the_up_block_against_the_reference():
     given, expected = case("resnet_g_block", "resnet")
     layer, x = UpBlock(features=3, size=(6, 6)), nhwc(given["x"])
-    variables = layer.init(jax.random.key(0), x, None, True)
+    variables = layer.init(quick(0), x, None, True)
     params = _placed(given["params"], {**CONVS, "bn1": "norm1", "bn2": "norm2"})
     got, _ = layer.apply({**variables, "params": params}, x, None, True, mutable=["batch_stats"])
     np.testing.assert_allclose(got, nhwc(expected), rtol=0, atol=1e-5)
@@ -194,7 +195,7 @@ def test_blocks_that_change_nothing_have_nothing_beside():
         (DownBlock(features=6, hidden=6, down=False), (True,)),
         (DeepDownBlock(features=6, down=False), (True,)),
     ):
-        params = jax.eval_shape(lambda key, m=layer, r=rest: m.init(key, x, *r), jax.random.key(0))["params"]
+        params = jax.eval_shape(lambda key, m=layer, r=rest: m.init(key, x, *r), quick(0))["params"]
         assert "skip" not in params
 
 
@@ -222,6 +223,6 @@ def test_preactivation_blocks_compute_in_the_type_of_their_images(name):
 def test_deep_blocks_refuse_channels_in_the_wrong_direction():
     x = jnp.ones((1, 4, 4, 6))
     with pytest.raises(ValueError, match="features: expected at most the 6 channels of x, got 7"):
-        DeepUpBlock(features=7).init(jax.random.key(0), x, None, True)
+        DeepUpBlock(features=7).init(quick(0), x, None, True)
     with pytest.raises(ValueError, match="features: expected at least the 6 channels of x, got 5"):
-        DeepDownBlock(features=5).init(jax.random.key(0), x, True)
+        DeepDownBlock(features=5).init(quick(0), x, True)

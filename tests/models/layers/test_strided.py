@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
+from jaxgan.common.keys import quick
 from jaxgan.models.layers.fast import strided
 
 ODD = [(7, 9, 3, 4), (8, 12, 2, 3), (28, 28, 1, 4), (1, 5, 2, 2)]
@@ -15,7 +16,7 @@ DOWN = [("patches", s) for s in ODD] + [("winograd", s) for s in EVEN]
 
 def case(size, dtype=jnp.float32):
     h, w, c, o = size
-    keys = jax.random.split(jax.random.key(0), 3)
+    keys = jax.random.split(quick(0), 3)
     draw = lambda key, shape: jax.random.normal(key, shape, dtype)
     return (
         draw(keys[0], (2, h, w, c)),

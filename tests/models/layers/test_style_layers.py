@@ -11,6 +11,7 @@ from scipy import signal
 
 from jaxgan import InputError
 from jaxgan.common import keys
+from jaxgan.common.keys import quick
 from jaxgan.models.layers import (
     EqualizedConv,
     EqualizedDense,
@@ -184,14 +185,14 @@ def test_demodulated_kernels_have_square_sum_1():
 
 def test_demodulation_keeps_the_variance_of_noise():
     layer, x, w = ModulatedConv(32), normal(4, 8, 8, 8), 5 * normal(4, 8, seed=1)
-    y, _ = jax.jit(layer.init_with_output)(jax.random.key(2), x, w)
+    y, _ = jax.jit(layer.init_with_output)(quick(2), x, w)
     assert 0.9 < float(y[:, 1:-1, 1:-1].std()) < 1.1
 
 
 @pytest.mark.parametrize("layer", [EqualizedDense(400), EqualizedConv(100), EqualizedConv(100, down=True)])
 def test_equalized_weights_are_stored_at_unit_scale_and_keep_the_variance(layer):
     x = normal(32, 400) if isinstance(layer, EqualizedDense) else normal(2, 8, 8, 100)
-    y, variables = jax.jit(layer.init_with_output)(jax.random.key(1), x)
+    y, variables = jax.jit(layer.init_with_output)(quick(1), x)
     assert math.isclose(variables["params"]["kernel"].std(), 1, abs_tol=0.02)
     if not getattr(layer, "down", False):
         inner = y if y.ndim == 2 else y[:, 1:-1, 1:-1]
@@ -203,7 +204,7 @@ def test_the_learning_rate_multiplier_changes_gradients_and_not_the_start():
     slopes = []
     for multiplier in (1.0, 0.01):
         layer = EqualizedDense(50, lr_multiplier=multiplier)
-        y, variables = jax.jit(layer.init_with_output)(jax.random.key(1), x)
+        y, variables = jax.jit(layer.init_with_output)(quick(1), x)
         assert 0.9 < float(y.std()) < 1.1
         slope = jax.jit(jax.grad(lambda v, layer=layer: layer.apply(v, x).sum()))(variables)
         slopes.append(slope["params"]["kernel"])
@@ -221,14 +222,14 @@ def test_devices_do_not_show_in_minibatch_stddev():
 
 def test_styles_to_rgb_start_at_1_and_count_by_the_root_of_the_fan_in():
     layer, x = ModulatedConv(3, size=1, demodulate=False), normal(2, 4, 4, 16)
-    y, variables = jax.jit(layer.init_with_output)(jax.random.key(1), x, jnp.zeros((2, 5)))
+    y, variables = jax.jit(layer.init_with_output)(quick(1), x, jnp.zeros((2, 5)))
     close(y, x @ variables["params"]["kernel"][0, 0] / 4)
 
 
 def test_fresh_noise_belongs_to_an_examples_key():
     layer, x = NoiseInjection(), jnp.zeros((3, 4, 4, 2))
-    own = jax.random.split(jax.random.key(1), 3)
-    y, variables = layer.init_with_output(jax.random.key(0), x, own)
+    own = jax.random.split(quick(1), 3)
+    y, variables = layer.init_with_output(quick(0), x, own)
     close(y, x)  # the strength starts at 0
     variables = {**variables, "params": {"strength": jnp.ones(())}}
     y = layer.apply(variables, x, own)
@@ -240,7 +241,7 @@ def test_fresh_noise_belongs_to_an_examples_key():
 
 def test_the_mean_of_w_moves_in_training_and_truncation_0_gives_one_image():
     layer, z, label = MappingNetwork(8, layers=2, n_classes=3), normal(6, 5), jnp.arange(6) % 3
-    variables = jax.jit(layer.init)(jax.random.key(0), z, label)
+    variables = jax.jit(layer.init)(quick(0), z, label)
     w, new = layer.apply(variables, z, label, train=True, mutable=["batch_stats"])
     close(new["batch_stats"]["mean"], 0.005 * w.mean(0), 1e-6)
     _, kept = layer.apply({**variables, **new}, z, label, mutable=["batch_stats"])
@@ -299,7 +300,7 @@ def test_layers_compute_in_the_type_of_their_images(name):
 def test_parameters_are_float32_and_statistics_exact_for_bfloat16():
     x = (100 + normal(4, 4, 4, 2)).astype(jnp.bfloat16)
     for layer in (EqualizedConv(2), NoiseInjection(), EqualizedDense(2)):
-        variables = jax.eval_shape(layer.init, jax.random.key(0), x)
+        variables = jax.eval_shape(layer.init, quick(0), x)
         assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
     exact = minibatch_stddev(x.astype(jnp.float32))[0, 0, 0, 2]
     assert math.isclose(minibatch_stddev(x)[0, 0, 0, 2], exact, rel_tol=0.01)
@@ -322,7 +323,7 @@ def test_what_cannot_be_is_told(call, message):
 
 
 def test_fresh_noise_needs_no_fixed_one():
-    x, keys = jnp.ones((2, 4, 4, 3)), jax.random.split(jax.random.key(1), 2)
+    x, keys = jnp.ones((2, 4, 4, 3)), jax.random.split(quick(1), 2)
     fresh = NoiseInjection().apply({"params": {"strength": jnp.ones(())}}, x, keys)
     assert fresh.shape == x.shape
     assert (fresh[0] != fresh[1]).any()
@@ -332,7 +333,7 @@ def test_fresh_noise_needs_no_fixed_one():
 def test_kernels_of_even_side_are_refused(layer):
     more = (jnp.ones((1, 3)),) if isinstance(layer, ModulatedConv) else ()
     with pytest.raises(InputError, match="kernel: expected a square of odd side"):
-        layer.init(jax.random.key(0), jnp.ones((1, 4, 4, 2)), *more)
+        layer.init(quick(0), jnp.ones((1, 4, 4, 2)), *more)
 
 
 @pytest.mark.parametrize("taps", [(1.0, float("nan")), (1.0, -1.0), ()])

@@ -12,6 +12,7 @@ from helpers import GOLDEN
 from safetensors.numpy import save_file
 
 from jaxgan import InputError
+from jaxgan.common.keys import quick
 from jaxgan.models.pretrained import efficientnet
 from jaxgan.models.pretrained.efficientnet import Depthwise, EfficientNetLite0
 
@@ -91,8 +92,8 @@ def test_features_alone_are_a_part_of_the_variables(weights):
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("size", [3, 5])
 def test_depthwise_is_xlas_own(size, stride, monkeypatch):
-    layer, x = Depthwise(size, stride), jax.random.normal(jax.random.key(0), (2, 9, 12, 4))
-    variables = layer.init(jax.random.key(1), x)
+    layer, x = Depthwise(size, stride), jax.random.normal(quick(0), (2, 9, 12, 4))
+    variables = layer.init(quick(1), x)
     fast = layer.apply(variables, x)
     monkeypatch.setenv("JAXGAN_FAST_CONV", "0")
     np.testing.assert_allclose(fast, layer.apply(variables, x), atol=1e-5)
