@@ -23,11 +23,11 @@ from jaxgan.runs.checkpoint import Checkpoints, abstract
 
 NAMES = list(recipes())
 CORNERS = jnp.asarray([[1, 0], [0, 1], [-1, 0], [0, -1.0]])
-Z = jax.random.normal(quick(5), (1000, 2))
+Z = jax.random.normal(jax.random.key(5), (1000, 2))
 
 
 def trained(game, batches, steps):
-    state = init(game, quick(0), batches(0))
+    state = init(game, jax.random.key(0), batches(0))
     step, batch = compiled(make_step(game)), jax.jit(batches)
     metrics = {}
     for i in range(steps):
@@ -140,13 +140,13 @@ def test_adaptive_augmentation_grows_with_the_critics_certainty(learns, low, hig
 @pytest.mark.parametrize("name", NAMES)
 def test_saved_games_go_on_bit_for_bit(name, tmp_path):
     game, batches, step = steady(name)
-    state = init(game, quick(0), batches(0))
+    state = init(game, jax.random.key(0), batches(0))
     for i in range(3):
         state, _ = step(state, batches(i))
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(3, state, {})
     checkpoints.wait()
-    like = abstract(jax.eval_shape(lambda: init(game, quick(0), batches(0))))
+    like = abstract(jax.eval_shape(lambda: init(game, jax.random.key(0), batches(0))))
     restored = checkpoints.restore(3, like)
     checkpoints.close()
     plain = lambda tree: {

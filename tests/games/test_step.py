@@ -285,7 +285,7 @@ def test_golden_step():
         d_steps=2,
     )
     real = {"image": jnp.cos(jnp.arange(8 * 144, dtype=jnp.float32)).reshape(8, 12, 12, 1)}
-    state = init(gan, quick(1), real)
+    state = init(gan, jax.random.key(1), real)
     step = jaxgan.compile_step(make_step(gan))
     for _ in range(2):
         state, metrics = step(state, real)

@@ -34,7 +34,7 @@ def build(config=SMALL, shape=SHAPE):
     found = []
     for module, x in zip(config.build(shape, 0, images=IMAGES), given, strict=True):
         x = jnp.asarray(x, jnp.float32)
-        variables = start(module, quick(0), x, quick=False)
+        variables = start(module, jax.random.key(0), x, quick=False)
         found.append(
             (module, {**variables, "params": moved(variables["params"], 0.1)}, x)
         )  # biases start at 0

@@ -325,8 +325,8 @@ def test_labels_are_projected_on_features():
 def test_stages_keep_the_size_of_features(residual):
     """Residual sums are divided by the root of 2, and equalised weights keep the second moment."""
     module = StyleGAN2Config(base=2**12, most=64, d_residual=residual).build((32, 32, 3), 0)[1]
-    x = jax.random.normal(quick(0), (4, 32, 32, 3))
-    variables = start(module, quick(0), x, quick=False)
+    x = jax.random.normal(jax.random.key(0), (4, 32, 32, 3))
+    variables = start(module, jax.random.key(0), x, quick=False)
     found = apply(module, variables, x, capture_intermediates=True)[1]["intermediates"]
     assert ("skip_1" in found) == residual
     inner = found["conv_0"]["__call__"][0][:, 1:3, 1:3]
