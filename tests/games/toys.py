@@ -9,7 +9,6 @@ from helpers import stream_keys
 
 from jaxgan import GAN, Moves, Player, ema_schedule
 from jaxgan.augment import adaptive, apa, instance_noise
-from jaxgan.common.keys import quick
 from jaxgan.games import bigan, cycle_gan, many_critics, vae_gan
 from jaxgan.losses import LOSSES
 from jaxgan.models.latents import get_latent
@@ -164,12 +163,12 @@ def ring(key, n, modes=8):
 
 def rings(i, n=128):
     """Batch i of points on a ring."""
-    return {"image": ring(jax.random.fold_in(quick(1), i), n)}
+    return {"image": ring(jax.random.fold_in(jax.random.key(1), i), n)}
 
 
 def domains(i, n=128):
     """Batch i of two domains without pairs: a square's corners, and the same turned, stretched and moved."""
-    keys = jax.random.split(jax.random.fold_in(quick(2), i))
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(2), i))
     return {"a": ring(keys[0], n, 4), "b": to_b(ring(keys[1], n, 4))}
 
 
