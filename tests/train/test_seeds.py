@@ -255,6 +255,7 @@ def test_the_folder_of_all_is_left_alone_where_it_was_taken_over(tmp_path, monke
 def test_killed_and_then_terminated_changes_no_bit(tmp_path, monkeypatch, capsys):
     """SIGKILL of a process; then SIGTERM, exit status and what to do next, while it goes on; then to the end."""
     flags = FLAGS.replace("--steps 40", "--steps 120").replace("y 20", "y 60")
+    flags = flags.replace("checkpoint-every 10", "checkpoint-every 30")
     reference = tmp_path / "whole"
     assert main(["train", "toy-ring", *flags.split(), "--seeds", "2", "--out", str(reference)]) == 0
     folder = RunFolder(tmp_path / "killed" / "00000-toy-ring-seeds")
