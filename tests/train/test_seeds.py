@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import time
+from unittest import mock
 
 import jax
 import numpy as np
@@ -16,11 +17,14 @@ from jaxgan.__main__ import main
 from jaxgan.config.fields import with_fields
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.moves import PenaltyConfig
+from jaxgan.data import IMAGE
 from jaxgan.models import MLPConfig
+from jaxgan.report.pictures import picture
 from jaxgan.runs.checkpoint import Checkpoints, SaveError
 from jaxgan.runs.evaluation import evaluate_run
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import TakenOver, locked
+from jaxgan.train import keeper
 from jaxgan.train.keeper import RunKeeper
 from jaxgan.train.members import Members
 from jaxgan.train.run import train
@@ -79,6 +83,14 @@ def whole(shared_programs, tmp_path_factory):
     """Three seeds, from 1 on, without any interruption."""
     tmp_path = tmp_path_factory.mktemp("whole")
     return train_seeds(ring(tmp_path, seed=1), 3, ["jaxgan", "train", "toy-ring", "--seeds", "3"])
+
+
+@pytest.fixture(autouse=True)
+def lean(whole):
+    """Pictures of members cost nothing from here on, and the way to them is that of `whole`, which has its own."""
+    blank = picture(np.zeros((1, 8, 8, 1), np.uint8), IMAGE)
+    with mock.patch.object(keeper, "pictures_of", lambda *args: [("samples", blank)]):
+        yield
 
 
 @pytest.fixture
