@@ -291,9 +291,12 @@ def on_any_ground(figure: Any) -> Any:
 
 def png_of_figure(figure: Any, dpi: int | None = None) -> bytes:
     """A matplotlib figure as a PNG file."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi or "figure", pil_kwargs=_FAST)
-    return buffer.getvalue()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(dpi or figure.dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # once, while `savefig` draws it twice
+    return png(np.asarray(canvas.buffer_rgba()))
 
 
 curves = plots.curves  # line plots of a page
