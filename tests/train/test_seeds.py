@@ -86,10 +86,10 @@ def whole(shared_programs, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def lean(whole):
-    """Pictures of members cost nothing from here on, and the way to them is that of `whole`, which has its own."""
+def _lean(whole):
+    """Pictures of members cost nothing from here on; those of `whole` are drawn."""
     blank = picture(np.zeros((1, 8, 8, 1), np.uint8), IMAGE)
-    with mock.patch.object(keeper, "pictures_of", lambda *args: [("samples", blank)]):
+    with mock.patch.object(keeper, "pictures_of", return_value=[("samples", blank)]):
         yield
 
 

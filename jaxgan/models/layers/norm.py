@@ -115,7 +115,9 @@ class SpectralNorm(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """What the layer returns for `x`."""
         apply: Callable[..., Any] = lambda layer, x: layer(x)
-        if self.is_initializing():  # `map_variables` would make the parameters normalised, and trace the layer twice
+        if (
+            self.is_initializing()
+        ):  # `map_variables` would make the parameters normalised, and trace the layer twice
             y = apply(self.layer, x)
             self._normalised(self.layer.variables, train)
             return y
