@@ -25,9 +25,7 @@ _GRID_PIXELS = 640  # small images are enlarged to about this
 _CAPTION = 24  # pixels of a line of text
 _GREY = "#7a889d"  # of letters: about as far from white as from a dark page
 _TILE = 4  # pixels of a square of the checkerboard
-_FAST = {
-    "compress_type": 3
-}  # zlib's Z_RLE: enlarged pixels are as small as by level 9, in a tenth of the time
+_FAST = {"compress_type": 3}  # zlib's Z_RLE: as small for enlarged pixels as level 9, ten times faster
 
 
 # --- examples of any modality ----------------------------------------------------------------------

@@ -115,10 +115,8 @@ class SpectralNorm(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """What the layer returns for `x`."""
         apply: Callable[..., Any] = lambda layer, x: layer(x)
-        if (
-            self.is_initializing()
-        ):  # `map_variables` would make the parameters normalised, and trace the layer twice
-            y = apply(self.layer, x)
+        if self.is_initializing():
+            y = apply(self.layer, x)  # `map_variables` would make normalised parameters, and trace twice
             self._normalised(self.layer.variables, train)
             return y
         mapped = nn.map_variables(apply, "params", lambda variables: self._normalised(variables, train))
