@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Iterable
+from functools import cache
 
 from jaxgan.common.errors import InputError
 
@@ -34,6 +35,7 @@ def is_there(module: str) -> bool:
         return False
 
 
+@cache
 def version_of(package: str) -> str:
     """Installed version, or "missing"."""
     try:

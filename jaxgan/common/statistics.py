@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from jaxgan.common.errors import InputError
 
@@ -57,7 +57,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, *, confidence: float = 0
     if np.ptp(values) == 0:
         return Interval(float(values[0]), float(values[0]), float(values[0]), n)
     with np.errstate(over="ignore"):  # of values whose squares are beyond all numbers
-        half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
+        half = float(special.stdtrit(n - 1, (1 + confidence) / 2) * values.std(ddof=1) / math.sqrt(n))
     return Interval(mean, mean - half, mean + half, n)
 
 
@@ -83,6 +83,8 @@ def welch(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> f
         return None
     if np.ptp(x) == 0 and np.ptp(y) == 0:
         return 1.0 if x[0] == y[0] else mann_whitney(x, y)
+    from scipy import stats  # half of what every command would wait for
+
     # from moments, as `ttest_ind` itself warns where one sample does not vary
     of_x, of_y = ((sample.mean(), sample.std(ddof=1), len(sample)) for sample in (x, y))
     return float(stats.ttest_ind_from_stats(*of_x, *of_y, equal_var=False).pvalue)
@@ -103,6 +105,8 @@ def mann_whitney(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarra
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if not len(x) or not len(y):
         return None
+    from scipy import stats
+
     n, m = len(x), len(y)
     ranks = (2 * stats.rankdata(np.concatenate([x, y]))).astype(np.int64)  # whole, so that ties are exact
     if np.ptp(ranks) == 0:

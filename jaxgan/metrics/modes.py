@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class MixtureEvaluator:
     def __call__(self, generate: Generate, n: int) -> Evaluation:
         """All scores."""
         points = generate(self.fixed_n)
-        values, floors = self._values(points), self._values(self._held_out)
+        values, floors = self._values(points), self._floors
         endless = self._source.n is None
         drawn = "fresh draws; floor: other fresh draws" if endless else "a half; floor: the other"
         scores = {
@@ -76,6 +77,10 @@ class MixtureEvaluator:
             for name, value in values.items()
         }
         return Evaluation(scores)
+
+    @cached_property
+    def _floors(self) -> dict[str, Measured]:
+        return self._values(self._held_out)
 
     def _values(self, points: np.ndarray) -> dict[str, Measured]:
         return (self._of_modes(points) if self._source.n_modes else {}) | self._distance(points)

@@ -25,6 +25,7 @@ _GRID_PIXELS = 640  # small images are enlarged to about this
 _CAPTION = 24  # pixels of a line of text
 _GREY = "#7a889d"  # of letters: about as far from white as from a dark page
 _TILE = 4  # pixels of a square of the checkerboard
+_FAST = {"compress_type": 3}  # zlib's Z_RLE: as small for enlarged pixels as level 9, ten times faster
 
 
 # --- examples of any modality ----------------------------------------------------------------------
@@ -128,7 +129,7 @@ def png(pixels: np.ndarray) -> bytes:
     if pixels.dtype == np.uint16 and pixels.shape[2] > 1:
         return _png_of_16_bits(pixels)
     buffer = io.BytesIO()
-    from_array(pixels).save(buffer, "PNG", optimize=True)
+    from_array(pixels).save(buffer, "PNG", **_FAST)
     return buffer.getvalue()
 
 
@@ -174,7 +175,7 @@ def with_row_names(data: bytes, names: Sequence[str]) -> bytes:
     for i, name in enumerate(names):
         draw.text((width - 8, (i + 0.5) * each), name, "black", font, anchor="rm")
     buffer = io.BytesIO()
-    canvas.save(buffer, "PNG", optimize=True)
+    canvas.save(buffer, "PNG", **_FAST)
     return buffer.getvalue()
 
 
@@ -290,9 +291,12 @@ def on_any_ground(figure: Any) -> Any:
 
 def png_of_figure(figure: Any, dpi: int | None = None) -> bytes:
     """A matplotlib figure as a PNG file."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi or "figure")
-    return buffer.getvalue()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(dpi or figure.dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # once, while `savefig` draws it twice
+    return png(np.asarray(canvas.buffer_rgba()))
 
 
 curves = plots.curves  # line plots of a page

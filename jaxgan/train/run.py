@@ -124,10 +124,12 @@ def unused_classes(members: Members) -> list[str]:
     return [f"its {len(classes)} classes are not used ({how})"]
 
 
-def write_reals(members: Members, folder: RunFolder) -> None:
-    """Writes a picture of real examples, for comparison, where their modality is drawn."""
+def write_reals(members: Members, *folders: RunFolder) -> None:
+    """Writes a picture of real examples into each folder, for comparison, where their modality is drawn."""
     by_class = members.sampler is not None and members.sampler.n_classes > 0
-    if not folder.silent and (png := reals_of(members.source, by_class)) is not None:
+    if folders[0].silent or (png := reals_of(members.source, by_class)) is None:
+        return
+    for folder in folders:
         write_atomically(folder.samples / "reals.png", png)
 
 

@@ -64,7 +64,7 @@ def train_seeds(
         for seed, member in zip(seeds, own, strict=True):
             one, modality = with_fields(config, seed=seed), is_own(members.source)
             create(one, members.data, env, text, member.path, own_modality=modality)
-            write_reals(members, member)
+        write_reals(members, *own)
         record = {"status": "running", "command": text, "seeds": seeds, "how": members.how}
         folder.write(RECORD, {**record, "config": to_json(config), "environment": env})
         with locked(*(member.path for member in own)):

@@ -152,7 +152,8 @@ def test_settings_of_jax_that_are_in_the_way_are_said(capsys, monkeypatch):
 def test_a_run_comes_through_them_all(tmp_path):
     small = (
         "--steps 4 --batch-size 8 --log-every 2 --sample-every 4 --checkpoint-every 4 --evaluate-every 4 --quick-n 20 "
-        "--final-n 20 --model.g-widths 4 --model.d-widths 4 --compute.devices 1 --health.no-enabled"
+        "--final-n 20 --model.g-widths 4 --model.d-widths 4 --compute.devices 1 --health.no-enabled "
+        "--penalty.weights --loss non_saturating"
     )
     more = {"XLA_FLAGS": "--xla_backend_optimization_level=0", "PYTHONIOENCODING": "ascii"}
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/ #?%[1]*\n\xc3\xa9")

@@ -1,6 +1,7 @@
 """Evaluation of runs and of images of any origin: the same numbers however they are come by; clear refusals."""
 
 import dataclasses
+import functools
 import json
 
 import jax
@@ -17,7 +18,7 @@ from jaxgan.metrics import ImageEvaluator, frechet_distance, load_reference, mom
 from jaxgan.metrics.cas import classification_accuracy_score
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.compare import compare
-from jaxgan.metrics.features import FEATURES, get_features, mnist_cnn
+from jaxgan.metrics.features import FEATURES, get_features, mnist_cnn, residual_cnn
 from jaxgan.metrics.given import FixedImages
 from jaxgan.metrics.image_scores import METRICS, parse_metrics
 from jaxgan.metrics.scores.frechet import Gaussian
@@ -103,8 +104,10 @@ def test_the_accuracy_of_classifiers_of_fakes(cache, monkeypatch):
 
     def short(*arguments, **options):
         asked.append(len(arguments[0]))
-        return classification_accuracy_score(*arguments, **options, steps=30, batch_size=32)
+        return classification_accuracy_score(*arguments, **options, steps=120, batch_size=16)
 
+    narrow = functools.partial(residual_cnn.ResidualCNN, widths=(8, 16, 32), blocks=(0, 1, 0))
+    monkeypatch.setattr(residual_cnn, "ResidualCNN", narrow)
     monkeypatch.setattr("jaxgan.metrics.image_scores.classification_accuracy_score", short)
     monkeypatch.setattr("jaxgan.metrics.evaluator.other_split", lambda source: digits(300, 3000))
     real = digits(400)
@@ -381,8 +384,10 @@ def test_evaluations_of_another_protocol_are_kept_side_by_side(tmp_path):
     assert kept == [*others, usual]
 
 
-def test_copies_are_shown(run, cache, tmp_path, capsys):
-    path = tmp_path / "copies.png"
+def test_copies_are_shown(cache, tmp_path, capsys):
+    np.savez(tmp_path / "few.npz", images=digits(200).images)
+    data, path = DataConfig(f"npz:{tmp_path / 'few.npz'}"), tmp_path / "copies.png"
+    run = untrained(small(tmp_path, data=data)).path
     arguments = [str(run), "--n", "150", "--metrics", "memorisation", "--copies", str(path)]
     assert main(["evaluate", *arguments]) == 0
     with Image.open(path) as picture:

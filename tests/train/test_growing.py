@@ -65,7 +65,8 @@ def traced():
 def whole(tmp_path_factory):
     """A run of 16 steps, and the stages of the games that it has built."""
     with traced() as stages:
-        return train(growing(tmp_path_factory.mktemp("whole"))), stages
+        lean = PenaltyConfig()  # without any it compiles quickly
+        return train(growing(tmp_path_factory.mktemp("whole"), penalty=lean)), stages
 
 
 def test_one_program_a_size_and_the_same_bits_after_an_interruption_in_a_fade(whole, tmp_path):

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import time
+from unittest import mock
 
 import jax
 import numpy as np
@@ -16,11 +17,14 @@ from jaxgan.__main__ import main
 from jaxgan.config.fields import with_fields
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.moves import PenaltyConfig
+from jaxgan.data import IMAGE
 from jaxgan.models import MLPConfig
+from jaxgan.report.pictures import picture
 from jaxgan.runs.checkpoint import Checkpoints, SaveError
 from jaxgan.runs.evaluation import evaluate_run
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import TakenOver, locked
+from jaxgan.train import keeper
 from jaxgan.train.keeper import RunKeeper
 from jaxgan.train.members import Members
 from jaxgan.train.run import train
@@ -79,6 +83,14 @@ def whole(shared_programs, tmp_path_factory):
     """Three seeds, from 1 on, without any interruption."""
     tmp_path = tmp_path_factory.mktemp("whole")
     return train_seeds(ring(tmp_path, seed=1), 3, ["jaxgan", "train", "toy-ring", "--seeds", "3"])
+
+
+@pytest.fixture(autouse=True)
+def _lean(whole):
+    """Pictures of members cost nothing from here on; those of `whole` are drawn."""
+    blank = picture(np.zeros((1, 8, 8, 1), np.uint8), IMAGE)
+    with mock.patch.object(keeper, "pictures_of", return_value=[("samples", blank)]):
+        yield
 
 
 @pytest.fixture
@@ -255,6 +267,7 @@ def test_the_folder_of_all_is_left_alone_where_it_was_taken_over(tmp_path, monke
 def test_killed_and_then_terminated_changes_no_bit(tmp_path, monkeypatch, capsys):
     """SIGKILL of a process; then SIGTERM, exit status and what to do next, while it goes on; then to the end."""
     flags = FLAGS.replace("--steps 40", "--steps 120").replace("y 20", "y 60")
+    flags = flags.replace("checkpoint-every 10", "checkpoint-every 30")
     reference = tmp_path / "whole"
     assert main(["train", "toy-ring", *flags.split(), "--seeds", "2", "--out", str(reference)]) == 0
     folder = RunFolder(tmp_path / "killed" / "00000-toy-ring-seeds")

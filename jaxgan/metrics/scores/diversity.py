@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.special
-from scipy.cluster.vq import kmeans2, vq
-from scipy.spatial.distance import jensenshannon
 
 from jaxgan.common.errors import InputError
 
@@ -51,6 +49,8 @@ def ndb(
     References:
       Richardson, Weiss (2018), On GANs and GMMs.
     """
+    from scipy.cluster.vq import vq  # which is slow to import, here as below
+
     real, fake = _features("real", real), _features("fake", fake)
     if real.shape[1] != fake.shape[1]:
         raise InputError(f"ndb: expected two sets of one dimension, got {real.shape} and {fake.shape}")
@@ -105,12 +105,16 @@ def _jensen_shannon_error(p: np.ndarray, q: np.ndarray, m: int) -> float:
 
 def _jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
     """The divergence in nats, which is the square of SciPy's distance."""
+    from scipy.spatial.distance import jensenshannon
+
     with np.errstate(invalid="ignore"):  # rounding may take the divergence of equal histograms below 0
         return float(np.nan_to_num(jensenshannon(p, q))) ** 2
 
 
 def _kmeans(x: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     """Lloyd's algorithm from k-means++: centres [k, d]. An empty cell keeps its centre."""
+    from scipy.cluster.vq import kmeans2
+
     centres, labels = _plus_plus(x, k, rng), np.empty(0)
     for _ in range(_LLOYD_ITERATIONS // _LLOYD_AT_ONCE):
         with warnings.catch_warnings():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtr
 
 from jaxgan.common.errors import InputError
 from jaxgan.data.stacked import N_MODES, mode_of
@@ -60,7 +60,7 @@ def mode_counts(points: np.ndarray, modes: np.ndarray, std: float) -> np.ndarray
 
 def mode_shares(modes: int, dimensions: int) -> np.ndarray:
     """The shares that `mode_counts` has of a uniform mixture of Gaussians itself, [k + 1]."""
-    within = float(chi2.cdf(9.0, dimensions))
+    within = float(chdtr(dimensions, 9.0))
     return np.append(np.full(modes, within / modes), 1 - within)
 
 

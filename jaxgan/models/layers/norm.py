@@ -116,7 +116,9 @@ class SpectralNorm(nn.Module):
         """What the layer returns for `x`."""
         apply: Callable[..., Any] = lambda layer, x: layer(x)
         if self.is_initializing():
-            apply(self.layer, x)  # makes the parameters, which `map_variables` would make normalised
+            y = apply(self.layer, x)  # `map_variables` would make normalised parameters, and trace twice
+            self._normalised(self.layer.variables, train)
+            return y
         mapped = nn.map_variables(apply, "params", lambda variables: self._normalised(variables, train))
         return mapped(self.layer, x)
 

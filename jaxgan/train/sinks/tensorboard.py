@@ -45,44 +45,43 @@ class TensorBoard(Sink):
         self._step = step
         if self._config:
             lines = json.dumps(self._config, indent=1).splitlines()
-            self._write(self._summary.text("config", "\n".join(f"    {line}" for line in lines)), step)
+            self._write(step, self._summary.text("config", "\n".join(f"    {line}" for line in lines)))
 
     def record(self, record: Mapping[str, Any]) -> None:
         """Writes the numbers by their names; the score by its own."""
         self._step = record["step"]
-        for name, value in record.items():
-            if isinstance(value, float):
-                tag = f"score/{record['score_name']}" if name == "score" else name
-                self._write(self._summary.scalar(tag, value), record["step"])
+        tags = {name: f"score/{record['score_name']}" if name == "score" else name for name in record}
+        numbers = {tags[name]: value for name, value in record.items() if isinstance(value, float)}
+        self._write(record["step"], *(self._summary.scalar(tag, value) for tag, value in numbers.items()))
 
     def picture(self, step: int, png: bytes) -> None:
         """Writes samples."""
-        self._write(self._summary.image("samples", pixels_of(png), dataformats="HWC"), step)
+        self._write(step, self._summary.image("samples", pixels_of(png), dataformats="HWC"))
 
     def also(self, step: int, kind: str, png: bytes) -> None:
         """Writes another picture."""
-        self._write(self._summary.image(kind, pixels_of(png), dataformats="HWC"), step)
+        self._write(step, self._summary.image(kind, pixels_of(png), dataformats="HWC"))
 
     def finding(self, step: int, text: str) -> None:
         """Writes a line of text."""
-        self._write(self._summary.text("health", text), step)
+        self._write(step, self._summary.text("health", text))
 
     def scores(self, scores: Mapping[str, Any]) -> None:
         """Writes the final scores, and the hyper-parameters beside them."""
         found = finals(scores)
-        for name, value in found.items():
-            self._write(self._summary.scalar(name, value), scores["final"]["step"])
+        numbers = (self._summary.scalar(name, value) for name, value in found.items())
+        self._write(scores["final"]["step"], *numbers)
         self._hyper(found)
 
     def _hyper(self, found: Mapping[str, float]) -> None:
         self._told = True
-        for part in self._summary.hparams(flat(self._config), dict(found)):
-            self._write(part, self._step)
+        self._write(self._step, *self._summary.hparams(flat(self._config), dict(found)))
 
-    def _write(self, summary: Any, step: int) -> None:
+    def _write(self, step: int, *summaries: Any) -> None:
         assert self._writer is not None
-        self._writer.write_event(self._event(wall_time=time.time(), step=step, summary=summary))
-        self._writer.flush()
+        for summary in summaries:
+            self._writer.write_event(self._event(wall_time=time.time(), step=step, summary=summary))
+        self._writer.flush()  # once: it waits for the disk
 
     def close(self, status: str, error: str | None) -> None:
         """Closes the file."""
