@@ -136,7 +136,7 @@ def form_law(networks: Networks) -> str:
     return f"float32 examples {list(networks.shape)} and logits, in training and after it"
 
 
-def _hold_answers(networks: Networks, name: str, labels: Sequence[jax.Array | None]) -> Any:
+def _hold_answers(networks: Networks, name: str, labels: Sequence[jax.Array | np.ndarray | None]) -> Any:
     """Shapes of a network's variables. Raises Broken if an answer is not of its form, whatever the labels."""
     module, x = networks.built[1][name], networks.inputs[name]
     init = lambda x: module.init(jax.random.key(0), x, labels[0], train=True)
