@@ -60,14 +60,14 @@ def ran(name: str, args: Args) -> str:
         return ""
     folder.mkdir(parents=True, exist_ok=True)
     found.unlink(missing_ok=True)
-    words = ["--out", str(folder.absolute()), *(["--quick"] if args.quick else [])]
+    words = ["--out", os.path.relpath(folder), *(["--quick"] if args.quick else [])]
     limit = args.limit / 3 if args.quick else args.limit
     paths = [str(HERE.parent.absolute()), *filter(None, [os.environ.get("PYTHONPATH")])]
     log = folder / "log.txt"
     with log.open("w") as stream:
         try:
             done = subprocess.run(
-                [sys.executable, str(HERE / "applications" / f"{name}.py"), *words],
+                [sys.executable, os.path.relpath(HERE / "applications" / f"{name}.py"), *words],
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 timeout=limit,

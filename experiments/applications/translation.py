@@ -192,6 +192,8 @@ def main(args: Args) -> None:
     study = Study("translation", "Translation: pix2pix and CycleGAN", protocol, args.out, quick=args.quick)
     folder = args.emoji or os.environ.get("JAXGAN_EMOJI")
     study.emoji = pathlib.Path(folder).absolute() if folder else None
+    if study.emoji is not None:
+        study.protocol += "; emoji: Twitter's, CC-BY 4.0, and Google's, Apache-2.0"
     translators.run(study, TASKS, args.only)
 
 
