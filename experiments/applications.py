@@ -1,6 +1,6 @@
 """Every application on real data, with each score beside that of what a person would use instead, in one report.
 
-    python experiments/applications.py --quick                     # some 50 minutes on two quiet CPU cores
+    python experiments/applications.py --quick                     # some 50 minutes on two busy CPU cores
     python experiments/applications.py [--only anomalies editing] [--out DIR] [--again] [--record]
 
 Runs the scripts in experiments/applications/, each of which also runs by itself and names there what it needs:
