@@ -1,6 +1,6 @@
 """Every application on real data, with each score beside that of what a person would use instead, in one report.
 
-    python experiments/applications.py --quick                     # some 50 minutes on two quiet CPU cores
+    python experiments/applications.py --quick                     # some 50 minutes on two busy CPU cores
     python experiments/applications.py [--only anomalies editing] [--out DIR] [--again] [--record]
 
 Runs the scripts in experiments/applications/, each of which also runs by itself and names there what it needs:
@@ -51,6 +51,8 @@ class Args:
     """Seconds after which a section is given up; --quick: a third."""
     record: bool = False
     """Renew the report under experiments/results/."""
+    note: str = ""
+    """What the report is to say of the machine, as that it had other work."""
 
 
 def ran(name: str, args: Args) -> str:
@@ -60,14 +62,14 @@ def ran(name: str, args: Args) -> str:
         return ""
     folder.mkdir(parents=True, exist_ok=True)
     found.unlink(missing_ok=True)
-    words = ["--out", str(folder.absolute()), *(["--quick"] if args.quick else [])]
+    words = ["--out", os.path.relpath(folder), *(["--quick"] if args.quick else [])]
     limit = args.limit / 3 if args.quick else args.limit
     paths = [str(HERE.parent.absolute()), *filter(None, [os.environ.get("PYTHONPATH")])]
     log = folder / "log.txt"
     with log.open("w") as stream:
         try:
             done = subprocess.run(
-                [sys.executable, str(HERE / "applications" / f"{name}.py"), *words],
+                [sys.executable, os.path.relpath(HERE / "applications" / f"{name}.py"), *words],
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 timeout=limit,
@@ -109,9 +111,28 @@ def said_of(goal: dict[str, Any]) -> str:
     return f"{'met' if goal['met'] else 'NOT met'}: {goal['goal']} ({goal['figure']})"
 
 
-def as_markdown(sections: dict[str, dict[str, Any]], command: str) -> str:
+def where(found: dict[str, Any], note: str) -> str:
+    """When the sections ran and on what, in words, and all their time."""
+    known = [section for section in found["sections"].values() if "environment" in section]
+    dates = sorted({section["environment"]["date"][:10] for section in known})
+    own = found["environment"]
+    minutes = sum(section["seconds"] for section in known) / 60
+    words = [
+        " to ".join(dict.fromkeys((*dates[:1], *dates[-1:]))),
+        f"jaxgan {own['jaxgan']}",
+        f"jax {own['packages']['jax']}",
+    ]
+    words += [
+        f"{own['cores']} cores ({own['processor']}), {own['backend']}",
+        f"{minutes:.0f} minutes in all",
+        note,
+    ]
+    return "; ".join(filter(None, words))
+
+
+def as_markdown(sections: dict[str, dict[str, Any]], command: str, said: str) -> str:
     """The report as text."""
-    lines = ["# Applications", "", f"`{command}`", ""]
+    lines = ["# Applications", "", f"`{command}`", "", said, ""]
     for name, section in sections.items():
         lines += [f"## {section.get('title', name)}", ""]
         if "none" in section:
@@ -125,9 +146,10 @@ def as_markdown(sections: dict[str, dict[str, Any]], command: str) -> str:
     return "\n".join(lines)
 
 
-def as_page(sections: dict[str, dict[str, Any]], command: str, out: pathlib.Path) -> str:
+def as_page(sections: dict[str, dict[str, Any]], command: str, said: str, out: pathlib.Path) -> str:
     """The report as a page that holds its pictures."""
     content: list[Any] = [html.tag("h1", "Applications"), html.tag("p", html.tag("code", command))]
+    content.append(html.tag("p", said))
     for name, section in sections.items():
         content.append(html.tag("h2", section.get("title", name)))
         if "none" in section:
@@ -160,8 +182,10 @@ def main(args: Args) -> int:
             print(f"  {line}", flush=True)
         print(f"  {time.monotonic() - begun:.0f} s", flush=True)
     command = shlex.join(["python", "experiments/applications.py", *sys.argv[1:]])
-    record = {"command": command, "environment": environment(), "sections": sections}
-    text = as_markdown(sections, command)
+    record: dict[str, Any] = {"command": command, "note": args.note, "environment": environment()}
+    record["sections"] = sections
+    said = where(record, args.note)
+    text = as_markdown(sections, command, said)
     for folder in (args.out, RESULTS) if args.record else (args.out,):
         write_atomically(folder / "applications.json", json.dumps(record, indent=1) + "\n")
         write_atomically(folder / "applications.md", text)
@@ -169,7 +193,7 @@ def main(args: Args) -> int:
     for name, picture in pictures if args.record else ():
         (RESULTS / "applications").mkdir(exist_ok=True)
         shutil.copyfile(args.out / name / picture, RESULTS / "applications" / picture)
-    write_atomically(args.out / "applications.html", as_page(sections, command, args.out))
+    write_atomically(args.out / "applications.html", as_page(sections, command, said, args.out))
     print(f"wrote {args.out / 'applications'}.html, .md and .json")
     return int(any("none" in section for section in sections.values()))
 

@@ -169,14 +169,14 @@ def photographs(study: Study) -> None:
         np.savez(crops, images=_crops(TRAINED_ON, 48), held_out_images=_crops(TESTED_ON, SIDE))
     for scale in (2, 4):
         words = ("super-resolution-64", "--data.source", f"npz:{crops}", *smaller(scale), *SMALL)
-        words += ("--model.skip", "cubic")
-        run, source = study.opened(f"photos-x{scale}", 250, *words, *PIXELS)
+        words += ("--model.skip", "cubic", "--g-lr", "2e-3")
+        run, source = study.opened(f"photos-x{scale}", 1000, *words, *PIXELS)
         found, others = enlarged(study, run, what, source.held_out.n, scale)
         shown = [found["input"], others["bicubic"], found["made"]]
         if scale == 4:
-            half = str(125 if study.quick else 1250)
+            half = str(500 if study.quick else 5000)
             weights = ("--game-options", "pixel", "100", "adversarial", "1", "pixel_steps", half)
-            run, _ = study.opened(f"photos-x{scale}-critic", 250, *words, *weights)
+            run, _ = study.opened(f"photos-x{scale}-critic", 1000, *words, *weights)
             judged = study.made(run, np.arange(len(found["made"])))["made"]
             compared = {"pixels alone": found["made"], **others}
             study.rows += table_of(f"{what}, x{scale}, with a critic", judged, compared, found["image"])

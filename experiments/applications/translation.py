@@ -144,6 +144,14 @@ def cyclegan(study: Study) -> None:
     made = run.apply(given, "a-to-b")
     study.scored("emoji, CycleGAN without pairs", made, given, truth, random_cnn(3))
     study.show("emoji-cyclegan", given, made, run.apply(made, "b-to-a"), truth)
+    of = next(
+        r for r in study.rows if r["what"].startswith("emoji, CycleGAN") and r["score"].startswith("fd_")
+    )
+    study.goal(
+        "CycleGAN nearer to the other vendor's drawings than the input is (Fréchet distance)",
+        of["ours"] < of["baseline_value"],
+        f"{of['ours']:.2f} against {of['baseline_value']:.2f}",
+    )
 
 
 def styled(images: np.ndarray) -> np.ndarray:
@@ -192,6 +200,8 @@ def main(args: Args) -> None:
     study = Study("translation", "Translation: pix2pix and CycleGAN", protocol, args.out, quick=args.quick)
     folder = args.emoji or os.environ.get("JAXGAN_EMOJI")
     study.emoji = pathlib.Path(folder).absolute() if folder else None
+    if study.emoji is not None:
+        study.protocol += "; emoji: Twitter's, CC-BY 4.0, and Google's, Apache-2.0"
     translators.run(study, TASKS, args.only)
 
 
