@@ -103,9 +103,8 @@ def project(args: list[str]) -> None:
     _write(parsed.out, run, names, found)
     for name, before, after in zip(names, found.start_psnr, found.psnr, strict=True):
         print(f"{name}: PSNR {after:.2f} dB (start {before:.2f})")
-    print(
-        f"wrote {parsed.out} (space {found.space}, compared by pixels and {found.features}, step {run.step:,})"
-    )
+    by = "pixels alone" if found.features == "none" else f"pixels and {found.features}"
+    print(f"wrote {parsed.out} (space {found.space}, compared by {by}, step {run.step:,})")
 
 
 def _write(out: pathlib.Path, run: Any, names: list[str], found: Any) -> None:
