@@ -29,6 +29,8 @@ _PICTURES, _ANIMATIONS = (".png", ".jpg", ".jpeg"), (".gif", ".webp", ".mp4")
 class Edit:
     """Move images along directions, mix their styles, walk from one to another, or morph their class.
 
+    The suffix of --out says whether that is a sheet, arrays or a film.
+
         jaxgan edit RUN --seed 7 --direction 3=-2:2 --out sheet.png       a row of steps along direction 3
         jaxgan edit RUN --seed 7-9 --direction glasses=-3:3 --directions DIR/directions.npz --out film.mp4
         jaxgan edit RUN --latent DIR/photo.npz --direction 0=-3:3         of a projected image
