@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -211,8 +212,8 @@ def classifier_for(
         source = open_source()
         if (found := classifier.variables_of(source)) is None:
             raise InputError(
-                f"classifier: none was trained on {data_name!r}; run: jaxgan metrics train-features {data_name}, or "
-                "name one of your own (FILE.py:NAME)"
+                f"classifier: none was trained on {data_name!r}; run: jaxgan metrics train-features "
+                f"{shlex.quote(data_name)}, or name one of your own (FILE.py:NAME)"
             )
         variables, title = found
         module = ResidualCNN(len(source.class_names))

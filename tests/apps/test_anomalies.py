@@ -174,11 +174,13 @@ def test_a_strangers_folder_of_all_sizes_and_modes(run, tmp_path, capsys):
     Image.fromarray(grey[:5, :5]).convert("P").save(folder / "palette.gif")
     (folder / "broken.png").write_bytes(b"nothing")
     (folder / "notes.txt").write_text("no image")
+    (folder / ".trash").mkdir()
+    Image.fromarray(grey).save(folder / ".trash" / "hidden.png")
     anomalies([str(run.path), str(folder), "--out", str(tmp_path / "out"), "--rate", "0.2"])
     said = capsys.readouterr().out
     assert "broken.png' cannot be read (" in said
     assert "BytesIO" not in said
-    assert "left out: 1 file that are no images by their names" in said
+    assert "left out, no images by their names: 1 file ('notes.txt')" in said
     rows = {
         row["image"]: row
         for row in csv.DictReader((tmp_path / "out" / "scores.csv").read_text().splitlines())

@@ -139,7 +139,7 @@ def test_files_come_out_in_the_form_that_they_had(tmp_path):
     (folder / "notes.txt").write_text("")
     out = tmp_path / "out"
     works, notes = listed([folder], out)
-    assert notes == ["left out, no images by their names: 1 file"]
+    assert notes == ["left out, no images by their names: 1 file ('notes.txt')"]
     failed = [why for work in works if (why := done(work, out, lambda image, mask: image)) is not None]
     assert len(failed) == 1
     assert "broken.png: cannot identify image file" in failed[0]

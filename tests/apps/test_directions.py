@@ -105,6 +105,11 @@ def test_components_of_w_are_those_of_its_covariance(style):
     np.testing.assert_allclose(np.abs(found.vectors @ vectors[:, ::-1][:, :3]), np.eye(3), atol=1e-3)
 
 
+def test_too_few_draws_for_so_many_components_are_told(style):
+    with pytest.raises(InputError, match="n: expected .* 4"):
+        found_by.principal(style, "w", 3, n=3)
+
+
 def test_components_of_more_features_than_draws_are_the_same():
     x = np.random.default_rng(0).standard_normal((20, 30)) * np.arange(1, 31)
     x -= x.mean(0)

@@ -230,6 +230,8 @@ def test_fixed_concepts_are_not_intervened_on(network):
     assert all(x.iou == found.agreement.iou[x.units, 0].max() for x in found.interventions)
     with pytest.raises(InputError, match="unknown concept 'brigt'; did you mean 'bright'"):
         dissect(network, bright, n=8, concepts=["brigt"])
+    with pytest.raises(InputError, match="units: expected .* got 1000"):
+        dissect(network, bright, n=8, units=1000)
 
 
 def test_the_page(run, tmp_path, capsys):

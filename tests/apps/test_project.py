@@ -102,7 +102,12 @@ def test_files_of_any_form_become_images_of_the_run(run, tmp_path):
     }.items():  # fmt: skip
         Image.fromarray(array).save(tmp_path / f"{name}.png")
     Image.fromarray(grey.repeat(8, 0).repeat(8, 1)).save(tmp_path / "f large.png")
-    names, images = read_targets([tmp_path], run.spec)
+    (tmp_path / "g broken.png").write_bytes(b"nothing")
+    names, images, files, notes = read_targets([tmp_path], run.spec)
+    assert [file.name for file in files] == [f"{name.replace('_', ' ')}.png" for name in names]
+    assert ["g broken.png" in note for note in notes] == [True]
+    with pytest.raises(InputError, match="cannot read .*g broken.png"):
+        read_targets([tmp_path / "g broken.png"], run.spec)
     assert names == ["a_grey", "b_rgb", "c_deep", "d_wide", "e_clear", "f_large"]
     assert images.dtype == np.uint8
     for i in (0, 1, 2, 3):
@@ -124,7 +129,7 @@ def test_names_are_given_once_and_nothing_is_written_over(run, tmp_path):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"") if name.startswith(".") else Image.new("L", (8, 8)).save(path)
-    names, _ = read_targets([folder, folder / "more"], run.spec, tmp_path / "out")
+    names, *_ = read_targets([folder, folder / "more"], run.spec, tmp_path / "out")
     assert names == ["way-2", "x", "x-2", "x-3"]
     for paths, out in (
         ([folder / "x.png"], folder),

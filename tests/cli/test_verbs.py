@@ -253,8 +253,9 @@ def test_the_first_page_has_the_defaults_of_the_preset(capsys):
     assert "Number of generator updates. (13000)" in page
 
 
-def test_examples_keep_their_lines(capsys):
+@pytest.mark.parametrize(("verb", "n"), [("evaluate", 4), ("edit", 6)])
+def test_examples_keep_their_lines(verb, n, capsys):
     with pytest.raises(SystemExit):
-        main(["evaluate", "--help"])
+        main([verb, "--help"])
     lines = capsys.readouterr().out.splitlines()
-    assert sum(line.startswith("    jaxgan evaluate ") for line in lines) == 4
+    assert sum(line.startswith(f"    jaxgan {verb} ") for line in lines) == n

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from jaxgan.apps.below import images_below, left_out
 from jaxgan.apps.fitted import of_file
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
-from jaxgan.common.progress import counted
 from jaxgan.common.user_files import is_file
 from jaxgan.data import Spec, as_images, open_source
 from jaxgan.data.pixels import BrokenImage, image_suffixes
@@ -65,14 +65,11 @@ def read_images(
     paths = [expanded(word) for word in words]
     if len(words) == 1 and (named(words[0]).startswith(("tfds:", "npz:", "tar:")) or not paths[0].exists()):
         return _of_source(words[0], spec, split, limit)
-    files, others = [], 0
+    files, others = [], list[str]()
     for word, path in zip(words, paths, strict=True):
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-            if out is not None and out.resolve().is_relative_to(path.resolve()):
-                inside = [p for p in inside if not p.resolve().is_relative_to(out.resolve())]
-            known = [p for p in inside if p.suffix.lower() in image_suffixes()]
-            others += len(inside) - len(known)
+            known, rest = images_below(path, image_suffixes(), out)
+            others += rest
             files += [(str(p.relative_to(path)), p) for p in known]
         elif path.is_file():
             files.append((path.name, path))
@@ -89,8 +86,7 @@ def read_images(
             names.append(name if times[name] == 1 else str(path))
         except (BrokenImage, OSError) as error:
             notes.append(f"left out: {printable(path)!r} cannot be read ({error})")
-    if others:
-        notes.append(f"left out: {counted(others, 'file')} that are no images by their names")
+    notes += left_out(others)
     if not found:
         why = f"; {notes[0]}" if notes else ""
         raise InputError(

@@ -115,6 +115,7 @@ def dissect(
     z, labels = network.drawn(range(n))
     poll(f"{n} images, layer {layer}")
     images, maps = maps_of(network, layer, z, labels)
+    check_range("units", units, at_most=maps.shape[-1])
     seen = segment(images)
     found = agreement(maps, seen)
     fixed = {name for name, mask in seen.items() if (mask == mask[:1]).all()}  # which no change can move

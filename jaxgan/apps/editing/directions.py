@@ -196,7 +196,8 @@ def principal(
       Härkönen, Hertzmann, Lehtinen, Paris (2020), GANSpace: discovering interpretable GAN controls, section 2.
     """
     check_range("n", n, at_least=2)
-    check_range("k", k, at_least=1, at_most=min(n - 1, network.dim(space)))
+    check_range("k", k, at_least=1, at_most=network.dim(space))
+    check_range("n", n, at_least=k + 1)  # as many draws leave k components
     z, labels = network.drawn(range(n))
     if space == "w":
         if layer is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,9 +20,23 @@ LARGEST = 2**28  # bytes of a file
 WAY = "way"  # name of the picture of all ways
 
 
-def read_targets(
-    paths: Sequence[pathlib.Path], spec: Spec, out: pathlib.Path | None = None
-) -> tuple[list[str], np.ndarray]:
+class Targets(NamedTuple):
+    """Images of files.
+
+    Attributes:
+      names: of the files, without suffixes and each once.
+      images: uint8 or uint16 [n, h, w, c].
+      files: of which they are.
+      notes: what of folders was left out, in words.
+    """
+
+    names: list[str]
+    images: np.ndarray
+    files: list[pathlib.Path]
+    notes: list[str]
+
+
+def read_targets(paths: Sequence[pathlib.Path], spec: Spec, out: pathlib.Path | None = None) -> Targets:
     """The images in files and folders, as the data of a run are stored.
 
     Args:
@@ -29,14 +44,14 @@ def read_targets(
       spec: of the data of the run.
       out: folder in which an image NAME.png is written for each name, and one called WAY.
 
-    Returns:
-      The names of the files, without suffixes and each once, and uint8 or uint16 [n, h, w, c].
+    What a folder holds that cannot be read as an image is left out, with a note.
 
     Raises:
-      InputError: for a path where there is nothing, a folder without images, a file that cannot be read as an image, or
-        one that would be written over.
+      InputError: for a path where there is nothing, a folder without images, a file that is named and cannot be read as
+        an image, one that would be written over, or if nothing can be read.
     """
     files: list[pathlib.Path] = []
+    found_in: set[pathlib.Path] = set()  # folders, and not named one by one
     for typed in paths:
         path = expanded(typed)
         if path.is_dir():
@@ -48,6 +63,7 @@ def read_targets(
             if not inside:
                 raise InputError(f"images: expected images in the folder {printable(path)!r}, got none")
             files += inside
+            found_in.update(inside)
         else:
             files.append(path)
     if not files:
@@ -59,7 +75,19 @@ def read_targets(
             raise InputError(
                 f"out: expected a folder in which no image is written over, got that of {printable(over[0])!r}"
             )
-    return names, np.stack([_read(file, spec) for file in files])
+    images, kept, notes = [], [], []
+    for name, file in zip(names, files, strict=True):
+        try:
+            images.append(_read(file, spec))
+        except InputError as error:
+            if file not in found_in:
+                raise
+            notes.append(f"left out: {str(error).removeprefix('images: ')}")
+            continue
+        kept.append((name, file))
+    if not images:
+        raise InputError(f"images: expected at least one that can be read, got none; {notes[0]}")
+    return Targets([name for name, _ in kept], np.stack(images), [file for _, file in kept], notes)
 
 
 def _read(file: pathlib.Path, spec: Spec) -> np.ndarray:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaxgan.apps.below import images_below, left_out
 from jaxgan.apps.restore import files
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable
 from jaxgan.common.laws import first_line
-from jaxgan.common.progress import counted
 from jaxgan.data.pixels import BrokenImage, image_suffixes
 
 Apply = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
@@ -38,7 +38,7 @@ def listed(
 ) -> tuple[list[Work], list[str]]:
     """The files of paths, each a file or a folder with all below it; and what of folders is left out, in words.
 
-    Of folders, hidden files and what lies in `out` are passed over.
+    Of folders, hidden files and folders and what lies in `out` are passed over.
 
     Args:
       inputs: of the user.
@@ -49,7 +49,7 @@ def listed(
       InputError: for paths that do not exist or hold no images, two files that would be written to one place, a file
         that would be written over an input or a mask, or a mask that is missing.
     """
-    found, known, others, written = [], files.suffixes(), 0, out.resolve()
+    found, known, others, written = [], files.suffixes(), list[str](), out.resolve()
     for path in inputs:
         if not path.exists():
             raise InputError(
@@ -60,13 +60,8 @@ def listed(
             continue
         if written == path.resolve():
             raise _not_there(out, "images")
-        below = [
-            own for own in sorted(path.rglob("*")) if own.is_file() and not _hidden(own.relative_to(path))
-        ]
-        if written.is_relative_to(path.resolve()):
-            below = [own for own in below if not own.resolve().is_relative_to(written)]
-        chosen = [own for own in below if own.suffix.lower() in known]
-        others += len(below) - len(chosen)
+        chosen, rest = images_below(path, known, out)
+        others += rest
         found += [Work(own, own.relative_to(path)) for own in chosen]
     if not found:
         raise InputError(
@@ -87,11 +82,7 @@ def listed(
         raise _not_there(out, "images")
     if made & {work.mask.resolve() for work in found if work.mask is not None}:
         raise _not_there(out, "masks")
-    return found, [f"left out, no images by their names: {counted(others, 'file')}"] if others else []
-
-
-def _hidden(name: pathlib.PurePath) -> bool:
-    return any(part.startswith(".") for part in name.parts)
+    return found, left_out(others)
 
 
 def _not_there(out: pathlib.Path, what: str) -> InputError:

@@ -93,6 +93,8 @@ def dissect(args: list[str]) -> None:
             f"area {100 * x.effect.before:.2f} % -> {100 * x.effect.after:.2f} % "
             f"(random units {100 * (x.effect.before + x.random[0]):.2f} %)"
         )
+    if not found.interventions:
+        print("no units are silenced or forced: none agree with a concept that differs from image to image")
     print(f"wrote {parsed.out} (layer {found.layer}, step {run.step:,})")
 
 

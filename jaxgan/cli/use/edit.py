@@ -29,12 +29,14 @@ _PICTURES, _ANIMATIONS = (".png", ".jpg", ".jpeg"), (".gif", ".webp", ".mp4")
 class Edit:
     """Move images along directions, mix their styles, walk from one to another, or morph their class.
 
-    jaxgan edit RUN --seed 7 --direction 3=-2:2 --out sheet.png       a row of steps along direction 3
-    jaxgan edit RUN --seed 7-9 --direction glasses=-3:3 --directions DIR/directions.npz --out film.mp4
-    jaxgan edit RUN --latent DIR/photo.npz --direction 0=-3:3         of a projected image
-    jaxgan edit RUN --seed 0-3 --mix 8-11 --layers 0-3                styles (StyleGANs)
-    jaxgan edit RUN --seed 0-3 --to 8-11 --space w                    a walk
-    jaxgan edit RUN --seed 0-3 --morph cat:dog                        from one class to another
+    The suffix of --out says whether that is a sheet, arrays or a film.
+
+        jaxgan edit RUN --seed 7 --direction 3=-2:2 --out sheet.png       a row of steps along direction 3
+        jaxgan edit RUN --seed 7-9 --direction glasses=-3:3 --directions DIR/directions.npz --out film.mp4
+        jaxgan edit RUN --latent DIR/photo.npz --direction 0=-3:3         of a projected image
+        jaxgan edit RUN --seed 0-3 --mix 8-11 --layers 0-3                styles (StyleGANs)
+        jaxgan edit RUN --seed 0-3 --to 8-11 --space w                    a walk
+        jaxgan edit RUN --seed 0-3 --morph cat:dog                        from one class to another
     """
 
     run: Positional[pathlib.Path]

@@ -13,7 +13,7 @@ import tyro
 from jaxgan.cli.arguments import Positional, check_out, checkpoint, parse
 from jaxgan.cli.status import warnings_in_lines
 from jaxgan.common.errors import InputError
-from jaxgan.common.files import write_atomically
+from jaxgan.common.files import printable, write_atomically
 from jaxgan.report import pictures
 
 _SHOWN = 16  # ways in the picture of all
@@ -87,7 +87,9 @@ def project(args: list[str]) -> None:
     with warnings_in_lines():
         run = Run.at(parsed.run, which, trust=parsed.trust)
     network = Network(run, parsed.truncation)
-    names, targets = read_targets(parsed.images, run.spec, parsed.out)
+    names, targets, files, notes = read_targets(parsed.images, run.spec, parsed.out)
+    for note in notes:
+        print(note, flush=True)
     label = None
     if parsed.class_ is not None:
         if not network.n_classes:
@@ -100,15 +102,14 @@ def project(args: list[str]) -> None:
         network, targets, parsed.space, search, label=label, features=parsed.features, weights=parsed.weights,
         on_step=said,
     )  # fmt: skip
-    _write(parsed.out, run, names, found)
+    _write(parsed.out, run, names, files, found)
     for name, before, after in zip(names, found.start_psnr, found.psnr, strict=True):
         print(f"{name}: PSNR {after:.2f} dB (start {before:.2f})")
-    print(
-        f"wrote {parsed.out} (space {found.space}, compared by pixels and {found.features}, step {run.step:,})"
-    )
+    by = "pixels alone" if found.features == "none" else f"pixels and {found.features}"
+    print(f"wrote {parsed.out} (space {found.space}, compared by {by}, step {run.step:,})")
 
 
-def _write(out: pathlib.Path, run: Any, names: list[str], found: Any) -> None:
+def _write(out: pathlib.Path, run: Any, names: list[str], files: list[pathlib.Path], found: Any) -> None:
     from jaxgan.apps.editing.files import write_latents
     from jaxgan.apps.editing.targets import WAY
     from jaxgan.apps.sheets import sheet
@@ -119,7 +120,12 @@ def _write(out: pathlib.Path, run: Any, names: list[str], found: Any) -> None:
         told = {"psnr": float(found.psnr[i]), "features": found.features, "step": run.step}
         write_latents(out / f"{name}.npz", found.space, found.latents[i : i + 1], label, **told)
         write_atomically(out / f"{name}.png", pictures.png(found.images[i]))
-        rows[name] = {"psnr": told["psnr"], "start_psnr": float(found.start_psnr[i]), "space": found.space}
+        rows[name] = {
+            "file": printable(files[i]),
+            "psnr": told["psnr"],
+            "start_psnr": float(found.start_psnr[i]),
+            "space": found.space,
+        }
         if label is not None:
             rows[name]["class"] = int(label[0])
     about = {"features": found.features, "step": run.step, "images": rows}
