@@ -252,6 +252,11 @@ class _Session:
             self.sinks[0].note(f"stopping: step {step:,} is saved; writing the report")
             raise Stopped(self.signals.received, step, self.folder)
 
+    @property
+    def vanished(self) -> bool:
+        """Whether a folder of a run is no longer there, or has been made again by a save that was under way."""
+        return not all((keeper.folder.path / "config.json").exists() for keeper in self.keepers)
+
     def check_held(self) -> None:
         """Raises TakenOver if one of the folders is another process's by now."""
         for folder in (self.folder, *(keeper.folder for keeper in self.keepers)):
@@ -282,7 +287,7 @@ class _Session:
                     self.folder.update(status="failed", error=f"{type(error).__name__}: {error}")
                 else:
                     self.close("failed", f"{type(error).__name__}: {error}")
-            if not isinstance(error, OSError):
+            if not isinstance(error, OSError) and not (isinstance(error, InputError) and self.vanished):
                 raise
             self.check_held()  # another process in the folder may be why
             if isinstance(error, SaveError):

@@ -84,12 +84,24 @@ def gone(folder):
     folder.path.rename(folder.path.parent / "elsewhere")
 
 
+def gone_and_made_again(folder):
+    """As a save under way does, of all but the folder's records."""
+    gone(folder)
+    folder.path.mkdir()
+
+
 def checkpoints_gone(folder):
-    (folder.path / "checkpoints").rename(folder.path / "elsewhere")
-    (folder.path / "checkpoints").write_text("")
+    path = folder.path / "checkpoints"
+    for name in range(100):  # a save under way may make it again in between
+        try:
+            path.rename(folder.path / f"elsewhere-{name}")
+            path.write_text("")
+        except IsADirectoryError:
+            continue
+        return
 
 
-@pytest.mark.parametrize("act", [gone, checkpoints_gone])
+@pytest.mark.parametrize("act", [gone, gone_and_made_again, checkpoints_gone])
 def test_no_checkpoint_that_is_gone_is_named(ends, act):
     status, folder, _, err = ends(act)
     assert status == 2
