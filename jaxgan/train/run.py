@@ -294,6 +294,7 @@ class _Session:
                 raise
             left = f"go on from the last good checkpoints with: jaxgan resume {self.folder.path}"
             left = self.keepers[0].left() if self.alone else left
+            left = "there is no config.json any more to go on from" if self.vanished else left
             raise SaveError(f"could not write in {str(self.folder.path)!r} ({error}); {left}") from error
 
     def close(self, status: str, error: str | None = None) -> None:

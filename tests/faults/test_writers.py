@@ -87,7 +87,7 @@ def gone(folder):
 def gone_and_made_again(folder):
     """As a save under way does, of all but the folder's records."""
     gone(folder)
-    folder.path.mkdir()
+    folder.path.mkdir(exist_ok=True)
 
 
 def checkpoints_gone(folder):
