@@ -134,15 +134,17 @@ def with_hold_out(source: Source, share: float) -> Source:
     if share == 0 or not isinstance(source, Images | Arrays) or source.held_out is not None:
         return source
     held = held_out_rows(source.arrays[source.example], share, _known(source))
+    none = "nothing is held out of training: too many examples are equal, or a class would be lost"
+    unheld = _changed(source, notes=(*source.notes, none)) if round(share * len(source)) else source
     if not len(held):
-        return source
+        return unheld
     rest = np.setdiff1d(np.arange(len(source)), held)
     if LABEL in source.arrays:  # a class of which all is held out could not be learned: it stays
         labels = source.arrays[LABEL]
         stays = np.flatnonzero(np.isin(labels, np.unique(labels[rest]), invert=True))
         rest, held = np.union1d(rest, stays), np.setdiff1d(held, stays)
     if not len(held) or not len(rest):
-        return source
+        return unheld
     others = _part(source, held, name=f"held-out part of {source.name}", skipped=0)
     are = "is" if len(held) == 1 else "are"
     note = (

@@ -292,9 +292,12 @@ class _Session:
             self.check_held()  # another process in the folder may be why
             if isinstance(error, SaveError):
                 raise
-            left = f"go on from the last good checkpoints with: jaxgan resume {self.folder.path}"
-            left = self.keepers[0].left() if self.alone else left
-            left = "there is no config.json any more to go on from" if self.vanished else left
+            if self.vanished:
+                left = "there is no config.json any more to go on from"
+            elif self.alone:
+                left = self.keepers[0].left()
+            else:
+                left = f"go on from the last good checkpoints with: jaxgan resume {self.folder.path}"
             raise SaveError(f"could not write in {str(self.folder.path)!r} ({error}); {left}") from error
 
     def close(self, status: str, error: str | None = None) -> None:

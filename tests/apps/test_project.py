@@ -121,6 +121,10 @@ def test_names_of_two_folders_stay_apart(run, tmp_path):
         (tmp_path / folder).mkdir()
         Image.new("L", (8, 8)).save(tmp_path / folder / "x.png")
     assert read_targets([tmp_path / "a" / "x.png", tmp_path / "b"], run.spec)[0] == ["x", "x-2"]
+    (tmp_path / "words.txt").write_text("no image")
+    names, _, files, notes = read_targets([tmp_path], run.spec)  # and all below it
+    assert (names, [file.parent.name for file in files]) == (["x", "x-2"], ["a", "b"])
+    assert [note for note in notes if "words.txt" in note]
 
 
 def test_names_are_given_once_and_nothing_is_written_over(run, tmp_path):
@@ -129,8 +133,8 @@ def test_names_are_given_once_and_nothing_is_written_over(run, tmp_path):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"") if name.startswith(".") else Image.new("L", (8, 8)).save(path)
-    names, *_ = read_targets([folder, folder / "more"], run.spec, tmp_path / "out")
-    assert names == ["way-2", "x", "x-2", "x-3"]
+    names, *_ = read_targets([folder], run.spec, tmp_path / "out")
+    assert names == ["x-2", "x", "way-2", "x-3"]
     for paths, out in (
         ([folder / "x.png"], folder),
         ([folder / "way.png"], folder),

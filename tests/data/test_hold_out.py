@@ -76,6 +76,8 @@ def test_no_class_is_held_out_whole():
     labels[held_out_rows(images, 0.1)] = 1  # all that would be held out
     source = with_hold_out(images_of(images, labels, ("a", "b")), 0.1)
     assert (source.held_out, len(source)) == (None, 40)
+    assert "nothing is held out of training" in source.notes[-1]
+    assert with_hold_out(images_of(images[:3], labels[:3], ("a",)), 0.1).notes == ()  # a tenth of 3 is none
     labels[:20] = 1
     source = with_hold_out(images_of(images, labels, ("a", "b")), 0.1)
     assert len(source.held_out) == 4

@@ -97,10 +97,8 @@ class Detector:
             found.append(np.asarray(score, np.float64)[: len(part)])
             rebuilt.append(None if made is None else np.asarray(made)[: len(part)])
             poll(min(start + BATCH, len(images)), len(images))
-        whole, values = (
-            None if any(part is None for part in rebuilt) else np.concatenate(rebuilt),
-            np.concatenate(found),
-        )
+        values = np.concatenate(found)
+        whole = None if any(part is None for part in rebuilt) else np.concatenate(rebuilt)
         if not np.isfinite(values).all():
             raise InputError("run: expected networks whose scores are finite, got some that are not")
         return Scored(values, whole)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgan.apps.attributes import eight_bits
+from jaxgan.apps.below import images_below, left_out
 from jaxgan.apps.fitted import of_file
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable, read_bytes
@@ -39,27 +40,26 @@ class Targets(NamedTuple):
 def read_targets(paths: Sequence[pathlib.Path], spec: Spec, out: pathlib.Path | None = None) -> Targets:
     """The images in files and folders, as the data of a run are stored.
 
+    What a folder holds that cannot be read as an image is left out, with a note.
+
     Args:
-      paths: image files of every format that Pillow reads, and folders of them (without sub-folders and hidden files).
+      paths: image files of every format that Pillow reads, and folders with all below them, but for hidden files and
+        folders.
       spec: of the data of the run.
       out: folder in which an image NAME.png is written for each name, and one called WAY.
-
-    What a folder holds that cannot be read as an image is left out, with a note.
 
     Raises:
       InputError: for a path where there is nothing, a folder without images, a file that is named and cannot be read as
         an image, one that would be written over, or if nothing can be read.
     """
-    files: list[pathlib.Path] = []
+    files, others = list[pathlib.Path](), list[str]()
     found_in: set[pathlib.Path] = set()  # folders, and not named one by one
     for typed in paths:
         path = expanded(typed)
         if path.is_dir():
-            inside = sorted(
-                file
-                for file in path.iterdir()
-                if file.suffix.lower() in image_suffixes() and not file.name.startswith(".")
-            )
+            written = out if out is not None and out.resolve() != path.resolve() else None
+            inside, rest = images_below(path, image_suffixes(), written)
+            others += rest
             if not inside:
                 raise InputError(f"images: expected images in the folder {printable(path)!r}, got none")
             files += inside
@@ -75,7 +75,7 @@ def read_targets(paths: Sequence[pathlib.Path], spec: Spec, out: pathlib.Path | 
             raise InputError(
                 f"out: expected a folder in which no image is written over, got that of {printable(over[0])!r}"
             )
-    images, kept, notes = [], [], []
+    images, kept, notes = [], [], left_out(others)
     for name, file in zip(names, files, strict=True):
         try:
             images.append(_read(file, spec))

@@ -263,23 +263,15 @@ def _staged(
 
 def _with_options(before: Config, after: Config, given: Collection[str], whole: bool) -> Config:
     """The configuration `after`, whose options of game and degradations stand over those of `before` that still fit."""
-    degrade = after.data.degrade
-    kept = {
-        "game_options": before.game_options if after.game == before.game else (),
-        "data.degrade_options": options_for(degrade, before.data.degrade_options)
-        if degrade != before.data.degrade
-        else before.data.degrade_options,
-    }
-    for name, options in kept.items():
-        typed = f"--{name.replace('_', '-')}" in given
-        own = (
-            getattr(after.data if name.startswith("data.") else after, name.rpartition(".")[2])
-            if typed
-            else ()
-        )
-        if not (typed and whole):
-            others = tuple((option, value) for option, value in options if option not in dict(own))
-            after = with_fields(after, **{name: (*others, *own)})
+    degrade, data, same_game = after.data.degrade, before.data, after.game == before.game
+    fitting = data.degrade_options if degrade == data.degrade else options_for(degrade, data.degrade_options)
+    for name, flag, old, now in (
+        ("game_options", "--game-options", before.game_options if same_game else (), after.game_options),
+        ("data.degrade_options", "--data.degrade-options", fitting, after.data.degrade_options),
+    ):
+        typed = now if flag in given else ()
+        kept = () if whole and flag in given else tuple(pair for pair in old if pair[0] not in dict(typed))
+        after = with_fields(after, **{name: (*kept, *typed)})
     return after
 
 
