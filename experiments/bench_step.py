@@ -313,13 +313,24 @@ def measured(name: str, args: Args, said: Said) -> dict[str, Any]:
     gpu = jax.default_backend() != "cpu"
     speed = rates()
     step, repeat, counts, count = ours(name, args, said)
-    programs: dict[str, Program] = {"jaxgan": (step, repeat)}
+    programs: dict[str, Program] = {}
+    alone: dict[str, float] = {}  # a first look at each program, which is kept where the limit ends the row
+
+    def add(label: str, step: Callable[[], None], made: int) -> None:
+        programs[label] = step, made
+        times = measure({label: programs[label]}, replace(args, rounds=1))[label]
+        alone[label] = float(np.median(times))
+        said("first looks", median_ms=dict(alone), **speed, **counts)
+
+    add("jaxgan", step, repeat)
     if gpu:
-        low, _, low_counts, _ = ours(name, args, said, "bfloat16")
-        programs["jaxgan, bfloat16"] = low, repeat
+        low, _, low_counts, _ = ours(
+            name, args, lambda stage, **_: said(f"bfloat16: {stage}", median_ms=alone, **counts), "bfloat16"
+        )
         counts |= {
             f"bfloat16_{key}": low_counts[key] for key in ("compile_s", "memory_mib") if key in low_counts
         }
+        add("jaxgan, bfloat16", low, repeat)
     without: dict[str, str] = {}
     if args.peer == "torch" and name in CASES:
         import torch  # pyright: ignore[reportMissingImports]
@@ -330,7 +341,7 @@ def measured(name: str, args: Args, said: Said) -> dict[str, Any]:
         for label, way in WAYS.items():
             if way.get("compiled") and not gpu:
                 continue
-            said(f"starting {label}", **counts)
+            said(f"starting {label}", median_ms=alone, **counts)
             try:
                 peer, numbers = torch_step(
                     case_of(name, args), args.batch_size or BATCH, (LEARNING_RATE, B1, B2), several, **way
@@ -338,9 +349,9 @@ def measured(name: str, args: Args, said: Said) -> dict[str, Any]:
             except RuntimeError as e:  # what torch.compile cannot do is told, and the others are compared
                 without[label] = (str(e).strip().splitlines() or ["?"])[0][:200]
                 continue
-            programs[label] = peer, several
             assert numbers == counts["parameters"], "the networks differ"
-    said("running", **counts)
+            add(label, peer, several)
+    said("running", median_ms=alone, **counts)
     times = measure(programs, args)
     speed = {rate: max(speed[rate], again) for rate, again in rates().items()}  # before and after
     medians = {label: float(np.median(values)) for label, values in times.items()}
@@ -373,7 +384,8 @@ def measured(name: str, args: Args, said: Said) -> dict[str, Any]:
 def said_of(name: str, row: dict[str, Any]) -> str:
     """A row in words."""
     if "none" in row:
-        return f"{name}: no result: {row['none']}"
+        first = ", ".join(f"{label} {x:.1f} ms" for label, x in row.get("median_ms", {}).items())
+        return f"{name}: no result: {row['none']}{'; first looks: ' * bool(first)}{first}"
     ms = ", ".join(f"{label} {x:.1f} ms" for label, x in row["median_ms"].items())
     memory = f", {row['memory_mib']:,.0f} MiB" if "memory_mib" in row else ""
     gpu = "bfloat16_of_peak" in row
