@@ -31,7 +31,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxgan.models.layers.fast import dense, strided, unit
+from jaxgan.models.layers.fast import dense, halving, strided, unit
 from jaxgan.models.layers.fast.table import FASTEST
 
 Form = Callable[[jax.Array, jax.Array], jax.Array]
@@ -246,10 +246,9 @@ def _interleaved(pixels: list[list[jax.Array]]) -> jax.Array:
 
 def spread_plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """`spread_conv` by definition."""
-    padding, numbers = [(k - 1, k - 1) for k in kernel.shape[:2]], ("NHWC", "HWIO", "NHWC")
-    return lax.conv_general_dilated(
-        x, kernel, (1, 1), padding, lhs_dilation=(2, 2), dimension_numbers=numbers
-    )
+    h, w = (2 * side + k - 2 for side, k in zip(x.shape[1:3], kernel.shape[:2], strict=True))
+    mirrored = jnp.swapaxes(jnp.flip(kernel, (0, 1)), 2, 3)
+    return halving.up(x, mirrored, ((0, 0), (0, 0)), (h, w))
 
 
 def spread_phases(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -271,8 +270,7 @@ def spread_phases(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def strided_plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """`strided_conv` by definition."""
-    numbers = ("NHWC", "HWIO", "NHWC")
-    return lax.conv_general_dilated(x, kernel, (2, 2), "VALID", dimension_numbers=numbers)
+    return halving.down(x, kernel, ((0, 0), (0, 0)))
 
 
 def strided_phases(x: jax.Array, kernel: jax.Array) -> jax.Array:

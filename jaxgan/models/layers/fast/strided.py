@@ -29,6 +29,7 @@ from jax import lax
 
 from jaxgan.common.devices import platform
 from jaxgan.common.errors import InputError
+from jaxgan.models.layers.fast import halving
 
 Rows = list[jax.Array]
 
@@ -76,17 +77,17 @@ def _suits_winograd(kernel: jax.Array, size: Sequence[int]) -> bool:
 
 def down_plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """`down` by XLA's own convolution."""
-    padding = [(1, 1 + size % 2) for size in x.shape[1:3]]
-    return lax.conv_general_dilated(x, kernel, (2, 2), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return halving.down(x, kernel, _padding(x.shape[1:3]))
 
 
 def up_plain(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
-    """`up` by XLA's own convolution of the dilated input with the flipped kernel."""
-    padding = [(2, h - 2 * p + 2) for h, p in zip(size, y.shape[1:3], strict=True)]
-    flipped = jnp.flip(kernel, (0, 1))
-    return lax.conv_general_dilated(
-        y, flipped, (1, 1), padding, lhs_dilation=(2, 2), dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+    """`up` by the transpose of XLA's own convolution."""
+    return halving.up(y, jnp.swapaxes(kernel, 2, 3), _padding(size), (size[0], size[1]))
+
+
+def _padding(size: Sequence[int]) -> halving.Padding:
+    (h, w) = size
+    return (1, 1 + h % 2), (1, 1 + w % 2)
 
 
 # --- patches: one matrix product -----------------------------------------------------------------

@@ -12,24 +12,21 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.core import ShapedArray
-from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
+from jax.interpreters import ad
+
+from jaxgan.models.layers.fast.primitives import primitive
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
-
-Form = Callable[[jax.Array, jax.Array, Padding], jax.Array]
 
 _NUMBERS = 2**18  # that are taken at a time: pixels times channels
 _PIXELS = 1024  # at least: below, the sum of the parts takes longer than they do
 _PARTS = 32  # at most, as every one takes 0.1 s to compile
-_UNROLLED = 16  # members of a mapped axis
 
 
 def conv(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
@@ -79,36 +76,8 @@ def _weights_by_parts(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array
     return functools.reduce(jnp.add, each)
 
 
-def _primitive(name: str, form: Form, definition: Form) -> Primitive:
-    primitive = Primitive(name)
-
-    def shape(x: Any, y: Any, *, padding: Padding) -> ShapedArray:
-        struct = lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype)
-        out = jax.eval_shape(lambda x, y: definition(x, y, padding), struct(x), struct(y))
-        return ShapedArray(out.shape, out.dtype)
-
-    def batched(operands: Any, axes: Any, *, padding: Padding) -> tuple[jax.Array, int]:
-        """Under `vmap`, a few are computed one by one: XLA's convolution in groups is much slower."""
-        if form is by_definition and axes[1] is None:  # examples that share a kernel
-            x, y = jnp.moveaxis(operands[0], axes[0], 0), operands[1]
-            out = primitive.bind(x.reshape(-1, *x.shape[2:]), y, padding=padding)
-            return out.reshape(*x.shape[:2], *out.shape[1:]), 0
-        size = next(a.shape[axis] for a, axis in zip(operands, axes, strict=True) if axis is not None)
-        if size > _UNROLLED:
-            return jax.vmap(lambda x, y: definition(x, y, padding), axes)(*operands), 0
-        at = lambda a, axis, i: a if axis is None else lax.index_in_dim(a, i, axis, keepdims=False)
-        each = [[at(a, axis, i) for a, axis in zip(operands, axes, strict=True)] for i in range(size)]
-        return jnp.stack([primitive.bind(*one, padding=padding) for one in each]), 0
-
-    primitive.def_abstract_eval(shape)
-    primitive.def_impl(jax.jit(form, static_argnames="padding"))
-    mlir.register_lowering(primitive, mlir.lower_fun(form, multiple_results=False))
-    batching.primitive_batchers[primitive] = batched
-    return primitive
-
-
-_conv = _primitive("conv_of_stride_1", by_definition, by_definition)
-_weights = _primitive("conv_of_stride_1_weights", _weights_by_parts, weights_by_definition)
+_conv = primitive("conv_of_stride_1", ("padding",), by_definition, by_definition, of_images=True)
+_weights = primitive("conv_of_stride_1_weights", ("padding",), _weights_by_parts, weights_by_definition)
 
 
 def _back(y: Any, kernel: Any, padding: Padding) -> jax.Array:

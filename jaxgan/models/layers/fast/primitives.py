@@ -1,0 +1,59 @@
+"""Primitives of JAX for convolutions whose derivatives are written out: `primitive`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import batching, mlir
+
+Form = Callable[..., jax.Array]
+
+_UNROLLED = 16  # members of a mapped axis
+
+
+def primitive(
+    name: str, known: tuple[str, ...], form: Form, definition: Form, *, of_images: bool = False
+) -> Primitive:
+    """A primitive of two arrays and of static arguments, which computes `form`.
+
+    It has no derivatives until `jax.interpreters.ad.defbilinear` names them. Under `vmap` a few members are computed
+    one by one, as XLA's convolution in groups is much slower.
+
+    Args:
+      name: of the primitive, as programs show it.
+      known: names of the static arguments.
+      form: computes it.
+      definition: computes the same by XLA's own operations.
+      of_images: whether the arrays are images and a kernel, for which members that share the kernel are one larger
+        batch.
+    """
+    made = Primitive(name)
+
+    def shape(x: Any, y: Any, **known: Any) -> ShapedArray:
+        struct = lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype)
+        out = jax.eval_shape(lambda x, y: definition(x, y, **known), struct(x), struct(y))
+        return ShapedArray(out.shape, out.dtype)
+
+    def batched(operands: Any, axes: Any, **known: Any) -> tuple[jax.Array, int]:
+        if of_images and axes[1] is None:
+            x, kernel = jnp.moveaxis(operands[0], axes[0], 0), operands[1]
+            out = made.bind(x.reshape(-1, *x.shape[2:]), kernel, **known)
+            return out.reshape(*x.shape[:2], *out.shape[1:]), 0
+        size = next(a.shape[axis] for a, axis in zip(operands, axes, strict=True) if axis is not None)
+        if size > _UNROLLED:
+            return jax.vmap(lambda x, y: definition(x, y, **known), axes)(*operands), 0
+        at = lambda a, axis, i: a if axis is None else lax.index_in_dim(a, i, axis, keepdims=False)
+        each = [[at(a, axis, i) for a, axis in zip(operands, axes, strict=True)] for i in range(size)]
+        return jnp.stack([made.bind(*one, **known) for one in each]), 0
+
+    made.def_abstract_eval(shape)
+    made.def_impl(jax.jit(form, static_argnames=known))
+    mlir.register_lowering(made, mlir.lower_fun(form, multiple_results=False))
+    batching.primitive_batchers[made] = batched
+    return made
