@@ -111,12 +111,15 @@ def inpainting(study: Study) -> None:
     judged = study.made(critic, np.arange(study.n))["made"]
     hole = found["mask"][0, ..., 0]
     filled = np.stack([baselines.biharmonic(x, hole) for x in found["input"]])
+    marched = np.stack([baselines.telea(x, hole) for x in found["input"]])
     truth = found["image"]
-    theirs = ssim_over(filled, truth, hole)
+    others = {"biharmonic": filled, "Telea": marched}
+    theirs = {name: ssim_over(images, truth, hole) for name, images in others.items()}
     for name, made in (("pixels alone", found["made"]), ("with a critic", judged)):
         what = f"Fashion-MNIST, centred quarter, {name}"
-        rows = [row(what, "ssim over the hole", ssim_over(made, truth, hole), "biharmonic", theirs)]
-        study.rows += rows + table_of(what, made, {"biharmonic": filled}, truth)
+        ours = ssim_over(made, truth, hole)
+        rows = [row(what, "ssim over the hole", ours, other, value) for other, value in theirs.items()]
+        study.rows += rows + table_of(what, made, others, truth)
         study.goal(
             f"inpainting the centred quarter of Fashion-MNIST with SSIM over the hole above biharmonic's, {name}",
             rows[0]["difference_interval"][0] > 0,

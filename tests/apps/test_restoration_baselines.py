@@ -37,6 +37,21 @@ def test_baselines_do_what_they_are_for():
     assert ssim_over(TRUE, TRUE, mask) == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint8), (3, np.uint8), (2, np.uint8), (3, np.uint16)])
+def test_telea_fills_the_hole_and_nothing_else(channels, dtype):
+    pytest.importorskip("cv2")
+    most = np.iinfo(dtype).max
+    true = np.repeat(TRUE[0], channels, 2).astype(dtype) * dtype(most // 255)
+    mask = np.zeros((24, 24))
+    mask[9:15, 9:15] = 1
+    holed = np.where(mask[..., None] == 1, dtype(most // 2), true)
+    filled = baselines.telea(holed, mask)
+    assert filled.dtype == dtype
+    np.testing.assert_array_equal(filled[mask == 0], true[mask == 0])
+    psnr = lambda x: similarities(x[None], true[None])["psnr"][0]
+    assert psnr(filled) > psnr(holed) + 5
+
+
 def test_rows_have_intervals_of_both_and_of_the_difference():
     ours, theirs = TRUE.copy(), TRUE.copy()
     ours[:, 3, 3] ^= 8
