@@ -16,7 +16,8 @@ from jaxgan.apps.fitted import of_array
 from jaxgan.apps.network import Network
 from jaxgan.common.errors import InputError
 from jaxgan.config import DataConfig
-from jaxgan.models import DCGANConfig, StyleGAN2Config
+from jaxgan.data.mnist import load_mnist
+from jaxgan.models import DCGANConfig, MLPConfig, StyleGAN2Config
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_the_rate_rises_and_falls():
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"steps": 0}, "steps: expected at least 1"),
+        ({"steps": -1}, "steps: expected at least 0"),
         ({"starts": 65}, "starts: expected an integer from 1 to 64"),
     ],
 )
@@ -183,6 +184,30 @@ def test_starts_take_the_classes_that_look_nearest(tmp_path):
     target = network.decode(z[9:10], np.asarray([9], np.int32))  # the tenth draw, which takes the tenth class
     assert project(network, target, search=search, features="none").labels.tolist() == [9]
     assert project(network, target, search=search, features="none", label=3).labels.tolist() == [3]
+
+
+def test_the_first_start_is_what_the_encoder_makes(tmp_path, capsys):
+    """By itself with no steps; with some it is searched from, and the better of both starts is taken."""
+    tiny = small(
+        tmp_path, "vae-mnist", data=digits(tmp_path), model=MLPConfig(g_widths=(16,), d_widths=(16,))
+    )
+    folder = untrained(tiny, tmp_path / "run", scale=2.0)
+    run = jaxgan.load(folder.path)
+    network, images = Network(run), load_mnist("test").images[:3, 2:26:3, 2:26:3]
+    encoded = run.sampler.encode(run.players[run.game.encoding.player], images)
+    found = project(network, images, search=Search(steps=0, starts=1), features="none")
+    np.testing.assert_allclose(found.latents, encoded, rtol=1e-6)
+    np.testing.assert_array_equal(found.psnr, found.start_psnr)
+    assert found.steps == [0]
+    both = project(network, images, search=Search(steps=0, starts=2), features="none")
+    assert (both.psnr >= found.psnr).all()
+    Image.fromarray(images[0, ..., 0]).save(tmp_path / "digit.png")
+    out = tmp_path / "out"
+    command = ["project", str(folder.path), str(tmp_path / "digit.png"), "--out", str(out), "--steps", "0"]
+    assert main([*command, "--starts", "1", "--features", "none"]) == 0
+    with np.load(out / "digit.npz") as saved:
+        np.testing.assert_allclose(saved["latents"], encoded[:1], rtol=1e-5)
+    assert "start" in capsys.readouterr().out
 
 
 def test_proportions_are_kept_by_cropping():

@@ -1,4 +1,4 @@
-"""Latents of real images, found by optimisation: many starts of many images at once."""
+"""Latents of real images, by the game's encoder or by optimisation: many starts of many images at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Search:
     """How latents are searched for.
 
     Attributes:
-      steps: of Adam.
+      steps: of Adam; with 0 the nearest start is what is found.
       starts: of every image, of which the best end is taken.
       learning_rate: the largest; it rises over 5 % of the steps and falls along a cosine over the last 25 %.
       pixels: weight of the mean squared difference of pixels in [-1, 1].
@@ -49,7 +49,7 @@ class Search:
 
     def __post_init__(self) -> None:
         """Checks the numbers."""
-        check_range("steps", self.steps, at_least=1)
+        check_range("steps", self.steps, at_least=0)
         check_range("starts", self.starts, at_least=1, at_most=_POOL)
         check_range("learning_rate", self.learning_rate, above=0)
         for name in ("pixels", "prior"):
@@ -112,7 +112,8 @@ def project(
 
     What is minimised is the perceptual distance of `jaxgan.metrics.scores.perceptual` plus `pixels` times the mean
     squared difference of pixels. Starts in z are, of 64 draws of the prior (and all classes), those whose images are
-    nearest; z is kept about where the prior puts it. w starts from the mean of mapped draws (of a class) with noise
+    nearest; z is kept about where the prior puts it. Where the game has an encoder, the first start is what that
+    makes of the image. w starts from the mean of mapped draws (of a class) with noise
     that fades, as in StyleGAN2's projector; w+ gives every layer a style of its own. All starts of many images are
     moved by one program; what is found for an image does not depend on the others.
 
@@ -274,9 +275,15 @@ def _starts(network: Network, space: Space, label: int | None, search: Search) -
     if space == "z":
         near = _nearest(network, z, own)
 
+        encode = _encoder(network)
+
         def nearest(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-            rows = near(seen)[:, :starts].reshape(-1)
-            return z[rows], None if own is None else own[rows]
+            rows = near(seen)[:, :starts]
+            first = z[rows]
+            if encode is not None:
+                first[:, 0] = encode(seen)
+            rows = rows.reshape(-1)
+            return first.reshape(-1, z.shape[1]), None if own is None else own[rows]
 
         return _Starts(nearest, np.float32(z.std()), np.float32(0))
     w = network.styles(z, own)[:, 0]
@@ -299,6 +306,17 @@ def _starts(network: Network, space: Space, label: int | None, search: Search) -
         return v, None if classes is None else classes[rows.reshape(-1)]
 
     return _Starts(about_means, spread, spread)
+
+
+def _encoder(network: Network) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Images as the model sees them [m, ...] -> z [m, d] by the game's encoder; None where there is none."""
+    run = network.run
+    if not run.sampler.encodes:
+        return None
+    encoding = run.game.encoding
+    assert encoding is not None
+    variables = run.players[encoding.player]
+    return lambda seen: run.sampler.encode(variables, np.asarray(run.spec.from_model(jnp.asarray(seen))))
 
 
 def _nearest(

@@ -39,9 +39,10 @@ class Project:
     space: str | None = None
     """z; or, of StyleGANs, w (the default there) or w+, which gives every layer a style of its own."""
     steps: int = 200
-    """Steps of the search."""
+    """Steps of the search; 0 takes the nearest start as it is."""
     starts: int = 4
-    """Starts of each image, all searched at once; the best end is taken."""
+    """Starts of each image, all searched at once; the best end is taken. In z the first one is what the run's encoder
+    makes of the image, where it has one: --starts 1 --steps 0 is projection by the encoder alone."""
     learning_rate: float = 0.1
     """Of Adam, in standard deviations of latents."""
     pixels: float = 1.0
@@ -132,5 +133,6 @@ def _write(out: pathlib.Path, run: Any, names: list[str], files: list[pathlib.Pa
     write_atomically(out / "projections.json", json.dumps(about, indent=1))
     ways = [np.concatenate([w, t[None]]) for w, t in zip(found.way, found.targets, strict=True)][:_SHOWN]
     heads = ["start", *map(str, found.steps[1:-1]), "result", "target"]
+    heads = heads if len(found.steps) > 1 else heads[1:]
     told = [f"{n[:24]}  {p:.1f} dB" for n, p in zip(names, found.psnr, strict=True)][:_SHOWN]
     write_atomically(out / f"{WAY}.png", pictures.png(sheet(ways, told, heads)))
