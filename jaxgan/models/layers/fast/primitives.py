@@ -12,6 +12,8 @@ from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 
+from jaxgan.common.devices import platform
+
 Form = Callable[..., jax.Array]
 
 _UNROLLED = 16  # members of a mapped axis
@@ -23,7 +25,7 @@ def primitive(
     """A primitive of two arrays and of static arguments, which computes `form`.
 
     It has no derivatives until `jax.interpreters.ad.defbilinear` names them. Under `vmap` a few members are computed
-    one by one, as XLA's convolution in groups is much slower.
+    one by one on a CPU, as XLA's convolution in groups is much slower there.
 
     Args:
       name: of the primitive, as programs show it.
@@ -46,7 +48,7 @@ def primitive(
             out = made.bind(x.reshape(-1, *x.shape[2:]), kernel, **known)
             return out.reshape(*x.shape[:2], *out.shape[1:]), 0
         size = next(a.shape[axis] for a, axis in zip(operands, axes, strict=True) if axis is not None)
-        if size > _UNROLLED:
+        if size > _UNROLLED or platform() != "cpu":
             return jax.vmap(lambda x, y: definition(x, y, **known), axes)(*operands), 0
         at = lambda a, axis, i: a if axis is None else lax.index_in_dim(a, i, axis, keepdims=False)
         each = [[at(a, axis, i) for a, axis in zip(operands, axes, strict=True)] for i in range(size)]
