@@ -27,12 +27,15 @@ Z = jax.random.normal(jax.random.key(5), (1000, 2))
 
 
 def trained(game, batches, steps):
-    state = init(game, jax.random.key(0), batches(0))
-    step, batch = compiled(make_step(game)), jax.jit(batches)
-    metrics = {}
-    for i in range(steps):
-        state, metrics = step(state, batch(i))
-    return state, metrics
+    """The state after some steps, all in one program, and the metrics of the last one."""
+    step = make_step(game)
+
+    def run(key):
+        first = init(game, key, batches(0))
+        return jax.lax.scan(lambda state, i: step(state, batches(i)), first, jnp.arange(steps))
+
+    state, metrics = compiled(run)(jax.random.key(0))
+    return state, {name: values[-1] for name, values in metrics.items()}
 
 
 @functools.cache
