@@ -411,7 +411,9 @@ def test_features_are_one_vector(name):
     def every(r, f):
         whole = jnp.stack([r @ rotation, r]), jnp.stack([f @ rotation, f])
         given = (r[:, :1], f[:, :1]), (r[:, 0], f[:, 0])
-        return [(jax.vmap(player)(*whole), *(player(*pair) for pair in given)) for player in LOSSES[name]()[:2]]
+        return [
+            (jax.vmap(player)(*whole), *(player(*pair) for pair in given)) for player in LOSSES[name]()[:2]
+        ]
 
     for (turned, plain), one, logit in every(r, f):
         np.testing.assert_allclose(turned, plain, rtol=1e-3, atol=1e-4)
