@@ -27,6 +27,7 @@ os.environ["JAXGAN_CACHE"] = os.path.join(_SCRATCH, "cache")
 os.environ["TFDS_DATA_DIR"] = os.path.join(_SCRATCH, "tensorflow_datasets")
 os.environ.setdefault("MPLCONFIGDIR", os.path.join(_SCRATCH, "matplotlib"))
 os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # processes that are started would compile the package again
 # Programs of several devices hold a thread each while they wait for the others: with no more threads than devices,
 # two of them can wait for each other for ever.
 os.environ["PJRT_NPROC"] = "32"

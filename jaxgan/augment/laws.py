@@ -142,14 +142,13 @@ def mix_law(augmentation: Augmentation) -> str:
     if augmentation.mix is None:
         return "reals are shown as reals"
     memory, step = augmentation.init(), jnp.zeros((), jnp.int32)
+    mix = jax.jit(augmentation.mix)
     for shape in SHAPES:
         (reals, own), (fakes, other_keys) = _examples(shape), _examples(shape, 1)
-        shown = jax.jit(augmentation.mix)(memory, reals, fakes, own, step)
+        shown = mix(memory, reals, fakes, own, step)
         hold_form(reals, shown, "what is shown as reals")
         keys_of_others = jnp.concatenate([own[:1], other_keys[1:]])
-        others = jax.jit(augmentation.mix)(
-            memory, reals.at[1:].set(0), fakes.at[1:].set(0), keys_of_others, step
-        )
+        others = mix(memory, reals.at[1:].set(0), fakes.at[1:].set(0), keys_of_others, step)
         if not same(shown[0], others[0], 1e-5):
             raise Broken("what is shown as a real depends on other examples or their keys")
     return "each is made of the real and the fake of its place, by its own key"

@@ -24,7 +24,7 @@ from jaxgan.common.laws import (
     verdicts,
 )
 from jaxgan.games.game import Batch, Game, GameState, Metrics, Turn, init
-from jaxgan.games.step import Step, make_step
+from jaxgan.games.step import make_step
 from jaxgan.games.view import Deal, View
 
 
@@ -42,7 +42,7 @@ class Match:
         return init(self.game, jax.random.key(0), self.batches[0])
 
     @cached_property
-    def step(self) -> Step:
+    def step(self) -> Any:
         """The compiled step, which counts how often it is traced."""
         plain = make_step(self.game)
 
@@ -65,7 +65,7 @@ class Match:
 def form_law(match: Match) -> str:
     """A step gives a state of arrays of the same form, and scalar metrics."""
     hold_arrays(match.start, "state")
-    after, metrics = jax.eval_shape(make_step(match.game), match.start, match.batches[0])
+    after, metrics = match.step.eval_shape(match.start, match.batches[0])
     hold_form(match.start, after, "state")
     for name, value in metrics.items():
         if value.shape != ():

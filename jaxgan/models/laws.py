@@ -6,7 +6,7 @@ A law takes `Networks`: a configuration, built for the first kind of examples th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +35,7 @@ class Networks:
           shape: of one example; None takes the first of SHAPES that the configuration accepts.
         """
         self.config, self._shapes = config, SHAPES if shape is None else (shape,)
+        self._answers: dict[Any, Any] = {}
 
     @cached_property
     def built(self) -> tuple[tuple[int, ...], dict[str, Any]]:
@@ -80,17 +81,27 @@ class Networks:
     @cached_property
     def variables(self) -> dict[str, Any]:
         """Variables to start from, by network. Parameters are moved a little, as some start at 0 on purpose."""
-        found = {}
-        for name, module in self.built[1].items():
-            init = jax.jit(lambda key, x, module=module: dict(module.init(key, x, self.labels, train=True)))
-            found[name] = _moved(init(keys.quick(0), self.inputs[name]))
-        return found
+        return {name: _moved(init(keys.quick(0), self.inputs[name])) for name, init in self._inits.items()}
+
+    def like(self, name: str) -> dict[str, Any]:
+        """Shapes and types of the variables of a network."""
+        return self._inits[name].eval_shape(keys.quick(0), self.inputs[name])
 
     @cached_property
-    def make(self) -> Callable[[jax.Array], jax.Array]:
-        """The generator after training, compiled: latents [n, k] to fakes."""
-        made = jax.jit(lambda variables, z: self.apply("generator", variables, z, train=False)[0])
-        return lambda z: made(self.variables["generator"], z)
+    def _inits(self) -> dict[str, Any]:
+        init = lambda module: jax.jit(lambda key, x: dict(module.init(key, x, self.labels, train=True)))
+        return {name: init(module) for name, module in self.built[1].items()}
+
+    def answer(self, name: str, *, train: bool, **options: Any) -> Any:
+        """`apply` as a function of variables and examples, which is traced once and compiled, whoever asks for it."""
+        key = (name, train, *options.items())
+        if key not in self._answers:
+            self._answers[key] = jax.jit(lambda v, x: self.apply(name, v, x, train=train, **options))
+        return self._answers[key]
+
+    def make(self, z: jax.Array) -> jax.Array:
+        """What the generator makes of latents [n, k] after training."""
+        return self.answer("generator", train=False)(self.variables["generator"], z)[0]
 
     @property
     def moments(self) -> list[dict[str, int]]:
@@ -130,23 +141,24 @@ def _stats(variables: dict[str, Any]) -> dict[str, Any]:
 
 def form_law(networks: Networks) -> str:
     """Examples of the right shape from latents, logits [batch] or [batch, k] from examples, float32."""
-    labels = [networks.labels] if networks.config.conditional else [None, jnp.zeros(N, jnp.int32)]
-    for name in networks.built[1]:
-        _hold_answers(networks, name, labels)
+    for name, module in networks.built[1].items():
+        variables, x = _hold_answers(networks, name), networks.inputs[name]
+        for train in () if networks.config.conditional else (True, False):  # whatever the labels
+            kept = list(_stats(variables)) if train else False
+            apply = lambda v, x, m=module, t=train, k=kept: m.apply(
+                v, x, jnp.zeros(N, jnp.int32), train=t, mutable=k
+            )
+            out: Any = jax.eval_shape(apply, variables, x)
+            _hold_answer(name, out[0] if train else out, networks.shape, train)
     return f"float32 examples {list(networks.shape)} and logits, in training and after it"
 
 
-def _hold_answers(networks: Networks, name: str, labels: Sequence[jax.Array | np.ndarray | None]) -> Any:
-    """Shapes of a network's variables. Raises Broken if an answer is not of its form, whatever the labels."""
-    module, x = networks.built[1][name], networks.inputs[name]
-    init = lambda x: module.init(jax.random.key(0), x, labels[0], train=True)
-    variables = jax.eval_shape(init, x)
-    for label in labels:
-        for train in (True, False):
-            kept = list(_stats(variables)) if train else False
-            apply = lambda v, x, y=label, t=train, k=kept: module.apply(v, x, y, train=t, mutable=k)
-            out: Any = jax.eval_shape(apply, variables, x)
-            _hold_answer(name, out[0] if train else out, networks.shape, train)
+def _hold_answers(networks: Networks, name: str) -> Any:
+    """Shapes of a network's variables. Raises Broken if an answer is not of its form."""
+    variables = networks.like(name)
+    for train in (True, False):
+        out, _ = networks.answer(name, train=train).eval_shape(variables, networks.inputs[name])
+        _hold_answer(name, out, networks.shape, train)
     return variables
 
 
@@ -189,9 +201,9 @@ def gradient_law(networks: Networks) -> str:
         def value(params: Any, x: jax.Array, name: str = name, variables: Any = variables) -> jax.Array:
             own, total = {**variables, "params": params}, jnp.zeros(())
             for moment in networks.moments:
-                out = networks.apply(name, own, x, train=True, **moment)[0]
+                out = networks.answer(name, train=True, **moment)(own, x)[0]
                 if getattr(networks.built[1][name], "classifies", False):
-                    classes = networks.apply(name, own, x, train=True, classify=True, **moment)[0]
+                    classes = networks.answer(name, train=True, classify=True, **moment)(own, x)[0]
                     out = jnp.concatenate([out.reshape(N, -1), classes], axis=1)
                 total += (out * np.random.default_rng(3).normal(size=out.shape).astype(np.float32)).sum()
             return total + networks.terms(name, own, x)
@@ -213,7 +225,7 @@ def second_law(networks: Networks) -> str:
 
     def penalty(params: Any, x: jax.Array) -> jax.Array:
         own = {**variables, "params": params}
-        judge = lambda x: networks.apply("discriminator", own, x, train=True)[0].sum()
+        judge = lambda x: networks.answer("discriminator", train=True)(own, x)[0].sum()
         return jnp.square(jax.grad(judge)(x)).sum()
 
     gradient, x = jax.jit(jax.grad(penalty)), networks.inputs["discriminator"]
@@ -225,9 +237,8 @@ def second_law(networks: Networks) -> str:
 def statistics_law(networks: Networks) -> str:
     """Training keeps the form of all statistics; after it a fake depends on its own latent only."""
     for name, variables in networks.variables.items():
-        train = lambda v, x, name=name: dict(networks.apply(name, v, x, train=True)[1])
-        left = jax.eval_shape(train, variables, networks.inputs[name])
-        hold_form(_stats(variables), left, f"{name}: statistics ")
+        _, left = networks.answer(name, train=True).eval_shape(variables, networks.inputs[name])
+        hold_form(_stats(variables), dict(left), f"{name}: statistics ")
     z, make = networks.inputs["generator"], networks.make
     if not same(make(z)[0], make(z.at[1:].multiply(-2.0))[0]):
         raise Broken("generator: with train=False a fake depends on the other latents of the batch")
@@ -240,19 +251,17 @@ def precision_law(networks: Networks) -> str:
         raise Skipped("there is no option dtype")
     low = Networks(dataclasses.replace(networks.config, dtype="bfloat16"), networks.shape)
     for name, variables in networks.variables.items():
-        for path, p in by_path(_hold_answers(low, name, [low.labels])["params"]).items():
+        for path, p in by_path(_hold_answers(low, name)["params"]).items():
             if p.dtype != jnp.float32:
                 raise Broken(f"{name}: expected float32 parameters with bfloat16, got {p.dtype} in {path}")
-        answer = lambda v, x, name=name: low.apply(name, v, x, train=False)[0]
-        traced = jax.jit(answer).trace(variables, low.inputs[name])
-        found = traced.lower().compile()(variables, low.inputs[name])
+        given = variables, low.inputs[name]
+        traced = low.answer(name, train=False).trace(*given)
+        found, _ = traced.lower().compile()(*given)
         hold_finite(found, f"{name}: its answer in bfloat16")
         if "bf16" not in str(traced.jaxpr):
             raise Broken(f"{name}: it computes nothing in bfloat16, though its dtype says so")
-        train = lambda v, x, name=name: dict(low.apply(name, v, x, train=True)[1])
-        hold_form(
-            _stats(variables), jax.eval_shape(train, variables, low.inputs[name]), f"{name}: statistics "
-        )
+        _, left = low.answer(name, train=True).eval_shape(*given)
+        hold_form(_stats(variables), dict(left), f"{name}: statistics ")
     return "with bfloat16 networks compute in it; parameters, statistics, fakes and logits stay float32"
 
 

@@ -6,6 +6,7 @@ layer each. `check(penalty)` tries them all; `jaxgan check FILE.py:NAME` runs it
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -100,7 +101,7 @@ def _world(term: Term) -> _World:
     for shape in SHAPES:
         world = _World(shape)
         try:
-            _run(term, world, term.init(), world.params(), world.examples(), jax.eval_shape)
+            _shapes(term, world)
             return world
         except Exception as error:  # whatever a user's function raises is the finding
             complaint = complaint or error
@@ -110,18 +111,45 @@ def _world(term: Term) -> _World:
     ) from complaint
 
 
-def _run(term: Term, world: _World, memory: Any, params: Any, examples: _Examples, how: Any = None) -> Any:
-    """Values and memory, compiled; or their shapes."""
-    function = lambda memory, params, examples: world.value(term, memory, params, examples)
-    return how(function, memory, params, examples) if how else jax.jit(function)(memory, params, examples)
+class _Own:
+    """A term as a key: that very one, as what a user has written need not have a hash."""
+
+    def __init__(self, term: Term) -> None:
+        self.term = term
+
+    def __hash__(self) -> int:
+        return id(self.term.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Own) and self.term.value is other.term.value
+
+
+def _program(term: Term, world: _World) -> Any:
+    """(memory, params, examples) -> values and memory, traced once and compiled, whichever law asks for it."""
+    return _made(_Own(term), world.shape, world.k)
+
+
+@functools.lru_cache(maxsize=8)
+def _made(own: _Own, shape: tuple[int, ...], k: int | None) -> Any:
+    world = _World(shape, k)
+    return jax.jit(lambda memory, params, examples: world.value(own.term, memory, params, examples))
+
+
+def _run(term: Term, world: _World, memory: Any, params: Any, examples: _Examples) -> Any:
+    """Values and memory."""
+    return _program(term, world)(memory, params, examples)
+
+
+def _shapes(term: Term, world: _World) -> Any:
+    """Those of values and memory, from what it starts from."""
+    return _program(term, world).eval_shape(term.init(), world.params(), world.examples())
 
 
 def _warm(term: Term, world: _World) -> Any:
     """The memory after three updates."""
-    memory, params = term.init(), world.params()
-    step = jax.jit(lambda memory, examples: world.value(term, memory, params, examples)[1])
+    memory = term.init()
     for seed in range(3):
-        memory = step(memory, world.examples(seed + 10))
+        memory = _run(term, world, memory, world.params(), world.examples(seed + 10))[1]
     return memory
 
 
@@ -132,8 +160,7 @@ def form_law(penalty: Penalty) -> str:
     for side, term in _terms(penalty):
         world = _world(term)
         for k in (None, 2):
-            asked = _World(world.shape, k)
-            values = _run(term, asked, term.init(), asked.params(), asked.examples(), jax.eval_shape)[0]
+            values = _shapes(term, _World(world.shape, k))[0]
             logits = (_N,) if k is None else (_N, k)
             if getattr(values, "shape", None) not in ((_N,), logits):
                 raise Broken(
@@ -151,8 +178,7 @@ def memory_law(penalty: Penalty) -> str:
     for side, term in _terms(penalty):
         world, memory = _world(term), term.init()
         hold_arrays(memory, f"{side}: memory")
-        after = _run(term, world, memory, world.params(), world.examples(), jax.eval_shape)[1]
-        hold_form(memory, after, f"{side}: memory")
+        hold_form(memory, _shapes(term, world)[1], f"{side}: memory")
         remembered += len(jax.tree.leaves(memory))
     return "it keeps its structure, shapes and types" if remembered else "nothing is remembered"
 
@@ -181,11 +207,12 @@ def flat_law(penalty: Penalty) -> str:
     for side, term in _terms(penalty):
         world = _world(term)
         flat = jax.tree.map(jnp.zeros_like, world.params())
+        function = lambda own, memory, side=side, term=term, world=world, flat=flat: world.value(
+            term, memory, {**flat, side: own}, world.examples()
+        )[0].mean()
+        slope = jax.jit(jax.value_and_grad(function))
         for memory in (term.init(), _warm(term, world)):
-            function = lambda own, memory, side=side, term=term, world=world, flat=flat: world.value(
-                term, memory, {**flat, side: own}, world.examples()
-            )[0].mean()
-            value, gradient = jax.jit(jax.value_and_grad(function))(flat[side], memory)
+            value, gradient = slope(flat[side], memory)
             hold_finite(value, f"{side}: the value at a constant critic")
             hold_finite(gradient, f"{side}: the gradient at a constant critic (a root has none at 0)")
     return "finite values and gradients at a constant critic and generator"

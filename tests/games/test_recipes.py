@@ -27,19 +27,25 @@ Z = jax.random.normal(jax.random.key(5), (1000, 2))
 
 
 def trained(game, batches, steps):
-    state = init(game, jax.random.key(0), batches(0))
-    step, batch = compiled(make_step(game)), jax.jit(batches)
-    metrics = {}
-    for i in range(steps):
-        state, metrics = step(state, batch(i))
-    return state, metrics
+    """The state after some steps, all in one program, and the metrics of the last one."""
+    step = make_step(game)
+
+    def run(key):
+        first = init(game, key, batches(0))
+        return jax.lax.scan(lambda state, i: step(state, batches(i)), first, jnp.arange(steps))
+
+    state, metrics = compiled(run)(jax.random.key(0))
+    return state, {name: values[-1] for name, values in metrics.items()}
 
 
 @functools.cache
 def steady(name):
-    """A recipe with its compiled step: descent with momentum has a state, and amplifies no rounding as Adam does."""
+    """A recipe, its compiled step, and what it starts from as a program of the key.
+
+    Descent with momentum has a state, and amplifies no rounding as Adam does.
+    """
     game, batches = recipes(optax.sgd(0.02, momentum=0.5))[name]
-    return game, batches, compiled(make_step(game))
+    return game, batches, compiled(make_step(game)), compiled(lambda key: init(game, key, batches(0)))
 
 
 def made(game, state, z=Z):
@@ -139,30 +145,30 @@ def test_adaptive_augmentation_grows_with_the_critics_certainty(learns, low, hig
 
 @pytest.mark.parametrize("name", NAMES)
 def test_saved_games_go_on_bit_for_bit(name, tmp_path):
-    game, batches, step = steady(name)
-    state = init(game, jax.random.key(0), batches(0))
+    _, batches, step, start = steady(name)
+    state = start(jax.random.key(0))
     for i in range(3):
         state, _ = step(state, batches(i))
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(3, state, {})
     checkpoints.wait()
-    like = abstract(jax.eval_shape(lambda: init(game, jax.random.key(0), batches(0))))
+    like = abstract(start.eval_shape(jax.random.key(0)))
     restored = checkpoints.restore(3, like)
     checkpoints.close()
     plain = lambda tree: {
         jax.tree_util.keystr(path): np.asarray(x) for path, x in jax.tree_util.tree_leaves_with_path(tree)
     }
-    ends = [step(start, batches(3)) for start in (state, restored)]
+    ends = [step(again, batches(3)) for again in (state, restored)]
     same_arrays(*(plain((end.players, end.memory, metrics)) for end, metrics in ends))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_devices_do_not_show(name):
-    game, batches, alone = steady(name)
+    game, batches, alone, start = steady(name)
     data = [jax.tree.map(np.asarray, batches(i)) for i in range(3)]
     ends, mesh = [], make_mesh()
     for how in [None, "pmap"] + ["jit"] * (name in ("adaptive", "two critics")):
-        state = init(game, quick(0), data[0], mesh if how else None)
+        state = init(game, jax.random.key(0), data[0], mesh) if how else start(jax.random.key(0))
         step = compile_step(make_step(game), mesh, how=how) if how else alone
         for batch in data:
             state, metrics = step(state, batch)
@@ -173,9 +179,8 @@ def test_devices_do_not_show(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_seeds_side_by_side_are_seeds_alone(name):
-    game, batches, alone = steady(name)
-    start = jax.jit(lambda key: init(game, key, batches(0)))
-    starts = [start(quick(seed)) for seed in range(3)]
+    game, batches, alone, start = steady(name)
+    starts = [start(jax.random.key(seed)) for seed in range(3)]
     mapped = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
     together = compiled(jax.vmap(make_step(game), in_axes=(0, None)))
     for i in range(2):

@@ -395,7 +395,7 @@ def test_bfloat16_is_computed_in_float32(name):
 def test_vector_logits_are_averaged(name):
     r, f = np.random.default_rng(1).normal(size=(2, 6, 5)).astype(np.float32)
     players = functions_of(LOSSES[name]())
-    each = lambda player, r, f: jnp.stack([player(r[:, k], f[:, k]) for k in range(5)], 1).mean(1)
+    each = lambda player, r, f: jax.vmap(player, 1, 1)(r, f).mean(1)
     both = jax.jit(lambda r, f: [(player(r, f), each(player, r, f)) for player in players])
     for got, expected in both(r, f):
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
@@ -409,10 +409,13 @@ def test_features_are_one_vector(name):
 
     @jax.jit
     def every(r, f):
-        given = (r @ rotation, f @ rotation), (r, f), (r[:, :1], f[:, :1]), (r[:, 0], f[:, 0])
-        return [[player(*pair) for pair in given] for player in LOSSES[name]()[:2]]
+        whole = jnp.stack([r @ rotation, r]), jnp.stack([f @ rotation, f])
+        given = (r[:, :1], f[:, :1]), (r[:, 0], f[:, 0])
+        return [
+            (jax.vmap(player)(*whole), *(player(*pair) for pair in given)) for player in LOSSES[name]()[:2]
+        ]
 
-    for turned, plain, one, logit in every(r, f):
+    for (turned, plain), one, logit in every(r, f):
         np.testing.assert_allclose(turned, plain, rtol=1e-3, atol=1e-4)
         np.testing.assert_allclose(one, logit, rtol=1e-6)
 

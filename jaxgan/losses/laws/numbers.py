@@ -47,8 +47,8 @@ def gradient_law(loss: Loss) -> str:
                 raise Skipped(
                     f"the {half_name} computes in float32 whatever it is given: no check in float64"
                 )
-            batches = [random_logits((7,), 1, scale, np.float64) for scale in (0.5, 3.0)]
-            batches.append(random_logits((4, 2), 1, 1.0, np.float64))
+            scales = [random_logits((7,), 1, scale, np.float64) for scale in (0.5, 3.0)]
+            batches = [np.stack(scales), np.stack([random_logits((4, 2), 1, 1.0, np.float64)])]
             for found in _slopes(half, batches):
                 for side, (got, expected) in enumerate(found):
                     worst = max(
@@ -79,8 +79,11 @@ def _gradient_error(which: str, got: np.ndarray, expected: np.ndarray) -> float:
     raise Broken(f"{which} differs from finite differences by {error:.2g} of its size")
 
 
-def _slopes(half: Criterion, batches: list[Any], step: float = 1e-5) -> Any:
-    """For each batch (real, fake): the gradients of the mean in real and in fake, each with finite differences."""
+def _slopes(half: Criterion, batches: list[np.ndarray], step: float = 1e-5) -> Any:
+    """For each batch: the gradients of the mean in real and in fake, each with finite differences.
+
+    `batches` are those of each shape, stacked: (real, fake) of each.
+    """
 
     def ends(real: Any, fake: Any) -> Any:
         """Means of the batch with one logit moved: reals then fakes, up then down."""
@@ -89,17 +92,24 @@ def _slopes(half: Criterion, batches: list[Any], step: float = 1e-5) -> Any:
         ways = jnp.concatenate([ways, -ways]).reshape(-1, 2, *real.shape)
         return jax.vmap(lambda way: half(real + way[0], fake + way[1]).mean())(ways).reshape(2, 2, n)
 
-    @jax.jit
-    def slopes(batches: Any) -> Any:
-        found = []
-        for real, fake in batches:
-            _, gradients = _value_and_slopes(half, real, fake)
-            high, low = ends(real, fake)
-            differences = ((high - low) / (2 * step)).reshape(2, *real.shape)
-            found.append(list(zip(gradients, differences, strict=True)))
-        return found
+    def slopes(batch: Any) -> Any:
+        real, fake = batch
+        _, gradients = _value_and_slopes(half, real, fake)
+        high, low = ends(real, fake)
+        differences = ((high - low) / (2 * step)).reshape(2, *real.shape)
+        return list(zip(gradients, differences, strict=True))
 
-    return jax.device_get(slopes(batches))
+    every = jax.jit(lambda batches: [jax.vmap(slopes)(stack) for stack in batches])
+    return _unstacked(jax.device_get(every(batches)), batches)
+
+
+def _unstacked(found: list[Any], batches: list[np.ndarray]) -> list[Any]:
+    """What was found of each batch, from what was found of those of each shape together."""
+    return [
+        jax.tree.map(lambda x, k=k: x[k], of_stack)
+        for of_stack, stack in zip(found, batches, strict=True)
+        for k in range(len(stack))
+    ]
 
 
 def _value_and_slopes(half: Criterion, real: Any, fake: Any) -> tuple[Any, Any]:
@@ -114,7 +124,7 @@ def extreme_law(loss: Loss) -> str:
     ties = np.repeat(np.asarray([-EXTREME, -1.0, -1.0, -1.0, 0.0, 0.0, 1.0, 1.0, EXTREME])[:, None], 2, 1)
     batches = {"0 and +-1e4": edge, "exact ties": ties, "-1e4, alone": edge[:1], "+1e4, alone": edge[-1:]}
     for half_name, half in halves(loss):
-        low, high = _in_both_precisions(half, list(batches.values()))
+        low, high = _in_both_precisions(half, [np.stack([edge, ties]), np.stack([edge[:1], edge[-1:]])])
         for (where, batch), *found in zip(batches.items(), low, high, strict=True):
             for name, got, exact in zip(("value", "gradient", "gradient"), *found, strict=True):
                 if not np.isfinite(got).all():
@@ -134,15 +144,17 @@ def extreme_law(loss: Loss) -> str:
 
 
 def _in_both_precisions(half: Criterion, batches: list[np.ndarray]) -> list[list[Any]]:
-    """In float32, then in float64: for each batch its values, and the gradients of their mean in real and in fake."""
+    """In float32, then in float64: for each batch its values, and the gradients of their mean in real and in fake.
 
-    @jax.jit
-    def evaluate(batches: Any) -> Any:
-        return [
-            (values, *slopes) for values, slopes in (_value_and_slopes(half, *batch) for batch in batches)
-        ]
+    `batches` are those of each shape, stacked: examples of (real, fake) of each.
+    """
 
-    low = jax.device_get(evaluate([tuple(batch.T.astype(np.float32)) for batch in batches]))
+    def evaluate(batch: Any) -> Any:
+        values, slopes = _value_and_slopes(half, *batch.T)
+        return values, *slopes
+
+    every = jax.jit(lambda batches: [jax.vmap(evaluate)(stack) for stack in batches])
+    low = jax.device_get(every([stack.astype(np.float32) for stack in batches]))
     with jax.enable_x64(True):
-        high = jax.device_get(evaluate([tuple(batch.T.astype(np.float64)) for batch in batches]))
-    return [low, high]
+        high = jax.device_get(every([stack.astype(np.float64) for stack in batches]))
+    return [_unstacked(low, batches), _unstacked(high, batches)]

@@ -117,27 +117,32 @@ class SpectralNorm(nn.Module):
         apply: Callable[..., Any] = lambda layer, x: layer(x)
         if self.is_initializing():
             y = apply(self.layer, x)  # `map_variables` would make normalised parameters, and trace twice
-            self._normalised(self.layer.variables, train)
+            self._direction_of(_matrix(self.layer.variables["params"])[1])
             return y
         mapped = nn.map_variables(apply, "params", lambda variables: self._normalised(variables, train))
         return mapped(self.layer, x)
 
     def _normalised(self, variables: Any, train: bool) -> Any:
         params = variables["params"]
-        name = "embedding" if "embedding" in params else "kernel"
-        w = params[name].reshape(-1, params[name].shape[-1])
-        w = w if name == "embedding" else w.T
-        u = self.variable("spectral", "u", lambda: _random_direction(self.make_rng("params"), w.shape[0]))
-        fixed = jax.lax.stop_gradient(w)
+        name, w = _matrix(params)
+        u, fixed = self._direction_of(w), jax.lax.stop_gradient(w)
         v = _direction(jnp.matmul(u.value, fixed, precision="highest"))
         left = u.value
         if train:
-            left = _direction(jnp.matmul(fixed, v, precision="highest"))
-            if not self.is_initializing():
-                u.value = left
+            left = u.value = _direction(jnp.matmul(fixed, v, precision="highest"))
         sigma = left @ jnp.matmul(w, v, precision="highest")
         kernel = params[name] / jnp.where(sigma > 0, sigma, 1.0)
         return {"params": {**params, name: kernel}}
+
+    def _direction_of(self, w: jax.Array) -> nn.Variable:
+        return self.variable("spectral", "u", lambda: _random_direction(self.make_rng("params"), w.shape[0]))
+
+
+def _matrix(params: Any) -> tuple[str, jax.Array]:
+    """The name of what is normalised, and it as a matrix."""
+    name = "embedding" if "embedding" in params else "kernel"
+    w = params[name].reshape(-1, params[name].shape[-1])
+    return name, w if name == "embedding" else w.T
 
 
 def _direction(x: jax.Array) -> jax.Array:
