@@ -43,7 +43,7 @@ def _vae_gan() -> Config:
         game="vae_gan",
         model=DCGANConfig(width=32, d_batch_norm=False, d_spectral_norm=True),
         latent=LatentConfig(dim=32),
-        game_options=(("prior", 1e-3), ("gamma", 10.0)),
+        game_options=(("prior", 1e-4), ("gamma", 1000.0)),
         steps=4000,
         g_optimizer=OptimizerConfig(5e-4, b1=0.5),
         d_optimizer=OptimizerConfig(5e-4, b1=0.5),
