@@ -54,6 +54,7 @@ _SLOW = {
         "test_seeds.py",
         "test_ensemble.py",
         "test_any_game.py",
+        "test_every_preset.py",
         "test_fit.py",
     ),
     *(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from jaxgan.common.files import printable
 from jaxgan.report import pictures
@@ -30,7 +30,7 @@ def sheet(rows: Sequence[np.ndarray], names: Sequence[str] = (), heads: Sequence
     h, w = shown[0].shape[1:3]
     factor = max(1, round(_SIDE / max(h, w)))
     h, w, columns = h * factor, w * factor, max(len(row) for row in shown)
-    font = ImageFont.load_default(_LETTERS)
+    font = pictures.font(_LETTERS)
     left = int(max((font.getlength(name) for name in names), default=-12)) + 12
     top = 20 if heads else 0
     canvas = Image.new("RGB", (left + columns * (w + 1), top + len(shown) * (h + 1)), "white")

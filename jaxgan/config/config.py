@@ -81,8 +81,8 @@ class Config:
     """Whether the generator learns from the discriminator's last fakes, as in most code, or from fresh ones."""
     game: str = "gan"
     """gan, vae, autoencoder, aae, vae_gan, bigan, infogan, fanogan, translation, cycle_gan, or your FILE.py:NAME."""
-    game_options: tuple[tuple[str, float], ...] = ()
-    """Hyper-parameters of a game that is not gan, such as: pixel 100 adversarial 1; the preset's others stay."""
+    game_options: tuple[tuple[str, float | str], ...] = ()
+    """Hyper-parameters of a game that is not gan, such as: pixel 100 perceptual 10; the preset's others stay."""
     loss: str = "non_saturating"
     """A name that `jaxgan losses` lists, or a loss of your own: FILE.py:NAME."""
     loss_options: tuple[tuple[str, float], ...] = ()

@@ -19,11 +19,11 @@ def typed_options(of: str, given: Options, known: Mapping[str, inspect.Parameter
 
     Args:
       of: what takes the options, for messages ("loss 'hinge'").
-      given: names and numbers, as the command line has them.
+      given: names, and numbers or texts, as the command line has them.
       known: parameters of the function that takes the options.
 
     Raises:
-      InputError: for an option that does not exist, or a number that is not of its type.
+      InputError: for an option that does not exist, or a value that is not of its type.
     """
     options: dict[str, Any] = {}
     for name, value in given:
@@ -31,11 +31,18 @@ def typed_options(of: str, given: Options, known: Mapping[str, inspect.Parameter
             raise unknown(f"option of {of}", name, known)
         if name in options:
             raise InputError(f"{name}: expected this option of {of} once, got it twice")
-        options[name] = _like(known[name].default, of, name, value) if is_number(value) else value
+        plain = is_number(value) or isinstance(value, str)
+        options[name] = _like(known[name].default, of, name, value) if plain else value
     return options
 
 
-def _like(default: Any, of: str, name: str, value: float) -> Any:
+def _like(default: Any, of: str, name: str, value: float | str) -> Any:
+    if isinstance(default, str) or isinstance(value, str):
+        if type(default) is not type(value):
+            raise InputError(
+                f"{name}: expected a {'name' if isinstance(default, str) else 'number'}, got {value!r}"
+            )
+        return value
     if isinstance(default, bool):
         if value not in (0, 1):
             raise InputError(f"{name}: expected 0 or 1, got {value}")

@@ -16,6 +16,7 @@ PLACES = {
     "data.source": "source",
     "augment": "augmentation",
     "penalty.weights": "penalty",
+    "game_options": "features",
 }
 """Fields that may name a file -> what the run's copy of it is called, without number and suffix."""
 
@@ -58,7 +59,9 @@ def _changed(value: Any, copy: str, change: Callable[[str, str], str]) -> Any:
         return value
     changed = []
     for i, item in enumerate(value):
-        pair = list(item) if isinstance(item, list | tuple) and item else [item]
-        pair[0] = _changed(pair[0], f"{copy}-{i}", change)
+        pair = [
+            _changed(own, f"{copy}-{i}", change)
+            for own in (item if isinstance(item, list | tuple) and item else [item])
+        ]
         changed.append(tuple(pair) if isinstance(item, list | tuple) else pair[0])
     return tuple(changed)

@@ -149,6 +149,11 @@ def is_grey_file(data: bytes) -> bool:
     return image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
 
 
+def is_deep_file(data: bytes) -> bool:
+    """Whether an image is grey of more than 8 bits, by its header."""
+    return _header(data).mode.startswith("I")
+
+
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 

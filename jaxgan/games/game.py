@@ -342,7 +342,7 @@ def init(game: Game, key: jax.Array, batch: Mapping[str, Any], mesh: Mesh | None
 
 def _start(player: Player, key: jax.Array, inputs: tuple[Any, ...]) -> PlayerState:
     variables = dict(player.module.init(key, *inputs, train=True))
-    params = variables.pop("params")
+    params = variables.pop("params", {})  # none, of a network that is frozen
     average = None if player.average is None else {"params": params, **variables}
     return PlayerState(params, variables, player.optimizer.init(params), average)
 

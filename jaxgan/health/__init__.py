@@ -5,12 +5,23 @@ nothing from the run's own random numbers. `diagnose` is a pure function of the 
 metrics.jsonl, so a resumed run comes to the same verdicts; `judge` is one of the final scores.
 """
 
+from jaxgan.health.advice import ADVICE, ADVICE_ALONE
 from jaxgan.health.final import judge
 from jaxgan.health.monitors import MONITORS, Monitors, mean_distance, monitors_of, overfitting, real_sign
-from jaxgan.health.verdicts import ADVICE, LOOKS, Diagnosis, Standing, Verdict, diagnose, looks, summary
+from jaxgan.health.verdicts import (
+    LOOKS,
+    Diagnosis,
+    Standing,
+    Verdict,
+    diagnose,
+    is_judged,
+    looks,
+    summary,
+)
 
 __all__ = [
     "ADVICE",
+    "ADVICE_ALONE",
     "LOOKS",
     "MONITORS",
     "Diagnosis",
@@ -18,6 +29,7 @@ __all__ = [
     "Standing",
     "Verdict",
     "diagnose",
+    "is_judged",
     "judge",
     "looks",
     "mean_distance",

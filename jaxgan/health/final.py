@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from jaxgan.health.verdicts import ADVICE, MIN_PRECISION, Verdict
+from jaxgan.health.advice import advice_for
+from jaxgan.health.verdicts import MIN_PRECISION, Verdict
 from jaxgan.metrics.catalogue import kind_of
 
 UNTRAINED = 0.1
@@ -22,11 +23,12 @@ _COUNTS = {"modes": "modes", "classes_present": "classes"}
 _VARIETY = ("recall", "coverage")
 
 
-def judge(scores: Mapping[str, Mapping[str, Any]]) -> list[Verdict]:
+def judge(scores: Mapping[str, Mapping[str, Any]], *, judged: bool = True) -> list[Verdict]:
     """What is wrong by final scores.
 
     Args:
       scores: by name, as scores.json keeps them. Scores that are not there say nothing.
+      judged: whether the game has a discriminator, of which advice may speak.
 
     Returns:
       At most one verdict: "not trained yet" where hardly a fake looks real, and "modes are missing" where fakes do
@@ -40,7 +42,7 @@ def judge(scores: Mapping[str, Mapping[str, Any]]) -> list[Verdict]:
     if poor:
         assert fidelity is not None
         evidence = "; ".join([_said(fidelity, values), *gone])
-        return [Verdict("not trained yet", evidence, ADVICE["not trained yet"], None)]
+        return [Verdict("not trained yet", evidence, advice_for("not trained yet", judged=judged), None)]
     # bad fakes reach less of the reals: where half of them do not look real, as much less is asked for
     share = 1.0 if fidelity is None else values[fidelity][0] / (_real(fidelity, values) or 1.0)
     least = UNCOVERED * (1.0 if share >= MIN_PRECISION else share)
@@ -50,7 +52,8 @@ def judge(scores: Mapping[str, Mapping[str, Any]]) -> list[Verdict]:
         if key in values and values[key][0] < least * _real(key, values)
     ]
     if gone:
-        return [Verdict("modes are missing", "; ".join(gone), ADVICE["modes are missing"], None)]
+        advice = advice_for("modes are missing", judged=judged)
+        return [Verdict("modes are missing", "; ".join(gone), advice, None)]
     return []
 
 

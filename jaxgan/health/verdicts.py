@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from jaxgan.health.advice import advice_for
+
 Record = Mapping[str, Any]
 
 LOOKS = 3
@@ -50,37 +52,15 @@ WORSE_NOISE = 3.0
 WORSE_NATS = 0.1
 """Of divergences over modes, by which the mode weights of healthy runs wander: a tenth of the modes is gone."""
 
-ADVICE = {
-    "mode collapse": (
-        "Lower the generator's learning rate or raise the discriminator's (`--g-optimizer.learning-rate 1e-4`); add a "
-        "penalty (`--penalty.weights r1 1`); try a relativistic loss (`--loss relativistic_paired`), or let the "
-        "discriminator see several images at once (`--dynamics.pack 2`)."
-    ),
-    "modes are missing": (
-        "Train longer if the scores still improve (`--steps 20000`); let the discriminator see several images at once "
-        "(`--dynamics.pack 2`); try a relativistic loss (`--loss relativistic_paired`) with "
-        "`--penalty.weights r1 0.1 r2 0.1`."
-    ),
-    "not trained yet": (
-        "Train longer (`--steps 20000`); if the scores no longer improve, change the learning rates "
-        "(`--g-optimizer.learning-rate 1e-4`, `--d-optimizer.learning-rate 1e-4`)."
-    ),
-    "discriminator overfits": (
-        "More data or augmentation (`--data.flip`, `--augment adaptive`) helps most; then a stronger penalty "
-        "(`--penalty.weights r1 10`, or `lecam`), a smaller discriminator, or the best checkpoint instead of the last."
-    ),
-    "generator starves": (
-        "Slow the discriminator down: `--d-optimizer.learning-rate 1e-4`, `--d-steps 1`, a smaller network; smooth it "
-        "with `--penalty.weights r1 1`; instead of minimax, `--loss non_saturating`; check that the generator's "
-        "learning rate is not far below the discriminator's."
-    ),
-    "diverging": (
-        "Lower both learning rates (`--g-optimizer.learning-rate 1e-4`, `--d-optimizer.learning-rate 1e-4`); bound "
-        "the discriminator (`--penalty.weights gradient_penalty 10`), which a Wasserstein loss cannot do without; less "
-        "momentum (`--g-optimizer.b1 0`, `--d-optimizer.b1 0`). The best checkpoint is kept."
-    ),
-}
-"""What usually helps, by the verdict; what stands in backquotes can be pasted after `jaxgan train PRESET`."""
+
+def is_judged(records: Iterable[Record]) -> bool:
+    """Whether a game has a discriminator: its loss is among those that the records have, or there are none."""
+    turns = set[str]().union(*map(_turns, records))
+    return not turns or "d" in turns
+
+
+def _turns(record: Record) -> set[str]:
+    return {name.removesuffix("/loss") for name in record if name.endswith("/loss")}
 
 
 @dataclass(frozen=True)
@@ -88,7 +68,7 @@ class Verdict:
     """Something that is wrong.
 
     Attributes:
-      name: one of `ADVICE`.
+      name: one of `jaxgan.health.advice.ADVICE`.
       evidence: the numbers, in a sentence.
       advice: what usually helps.
       since: step at which it began; None of one that is said of the final scores.
@@ -148,6 +128,7 @@ class Diagnosis:
     def __init__(self) -> None:
         """Of nothing yet."""
         self.looks = 0
+        self._turns = set[str]()
         self._conditions: dict[str, _Condition] = {
             "mode collapse": _Collapse(),
             "discriminator overfits": _Overfits(),
@@ -157,14 +138,21 @@ class Diagnosis:
 
     def add(self, record: Record) -> None:
         """The next record."""
+        self._turns |= _turns(record)
         self.looks += _is_look(record)
         for condition in self._conditions.values():
             condition.add(record)
 
+    @property
+    def judged(self) -> bool:
+        """As of `is_judged`."""
+        return not self._turns or "d" in self._turns
+
     def verdicts(self) -> list[Verdict]:
         """What stands after the last record."""
         seen = ((name, condition.seen()) for name, condition in self._conditions.items())
-        return [Verdict(name, since[1], ADVICE[name], since[0]) for name, since in seen if since is not None]
+        advice = lambda name: advice_for(name, judged=self.judged)
+        return [Verdict(name, since[1], advice(name), since[0]) for name, since in seen if since is not None]
 
 
 class Standing:

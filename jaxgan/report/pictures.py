@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import pathlib
 import struct
@@ -167,13 +168,13 @@ def with_row_names(data: bytes, names: Sequence[str]) -> bytes:
     """A PNG file with a name to the left of each of its rows, which are equally high."""
     image = Image.fromarray(pixels_of(data))
     each = image.height / len(names)
-    font = _font(int(min(max(each / 3, 9), 22)))
-    width = int(max(font.getlength(name) for name in names)) + 16
+    letters = font(int(min(max(each / 3, 9), 22)))
+    width = int(max(letters.getlength(name) for name in names)) + 16
     canvas = Image.new("RGB", (image.width + width, image.height), "white")
     canvas.paste(image, (width, 0))
     draw = ImageDraw.Draw(canvas)
     for i, name in enumerate(names):
-        draw.text((width - 8, (i + 0.5) * each), name, "black", font, anchor="rm")
+        draw.text((width - 8, (i + 0.5) * each), name, "black", letters, anchor="rm")
     buffer = io.BytesIO()
     canvas.save(buffer, "PNG", **_FAST)
     return buffer.getvalue()
@@ -185,12 +186,16 @@ def captioned(pixels: np.ndarray, text: str) -> np.ndarray:
     canvas = Image.new("RGB", (rgb.shape[1], rgb.shape[0] + _CAPTION), "white")
     canvas.paste(Image.fromarray(np.ascontiguousarray(rgb)), (0, 0))
     place = (rgb.shape[1] / 2, rgb.shape[0] + _CAPTION / 2)
-    ImageDraw.Draw(canvas).text(place, text, "black", _font(16), anchor="mm")
+    ImageDraw.Draw(canvas).text(place, text, "black", font(16), anchor="mm")
     return np.asarray(canvas)
 
 
-def _font(size: int) -> Any:
-    return ImageFont.load_default(size)
+@functools.cache
+def font(size: int) -> Any:
+    """Letters of that height in pixels: those of matplotlib, as Pillow's own has none beyond ASCII."""
+    import matplotlib
+
+    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)
 
 
 def save_animation(path: pathlib.Path, frames: Sequence[np.ndarray], milliseconds: int = 60) -> None:

@@ -325,7 +325,7 @@ class RunKeeper(Keeper):
             for sink in self._sinks:
                 sink.scores(scores)
             if self.config.health.enabled:
-                judged = judge(scores["final"]["scores"])
+                judged = judge(scores["final"]["scores"], judged=self._diagnosis.judged)
                 self._tell(step, [f"{v.name}: {v.evidence}. {v.advice}" for v in judged])
         self.close("finished")
         verdicts, told = self._diagnosis.verdicts(), judged or self._voice.name  # what was judged has been

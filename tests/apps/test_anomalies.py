@@ -176,10 +176,11 @@ def test_a_strangers_folder_of_all_sizes_and_modes(run, tmp_path, capsys):
     (folder / "notes.txt").write_text("no image")
     (folder / ".trash").mkdir()
     Image.fromarray(grey).save(folder / ".trash" / "hidden.png")
-    anomalies([str(run.path), str(folder), "--out", str(tmp_path / "out"), "--rate", "0.2"])
-    said = capsys.readouterr().out
-    assert "broken.png' cannot be read (" in said
-    assert "BytesIO" not in said
+    assert anomalies([str(run.path), str(folder), "--out", str(tmp_path / "out"), "--rate", "0.2"]) == 2
+    said, errors = capsys.readouterr()
+    assert "broken.png' cannot be read (" in errors
+    assert "broken.png" not in said
+    assert "BytesIO" not in errors
     assert "left out, no images by their names: 1 file ('notes.txt')" in said
     rows = {
         row["image"]: row

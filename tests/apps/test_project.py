@@ -104,9 +104,10 @@ def test_files_of_any_form_become_images_of_the_run(run, tmp_path):
         Image.fromarray(array).save(tmp_path / f"{name}.png")
     Image.fromarray(grey.repeat(8, 0).repeat(8, 1)).save(tmp_path / "f large.png")
     (tmp_path / "g broken.png").write_bytes(b"nothing")
-    names, images, files, notes = read_targets([tmp_path], run.spec)
+    names, images, files, notes, broken = read_targets([tmp_path], run.spec)
     assert [file.name for file in files] == [f"{name.replace('_', ' ')}.png" for name in names]
-    assert ["g broken.png" in note for note in notes] == [True]
+    assert ["g broken.png" in why for why in broken] == [True]
+    assert notes == []
     with pytest.raises(InputError, match="cannot read .*g broken.png"):
         read_targets([tmp_path / "g broken.png"], run.spec)
     assert names == ["a_grey", "b_rgb", "c_deep", "d_wide", "e_clear", "f_large"]
@@ -123,7 +124,7 @@ def test_names_of_two_folders_stay_apart(run, tmp_path):
         Image.new("L", (8, 8)).save(tmp_path / folder / "x.png")
     assert read_targets([tmp_path / "a" / "x.png", tmp_path / "b"], run.spec)[0] == ["x", "x-2"]
     (tmp_path / "words.txt").write_text("no image")
-    names, _, files, notes = read_targets([tmp_path], run.spec)  # and all below it
+    names, _, files, notes, _ = read_targets([tmp_path], run.spec)  # and all below it
     assert (names, [file.parent.name for file in files]) == (["x", "x-2"], ["a", "b"])
     assert [note for note in notes if "words.txt" in note]
 
@@ -252,7 +253,22 @@ def test_from_a_file_to_an_edited_image(run, tmp_path, capsys):
     assert told["images"]["photo"]["psnr"] > 0
     assert {file.name for file in out.iterdir()} == {"photo.npz", "photo.png", "way.png", "projections.json"}
 
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "whole.png").write_bytes(photo.read_bytes())
+    (tmp_path / "photos" / "cut.png").write_bytes(photo.read_bytes()[:80])
+    few = ["--steps", "1", "--starts", "1", "--features", "none", "--out", str(tmp_path / "p")]
+    assert main(["project", path, str(tmp_path / "photos"), *few]) == 2
+    said, errors = capsys.readouterr()
+    assert "whole: PSNR" in said
+    assert errors.count("\n") == 1
+    assert "cut.png" in errors
+
+    assert main(["directions", path, "--out", str(tmp_path / "d"), "--k", "100000", "--seeds", "1"]) == 0
+    said = capsys.readouterr().out
+    n = len(json.loads((tmp_path / "d" / "directions.json").read_text())["directions"])
+    assert f"note: {n} directions and not 100,000, as latents of z have so many coordinates" in said
     assert main(["directions", path, "--out", str(tmp_path / "d"), "--k", "3", "--seeds", "1"]) == 0
+    assert "note:" not in capsys.readouterr().out
     file = str(tmp_path / "d" / "directions.npz")
     for name in ("e.png", "e.gif", "e.npz"):
         way = ["--direction", "2=-2:2", "--direction", "1=0.5", "--directions", file]

@@ -41,6 +41,35 @@ def test_halves_side_by_side_are_pairs(tmp_path):
     np.testing.assert_array_equal(source.arrays["image"], 200 + source.arrays["input"])
 
 
+def test_pairs_of_which_one_has_16_bits_keep_them(tmp_path):
+    values = np.random.default_rng(0).integers(0, 65536, (3, 8, 8)).astype(np.uint16)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    for i in range(3):
+        Image.fromarray(values[i]).save(tmp_path / "a" / f"{i}.png")
+        Image.fromarray((values[i] >> 8).astype(np.uint8)).save(tmp_path / "b" / f"{i}.png")
+    source = open_source(f"pairs:{tmp_path}/a,{tmp_path}/b", hold_out=0)
+    np.testing.assert_array_equal(source.arrays["input"][..., 0], values)
+    np.testing.assert_array_equal(source.arrays["image"][..., 0], (values >> 8) * np.uint16(257))
+    assert source.spec.stored == "uint16"
+    assert open_source(f"pairs:{tmp_path}/a,{tmp_path}/b", resolution=4).arrays["input"].dtype == np.uint16
+    sides = open_source(f"pairs:{tmp_path}/a", hold_out=0)
+    np.testing.assert_array_equal(sides.arrays["image"][..., 0], values[:, :, 4:])
+
+
+def test_pairs_without_16_bits_stay_at_8(tmp_path):
+    a = folder(tmp_path / "a", {f"{i}.png": i for i in range(3)})
+    assert open_source(f"pairs:{a},{a}", hold_out=0).spec.stored == "uint8"
+
+
+def test_what_is_held_out_of_a_domain_is_said_of_it(tmp_path):
+    a = folder(tmp_path / "a", {f"{i}.png": i for i in range(10)})
+    b = folder(tmp_path / "b", {f"{i}.png": 50 + i for i in range(20)})
+    notes = [note for note in open_source(f"domains:{a},{b}", hold_out=0.1).notes if "held out" in note]
+    assert [note.partition(":")[0] for note in notes] == ["the first domain", "the second domain"]
+    assert ["1 of 10" in notes[0], "2 of 20" in notes[1]] == [True, True]
+
+
 def test_domains_of_other_numbers(tmp_path):
     a = folder(tmp_path / "a", {f"{i}.png": i for i in range(5)})
     b = folder(tmp_path / "b", {f"{i}.png": 50 + i for i in range(12)})

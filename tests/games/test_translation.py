@@ -91,6 +91,45 @@ def test_pixels_alone_at_the_start_and_what_is_known_is_kept():
     assert float(metrics["g/pixel"]) == pytest.approx(np.mean(each), rel=1e-5)
 
 
+class Look(nn.Module):
+    """A tiny network trained before."""
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        kernel = self.variable(
+            "frozen", "kernel", lambda: jnp.linspace(-1, 1, 9 * 3).reshape(3, 3, 1, 3)
+        ).value
+        first = jax.lax.conv_general_dilated(
+            x, kernel, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        return [first, jnp.square(first.mean((1, 2)))]
+
+
+@pytest.mark.parametrize("as_player", [True, False])
+def test_images_are_compared_in_feature_maps_too(as_player):
+    """The term is the mean absolute difference of the maps, weighed; what looks stays as it is."""
+    x, key = batch(mask=False), quick(1)
+    look = lambda images: Look().apply(Look().init(key, images), images)
+    features = Player(Look(), optax.set_to_zero()) if as_player else look
+    game = translation(player(), pixel=2.0, features=features, perceptual=5.0)
+    state = init(game, key, x)
+    after, metrics = jax.jit(make_step(game))(state, x)
+    made = Net().apply({"params": state.players["translator"].params}, x["input"])
+    unlike = [float(jnp.abs(a - b).mean()) for a, b in zip(look(made), look(x["image"]), strict=True)]
+    assert float(metrics["g/perceptual"]) == pytest.approx(np.mean(unlike), rel=1e-5)
+    assert float(metrics["g/loss"]) == pytest.approx(
+        2 * float(metrics["g/pixel"]) + 5 * np.mean(unlike), rel=1e-5
+    )
+    plain = init(translation(player(), pixel=2.0), key, x)
+    plain = plain.replace(players={"translator": state.players["translator"]})
+    other, _ = jax.jit(make_step(translation(player(), pixel=2.0)))(plain, x)
+    moved, alone = (s.players["translator"].params["Conv_0"]["kernel"] for s in (after, other))
+    assert (np.asarray(moved) != np.asarray(alone)).any()
+    if as_player:
+        same = jax.tree.map(np.array_equal, state.players["features"].stats, after.players["features"].stats)
+        assert all(jax.tree.leaves(same))
+
+
 def test_a_critic_of_pairs_sees_both_images():
     game = translation(player(), player(True), LOSSES["hinge"](), pixel=1.0)
     shapes = game.inputs(batch())

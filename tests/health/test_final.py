@@ -7,7 +7,7 @@ import pytest
 
 from jaxgan.cli.train import Train
 from jaxgan.cli.words.training import planned
-from jaxgan.health import ADVICE, judge
+from jaxgan.health import ADVICE, ADVICE_ALONE, judge
 from jaxgan.metrics.catalogue import SCORES
 
 
@@ -72,6 +72,25 @@ def test_few_modes_of_a_thousand_are_no_verdict_and_fakes_that_look_bad_miss_non
     (verdict,) = judge(scores(precision=(0.3, 0.93), recall=(0.0, 0.92), coverage=(0.01, 0.95)))
     assert verdict.evidence.count("reals") == 2
     assert judge(scores(recall=(None, 0.92), modes=(None, 8))) == []
+
+
+@pytest.mark.parametrize("name", ["modes are missing", "not trained yet"])
+def test_a_game_without_a_discriminator_is_told_of_none(name):
+    changes = {"recall": (0.0, 0.92)} if name == "modes are missing" else {"precision": (0.0, 0.93)}
+    (verdict,) = judge(scores(**changes), judged=False)
+    assert (verdict.name, verdict.advice) == (name, ADVICE_ALONE[name])
+
+
+def test_advice_to_such_games_can_be_pasted():
+    assert ADVICE_ALONE.keys() == ADVICE.keys() - {"discriminator overfits", "generator starves"}
+    for advice in ADVICE_ALONE.values():
+        assert "iscriminator" not in advice
+        flags = re.findall(r"`(--[^`]*)`", advice)
+        assert flags
+        assert not any(word.startswith("--d-") for flag in flags for word in flag.split())
+        for preset in ("vae-mnist", "autoencoder-mnist"):
+            for flag in flags:
+                planned([preset, *shlex.split(flag)], Train).config.build((28, 28, 1))
 
 
 FLAGS = sorted({flag for advice in ADVICE.values() for flag in re.findall(r"`(--[^`]*)`", advice)})

@@ -20,7 +20,16 @@ from jaxgan.config.presets import get_preset
 from jaxgan.data import IMAGE, Images, describe, fingerprint, open_source, other_split
 from jaxgan.data.mnist import load_mnist
 from jaxgan.data.splits import with_hold_out
-from jaxgan.health import MONITORS, Standing, Verdict, diagnose, mean_distance, overfitting, real_sign
+from jaxgan.health import (
+    MONITORS,
+    Standing,
+    Verdict,
+    diagnose,
+    is_judged,
+    mean_distance,
+    overfitting,
+    real_sign,
+)
 from jaxgan.losses import LOSSES
 from jaxgan.metrics import make_evaluator
 from jaxgan.metrics.features import features_for
@@ -614,3 +623,15 @@ def test_reports_say_what_is_what_was_and_what_could_not_be_seen(tmp_path):
     assert "Nothing wrong was seen" not in page
     folder.write("config.json", {"health": {"enabled": False}})
     assert "<h2>Health" not in write_report(folder).read_text()
+
+
+def test_advice_names_players_that_the_game_has():
+    """A VAE has no discriminator whose learning rate could be raised."""
+    of_gan = history(**BAD["mode collapse"][0])
+    of_vae = [
+        {k: v for k, v in record.items() if k[:2] not in ("d/", "g/")} | {"vae/loss": 1.0}
+        for record in of_gan
+    ]
+    said = ["discriminator" in diagnose(records)[0].advice for records in (of_gan, of_vae)]
+    assert said == [True, False]
+    assert [is_judged(records) for records in (of_gan, of_vae, [])] == [True, False, True]

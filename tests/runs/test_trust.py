@@ -96,7 +96,10 @@ def test_who_trusts_says_so_and_who_has_trained_need_not(theirs, mark, monkeypat
 def test_every_place_that_names_code_is_asked_about(tmp_path, cache, mark, place):
     folder = untrained(small(tmp_path, "toy-ring", steps=10, data=DATA))
     plain, (group, _, name) = folder.read("config.json"), place.rpartition(".")
-    value = [["evil.py:x", 1.0]] if name == "weights" else ["evil.py:x"] if name == "augment" else "evil.py:x"
+    values = {
+        "weights": [["evil.py:x", 1.0]], "augment": ["evil.py:x"], "game_options": [["features", "evil.py:x"]]
+    }  # fmt: skip
+    value = values.get(name, "evil.py:x")
     (plain[group] if group else plain)[name] = value
     folder.write("config.json", plain)
     copy = PLACES[place] + ("-0" if isinstance(value, list) else "") + ".py"

@@ -77,10 +77,13 @@ def test_four_devices_do_what_one_does(tmp_path):
     [
         ("dcgan-mnist --game-options prior 1", "game_options: expected none with the game 'gan'"),
         ("vae-mnist --game-options gamma 1", "unknown option of game 'vae' 'gamma'"),
-        ("fanogan --game-options gan_steps 9000", "game_options.gan_steps: expected less than all steps"),
-        (
-            "fanogan --game-options gan_steps 75",
-            "game_options.gan_steps: expected a multiple of log_every = 50",
+        *(
+            (
+                f"fanogan --game-options gan_steps {steps}",
+                "game_options.gan_steps: expected a multiple of log_every = 50, above 0 and below all steps = 5000, "
+                f".*got {steps}",
+            )
+            for steps in (9000, 75, 0)
         ),
         ("vae-mnist --penalty.weights r1 1", "'vae' does not look at --penalty.weights"),
         (

@@ -28,13 +28,15 @@ class Given:
       names: of each, for tables.
       images: [n, height, width, channels] of the run's type.
       classes: name of the class of each, where that is known; else empty.
-      notes: what was left out, in words.
+      notes: what else was left out, in words.
+      broken: files that cannot be read, which are left out, each with why.
     """
 
     names: list[str]
     images: np.ndarray
     classes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
 
 
 def read_images(
@@ -79,20 +81,20 @@ def read_images(
             )
     times = Counter(name for name, _ in files)
     files = [files[row] for row in _chosen(len(files), limit)]
-    names, found, notes = [], [], []
+    names, found, broken = [], [], list[str]()
     for name, path in files:
         try:
             found.append(of_file(path.read_bytes(), spec))
             names.append(name if times[name] == 1 else str(path))
         except (BrokenImage, OSError) as error:
-            notes.append(f"left out: {printable(path)!r} cannot be read ({error})")
-    notes += left_out(others)
+            broken.append(f"left out: {printable(path)!r} cannot be read ({error})")
+    notes = left_out(others)
     if not found:
-        why = f"; {notes[0]}" if notes else ""
+        why = f"; {(broken + notes)[0]}" if broken or notes else ""
         raise InputError(
             f"images: expected at least one image that can be read in {' '.join(words)!r}, got none{why}"
         )
-    return Given(names, np.stack(found), notes=notes)
+    return Given(names, np.stack(found), notes=notes, broken=broken)
 
 
 def _of_source(word: str, spec: Spec, split: str, limit: int | None) -> Given:

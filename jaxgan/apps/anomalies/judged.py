@@ -64,7 +64,7 @@ def write(
         "images": len(given.names),
         "anomalous": int(above.sum()),
         "threshold": limit._asdict(),
-        "left_out": given.notes,
+        "left_out": [*given.broken, *given.notes],
         **areas(given, scored, known),
     }
     ends = {name: value if math.isfinite(value) else None for name, value in limit._asdict().items()}

@@ -28,19 +28,21 @@ class Targets(NamedTuple):
       names: of the files, without suffixes and each once.
       images: uint8 or uint16 [n, h, w, c].
       files: of which they are.
-      notes: what of folders was left out, in words.
+      notes: what of folders are no images, in words.
+      broken: files of folders that cannot be read, which are left out, each with why.
     """
 
     names: list[str]
     images: np.ndarray
     files: list[pathlib.Path]
     notes: list[str]
+    broken: list[str]
 
 
 def read_targets(paths: Sequence[pathlib.Path], spec: Spec, out: pathlib.Path | None = None) -> Targets:
     """The images in files and folders, as the data of a run are stored.
 
-    What a folder holds that cannot be read as an image is left out, with a note.
+    What a folder holds that cannot be read as an image is left out, and named.
 
     Args:
       paths: image files of every format that Pillow reads, and folders with all below them, but for hidden files and
@@ -75,19 +77,19 @@ def read_targets(paths: Sequence[pathlib.Path], spec: Spec, out: pathlib.Path | 
             raise InputError(
                 f"out: expected a folder in which no image is written over, got that of {printable(over[0])!r}"
             )
-    images, kept, notes = [], [], left_out(others)
+    images, kept, broken, notes = [], [], list[str](), left_out(others)
     for name, file in zip(names, files, strict=True):
         try:
             images.append(_read(file, spec))
         except InputError as error:
             if file not in found_in:
                 raise
-            notes.append(f"left out: {str(error).removeprefix('images: ')}")
+            broken.append(f"left out: {str(error).removeprefix('images: ')}")
             continue
         kept.append((name, file))
     if not images:
-        raise InputError(f"images: expected at least one that can be read, got none; {notes[0]}")
-    return Targets([name for name, _ in kept], np.stack(images), [file for _, file in kept], notes)
+        raise InputError(f"images: expected at least one that can be read, got none; {(broken + notes)[0]}")
+    return Targets([name for name, _ in kept], np.stack(images), [file for _, file in kept], notes, broken)
 
 
 def _read(file: pathlib.Path, spec: Spec) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 from dataclasses import dataclass
 
 from jaxgan.cli.arguments import Positional, check_out, checkpoint, parse
@@ -16,6 +17,8 @@ class Anomalies:
     """Score images by a run: scores.csv, heat maps, the most and least normal images, and a threshold.
 
     The threshold comes from normal images that were not trained on: those held out of the run's data, or --normal.
+
+    A file that cannot be read is told of in a line on stderr, the others are scored, and the exit status is 2.
     """
 
     run: Positional[pathlib.Path]
@@ -50,8 +53,8 @@ class Anomalies:
     """Run code that the run brings though you have not trained with it, and follow links that lead out of it."""
 
 
-def anomalies(args: list[str]) -> None:
-    """Scores images, and writes what was found."""
+def anomalies(args: list[str]) -> int:
+    """Scores images, and writes what was found; 2 if one of them could not be read."""
     parsed = parse(Anomalies, args, "anomalies")
     if not parsed.images:
         raise InputError("images: expected files, folders or a data source, got none")
@@ -88,6 +91,7 @@ def anomalies(args: list[str]) -> None:
             own = read_images([parsed.normal], run.spec, limit=parsed.n_normal, out=parsed.out)
             normal = own.images
             given.notes += [f"of the normal images: {note}" for note in own.notes]
+            given.broken += [f"of the normal images: {why}" for why in own.broken]
     detector = Detector(run, method, source=source, steps=parsed.search_steps, starts=parsed.search_starts)
     with Progress() as progress:
         calibrated = detector(normal, lambda done, of: progress.count("normal images", done, of, ""))
@@ -101,6 +105,7 @@ def anomalies(args: list[str]) -> None:
     }
     found = write(parsed.out, given, scored, limit, run.data["class_names"], facts, maps=parsed.maps)
     for line in in_lines(found):
-        print(line)
+        print(line, file=sys.stderr if line in given.broken else sys.stdout)
     maps = "" if scored.rebuilt is None or not parsed.maps else ", maps/"
     print(f"wrote {parsed.out}/: anomalies.html, scores.csv, most-normal.png, least-normal.png{maps}")
+    return 2 if given.broken else 0

@@ -18,7 +18,7 @@ class Apply:
 
     PNG, JPEG, TIFF, WebP and others that Pillow reads and writes, grey or in colour, with or without alpha, 16-bit
     grey; .npz with an array "images" (uint8, uint16 or real numbers); DICOM (extra `restore`). A file that cannot be
-    read is told of in a line, the others are done, and the exit status is 2.
+    read is told of in a line on stderr, the others are done, and the exit status is 2.
 
       jaxgan apply runs/00000-denoise-32 photos/ --out clean
       jaxgan apply runs/00001-cyclegan a/ --direction a-to-b --out b

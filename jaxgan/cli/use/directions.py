@@ -43,7 +43,7 @@ class DirectionsArguments:
     space: str | None = None
     """z; or, of StyleGANs, w (the default there)."""
     k: int = 10
-    """How many; of supervised ones, as many as there are attributes."""
+    """How many, at most as many as a latent has coordinates; of supervised ones, as many as there are attributes."""
     n: int = 2000
     """Draws, of ganspace and supervised."""
     layer: str | None = None
@@ -89,10 +89,12 @@ def directions(args: list[str]) -> None:
     space: Any = network.check_space(parsed.space)
     if space == "w+":
         raise InputError("space: expected z or w for directions, got 'w+'")
+    k = min(parsed.k, network.dim(space))
+    if k < parsed.k and parsed.method != "supervised":
+        print(f"note: {k} directions and not {parsed.k:,}, as latents of {space} have so many coordinates")
     if parsed.method == "sefa":
-        found = found_by.closed_form(network, space, parsed.k)
+        found = found_by.closed_form(network, space, k)
     elif parsed.method == "ganspace":
-        k = min(parsed.k, network.dim(space))
         found = found_by.principal(network, space, k, n=parsed.n, layer=parsed.layer)
     else:
         known = _classifier(parsed, run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import sys
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -25,6 +26,8 @@ class Project:
 
     For each image NAME, DIR gets NAME.npz (the latent, for `jaxgan edit --latent`) and NAME.png (what the generator
     makes of it), and way.png shows the ways: start, steps, result, target. projections.json has the PSNR of each.
+    A file of a folder that cannot be read is told of in a line on stderr, the others are projected, and the exit status
+    is 2.
 
         jaxgan project RUN photo.jpg --out DIR
         jaxgan project RUN photos/ --out DIR --space w+ --features efficientnet_lite0
@@ -65,8 +68,8 @@ class Project:
     """Run code that the run brings though you have not trained with it, and follow links that lead out of it."""
 
 
-def project(args: list[str]) -> None:
-    """Finds latents of real images."""
+def project(args: list[str]) -> int:
+    """Finds latents of real images; 2 if a file of a folder could not be read."""
     parsed = parse(Project, args, "project")
     if not parsed.images:
         raise InputError("images: expected at least one file, got none")
@@ -88,9 +91,11 @@ def project(args: list[str]) -> None:
     with warnings_in_lines():
         run = Run.at(parsed.run, which, trust=parsed.trust)
     network = Network(run, parsed.truncation)
-    names, targets, files, notes = read_targets(parsed.images, run.spec, parsed.out)
+    names, targets, files, notes, broken = read_targets(parsed.images, run.spec, parsed.out)
     for note in notes:
         print(note, flush=True)
+    for why in broken:
+        print(why, file=sys.stderr, flush=True)
     label = None
     if parsed.class_ is not None:
         if not network.n_classes:
@@ -108,6 +113,7 @@ def project(args: list[str]) -> None:
         print(f"{name}: PSNR {after:.2f} dB (start {before:.2f})")
     by = "pixels alone" if found.features == "none" else f"pixels and {found.features}"
     print(f"wrote {parsed.out} (space {found.space}, compared by {by}, step {run.step:,})")
+    return 2 if broken else 0
 
 
 def _write(out: pathlib.Path, run: Any, names: list[str], files: list[pathlib.Path], found: Any) -> None:

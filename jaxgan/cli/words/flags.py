@@ -162,6 +162,7 @@ def scan(
     command: str,
     *,
     alone: Callable[[str], bool] = lambda word: False,
+    near: Mapping[str, Flag] | None = None,
 ) -> list[Said]:
     """A command line in parts.
 
@@ -170,6 +171,7 @@ def scan(
       flags: that it has.
       command: for messages.
       alone: whether a word is never one of those of a flag that takes many, as a preset is.
+      near: those that are offered in the place of one that does not exist; None: all.
 
     Raises:
       InputError: for a flag that does not exist.
@@ -190,7 +192,7 @@ def scan(
             continue
         flag = flags.get(name) or offs.get(name)
         if flag is None:
-            raise unknown_flag(typed, flags, command)
+            raise unknown_flag(typed, flags if near is None else near, command)
         words = [value] if equals else []
         if flag.is_switch and (words or (args[at : at + 1] and args[at].lower() in _YES_OR_NO)):
             raise InputError(

@@ -83,7 +83,7 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan:
       SystemExit: with status 0, after help.
     """
     flags = _all_flags(kind, args)
-    said = scan(args, flags, _COMMAND, alone=is_choice)
+    said = scan(args, flags, _COMMAND, alone=is_choice, near=_flags_near(kind, args))
     words = [word for part in said if part.flag is None for word in part.words]
     wants = [word for word in words if word in _HELP]
     preset, source = chosen([word for word in words if word not in _HELP])
@@ -166,6 +166,14 @@ def _all_flags(kind: type[Any], args: Sequence[str]) -> dict[str, Flag]:
             choices = dict.fromkeys((*others, *flag.choices)) if others and flag.choices else ()
             flags[name] = dataclasses.replace(flag, choices=tuple(choices))
     return flags
+
+
+def _flags_near(kind: type[Any], args: Sequence[str]) -> dict[str, Flag] | None:
+    """The flags of the preset and family that the arguments name; None where a file may name others."""
+    if _values(args, "--config"):
+        return None
+    preset = next((word for word in args if word in PRESETS), DEFAULT_PRESET)
+    return flags_of(kind, kind(with_model(get_preset(preset), args)))
 
 
 def _names(said: Sequence[Said]) -> frozenset[str]:

@@ -193,14 +193,11 @@ def f_anogan_of(
       kappa: weight of the discriminator's features.
       batch_norm: batch normalisation in the encoder, but for its first layer.
     """
-    check_range("gan_steps", gan_steps, at_least=1)
-    if gan_steps >= config.steps:
+    if not 0 < gan_steps < config.steps or gan_steps % config.log_every:
         raise InputError(
-            f"gan_steps: expected less than all steps ({config.steps}), in the rest of which the encoder is trained, "
-            f"got {gan_steps}"
+            f"gan_steps: expected a multiple of log_every = {config.log_every}, above 0 and below all steps = "
+            f"{config.steps}, in the rest of which the encoder is trained, got {gan_steps}"
         )
-    if gan_steps % config.log_every:
-        raise InputError(f"gan_steps: expected a multiple of log_every = {config.log_every}, got {gan_steps}")
     if callable(getattr(config.model, "growth", None)):
         raise InputError("model: expected networks that do not grow in the game 'fanogan', got some that do")
     gan, own = config.plain_gan(spec, steps=gan_steps), _Parts(spec, config)

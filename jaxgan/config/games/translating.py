@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import optax
 
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, in_group, renamed
@@ -18,6 +19,8 @@ from jaxgan.data.modality import DOMAINS, PAIR
 from jaxgan.games.cycle_gan import cycle_gan
 from jaxgan.games.game import Game, Player
 from jaxgan.games.pairs.translation import translation
+from jaxgan.metrics.features.maps import maps_for
+from jaxgan.models.pretrained.frozen import Frozen
 
 
 def _networks(config: Any, shape: tuple[int, ...], source: tuple[int, ...], critic: int) -> tuple[Any, Any]:
@@ -53,6 +56,9 @@ def translation_of(
     pixel: float = 100.0,
     adversarial: float = 1.0,
     pixel_steps: int = 0,
+    perceptual: float = 0.0,
+    features: str = "efficientnet_lite0",
+    weights: str = "",
     squared: bool = False,
     smooth: bool = False,
     halved: bool = False,
@@ -65,12 +71,15 @@ def translation_of(
       pixel: weight of the pixel loss.
       adversarial: weight of the adversarial loss; 0: there is no critic.
       pixel_steps: steps at the start without it.
+      perceptual: weight of the mean absolute difference of feature maps; 0: none.
+      features: network of these maps, as of `jaxgan.metrics.features.maps`.
+      weights: file of its weights; "": they are downloaded once.
       squared: the pixel loss is squared.
       smooth: the pixel loss is Charbonnier's.
       halved: the critic's loss is halved.
     """
     _hold(spec, "input", "image", config)
-    for name, value in (("pixel", pixel), ("adversarial", adversarial)):
+    for name, value in (("pixel", pixel), ("adversarial", adversarial), ("perceptual", perceptual)):
         check_range(name, value, at_least=0)
     check_range("pixel_steps", pixel_steps, at_least=0, unit="steps")
     if squared and smooth:
@@ -87,11 +96,24 @@ def translation_of(
         pixel=pixel,
         adversarial=adversarial,
         pixel_steps=pixel_steps,
+        perceptual=perceptual,
+        features=_eyes(features, spec.shape, weights) if perceptual else None,
         pixel_loss="l2" if squared else "charbonnier" if smooth else "l1",
         halved=halved,
         penalties=None if alone else config.penalty.build(config.scheduled_steps, config.batch_size),
         moves=config.dynamics.build(config.steps)["moves"],
     )
+
+
+def _eyes(name: str, shape: tuple[int, ...], file: str) -> Player:
+    """A network that images are compared by, as a player that no turn moves."""
+    maps = maps_for(name, shape, file)
+
+    def read() -> Any:
+        with renamed(dict.fromkeys(("--model.weights", "--weights"), "game_options.weights")):
+            return maps.read()
+
+    return Player(Frozen(maps.look, read, maps.shapes), optax.set_to_zero())
 
 
 def cycle_gan_of(

@@ -41,6 +41,19 @@ def as_array(image: Image.Image) -> np.ndarray:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
+def deep_pixels(image: Image.Image, resolution: int | None) -> np.ndarray:
+    """A grey image as uint16 [h, w, 1]; 8 bits are brought to that range, and alpha is laid over white.
+
+    Args:
+      image: as `open_image` gives it.
+      resolution: side of the central square to which it is scaled; None: it stays as it is.
+    """
+    pixels = as_array(image)
+    if pixels.dtype == np.uint8:
+        pixels = pixels.astype(np.uint16) * 257
+    return resized(pixels[None], resolution, 1)[0]
+
+
 def read_dicom(path: pathlib.Path) -> tuple[Any, np.ndarray]:
     """A DICOM file and its stored values [h, w], of one grey frame.
 

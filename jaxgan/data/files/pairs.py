@@ -12,9 +12,10 @@ import numpy as np
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
 from jaxgan.common.progress import counted
+from jaxgan.data.files.deep import deep_pixels
 from jaxgan.data.files.listing import Listing, listing
 from jaxgan.data.modality import DOMAINS, PAIR
-from jaxgan.data.pixels import BrokenImage, is_grey_file, open_image, to_pixels
+from jaxgan.data.pixels import BrokenImage, is_deep_file, is_grey_file, open_image, to_pixels
 from jaxgan.data.source import Arrays, Images, Source, as_images
 from jaxgan.data.splits import held_out_rows
 
@@ -51,13 +52,18 @@ def load_domains(rest: str, open_one: Open) -> Arrays:
             f"data.source: expected domains of one size and type, got {a.shape[0]}x{a.shape[1]} {a.images.dtype} and "
             f"{b.shape[0]}x{b.shape[1]} {b.images.dtype}; --data.resolution scales both"
         )
+    notes = [
+        f"the {which} domain: {note}"
+        for which, own in zip(("first", "second"), sides, strict=True)
+        for note in own.notes
+    ]
     sizes = f"{counted(len(a), 'image')} of the first domain, {len(b):,} of the second"
     held = None
     if a.held_out is not None and b.held_out is not None:
         held = _domains(
             f"held-out part of domains:{rest}", as_images(a.held_out, ""), as_images(b.held_out, "")
         )
-    return _domains(f"domains:{rest}", a, b, held_out=held, notes=(*a.notes, *b.notes, sizes))
+    return _domains(f"domains:{rest}", a, b, held_out=held, notes=(*notes, sizes))
 
 
 def _domains(name: str, a: Images, b: Images, **fields: Any) -> Arrays:
@@ -102,7 +108,7 @@ def load_pairs(
     hold_out: float,
     follow_links: bool,
 ) -> Arrays:
-    """Pairs of images: "input" and what it should become, "image".
+    """Pairs of images: "input" and what it should become, "image"; of 16 bits where one is, and all are grey.
 
     Args:
       rest: "A,B", two folders (or zip archives) whose images are matched by name, without suffixes; or one folder, of
@@ -139,10 +145,11 @@ def load_pairs(
         both = list(one.names)
         read = lambda name: (_content(one, name), None)
     pairs, broken, shape = [], [], None
-    depth = channels or (1 if all(_grey(read, name) for name in both) else 3)
+    depth = channels or (1 if all(_every(is_grey_file, read, name) for name in both) else 3)
+    deep = depth == 1 and not all(_every(lambda data: not is_deep_file(data), read, name) for name in both)
     for name in both:
         try:
-            found = _pair(read(name), resolution, depth)
+            found = _pair(read(name), resolution, depth, deep)
         except BrokenImage as error:
             if not skip_broken:
                 raise InputError(
@@ -206,26 +213,27 @@ def _content(files: Listing, name: str) -> bytes:
         raise BrokenImage(str(error) or type(error).__name__) from error
 
 
-def _grey(read: Callable[[str], tuple[bytes, bytes | None]], name: str) -> bool:
-    """Whether a pair has no colours; of a broken one, which is dealt with when it is decoded, they do not count."""
+def _every(
+    holds: Callable[[bytes], bool], read: Callable[[str], tuple[bytes, bytes | None]], name: str
+) -> bool:
+    """Whether both files of a pair are so; a broken one counts as so, and is dealt with when it is decoded."""
     try:
-        return all(is_grey_file(content) for content in read(name) if content is not None)
+        return all(holds(content) for content in read(name) if content is not None)
     except Exception:
         return True
 
 
 def _pair(
-    contents: tuple[bytes, bytes | None], resolution: int | None, depth: int
+    contents: tuple[bytes, bytes | None], resolution: int | None, depth: int, deep: bool
 ) -> tuple[np.ndarray, np.ndarray]:
+    pixels = lambda image: deep_pixels(image, resolution) if deep else to_pixels(image, resolution, depth)
     first, second = contents
     if second is not None:
-        return to_pixels(open_image(first), resolution, depth), to_pixels(
-            open_image(second), resolution, depth
-        )
+        return pixels(open_image(first)), pixels(open_image(second))
     image = open_image(first)
     half = image.width // 2
     if half < 1:
         raise BrokenImage(f"{image.width} pixels are too few for two halves")
     left = image.crop((0, 0, half, image.height))
     right = image.crop((image.width - half, 0, image.width, image.height))
-    return to_pixels(left, resolution, depth), to_pixels(right, resolution, depth)
+    return pixels(left), pixels(right)

@@ -45,7 +45,7 @@ def translation(
     adversarial: Any = 1.0,
     pixel_steps: int = 0,
     pixel_loss: str = "l1",
-    features: Callable[[jax.Array], jax.Array] | None = None,
+    features: Player | Callable[[jax.Array], Any] | None = None,
     perceptual: Any = 0.0,
     penalties: Mapping[str, tuple[Any, Penalty]] | None = None,
     halved: bool = False,
@@ -59,7 +59,7 @@ def translation(
     A batch holds inputs "input" and what they should become, "image"; where it also holds a "mask" [n, h, w, 1], 1
     where the input lacks something, the translator sees the mask as its last channel, only what is missing is taken
     from it, and the pixel loss is the mean over what is missing. Inputs smaller than the image are enlarged for the
-    critic. Metrics: "g/pixel", "g/adversarial", "d/loss", ...
+    critic. Metrics: "g/pixel", "g/perceptual", "g/adversarial", "d/loss", ...
 
     Args:
       translator: module (x, train) -> y, averaged.
@@ -69,7 +69,8 @@ def translation(
       adversarial: weight of the adversarial loss.
       pixel_steps: steps at the start in which the pixel loss alone counts, and the critic has no turn.
       pixel_loss: an entry of `PIXEL_LOSSES`.
-      features: images -> features [n, ...] whose mean absolute differences the perceptual term is.
+      features: images -> features [n, ...], or several, whose mean absolute differences, averaged over these, the
+        perceptual term is; as a player, it is one that no turn moves.
       perceptual: weight of that term.
       penalties: name -> (weight, penalty) of the critic, on pairs.
       halved: whether the critic's loss is divided by 2, as in section 3.3 and the authors' code.
@@ -96,6 +97,7 @@ def translation(
     for name, (_, term) in d_terms.items():
         if term.needs_latents or term.needs_classes:
             raise InputError(f"penalties: expected none that needs latents or classes, got {name!r}")
+    eyes = {"features": features} if isinstance(features, Player) else {}
     weight = lambda step: adversarial if not pixel_steps else jnp.where(step < pixel_steps, 0.0, adversarial)
 
     def made(view: View) -> jax.Array:
@@ -139,8 +141,9 @@ def translation(
             each = wrong.mean((1, 2, 3))
         total = pixel * view.log("pixel", each.mean())
         if features is not None:
-            unlike = jnp.abs(features(y) - features(truth)).mean()
-            total += perceptual * view.log("perceptual", unlike)
+            look = (lambda x: view("features", x)) if isinstance(features, Player) else features
+            unlike = jax.tree.map(lambda a, b: jnp.abs(a - b).mean(), look(y), look(truth))
+            total += perceptual * view.log("perceptual", jnp.stack(jax.tree.leaves(unlike)).mean())
         if loss is not None:
             real, fake = logits(view, beside(view, y))
             fooled = view.log("adversarial", loss.generator(real, fake).mean())
@@ -151,13 +154,17 @@ def translation(
         seen, image = given(batch, source)[:2], batch[target][:2]
         channels = seen.shape[-1] + image.shape[-1]
         pair = jnp.zeros((2, *image.shape[1:3], channels), image.dtype)
-        return {"translator": (seen,)} | ({} if critic is None else {"critic": (pair,)})
+        return (
+            {"translator": (seen,)}
+            | ({} if critic is None else {"critic": (pair,)})
+            | dict.fromkeys(eyes, (image,))
+        )
 
     turns = [Turn("g", ("translator",), translate)]
     if critic is not None:
         turns.insert(0, Turn("d", ("critic",), judge, during=(pixel_steps, None)))
     return Game(
-        players={"translator": translator} | ({} if critic is None else {"critic": critic}),
+        players={"translator": translator} | ({} if critic is None else {"critic": critic}) | eyes,
         turns=tuple(turns),
         inputs=inputs,
         memory=starts("d", d_terms),

@@ -1,0 +1,75 @@
+"""Networks that images are compared by: shapes that fit what is read, gradients that reach the images."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import shallow_eyes
+
+from jaxgan import InputError
+from jaxgan.metrics.features.maps import MAPS, maps_for
+
+
+def difference(maps, variables, x, y):
+    return sum(
+        jnp.abs(a - b).mean() for a, b in zip(maps.look(variables, x), maps.look(variables, y), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("mnist_cnn", ""), ("random_cnn", ""), ("efficientnet_lite0", "random")]
+)
+def test_gradients_reach_the_images(name, file):
+    with shallow_eyes():
+        maps = maps_for(name, (28, 28, 1), file)
+        variables = maps.read()
+        same = jax.tree.map(
+            lambda x, like: x.shape == like.shape and x.dtype == like.dtype, variables, maps.shapes()
+        )
+        assert all(jax.tree.leaves(same))
+        draw = np.random.default_rng(0)
+        x, y = (jnp.asarray(draw.uniform(-1, 1, (1, 28, 28, 1)), jnp.float32) for _ in range(2))
+        value, slope = jax.jit(jax.value_and_grad(lambda x: difference(maps, variables, x, y)))(x)
+    assert value > 0
+    assert np.isfinite(slope).all()
+    assert np.abs(slope).max() > 0
+
+
+@pytest.mark.parametrize("name", [name for name in MAPS if name != "mnist_cnn"])
+def test_all_networks_take_grey_images_and_colours(name):
+    for channels in (1, 3):
+        maps = maps_for(name, (32, 32, channels))
+        images = jax.ShapeDtypeStruct((2, 32, 32, channels), jnp.float32)
+        slope = lambda x, variables, maps=maps: difference(maps, variables, x, jnp.zeros(x.shape))
+        out = jax.eval_shape(jax.grad(slope), images, maps.shapes())
+        assert out.shape == images.shape
+
+
+def test_a_function_of_the_users_own(tmp_path):
+    (tmp_path / "eyes.py").write_text(
+        "def look(images):\n    return {'edges': images[:, 1:] - images[:, :-1]}\nx = 3\n"
+    )
+    maps = maps_for(f"{tmp_path}/eyes.py:look", (4, 4, 1))
+    (edges,) = maps.look(maps.read(), jnp.ones((2, 4, 4, 1)))
+    np.testing.assert_array_equal(edges, np.zeros((2, 3, 4, 1)))
+    with pytest.raises(InputError, match="features: expected a function images -> features, got int"):
+        maps_for(f"{tmp_path}/eyes.py:x", (4, 4, 1))
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("vgg", (28, 28, 1)), "unknown features 'vgg'"),
+        (("mnist_cnn", (32, 32, 1)), "features: mnist_cnn expects images"),
+        (("inception", (32, 32, 4)), "features: inception expects images of 1 or 3 channels"),
+        (("random_cnn", (8, 8, 1), "x.pth"), "weights: features 'random_cnn' have none to be given"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(args, says):
+    with pytest.raises(InputError, match=says):
+        maps_for(*args)
+
+
+def test_weights_that_are_not_there_are_one_line(tmp_path):
+    with pytest.raises(InputError, match="expected a file of weights, there is none at"):
+        maps_for("efficientnet_lite0", (32, 32, 3), str(tmp_path / "no.pth")).read()
