@@ -81,12 +81,12 @@ def test_tests_mirror_the_rooms():
     rooms = {
         path.name
         for path in (PACKAGE.parent / "tests").iterdir()
-        if path.is_dir() and any(path.glob("test_*"))
+        if path.is_dir() and any(path.glob("test_*.py"))
     }
     assert rooms <= {*ROOMS, *THROUGH}
     assert not [
         path
-        for path in (PACKAGE.parent / "tests").glob("test_*")
+        for path in (PACKAGE.parent / "tests").glob("test_*.py")
         if path.stem not in ("test_house", "test_readme")
     ]
 

@@ -105,6 +105,10 @@ def _config(run: Run) -> dict[str, Any]:
     """The configuration without places on the machine that it was trained on."""
     plain = with_files(to_json(run.config), lambda copy, name: f"{copy}:{short_name(name)}")
     del plain["out"]
+    named = {
+        name: short_name(x) if name == "weights" else x for name, x in dict(plain["game_options"]).items()
+    }
+    plain["game_options"] = named if isinstance(plain["game_options"], dict) else [*map(list, named.items())]
     plain["data"] = {**plain["data"], "source": without_path(plain["data"]["source"])}
     data = {name: value for name, value in run.data.items() if name not in ("name", "skipped")}
     return {

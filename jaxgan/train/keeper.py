@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxgan.common import processes
@@ -318,7 +319,8 @@ class RunKeeper(Keeper):
                 last = self.best["step"] == step
                 scores["best"] = scores["final"] if last else self._score_best(self.evaluator)
             check()
-            with contextlib.suppress(InputError):  # one that such fakes cannot have: the others are not lost
+            # such fakes cannot have every score, and a frozen network's file may be gone: the others are not lost
+            with contextlib.suppress(InputError, jax.errors.JaxRuntimeError):
                 scores["untrained"] = self._score_untrained(self.evaluator)
             check()
             self.check_held()

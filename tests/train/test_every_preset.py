@@ -42,7 +42,8 @@ def parts(state):
     own = {("memory", name): tree for name, tree in state.memory.items()}
     for name, player in state.players.items():
         own |= {(name, part): getattr(player, part) for part in ("params", "stats", "opt_state", "average")}
-    flat = lambda tree: [np.ravel(x).astype(np.float64) for x in jax.tree.leaves(tree)]
+    real = lambda tree: (x for x in jax.tree.leaves(tree) if np.issubdtype(x.dtype, np.floating))  # no counts
+    flat = lambda tree: [np.ravel(x).astype(np.float64) for x in real(tree)]
     return {name: np.concatenate([*flat(tree), np.zeros(1)]) for name, tree in own.items()}
 
 

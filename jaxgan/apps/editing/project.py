@@ -120,7 +120,7 @@ def project(
     Args:
       network: of the run.
       targets: [m, h, w, c], as the data of the run are stored.
-      space: "z", "w" or "w+"; None: w where there is one.
+      space: "z", "w" or "w+"; None: z where the game has an encoder, else w where there is one.
       search: how; None: as `Search` says.
       label: class of all; None lets the starts of a conditional generator take those whose images are nearest, and the
         best end wins.
@@ -136,7 +136,7 @@ def project(
       Abdal, Qin, Wonka (2019), Image2StyleGAN (w+).
     """
     search = search or Search()
-    space = network.check_space(space)
+    space = network.check_space("z" if space is None and network.run.sampler.encodes else space)
     spec, m, starts = network.run.spec, len(targets), search.starts
     if targets.shape[1:] != spec.shape or targets.dtype != spec.stored or not m:
         raise InputError(

@@ -40,7 +40,7 @@ class Project:
     out: pathlib.Path = pathlib.Path("projected")
     """Folder to write."""
     space: str | None = None
-    """z; or, of StyleGANs, w (the default there) or w+, which gives every layer a style of its own."""
+    """z; or, of StyleGANs, w (the default there, without an encoder) or w+, which gives every layer its own style."""
     steps: int = 200
     """Steps of the search; 0 takes the nearest start as it is."""
     starts: int = 4

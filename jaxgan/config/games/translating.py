@@ -82,6 +82,12 @@ def translation_of(
     for name, value in (("pixel", pixel), ("adversarial", adversarial), ("perceptual", perceptual)):
         check_range(name, value, at_least=0)
     check_range("pixel_steps", pixel_steps, at_least=0, unit="steps")
+    told = dict(config.game_options)
+    for name in ("features", "weights"):
+        if name in told and not perceptual:
+            raise InputError(
+                f"{name}: expected the option perceptual above 0 beside it, got {told[name]!r} alone"
+            )
     if squared and smooth:
         raise InputError("squared: expected one pixel loss, got squared and smooth")
     source, masked = spec.arrays["input"].shape, "mask" in spec.arrays

@@ -60,6 +60,8 @@ def maps_for(name: str, shape: tuple[int, ...], file: str = "") -> Maps:
             raise InputError(f"features: mnist_cnn expects images (28, 28, 1), got {shape}")
         return _known(_look_at_digits, mnist_cnn.load()[0])
     if name == "random_cnn":
+        if min(shape[:2]) < 4:
+            raise InputError(f"features: random_cnn expects images of 4 pixels a side or more, got {shape}")
         return _known(_look_at_random, _random_kernels(shape[2]))
     if is_file(name):
         function = load_object("features", name)
@@ -141,12 +143,11 @@ def _imagenet(shape: tuple[int, ...], file: str) -> Maps:
 def _inception(file: pathlib.Path | None) -> Maps:
     """FID's features; grey levels are those of 8 bits, and not rounded."""
 
-    def read() -> Any:
-        return _nested(weights.load(inception.WEIGHTS, inception.convert, file)[0])
+    read = partial(_inception_weights, file)
 
     def shapes() -> Any:
         images = jnp.zeros((1, inception.SIZE, inception.SIZE, 3))
-        return jax.eval_shape(lambda: inception.InceptionV3().init(jax.random.key(0), images))
+        return jax.eval_shape(lambda: inception.InceptionV3(parent=None).init(jax.random.key(0), images))
 
     look = lambda variables, images: [
         inception.forward(variables, inception.preprocess(_levels(images))).features
@@ -156,16 +157,26 @@ def _inception(file: pathlib.Path | None) -> Maps:
 
 def _dinov2(name: str, file: pathlib.Path | None) -> Maps:
     """The class token; grey levels are those of 8 bits, and not rounded."""
-    network, source = dinov2.NETWORKS[name.removeprefix("dinov2_vit")[0]]
+    network, _ = dinov2.NETWORKS[name.removeprefix("dinov2_vit")[0]]
 
-    def read() -> Any:
-        return dinov2.unflatten(weights.load(source, partial(dinov2.convert, network), file)[0])
+    read = partial(_dinov2_weights, name, file)
 
     def shapes() -> Any:
         images = jnp.zeros((1, network.patch, network.patch, 3))
         return jax.eval_shape(lambda: network.init(jax.random.key(0), images))["params"]
 
     return Maps(lambda params, images: [dinov2.embed(network, params, _levels(images))], read, shapes)
+
+
+@lru_cache(maxsize=1)
+def _inception_weights(file: pathlib.Path | None) -> Any:
+    return _nested(weights.load(inception.WEIGHTS, inception.convert, file)[0])
+
+
+@lru_cache(maxsize=1)
+def _dinov2_weights(name: str, file: pathlib.Path | None) -> Any:
+    network, source = dinov2.NETWORKS[name.removeprefix("dinov2_vit")[0]]
+    return dinov2.unflatten(weights.load(source, partial(dinov2.convert, network), file)[0])
 
 
 def _nested(arrays: Any) -> Any:

@@ -149,7 +149,9 @@ def _conv_norm(x: jax.Array, features: int, size: int, stride: int, name: str) -
 def shapes(*, head: bool = False) -> Any:
     """Shapes and types of the network's variables."""
     return jax.eval_shape(
-        lambda: EfficientNetLite0(head).init(jax.random.key(0), jnp.zeros((1, 32, 32, 3), jnp.float32))
+        lambda: EfficientNetLite0(head, parent=None).init(
+            jax.random.key(0), jnp.zeros((1, 32, 32, 3), jnp.float32)
+        )
     )
 
 

@@ -4,10 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.traverse_util import flatten_dict
 from helpers import shallow_eyes
 
 from jaxgan import InputError
 from jaxgan.metrics.features.maps import MAPS, maps_for
+from jaxgan.models.pretrained import efficientnet
+from jaxgan.models.pretrained.frozen import Frozen
+from jaxgan.models.projected import Discriminator
 
 
 def difference(maps, variables, x, y):
@@ -45,6 +49,25 @@ def test_all_networks_take_grey_images_and_colours(name):
         assert out.shape == images.shape
 
 
+def test_published_weights_are_had_before_a_run_is_made(monkeypatch):
+    """By a player of Flax, within which other modules must not take it for their parent."""
+    with shallow_eyes():
+        efficientnet.pretrained.cache_clear()
+        given = efficientnet.shapes()
+        flat = flatten_dict(given, sep="/")
+        monkeypatch.setattr(
+            efficientnet,
+            "load",
+            lambda *_: ({name: np.ones(x.shape, x.dtype) for name, x in flat.items()}, ""),
+        )
+        maps = maps_for("efficientnet_lite0", (32, 32, 3))
+        Frozen(maps.look, maps.read, maps.shapes).prepare()
+        efficientnet.pretrained.cache_clear()
+        Discriminator(weights="").prepare()
+        assert jax.tree.map(np.shape, efficientnet.pretrained()) == jax.tree.map(lambda x: x.shape, given)
+    efficientnet.pretrained.cache_clear()
+
+
 def test_a_function_of_the_users_own(tmp_path):
     (tmp_path / "eyes.py").write_text(
         "def look(images):\n    return {'edges': images[:, 1:] - images[:, :-1]}\nx = 3\n"
@@ -62,6 +85,7 @@ def test_a_function_of_the_users_own(tmp_path):
         (("vgg", (28, 28, 1)), "unknown features 'vgg'"),
         (("mnist_cnn", (32, 32, 1)), "features: mnist_cnn expects images"),
         (("inception", (32, 32, 4)), "features: inception expects images of 1 or 3 channels"),
+        (("random_cnn", (3, 8, 1)), "features: random_cnn expects images of 4 pixels a side or more"),
         (("random_cnn", (8, 8, 1), "x.pth"), "weights: features 'random_cnn' have none to be given"),
     ],
 )

@@ -159,6 +159,26 @@ def test_the_gradient_for_a_kernel_is_no_convolution_with_zeros_between_the_kern
     assert "lhs_dilate = [2" not in window
 
 
+def test_gradients_where_types_say_how_arrays_lie_on_devices():
+    """Within `jax.shard_map` as it is by default."""
+    x, kernel, y = case((8, 8, 2, 3))
+    x, y = (jnp.concatenate([a, -2 * a]) for a in (x, y))
+    hw = x.shape[1:3]
+
+    def gradients(x, kernel, y):
+        loss = lambda x, kernel, y: jnp.sum(
+            jnp.square(strided.up_plain(strided.down_plain(x, kernel) + y, transposed(kernel), hw))
+        )
+        return jax.grad(loss, argnums=(0, 1))(x, kernel, y)
+
+    mesh = jax.make_mesh((2,), ("d",), axis_types=(jax.sharding.AxisType.Auto,))
+    split, whole = jax.P("d"), jax.P()
+    shared = jax.jit(
+        jax.shard_map(gradients, mesh=mesh, in_specs=(split, whole, split), out_specs=(split, whole))
+    )
+    close(shared(x, kernel, y), jax.jit(gradients)(x, kernel, y), 1e-4)
+
+
 def test_bad_size_is_named():
     _, kernel, y = case((8, 8, 2, 3))
     with pytest.raises(InputError, match=r"size: expected one that halves to \(4, 4\), got \(9, 8\)"):

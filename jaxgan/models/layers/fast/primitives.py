@@ -11,10 +11,27 @@ from jax import lax
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
+from jax.sharding import AxisType
 
 from jaxgan.common.devices import platform
 
 Form = Callable[..., jax.Array]
+
+
+def placed_by_type(*arrays: jax.Array) -> bool:
+    """Whether the types of arrays say how they lie on devices, which those of our primitives' results do not.
+
+    They do within `jax.shard_map`, unless its `check_vma` is False, and on meshes with explicit axes.
+    """
+    explicit = AxisType.Explicit in jax.sharding.get_abstract_mesh().axis_types
+    return explicit or any(map(_varies_by_type, map(jax.typeof, arrays)))
+
+
+def _varies_by_type(aval: Any) -> bool:
+    """Whether an array's type names axes of devices along which it differs, as several versions of JAX say it."""
+    named = getattr(aval, "manual_axis_type", None)
+    return not named.empty if named is not None else bool(getattr(aval, "vma", None))
+
 
 _UNROLLED = 16  # members of a mapped axis
 
