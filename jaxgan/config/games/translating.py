@@ -19,7 +19,6 @@ from jaxgan.data.modality import DOMAINS, PAIR
 from jaxgan.games.cycle_gan import cycle_gan
 from jaxgan.games.game import Game, Player
 from jaxgan.games.pairs.translation import translation
-from jaxgan.metrics.features.maps import maps_for
 from jaxgan.models.pretrained.frozen import Frozen
 
 
@@ -113,6 +112,8 @@ def translation_of(
 
 def _eyes(name: str, shape: tuple[int, ...], file: str) -> Player:
     """A network that images are compared by, as a player that no turn moves."""
+    from jaxgan.metrics.features.maps import maps_for
+
     maps = maps_for(name, shape, file)
 
     def read() -> Any:
