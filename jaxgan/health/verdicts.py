@@ -55,7 +55,10 @@ WORSE_NATS = 0.1
 
 def is_judged(records: Iterable[Record]) -> bool:
     """Whether a game has a discriminator: its loss is among those that the records have, or there are none."""
-    turns = set[str]().union(*map(_turns, records))
+    return _has_judge(set[str]().union(*map(_turns, records)))
+
+
+def _has_judge(turns: set[str]) -> bool:
     return not turns or "d" in turns
 
 
@@ -146,7 +149,7 @@ class Diagnosis:
     @property
     def judged(self) -> bool:
         """As of `is_judged`."""
-        return not self._turns or "d" in self._turns
+        return _has_judge(self._turns)
 
     def verdicts(self) -> list[Verdict]:
         """What stands after the last record."""

@@ -105,10 +105,11 @@ def _config(run: Run) -> dict[str, Any]:
     """The configuration without places on the machine that it was trained on."""
     plain = with_files(to_json(run.config), lambda copy, name: f"{copy}:{short_name(name)}")
     del plain["out"]
-    named = {
-        name: short_name(x) if name == "weights" else x for name, x in dict(plain["game_options"]).items()
-    }
-    plain["game_options"] = named if isinstance(plain["game_options"], dict) else [*map(list, named.items())]
+    own = lambda name, value: (
+        pathlib.PurePath(value).name if name == "weights" else value
+    )  # a file, by its name
+    plain["game_options"] = [(name, own(name, value)) for name, value in plain["game_options"]]
+    plain["model"] = {name: own(name, value) for name, value in plain["model"].items()}
     plain["data"] = {**plain["data"], "source": without_path(plain["data"]["source"])}
     data = {name: value for name, value in run.data.items() if name not in ("name", "skipped")}
     return {

@@ -20,7 +20,7 @@ from jaxgan import InputError
 from jaxgan.__main__ import main
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.presets import get_preset
-from jaxgan.models import DCGANConfig
+from jaxgan.models import DCGANConfig, ProjectedConfig
 from jaxgan.runs import export as module
 from jaxgan.runs.export import export_run
 
@@ -136,6 +136,14 @@ def test_nothing_tells_where_it_was_trained(images, exported):
     for path in filter(pathlib.Path.is_file, exported.iterdir()):
         assert private.encode() not in path.read_bytes(), path.name
         assert b"/home/me" not in path.read_bytes(), path.name
+
+
+def test_files_of_weights_are_named_without_their_folders(images, tmp_path):
+    run = jaxgan.load(images.path)
+    run.config = dataclasses.replace(run.config, model=ProjectedConfig(weights="/home/me/w.pth"))
+    export_run(run, tmp_path / "out")
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["training"]["model"]["weights"] == "w.pth"
 
 
 def test_points_and_networks_that_need_a_size(tmp_path, monkeypatch):

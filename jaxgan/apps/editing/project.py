@@ -112,10 +112,10 @@ def project(
 
     What is minimised is the perceptual distance of `jaxgan.metrics.scores.perceptual` plus `pixels` times the mean
     squared difference of pixels. Starts in z are, of 64 draws of the prior (and all classes), those whose images are
-    nearest; z is kept about where the prior puts it. Where the game has an encoder, the first start is what that
-    makes of the image. w starts from the mean of mapped draws (of a class) with noise
-    that fades, as in StyleGAN2's projector; w+ gives every layer a style of its own. All starts of many images are
-    moved by one program; what is found for an image does not depend on the others.
+    nearest; z is kept about where the prior puts it. Where the game has an encoder, the first start is what that makes
+    of the image. w starts from the mean of mapped draws (of a class) with noise that fades, as in StyleGAN2's
+    projector; w+ gives every layer a style of its own. All starts of many images are moved by one program; what is
+    found for an image does not depend on the others.
 
     Args:
       network: of the run.
@@ -273,9 +273,7 @@ def _starts(network: Network, space: Space, label: int | None, search: Search) -
     z = network.run.sampler.latents(rng.integers(0, 2**31, size).tolist())
     own = None if classes is None else np.resize(classes, size)
     if space == "z":
-        near = _nearest(network, z, own)
-
-        encode = _encoder(network)
+        near, encode = _nearest(network, z, own), _encoder(network)
 
         def nearest(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
             rows = near(seen)[:, :starts]
