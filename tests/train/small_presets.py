@@ -21,7 +21,7 @@ SIZES = {
     "dcgan": {"width": 2, "d_width": 2, "embedding": 2},
     "resnet": {"width": 8, "d_width": 8, "embedding": 2, "attention": 8},
     "progan": {"width": 4, "base": 32, "stable_kimg": 0.004, "fade_kimg": 0.02},
-    "pix2pix": {"width": 2, "d_width": 2, "halvings": 2, "blocks": 1, "d_depth": 1},
+    "pix2pix": {"width": 8, "d_width": 2, "halvings": 2, "blocks": 1, "d_depth": 1},
     "gated": {"width": 2, "d_width": 2, "d_depth": 2},
     "srresnet": {"width": 2, "d_width": 2, "blocks": 1},
 }
@@ -36,8 +36,9 @@ LARGE = {
     "gat": {"width": 8, "depth": 4, "heads": 2, "label_size": 6},
 }
 """The same of families whose step takes up to a minute to compile, however small they are."""
-SIDES = {"stylegan3": 16, "fastgan": 32, "projected": 32, "biggan": 32, "resnet": 16}
-"""Family -> pixels a side; 8 of all others."""
+SIDES = {"stylegan3": 16, "fastgan": 32, "projected": 32, "biggan": 32, "resnet": 16, "pix2pix": 16}
+"""Family -> pixels a side; 8 of all others. Normalised over few pixels or channels, what is nearly 0 is magnified: the
+translators of CycleGAN are wider, so that rounding stays below what is held."""
 FEW = {"geometric": 0.0, "color": 0.0, "cutout": 0.0}
 """Options that leave of ADA's changes the flips, turns and shifts."""
 FLAGS = ("conditional", "d_batch_norm", "d_spectral_norm")
