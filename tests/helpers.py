@@ -34,6 +34,14 @@ from jaxgan.train import resume, run, seeds
 from jaxgan.train.sinks.progress import Progress
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
+ALL = "JAXGAN_TESTS_ALL" in os.environ
+
+
+def some(names, *chosen):
+    """The chosen ones of `names`, which stand for the others; all of them with JAXGAN_TESTS_ALL=1."""
+    names = list(names)
+    assert set(chosen) < set(names), "the others are more of the same kind"
+    return names if ALL else list(chosen)
 
 
 def small(tmp_path, preset="mlp-mnist", **changes) -> Config:

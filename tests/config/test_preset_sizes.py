@@ -4,11 +4,13 @@ from functools import cache
 
 import jax
 import pytest
+from helpers import some
 
 from jaxgan import init
 from jaxgan.config import PRESETS
 from jaxgan.config.games import spec_for
 from jaxgan.config.presets import sizes
+from jaxgan.models import model_name
 
 
 def test_every_preset_is_counted():
@@ -28,7 +30,13 @@ FIRST = {}
 """Networks, as they are printed with all their fields -> the first preset that has them."""
 
 
-@pytest.mark.parametrize("name", PRESETS)
+BY_FAMILY = {
+    (model_name(type(preset.build().model)), preset.build().game): name for name, preset in PRESETS.items()
+}
+"""Family and game -> the last preset of it."""
+
+
+@pytest.mark.parametrize("name", some(PRESETS, *BY_FAMILY.values()))
 def test_the_table_holds_what_networks_have(name):
     preset = PRESETS[name]
     config = preset.build()

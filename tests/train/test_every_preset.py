@@ -1,17 +1,16 @@
 """Every preset, cut small: killed after a step it ends with the same bits, and four devices do what one does.
 
-Presets of one program and known terms stand for each other. Those of the two-player game take long together: they are
-tried with JAXGAN_TESTS_ALL=1.
+Presets of one program and known terms stand for each other. They take long together: all are tried with
+JAXGAN_TESTS_ALL=1, and otherwise three, of three players, of files in pairs and of two phases.
 """
 
 import contextlib
-import os
 import shutil
 
 import jax
 import numpy as np
 import pytest
-from helpers import arrays, same_arrays, shallow_eyes
+from helpers import ALL, arrays, same_arrays, shallow_eyes, some
 from small_presets import LARGE, carried, cut, examples, weight_of
 
 from jaxgan.config import with_fields
@@ -24,9 +23,6 @@ from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 
 NEAR = 1e-5
-ALL = "JAXGAN_TESTS_ALL" in os.environ  # takes four minutes more
-GANS = [name for name in carried() if get_preset(name).game == "gan"]
-"""Whose terms, devices and resumption have tests of their own, each of which takes less."""
 
 
 def members_of(config, devices):
@@ -77,7 +73,7 @@ def hold_resumed_and_shared(config, path):
         hold_near(ends[step], (parts(beside[0]), read(metrics)))
 
 
-@pytest.mark.parametrize("name", [name for name in carried() if ALL or name not in GANS])
+@pytest.mark.parametrize("name", some(carried(), "infogan-mnist", "pix2pix", "fanogan"))
 def test_a_preset_resumes_to_the_bit_and_does_the_same_on_four_devices(name, tmp_path):
     hold_resumed_and_shared(cut(name), tmp_path)
 
@@ -100,7 +96,7 @@ BY_COMMAND = ("translation", "fanogan", "vae_gan")
 GAMES = {get_preset(name).game: name for name in reversed(carried()) if len(PRESETS[name].shape) == 3}
 
 
-@pytest.mark.parametrize("game", GAMES if ALL else BY_COMMAND)
+@pytest.mark.parametrize("game", some(GAMES, *BY_COMMAND))
 def test_a_game_is_trained_killed_and_resumed_by_its_commands(game, tmp_path):
     """What a kill after the first save leaves: the checkpoint of step 1."""
     config = cut(GAMES[game])

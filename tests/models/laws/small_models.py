@@ -1,4 +1,4 @@
-"""A small configuration of every family of networks, in two halves of like weight."""
+"""A small configuration of every family of networks, and of what else it can be, in two halves of like weight."""
 
 from jaxgan.models import (
     BigGANConfig,
@@ -56,3 +56,17 @@ SECOND = {
     "rrdb": SRResNetConfig(width=2, blocks=1, growth=2, d_width=2),
     "gat": GATConfig(width=8, depth=4, heads=2, label_size=6, conditional=True),
 }
+FORMS = {
+    "conditional dcgan",
+    "self-modulated resnet",
+    "conditional resnet",
+    "resnet of joined labels",
+    "biggan without classes",
+    "biggan with flat latents",
+    "conditional stylegan2",
+    "conditional stylegan3-r",
+    "residual pix2pix",
+    "shrunk srresnet",
+    "rrdb",
+}
+"""Further ones of families that have another one here."""
