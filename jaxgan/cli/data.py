@@ -5,7 +5,15 @@ from __future__ import annotations
 import pathlib
 from dataclasses import dataclass
 
-from jaxgan.cli.arguments import Positional, check_out, dispatch, flags_named_for, parse, print_rows
+from jaxgan.cli.arguments import (
+    Positional,
+    check_out,
+    dispatch,
+    flags_named_for,
+    parse,
+    print_rows,
+    with_flags_of,
+)
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.common.progress import counted
@@ -88,7 +96,7 @@ def _show(source: Source, seed: int, out: pathlib.Path) -> None:
             "examples": f"{source.n:,}{skipped}" if source.n else "sampled without end",
             "shape": modality.in_words(source.shape, source.spec.stored),
             **source.facts(),
-            **({"notes": "; ".join(source.notes)} if source.notes else {}),
+            **({"notes": with_flags_of(Show, "; ".join(source.notes))} if source.notes else {}),
             "fingerprint": source.fingerprint,
             "picture": f"none, as {modality.name}s are not drawn" if png is None else out,
         }
