@@ -16,7 +16,6 @@ from jaxgan.cli.arguments import (
 )
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
-from jaxgan.common.progress import counted
 from jaxgan.data import Source, open_source
 from jaxgan.data.catalogue import prepare as prepare_tfds
 from jaxgan.report import pictures
@@ -89,11 +88,10 @@ def _show(source: Source, seed: int, out: pathlib.Path) -> None:
     png = pictures.picture(x, modality)
     if png is not None:
         write_atomically(out, png)
-    skipped = f" ({counted(source.skipped, 'broken file')} left out)" if source.skipped else ""
     print_rows(
         {
             "source": source.name,
-            "examples": f"{source.n:,}{skipped}" if source.n else "sampled without end",
+            "examples": f"{source.n:,}" if source.n else "sampled without end",
             "shape": modality.in_words(source.shape, source.spec.stored),
             **source.facts(),
             **({"notes": with_flags_of(Show, "; ".join(source.notes))} if source.notes else {}),

@@ -360,6 +360,7 @@ def test_links_to_nothing_are_broken_images(tmp_path, cache):
     with pytest.raises(InputError, match=r"broken image '.*b.png' .*--data.skip-broken"):
         opened(tmp_path)
     source = opened(tmp_path, skip_broken=True)
+    assert "left out, cannot be read: 2 files" in source.notes
     assert (shades(source), source.skipped) == ([1], 2)
 
 

@@ -31,8 +31,8 @@ def folders(tmp_path, cache):
     return tmp_path
 
 
-KEPT_DEEP = "grey images of 16 bits are read as RGB of 8 bits (--data.source deep:PATH --data.channels 1: as they are)"
-ROUNDED = "16 bits are rounded to 8 of 2 images (--data.source deep:PATH: kept of grey images)"
+KEPT_DEEP = "grey images of 16 bits are read as RGB of 8 bits (the source deep:PATH and --data.channels 1: as they are)"
+ROUNDED = "16 bits are rounded to 8 of 2 images (the source deep:PATH: kept of grey images)"
 GREY = "grey images are read as RGB (--data.channels 1: as they are)"
 
 

@@ -139,6 +139,10 @@ def test_pairs_are_grey_if_all_of_them_are(tmp_path):
     (tmp_path / "b" / "3.png").write_bytes(b"broken")
     source = open_source(f"pairs:{tmp_path}/a,{tmp_path}/b", skip_broken=True)
     assert source.arrays["input"].shape == (3, 4, 4, 3)
+    assert source.notes[-1] == "left out, cannot be read: 1 file"
+    both = open_source(f"domains:{tmp_path}/a,{tmp_path}/b", skip_broken=True, channels=3)
+    assert both.skipped == 2
+    assert sum("left out, cannot be read: 1 file" in note for note in both.notes) == 2
     (tmp_path / "a" / "2.png").unlink()
     source = open_source(f"pairs:{tmp_path}/a,{tmp_path}/b", skip_broken=True)
     assert source.arrays["input"].shape == (2, 4, 4, 1)

@@ -137,7 +137,7 @@ def test_a_discriminator_of_64_digits_overfits(tmp_path, capsys):
     assert out.count("health: discriminator overfits: ") == 1  # said once, when it appears
     assert "health: discriminator overfits (since step" in out.splitlines()[-1]
     assert '<b class="bad">discriminator overfits</b>' in page
-    assert "More data or augmentation" in page
+    assert "More data; " in page
     assert "Discriminator on fixed sets" in page[page.index("<h2>Curves") :]
     events = b"".join(file.read_bytes() for file in (folder.path / "tensorboard").iterdir())
     assert b"health/overfitting" in events

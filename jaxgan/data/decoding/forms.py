@@ -18,7 +18,7 @@ GREY, DEEP, CLEAR = 1, 2, 4
 """Parts of the form of an image: it has no colour, more than 8 bits a channel, and pixels that are not opaque."""
 _NAMES = {GREY: "grey", DEEP: "deep", CLEAR: "clear"}
 _CALLED = {3: "RGB", 4: "RGBA"}
-_DEEP = "--data.source deep:PATH"
+_DEEP = "the source deep:PATH"
 
 
 def form_of(data: bytes, image: Image.Image) -> int:
@@ -51,7 +51,7 @@ def changes(
     Args:
       counts: of their forms, as of `counts_of`.
       channels: that they are read with.
-      deep: the flag with which grey images keep more than 8 bits.
+      deep: what has grey images keep more than 8 bits.
       bits: that they are read with.
       run: they are read as those of a run, which no flag changes.
     """
@@ -65,7 +65,7 @@ def changes(
     rounded = counts.get("deep", 0) if bits == 8 else 0
     if grey:
         both = rounded == n
-        flags = f"{deep} --data.channels 1" if both and "channels" not in deep else "--data.channels 1"
+        flags = f"{deep} and --data.channels 1" if both and deep == _DEEP else "--data.channels 1"
         as_ = f"{_CALLED[channels]}{' of 8 bits' * both}"
         notes.append(f"grey images{' of 16 bits' * both} are read as {as_} ({flags}: as they are)")
     if rounded and not (grey and rounded == n):
@@ -81,7 +81,7 @@ def changes(
 
 def without_flags(note: str) -> str:
     """A note without the flags of `jaxgan train` that stand in its brackets."""
-    return re.sub(r" \(--data\.[^)]*\)", "", note)
+    return re.sub(r" \((--data\.|the source )[^)]*\)", "", note)
 
 
 def grey_in_colour(depth: int, channels: int | None) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from jaxgan.data.decoding.choice import streams
 from jaxgan.data.decoding.forms import changes, counts_of, form_of
 from jaxgan.data.decoding.passes import Again, gone_through
 from jaxgan.data.files.classes import Part, parts_of
-from jaxgan.data.files.listing import Listing, listing
+from jaxgan.data.files.listing import Listing, listing, unread
 from jaxgan.data.labels import numbered
 from jaxgan.data.pixels import header, is_grey_file, open_image, to_pixels
 from jaxgan.data.rows import Encoded, Undecoded
@@ -143,7 +143,13 @@ def load_part(
         found.class_names,
         found.fingerprint,
         found.skipped,
-        notes=(*files.notes, *part.notes, *lost, *changes(found.forms, found.images.shape[3])),
+        notes=(
+            *files.notes,
+            *part.notes,
+            *unread(found.skipped),
+            *lost,
+            *changes(found.forms, found.images.shape[3]),
+        ),
         hashes=found.hashes,
     )
 

@@ -144,6 +144,11 @@ def no_images(names: Sequence[str]) -> str:
     return f"left out, no images that can be read: {counted(len(names), 'file')} ({counts})"
 
 
+def unread(n: int) -> tuple[str, ...]:
+    """A line on n files that are left out, as they cannot be read; none for 0."""
+    return (f"left out, cannot be read: {counted(n, 'file')}",) if n else ()
+
+
 def named(names: Sequence[str], most: int = 3) -> str:
     """The first few names, quoted, and how many more there are."""
     quoted = ", ".join(repr(printable(name)) for name in names[:most])

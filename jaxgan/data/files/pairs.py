@@ -14,7 +14,7 @@ from jaxgan.common.files import expanded, printable
 from jaxgan.common.progress import counted
 from jaxgan.data.decoding.forms import changes, counts_of, form_of
 from jaxgan.data.files.deep import deep_pixels
-from jaxgan.data.files.listing import Listing, listing
+from jaxgan.data.files.listing import Listing, listing, unread
 from jaxgan.data.modality import DOMAINS, PAIR
 from jaxgan.data.pixels import BrokenImage, is_deep_file, is_grey_file, open_image, to_pixels
 from jaxgan.data.source import Arrays, Images, Source, as_images
@@ -88,7 +88,8 @@ def _domains(name: str, a: Images, b: Images, **fields: Any) -> Arrays:
     as_long = lambda x: np.asarray(x) if len(x) == n else np.asarray(x)[np.arange(n) % len(x)]
     identity = hashlib.sha256(f"{a.fingerprint} {b.fingerprint}".encode()).hexdigest()
     arrays = {"a": as_long(a.images), "b": as_long(b.images)}
-    return Arrays(name, arrays, DOMAINS, example="b", fingerprint=identity, **fields)
+    skipped = a.skipped + b.skipped
+    return Arrays(name, arrays, DOMAINS, example="b", fingerprint=identity, skipped=skipped, **fields)
 
 
 def one_domain(source: Source, name: str) -> Images:
@@ -189,6 +190,7 @@ def load_pairs(
         )
     arrays = {"image": np.stack([x for _, x in pairs]), "input": np.stack([x for x, _ in pairs])}
     bits = 8 * arrays["image"].dtype.itemsize
+    notes += unread(len(broken))
     notes += changes(counts_of(forms), depth, deep="--data.channels 1", bits=bits)
     name, held = f"pairs:{rest}", None
     rows = held_out_rows(arrays["image"], hold_out)
