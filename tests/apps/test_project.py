@@ -262,13 +262,14 @@ def test_from_a_file_to_an_edited_image(run, tmp_path, capsys):
 
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "whole.png").write_bytes(photo.read_bytes())
-    (tmp_path / "photos" / "cut.png").write_bytes(photo.read_bytes()[:80])
+    for name in ("cut.png", "also.png"):
+        (tmp_path / "photos" / name).write_bytes(photo.read_bytes()[:80])
     few = ["--steps", "1", "--starts", "1", "--features", "none", "--out", str(tmp_path / "p")]
     assert main(["project", path, str(tmp_path / "photos"), *few]) == 2
     said, errors = capsys.readouterr()
     assert "whole: PSNR" in said
-    assert errors.count("\n") == 1
-    assert "cut.png" in errors
+    assert errors.count("\n") == 1  # for both
+    assert re.match(r"left out: 2 files \('.*also.png', '.*cut.png'\): cannot be read \(", errors)
 
     assert main(["directions", path, "--out", str(tmp_path / "d"), "--k", "100000", "--seeds", "1"]) == 0
     said = capsys.readouterr().out

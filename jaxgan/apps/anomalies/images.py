@@ -30,7 +30,7 @@ class Given:
       images: [n, height, width, channels] of the run's type.
       classes: name of the class of each, where that is known; else empty.
       notes: what else was left out, in words.
-      broken: files that cannot be read, which are left out, each with why.
+      broken: files that cannot be read, which are left out, with why: a line for each reason.
       changed: what was changed in images to make them as the run's are, in words.
     """
 
@@ -84,13 +84,15 @@ def read_images(
             )
     times = Counter(name for name, _ in files)
     files = [files[row] for row in _chosen(len(files), limit)]
-    names, found, broken, forms = [], [], list[str](), list[int]()
+    names, found, forms = [], [], list[int]()
+    failed: dict[str, list[pathlib.Path]] = {}
     for name, path in files:
         try:
             found.append(of_file(path.read_bytes(), spec, forms.append))
             names.append(name if times[name] == 1 else str(path))
         except (BrokenImage, OSError) as error:
-            broken.append(not_read([path], f"cannot be read ({error})"))
+            failed.setdefault(f"cannot be read ({error})", []).append(path)
+    broken = [not_read(same, why) for why, same in failed.items()]
     notes = left_out(others)
     if not found:
         why = f"; {(broken + notes)[0]}" if broken or notes else ""

@@ -29,7 +29,7 @@ class Targets(NamedTuple):
       images: uint8 or uint16 [n, h, w, c].
       files: of which they are.
       notes: what of folders are no images, in words.
-      broken: files of folders that cannot be read, which are left out, each with why.
+      broken: files of folders that cannot be read, which are left out, with why: a line for each reason.
     """
 
     names: list[str]
@@ -77,16 +77,18 @@ def read_targets(paths: Sequence[pathlib.Path], spec: Spec, out: pathlib.Path | 
             raise InputError(
                 f"out: expected a folder in which no image is written over, got that of {printable(over[0])!r}"
             )
-    images, kept, broken, forms = [], [], list[str](), list[int]()
+    images, kept, forms = [], [], list[int]()
+    failed: dict[str, list[pathlib.Path]] = {}
     for name, file in zip(names, files, strict=True):
         try:
             images.append(_read(file, spec, forms.append))
         except InputError as error:
             if file not in found_in:
                 raise
-            broken.append(not_read([file], f"cannot be read ({str(error).partition(': ')[2] or error})"))
+            failed.setdefault(f"cannot be read ({error.__cause__ or error})", []).append(file)
             continue
         kept.append((name, file))
+    broken = [not_read(same, why) for why, same in failed.items()]
     notes = [*left_out(others), *changes_in(forms, spec)]
     if not images:
         raise InputError(f"images: expected at least one that can be read, got none; {(broken + notes)[0]}")
