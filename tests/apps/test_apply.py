@@ -103,6 +103,18 @@ def test_types_channels_and_sizes_of_images_are_kept():
             one(wrong)
 
 
+def test_other_bits_than_those_of_the_training_are_told_of():
+    applied, _ = stub(1, 1)
+    applied(flat(8, 8, 1))
+    assert applied.notes == []
+    for _ in range(2):
+        applied(deep(8, 8, 1))
+    (note,) = applied.notes
+    assert note.startswith(
+        "2 images of 16 bits through a run that was trained on 8: what is made has 16, as precise as 8"
+    )
+
+
 def test_holes_are_those_of_the_mask_or_of_what_is_transparent():
     white = lambda x: np.ones((*x.shape[:-1], 1), np.float32)
     applied, seen = stub(1, 1, masked=True, make=white)

@@ -1,5 +1,8 @@
 """What reading images takes away from them is said, with the flag that keeps it, by every kind of source."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -67,6 +70,19 @@ def test_folders_say_what_they_change(folders, name, channels, notes):
     chain = chain_of(("denoise",), ())
     images = open_source(f"folder:{folders}/{name}", channels=channels)
     assert [*degraded(images, chain).notes[:-1]] == notes
+
+
+def test_colours_of_16_bits_are_told_of_too(tmp_path, cache):
+    """Pillow reads them as 8 bits and writes none: a PNG file by hand."""
+    part = lambda kind, data: (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    )
+    rows = b"".join(b"\0" + bytes(range(6 * 4)) for _ in range(4))
+    parts = part(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)) + part(b"IDAT", zlib.compress(rows))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + parts + part(b"IEND", b""))
+    (note,) = open_source(f"folder:{tmp_path}/a").notes
+    assert note.startswith("16 bits are rounded to 8 of 1 image (")
 
 
 def test_pairs_of_a_preset_say_that_16_bits_become_8_and_how_to_keep_them(folders):
