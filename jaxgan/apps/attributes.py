@@ -222,7 +222,7 @@ def classifier_for(
 
 
 def _own(name: str, shape: tuple[int, ...]) -> Attributes:
-    function = load_object("classifier", name)
+    function = load_object("classifier", name, fits=callable)
     if not callable(function):
         raise InputError(
             f"classifier: expected a function images -> {{attribute: values}}, got {type(function).__name__} {name!r}"

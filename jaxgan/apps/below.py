@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
+from jaxgan.common.files import printable
 from jaxgan.common.progress import counted
-from jaxgan.data.files.listing import named
+from jaxgan.data.files.listing import named, no_images
 
 
 def images_below(
@@ -32,8 +33,13 @@ def images_below(
     return images, [str(own.relative_to(folder)) for own in below if own.suffix.lower() not in suffixes]
 
 
-def left_out(others: list[str]) -> list[str]:
-    """A line that counts and names files that are no images, if there are any."""
-    if not others:
-        return []
-    return [f"left out, no images by their names: {counted(len(others), 'file')} ({named(others)})"]
+def left_out(others: Sequence[str]) -> list[str]:
+    """A line that counts files that are no images, if there are any, as of data to train on."""
+    return [no_images(others)] if others else []
+
+
+def not_read(files: Sequence[pathlib.Path], why: str) -> str:
+    """A line on files that are left out for one reason, such as "cannot be read (truncated)"."""
+    if len(files) == 1:
+        return f"left out: {printable(files[0])!r}: {why}"
+    return f"left out: {counted(len(files), 'file')} ({named([str(file) for file in files])}): {why}"

@@ -188,6 +188,19 @@ def _parse(
     raise InputError(_one_line(complaint.getvalue(), command))
 
 
+def with_flags_of(kind: type[Any], text: str, *, of_a_run: bool = False) -> str:
+    """A text in which flags of `jaxgan train` are those of another command, as of `flags_named_for`."""
+    own = flags_of(kind)
+
+    def named(found: re.Match[str]) -> str:
+        if found[0] in own:
+            return found[0]
+        short = f"--{found[0].rpartition('.')[2]}"
+        return short if short in own and not of_a_run else f"{found[0]} of `jaxgan train`"
+
+    return re.sub(r"--[a-z]+\.[a-z-]*[a-z]", named, text)
+
+
 @contextlib.contextmanager
 def flags_named_for(kind: type[Any], *, of_a_run: bool = False) -> Iterator[None]:
     """Within, messages of bad input name flags that the command has.
@@ -201,26 +214,19 @@ def flags_named_for(kind: type[Any], *, of_a_run: bool = False) -> Iterator[None
       of_a_run: the data are those of a run: what is said of them is of fields of its config.json and of flags that it
         was trained with, for which arguments of the command do not stand.
     """
-    own = flags_of(kind)
-    arguments = {field.name for field in dataclasses.fields(kind)}
+    arguments, own = {field.name for field in dataclasses.fields(kind)}, flags_of(kind)
 
     def begun(found: re.Match[str]) -> str:
         flag = f"--{found[1]}{found[2]}".replace("_", "-")
         stands = flag not in own and found[2] in arguments and not of_a_run
         return f"{found[2]}:" if stands else found[0]
 
-    def named(found: re.Match[str]) -> str:
-        if found[0] in own:
-            return found[0]
-        short = f"--{found[0].rpartition('.')[2]}"
-        return short if short in own and not of_a_run else f"{found[0]} of `jaxgan train`"
-
     try:
         yield
     except InputError as error:
         if str(error).startswith("unknown flag"):
             raise
-        text = re.sub(r"--[a-z]+\.[a-z-]*[a-z]", named, str(error))
+        text = with_flags_of(kind, str(error), of_a_run=of_a_run)
         text = re.sub(r"^(data\.)([a-z_]+):", begun, text)
         raise (error if text == str(error) else type(error)(text)) from error.__cause__
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 import pathlib
 from dataclasses import dataclass
 
-from jaxgan.cli.arguments import Positional, check_out, dispatch, flags_named_for, parse, print_rows
+from jaxgan.cli.arguments import (
+    Positional,
+    check_out,
+    dispatch,
+    flags_named_for,
+    parse,
+    print_rows,
+    with_flags_of,
+)
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
-from jaxgan.common.progress import counted
 from jaxgan.data import Source, open_source
 from jaxgan.data.catalogue import prepare as prepare_tfds
 from jaxgan.report import pictures
@@ -81,14 +88,13 @@ def _show(source: Source, seed: int, out: pathlib.Path) -> None:
     png = pictures.picture(x, modality)
     if png is not None:
         write_atomically(out, png)
-    skipped = f" ({counted(source.skipped, 'broken file')} left out)" if source.skipped else ""
     print_rows(
         {
             "source": source.name,
-            "examples": f"{source.n:,}{skipped}" if source.n else "sampled without end",
+            "examples": f"{source.n:,}" if source.n else "sampled without end",
             "shape": modality.in_words(source.shape, source.spec.stored),
             **source.facts(),
-            **({"notes": "; ".join(source.notes)} if source.notes else {}),
+            **({"notes": with_flags_of(Show, "; ".join(source.notes))} if source.notes else {}),
             "fingerprint": source.fingerprint,
             "picture": f"none, as {modality.name}s are not drawn" if png is None else out,
         }

@@ -13,6 +13,8 @@ from jaxgan.cli.status import warnings_in_lines
 class Export:
     """Write the averaged generator of a run to a folder: weights, a model card, and a sampler that needs JAX alone.
 
+    Runs that translate or restore images, which `jaxgan apply` uses, have no such generator and are not exported.
+
     The folder has the form of a repository of the Hugging Face Hub. `python DIR/sample.py` samples without this
     package.
     """
@@ -42,4 +44,6 @@ def export(args: list[str]) -> None:
     with warnings_in_lines():
         run = Run.at(parsed.run, which, trust=parsed.trust)
     export_run(run, parsed.out, licence=parsed.license)
-    print(f"wrote {parsed.out} (step {run.step:,}); sample from it with: python {parsed.out / 'sample.py'}")
+    print(
+        f"wrote {parsed.out} (checkpoint of step {run.step:,}); sample from it with: python {parsed.out / 'sample.py'}"
+    )

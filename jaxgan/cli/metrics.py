@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from dataclasses import dataclass
 
-from jaxgan.cli.arguments import Positional, dispatch, flags_named_for, parse, print_rows
+from jaxgan.cli.arguments import Positional, dispatch, flags_named_for, parse, print_rows, with_flags_of
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.common.progress import Progress
@@ -134,7 +134,7 @@ def train_features(args: list[str]) -> None:
             "and needs none of its own"
         )
     for note in source.notes:
-        print(f"data: {note.replace('--data.hold-out', '--hold-out')}")
+        print(f"data: {with_flags_of(TrainFeatures, note)}")
     print(f"{source.name}: {len(source):,} images, {source.n_classes} classes; compiling and training")
     with Progress() as progress:
 

@@ -110,7 +110,7 @@ def sample(args: list[str]) -> None:
         _interpolate(chosen, out, parsed.frames)
     else:
         _write(chosen, out, columns, by_class=parsed.classes is not None)
-    print(f"wrote {out} (step {run.step:,})")
+    print(f"wrote {out} (checkpoint of step {run.step:,})")
 
 
 def _check_folder(out: pathlib.Path) -> None:

@@ -41,11 +41,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(map(repr, near))}? " if near else ""
 
 
-def nearest_names(name: str, known: Iterable[str], *, at_most: int = 4) -> list[str]:
+def nearest_names(name: str, known: Iterable[str], *, at_most: int = 4, at_least: float = 0.6) -> list[str]:
     """The entries that `name` may stand for: those that begin with it, else the most similar.
 
     What is as similar is named as well, and so is the other player's: "optimizer.b1" is near to both
     "g_optimizer.b1" and "d_optimizer.b1".
+
+    Args:
+      name: what was asked for.
+      known: what there is.
+      at_most: so many names.
+      at_least: as similar, from 0 to 1.
     """
     known, plain = list(dict.fromkeys(known)), _plain(name)
     longer = [entry for entry in known if _plain(entry).startswith(plain)] if len(plain) >= 3 else []
@@ -53,7 +59,7 @@ def nearest_names(name: str, known: Iterable[str], *, at_most: int = 4) -> list[
         return longer
     alike = {entry: _alike(plain, _plain(entry)) for entry in known}
     best = max(alike.values(), default=0.0)
-    if best < 0.6:
+    if best < at_least:
         return longer[:1]
     near = [entry for entry, ratio in alike.items() if ratio == best]
     if not _PLAYER.search(name):

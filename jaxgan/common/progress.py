@@ -38,7 +38,9 @@ class Pace:
         self._total, self._first, self._begun = total, done, time.monotonic()
 
     def left(self, done: int) -> str:
-        """The time that is left when `done` is reached, as M:SS or H:MM:SS."""
+        """The time that is left when `done` is reached, as M:SS or H:MM:SS; "" where nothing tells yet."""
+        if done <= self._first and done < self._total:
+            return ""
         return clock((time.monotonic() - self._begun) / max(done - self._first, 1) * (self._total - done))
 
 
@@ -86,8 +88,12 @@ class Progress:
         if at_once or now - self._printed >= _SECONDS_BETWEEN_LINES:
             self._printed = now
             counted = f" {done:,}/{self._total:,}" if self._total else ""
-            left = f"{self._pace.left(done)} left" if self._total else ""
-            self.note("  ".join(filter(None, (self._what + counted, text, left))))
+            left = self._pace.left(done) if self._total else ""
+            self.note("  ".join(filter(None, (self._what + counted, text, left and f"{left} left"))))
+
+    def warm(self, done: int) -> None:
+        """What came before `done`, such as compiling, tells nothing of the pace from here on."""
+        self._pace = Pace(self._total, done)
 
     def count(self, what: str, done: int, total: int, text: str = "", *, at_once: bool = False) -> None:
         """Starts what is new, and updates what is not: for work that only calls back now and then."""

@@ -58,13 +58,16 @@ def _content(kind: str, path: pathlib.Path) -> bytes:
         ) from error
 
 
-def load_object(kind: str, name: str, *, anew: bool = False) -> Any:
+def load_object(
+    kind: str, name: str, *, anew: bool = False, fits: Callable[[Any], bool] = lambda found: True
+) -> Any:
     """What NAME is in FILE.py, which is run by itself, and once as long as it stays as it is.
 
     Args:
       kind: what is wanted, as a user would call it ("loss").
       name: FILE.py:NAME.
       anew: run the file even if it has been run before.
+      fits: what in the file may be wanted, such as `callable`: names of other things are not offered.
 
     Raises:
       InputError: if there is no such file or name, or if running the file fails.
@@ -74,7 +77,9 @@ def load_object(kind: str, name: str, *, anew: bool = False) -> Any:
         raise InputError(f"{kind}: expected a Python file in {name!r}, got no file {str(path)!r}")
     module = _run(kind, path, anew)
     if not hasattr(module, attribute):
-        raise unknown(f"{kind} in {str(path)!r}", attribute, _public(module, path))
+        known = [own for own in _public(module, path) if fits(getattr(module, own))]
+        none = "" if known else "the file defines none"
+        raise unknown(f"{kind} in {str(path)!r}", attribute, known, where=none)
     return getattr(module, attribute)
 
 
@@ -126,7 +131,8 @@ def load_builder(
       InputError: as `load_object`, or for an object of another kind. The function raises it for options that
         do not fit, and for whatever the user's function raises.
     """
-    found = load_object(kind, name, anew=anew)
+    fits = lambda own: callable(own) or convert(own) is not None
+    found = load_object(kind, name, anew=anew, fits=fits)
     if (ready := convert(found)) is not None:
         return lambda: ready
     if not callable(found):

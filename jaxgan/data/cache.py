@@ -11,8 +11,8 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -75,6 +75,8 @@ class Decoded:
       places: of the images among all files, int64 [n].
       digest: where a fingerprint has been begun, which lacks the labels alone.
       fingerprint: of the images and labels; "" before they are in the cache.
+      forms: how many images there are of which form, as of `jaxgan.data.decoding.forms.counts_of`; empty where nobody
+        counted.
     """
 
     images: Any
@@ -85,6 +87,7 @@ class Decoded:
     places: np.ndarray
     digest: Any = None
     fingerprint: str = ""
+    forms: Mapping[str, int] = field(default_factory=dict)
 
 
 def new_images(path: pathlib.Path, shape: tuple[int, ...]) -> np.memmap:
@@ -203,6 +206,7 @@ def _write(folder: pathlib.Path, key: dict[str, Any], found: Decoded) -> None:
         "shape": found.images.shape[1:],
         "class_names": found.class_names,
         "skipped": found.skipped,
+        "forms": dict(found.forms),
         "fingerprint": fingerprint(found.images, labels) if digest is None else finished(digest, labels),
     }
     (folder / "meta.json").write_text(json.dumps(meta, indent=1))
@@ -227,6 +231,7 @@ def _read(entry: pathlib.Path, stand_in: StandIn | None) -> Decoded | None:
             hashes,
             places,
             fingerprint=meta["fingerprint"],
+            forms=meta.get("forms", {}),
         )
     except (OSError, ValueError, KeyError, EOFError, TypeError):
         return None

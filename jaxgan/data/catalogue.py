@@ -20,6 +20,7 @@ from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.files import expanded
 from jaxgan.data import cache
 from jaxgan.data.decoding.choice import streams
+from jaxgan.data.decoding.forms import grey_in_colour
 from jaxgan.data.decoding.passes import gone_through
 from jaxgan.data.decoding.stamps import remembered
 from jaxgan.data.labels import compacted
@@ -156,6 +157,8 @@ def load_tfds(
             notes = (
                 f"{lost:,} of {len(decoded.class_names):,} classes have no images in {split!r} and are none",
             )
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # what lies beside it tells nothing
+        notes += grey_in_colour(described(name, version)[1][2], channels)
     return Images(
         f"tfds:{name}:{split}",
         decoded.images,

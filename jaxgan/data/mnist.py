@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from jaxgan.common.errors import lookup
+from jaxgan.data.decoding.forms import grey_in_colour
 from jaxgan.data.pixels import resized
 from jaxgan.data.source import Images, fingerprint
 
@@ -40,7 +41,8 @@ def load_mnist(split: str = "train", *, resolution: int | None = None, channels:
     """
     lookup("split of mnist", split, FINGERPRINTS)
     images, identity = _sized(split, resolution, channels)
-    return Images(f"mnist:{split}", images, arrays(split)[1], tuple("0123456789"), identity)
+    notes = grey_in_colour(1, channels)
+    return Images(f"mnist:{split}", images, arrays(split)[1], tuple("0123456789"), identity, notes=notes)
 
 
 @lru_cache(maxsize=2)  # both splits of a run, which are asked for again and again

@@ -154,6 +154,12 @@ def is_deep_file(data: bytes) -> bool:
     return _header(data).mode.startswith("I")
 
 
+def is_rounded_file(data: bytes) -> bool:
+    """Whether an image has more than 8 bits a channel, grey or in colour, which 8 bits do not hold, by its header."""
+    image = _header(data)
+    return image.mode.startswith("I") or re.search(";16[BLN]$", _raw_mode(image)) is not None
+
+
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 

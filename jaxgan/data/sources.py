@@ -168,7 +168,9 @@ def _opened(
         return load_folder(rest, split, skip_broken=broken, follow_links=links, **size)
     if kind == "deep" and rest:
         if channels not in (None, 1):
-            raise InputError(f"data.channels: expected 1 (grey) with deep, got {channels}")
+            raise InputError(
+                f"data.channels: expected 1 (grey) with deep, got {channels}; --data.channels 1 says so"
+            )
         broken, links = of_folder
         return load_deep(rest, resolution=resolution, skip_broken=broken, follow_links=links)
     if kind == "tar" and rest:

@@ -134,8 +134,8 @@ def with_hold_out(source: Source, share: float) -> Source:
     if share == 0 or not isinstance(source, Images | Arrays) or source.held_out is not None:
         return source
     held = held_out_rows(source.arrays[source.example], share, _known(source))
-    none = "nothing is held out of training: too many examples are equal, or a class would be lost"
-    unheld = _changed(source, notes=(*source.notes, none)) if round(share * len(source)) else source
+    none = said_of_none_held(len(source), share, source.modality.name)
+    unheld = _changed(source, notes=(*source.notes, *none))
     if not len(held):
         return unheld
     rest = np.setdiff1d(np.arange(len(source)), held)
@@ -146,12 +146,25 @@ def with_hold_out(source: Source, share: float) -> Source:
     if not len(held) or not len(rest):
         return unheld
     others = _part(source, held, name=f"held-out part of {source.name}", skipped=0)
-    are = "is" if len(held) == 1 else "are"
-    note = (
-        f"{len(held):,} of {len(source):,} {source.modality.name}s {are} held out of training, to compare with "
-        "(--data.hold-out 0: none)"
-    )
+    note = said_of_held(len(held), len(source), source.modality.name)
     return _part(source, rest, held_out=others, notes=(*source.notes, note))
+
+
+def said_of_held(held: int, n: int, noun: str) -> str:
+    """What is said where `held` of n examples, each a `noun`, are held out."""
+    are = "is" if held == 1 else "are"
+    return f"{held:,} of {n:,} {noun}s {are} held out of training, to compare with (--data.hold-out 0: none)"
+
+
+def said_of_none_held(n: int, share: float, noun: str) -> list[str]:
+    """What is said where a share of n examples should be held out and none can be; nothing for a share of 0."""
+    if not share:
+        return []
+    if not round(share * n):
+        why = f"{counted(n, noun)} {'is' if n == 1 else 'are'} too few for a share of {share:g} (--data.hold-out)"
+    else:
+        why = "too many examples are equal, or a class would be lost"
+    return [f"nothing is held out of training, so scores compare with training {noun}s: {why}"]
 
 
 def held_out_rows(examples: Any, share: float, hashes: np.ndarray | None = None) -> np.ndarray:

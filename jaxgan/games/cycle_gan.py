@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan.games.game import Batch, Game, Moves, Player, Turn
+from jaxgan.games.game import Batch, Critic, Game, Moves, Player, Turn
 from jaxgan.games.pairs.direction import Translation
 from jaxgan.games.pairs.pool import empty_pool, through_pool
 from jaxgan.games.view import View
@@ -103,5 +103,8 @@ def cycle_gan(
         memory=memory,
         moves=moves,
         translations={"a-to-b": there, "b-to-a": back} if averaged else {},
+        critic=Critic(
+            loss, lambda view: (view("critic_b", view.batch["b"]), view("critic_b", sides(view)[1][4]))
+        ),
         compares=lambda: not loss.alone,
     )

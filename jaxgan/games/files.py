@@ -24,7 +24,7 @@ def load_game(name: str) -> Callable[[Mapping[str, jax.ShapeDtypeStruct], Any], 
       InputError: if there is no such file or name, if running the file fails, or for another kind. The function raises
         it for whatever the user's function raises, and if that returns something else.
     """
-    function = load_object("game", name)
+    function = load_object("game", name, fits=callable)
     if not callable(function):
         raise InputError(
             f"game: expected {name!r} to be a function (batch, config) -> jaxgan.Game, got {function!r}"

@@ -182,7 +182,7 @@ class Game:
       moves: how the players move.
       output: what is sampled and scored; None: nothing is.
       translations: direction -> what is made out of examples; the first is scored.
-      critic: what monitors look at; None: nothing.
+      critic: who tells reals from fakes, which monitors look at; None: nobody does.
       compares: () -> whether objectives look at the logits of several examples at once, as `View.gathered` gives
         them: a batch that is taken in parts is then looked at twice.
       encoding: how examples become latents; None: nothing encodes them.

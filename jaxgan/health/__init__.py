@@ -14,7 +14,6 @@ from jaxgan.health.verdicts import (
     Standing,
     Verdict,
     diagnose,
-    is_judged,
     looks,
     summary,
 )
@@ -29,7 +28,6 @@ __all__ = [
     "Standing",
     "Verdict",
     "diagnose",
-    "is_judged",
     "judge",
     "looks",
     "mean_distance",

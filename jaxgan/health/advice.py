@@ -1,63 +1,186 @@
-"""What usually helps against what verdicts say."""
+"""What usually helps against what verdicts say, of which a run is told what it does not have yet."""
 
 from __future__ import annotations
 
-ADVICE = {
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+Settings = Mapping[str, Any]
+"""A configuration as config.json keeps it; what is not in it is not known, and nothing is then in force."""
+
+
+class Hint(NamedTuple):
+    """Something that may help.
+
+    Attributes:
+      text: for people; what stands in backquotes can be pasted after `jaxgan train PRESET`. "{steps}" is a longer run.
+      helps: settings -> whether it would change them for the better.
+    """
+
+    text: str
+    helps: Callable[[Settings], bool] = lambda settings: True
+
+
+# --- what is in force ----------------------------------------------------------------------------------
+
+
+def _group(settings: Settings, name: str) -> Settings:
+    return settings.get(name) or {}
+
+
+def _above(player: str, field: str, value: float) -> Callable[[Settings], bool]:
+    """Whether a number of a player's optimiser is above `value`, and so may be lowered to it."""
+    return lambda settings: _group(settings, f"{player}_optimizer").get(field, float("inf")) > value
+
+
+def _weaker(penalty: str, weight: float) -> Callable[[Settings], bool]:
+    """Whether a penalty has a smaller weight, or none."""
+    return lambda settings: dict(_group(settings, "penalty").get("weights", ())).get(penalty, 0.0) < weight
+
+
+def _free(settings: Settings) -> bool:
+    """Whether nothing bounds the discriminator: no penalty, no clipped weights, no spectral norm."""
+    bounds = (
+        _group(settings, "d_optimizer").get("clip_weights"),
+        _group(settings, "model").get("d_spectral_norm"),
+    )
+    return not _group(settings, "penalty").get("weights") and not any(bounds)
+
+
+def _with_loss(name: str) -> Callable[[Settings], bool]:
+    """Whether the loss is this one, as far as it is known."""
+    return lambda settings: settings.get("loss", name) == name
+
+
+def _packs(settings: Settings) -> bool:
+    return settings.get("game", "gan") == "gan" and _group(settings, "dynamics").get("pack", 1) < 2
+
+
+def _plain(settings: Settings) -> bool:
+    """Whether the loss compares no logits of reals with logits of fakes."""
+    return not str(settings.get("loss", "")).startswith("relativistic")
+
+
+def _slow_generator(settings: Settings) -> bool:
+    rates = [_group(settings, f"{player}_optimizer").get("learning_rate") for player in "gd"]
+    return None in rates or rates[0] < rates[1]  # pyright: ignore[reportOptionalOperand]
+
+
+# --- hints ---------------------------------------------------------------------------------------------
+
+_LONGER = Hint("train longer if the scores still improve (`--steps {steps}`)")
+_G_SLOWER = Hint(
+    "lower the generator's learning rate (`--g-optimizer.learning-rate 1e-4`)",
+    _above("g", "learning_rate", 1e-4),
+)
+_D_SLOWER = Hint(
+    "lower the discriminator's learning rate (`--d-optimizer.learning-rate 1e-4`)",
+    _above("d", "learning_rate", 1e-4),
+)
+_SLOWER = Hint(
+    "lower the learning rate (`--g-optimizer.learning-rate 1e-4`)", _above("g", "learning_rate", 1e-4)
+)
+_G_CALMER = Hint("less momentum of the generator (`--g-optimizer.b1 0`)", _above("g", "b1", 0.0))
+_D_CALMER = Hint("less momentum of the discriminator (`--d-optimizer.b1 0`)", _above("d", "b1", 0.0))
+_PACK = Hint("let the discriminator see several images at once (`--dynamics.pack 2`)", _packs)
+_KEPT = Hint("the best checkpoint is kept")
+_R1 = Hint("smooth the discriminator with a penalty (`--penalty.weights r1 1`)", _weaker("r1", 1.0))
+
+HINTS: Mapping[str, Sequence[Hint]] = {
     "mode collapse": (
-        "Lower the generator's learning rate or raise the discriminator's (`--g-optimizer.learning-rate 1e-4`); add a "
-        "penalty (`--penalty.weights r1 1`); try a relativistic loss (`--loss relativistic_paired`), or let the "
-        "discriminator see several images at once (`--dynamics.pack 2`)."
+        _G_SLOWER,
+        Hint("raise the discriminator's learning rate"),
+        _R1,
+        Hint("try a relativistic loss (`--loss relativistic_paired`)", _plain),
+        _PACK,
     ),
     "modes are missing": (
-        "Train longer if the scores still improve (`--steps 20000`); let the discriminator see several images at once "
-        "(`--dynamics.pack 2`); try a relativistic loss (`--loss relativistic_paired`) with "
-        "`--penalty.weights r1 0.1 r2 0.1`."
+        _LONGER,
+        _PACK,
+        Hint("try a relativistic loss (`--loss relativistic_paired`)", _plain),
+        Hint(
+            "smooth the discriminator with two penalties (`--penalty.weights r1 0.1 r2 0.1`)",
+            lambda own: _weaker("r1", 0.1)(own) or _weaker("r2", 0.1)(own),
+        ),
     ),
     "not trained yet": (
-        "Train longer (`--steps 20000`); if the scores no longer improve, change the learning rates "
-        "(`--g-optimizer.learning-rate 1e-4`, `--d-optimizer.learning-rate 1e-4`)."
+        _LONGER,
+        Hint(f"if the scores no longer improve, {_G_SLOWER.text}", _G_SLOWER.helps),
+        Hint(f"if the scores no longer improve, {_D_SLOWER.text}", _D_SLOWER.helps),
     ),
     "discriminator overfits": (
-        "More data or augmentation (`--data.flip`, `--augment adaptive`) helps most; then a stronger penalty "
-        "(`--penalty.weights r1 10`, or `lecam`), a smaller discriminator, or the best checkpoint instead of the last."
+        Hint("more data"),
+        Hint("mirrored images (`--data.flip`)", lambda own: not _group(own, "data").get("flip")),
+        Hint("augmentation (`--augment adaptive`)", lambda own: not own.get("augment")),
+        Hint("a stronger penalty (`--penalty.weights r1 10`)", _weaker("r1", 10.0)),
+        Hint("the penalty `--penalty.weights lecam 0.3`", _weaker("lecam", 0.3)),
+        Hint("a smaller discriminator, or the best checkpoint instead of the last"),
     ),
     "generator starves": (
-        "Slow the discriminator down: `--d-optimizer.learning-rate 1e-4`, `--d-steps 1`, a smaller network; smooth it "
-        "with `--penalty.weights r1 1`; instead of minimax, `--loss non_saturating`; check that the generator's "
-        "learning rate is not far below the discriminator's."
+        _D_SLOWER,
+        Hint(
+            "fewer updates of the discriminator (`--d-steps 1`)",
+            lambda settings: settings.get("d_steps", 2) > 1,
+        ),
+        Hint("a smaller discriminator"),
+        _R1,
+        Hint("instead of minimax, `--loss non_saturating`", _with_loss("minimax")),
+        Hint("raise the generator's learning rate, which is below the discriminator's", _slow_generator),
     ),
     "diverging": (
-        "Lower both learning rates (`--g-optimizer.learning-rate 1e-4`, `--d-optimizer.learning-rate 1e-4`); bound "
-        "the discriminator (`--penalty.weights gradient_penalty 10`), which a Wasserstein loss cannot do without; less "
-        "momentum (`--g-optimizer.b1 0`, `--d-optimizer.b1 0`). The best checkpoint is kept."
+        _G_SLOWER,
+        _D_SLOWER,
+        Hint(
+            "bound the discriminator (`--penalty.weights gradient_penalty 10`), which a Wasserstein loss cannot do "
+            "without",
+            lambda settings: _free(settings) and _with_loss("wasserstein")(settings),
+        ),
+        Hint(
+            "bound the discriminator (`--penalty.weights gradient_penalty 10`)",
+            lambda settings: bool(settings) and _free(settings) and not _with_loss("wasserstein")(settings),
+        ),
+        _G_CALMER,
+        _D_CALMER,
+        _KEPT,
     ),
 }
-"""What usually helps, by the verdict; what stands in backquotes can be pasted after `jaxgan train PRESET`."""
-_SLOWER = "(`--g-optimizer.learning-rate 1e-4`)"
-ADVICE_ALONE = {
-    "mode collapse": (
-        f"Lower the learning rate {_SLOWER}; train longer (`--steps 20000`); try more or fewer coordinates of the "
-        "latent (`--latent.dim 32`)."
-    ),
-    "modes are missing": (
-        "Train longer if the scores still improve (`--steps 20000`); try more coordinates of the latent "
-        "(`--latent.dim 32`)."
-    ),
+"""By the verdict."""
+
+_WIDER = Hint(
+    "try more coordinates of the latent (`--latent.dim 32`)",
+    lambda own: _group(own, "latent").get("dim", 0) < 32,
+)
+HINTS_ALONE: Mapping[str, Sequence[Hint]] = {
+    "mode collapse": (_SLOWER, _LONGER, _WIDER),
+    "modes are missing": (_LONGER, _WIDER),
     "not trained yet": (
-        f"Train longer (`--steps 20000`); if the scores no longer improve, change the learning rate {_SLOWER}."
+        _LONGER,
+        Hint(f"if the scores no longer improve, {_SLOWER.text}", _SLOWER.helps),
     ),
-    "diverging": (
-        f"Lower the learning rate {_SLOWER}; less momentum (`--g-optimizer.b1 0`). The best checkpoint is kept."
-    ),
+    "diverging": (_SLOWER, Hint("less momentum (`--g-optimizer.b1 0`)", _above("g", "b1", 0.0)), _KEPT),
 }
 """The same for games in which nobody tells reals from fakes, such as autoencoders."""
 
 
-def advice_for(name: str, *, judged: bool = True) -> str:
-    """What usually helps against what a verdict says.
+def advice_for(name: str, *, judged: bool = True, settings: Settings | None = None) -> str:
+    """What usually helps against what a verdict says, without what a run has already.
 
     Args:
       name: of the verdict.
       judged: whether the game has a discriminator.
+      settings: of the run; None: not known.
     """
-    return ADVICE[name] if judged else ADVICE_ALONE.get(name, ADVICE[name])
+    settings = settings or {}
+    hints = HINTS[name] if judged else HINTS_ALONE.get(name, HINTS[name])
+    told = [hint.text for hint in hints if hint.helps(settings)]
+    if told in ([], [_KEPT.text]):
+        told = ["the run has all that usually helps: other networks, or other data, are left", *told]
+    steps = max(20_000, 2 * settings.get("steps", 0))
+    text = "; ".join(told).replace("{steps}", str(steps))
+    return f"{text[0].upper()}{text[1:]}."
+
+
+ADVICE = {name: advice_for(name) for name in HINTS}
+"""What is said of a run of which nothing is known, by the verdict."""
+ADVICE_ALONE = {name: advice_for(name, judged=False) for name in HINTS_ALONE}
+"""The same for games without a discriminator."""

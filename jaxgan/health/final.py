@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from jaxgan.health.advice import advice_for
+from jaxgan.health.advice import Settings, advice_for
 from jaxgan.health.verdicts import MIN_PRECISION, Verdict
 from jaxgan.metrics.catalogue import kind_of
 
@@ -23,12 +23,15 @@ _COUNTS = {"modes": "modes", "classes_present": "classes"}
 _VARIETY = ("recall", "coverage")
 
 
-def judge(scores: Mapping[str, Mapping[str, Any]], *, judged: bool = True) -> list[Verdict]:
+def judge(
+    scores: Mapping[str, Mapping[str, Any]], *, judged: bool = True, settings: Settings | None = None
+) -> list[Verdict]:
     """What is wrong by final scores.
 
     Args:
       scores: by name, as scores.json keeps them. Scores that are not there say nothing.
       judged: whether the game has a discriminator, of which advice may speak.
+      settings: of the run, as of `advice_for`.
 
     Returns:
       At most one verdict: "not trained yet" where hardly a fake looks real, and "modes are missing" where fakes do
@@ -42,7 +45,8 @@ def judge(scores: Mapping[str, Mapping[str, Any]], *, judged: bool = True) -> li
     if poor:
         assert fidelity is not None
         evidence = "; ".join([_said(fidelity, values), *gone])
-        return [Verdict("not trained yet", evidence, advice_for("not trained yet", judged=judged), None)]
+        advice = advice_for("not trained yet", judged=judged, settings=settings)
+        return [Verdict("not trained yet", evidence, advice, None)]
     # bad fakes reach less of the reals: where half of them do not look real, as much less is asked for
     share = 1.0 if fidelity is None else values[fidelity][0] / (_real(fidelity, values) or 1.0)
     least = UNCOVERED * (1.0 if share >= MIN_PRECISION else share)
@@ -52,7 +56,7 @@ def judge(scores: Mapping[str, Mapping[str, Any]], *, judged: bool = True) -> li
         if key in values and values[key][0] < least * _real(key, values)
     ]
     if gone:
-        advice = advice_for("modes are missing", judged=judged)
+        advice = advice_for("modes are missing", judged=judged, settings=settings)
         return [Verdict("modes are missing", "; ".join(gone), advice, None)]
     return []
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from jaxgan.health.advice import advice_for
+from jaxgan.health.advice import Settings, advice_for
 
 Record = Mapping[str, Any]
 
@@ -53,19 +53,6 @@ WORSE_NATS = 0.1
 """Of divergences over modes, by which the mode weights of healthy runs wander: a tenth of the modes is gone."""
 
 
-def is_judged(records: Iterable[Record]) -> bool:
-    """Whether a game has a discriminator: its loss is among those that the records have, or there are none."""
-    return _has_judge(set[str]().union(*map(_turns, records)))
-
-
-def _has_judge(turns: set[str]) -> bool:
-    return not turns or "d" in turns
-
-
-def _turns(record: Record) -> set[str]:
-    return {name.removesuffix("/loss") for name in record if name.endswith("/loss")}
-
-
 @dataclass(frozen=True)
 class Verdict:
     """Something that is wrong.
@@ -88,13 +75,20 @@ class Verdict:
         return "at the end" if self.since is None else f"since step {self.since:,}"
 
 
-def diagnose(history: Iterable[Record]) -> list[Verdict]:
+def diagnose(
+    history: Iterable[Record], *, judged: bool = True, settings: Settings | None = None
+) -> list[Verdict]:
     """What stands at the end of a history: the records of metrics.jsonl, oldest first.
 
     A verdict begins once its condition has held in several records in a row, and ends once it has not
     for as many. Records without the numbers that a condition needs say nothing of it.
+
+    Args:
+      history: the records.
+      judged: as of `advice_for`.
+      settings: as of `advice_for`.
     """
-    diagnosis = Diagnosis()
+    diagnosis = Diagnosis(judged=judged, settings=settings)
     for record in history:
         diagnosis.add(record)
     return diagnosis.verdicts()
@@ -128,10 +122,10 @@ def summary(verdicts: Sequence[Verdict], looked: int = LOOKS, *, scored: bool = 
 class Diagnosis:
     """`diagnose` one record at a time, so that a long run does not read its history again and again."""
 
-    def __init__(self) -> None:
-        """Of nothing yet."""
+    def __init__(self, *, judged: bool = True, settings: Settings | None = None) -> None:
+        """Of nothing yet; `judged` and `settings` are as of `advice_for`."""
         self.looks = 0
-        self._turns = set[str]()
+        self._judged, self._settings = judged, settings
         self._conditions: dict[str, _Condition] = {
             "mode collapse": _Collapse(),
             "discriminator overfits": _Overfits(),
@@ -141,20 +135,14 @@ class Diagnosis:
 
     def add(self, record: Record) -> None:
         """The next record."""
-        self._turns |= _turns(record)
         self.looks += _is_look(record)
         for condition in self._conditions.values():
             condition.add(record)
 
-    @property
-    def judged(self) -> bool:
-        """As of `is_judged`."""
-        return _has_judge(self._turns)
-
     def verdicts(self) -> list[Verdict]:
         """What stands after the last record."""
         seen = ((name, condition.seen()) for name, condition in self._conditions.items())
-        advice = lambda name: advice_for(name, judged=self.judged)
+        advice = lambda name: advice_for(name, judged=self._judged, settings=self._settings)
         return [Verdict(name, since[1], advice(name), since[0]) for name, since in seen if since is not None]
 
 

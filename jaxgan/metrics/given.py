@@ -10,6 +10,7 @@ import numpy as np
 from jaxgan.common.errors import InputError
 from jaxgan.common.user_files import is_file
 from jaxgan.data import Images, as_images, open_source
+from jaxgan.data.decoding.forms import without_flags
 from jaxgan.data.sources import is_path, named
 
 FIRST_SEED = 1_000_000  # of scored fakes; those of grids start at 0
@@ -52,7 +53,7 @@ def open_images(
         keep_classes=keep_classes,
     )
     for note in source.notes:
-        warnings.warn(f"{name}: {note}", stacklevel=2)
+        warnings.warn(f"{name}: {without_flags(note)}", stacklevel=2)
     return as_images(source, name)
 
 

@@ -49,16 +49,26 @@ class MixtureEvaluator:
         sets = source.two_sets(MIXTURE_POINTS, EVALUATION_SEED)
         self._real, self._held_out = (points[source.example] for points in sets)
         self.main = "mode_kl" if source.n_modes else "sliced_wasserstein"
-        self.fixed_n = len(self._real)
+        self._n = len(self._real)
+
+    def takes(self, n: int) -> int:
+        """How many points are scored, whatever n is."""
+        return self._n
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the scores."""
+        of_modes = ("mode_kl", "modes", "high_quality", "reverse_kl") if self._source.n_modes else ()
+        return (*of_modes, "sliced_wasserstein")
 
     def quick(self, generate: Generate, n: int) -> Measured:
         """The main score."""
-        points = generate(self.fixed_n)
+        points = generate(self._n)
         return (self._of_modes if self._source.n_modes else self._distance)(points)[self.main]
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
         """All scores."""
-        points = generate(self.fixed_n)
+        points = generate(self._n)
         values, floors = self._values(points), self._floors
         endless = self._source.n is None
         drawn = "fresh draws; floor: other fresh draws" if endless else "a half; floor: the other"
@@ -111,6 +121,7 @@ class StackedEvaluator:
     """Scores stacked digits by the modes found and the reverse KL, with the digit classifier on each channel."""
 
     main = "reverse_kl"
+    names = ("reverse_kl", "modes")
     cheap = False
 
     def __init__(self, source: Images) -> None:

@@ -91,6 +91,17 @@ class PairEvaluator:
         dtype = np.dtype(self._source.spec.stored)
         return np.asarray(from_float(jnp.asarray(batch[self._source.example]), dtype))
 
+    def takes(self, n: int) -> int:
+        """How many images are scored where n are asked for: each once."""
+        return min(n, self._source.n or 0)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the scores, as far as the images are large enough for them."""
+        side = min(self._source.spec.shape[:2])
+        large = [name for name, least in (("ssim", _SSIM_SIDE), ("ms_ssim", _MS_SSIM_SIDE)) if side >= least]
+        return ("rmse", "psnr", *large, *(f"{name}_given" for name in ("psnr", *large)))
+
     def quick(self, generate: Any, n: int) -> Measured:
         """The mean root of the squared differences, of n images."""
         total = self._source.n or 0
@@ -101,7 +112,7 @@ class PairEvaluator:
 
     def __call__(self, generate: Any, n: int) -> Evaluation:
         """All scores of n images, with those of the inputs as they came."""
-        n = min(n, self._source.n or 0)
+        n = self.takes(n)
         rows = np.arange(n)
         made, batch = generate.of(rows)
         truth = self._truth(batch)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from jaxgan.common.progress import counted
 from jaxgan.metrics.catalogue import Kind
 
 Generate = Callable[[int], np.ndarray]
@@ -115,7 +116,7 @@ class Measured(float):
 class Evaluator(Protocol):
     """Scores any function n -> n generated examples.
 
-    It may have an attribute `fixed_n`: the number of examples that it always takes, whatever it is told.
+    It may have a method `takes`: how many examples it scores where it is told to score n, for each n.
     """
 
     @property
@@ -137,9 +138,32 @@ class Evaluator(Protocol):
         ...
 
 
+def taken_by(evaluator: Any, n: int) -> int:
+    """How many examples an evaluator scores where it is told to score n."""
+    takes: Callable[[int], int] | None = getattr(evaluator, "takes", None)
+    return n if takes is None else takes(n)
+
+
+def said_of_fakes(evaluator: Any, n: int, made_of: int | None = None) -> str:
+    """How many fakes are scored where n are asked for, in words.
+
+    Args:
+      evaluator: that scores them.
+      n: how many.
+      made_of: examples that they are made of, where fewer are taken again and again; None: each is of its own latent.
+    """
+    n = taken_by(evaluator, n)
+    again = "" if made_of is None or made_of >= n else f", of {counted(made_of, 'image')} again and again"
+    return f"{counted(n, 'fake')}{again}"
+
+
 def name_on_the_way(evaluator: Evaluator, n: int, final_n: int) -> str:
-    """What the main score of `n` fakes is called: NAME@N where final scores, of more fakes, do not compare with it."""
-    return evaluator.main if getattr(evaluator, "fixed_n", None) or n == final_n else f"{evaluator.main}@{n}"
+    """What the main score of `n` fakes is called: NAME@N where final scores, of more fakes, do not compare with it.
+
+    N is how many are scored, where there are not as many as n.
+    """
+    n, final_n = taken_by(evaluator, n), taken_by(evaluator, final_n)
+    return evaluator.main if n == final_n else f"{evaluator.main}@{n}"
 
 
 class Unscored:

@@ -21,7 +21,7 @@ def load_family(name: str) -> type[Any]:
     Raises:
       InputError: if there is no such file or name, if running the file fails, or for another kind.
     """
-    found = load_object("model", name)
+    found = load_object("model", name, fits=lambda own: what_it_lacks(own) is None)
     if (lacks := what_it_lacks(found)) is not None:
         raise InputError(
             f"model: expected {name!r} to be a frozen dataclass with build(shape, n_classes), conditional and "

@@ -114,7 +114,7 @@ def what(run: Mapping[str, Any], config: Mapping[str, Any], last: Mapping[str, A
     conditional = " of " + counted(data["n_classes"], "class", "classes") if data.get("n_classes") else ""
     text = f"Trained on {size} of {data['name']} ({form}){conditional}"
     if data.get("skipped"):
-        text += f", {counted(data['skipped'], 'broken file')} left out"
+        text += f", {counted(data['skipped'], 'file')} that cannot be read left out"
     text += f": {counted(last['step'], 'step')}, {last.get('images', 0):,} {noun} shown to the discriminator"
     if seconds := run.get("train_seconds"):
         devices = run["environment"].get("devices", [])

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxgan.common.files import write_atomically
-from jaxgan.health import diagnose, is_judged, judge, looks
+from jaxgan.health import diagnose, judge, looks
 from jaxgan.metrics.catalogue import kind_of
 from jaxgan.report import plots
 from jaxgan.report.card import card, said, state_of
@@ -55,8 +55,9 @@ def write_report(folder: RunFolder) -> pathlib.Path:
     last = records[-1] if records else {"step": 0, "images": 0}
     # the scores of an earlier end say nothing of a run that goes on
     of_now = scores is not None and scores["final"]["step"] >= last["step"]
-    ending = judge(final, judged=is_judged(records)) if of_now else []
-    verdicts = ending + diagnose(records) if watched else []
+    played = {"judged": run.get("judged", True), "settings": config}
+    ending = judge(final, **played) if of_now else []
+    verdicts = ending + diagnose(records, **played) if watched else []
     classes = _class_names(run, config)
     text = page(
         folder.path.name,

@@ -96,8 +96,12 @@ class Protocol:
                 f"run: expected examples that can be scored, got the {source.modality.name}s of {source.name!r}"
             )
         if not isinstance(usual, ImageEvaluator):
-            if self.metrics is not None or self.features != "auto":
-                raise InputError(f"metrics: expected none to be named for {source.name!r}, as it has its own")
+            own = ", ".join(getattr(usual, "names", (usual.main,)))
+            for name, got, none in (("metrics", self.metrics, None), ("features", self.features, "auto")):
+                if got != none:
+                    raise InputError(
+                        f"{name}: expected none for {source.name!r}, which has its own scores ({own}), got {got!r}"
+                    )
             if self.n_real is not None:
                 raise InputError(
                     f"n_real: expected none for {source.name!r}, scored by a protocol without it, got {self.n_real}"

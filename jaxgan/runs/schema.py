@@ -55,6 +55,7 @@ class RunFile(TypedDict):
     error: NotRequired[str | None]
     train_seconds: NotRequired[float | None]
     features: NotRequired[str | None]
+    judged: NotRequired[bool]
     files: NotRequired[dict[str, str]]
     own_modality: NotRequired[bool]
     history: NotRequired[list[dict[str, Any]]]

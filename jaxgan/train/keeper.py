@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxgan.common import processes
@@ -32,8 +31,7 @@ from jaxgan.train.sinks.loggers import loggers_of
 from jaxgan.train.sinks.progress import Voice
 from jaxgan.train.sinks.tensorboard import TensorBoard
 from jaxgan.train.stops import Diverged, Interrupted
-
-_UNTRAINED_FAKES = 256  # in an instant, and more than enough to tell noise from images
+from jaxgan.train.untrained import untrained_scores
 
 
 class RunKeeper(Keeper):
@@ -69,7 +67,11 @@ class RunKeeper(Keeper):
         self._owed: dict[str, Any] | None = None
         self.checkpoints = Checkpoints(folder.path)
         self._setbacks, self._back = Setbacks(members, k, folder, self.checkpoints), None
-        self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis()
+        self._played: dict[str, Any] = {
+            "judged": members.game.critic is not None,
+            "settings": folder.read("config.json"),
+        }
+        self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis(**self._played)
         self._sinks: list[Sink] = []  # from the start on: they read what the folder says then
         self._monitors, n = None, min(self.config.health.n, self.config.quick_n)
         if self.config.health.enabled and n and members.game.output is not None:
@@ -113,7 +115,7 @@ class RunKeeper(Keeper):
 
     def _rewind(self, step: int, meta: Mapping[str, Any]) -> None:
         self.checkpoints.forget_after(step)
-        self.best, self._owed, self._diagnosis = meta["best"], meta.get("owed"), Diagnosis()
+        self.best, self._owed, self._diagnosis = meta["best"], meta.get("owed"), Diagnosis(**self._played)
         self._keep_some()
         with self._warnings_told():
             self.folder.rewind(step)
@@ -131,7 +133,8 @@ class RunKeeper(Keeper):
         for sink in self._sinks:
             sink.start(step)
         features = None if self.evaluator is None else self.evaluator.features
-        self.folder.update(status="running", error=None, features=features)
+        judged = self._played["judged"]
+        self.folder.update(status="running", error=None, features=features, judged=judged)
 
     def set_aside(self, step: int, why: InputError, then: str) -> None:
         """Moves a checkpoint that cannot be read out of the way, and says so, `why`, and what happens `then`."""
@@ -319,29 +322,20 @@ class RunKeeper(Keeper):
                 last = self.best["step"] == step
                 scores["best"] = scores["final"] if last else self._score_best(self.evaluator)
             check()
-            # such fakes cannot have every score, and a frozen network's file may be gone: the others are not lost
-            with contextlib.suppress(InputError, jax.errors.JaxRuntimeError):
-                scores["untrained"] = self._score_untrained(self.evaluator)
+            untrained = untrained_scores(self.members, self.k, self.evaluator, self._voice.note)
+            scores |= {} if untrained is None else {"untrained": untrained}
             check()
             self.check_held()
             for sink in self._sinks:
                 sink.scores(scores)
             if self.config.health.enabled:
-                judged = judge(scores["final"]["scores"], judged=self._diagnosis.judged)
+                judged = judge(scores["final"]["scores"], **self._played)
                 self._tell(step, [f"{v.name}: {v.evidence}. {v.advice}" for v in judged])
         self.close("finished")
         verdicts, told = self._diagnosis.verdicts(), judged or self._voice.name  # what was judged has been
         if self.config.health.enabled and (verdicts or not told):
             scored = self.evaluator is not None
             self._voice.note(summary(verdicts, self._diagnosis.looks, scored=scored))
-
-    def _score_untrained(self, evaluator: Evaluator) -> dict[str, Any]:
-        """Of few fakes of the first weights: it says from where the scores have come, and no more."""
-        variables = self.members.game.averaged(self.members.whole(self.members.init_member(self.k)))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of too few fakes
-            n = min(_UNTRAINED_FAKES, self.config.final_n)
-            return {"step": 0, **evaluation.score(evaluator, self.members.sampler, variables, n)}
 
     def _score_best(self, evaluator: Evaluator) -> dict[str, Any] | None:
         step = self.best["step"]  # pyright: ignore  (there is one)

@@ -18,6 +18,7 @@ from jaxgan.config.data import located
 from jaxgan.config.fields import with_fields
 from jaxgan.data import Source
 from jaxgan.data.modality import MODALITIES
+from jaxgan.metrics.score import said_of_fakes
 from jaxgan.runs.checkpoint import SaveError
 from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, check_name, create
@@ -230,7 +231,9 @@ class _Session:
             self.sinks[0].note(f"no scores: there are none of {members.source.modality.name}s")
         elif members.sampler is not None:
             who, each = ("", "") if self.alone else (f"{len(left)} members, ", " each")
-            self.sinks[0].note(f"scoring {who}{members.config.final_n:,} fakes{each}")
+            made_of = getattr(members.sampler, "n_examples", None)
+            scored = said_of_fakes(keepers[0].evaluator, members.config.final_n, made_of)
+            self.sinks[0].note(f"scoring {who}{scored}{each}")
         with self.stopping(step):
             for keeper in left:
                 keeper.finish(members.member(states, keeper.k), step, lambda: self.stop_if_asked(step))

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 import json
 import types
 
@@ -14,9 +15,9 @@ from PIL import Image
 from jaxgan import InputError, load
 from jaxgan.apps.anomalies import scores
 from jaxgan.apps.anomalies.curves import auroc, average_precision, bootstrapped, threshold
-from jaxgan.apps.anomalies.detector import Detector
-from jaxgan.apps.anomalies.images import read_images
-from jaxgan.apps.anomalies.judged import heat, png_names, with_map
+from jaxgan.apps.anomalies.detector import Detector, Scored
+from jaxgan.apps.anomalies.images import Given, read_images
+from jaxgan.apps.anomalies.judged import heat, png_names, sheet, with_map
 from jaxgan.cli.use.anomalies import anomalies
 from jaxgan.models import MLPConfig
 from jaxgan.runs.opened import Run
@@ -121,7 +122,7 @@ def test_components_of_fewer_images_than_pixels_are_the_same():
 def test_files_of_heat_maps_are_others_for_other_images():
     names = ["a/b.png", "a__b.png", "c.png", "c.png", "d/" * 200 + "e.png"]
     files = png_names(names)
-    assert files[:4] == ["a__b.png.png", "a__b.png-2.png", "c.png.png", "c.png-2.png"]
+    assert files[:4] == ["a__b.png", "a__b-2.png", "c.png", "c-2.png"]
     assert len(files[4].encode()) < 200
 
 
@@ -178,10 +179,12 @@ def test_a_strangers_folder_of_all_sizes_and_modes(run, tmp_path, capsys):
     Image.fromarray(grey).save(folder / ".trash" / "hidden.png")
     assert anomalies([str(run.path), str(folder), "--out", str(tmp_path / "out"), "--rate", "0.2"]) == 2
     said, errors = capsys.readouterr()
-    assert "broken.png' cannot be read (" in errors
+    assert "broken.png': cannot be read (" in errors
     assert "broken.png" not in said
     assert "BytesIO" not in errors
-    assert "left out, no images by their names: 1 file ('notes.txt')" in said
+    assert "left out, no images that can be read: 1 file (1 .txt)" in said
+    assert "16 bits are rounded to 8 of 1 image, as this run's images are" in said
+    assert "transparent pixels are laid over white in 1 image, as this run's images are" in said
     rows = {
         row["image"]: row
         for row in csv.DictReader((tmp_path / "out" / "scores.csv").read_text().splitlines())
@@ -199,8 +202,20 @@ def test_a_strangers_folder_of_all_sizes_and_modes(run, tmp_path, capsys):
         *("scores.csv", "anomalies.json", "anomalies.html", "most-normal.png", "least-normal.png", "maps"),
     }
     assert {path.name for path in (tmp_path / "out" / "maps").iterdir()} == {
-        name.replace("/", "__") + ".png" for name in rows
+        name.replace("/", "__").removesuffix(".png") + ".png" for name in rows
     }
+
+
+def test_sheets_have_a_row_for_each_image_with_its_name():
+    """By their size: names take room at the left, and headings above."""
+    images = np.full((2, 96, 96, 1), 9, np.uint8)
+    rebuilt = np.zeros((2, 96, 96, 1), np.float32)
+    size = lambda names, rebuilt: (
+        Image.open(io.BytesIO(sheet(Given(names, images), Scored(np.ones(2), rebuilt), np.arange(2)))).size
+    )
+    assert size(["", ""], rebuilt)[1] == size(["", ""], None)[1] == 20 + 2 * 97
+    assert size(["a.png", "b.png"], rebuilt)[0] > size(["", ""], rebuilt)[0]
+    assert size(["", ""], rebuilt)[0] - size(["", ""], None)[0] == 2 * 97
 
 
 def test_folders_with_the_same_names_and_the_folder_that_is_written(run, tmp_path):

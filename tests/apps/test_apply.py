@@ -103,6 +103,18 @@ def test_types_channels_and_sizes_of_images_are_kept():
             one(wrong)
 
 
+def test_other_bits_than_those_of_the_training_are_told_of():
+    applied, _ = stub(1, 1)
+    applied(flat(8, 8, 1))
+    assert applied.notes == []
+    for _ in range(2):
+        applied(deep(8, 8, 1))
+    (note,) = applied.notes
+    assert note.startswith(
+        "2 images of 16 bits through a run that was trained on 8: what is made has 16, as precise as 8"
+    )
+
+
 def test_holes_are_those_of_the_mask_or_of_what_is_transparent():
     white = lambda x: np.ones((*x.shape[:-1], 1), np.float32)
     applied, seen = stub(1, 1, masked=True, make=white)
@@ -139,10 +151,10 @@ def test_files_come_out_in_the_form_that_they_had(tmp_path):
     (folder / "notes.txt").write_text("")
     out = tmp_path / "out"
     works, notes = listed([folder], out)
-    assert notes == ["left out, no images by their names: 1 file ('notes.txt')"]
+    assert notes == ["left out, no images that can be read: 1 file (1 .txt)"]
     failed = [why for work in works if (why := done(work, out, lambda image, mask: image)) is not None]
     assert len(failed) == 1
-    assert "broken.png: cannot identify image file" in failed[0]
+    assert failed[0].startswith("cannot be read (cannot identify image file")
     assert "\n" not in failed[0]
     same = {str(path.relative_to(out)) for path in out.rglob("*.*")}
     assert same == {str(path.relative_to(folder)) for path in folder.rglob("*.*")} - {
@@ -248,7 +260,11 @@ def restoring(tmp_path, **changes):
 
 
 def test_a_run_of_restoration_from_end_to_end(tmp_path, capsys):
-    folder = train(restoring(tmp_path))
+    (tmp_path / "few").mkdir()
+    data = digits(tmp_path / "few", 40)  # of which 4 are held out
+    folder = train(restoring(tmp_path, data=data))
+    assert "scoring 4 fakes\n" in capsys.readouterr().out  # and not the 8 that are asked for
+    assert [record["score_name"] for record in folder.records() if "score" in record] == ["rmse"]
     scores = folder.read("scores.json")["final"]["scores"]
     assert {"rmse", "psnr", "psnr_given"} <= scores.keys()
     assert folder.report.exists()
@@ -261,7 +277,7 @@ def test_a_run_of_restoration_from_end_to_end(tmp_path, capsys):
     same_arrays(arrays(folder, 4), whole)  # bit for bit
     # four devices see the same
     (tmp_path / "four").mkdir()
-    four = train(restoring(tmp_path / "four", compute=ComputeConfig(4)))
+    four = train(restoring(tmp_path / "four", data=data, compute=ComputeConfig(4)))
     losses = lambda own: [record["g/pixel"] for record in own.records()]
     assert losses(four) == pytest.approx(losses(folder), rel=1e-4)
     # and it is applied
@@ -280,7 +296,24 @@ def test_a_run_of_restoration_from_end_to_end(tmp_path, capsys):
     assert main([*words, "--masks", str(tmp_path / "mask.png"), "--out", str(tmp_path / "out")]) == 2
     told = capsys.readouterr()
     assert "wrote 1 file" in told.out
-    assert told.err.count("not done: ") == 1
+    assert told.err.splitlines()[-1].startswith(f"left out: '{tmp_path / 'b.png'}': cannot be read (")
+    shutil.copy(tmp_path / "a.png", tmp_path / "c.png")
+    Image.fromarray(deep(9, 9)).save(tmp_path / "d.png")
+    assert (
+        main(
+            [
+                "apply",
+                str(folder.path),
+                *(str(tmp_path / f"{x}.png") for x in "acd"),
+                "--out",
+                str(tmp_path / "p"),
+            ]
+        )
+        == 2
+    )
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+    assert "left out: 3 files (" in line
+    assert "--masks FILE or FOLDER" in line
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "a.png")), made)
     assert main([*words[:3], "--direction", "b-to-a", "--out", str(tmp_path / "o")]) == 2
     assert "unknown direction 'b-to-a'" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Latents of real images: found by optimisation, from files of any form."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -107,7 +108,10 @@ def test_files_of_any_form_become_images_of_the_run(run, tmp_path):
     names, images, files, notes, broken = read_targets([tmp_path], run.spec)
     assert [file.name for file in files] == [f"{name.replace('_', ' ')}.png" for name in names]
     assert ["g broken.png" in why for why in broken] == [True]
-    assert notes == []
+    assert notes == [
+        "16 bits are rounded to 8 of 1 image, as this run's images are",
+        "transparent pixels are laid over white in 1 image, as this run's images are",
+    ]
     with pytest.raises(InputError, match="cannot read .*g broken.png"):
         read_targets([tmp_path / "g broken.png"], run.spec)
     assert names == ["a_grey", "b_rgb", "c_deep", "d_wide", "e_clear", "f_large"]
@@ -126,7 +130,7 @@ def test_names_of_two_folders_stay_apart(run, tmp_path):
     (tmp_path / "words.txt").write_text("no image")
     names, _, files, notes, _ = read_targets([tmp_path], run.spec)  # and all below it
     assert (names, [file.parent.name for file in files]) == (["x", "x-2"], ["a", "b"])
-    assert [note for note in notes if "words.txt" in note]
+    assert notes == ["left out, no images that can be read: 1 file (1 .txt)"]
 
 
 def test_names_are_given_once_and_nothing_is_written_over(run, tmp_path):
@@ -208,7 +212,10 @@ def test_the_first_start_is_what_the_encoder_makes(tmp_path, capsys):
     assert main([*command, "--starts", "1", "--features", "none"]) == 0
     with np.load(out / "digit.npz") as saved:
         np.testing.assert_allclose(saved["latents"], encoded[:1], rtol=1e-5)
-    assert "start" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert re.search(r"^digit: PSNR [0-9.]+ dB \(without a search\)$", said, re.M)
+    assert "of the search" not in said  # there is none
+    assert "checkpoint of step 40)" in said  # and no step of it
 
 
 def test_proportions_are_kept_by_cropping():
@@ -255,20 +262,24 @@ def test_from_a_file_to_an_edited_image(run, tmp_path, capsys):
 
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "whole.png").write_bytes(photo.read_bytes())
-    (tmp_path / "photos" / "cut.png").write_bytes(photo.read_bytes()[:80])
+    for name in ("cut.png", "also.png"):
+        (tmp_path / "photos" / name).write_bytes(photo.read_bytes()[:80])
     few = ["--steps", "1", "--starts", "1", "--features", "none", "--out", str(tmp_path / "p")]
     assert main(["project", path, str(tmp_path / "photos"), *few]) == 2
     said, errors = capsys.readouterr()
     assert "whole: PSNR" in said
-    assert errors.count("\n") == 1
-    assert "cut.png" in errors
+    assert errors.count("\n") == 1  # for both
+    assert re.match(r"left out: 2 files \('.*also.png', '.*cut.png'\): cannot be read \(", errors)
 
     assert main(["directions", path, "--out", str(tmp_path / "d"), "--k", "100000", "--seeds", "1"]) == 0
     said = capsys.readouterr().out
     n = len(json.loads((tmp_path / "d" / "directions.json").read_text())["directions"])
     assert f"note: {n} directions and not 100,000, as latents of z have so many coordinates" in said
+    assert f"directions.png shows the first 10 of {n} directions" in said
     assert main(["directions", path, "--out", str(tmp_path / "d"), "--k", "3", "--seeds", "1"]) == 0
-    assert "note:" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "note:" not in said
+    assert "shows the first" not in said
     file = str(tmp_path / "d" / "directions.npz")
     for name in ("e.png", "e.gif", "e.npz"):
         way = ["--direction", "2=-2:2", "--direction", "1=0.5", "--directions", file]

@@ -47,7 +47,7 @@ def test_the_family_of_the_preset_stays_as_the_preset_has_it():
         ("train dcgan-mnist --model mpl", "unknown model 'mpl'; did you mean 'mlp'"),
         ("train dcgan-mnist --model", "model: expected a value, got nothing"),
         ("train dcgan-mnist --model mlp --model.width 2", "unknown flag '--model.width'"),
-        ("train vae-mnist --model.g-base 4", "'--model.g-base'; did you mean --model.biases? "),
+        ("train vae-mnist --model.g-base 4", "'--model.g-base'; there are --model.width, d-width, "),
         ("train vae-mnist --model.widht 4", "did you mean --model.width? "),
         ("train vae-mnist --model stylegan2 --model.g-base 4", "did you mean --model.base? "),
         ("train toy-ring --model dcgan --dry-run", "a dcgan needs images"),

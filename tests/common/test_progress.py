@@ -9,6 +9,7 @@ import pytest
 
 from jaxgan.common import progress
 from jaxgan.common.progress import Pace, Progress, duration
+from jaxgan.train.sinks.progress import Progress as TrainProgress
 
 
 class Terminal(io.StringIO):
@@ -33,6 +34,29 @@ def test_time_left_is_that_of_the_pace(clock):
     clock[0] += 7200 - 60
     assert pace.left(200) == "16:00:00"
     assert pace.left(1000) == "0:00"
+
+
+def test_time_spent_on_compiling_is_not_counted(clock):
+    out = io.StringIO()
+    with Progress(out) as shown:
+        shown.start("step", 1000, text="compiling")
+        clock[0] += 600
+        shown.warm(50)
+        shown.update(50, at_once=True)
+        clock[0] += 10
+        shown.update(100)
+    assert out.getvalue().splitlines() == ["compiling", "step 50/1,000", "step 100/1,000  3:00 left"]
+    out, terminal = io.StringIO(), None
+    with contextlib.redirect_stdout(out):
+        terminal = TrainProgress(1000, "runs/0")
+        terminal.start(0)
+        for step in (50, 100):
+            clock[0] += 600 if step == 50 else 10
+            terminal.record({"step": step, "images_per_second": 9.0})
+    assert [line.rpartition("  ")[2] for line in out.getvalue().splitlines()[2:]] == [
+        "9 images/s",
+        "3:00 left",
+    ]
 
 
 def test_lines_come_now_and_then_or_at_once(clock):

@@ -106,7 +106,7 @@ def test_everything_that_pillow_reads_is_read(tmp_path, cache):
     source = opened(tmp_path, channels=1)
     assert len(source) == len(names) + 1
     np.testing.assert_allclose(shades(source), [*range(0, 10 * len(names), 10), 200], atol=12)
-    assert source.notes == ("left out, no image that Pillow reads: 3 files (1 .heic, 1 .mp4, 1 .txt)",)
+    assert source.notes == ("left out, no images that can be read: 3 files (1 .heic, 1 .mp4, 1 .txt)",)
 
 
 def test_an_animation_counts_by_its_first_frame(tmp_path, cache):
@@ -360,6 +360,7 @@ def test_links_to_nothing_are_broken_images(tmp_path, cache):
     with pytest.raises(InputError, match=r"broken image '.*b.png' .*--data.skip-broken"):
         opened(tmp_path)
     source = opened(tmp_path, skip_broken=True)
+    assert "left out, cannot be read: 2 files" in source.notes
     assert (shades(source), source.skipped) == ([1], 2)
 
 

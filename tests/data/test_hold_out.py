@@ -77,7 +77,12 @@ def test_no_class_is_held_out_whole():
     source = with_hold_out(images_of(images, labels, ("a", "b")), 0.1)
     assert (source.held_out, len(source)) == (None, 40)
     assert "nothing is held out of training" in source.notes[-1]
-    assert with_hold_out(images_of(images[:3], labels[:3], ("a",)), 0.1).notes == ()  # a tenth of 3 is none
+    few = with_hold_out(images_of(images[:3], labels[:3], ("a",)), 0.1)  # a tenth of 3 is none
+    assert few.notes == (
+        "nothing is held out of training, so scores compare with training images: 3 images are too few for a share of "
+        "0.1 (--data.hold-out)",
+    )
+    assert with_hold_out(images_of(images[:3], labels[:3], ("a",)), 0).notes == ()
     labels[:20] = 1
     source = with_hold_out(images_of(images, labels, ("a", "b")), 0.1)
     assert len(source.held_out) == 4

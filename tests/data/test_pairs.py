@@ -70,6 +70,37 @@ def test_what_is_held_out_of_a_domain_is_said_of_it(tmp_path):
     assert ["1 of 10" in notes[0], "2 of 20" in notes[1]] == [True, True]
 
 
+def test_pairs_of_which_none_can_be_held_out_say_so(tmp_path):
+    a = folder(tmp_path / "a", {f"{i}.png": i for i in range(3)})
+    few = open_source(f"pairs:{a},{a}", hold_out=0.1)
+    assert few.held_out is None
+    assert "so scores compare with training pairs: 3 pairs are too few for a share of 0.1" in few.notes[-1]
+    assert not open_source(f"pairs:{a},{a}", hold_out=0).notes
+
+
+def test_domains_of_which_one_holds_nothing_out_say_so(tmp_path):
+    a = folder(tmp_path / "a", {f"{i}.png": i for i in range(20)})
+    b = folder(tmp_path / "b", {f"{i}.png": 50 + i for i in range(3)})
+    source = open_source(f"domains:{a},{b}", hold_out=0.1)
+    assert source.held_out is None
+    assert "scores compare with training images, as nothing is held out of the second domain" in source.notes
+
+
+def test_domains_of_other_channels_or_bits_are_told_of(tmp_path):
+    a = folder(tmp_path / "a", {"1.png": 1, "2.png": 2})
+    for name, kind in (("grey", np.uint8), ("deep", np.uint16)):
+        (tmp_path / name).mkdir()
+        for i in range(2):
+            Image.fromarray(np.full((8, 8), i, kind)).save(tmp_path / name / f"{i}.png")
+    note = "the first domain is RGB and the second grey (--data.channels 3: both alike)"
+    assert note in open_source(f"domains:{a},{tmp_path}/grey").notes
+    assert note not in open_source(f"domains:{a},{tmp_path}/grey", channels=3).notes
+    with pytest.raises(
+        InputError, match="expected domains of one depth, got 8 bits and 16; domains:deep:A,deep:B"
+    ):
+        open_source(f"domains:{tmp_path}/grey,deep:{tmp_path}/deep")
+
+
 def test_domains_of_other_numbers(tmp_path):
     a = folder(tmp_path / "a", {f"{i}.png": i for i in range(5)})
     b = folder(tmp_path / "b", {f"{i}.png": 50 + i for i in range(12)})
@@ -108,6 +139,10 @@ def test_pairs_are_grey_if_all_of_them_are(tmp_path):
     (tmp_path / "b" / "3.png").write_bytes(b"broken")
     source = open_source(f"pairs:{tmp_path}/a,{tmp_path}/b", skip_broken=True)
     assert source.arrays["input"].shape == (3, 4, 4, 3)
+    assert source.notes[-1] == "left out, cannot be read: 1 file"
+    both = open_source(f"domains:{tmp_path}/a,{tmp_path}/b", skip_broken=True, channels=3)
+    assert both.skipped == 2
+    assert sum("left out, cannot be read: 1 file" in note for note in both.notes) == 2
     (tmp_path / "a" / "2.png").unlink()
     source = open_source(f"pairs:{tmp_path}/a,{tmp_path}/b", skip_broken=True)
     assert source.arrays["input"].shape == (2, 4, 4, 1)

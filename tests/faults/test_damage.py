@@ -208,7 +208,7 @@ def test_a_damaged_checkpoint_is_passed_over_loudly(run, tmp_path, capsys):
     assert main(["sample", str(run.path), "--out", f"{tmp_path}/a.npz", "--seeds", "0-3"]) == 0
     printed = capsys.readouterr()
     assert printed.err.startswith("warning: checkpoint 40 in")
-    assert "(step 30)" in printed.out
+    assert "(checkpoint of step 30)" in printed.out
     assert sorted(path.name for path in (run.path / "checkpoints").iterdir()) == ["30", "40"]  # it only read
 
 

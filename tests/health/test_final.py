@@ -1,5 +1,6 @@
 """Verdicts on final scores: untrained generators and missing modes are named, healthy ones are left alone."""
 
+import dataclasses
 import re
 import shlex
 
@@ -8,6 +9,7 @@ import pytest
 from jaxgan.cli.train import Train
 from jaxgan.cli.words.training import planned
 from jaxgan.health import ADVICE, ADVICE_ALONE, judge
+from jaxgan.health.advice import advice_for
 from jaxgan.metrics.catalogue import SCORES
 
 
@@ -91,6 +93,37 @@ def test_advice_to_such_games_can_be_pasted():
         for preset in ("vae-mnist", "autoencoder-mnist"):
             for flag in flags:
                 planned([preset, *shlex.split(flag)], Train).config.build((28, 28, 1))
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_nothing_is_advised_that_a_run_has(judged):
+    """Whatever is advised to a run is not advised to the run that follows it; nor is a penalty that is stronger."""
+    for name, advice in (ADVICE if judged else ADVICE_ALONE).items():
+        for flag in re.findall(r"`(--[^`]*)`", advice):
+            preset = "dcgan-mnist" if judged else "vae-mnist"
+            config = planned([preset, "--loss", "minimax", *shlex.split(flag)], Train).config
+            told = advice_for(name, judged=judged, settings=dataclasses.asdict(config))
+            assert f"`{flag}`" not in told, name
+            assert told.endswith(".")
+    strong = {"penalty": {"weights": [["r1", 10.0]]}, "steps": 300_000}
+    assert "r1 1`" not in advice_for("mode collapse", settings=strong)
+    assert "`--steps 600000`" in advice_for("modes are missing", settings=strong)
+
+
+@pytest.mark.parametrize(("recipe", "said"), [("lsgan", False), ("wgan-gp", False), ("minimax", True)])
+def test_words_follow_the_loss(recipe, said):
+    settings = dataclasses.asdict(planned(["dcgan-mnist", "--loss", recipe], Train).config)
+    assert ("minimax" in advice_for("generator starves", settings=settings)) is said
+    assert ("d-steps" in advice_for("generator starves", settings=settings)) is (recipe == "wgan-gp")
+    assert "Wasserstein" not in advice_for("diverging", settings=settings)
+    bare = settings | {"loss": "wasserstein", "penalty": {"weights": []}, "d_optimizer": {}}
+    assert "Wasserstein" in advice_for("diverging", settings=bare)
+
+
+def test_a_run_that_has_all_of_it_is_told_so():
+    slow = {"learning_rate": 1e-5, "b1": 0.0}
+    settings = {"g_optimizer": slow, "d_optimizer": slow, "penalty": {"weights": [["r1", 1.0]]}}
+    assert advice_for("diverging", settings=settings).startswith("The run has all that usually helps")
 
 
 FLAGS = sorted({flag for advice in ADVICE.values() for flag in re.findall(r"`(--[^`]*)`", advice)})

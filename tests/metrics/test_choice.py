@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from jaxgan.data import open_source
+from jaxgan.data import Arrays, open_source
+from jaxgan.data.modality import PAIR
 from jaxgan.metrics import make_evaluator
 from jaxgan.metrics.choice import better_of
-from jaxgan.metrics.score import Measured, name_on_the_way
+from jaxgan.metrics.score import Measured, name_on_the_way, said_of_fakes, taken_by
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.opened import best_step
 
@@ -110,6 +111,20 @@ def test_a_score_on_the_way_bears_the_name_of_the_final_one_if_it_is_that():
 
     assert name_on_the_way(Distance(), 2000, 10_000) == "fd_x@2000"
     assert name_on_the_way(Distance(), 500, 500) == "fd_x"
+
+
+@pytest.mark.parametrize(("held", "name"), [(2, "rmse"), (5, "rmse@4")])
+def test_a_score_of_fewer_images_than_are_asked_for_bears_their_number(held, name):
+    """As of a restoration of which few images are held out."""
+    pixels = np.random.default_rng(0).integers(0, 256, (held, 8, 8, 1)).astype(np.uint8)
+    pairs = make_evaluator(Arrays("x", {"image": pixels, "input": pixels}, PAIR, example="image"))
+    assert name_on_the_way(pairs, 4, 1000) == name
+    assert taken_by(pairs, 1000) == held
+    assert pairs.names == ("rmse", "psnr", "psnr_given")  # as small as they are
+    assert said_of_fakes(pairs, 1000) == f"{held} fakes"
+    assert taken_by(make_evaluator(open_source("ring")), 10_000) == 2500
+    assert said_of_fakes(object(), 1000) == said_of_fakes(object(), 1000, 1000) == "1,000 fakes"
+    assert said_of_fakes(object(), 1000, 2) == "1,000 fakes, of 2 images again and again"
 
 
 def test_a_measured_number_is_a_number():

@@ -287,6 +287,10 @@ def test_points_are_scored_by_their_own_numbers(tmp_path, capsys):
     assert main(["evaluate", path, "--n-real", "9"]) == 2
     refused = "error: n_real: expected none for 'ring', scored by a protocol without it, got 9\n"
     assert capsys.readouterr().err == refused
+    assert main(["evaluate", path, "--metrics", "fd"]) == 2
+    own = "mode_kl, modes, high_quality, reverse_kl, sliced_wasserstein"
+    refused = f"error: metrics: expected none for 'ring', which has its own scores ({own}), got 'fd'\n"
+    assert capsys.readouterr().err == refused
     cut = "warning: n: 9 fakes were asked for, and these scores are of 2,500"
     for n, said in (("9", [cut]), ("2500", [])):
         assert main(["evaluate", path, "--n", n]) == 0

@@ -54,7 +54,8 @@ def test_a_game_without_an_output_is_trained_and_resumed(tmp_path, monkeypatch, 
     assert [record["step"] for record in records] == [10, 20, 30, 40]
     assert records[-1]["decode/loss"] < 0.5 * records[0]["decode/loss"]
     assert not any("score" in record for record in records)
-    assert folder.read("run.json")["status"] == "finished"
+    run = folder.read("run.json")
+    assert (run["status"], run["judged"]) == ("finished", False)
     assert not (folder.path / "scores.json").exists()
     assert [path.name for path in folder.samples.iterdir()] == ["reals.png"]
     assert re.search("Losses.*encode", folder.report.read_text(), re.S)
@@ -85,7 +86,9 @@ def test_a_game_without_a_critic_has_no_monitors_of_one(tmp_path, monkeypatch):
     build = Config.build
     uncritical = lambda *args: dataclasses.replace(build(*args), critic=None)
     monkeypatch.setattr(Config, "build", uncritical)
-    record = train(small(tmp_path, health=HealthConfig(), steps=20)).records()[-1]
+    folder = train(small(tmp_path, health=HealthConfig(), steps=20))
+    record = folder.records()[-1]
+    assert folder.read("run.json")["judged"] is False  # though a turn is called "d"
     seen = {name for name in record if name.startswith("health/")}
     assert "health/diversity" in seen
     assert not seen & {"health/real_sign", "health/overfitting"}

@@ -62,7 +62,7 @@ def test_a_run_with_a_perceptual_loss_goes_on_to_the_bit(own, tmp_path, cache):
     [
         (
             "perceptual 1 weights nothing.pth",
-            "game_options.weights: expected a file of weights, there is none at",
+            "--game-options weights: expected a file of weights, there is none at",
         ),
         ("features random_cnn", "features: expected the option perceptual above 0 beside it"),
         ("perceptual x", "game_options.perceptual: expected a number, got 'x'"),

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.apps.below import images_below, left_out
-from jaxgan.apps.fitted import of_file
+from jaxgan.apps.below import images_below, left_out, not_read
+from jaxgan.apps.fitted import changes_in, of_file
 from jaxgan.common.errors import InputError
-from jaxgan.common.files import expanded, printable
+from jaxgan.common.files import expanded
 from jaxgan.common.user_files import is_file
 from jaxgan.data import Spec, as_images, open_source
+from jaxgan.data.decoding.forms import without_flags
 from jaxgan.data.pixels import BrokenImage, image_suffixes
 from jaxgan.data.sources import named
 
@@ -29,7 +30,8 @@ class Given:
       images: [n, height, width, channels] of the run's type.
       classes: name of the class of each, where that is known; else empty.
       notes: what else was left out, in words.
-      broken: files that cannot be read, which are left out, each with why.
+      broken: files that cannot be read, which are left out, with why: a line for each reason.
+      changed: what was changed in images to make them as the run's are, in words.
     """
 
     names: list[str]
@@ -37,6 +39,7 @@ class Given:
     classes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
 
 
 def read_images(
@@ -81,20 +84,23 @@ def read_images(
             )
     times = Counter(name for name, _ in files)
     files = [files[row] for row in _chosen(len(files), limit)]
-    names, found, broken = [], [], list[str]()
+    names, found, forms = [], [], list[int]()
+    failed: dict[str, list[pathlib.Path]] = {}
     for name, path in files:
         try:
-            found.append(of_file(path.read_bytes(), spec))
+            found.append(of_file(path.read_bytes(), spec, forms.append))
             names.append(name if times[name] == 1 else str(path))
         except (BrokenImage, OSError) as error:
-            broken.append(f"left out: {printable(path)!r} cannot be read ({error})")
+            failed.setdefault(f"cannot be read ({error})", []).append(path)
+    broken = [not_read(same, why) for why, same in failed.items()]
     notes = left_out(others)
     if not found:
         why = f"; {(broken + notes)[0]}" if broken or notes else ""
         raise InputError(
             f"images: expected at least one image that can be read in {' '.join(words)!r}, got none{why}"
         )
-    return Given(names, np.stack(found), notes=notes, broken=broken)
+    changed = list(changes_in(forms, spec))
+    return Given(names, np.stack(found), notes=notes, broken=broken, changed=changed)
 
 
 def _of_source(word: str, spec: Spec, split: str, limit: int | None) -> Given:
@@ -118,7 +124,8 @@ def _of_source(word: str, spec: Spec, split: str, limit: int | None) -> Given:
     classes = []
     if images.labels is not None:
         classes = [images.class_names[label] for label in np.asarray(images.labels)[rows]]
-    return Given([str(row) for row in rows], np.asarray(images.images[rows]), classes, list(images.notes))
+    notes = [without_flags(note) for note in images.notes]
+    return Given([str(row) for row in rows], np.asarray(images.images[rows]), classes, notes)
 
 
 def _chosen(n: int, limit: int | None) -> np.ndarray:

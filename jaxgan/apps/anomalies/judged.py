@@ -15,11 +15,13 @@ import numpy as np
 from jaxgan.apps.anomalies.curves import Threshold, auroc, average_precision, bootstrapped
 from jaxgan.apps.anomalies.detector import Scored
 from jaxgan.apps.anomalies.images import Given
+from jaxgan.apps.sheets import sheet as in_rows
 from jaxgan.common.files import write_atomically
 from jaxgan.report import pictures
 from jaxgan.report.html import data_url, figure, html, page, table, tag
 
 SHOWN = 16  # images of a sheet
+_LETTERS = 32  # of a name in it
 
 
 def write(
@@ -65,6 +67,7 @@ def write(
         "anomalous": int(above.sum()),
         "threshold": limit._asdict(),
         "left_out": [*given.broken, *given.notes],
+        "changed": given.changed,
         **areas(given, scored, known),
     }
     ends = {name: value if math.isfinite(value) else None for name, value in limit._asdict().items()}
@@ -104,6 +107,7 @@ def png_names(names: Sequence[str]) -> list[str]:
     taken: dict[str, None] = {}
     for name in names:
         flat = name.replace("/", "__").replace("\\", "__")
+        flat = flat[:-4] if flat.lower().endswith(".png") else flat
         flat = flat.encode("utf-8", "surrogateescape")[-180:].decode("utf-8", "ignore")
         file, number = f"{flat}.png", 2
         while file in taken:
@@ -127,7 +131,14 @@ def heat(difference: np.ndarray, peak: float) -> np.ndarray:
 
 
 def with_map(image: np.ndarray, rebuilt: np.ndarray, peak: float = 1.0) -> np.ndarray:
-    """An image, what it was rebuilt as, and where they differ, side by side: uint8 [h, 3 w + 2, 3].
+    """`beside` in one picture, with lines between them: uint8 [h, 3 w + 2, 3]."""
+    first, second, third = beside(image, rebuilt, peak)
+    gap = np.full((len(image), 1, 3), 40, np.uint8)
+    return np.concatenate([first, gap, second, gap, third], 1)
+
+
+def beside(image: np.ndarray, rebuilt: np.ndarray, peak: float = 1.0) -> np.ndarray:
+    """An image, what it was rebuilt as, and where they differ: uint8 [3, h, w, 3].
 
     Args:
       image: as it is stored [h, w, c].
@@ -139,16 +150,16 @@ def with_map(image: np.ndarray, rebuilt: np.ndarray, peak: float = 1.0) -> np.nd
     again = np.round((np.clip(rebuilt, -1, 1) + 1) / 2 * full).astype(image.dtype)
     both = pictures.displayed(np.stack([image, again]))
     colour = np.broadcast_to(both, (*both.shape[:3], 3))
-    gap = np.full((len(image), 1, 3), 40, np.uint8)
-    return np.concatenate([colour[0], gap, colour[1], gap, heat(np.abs(seen - rebuilt).mean(-1), peak)], 1)
+    return np.stack([*colour, heat(np.abs(seen - rebuilt).mean(-1), peak)])
 
 
 def sheet(given: Given, scored: Scored, chosen: np.ndarray) -> bytes:
-    """A PNG of some images, each with what it was rebuilt as and its heat map, where there are such."""
+    """A PNG of some images: a row each, with name, score, what it was rebuilt as and its heat map where there are."""
+    names = [f"{given.names[i][-_LETTERS:]}  {scored.scores[i]:.3g}" for i in chosen]
     if scored.rebuilt is None:
-        return pictures.png(pictures.enlarged(pictures.grid(given.images[chosen], 8)))
-    tiles = [with_map(given.images[i], scored.rebuilt[i], peak_of(scored)) for i in chosen]
-    return pictures.png(pictures.enlarged(pictures.grid(np.stack(tiles), 4), 800))
+        return pictures.png(in_rows([given.images[i][None] for i in chosen], names, ["image"]))
+    rows = [beside(given.images[i], scored.rebuilt[i], peak_of(scored)) for i in chosen]
+    return pictures.png(in_rows(rows, names, ["image", "rebuilt", "difference"]))
 
 
 # --- the page ------------------------------------------------------------------------------------------
@@ -177,7 +188,7 @@ def _page(
     told_of = "" if scored.rebuilt is None else ": image, what it is rebuilt as, where they differ"
     captions = {
         "least-normal": f"Least normal{told_of}.",
-        "most-normal": "Most normal.",
+        "most-normal": f"Most normal{told_of}.",
     }
     figures = [figure(data_url(sheets[name]), text, name) for name, text in captions.items()]
     return page(
@@ -194,7 +205,7 @@ def in_lines(found: Mapping[str, Any]) -> list[str]:
     """What was found, as lines for people."""
     limit = found["threshold"]
     lines = [
-        f"score: {found['method']} ({found['says']}), of step {found['step']:,}",
+        f"score: {found['method']} ({found['says']}), checkpoint of step {found['step']:,}",
         f"threshold: {limit['value']:.4g} (95 % interval {limit['low']:.4g} to {limit['high']:.4g}): a normal image "
         f"lies beyond it with probability {limit['rate']:.3f} ({limit['rate_low']:.3f} to {limit['rate_high']:.3f}), "
         f"by {limit['n']:,} held-out normal images",
@@ -207,4 +218,4 @@ def in_lines(found: Mapping[str, Any]) -> list[str]:
                 f"{label}: {found[name]['value']:.3f} ({low:.3f} to {high:.3f}), {found['anomalies']:,} of other "
                 "classes"
             )
-    return [*lines, *found["left_out"]]
+    return [*lines, *found["left_out"], *found["changed"]]

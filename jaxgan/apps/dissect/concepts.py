@@ -135,7 +135,7 @@ def own_segmenter(name: str) -> Segmenter:
         those of the concepts of the first call.
     """
     concepts: list[str] = []
-    function = load_object("concepts", name)
+    function = load_object("concepts", name, fits=callable)
     if not callable(function):
         raise InputError(
             f"concepts: expected a function images -> {{concept: mask}}, got {type(function).__name__}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxgan.apps.attributes import eight_bits
-from jaxgan.apps.below import images_below, left_out
-from jaxgan.apps.fitted import of_file
+from jaxgan.apps.below import images_below, left_out, not_read
+from jaxgan.apps.fitted import changes_in, of_file
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable, read_bytes
 from jaxgan.data import Spec
@@ -29,7 +29,7 @@ class Targets(NamedTuple):
       images: uint8 or uint16 [n, h, w, c].
       files: of which they are.
       notes: what of folders are no images, in words.
-      broken: files of folders that cannot be read, which are left out, each with why.
+      broken: files of folders that cannot be read, which are left out, with why: a line for each reason.
     """
 
     names: list[str]
@@ -77,22 +77,25 @@ def read_targets(paths: Sequence[pathlib.Path], spec: Spec, out: pathlib.Path | 
             raise InputError(
                 f"out: expected a folder in which no image is written over, got that of {printable(over[0])!r}"
             )
-    images, kept, broken, notes = [], [], list[str](), left_out(others)
+    images, kept, forms = [], [], list[int]()
+    failed: dict[str, list[pathlib.Path]] = {}
     for name, file in zip(names, files, strict=True):
         try:
-            images.append(_read(file, spec))
+            images.append(_read(file, spec, forms.append))
         except InputError as error:
             if file not in found_in:
                 raise
-            broken.append(f"left out: {str(error).removeprefix('images: ')}")
+            failed.setdefault(f"cannot be read ({error.__cause__ or error})", []).append(file)
             continue
         kept.append((name, file))
+    broken = [not_read(same, why) for why, same in failed.items()]
+    notes = [*left_out(others), *changes_in(forms, spec)]
     if not images:
         raise InputError(f"images: expected at least one that can be read, got none; {(broken + notes)[0]}")
     return Targets([name for name, _ in kept], np.stack(images), [file for _, file in kept], notes, broken)
 
 
-def _read(file: pathlib.Path, spec: Spec) -> np.ndarray:
+def _read(file: pathlib.Path, spec: Spec, tell: Callable[[int], object] = lambda form: None) -> np.ndarray:
     try:
         data = read_bytes("images", file, largest=LARGEST)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -100,7 +103,7 @@ def _read(file: pathlib.Path, spec: Spec) -> np.ndarray:
             f"images: expected a file or a folder, got nothing at {printable(file)!r}"
         ) from error
     try:
-        return of_file(data, spec)
+        return of_file(data, spec, tell)
     except BrokenImage as error:
         raise InputError(f"images: cannot read {printable(file)!r}: {error}") from error
 

@@ -107,7 +107,7 @@ def _mask_of(work: Work, masks: pathlib.Path) -> pathlib.Path:
 def done(
     work: Work, out: pathlib.Path, apply: Apply, tell: Callable[[str], object] = lambda note: None
 ) -> str | None:
-    """Does one file; returns None, or in one line why it cannot be done. What is left out is told."""
+    """Does one file; returns None, or why it cannot be done, without its name. What is left out is told."""
     try:
         opened = files.read(work.path)
         mask = None if work.mask is None else files.read_mask(work.mask)
@@ -117,6 +117,8 @@ def done(
     except MemoryError:
         raise
     except Exception as error:  # damaged files surface as many types
-        known = isinstance(error, InputError | BrokenImage)
-        return f"{printable(work.path)}: {'' if known else f'{type(error).__name__}: '}{first_line(error)}"
+        if isinstance(error, InputError):
+            return first_line(error)
+        known = "" if isinstance(error, BrokenImage) else f"{type(error).__name__}: "
+        return f"cannot be read ({known}{first_line(error)})"
     return None

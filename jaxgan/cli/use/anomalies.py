@@ -91,6 +91,7 @@ def anomalies(args: list[str]) -> int:
             own = read_images([parsed.normal], run.spec, limit=parsed.n_normal, out=parsed.out)
             normal = own.images
             given.notes += [f"of the normal images: {note}" for note in own.notes]
+            given.changed += [f"of the normal images: {note}" for note in own.changed]
             given.broken += [f"of the normal images: {why}" for why in own.broken]
     detector = Detector(run, method, source=source, steps=parsed.search_steps, starts=parsed.search_starts)
     with Progress() as progress:

@@ -51,6 +51,7 @@ def apply(args: list[str]) -> int:
     if not parsed.images:
         raise InputError("images: expected files or folders, got none")
 
+    from jaxgan.apps.below import not_read
     from jaxgan.apps.restore.folder import done, listed
     from jaxgan.runs import environment
     from jaxgan.runs.images.applying import Applied
@@ -62,17 +63,18 @@ def apply(args: list[str]) -> int:
     with warnings_in_lines():
         run = Run.at(parsed.run, which, trust=parsed.trust)
         applied = Applied(run, parsed.direction, tile=parsed.tile, overlap=parsed.overlap)
-        failed = []
+        failed: dict[str, list[pathlib.Path]] = {}
         with Progress(sys.stderr) as progress:
             for i, work in enumerate(works):
                 progress.count("images", i, len(works))
                 if (why := done(work, parsed.out, applied, notes.append)) is not None:
-                    failed.append(why)
-    for note in notes:
-        print(f"note: {note}")
-    for why in failed:
-        print(f"not done: {why}", file=sys.stderr)
+                    failed.setdefault(why, []).append(work.path)
+    for note in (*notes, *applied.notes):
+        print(note)
+    for why, files in failed.items():
+        print(not_read(files, why), file=sys.stderr)
+    done_of = len(works) - sum(map(len, failed.values()))
     print(
-        f"wrote {counted(len(works) - len(failed), 'file')} in {parsed.out} (step {run.step:,}, {applied.direction})"
+        f"wrote {counted(done_of, 'file')} in {parsed.out} (checkpoint of step {run.step:,}, {applied.direction})"
     )
     return 2 if failed else 0

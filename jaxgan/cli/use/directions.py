@@ -16,6 +16,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.report import pictures
 
+_SHOWN = 10  # directions in the picture
 _LEAST = 20  # images that a classifier of attributes is trained and judged on
 
 
@@ -109,7 +110,9 @@ def directions(args: list[str]) -> None:
     write_atomically(parsed.out / "directions.json", json.dumps(about, indent=1))
     for row in rows:
         print(f"{row['number']:3d}  {row['name']:20} {found.value} {row[found.value]:.4g}")
-    print(f"wrote {parsed.out} ({found.method}, space {space}, step {run.step:,})")
+    if len(found) > _SHOWN:
+        print(f"directions.png shows the first {_SHOWN} of {len(found)} directions")
+    print(f"wrote {parsed.out} ({found.method}, space {space}, checkpoint of step {run.step:,})")
 
 
 def _classifier(parsed: DirectionsArguments, run: Any) -> Any:
@@ -149,7 +152,7 @@ def _sheet(network: Any, found: Any, parsed: DirectionsArguments) -> np.ndarray:
     repeated = lambda x: None if x is None else np.repeat(x, len(far), axis=0)
     many = Latents("z", np.repeat(z, len(far), axis=0), repeated(labels))
     rows, names = [], []
-    for i in range(min(len(found), 10)):
+    for i in range(min(len(found), _SHOWN)):
         images = decoded(network, moved(network, many, found, [(i, np.tile(far, parsed.seeds))]))
         rows += list(images.reshape(parsed.seeds, len(far), *images.shape[1:]))
         name = found.names[i] if found.names[i] != str(i) else ""

@@ -95,7 +95,7 @@ def dissect(args: list[str]) -> None:
         )
     if not found.interventions:
         print("no units are silenced or forced: none agree with a concept that differs from image to image")
-    print(f"wrote {parsed.out} (layer {found.layer}, step {run.step:,})")
+    print(f"wrote {parsed.out} (layer {found.layer}, checkpoint of step {run.step:,})")
 
 
 def _segmenter(parsed: Dissect, run: Any) -> Any:

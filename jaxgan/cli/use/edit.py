@@ -118,7 +118,7 @@ def edit(args: list[str]) -> None:
     else:
         rows, heads = _morphs(network, parsed, latents, t)
     _write(parsed.out, rows, names, heads)
-    print(f"wrote {parsed.out} (step {run.step:,})")
+    print(f"wrote {parsed.out} (checkpoint of step {run.step:,})")
 
 
 def _check_effects(parsed: Edit, way: str) -> None:

@@ -78,7 +78,7 @@ def project(args: list[str]) -> int:
 
     from jaxgan.apps.editing.project import Search
     from jaxgan.apps.editing.project import project as find
-    from jaxgan.apps.editing.targets import read_targets
+    from jaxgan.apps.editing.targets import WAY, read_targets
     from jaxgan.apps.network import Network
     from jaxgan.data.labels import parsed_classes
     from jaxgan.runs import environment
@@ -103,16 +103,22 @@ def project(args: list[str]) -> int:
         label, *more = parsed_classes(parsed.class_, run.data["class_names"])
         if more:
             raise InputError(f"class: expected one, got {parsed.class_!r}")
-    said = lambda step, steps, loss: print(f"step {step:,} of {steps:,}: distance {loss:.4f}", flush=True)
+    said = lambda step, steps, loss: print(
+        f"step {step:,} of {steps:,} of the search: distance {loss:.4f}", flush=True
+    )
     found = find(
         network, targets, parsed.space, search, label=label, features=parsed.features, weights=parsed.weights,
-        on_step=said,
+        on_step=said if parsed.steps else None,
     )  # fmt: skip
     _write(parsed.out, run, names, files, found)
     for name, before, after in zip(names, found.start_psnr, found.psnr, strict=True):
-        print(f"{name}: PSNR {after:.2f} dB (start {before:.2f})")
+        print(
+            f"{name}: PSNR {after:.2f} dB ({f'start {before:.2f}' if parsed.steps else 'without a search'})"
+        )
     by = "pixels alone" if found.features == "none" else f"pixels and {found.features}"
-    print(f"wrote {parsed.out} (space {found.space}, compared by {by}, step {run.step:,})")
+    print(f"wrote {parsed.out} (space {found.space}, compared by {by}, checkpoint of step {run.step:,})")
+    if len(names) > _SHOWN:
+        print(f"{WAY}.png shows the first {_SHOWN} of {len(names):,} images")
     return 2 if broken else 0
 
 

@@ -23,6 +23,7 @@ from jaxgan.common.glossary import about
 _NUMBERS = (int, float)
 _MANY = (tuple, list, set, frozenset, abc.Sequence, abc.Collection, abc.Set)
 _YES_OR_NO = ("true", "false", "yes", "no", "on", "off", "1", "0")
+_NEAR = 0.75  # of a guess within a group of flags, where the alternative is to list them
 _OTHERWISE = {"lr": "learning-rate", "beta1": "b1", "beta2": "b2", "epsilon": "eps", "momentum": "b1"}
 
 
@@ -283,6 +284,12 @@ def unknown_flag(typed: str, flags: Mapping[str, Flag], command: str) -> InputEr
     # the encoder's, which few games have, are meant by who says so
     known = [flag for flag in flags if "--e-" in meant or not flag.startswith("--e-optimizer.")]
     near = [name for name in known if flags[name].leaf == leaf and not group]
+    beside = {flags[name].leaf: name for name in known if group and name.startswith(f"--{group}.")}
+    if beside:
+        leaves = nearest_names(meant.rpartition(".")[2], beside, at_least=_NEAR)
+        near = [beside[name] for name in leaves] or [name for name in known if flags[name].leaf == leaf]
+        if not near:
+            return InputError(f"unknown flag {typed!r}; there are --{group}.{', '.join(beside)} {see}")
     near = near or nearest_names(meant, [*known, "--help"])
     hint = f"; did you mean {' or '.join(near[:4])}? " if near else " "
     return InputError(f"unknown flag {typed!r}{hint}{see}")

@@ -114,13 +114,8 @@ def _eyes(name: str, shape: tuple[int, ...], file: str) -> Player:
     """A network that images are compared by, as a player that no turn moves."""
     from jaxgan.metrics.features.maps import maps_for
 
-    maps = maps_for(name, shape, file)
-
-    def read() -> Any:
-        with renamed(dict.fromkeys(("--model.weights", "--weights"), "game_options.weights")):
-            return maps.read()
-
-    return Player(Frozen(maps.look, read, maps.shapes), optax.set_to_zero())
+    maps = maps_for(name, shape, file, "--game-options weights")
+    return Player(Frozen(maps.look, maps.read, maps.shapes), optax.set_to_zero())
 
 
 def cycle_gan_of(

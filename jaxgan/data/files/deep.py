@@ -12,8 +12,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
 from jaxgan.common.laws import first_line
 from jaxgan.common.packages import need
-from jaxgan.common.progress import counted
-from jaxgan.data.files.listing import listing
+from jaxgan.data.files.listing import listing, unread
 from jaxgan.data.pixels import open_image, resized, rgb_of_lab
 from jaxgan.data.source import Images, fingerprint
 
@@ -134,8 +133,7 @@ def load_deep(path: str, *, resolution: int | None, skip_broken: bool, follow_li
     if not images:
         raise InputError(f"data.source: expected images in {shown!r}, found none that can be read")
     pixels = np.stack(images)
-    notes = (f"left out: {counted(skipped, 'broken image')}",) if skipped else ()
-    return Images(f"deep:{shown}", pixels, None, (), fingerprint(pixels), skipped, notes=notes)
+    return Images(f"deep:{shown}", pixels, None, (), fingerprint(pixels), skipped, notes=unread(skipped))
 
 
 def _deep(name: pathlib.Path, resolution: int | None) -> np.ndarray:

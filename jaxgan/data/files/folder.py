@@ -13,9 +13,10 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
 from jaxgan.data import cache
 from jaxgan.data.decoding.choice import streams
+from jaxgan.data.decoding.forms import changes, counts_of, form_of
 from jaxgan.data.decoding.passes import Again, gone_through
 from jaxgan.data.files.classes import Part, parts_of
-from jaxgan.data.files.listing import Listing, listing
+from jaxgan.data.files.listing import Listing, listing, unread
 from jaxgan.data.labels import numbered
 from jaxgan.data.pixels import header, is_grey_file, open_image, to_pixels
 from jaxgan.data.rows import Encoded, Undecoded
@@ -122,13 +123,15 @@ def load_part(
 
     def decode(folder: pathlib.Path) -> cache.Decoded:
         found = _decode(files, part, folder, resolution, channels, skip_broken, keep)
+        forms = () if found.labels is None else found.labels.tolist()  # they stand in the place of labels
+        found = replace(found, forms=counts_of(forms))
         if (classes := part.classes) is None:
             return replace(found, labels=None)
         labels, names = numbered([classes[int(place)] for place in found.places])
         return replace(found, labels=labels, class_names=names)
 
     def stand_in(shape: tuple[int, ...], places: np.ndarray, hashes: np.ndarray) -> Encoded:
-        return Encoded(_images(files, part, resolution, shape[2]), places, shape, hashes)
+        return Encoded(_images(files, part, resolution, shape[2], formed=False), places, shape, hashes)
 
     found = cache.cached(key, decode, None if keep else stand_in)
     gone = sorted({*(part.classes or ())} - {*found.class_names})
@@ -140,21 +143,34 @@ def load_part(
         found.class_names,
         found.fingerprint,
         found.skipped,
-        notes=(*files.notes, *part.notes, *lost),
+        notes=(
+            *files.notes,
+            *part.notes,
+            *unread(found.skipped),
+            *lost,
+            *changes(found.forms, found.images.shape[3]),
+        ),
         hashes=found.hashes,
     )
 
 
 def _images(
-    files: Listing, part: Part, resolution: int | None, depth: int, *, all_grey: bool = False
+    files: Listing,
+    part: Part,
+    resolution: int | None,
+    depth: int,
+    *,
+    all_grey: bool = False,
+    formed: bool = True,
 ) -> Undecoded:
-    """The images of a part in so many channels; with `all_grey`, one of colour ends the pass."""
+    """The images of a part in so many channels, with their forms; with `all_grey`, one of colour ends the pass."""
 
     def read(place: int) -> tuple[np.ndarray, int]:
         content = files.read(part.names[place])
         if all_grey and _is_grey(content) is False:
             raise Again
-        return to_pixels(open_image(content), resolution, depth), 0
+        image = open_image(content)
+        return to_pixels(image, resolution, depth), form_of(content, image) if formed else 0
 
     return Undecoded(len(part.names), read, lambda place: printable(files.path / part.names[place]))
 

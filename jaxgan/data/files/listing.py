@@ -132,11 +132,21 @@ def listed(
     others = [name for name in sorted(files) if name not in found]
     left = [name for name in others if name.rpartition("/")[2].lower() not in (*_OF_SYSTEMS, "dataset.json")]
     if left:
-        kinds = Counter(pathlib.PurePosixPath(name.lower()).suffix or "without a suffix" for name in left)
-        kinds = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))[:8]
-        counts = ", ".join(f"{n:,} {printable(kind)}" for kind, n in kinds)
-        notes = [*notes, f"left out, no image that Pillow reads: {counted(len(left), 'file')} ({counts})"]
+        notes = [*notes, no_images(left)]
     return Listing(path, names, others, frozenset(folders), read, tuple(notes), holding)
+
+
+def no_images(names: Sequence[str]) -> str:
+    """A line on files that are left out, as they are no images: how many, and of which kinds."""
+    kinds = Counter(pathlib.PurePosixPath(name.lower()).suffix or "without a suffix" for name in names)
+    most = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))[:8]
+    counts = ", ".join(f"{n:,} {printable(kind)}" for kind, n in most)
+    return f"left out, no images that can be read: {counted(len(names), 'file')} ({counts})"
+
+
+def unread(n: int) -> tuple[str, ...]:
+    """A line on n files that are left out, as they cannot be read; none for 0."""
+    return (f"left out, cannot be read: {counted(n, 'file')}",) if n else ()
 
 
 def named(names: Sequence[str], most: int = 3) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
+from jaxgan.data.decoding.forms import grey_in_colour
 from jaxgan.data.labels import parsed_labels
 from jaxgan.data.pixels import check_images, resized
 from jaxgan.data.source import Images, fingerprint
@@ -79,4 +80,5 @@ def _images(
     class_names: tuple[str, ...] = ()
     if labels is not None:
         labels, class_names = parsed_labels(f"data.source: '{prefix}labels' {where}", labels, len(images))
-    return Images(name, images, labels, class_names, fingerprint(images, labels))
+    notes = grey_in_colour(checked.shape[3], channels)
+    return Images(name, images, labels, class_names, fingerprint(images, labels), notes=notes)

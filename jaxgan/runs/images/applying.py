@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from jaxgan.common.errors import InputError
+from jaxgan.common.progress import counted
 from jaxgan.data.degrade.filters import LUMA
 from jaxgan.metrics.restoration import enlarged
 from jaxgan.runs.images.tiles import by_tiles, tile_of
@@ -53,6 +55,7 @@ class Applied:
         self._in, self._out, self.scale = given[2], made[2], max(1, made[0] // given[0])
         self.masked = "mask" in arrays
         self._restores = bool(run.config.data.degrade)
+        self._stored, self._others = str(run.spec.stored), Counter[str]()
         self.tile = tile_of(module, given) if tile is None else (tile, tile)
         self.overlap = min(self.tile) // 4 if overlap is None else overlap
         if tile is not None and tile < 1:
@@ -97,12 +100,24 @@ class Applied:
             alpha = np.where(lost, np.asarray(most, image.dtype), alpha)  # which is filled
         values = 2 * (image.astype(np.float32) / most) - 1
         made = self._colours(values, lost)
+        if str(image.dtype) != self._stored:
+            self._others[str(image.dtype)] += 1
         pixels = np.clip(np.round((made + 1) * (most / 2)), 0, most).astype(image.dtype)
         if alpha is None:
             return pixels
         if self.scale > 1:
             alpha = enlarged(alpha, *pixels.shape[:2])
         return np.concatenate([pixels, alpha], axis=2)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of the images so far: of those of other bits than the run was trained on."""
+        bits = lambda stored: 8 * np.dtype(stored).itemsize
+        return [
+            f"{counted(n, 'image')} of {bits(kind)} bits through a run that was trained on {bits(self._stored)}: what "
+            f"is made has {bits(kind)}, as precise as {min(bits(kind), bits(self._stored))} are"
+            for kind, n in self._others.items()
+        ]
 
     def _lost(
         self, image: np.ndarray, mask: np.ndarray | None, alpha: np.ndarray | None
@@ -115,8 +130,8 @@ class Applied:
         if mask is None:
             if alpha is None or alpha.all():
                 raise InputError(
-                    "masks: expected a mask, or transparent pixels, that say what is lost, as this run fills it; got "
-                    "none"
+                    "masks: expected a mask, or transparent pixels, that say what is lost, as this run fills it, got "
+                    "none; --masks FILE or FOLDER names them"
                 )
             return alpha == 0
         mask = mask[..., 0] if mask.ndim == 3 else mask

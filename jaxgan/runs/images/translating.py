@@ -105,6 +105,11 @@ class Translator:
 
     # --- examples of the data ---
 
+    @property
+    def n_examples(self) -> int:
+        """How many there are to be translated."""
+        return self._needed().n or 0
+
     def dealt(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The arrays of these examples as the model sees them; what an input lacks depends on its number alone."""
         source = self._needed()

@@ -34,6 +34,8 @@ class Progress(Sink):
             text += f"  best score {format_number(record['best_score'])}"
         if "score" in record:
             text += f"  {record['score_name']} {format_number(record['score'])}"
+        if self._silent:  # the time until now was that of compiling
+            self._shown.warm(record["step"])
         self._shown.update(record["step"], text, at_once=self._silent or "score" in record)
         self._silent = False
 

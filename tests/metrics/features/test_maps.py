@@ -8,6 +8,9 @@ from flax.traverse_util import flatten_dict
 from helpers import shallow_eyes
 
 from jaxgan import InputError
+from jaxgan.config import get_preset, with_fields
+from jaxgan.config.games import spec_for
+from jaxgan.metrics.features import own
 from jaxgan.metrics.features.maps import MAPS, maps_for
 from jaxgan.models.pretrained import efficientnet
 from jaxgan.models.pretrained.frozen import Frozen
@@ -92,6 +95,35 @@ def test_a_function_of_the_users_own(tmp_path):
 def test_what_does_not_fit_is_one_line(args, says):
     with pytest.raises(InputError, match=says):
         maps_for(*args)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "inception", "dinov2_vits14"])
+def test_weights_that_cannot_be_had_name_the_option_that_there_is(name, cache, monkeypatch):
+    def unreachable(*args, **kwargs):
+        raise OSError("offline")
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    config = with_fields(get_preset("restore-28"), **{
+        "game_options": (("perceptual", 1.0), ("features", name)),
+    })  # fmt: skip
+    game = config.build(spec_for(config, (28, 28, 1)))
+    (eyes,) = (player.module for player in game.players.values() if isinstance(player.module, Frozen))
+    with pytest.raises(
+        InputError, match=r"cannot download .*; put the file at .*: --game-options weights FILE$"
+    ):
+        eyes.prepare()
+    with pytest.raises(InputError, match=r"or name a copy of it: --weights FILE$"):
+        maps_for(name, (32, 32, 3)).read()
+
+
+def test_names_in_a_file_of_ones_own_are_those_of_functions(tmp_path):
+    (tmp_path / "own.py").write_text("SIZE = 3\n\ndef features(images):\n    return images\n")
+    (tmp_path / "none.py").write_text("SIZE = 3\n")
+    for ask in (lambda name: maps_for(name, (8, 8, 1)), own.load):
+        with pytest.raises(InputError, match="known: features$"):
+            ask(f"{tmp_path}/own.py:featres")
+        with pytest.raises(InputError, match="'x'; the file defines none$"):
+            ask(f"{tmp_path}/none.py:x")
 
 
 def test_weights_that_are_not_there_are_one_line(tmp_path):

@@ -1,0 +1,89 @@
+"""What image files have that reading them takes away: that they are grey, their bits beyond 8, and what is clear."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxgan.common.progress import counted
+from jaxgan.data.pixels import is_grey_file, is_rounded_file
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+GREY, DEEP, CLEAR = 1, 2, 4
+"""Parts of the form of an image: it has no colour, more than 8 bits a channel, and pixels that are not opaque."""
+_NAMES = {GREY: "grey", DEEP: "deep", CLEAR: "clear"}
+_CALLED = {3: "RGB", 4: "RGBA"}
+_DEEP = "the source deep:PATH"
+
+
+def form_of(data: bytes, image: Image.Image) -> int:
+    """The form of an image, a sum of the parts that it has.
+
+    Args:
+      data: of its file.
+      image: the same, decoded.
+    """
+    form = GREY * is_grey_file(data) + DEEP * is_rounded_file(data)
+    if image.mode in ("LA", "RGBA") or "transparency" in image.info:
+        opacity = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
+        form += CLEAR * bool(np.asarray(opacity.getchannel("A")).min() < 255)
+    return form
+
+
+def counts_of(forms: Iterable[int]) -> dict[str, int]:
+    """How many images have each part of a form, by name, and how many there are, "all"."""
+    forms = list(forms)
+    return {"all": len(forms)} | {
+        name: sum(bool(own & part) for own in forms) for part, name in _NAMES.items()
+    }
+
+
+def changes(
+    counts: Mapping[str, int], channels: int, *, deep: str = _DEEP, bits: int = 8, run: bool = False
+) -> tuple[str, ...]:
+    """What reading changed in images, in words, with the flags that change it; nothing where all is kept.
+
+    Args:
+      counts: of their forms, as of `counts_of`.
+      channels: that they are read with.
+      deep: what has grey images keep more than 8 bits.
+      bits: that they are read with.
+      run: they are read as those of a run, which no flag changes.
+    """
+    if run:
+        return tuple(
+            f"{without_flags(note)}, as this run's images are"
+            for note in changes(counts, channels, bits=bits)
+        )
+    n, notes = counts.get("all", 0), []
+    grey = 0 < n == counts.get("grey") and channels in _CALLED
+    rounded = counts.get("deep", 0) if bits == 8 else 0
+    if grey:
+        both = rounded == n
+        flags = f"{deep} and --data.channels 1" if both and deep == _DEEP else "--data.channels 1"
+        as_ = f"{_CALLED[channels]}{' of 8 bits' * both}"
+        notes.append(f"grey images{' of 16 bits' * both} are read as {as_} ({flags}: as they are)")
+    if rounded and not (grey and rounded == n):
+        notes.append(f"16 bits are rounded to 8 of {counted(rounded, 'image')} ({deep}: kept of grey images)")
+    if (clear := counts.get("clear", 0)) and channels in (1, 3):
+        kept = 2 if channels == 1 else 4
+        notes.append(
+            f"transparent pixels are laid over white in {counted(clear, 'image')} (--data.channels {kept}: they are "
+            "kept)"
+        )
+    return tuple(notes)
+
+
+def without_flags(note: str) -> str:
+    """A note without the flags of `jaxgan train` that stand in its brackets."""
+    return re.sub(r" \((--data\.|the source )[^)]*\)", "", note)
+
+
+def grey_in_colour(depth: int, channels: int | None) -> tuple[str, ...]:
+    """A note where images of one channel, or of grey and alpha, are read in colour; none otherwise."""
+    return changes({"all": 1, "grey": 1}, channels or depth) if depth < 3 else ()

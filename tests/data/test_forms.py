@@ -1,0 +1,110 @@
+"""What reading images takes away from them is said, with the flag that keeps it, by every kind of source."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan.cli.data import data
+from jaxgan.config import DataConfig, get_preset, with_fields
+from jaxgan.config.data import open_data
+from jaxgan.data import open_source
+from jaxgan.data.degrade import chain_of
+from jaxgan.data.degrade.source import degraded
+
+DEEP = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+
+
+@pytest.fixture
+def folders(tmp_path, cache):
+    """Name -> folder of two images."""
+    made = {
+        "deep": DEEP,
+        "grey": np.uint8(DEEP >> 8),
+        "rgb": np.stack([np.uint8(DEEP >> 8), *np.zeros((2, 8, 8), np.uint8)], -1),
+        "clear": np.stack([np.uint8(DEEP >> 8)] * 4, -1),
+        "opaque": np.stack([*[np.uint8(DEEP >> 8)] * 3, np.full((8, 8), 255, np.uint8)], -1),
+    }
+    for name, image in made.items():
+        (tmp_path / name).mkdir()
+        for i in range(2):
+            Image.fromarray(np.roll(image, i, 0)).save(tmp_path / name / f"{i}.png")
+    return tmp_path
+
+
+KEPT_DEEP = "grey images of 16 bits are read as RGB of 8 bits (the source deep:PATH and --data.channels 1: as they are)"
+ROUNDED = "16 bits are rounded to 8 of 2 images (the source deep:PATH: kept of grey images)"
+GREY = "grey images are read as RGB (--data.channels 1: as they are)"
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "notes"),
+    [
+        ("deep", 3, [KEPT_DEEP]),
+        ("deep", None, [ROUNDED]),
+        ("grey", 3, [GREY]),
+        ("grey", None, []),
+        ("rgb", None, []),
+        (
+            "clear",
+            None,
+            ["transparent pixels are laid over white in 2 images (--data.channels 4: they are kept)"],
+        ),
+        ("clear", 4, []),
+        ("opaque", None, []),
+    ],
+)
+def test_folders_say_what_they_change(folders, name, channels, notes):
+    for pipeline in ("resident", "stream"):
+        for _ in range(2):  # decoded, and from the cache
+            source = open_source(f"folder:{folders}/{name}", channels=channels, pipeline=pipeline)
+            assert list(source.notes) == notes
+    side = [
+        note
+        for note in open_source(f"domains:{folders}/{name},{folders}/rgb", channels=channels).notes
+        if notes
+    ]
+    assert side[:1] == [f"the first domain: {note}" for note in notes]
+    chain = chain_of(("denoise",), ())
+    images = open_source(f"folder:{folders}/{name}", channels=channels)
+    assert [*degraded(images, chain).notes[:-1]] == notes
+
+
+def test_colours_of_16_bits_are_told_of_too(tmp_path, cache):
+    """Pillow reads them as 8 bits and writes none: a PNG file by hand."""
+    part = lambda kind, data: (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    )
+    rows = b"".join(b"\0" + bytes(range(6 * 4)) for _ in range(4))
+    parts = part(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)) + part(b"IDAT", zlib.compress(rows))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + parts + part(b"IEND", b""))
+    (note,) = open_source(f"folder:{tmp_path}/a").notes
+    assert note.startswith("16 bits are rounded to 8 of 1 image (")
+
+
+def test_pairs_of_a_preset_say_that_16_bits_become_8_and_how_to_keep_them(folders):
+    config = with_fields(
+        get_preset("pix2pix"), data=DataConfig(f"pairs:{folders}/deep,{folders}/deep", channels=3)
+    )
+    source = open_data(config)
+    assert source.spec.stored == "uint8"
+    assert source.notes[0] == (
+        "grey images of 16 bits are read as RGB of 8 bits (--data.channels 1: as they are)"
+    )
+    source = open_data(with_fields(config, **{"data.channels": 1}))  # what the line says is so
+    assert source.spec.stored == "uint16"
+    assert not any("bits" in note for note in source.notes)
+    (mixed,) = open_source(f"pairs:{folders}/deep,{folders}/rgb").notes
+    assert mixed == "16 bits are rounded to 8 of 2 images (--data.channels 1: kept of grey images)"
+
+
+def test_arrays_say_that_grey_ones_are_read_in_colour(folders, capsys):
+    np.savez(folders / "x.npz", images=np.zeros((2, 8, 8), np.uint8))
+    assert open_source(f"npz:{folders}/x.npz", channels=3).notes == (GREY,)
+    assert open_source(f"npz:{folders}/x.npz").notes == ()
+    assert open_source("mnist", resolution=4, channels=3).notes == (GREY,)
+    data(["show", str(folders / "x.npz"), "--channels", "3", "--out", str(folders / "x.png")])
+    assert "read as RGB (--channels 1: as they are)" in capsys.readouterr().out  # as the command has it
