@@ -82,7 +82,7 @@ def _with_loss(name: str) -> Callable[[Settings], bool]:
 
 
 def _packs(settings: Settings) -> bool:
-    """Whether the discriminator sees images one by one, and could see several: of no classes, and with no more terms."""
+    """Whether the discriminator sees images one by one, and could see several: of no classes and no more terms."""
     model = _group(settings, "model")
     terms = [term for name in _weights(settings) if name in PENALTIES for term in PENALTIES[name]()]
     alone = any(term and (term.needs_latents or term.needs_classes) for term in terms)
@@ -205,7 +205,7 @@ HINTS_ALONE: Mapping[str, Sequence[Hint]] = {
 """The same for games in which nobody tells reals from fakes, such as autoencoders."""
 
 
-def _beside(weights: Mapping[str, float]) -> Callable[[re.Match[str]], str]:
+def _beside(weights: dict[str, float]) -> Callable[[re.Match[str]], str]:
     """Penalties of a hint with those in force, which the flag would take away; each has the larger of its weights."""
 
     def joined(found: re.Match[str]) -> str:
