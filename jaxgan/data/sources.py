@@ -126,7 +126,8 @@ def open_source(
             raise InputError(f"data.share: expected 1 with {kind}, got {share:g}")
         if kind == "pairs":
             return load_pairs(rest, **size, **shared)
-        return load_domains(rest, lambda one: open_source(one, split, **size, **shared, pipeline="resident"))
+        open_one = lambda one: open_source(one, split, **size, **shared, pipeline="resident")
+        return load_domains(rest, open_one, hold_out=hold_out)
     opened = _opened(spec, split, resolution, channels, (skip_broken, follow_links), pipeline)
     if keep_classes:
         opened = with_kept_classes(opened, keep_classes)
