@@ -126,5 +126,5 @@ def done(
         if isinstance(error, InputError):
             return first_line(error)
         known = "" if isinstance(error, BrokenImage) else f"{type(error).__name__}: "
-        return f"{what} ({known}{first_line(error)})"
+        return f"{what} ({known}{getattr(error, 'strerror', None) or first_line(error)})"
     return None
