@@ -145,3 +145,16 @@ def test_arrays_say_that_grey_ones_are_read_in_colour(folders, capsys):
     assert open_source("mnist", resolution=4, channels=3).notes == (GREY,)
     data(["show", str(folders / "x.npz"), "--channels", "3", "--out", str(folders / "x.png")])
     assert "read as RGB (--channels 1: as they are)" in capsys.readouterr().out  # as the command has it
+
+
+def test_files_that_a_source_of_ones_own_leaves_out_are_told_of(tmp_path):
+    """Once, whether it says so itself or counts them alone."""
+    told = "left out, cannot be read: 3 files"
+    (tmp_path / "own.py").write_text(
+        "import numpy as np\nfrom jaxgan.data import Images\n"
+        "def mine(*notes):\n"
+        "    return Images('m', np.zeros((2, 4, 4, 1), np.uint8), None, (), 'f', 3, notes=notes)\n"
+        f"def told():\n    return mine({told!r})\n"
+    )
+    for name in ("mine", "told"):
+        assert open_source(f"{tmp_path}/own.py:{name}").notes == (told,)
