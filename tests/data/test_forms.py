@@ -71,6 +71,7 @@ def test_folders_say_what_they_change(folders, name, channels, notes):
     ]
     assert side[:1] == [f"the first domain: {note}" for note in notes]
     chain = chain_of(("denoise",), ())
+    assert chain is not None
     images = open_source(f"folder:{folders}/{name}", channels=channels)
     assert [*degraded(images, chain).notes[:-1]] == notes
 
