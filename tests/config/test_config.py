@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import some
 
 from jaxgan import InputError, init, make_step
 from jaxgan.config import (
@@ -358,7 +359,7 @@ def test_optimisers_begin_anew_at_their_steps_whatever_penalties_update_alone():
     assert moments[12] == 0  # nothing is left of the moments
 
 
-@pytest.mark.parametrize("penalty", ["r1", "r2"])
+@pytest.mark.parametrize("penalty", some(["r1", "r2"], "r1"))
 def test_approximate_penalties_ask_one_network_whose_statistics_change(penalty):
     """Spectral norms of new weights move far in a pass: the noisy and the plain examples must meet the same ones."""
     approximate = f"{penalty}_approximate"

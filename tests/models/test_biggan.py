@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import some
 from models.compiled import normal, start
 from models.counted import counted
 
@@ -104,7 +105,7 @@ def test_without_classes_blocks_see_the_latent_alone_or_nothing():
 
 
 @pytest.mark.parametrize("network", [0, 1])
-@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("deep", some([False, True], True))
 def test_all_but_the_shared_embedding_is_spectrally_normalised_to_1(deep, network):
     """After enough training passes: by a singular value decomposition of each kernel, as it is used."""
     module, variables, x, label = started(dataclasses.replace(SMALL, deep=deep), network)

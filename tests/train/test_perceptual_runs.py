@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers import arrays, same_arrays
+from helpers import arrays, same_arrays, some
 from small_presets import cut
 
 from jaxgan import load
@@ -36,7 +36,7 @@ def restoring(path, *options):
     return with_fields(config, **fields)
 
 
-@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("own", some([False, True], True))
 def test_a_run_with_a_perceptual_loss_goes_on_to_the_bit(own, tmp_path, cache):
     features = f"{tmp_path}/eyes.py:look" if own else "random_cnn"
     folder = train(restoring(tmp_path, ("perceptual", 3.0), ("features", features)))
