@@ -136,9 +136,9 @@ class ResNetTranslator(nn.Module, kw_only=True):
 
     @nn.compact
     def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
-        """Images [n, h, w, c] (and labels [n]) -> images [n, h, w, channels] in [-1, 1], in training and after it alike.
+        """Images [n, h, w, c] (and labels [n]) -> images [n, h, w, channels] in [-1, 1].
 
-        Without classes labels make no difference.
+        Training makes no difference, and without classes labels make none.
 
         Raises:
           ValueError: unless both sides are multiples of 4 pixels, at least 8; for classes and no label.

@@ -35,7 +35,7 @@ class Pix2PixConfig(Translates):
     d_norm: Literal["batch", "instance"] = "batch"
     """Normalisation in the critic: batch (pix2pix) or instance (CycleGAN)."""
     conditional: bool = False
-    """Condition on class labels: further maps of the U-Net's input or norms of the residual one, projection in the critic."""
+    """Condition on class labels: maps beside the U-Net's input, norms of the residual one, projection in the critic."""
     embedding: int = 8
     """Size of the translator's class embedding, which only the U-Net has."""
     dtype: str = "float32"

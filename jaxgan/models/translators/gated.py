@@ -185,7 +185,7 @@ class GatedConfig(Translates):
     d_depth: int = 4
     """Convolutions of the critic."""
     conditional: bool = False
-    """Condition on class labels: further maps of the translator's input, projection in the critic."""
+    """Condition on class labels: maps beside the translator's input, projection in the critic."""
     embedding: int = 8
     """Size of the translator's class embedding."""
     dtype: str = "float32"

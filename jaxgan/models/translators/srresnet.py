@@ -180,7 +180,7 @@ class SRResNetConfig(Translates):
     d_norm: Literal["batch", "instance"] = "batch"
     """Normalisation in the critic."""
     conditional: bool = False
-    """Condition on class labels: further maps of the translator's input, projection in the critic."""
+    """Condition on class labels: maps beside the translator's input, projection in the critic."""
     embedding: int = 8
     """Size of the translator's class embedding."""
     dtype: str = "float32"
