@@ -152,8 +152,9 @@ class Run:
         own = own * len(several) if masks is None else own
         if len(own) != len(several):
             raise InputError(f"masks: expected one for each of {len(several)} images, got {len(own)}")
-        one = classes is None or isinstance(classes, str | int | np.integer)
-        of: list[Any] = [classes] * len(several) if one else list(classes)
+        if classes is None or isinstance(classes, str | int | np.integer):  # one for all
+            classes = [classes] * len(several)  # pyright: ignore[reportAssignmentType]
+        of: list[Any] = list(classes)  # pyright: ignore[reportArgumentType]
         if len(of) != len(several):
             raise InputError(f"classes: expected one for each of {len(several)} images, got {len(of)}")
         made = [
