@@ -41,6 +41,7 @@ def told(tmp_path, **changes):
 
 def test_a_conditional_run_of_restoration_from_end_to_end(tmp_path, capsys):
     folder = train(told(tmp_path))
+    assert "are not used" not in capsys.readouterr().out
     facts = folder.facts()["data"]
     assert (facts["n_classes"], tuple(facts["class_names"])) == (3, NAMES)
     assert folder.report.exists()
@@ -105,6 +106,7 @@ def test_a_conditional_run_of_restoration_from_end_to_end(tmp_path, capsys):
 
 def test_a_run_that_is_not_conditional_takes_no_classes(tmp_path, capsys):
     plain = train(told(tmp_path, steps=2, evaluate_every=2, model={"conditional": False}))
+    assert "its 3 classes are not used (--model.conditional uses them)" in capsys.readouterr().out
     with pytest.raises(InputError, match="classes: expected none, as this run is not conditional, got 1"):
         load(plain.path).apply(np.zeros((8, 8), np.uint8), classes=1)
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
