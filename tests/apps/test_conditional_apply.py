@@ -44,7 +44,7 @@ def test_a_conditional_run_of_restoration_from_end_to_end(tmp_path, capsys):
     assert "are not used" not in capsys.readouterr().out
     facts = folder.facts()["data"]
     assert (facts["n_classes"], tuple(facts["class_names"])) == (3, NAMES)
-    assert folder.report.exists()
+    assert ">three<" not in folder.report.read_text()  # no row of the pictures is one of a class
     scores = folder.read("scores.json")["final"]["scores"]
     again = evaluate_run(folder.path, "last", 8)["final"]["scores"]
     assert again["psnr"]["value"] == pytest.approx(scores["psnr"]["value"], rel=1e-5)
@@ -76,6 +76,9 @@ def test_a_conditional_run_of_restoration_from_end_to_end(tmp_path, capsys):
     ):
         with pytest.raises(InputError, match=why):
             run.apply(image, classes=wrong)
+    capsys.readouterr()
+    assert main(["sample", str(folder.path), "--classes", "one", "--out", str(tmp_path / "a.png")]) == 2
+    assert "jaxgan apply RUN IMAGES" in capsys.readouterr().err
     # and files have the class that is named, or that their folder is called
     for name in NAMES:
         (tmp_path / "in" / name / "more").mkdir(parents=True)

@@ -58,7 +58,9 @@ class Applied:
         self.masked = "mask" in arrays
         self._restores = bool(run.config.data.degrade)
         self._stored, self._others = str(run.spec.stored), Counter[str]()
-        self.class_names: tuple[str, ...] = tuple(run.data["class_names"]) if own.conditional else ()
+        self.class_names: tuple[str, ...] = (
+            tuple(map(str, run.data["class_names"])) if own.conditional else ()
+        )
         self.tile = tile_of(module, given) if tile is None else (tile, tile)
         self.overlap = min(self.tile) // 4 if overlap is None else overlap
         if tile is not None and tile < 1:
