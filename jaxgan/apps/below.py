@@ -38,6 +38,11 @@ def left_out(others: Sequence[str]) -> list[str]:
     return [no_images(others)] if others else []
 
 
+def unreadable(error: BaseException) -> str:
+    """Why a file cannot be read, as of `not_read`: without its name, which the system says, too."""
+    return f"cannot be read ({getattr(error, 'strerror', None) or error})"
+
+
 def not_read(files: Sequence[pathlib.Path], why: str) -> str:
     """A line on files that are left out for one reason, such as "cannot be read (truncated)"."""
     if len(files) == 1:

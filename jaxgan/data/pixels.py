@@ -123,7 +123,8 @@ def _without_texts(data: bytes) -> bytes:
     return b"".join(kept)
 
 
-def _header(data: bytes) -> Image.Image:
+def opened_header(data: bytes) -> Image.Image:
+    """An image of which the header alone is read: its size, mode and form, which decoding may change."""
     from PIL import Image
 
     try:
@@ -134,30 +135,39 @@ def _header(data: bytes) -> Image.Image:
 
 def header(data: bytes) -> tuple[int, int]:
     """Height and width of an image, upright or not."""
-    image = _header(data)
+    image = opened_header(data)
     return image.height, image.width
 
 
 def is_grey_file(data: bytes) -> bool:
     """Whether an image has no colour, by its header and palette: 1, L, LA, 16 bit, or a palette of greys."""
-    image = _header(data)
+    return is_grey(opened_header(data))
+
+
+def is_grey(image: Image.Image, palette_of: Image.Image | None = None) -> bool:
+    """As of `is_grey_file`, of an image of which the header is read; `palette_of` is the same, decoded."""
     if _raw_mode(image) == "LA;16B":  # which Pillow opens as RGBA
         return True
     if image.mode in ("P", "PA"):
-        palette = np.asarray(image.getpalette("RGB") or [0, 1, 2]).reshape(-1, 3)
+        has_palette = image if palette_of is None else palette_of
+        palette = np.asarray(has_palette.getpalette("RGB") or [0, 1, 2]).reshape(-1, 3)
         return bool((palette == palette[:, :1]).all())
     return image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
 
 
 def is_deep_file(data: bytes) -> bool:
     """Whether an image is grey of more than 8 bits, by its header."""
-    return _header(data).mode.startswith("I")
+    return is_deep(opened_header(data))
 
 
-def is_rounded_file(data: bytes) -> bool:
-    """Whether an image has more than 8 bits a channel, grey or in colour, which 8 bits do not hold, by its header."""
-    image = _header(data)
-    return image.mode.startswith("I") or re.search(";16[BLN]$", _raw_mode(image)) is not None
+def is_deep(image: Image.Image) -> bool:
+    """As of `is_deep_file`, of an image of which the header is read."""
+    return image.mode.startswith("I")
+
+
+def is_rounded(image: Image.Image) -> bool:
+    """Whether an image of which the header is read has more than 8 bits a channel, grey or in colour."""
+    return is_deep(image) or re.search(";16[BLN]$", _raw_mode(image)) is not None
 
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}

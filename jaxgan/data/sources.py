@@ -16,6 +16,7 @@ from jaxgan.data.catalogue import load_tfds
 from jaxgan.data.decoding.choice import check_pipeline
 from jaxgan.data.files import holds_shards, load_folder, load_npz, load_tar
 from jaxgan.data.files.deep import load_deep
+from jaxgan.data.files.listing import unread
 from jaxgan.data.files.pairs import load_domains, load_pairs
 from jaxgan.data.labels import without_examples
 from jaxgan.data.mnist import load_mnist
@@ -127,8 +128,8 @@ def open_source(
         if kind == "pairs":
             two = load_pairs(rest, **size, **shared)
         else:
-            own = lambda one: open_source(one, split, **size, **shared, pipeline="resident")
-            two = load_domains(rest, own)
+            open_one = lambda one: open_source(one, split, **size, **shared, pipeline="resident")
+            two = load_domains(rest, open_one, hold_out=hold_out)
         return with_kept_classes(two, keep_classes) if keep_classes else two
     opened = _opened(spec, split, resolution, channels, (skip_broken, follow_links), pipeline)
     if keep_classes:
@@ -199,7 +200,10 @@ def _opened(
 
 
 def _noted(source: Source) -> Source:
-    """A user's own source with notes on classes without examples, and on what cannot be held out."""
+    """A user's own source with notes on classes without examples, files left out, and what cannot be held out."""
+    if isinstance(source, Images | Arrays):
+        more = [note for note in unread(source.skipped) if note not in source.notes]
+        source = replace(source, notes=(*source.notes, *more))
     if isinstance(source, Images) and source.labels is not None:
         numbers = {*np.unique(source.labels).tolist()}
         present = [name for number, name in enumerate(source.class_names) if number in numbers]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from jaxgan.augment import AUGMENTATIONS
+from jaxgan.losses import LOSSES
+from jaxgan.penalties import PENALTIES
 
 Settings = Mapping[str, Any]
 """A configuration as config.json keeps it; what is not in it is not known, and nothing is then in force."""
@@ -13,7 +19,8 @@ class Hint(NamedTuple):
     """Something that may help.
 
     Attributes:
-      text: for people; what stands in backquotes can be pasted after `jaxgan train PRESET`. "{steps}" is a longer run.
+      text: for people; what stands in backquotes can be pasted after what the run was started with. "{steps}" is a
+        longer run; penalties are those that come to what the run has.
       helps: settings -> whether it would change them for the better.
     """
 
@@ -22,6 +29,23 @@ class Hint(NamedTuple):
 
 
 # --- what is in force ----------------------------------------------------------------------------------
+
+
+_WITHOUT_AUGMENTATION = (
+    "vae",
+    "autoencoder",
+    "aae",
+    "vae_gan",
+    "bigan",
+    "infogan",
+    "translation",
+    "cycle_gan",
+)
+_WITHOUT_PENALTIES = tuple(game for game in _WITHOUT_AUGMENTATION if game != "translation")
+
+
+def _game(settings: Settings) -> str:
+    return settings.get("game", "gan")
 
 
 def _group(settings: Settings, name: str) -> Settings:
@@ -33,18 +57,23 @@ def _above(player: str, field: str, value: float) -> Callable[[Settings], bool]:
     return lambda settings: _group(settings, f"{player}_optimizer").get(field, float("inf")) > value
 
 
+def _weights(settings: Settings) -> dict[str, float]:
+    """Of the penalties in force."""
+    return dict(_group(settings, "penalty").get("weights", ()))
+
+
 def _weaker(penalty: str, weight: float) -> Callable[[Settings], bool]:
-    """Whether a penalty has a smaller weight, or none."""
-    return lambda settings: dict(_group(settings, "penalty").get("weights", ())).get(penalty, 0.0) < weight
+    """Whether a penalty has a smaller weight, or none, in a game that takes it."""
+    return lambda own: _game(own) not in _WITHOUT_PENALTIES and _weights(own).get(penalty, 0.0) < weight
 
 
 def _free(settings: Settings) -> bool:
-    """Whether nothing bounds the discriminator: no penalty, no clipped weights, no spectral norm."""
+    """Whether nothing bounds the discriminator, and a penalty could: there are none, and no clipped weights or norm."""
     bounds = (
         _group(settings, "d_optimizer").get("clip_weights"),
         _group(settings, "model").get("d_spectral_norm"),
     )
-    return not _group(settings, "penalty").get("weights") and not any(bounds)
+    return _game(settings) not in _WITHOUT_PENALTIES and not _weights(settings) and not any(bounds)
 
 
 def _with_loss(name: str) -> Callable[[Settings], bool]:
@@ -53,17 +82,31 @@ def _with_loss(name: str) -> Callable[[Settings], bool]:
 
 
 def _packs(settings: Settings) -> bool:
-    return settings.get("game", "gan") == "gan" and _group(settings, "dynamics").get("pack", 1) < 2
+    """Whether the discriminator sees images one by one, and could see several: of no classes and no more terms."""
+    model = _group(settings, "model")
+    terms = [term for name in _weights(settings) if name in PENALTIES for term in PENALTIES[name]()]
+    alone = any(term and (term.needs_latents or term.needs_classes) for term in terms)
+    several = _group(settings, "dynamics").get("pack", 1) > 1
+    can = not model.get("conditional") and "reconstruction" not in model and not alone
+    return _game(settings) == "gan" and can and not several
+
+
+def _adapts(settings: Settings) -> bool:
+    """Whether nothing is augmented, and logits have a sign that augmentation may learn from."""
+    loss = LOSSES.get(settings.get("loss", ""))
+    signed = loss is None or loss().threshold is not None
+    return signed and not settings.get("augment") and _game(settings) not in _WITHOUT_AUGMENTATION
 
 
 def _plain(settings: Settings) -> bool:
-    """Whether the loss compares no logits of reals with logits of fakes."""
-    return not str(settings.get("loss", "")).startswith("relativistic")
+    """Whether the loss compares no logits of reals with logits of fakes, and no augmentation needs it to be so."""
+    learns = [AUGMENTATIONS[name]().learn for name in settings.get("augment") or () if name in AUGMENTATIONS]
+    return not (any(learns) or str(settings.get("loss", "")).startswith("relativistic"))
 
 
 def _slow_generator(settings: Settings) -> bool:
-    rates = [_group(settings, f"{player}_optimizer").get("learning_rate") for player in "gd"]
-    return None in rates or rates[0] < rates[1]  # pyright: ignore[reportOptionalOperand]
+    g, d = (_group(settings, f"{player}_optimizer").get("learning_rate") for player in "gd")
+    return g is not None and d is not None and g < d
 
 
 # --- hints ---------------------------------------------------------------------------------------------
@@ -111,7 +154,7 @@ HINTS: Mapping[str, Sequence[Hint]] = {
     "discriminator overfits": (
         Hint("more data"),
         Hint("mirrored images (`--data.flip`)", lambda own: not _group(own, "data").get("flip")),
-        Hint("augmentation (`--augment adaptive`)", lambda own: not own.get("augment")),
+        Hint("augmentation (`--augment adaptive`)", _adapts),
         Hint("a stronger penalty (`--penalty.weights r1 10`)", _weaker("r1", 10.0)),
         Hint("the penalty `--penalty.weights lecam 0.3`", _weaker("lecam", 0.3)),
         Hint("a smaller discriminator, or the best checkpoint instead of the last"),
@@ -162,6 +205,19 @@ HINTS_ALONE: Mapping[str, Sequence[Hint]] = {
 """The same for games in which nobody tells reals from fakes, such as autoencoders."""
 
 
+def _beside(weights: dict[str, float]) -> Callable[[re.Match[str]], str]:
+    """Penalties of a hint with those in force, which the flag would take away; each has the larger of its weights."""
+
+    def joined(found: re.Match[str]) -> str:
+        words = found[1].split()
+        new = dict(zip(words[::2], map(float, words[1::2]), strict=True))
+        both = {name: max(new.get(name, 0.0), weights.get(name, 0.0)) for name in (weights | new)}
+        told = " ".join(f"{shlex.quote(name)} {weight:g}" for name, weight in both.items())
+        return f"`--penalty.weights {told}`"
+
+    return joined
+
+
 def advice_for(name: str, *, judged: bool = True, settings: Settings | None = None) -> str:
     """What usually helps against what a verdict says, without what a run has already.
 
@@ -177,6 +233,7 @@ def advice_for(name: str, *, judged: bool = True, settings: Settings | None = No
         told = ["the run has all that usually helps: other networks, or other data, are left", *told]
     steps = max(20_000, 2 * settings.get("steps", 0))
     text = "; ".join(told).replace("{steps}", str(steps))
+    text = re.sub(r"`--penalty\.weights ([^`]*)`", _beside(_weights(settings)), text)
     return f"{text[0].upper()}{text[1:]}."
 
 

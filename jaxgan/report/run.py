@@ -55,7 +55,9 @@ def write_report(folder: RunFolder) -> pathlib.Path:
     last = records[-1] if records else {"step": 0, "images": 0}
     # the scores of an earlier end say nothing of a run that goes on
     of_now = scores is not None and scores["final"]["step"] >= last["step"]
-    played = {"judged": run.get("judged", True), "settings": config}
+    losses = {name for record in records for name in record if name.endswith("/loss")}
+    judged = run.get("judged", not losses or "d/loss" in losses)  # which runs of version 0.1.0 do not say
+    played = {"judged": judged, "settings": config}
     ending = judge(final, **played) if of_now else []
     verdicts = ending + diagnose(records, **played) if watched else []
     classes = _class_names(run, config)

@@ -136,6 +136,26 @@ def test_holes_are_those_of_the_mask_or_of_what_is_transparent():
         applied(image, mask.T)
 
 
+def test_what_cannot_be_done_is_said_of_what_it_is(tmp_path):
+    """An image, its mask, what is made of them, and where it is written to."""
+    Image.fromarray(flat(8, 8, 1)[..., 0]).save(tmp_path / "a.png")
+    (tmp_path / "mask.png").write_bytes(b"none")
+    (tmp_path / "full").write_text("")  # no folder
+
+    def fails(image, mask):
+        raise RuntimeError("no room")
+
+    same = lambda image, mask: image
+    (work,), _ = listed([tmp_path / "a.png"], tmp_path / "out")
+    (masked,), _ = listed([tmp_path / "a.png"], tmp_path / "out", tmp_path / "mask.png")
+    assert done(work, tmp_path / "out", same) is None
+    assert done(masked, tmp_path / "out", same).startswith(
+        f"its mask '{tmp_path / 'mask.png'}' cannot be read ("
+    )
+    assert done(work, tmp_path / "out", fails) == "nothing can be made of it (RuntimeError: no room)"
+    assert done(work, tmp_path / "full", same).startswith("what is made of it cannot be written (")
+
+
 def test_files_come_out_in_the_form_that_they_had(tmp_path):
     folder = tmp_path / "in"
     (folder / "sub").mkdir(parents=True)

@@ -11,8 +11,11 @@ from jaxgan.cli.data import data
 from jaxgan.config import DataConfig, get_preset, with_fields
 from jaxgan.config.data import open_data
 from jaxgan.data import open_source
+from jaxgan.data.decoding import forms
+from jaxgan.data.decoding.forms import CLEAR, form_of, without_flags
 from jaxgan.data.degrade import chain_of
 from jaxgan.data.degrade.source import degraded
+from jaxgan.data.pixels import open_image
 
 DEEP = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
 
@@ -68,6 +71,7 @@ def test_folders_say_what_they_change(folders, name, channels, notes):
     ]
     assert side[:1] == [f"the first domain: {note}" for note in notes]
     chain = chain_of(("denoise",), ())
+    assert chain is not None
     images = open_source(f"folder:{folders}/{name}", channels=channels)
     assert [*degraded(images, chain).notes[:-1]] == notes
 
@@ -82,7 +86,41 @@ def test_colours_of_16_bits_are_told_of_too(tmp_path, cache):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + parts + part(b"IEND", b""))
     (note,) = open_source(f"folder:{tmp_path}/a").notes
-    assert note.startswith("16 bits are rounded to 8 of 1 image (")
+    assert note == "16 bits are rounded to 8 of 1 image (kept of grey images alone)"  # no flag keeps them
+    assert open_source(f"pairs:{tmp_path}/a", channels=1).notes == (
+        note,
+    )  # nor does the one that is there already
+    assert without_flags(note) == "16 bits are rounded to 8 of 1 image"
+
+
+def test_grey_images_with_opacity_are_kept_by_two_channels(tmp_path, cache):
+    (tmp_path / "a").mkdir()
+    image = np.full((8, 8, 2), 9, np.uint8)
+    Image.fromarray(image, "LA").save(tmp_path / "a" / "x.png")
+    grey = "grey images are read as {} (--data.channels 2: as they are)"
+    clear = "transparent pixels are laid over white in 1 image (--data.channels 2: they are kept)"
+    notes = {n: [*open_source(f"folder:{tmp_path}/a", channels=n).notes] for n in (1, 2, 3, 4)}
+    assert notes == {1: [clear], 2: [], 3: [grey.format("RGB"), clear], 4: [grey.format("RGBA")]}
+    np.savez(tmp_path / "x.npz", images=image[None])
+    assert open_source(f"npz:{tmp_path}/x.npz", channels=3).notes == (grey.format("RGB"),)
+    assert open_source(f"npz:{tmp_path}/x.npz", channels=1).notes == ()
+
+
+@pytest.mark.parametrize(("value", "clear"), [(3000, CLEAR), (3, 0)])
+def test_one_value_of_16_bits_may_be_clear(tmp_path, value, clear):
+    Image.fromarray(DEEP).save(tmp_path / "x.png", transparency=value)
+    content = (tmp_path / "x.png").read_bytes()
+    assert form_of(content, open_image(content)) == forms.GREY + forms.DEEP + forms.ALONE + clear
+
+
+def test_the_form_of_an_image_is_told_by_one_look_at_its_header(monkeypatch, tmp_path):
+    """There may be a hundred thousand of them."""
+    Image.fromarray(DEEP).save(tmp_path / "x.png")
+    content, looks, own = (tmp_path / "x.png").read_bytes(), [], Image.open
+    image = open_image(content)
+    monkeypatch.setattr(Image, "open", lambda *args, **kwargs: looks.append(1) or own(*args, **kwargs))
+    form_of(content, image)
+    assert len(looks) == 1
 
 
 def test_pairs_of_a_preset_say_that_16_bits_become_8_and_how_to_keep_them(folders):
@@ -108,3 +146,16 @@ def test_arrays_say_that_grey_ones_are_read_in_colour(folders, capsys):
     assert open_source("mnist", resolution=4, channels=3).notes == (GREY,)
     data(["show", str(folders / "x.npz"), "--channels", "3", "--out", str(folders / "x.png")])
     assert "read as RGB (--channels 1: as they are)" in capsys.readouterr().out  # as the command has it
+
+
+def test_files_that_a_source_of_ones_own_leaves_out_are_told_of(tmp_path):
+    """Once, whether it says so itself or counts them alone."""
+    told = "left out, cannot be read: 3 files"
+    (tmp_path / "own.py").write_text(
+        "import numpy as np\nfrom jaxgan.data import Images\n"
+        "def mine(*notes):\n"
+        "    return Images('m', np.zeros((2, 4, 4, 1), np.uint8), None, (), 'f', 3, notes=notes)\n"
+        f"def told():\n    return mine({told!r})\n"
+    )
+    for name in ("mine", "told"):
+        assert open_source(f"{tmp_path}/own.py:{name}").notes == (told,)

@@ -86,6 +86,12 @@ def test_domains_of_which_one_holds_nothing_out_say_so(tmp_path):
     assert "scores compare with training images, as nothing is held out of the second domain" in source.notes
 
 
+def test_domains_of_sources_with_another_split_say_that_nothing_is_held_out():
+    told = "scores compare with training images, as nothing is held out of either domain"
+    assert told in open_source("domains:mnist,mnist", resolution=4, hold_out=0.1).notes
+    assert told not in open_source("domains:mnist,mnist", resolution=4).notes  # as is asked for
+
+
 def test_domains_of_other_channels_or_bits_are_told_of(tmp_path):
     a = folder(tmp_path / "a", {"1.png": 1, "2.png": 2})
     for name, kind in (("grey", np.uint8), ("deep", np.uint16)):

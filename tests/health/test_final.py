@@ -5,12 +5,18 @@ import re
 import shlex
 
 import pytest
+from helpers import some
 
 from jaxgan.cli.train import Train
 from jaxgan.cli.words.training import planned
+from jaxgan.config import PRESETS, get_preset
+from jaxgan.config.data import as_meant
+from jaxgan.config.fields import to_json
+from jaxgan.data import open_source
 from jaxgan.health import ADVICE, ADVICE_ALONE, judge
 from jaxgan.health.advice import advice_for
 from jaxgan.metrics.catalogue import SCORES
+from jaxgan.train.trial import unread
 
 
 def scores(**values):
@@ -132,6 +138,49 @@ FLAGS = sorted({flag for advice in ADVICE.values() for flag in re.findall(r"`(--
 @pytest.mark.parametrize("flag", FLAGS)
 def test_advice_can_be_pasted(flag):
     planned(["dcgan-mnist", *shlex.split(flag)], Train).config.build((28, 28, 1))
+
+
+PASTED = (
+    *(
+        "cdcgan-mnist",
+        "wgan-gp-mnist",
+        "stylegan2-auto-64",
+        "fastgan-256",
+        "dcgan-cifar10-icr",
+        "bigan-mnist",
+    ),
+    "infogan-mnist",
+)  # which have classes, no sign, penalties of latents, terms, options of penalties, and games of their own
+
+
+@pytest.mark.parametrize("preset", some(PRESETS, *PASTED))
+def test_what_a_run_is_told_it_takes(preset):
+    """Beside what the preset has: whatever is advised builds, is looked at, and takes no penalty away."""
+    base = get_preset(preset)
+    spec = (as_meant(base) or open_source("ring")).spec
+    judged = base.build(spec).critic is not None
+    told = [advice_for(name, judged=judged, settings=to_json(base)) for name in ADVICE]
+    for flag in {flag for text in told for flag in re.findall(r"`(--[^`]*)`", text)}:
+        config = planned([preset, *shlex.split(flag)], Train).config
+        config.build(spec)
+        if base.game != "gan":
+            assert unread(config, spec, [flag.split()[0]]) == []
+        assert all(dict(config.penalty.weights)[name] >= weight for name, weight in base.penalty.weights)
+
+
+def test_a_penalty_is_advised_beside_those_that_a_run_has():
+    settings = {"penalty": {"weights": [["gradient_penalty", 10.0], ["r2", 0.5]]}}
+    told = advice_for("modes are missing", settings=settings)
+    assert (
+        "`--penalty.weights gradient_penalty 10 r2 0.5 r1 0.1`" in told
+    )  # each with the larger of its weights
+
+
+def test_nothing_is_said_of_rates_that_are_not_known():
+    slower = "below the discriminator's"
+    rates = {"g_optimizer": {"learning_rate": 1e-5}, "d_optimizer": {"learning_rate": 1e-4}}
+    assert slower not in ADVICE["generator starves"]
+    assert slower in advice_for("generator starves", settings=rates)
 
 
 def test_every_verdict_has_advice_with_a_flag():

@@ -645,3 +645,11 @@ def test_advice_names_players_that_the_game_has(tmp_path):
         pages.append(write_report(folder).read_text().partition("What usually helps")[2].partition("</p>")[0])
     assert ["discriminator" in page for page in pages] == [True, False]
     assert "--steps 100000" in pages[1]  # of the run's own settings
+    folder.write("run.json", run)  # as version 0.1.0 left it, which did not say
+    of_vae = [
+        {k: v for k, v in own.items() if k[:2] not in ("d/", "g/")} | {"vae/loss": 1.0} for own in records
+    ]
+    for own, told in ((records, True), (of_vae, False)):
+        folder.metrics.write_text("".join(json.dumps(record | {"images": 1}) + "\n" for record in own))
+        said = write_report(folder).read_text().partition("What usually helps")[2].partition("</p>")[0]
+        assert ("discriminator" in said) is told

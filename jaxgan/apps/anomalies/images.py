@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.apps.below import images_below, left_out, not_read
+from jaxgan.apps.below import images_below, left_out, not_read, unreadable
 from jaxgan.apps.fitted import changes_in, of_file
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded
@@ -91,7 +91,7 @@ def read_images(
             found.append(of_file(path.read_bytes(), spec, forms.append))
             names.append(name if times[name] == 1 else str(path))
         except (BrokenImage, OSError) as error:
-            failed.setdefault(f"cannot be read ({error})", []).append(path)
+            failed.setdefault(unreadable(error), []).append(path)
     broken = [not_read(same, why) for why, same in failed.items()]
     notes = left_out(others)
     if not found:

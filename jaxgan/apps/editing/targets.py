@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgan.apps.attributes import eight_bits
-from jaxgan.apps.below import images_below, left_out, not_read
+from jaxgan.apps.below import images_below, left_out, not_read, unreadable
 from jaxgan.apps.fitted import changes_in, of_file
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable, read_bytes
@@ -85,7 +85,7 @@ def read_targets(paths: Sequence[pathlib.Path], spec: Spec, out: pathlib.Path | 
         except InputError as error:
             if file not in found_in:
                 raise
-            failed.setdefault(f"cannot be read ({error.__cause__ or error})", []).append(file)
+            failed.setdefault(unreadable(error.__cause__ or error), []).append(file)
             continue
         kept.append((name, file))
     broken = [not_read(same, why) for why, same in failed.items()]

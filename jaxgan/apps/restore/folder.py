@@ -144,10 +144,16 @@ def done(
     work: Work, out: pathlib.Path, apply: Apply, tell: Callable[[str], object] = lambda note: None
 ) -> str | None:
     """Does one file; returns None, or why it cannot be done, without its name. What is left out is told."""
+    what = "cannot be read"
     try:
         opened = files.read(work.path)
+        if work.mask is not None:
+            what = f"its mask {printable(work.mask)!r} cannot be read"
         mask = None if work.mask is None else files.read_mask(work.mask)
-        opened.write(out / work.name, [apply(image, mask) for image in opened.images])
+        what = "nothing can be made of it"
+        made = [apply(image, mask) for image in opened.images]
+        what = "what is made of it cannot be written"
+        opened.write(out / work.name, made)
         if opened.left_out:
             tell(f"{printable(work.path)}: the first page alone, {opened.left_out:,} left out")
     except MemoryError:
@@ -156,5 +162,5 @@ def done(
         if isinstance(error, InputError):
             return first_line(error)
         known = "" if isinstance(error, BrokenImage) else f"{type(error).__name__}: "
-        return f"cannot be read ({known}{first_line(error)})"
+        return f"{what} ({known}{getattr(error, 'strerror', None) or first_line(error)})"
     return None

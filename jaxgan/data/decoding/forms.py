@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxgan.common.progress import counted
-from jaxgan.data.pixels import is_grey_file, is_rounded_file
+from jaxgan.data.pixels import is_deep, is_grey, is_rounded, opened_header
 
 if TYPE_CHECKING:
     from PIL import Image
 
-GREY, DEEP, CLEAR = 1, 2, 4
-"""Parts of the form of an image: it has no colour, more than 8 bits a channel, and pixels that are not opaque."""
-_NAMES = {GREY: "grey", DEEP: "deep", CLEAR: "clear"}
+GREY, DEEP, CLEAR, ALONE = 1, 2, 4, 8
+"""Parts of the form of an image.
+
+It has no colour, more than 8 bits a channel, pixels that are not opaque, and one channel of more than 8 bits.
+"""
+_NAMES = {GREY: "grey", DEEP: "deep", CLEAR: "clear", ALONE: "alone"}
 _CALLED = {3: "RGB", 4: "RGBA"}
 _DEEP = "the source deep:PATH"
 
@@ -28,10 +31,15 @@ def form_of(data: bytes, image: Image.Image) -> int:
       data: of its file.
       image: the same, decoded.
     """
-    form = GREY * is_grey_file(data) + DEEP * is_rounded_file(data)
+    header = opened_header(data)
+    form = GREY * is_grey(header, image) + DEEP * is_rounded(header) + ALONE * is_deep(header)
     if image.mode in ("LA", "RGBA") or "transparency" in image.info:
-        opacity = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
-        form += CLEAR * bool(np.asarray(opacity.getchannel("A")).min() < 255)
+        if image.mode.startswith("I"):  # which Pillow does not convert; one of its values is clear
+            clear = bool((np.asarray(image) == image.info["transparency"]).any())
+        else:
+            opacity = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
+            clear = opacity.getchannel("A").getextrema()[0] < 255  # pyright: ignore[reportOperatorIssue]
+        form += CLEAR * clear
     return form
 
 
@@ -61,17 +69,20 @@ def changes(
             for note in changes(counts, channels, bits=bits)
         )
     n, notes = counts.get("all", 0), []
+    clear = counts.get("clear", 0)
     grey = 0 < n == counts.get("grey") and channels in _CALLED
     rounded = counts.get("deep", 0) if bits == 8 else 0
+    both = rounded == n == counts.get("alone")
     if grey:
-        both = rounded == n
-        flags = f"{deep} and --data.channels 1" if both and deep == _DEEP else "--data.channels 1"
+        flags = f"--data.channels {2 if clear and not both else 1}"
+        flags = f"{deep} and {flags}" if both and deep == _DEEP else flags
         as_ = f"{_CALLED[channels]}{' of 8 bits' * both}"
         notes.append(f"grey images{' of 16 bits' * both} are read as {as_} ({flags}: as they are)")
-    if rounded and not (grey and rounded == n):
-        notes.append(f"16 bits are rounded to 8 of {counted(rounded, 'image')} ({deep}: kept of grey images)")
-    if (clear := counts.get("clear", 0)) and channels in (1, 3):
-        kept = 2 if channels == 1 else 4
+    if rounded and not (grey and both):
+        how = f"{deep}: kept of grey images" if counts.get("alone") else "kept of grey images alone"
+        notes.append(f"16 bits are rounded to 8 of {counted(rounded, 'image')} ({how})")
+    if clear and channels in (1, 3):
+        kept = 2 if channels == 1 or grey else 4
         notes.append(
             f"transparent pixels are laid over white in {counted(clear, 'image')} (--data.channels {kept}: they are "
             "kept)"
@@ -81,9 +92,11 @@ def changes(
 
 def without_flags(note: str) -> str:
     """A note without the flags of `jaxgan train` that stand in its brackets."""
-    return re.sub(r" \((--data\.|the source )[^)]*\)", "", note)
+    return re.sub(r" \((--data\.|the source |kept of )[^)]*\)", "", note)
 
 
 def grey_in_colour(depth: int, channels: int | None) -> tuple[str, ...]:
     """A note where images of one channel, or of grey and alpha, are read in colour; none otherwise."""
-    return changes({"all": 1, "grey": 1}, channels or depth) if depth < 3 else ()
+    if depth > 2 or (channels or depth) < 3:
+        return ()
+    return changes({"all": 1, "grey": 1, "clear": depth - 1}, channels or depth)[:1]

@@ -45,7 +45,7 @@ def two_of(kind: str, rest: str) -> tuple[str, str]:
 # --- two domains -----------------------------------------------------------------------------------
 
 
-def load_domains(rest: str, open_one: Open) -> Arrays:
+def load_domains(rest: str, open_one: Open, *, hold_out: float = 0.0) -> Arrays:
     """Two sources of images of one size as the arrays "a" and "b".
 
     The shorter one begins again until both are as long; what each holds out is held out.
@@ -53,6 +53,7 @@ def load_domains(rest: str, open_one: Open) -> Arrays:
     Args:
       rest: "A,B", two sources.
       open_one: opens one of them, with what is held out.
+      hold_out: share of each that should be; where it is none, nothing is said of both that hold nothing out.
 
     Raises:
       InputError: if one cannot be opened, or they differ in their sizes or depths.
@@ -83,9 +84,10 @@ def load_domains(rest: str, open_one: Open) -> Arrays:
             "alike)"
         )
     held = None
-    if (a.held_out is None) != (b.held_out is None):
-        which = "first" if a.held_out is None else "second"
-        notes.append(f"scores compare with training images, as nothing is held out of the {which} domain")
+    none = [which for which, own in (("the first", a), ("the second", b)) if own.held_out is None]
+    if len(none) == 1 or (none and hold_out):  # also of sources whose other split is no part of the domain
+        which = none[0] if len(none) == 1 else "either"
+        notes.append(f"scores compare with training images, as nothing is held out of {which} domain")
     if a.held_out is not None and b.held_out is not None:
         held = _domains(
             f"held-out part of domains:{rest}", as_images(a.held_out, ""), as_images(b.held_out, "")
