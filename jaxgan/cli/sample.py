@@ -95,6 +95,8 @@ def sample(args: list[str]) -> None:
     labels, columns = None, parsed.columns
     if parsed.classes is not None:  # a row a class, of the same seeds
         if not run.sampler.n_classes:
+            if run.game.output is None:
+                run.sampler.latents(seeds)  # raises: examples are not made of seeds
             raise InputError("classes: expected none, as this generator is not conditional")
         classes = parsed_classes(parsed.classes, run.data["class_names"])
         one_each = kind in _ANIMATIONS and parsed.seeds == Sample.seeds  # a walk through the classes

@@ -126,9 +126,11 @@ def open_source(
         if share != 1:
             raise InputError(f"data.share: expected 1 with {kind}, got {share:g}")
         if kind == "pairs":
-            return load_pairs(rest, **size, **shared)
-        open_one = lambda one: open_source(one, split, **size, **shared, pipeline="resident")
-        return load_domains(rest, open_one, hold_out=hold_out)
+            two = load_pairs(rest, **size, **shared)
+        else:
+            open_one = lambda one: open_source(one, split, **size, **shared, pipeline="resident")
+            two = load_domains(rest, open_one, hold_out=hold_out)
+        return with_kept_classes(two, keep_classes) if keep_classes else two
     opened = _opened(spec, split, resolution, channels, (skip_broken, follow_links), pipeline)
     if keep_classes:
         opened = with_kept_classes(opened, keep_classes)

@@ -139,15 +139,20 @@ def with_hold_out(source: Source, share: float) -> Source:
     if not len(held):
         return unheld
     rest = np.setdiff1d(np.arange(len(source)), held)
-    if LABEL in source.arrays:  # a class of which all is held out could not be learned: it stays
-        labels = source.arrays[LABEL]
-        stays = np.flatnonzero(np.isin(labels, np.unique(labels[rest]), invert=True))
-        rest, held = np.union1d(rest, stays), np.setdiff1d(held, stays)
+    if LABEL in source.arrays:
+        held = without_whole_classes(held, source.arrays[LABEL])
+        rest = np.setdiff1d(np.arange(len(source)), held)
     if not len(held) or not len(rest):
         return unheld
     others = _part(source, held, name=f"held-out part of {source.name}", skipped=0)
     note = said_of_held(len(held), len(source), source.modality.name)
     return _part(source, rest, held_out=others, notes=(*source.notes, note))
+
+
+def without_whole_classes(held: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The rows that are held out, but for classes of which all is: these could not be learned, and stay."""
+    rest = np.setdiff1d(np.arange(len(labels)), held)
+    return held[np.isin(labels[held], np.unique(labels[rest]))]
 
 
 def said_of_held(held: int, n: int, noun: str) -> str:

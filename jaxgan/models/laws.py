@@ -186,7 +186,7 @@ def range_law(networks: Networks) -> str:
         if networks.labels is None and same(x, make(size * z[::-1]), 1e-6):
             raise Broken("generator: latents make no difference")
     if networks.labels is not None:
-        alike = make(jnp.tile(z[:1], (N, 1)))
+        alike = make(jnp.repeat(z[:1], N, axis=0))
         if same(alike[0], alike[1], 1e-6):
             raise Broken("generator: it is conditional, but labels make no difference")
         if same(alike[1], make(z)[1], 1e-6):

@@ -90,7 +90,8 @@ def write_report(folder: RunFolder) -> pathlib.Path:
 def _class_names(run: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
     """The names beside the rows of the grids, which have a row a class; empty where they have not."""
     data = run["data"]
-    n = data.get("n_classes", 0) if config.get("model", {}).get("conditional") else 0
+    by_class = config.get("model", {}).get("conditional") and data.get("modality", "") not in _SHOWN
+    n = data.get("n_classes", 0) if by_class else 0
     names = data.get("class_names") or [str(i) for i in range(n)]
     return list(map(str, names[:n])) if 0 < n <= _MAX_ROWS else []
 

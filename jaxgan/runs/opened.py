@@ -125,6 +125,7 @@ class Run:
         direction: str | None = None,
         *,
         masks: Any = None,
+        classes: Sequence[int | str] | int | str | None = None,
         tile: int | None = None,
         overlap: int | None = None,
     ) -> Any:
@@ -134,6 +135,7 @@ class Run:
           images: one uint8 or uint16 array [h, w] or [h, w, c], several [n, h, w, c], or a list of arrays.
           direction: such as "a-to-b"; None: the first that the run has.
           masks: for a run that fills: as many [h, w], not 0 where an image is lost; None: where it is transparent.
+          classes: for a conditional run: class of every image, by number or name; one alone is that of all.
           tile: side of the tiles in which images go through the networks; None: as `Applied` says.
           overlap: of the tiles, in pixels.
 
@@ -141,21 +143,25 @@ class Run:
           What was made, in the types of the images: an array for an array, a list for a list.
 
         Raises:
-          InputError: for a run that does not translate, or images that are none.
+          InputError: for a run that does not translate, images that are none, or classes that do not fit.
         """
         applied = Applied(self, direction, tile=tile, overlap=overlap)
-        if isinstance(images, list | tuple):
-            own = [None] * len(images) if masks is None else list(masks)
-            if len(own) != len(images):
-                raise InputError(f"masks: expected one for each of {len(images)} images, got {len(own)}")
-            return [
-                applied(np.asarray(x), None if m is None else np.asarray(m))
-                for x, m in zip(images, own, strict=True)
-            ]
-        images = np.asarray(images)
-        if images.ndim == 4:
-            return np.stack(self.apply(list(images), direction, masks=masks, tile=tile, overlap=overlap))
-        return applied(images, None if masks is None else np.asarray(masks))
+        single = not isinstance(images, list | tuple) and np.ndim(images) != 4
+        several = [images] if single else list(images)
+        own = [masks] if single or masks is None else list(masks)
+        own = own * len(several) if masks is None else own
+        if len(own) != len(several):
+            raise InputError(f"masks: expected one for each of {len(several)} images, got {len(own)}")
+        if classes is None or isinstance(classes, str | int | np.integer):  # one for all
+            classes = [classes] * len(several)  # pyright: ignore[reportAssignmentType]
+        of: list[Any] = list(classes)  # pyright: ignore[reportArgumentType]
+        if len(of) != len(several):
+            raise InputError(f"classes: expected one for each of {len(several)} images, got {len(of)}")
+        made = [
+            applied(np.asarray(x), None if m is None else np.asarray(m), c)
+            for x, m, c in zip(several, own, of, strict=True)
+        ]
+        return made[0] if single else made if isinstance(images, list | tuple) else np.stack(made)
 
 
 def _sampled_as(config: Config) -> Config:

@@ -112,9 +112,12 @@ def is_own(source: Source) -> bool:
 
 def unused_classes(members: Members) -> list[str]:
     """Tells of classes of a user's own data that the networks do not look at."""
-    output, classes = members.game.output, members.source.class_names
-    own = members.source.name.startswith(("folder:", "npz:", "tar:")) or is_file(members.config.data.source)
-    if not own or len(classes) < 2 or output is None or output.conditional:
+    game, classes = members.game, members.source.class_names
+    pairs = [*game.translations.values()] if members.config.game == "translation" else []
+    makes = pairs if game.output is None else [game.output]
+    kinds = ("folder:", "npz:", "tar:", "pairs:")
+    own = members.source.name.startswith(kinds) or is_file(members.config.data.source)
+    if not own or len(classes) < 2 or not makes or any(one.conditional for one in makes):
         return []
     takes = "conditional" in {field.name for field in fields(members.config.model)}
     how = (

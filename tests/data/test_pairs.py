@@ -200,3 +200,57 @@ def test_what_cannot_be_is_one_line(tmp_path):
             open_source(spec)
         assert said in str(error.value)
         assert "\n" not in str(error.value)
+
+
+def test_folders_of_pairs_are_their_classes(tmp_path):
+    names = [f"{kind}/{i}" for kind in ("cat", "dog", "owl") for i in range(6)]
+    for side, more in (("a", 0), ("b", 100)):
+        for i, name in enumerate(names):
+            (tmp_path / side / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((8, 8), more + i, np.uint8)).save(tmp_path / side / f"{name}.png")
+    two = f"pairs:{tmp_path}/a,{tmp_path}/b"
+    whole = open_source(two, hold_out=0.3)
+    one = open_source(f"pairs:{tmp_path}/a", hold_out=0)  # halves side by side
+    kept = open_source(two, hold_out=0.3, keep_classes="cat,owl")
+    assert whole.class_names == one.class_names == ("cat", "dog", "owl")
+    assert kept.class_names == ("cat", "owl")
+    for source in (whole, whole.held_out, kept, kept.held_out, one):
+        own = source.arrays["input"][:, 0, 0, 0] // 6  # number of the folder
+        labels = [("cat", "dog", "owl").index(source.class_names[label]) for label in source.arrays["label"]]
+        np.testing.assert_array_equal(labels, own)
+    assert whole.spec.arrays == whole.held_out.spec.arrays
+    assert whole.spec.n_classes == whole.held_out.spec.n_classes == 3
+    assert whole.n + whole.held_out.n == 18
+    assert {*whole.arrays["label"]} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("folders", [("train", "test"), ("cat",), ("cat", "dog", ".")])
+def test_other_folders_of_pairs_are_no_classes(tmp_path, folders):
+    for name in folders:
+        (tmp_path / name).mkdir(exist_ok=True)
+        for i in range(3):
+            Image.fromarray(np.full((8, 8), i, np.uint8)).save(tmp_path / name / f"{i}.png")
+    source = open_source(f"pairs:{tmp_path},{tmp_path}", hold_out=0)
+    assert source.n == 3 * len(folders)
+    assert source.class_names == ()
+    with pytest.raises(InputError, match=r"data\.keep_classes: expected data with classes"):
+        open_source(f"pairs:{tmp_path},{tmp_path}", keep_classes="cat")
+
+
+def test_no_class_is_held_out_as_a_whole(tmp_path):
+    """Of classes with one pair each nothing is held out, whatever the share."""
+    for i in range(4):
+        (tmp_path / str(i)).mkdir()
+        Image.fromarray(np.full((8, 8), i, np.uint8)).save(tmp_path / str(i) / "x.png")
+    source = open_source(f"pairs:{tmp_path},{tmp_path}", hold_out=0.5)
+    assert source.held_out is None
+    assert source.n == source.n_classes == 4
+
+
+def test_folders_by_thousands_are_no_classes_of_pairs(tmp_path):
+    for i in (5, 1005):
+        path = tmp_path / f"{i // 1000 * 1000:05d}" / f"{i:05d}.png"
+        path.parent.mkdir()
+        Image.fromarray(np.full((8, 8), i % 250, np.uint8)).save(path)
+    for name in (f"pairs:{tmp_path},{tmp_path}", f"pairs:{tmp_path}"):
+        assert open_source(name, hold_out=0).n_classes == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from jaxgan.apps.restore import files
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable
 from jaxgan.common.laws import first_line
+from jaxgan.data.labels import parsed_classes
 from jaxgan.data.pixels import BrokenImage, image_suffixes
 
 Apply = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
@@ -26,11 +27,13 @@ class Work:
       path: of the file.
       name: under which it is written, relative.
       mask: of the file that says what is lost in it; None: none.
+      label: number of its class; None: none.
     """
 
     path: pathlib.Path
     name: pathlib.PurePath
     mask: pathlib.Path | None = None
+    label: int | None = None
 
 
 def listed(
@@ -102,6 +105,39 @@ def _mask_of(work: Work, masks: pathlib.Path) -> pathlib.Path:
     if not near:
         raise InputError(f"masks: expected one called {work.name.stem!r} in {printable(masks)!r}, found none")
     return near[0]
+
+
+def with_classes(works: Sequence[Work], names: Sequence[str], of: str | None = None) -> list[Work]:
+    """The same files with their classes: `of`, or that which a folder above them is called as.
+
+    Args:
+      works: of `listed`.
+      names: of the run's classes; none: it is not conditional.
+      of: the class of all files, by name or number; None: their folders say.
+
+    Raises:
+      InputError: for a class that is not among the names, none where one is needed, or one where none is.
+    """
+    if not names:
+        if of is not None:
+            raise InputError(f"classes: expected none, as this run is not conditional, got {of!r}")
+        return list(works)
+    if of is not None:
+        found = {*parsed_classes(of, names)}
+        if len(found) > 1:
+            raise InputError(f"classes: expected one class, that of all images, got {of!r}")
+        return [replace(work, label=min(found)) for work in works]
+    numbers, told = {name: number for number, name in enumerate(names)}, []
+    for work in works:
+        folders = [*work.name.parts[:-1], work.path.absolute().parent.name]
+        found = [numbers[folder] for folder in folders if folder in numbers]
+        if not found:
+            raise InputError(
+                "classes: expected the class of each image, as this run is conditional: for all with --classes, or by "
+                f"the folders that they lie in; one of {', '.join(names[:100])}, got {printable(work.path)!r}"
+            )
+        told.append(replace(work, label=found[0]))
+    return told
 
 
 def done(

@@ -32,6 +32,8 @@ class Apply:
     """Folder to write; it must be another than that of the images."""
     direction: str | None = None
     """Of a run that has several, such as a-to-b and b-to-a; None: the first."""
+    classes: str | None = None
+    """Class of all images by name or number, for a conditional run; None: the name of the folder that each lies in."""
     masks: pathlib.Path | None = None
     """A mask for all, or a folder of masks of the same names: white is what an inpainting run fills; None: alpha 0."""
     tile: int | None = None
@@ -52,7 +54,7 @@ def apply(args: list[str]) -> int:
         raise InputError("images: expected files or folders, got none")
 
     from jaxgan.apps.below import not_read
-    from jaxgan.apps.restore.folder import done, listed
+    from jaxgan.apps.restore.folder import done, listed, with_classes
     from jaxgan.runs import environment
     from jaxgan.runs.images.applying import Applied
     from jaxgan.runs.opened import Run
@@ -63,11 +65,12 @@ def apply(args: list[str]) -> int:
     with warnings_in_lines():
         run = Run.at(parsed.run, which, trust=parsed.trust)
         applied = Applied(run, parsed.direction, tile=parsed.tile, overlap=parsed.overlap)
+        works = with_classes(works, applied.class_names, parsed.classes)
         failed: dict[str, list[pathlib.Path]] = {}
         with Progress(sys.stderr) as progress:
             for i, work in enumerate(works):
                 progress.count("images", i, len(works))
-                if (why := done(work, parsed.out, applied, notes.append)) is not None:
+                if (why := done(work, parsed.out, applied.of(work.label), notes.append)) is not None:
                     failed.setdefault(why, []).append(work.path)
     for note in (*notes, *applied.notes):
         print(note)

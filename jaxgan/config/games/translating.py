@@ -16,13 +16,16 @@ from jaxgan.data import Spec
 from jaxgan.data.degrade import chain_of
 from jaxgan.data.degrade.source import spec_with
 from jaxgan.data.modality import DOMAINS, PAIR
+from jaxgan.data.spec import LABEL
 from jaxgan.games.cycle_gan import cycle_gan
 from jaxgan.games.game import Game, Player
 from jaxgan.games.pairs.translation import translation
 from jaxgan.models.pretrained.frozen import Frozen
 
 
-def _networks(config: Any, shape: tuple[int, ...], source: tuple[int, ...], critic: int) -> tuple[Any, Any]:
+def _networks(
+    config: Any, shape: tuple[int, ...], source: tuple[int, ...], critic: int, n_classes: int = 0
+) -> tuple[Any, Any]:
     """Translator and critic of the configuration's family of networks.
 
     Args:
@@ -30,6 +33,7 @@ def _networks(config: Any, shape: tuple[int, ...], source: tuple[int, ...], crit
       shape: of what is made.
       source: of what it is made from, mask included.
       critic: channels that the critic sees.
+      n_classes: of the examples; 0: they have none.
     """
     if not getattr(config.model, "translates", False):
         raise InputError(
@@ -37,7 +41,7 @@ def _networks(config: Any, shape: tuple[int, ...], source: tuple[int, ...], crit
             f"got {type(config.model).__name__}"
         )
     with renamed(in_group("model", [*vars(config.model)])):
-        return config.model.build(shape, 0, source=source, judged=critic)
+        return config.model.build(shape, n_classes, source=source, judged=critic)
 
 
 def _players(config: Any, alone: int = 0) -> tuple[Any, Any]:
@@ -91,7 +95,7 @@ def translation_of(
         raise InputError("squared: expected one pixel loss, got squared and smooth")
     source, masked = spec.arrays["input"].shape, "mask" in spec.arrays
     seen = (*source[:2], source[2] + masked)
-    networks = _networks(config, spec.shape, seen, seen[2] + spec.shape[2])
+    networks = _networks(config, spec.shape, seen, seen[2] + spec.shape[2], spec.n_classes)
     makes, judges = _players(config, pixel_steps)
     alone = adversarial == 0
     return translation(
@@ -107,6 +111,7 @@ def translation_of(
         halved=halved,
         penalties=None if alone else config.penalty.build(config.scheduled_steps, config.batch_size),
         moves=config.dynamics.build(config.steps)["moves"],
+        conditional=config.model.conditional,
     )
 
 
@@ -138,6 +143,10 @@ def cycle_gan_of(
       halved: whether the critics' loss is halved.
     """
     _hold(spec, "a", "b", config)
+    if getattr(config.model, "translates", False) and config.model.conditional:
+        raise InputError(
+            "model.conditional: expected networks without classes in the game 'cycle_gan', got True"
+        )
     check_range("cycle", cycle, at_least=0)
     check_range("identity", identity, at_least=0)
     check_range("pool", pool, at_least=0, unit="images")
@@ -182,10 +191,10 @@ def _hold(spec: Spec, source: str, target: str, config: Any) -> None:
 
 def spec_of_pairs(shape: tuple[int, ...], n_classes: int, config: Any) -> Spec:
     """Images of this shape, with what they are made from: as they are degraded, or as they are."""
-    plain = _images({"image": shape}, "image", PAIR)
+    plain = _images({"image": shape}, "image", PAIR, n_classes)
     chain = chain_of(config.data.degrade, config.data.degrade_options)
     if chain is None:
-        return _images({"image": shape, "input": shape}, "image", PAIR)
+        return _images({"image": shape, "input": shape}, "image", PAIR, n_classes)
     return spec_with(plain, chain, config.data.crop)
 
 
@@ -194,6 +203,8 @@ def spec_of_domains(shape: tuple[int, ...], n_classes: int, config: Any) -> Spec
     return _images({"a": shape, "b": shape}, "b", DOMAINS)
 
 
-def _images(shapes: Mapping[str, tuple[int, ...]], example: str, modality: Any) -> Spec:
+def _images(shapes: Mapping[str, tuple[int, ...]], example: str, modality: Any, n_classes: int = 0) -> Spec:
     arrays = {name: jax.ShapeDtypeStruct(shape, np.float32) for name, shape in shapes.items()}
-    return Spec(arrays, example, 0, "uint8", modality)
+    if n_classes:
+        arrays[LABEL] = jax.ShapeDtypeStruct((), np.int32)
+    return Spec(arrays, example, n_classes, "uint8", modality)

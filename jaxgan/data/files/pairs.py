@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import pathlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,21 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
 from jaxgan.common.progress import counted
 from jaxgan.data.decoding.forms import changes, counts_of, form_of
+from jaxgan.data.files.classes import class_folders
 from jaxgan.data.files.deep import deep_pixels
 from jaxgan.data.files.listing import Listing, listing, unread
+from jaxgan.data.labels import numbered
 from jaxgan.data.modality import DOMAINS, PAIR
 from jaxgan.data.pixels import BrokenImage, is_deep_file, is_grey_file, open_image, to_pixels
 from jaxgan.data.source import Arrays, Images, Source, as_images
-from jaxgan.data.splits import held_out_rows, said_of_held, said_of_none_held
+from jaxgan.data.spec import LABEL
+from jaxgan.data.splits import (
+    held_out_rows,
+    said_of_held,
+    said_of_none_held,
+    with_classes_of,
+    without_whole_classes,
+)
 
 Open = Callable[..., Source]
 _CALLED = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGBA"}
@@ -130,6 +140,8 @@ def load_pairs(
 ) -> Arrays:
     """Pairs of images: "input" and what it should become, "image"; of 16 bits where one is, and all are grey.
 
+    Where all lie in folders, as of `jaxgan.data.files.classes.class_folders`, these are their classes.
+
     Args:
       rest: "A,B", two folders (or zip archives) whose images are matched by name, without suffixes; or one folder, of
         images whose left half is the input and whose right half the image.
@@ -159,12 +171,14 @@ def load_pairs(
             if alone
             else []
         )
+        files = [names[0][stem] for stem in both]
         read = lambda stem: (_content(first, names[0][stem]), _content(second, names[1][stem]))
     else:
         one = _listed(rest, follow_links)
-        both = list(one.names)
+        both = files = list(one.names)
         read = lambda name: (_content(one, name), None)
     pairs, broken, forms, shape = [], [], list[int](), None
+    folders, classes = dict(zip(both, class_folders(files) or (), strict=False)), list[str]()
     depth = channels or (1 if all(_every(is_grey_file, read, name) for name in both) else 3)
     deep = depth == 1 and not all(_every(lambda data: not is_deep_file(data), read, name) for name in both)
     for name in both:
@@ -185,27 +199,33 @@ def load_pairs(
                 f"{printable(name)!r} is not {shape[0]}x{shape[1]}; say one, such as --data.resolution 64"
             )
         pairs.append(found)
+        classes += [folders[name]] if folders else []
         forms += form
     if not pairs:
         raise InputError(
             f"data.source: expected pairs of images in {'pairs:' + rest!r}, found none that can be read"
         )
     arrays = {"image": np.stack([x for _, x in pairs]), "input": np.stack([x for x, _ in pairs])}
+    named: dict[str, Any] = {}
+    if classes:
+        arrays[LABEL], named["class_names"] = numbered(classes)
     bits = 8 * arrays["image"].dtype.itemsize
     notes += unread(len(broken))
     notes += changes(counts_of(forms), depth, deep="--data.channels 1", bits=bits)
     name, held = f"pairs:{rest}", None
     rows = held_out_rows(arrays["image"], hold_out)
+    if classes and len(rows):
+        rows = without_whole_classes(rows, arrays[LABEL])
     if not 0 < len(rows) < len(pairs):
         notes += said_of_none_held(len(pairs), hold_out, "pair")
     else:
-        held = Arrays(
-            f"held-out part of {name}", {key: x[rows] for key, x in arrays.items()}, PAIR, example="image"
-        )
+        of = {key: x[rows] for key, x in arrays.items()}
+        held = Arrays(f"held-out part of {name}", of, PAIR, example="image", **named)
         rest_of = np.setdiff1d(np.arange(len(pairs)), rows)
         arrays = {key: x[rest_of] for key, x in arrays.items()}
         notes.append(said_of_held(len(rows), len(pairs), "pair"))
-    return Arrays(name, arrays, PAIR, example="image", held_out=held, notes=tuple(notes), skipped=len(broken))
+    own = Arrays(name, arrays, PAIR, example="image", notes=tuple(notes), skipped=len(broken), **named)
+    return own if held is None else replace(own, held_out=with_classes_of(own, held))
 
 
 def _listed(path: str, follow_links: bool) -> Listing:

@@ -16,9 +16,11 @@ class Translation(NamedTuple):
       source: name of the array in the batch that is translated.
       target: name of the array that the answer is like.
       make: (the network as a function x -> y, a batch) -> translated examples [n, ...].
+      conditional: whether the network is told the labels of the batch.
     """
 
     player: str
     source: str
     target: str
     make: Callable[[Callable[..., Any], Mapping[str, jax.Array]], jax.Array]
+    conditional: bool = False

@@ -52,6 +52,7 @@ def translation(
     moves: Moves = Moves(),  # noqa: B008  (frozen)
     source: str = "input",
     target: str = "image",
+    conditional: bool = False,
 ) -> Game:
     """A translator of images in pairs, and a critic that sees both images of a pair.
 
@@ -77,6 +78,8 @@ def translation(
       moves: how the players move.
       source: name of the inputs.
       target: name of the images.
+      conditional: whether both networks are told the classes: they are then asked (x, label, train), with the batch's
+        array "label".
 
     Raises:
       InputError: for options that do not go together.
@@ -100,8 +103,10 @@ def translation(
     eyes = {"features": features} if isinstance(features, Player) else {}
     weight = lambda step: adversarial if not pixel_steps else jnp.where(step < pixel_steps, 0.0, adversarial)
 
+    told = lambda batch: (batch.get("label"),) if conditional else ()
+
     def made(view: View) -> jax.Array:
-        y = filled(view.batch, view("translator", given(view.batch, source)), source)
+        y = filled(view.batch, view("translator", given(view.batch, source), *told(view.batch)), source)
         if y.shape != view.batch[target].shape:
             raise InputError(
                 f"translator: expected images of the target's shape {view.batch[target].shape[1:]}, got {y.shape[1:]}"
@@ -116,8 +121,8 @@ def translation(
         return jnp.concatenate([seen, image], axis=-1)
 
     def logits(view: View, fakes: jax.Array) -> tuple[jax.Array, jax.Array]:
-        real = view("critic", beside(view, view.batch[target]))
-        return view.gathered(real), view.gathered(view("critic", fakes))
+        real = view("critic", beside(view, view.batch[target]), *told(view.batch))
+        return view.gathered(real), view.gathered(view("critic", fakes, *told(view.batch)))
 
     def judge(view: View) -> jax.Array:
         assert loss is not None
@@ -126,7 +131,7 @@ def translation(
         value = view.log("adversarial", loss.discriminator(real, fake).mean())
         if loss.accuracy is not None:
             view.log("accuracy", loss.accuracy(real, fake).mean())
-        ask = lambda x: view.ask("critic", x)
+        ask = lambda x: view.ask("critic", x, *told(view.batch))
         scene = Scene(beside(view, view.batch[target]), fakes, jnp.zeros((view.n, 1)), ask, ask)
         scene = scene._replace(mean=view.deal.axis.mean)
         return weighed(view, value / 2 if halved else value, d_terms, scene)
@@ -154,9 +159,10 @@ def translation(
         seen, image = given(batch, source)[:2], batch[target][:2]
         channels = seen.shape[-1] + image.shape[-1]
         pair = jnp.zeros((2, *image.shape[1:3], channels), image.dtype)
+        label = lambda x: (jnp.zeros(len(x), jnp.int32),) if conditional else ()
         return (
-            {"translator": (seen,)}
-            | ({} if critic is None else {"critic": (pair,)})
+            {"translator": (seen, *label(seen))}
+            | ({} if critic is None else {"critic": (pair, *label(pair))})
             | dict.fromkeys(eyes, (image,))
         )
 
@@ -169,17 +175,18 @@ def translation(
         inputs=inputs,
         memory=starts("d", d_terms),
         moves=moves,
-        translations={"forward": direction_of(source, target)},
+        translations={"forward": direction_of(source, target, conditional=conditional)},
         critic=None if loss is None else Critic(loss, lambda view: logits(view, beside(view, made(view)))),
         compares=lambda: loss is not None and not loss.alone,
     )
 
 
-def direction_of(source: str, target: str) -> Translation:
-    """What the translator of pairs makes of inputs, and masks where there are some."""
+def direction_of(source: str, target: str, *, conditional: bool = False) -> Translation:
+    """What the translator of pairs makes of inputs, and masks where there are some; of the classes, if it is told."""
     return Translation(
         "translator",
         source,
         target,
         lambda network, batch: filled(batch, network(given(batch, source)), source),
+        conditional,
     )

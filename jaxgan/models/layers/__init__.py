@@ -16,7 +16,7 @@ from jaxgan.models.layers.equalized import EqualizedConv, EqualizedDense, scaled
 from jaxgan.models.layers.filters import Signal, filtered_leaky, layer_schedule, lowpass, radial_lowpass
 from jaxgan.models.layers.fir import down_conv, downsample, up_conv, upfirdn, upsample
 from jaxgan.models.layers.gates import SkipLayerExcitation, glu
-from jaxgan.models.layers.labels import HEADS, ClassHead, Head, joined, needed
+from jaxgan.models.layers.labels import HEADS, ClassHead, Head, class_logits, joined, needed, with_classes
 from jaxgan.models.layers.mapping import MappingNetwork, truncated
 from jaxgan.models.layers.minibatch_stddev import minibatch_stddev
 from jaxgan.models.layers.modulated import ModulatedConv, demodulation, modulated_conv
@@ -52,6 +52,7 @@ __all__ = [
     "adain",
     "average_down",
     "check_logits",
+    "class_logits",
     "dcgan_init",
     "demodulation",
     "down_conv",
@@ -78,4 +79,5 @@ __all__ = [
     "up_conv",
     "upfirdn",
     "upsample",
+    "with_classes",
 ]

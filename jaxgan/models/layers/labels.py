@@ -30,6 +30,38 @@ def joined(x: jax.Array, embedded: jax.Array) -> jax.Array:
     return jnp.concatenate([x, jnp.broadcast_to(maps, (*x.shape[:-1], maps.shape[-1]))], axis=-1)
 
 
+def with_classes(x: jax.Array, label: jax.Array | None, n_classes: int, size: int) -> jax.Array:
+    """x [n, h, w, c] and, as `size` further maps, a learned embedding of the labels; x alone without classes.
+
+    To be called inside a module, whose part "classes" the embedding is.
+
+    Raises:
+      ValueError: if there are classes and no label.
+    """
+    if not n_classes:
+        return x
+    embed = nn.Embed(n_classes, size, embedding_init=nn.initializers.normal(1.0), name="classes")
+    return joined(x, embed(needed(label, n_classes)))
+
+
+def class_logits(
+    y: jax.Array, label: jax.Array | None, n_classes: int, *, spectral: bool = False, train: bool = False
+) -> jax.Array:
+    """The inner product of each place of the features y [n, h, w, c] with the label's embedding, float32 [n, h, w, 1].
+
+    To be called inside a module, whose part "classes" the embedding is.
+
+    Raises:
+      ValueError: if there is no label.
+
+    References:
+      Miyato, Koyama (2018), cGANs with projection discriminator, eq. 3, here at every place.
+    """
+    embed = nn.Embed(n_classes, y.shape[-1], embedding_init=nn.initializers.normal(0.02), name="classes")
+    embedded = maybe_spectral(embed, spectral, needed(label, n_classes), train)
+    return (embedded[:, None, None] * y.astype(jnp.float32)).sum(axis=-1, keepdims=True)
+
+
 class ClassHead(nn.Module, kw_only=True):
     """The last layer of a discriminator, which knows of classes: features h [n, c] to logits.
 

@@ -16,7 +16,7 @@ class Translates:
     """
 
     family: str
-    conditional = False
+    conditional: bool
     convolutional = True
     translates = True
 
@@ -32,12 +32,13 @@ class Translates:
 
         Args:
           shape: of what is made.
-          n_classes: makes no difference.
+          n_classes: of the examples; makes no difference unless the networks are conditional.
           source: of what is given; None: as what is made. Only srresnet takes another height and width.
           judged: channels that the critic sees, which takes any number.
 
         Raises:
-          InputError: for shapes that the networks do not take, or settings out of range.
+          InputError: for shapes that the networks do not take, settings out of range, or conditional networks without
+            classes.
         """
         source = shape if source is None else source
         for what in (shape, source):
@@ -45,14 +46,18 @@ class Translates:
                 raise InputError(
                     f"model: {self.family} needs images (height, width, channels), got shape {what}"
                 )
-        return self._networks(shape, source)
+        if self.conditional and not n_classes:
+            raise InputError("conditional: expected data with class labels, got data without")
+        return self._networks(shape, source, n_classes if self.conditional else 0)
 
-    def _networks(self, shape: tuple[int, ...], source: tuple[int, ...]) -> tuple[Any, Any]:
-        """Translator and critic, of images of these shapes."""
+    def _networks(self, shape: tuple[int, ...], source: tuple[int, ...], classes: int) -> tuple[Any, Any]:
+        """Translator and critic, of images of these shapes and so many classes; 0: labels make no difference."""
         raise NotImplementedError
 
 
-def critic_of(shape: tuple[int, ...], width: int, depth: int, norm: str, dtype: Any) -> PatchGAN:
+def critic_of(
+    shape: tuple[int, ...], width: int, depth: int, norm: str, dtype: Any, classes: int = 0
+) -> PatchGAN:
     """A PatchGAN for images of this shape; `depth` 0: as deep as the images allow, at most 3."""
     side = min(shape[:2])
     if side < 6:
@@ -66,4 +71,4 @@ def critic_of(shape: tuple[int, ...], width: int, depth: int, norm: str, dtype: 
         )
     if norm not in ("batch", "instance"):
         raise InputError(f"d_norm: expected 'batch' or 'instance', got {norm!r}")
-    return PatchGAN(width=width, depth=depth, norm=norm, dtype=dtype)
+    return PatchGAN(width=width, depth=depth, norm=norm, n_classes=classes, dtype=dtype)

@@ -34,12 +34,16 @@ class Pix2PixConfig(Translates):
     """Halvings of the critic: 3 see patches of 70 pixels; 0: at most 3, as the images allow."""
     d_norm: Literal["batch", "instance"] = "batch"
     """Normalisation in the critic: batch (pix2pix) or instance (CycleGAN)."""
+    conditional: bool = False
+    """Condition on class labels: maps beside the U-Net's input, norms of the residual one, projection in the critic."""
+    embedding: int = 8
+    """Size of the translator's class embedding, which only the U-Net has."""
     dtype: str = "float32"
     """What the networks compute in: float32 or bfloat16. Parameters stay float32."""
 
     family = "pix2pix"
 
-    def _networks(self, shape: tuple[int, ...], source: tuple[int, ...]) -> tuple[Any, Any]:
+    def _networks(self, shape: tuple[int, ...], source: tuple[int, ...], classes: int) -> tuple[Any, Any]:
         if source[:2] != shape[:2]:
             raise InputError(
                 f"model: pix2pix makes images of the size that it is given, {source[0]}x{source[1]}, and not "
@@ -47,6 +51,7 @@ class Pix2PixConfig(Translates):
             )
         check_range("width", self.width, at_least=1)
         check_range("d_width", self.d_width, at_least=0)
+        check_range("embedding", self.embedding, at_least=1)
         dtype, channels, side = dtype_of(self.dtype), shape[2], min(shape[:2])
         most = (side - 1).bit_length()
         halvings = self.halvings or most
@@ -62,9 +67,17 @@ class Pix2PixConfig(Translates):
         check_range("blocks", self.blocks, at_least=0)
         if self.translator == "unet":
             made: Any = UNet(
-                channels=channels, width=self.width, halvings=halvings, noise=self.dropout, dtype=dtype
+                channels=channels,
+                width=self.width,
+                halvings=halvings,
+                noise=self.dropout,
+                n_classes=classes,
+                embedding=self.embedding,
+                dtype=dtype,
             )
         else:
             blocks = self.blocks or (9 if side >= _LARGE else 6)
-            made = ResNetTranslator(channels=channels, width=self.width, blocks=blocks, dtype=dtype)
-        return made, critic_of(shape, self.d_width or self.width, self.d_depth, self.d_norm, dtype)
+            made = ResNetTranslator(
+                channels=channels, width=self.width, blocks=blocks, n_classes=classes, dtype=dtype
+            )
+        return made, critic_of(shape, self.d_width or self.width, self.d_depth, self.d_norm, dtype, classes)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
-from jaxgan.models.layers import Conv, dtype_of, maybe_spectral, nearest_up
+from jaxgan.models.layers import Conv, class_logits, dtype_of, maybe_spectral, nearest_up, with_classes
 from jaxgan.models.translators.critics import Translates
 
 
@@ -93,6 +93,8 @@ class GatedNet(nn.Module, kw_only=True):
     Attributes:
       channels: of the images that it makes.
       width: channels at full resolution; doubled at every halving.
+      n_classes: 0, or the number of classes, whose embedding it sees as further maps of the input.
+      embedding: size of that embedding.
       dtype: type of the computation; parameters and images are float32.
 
     References:
@@ -104,12 +106,21 @@ class GatedNet(nn.Module, kw_only=True):
 
     channels: int = 3
     width: int = 32
+    n_classes: int = 0
+    embedding: int = 8
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
-        """Images and masks [n, h, w, c + 1] -> images [n, h, w, channels] in [-1, 1]; labels make no difference."""
+        """Images and masks [n, h, w, c + 1] (and labels [n]) -> images [n, h, w, channels] in [-1, 1].
+
+        Without classes labels make no difference.
+
+        Raises:
+          ValueError: for classes and no label.
+        """
         gated = lambda features, **options: GatedConv(features, dtype=self.dtype, **options)
+        x = with_classes(x, label, self.n_classes, self.embedding)
         y, maps = gated(self.width, size=5)(x), []
         for i in (2, 4):
             maps.append(y)
@@ -132,6 +143,7 @@ class SpectralPatchGAN(nn.Module, kw_only=True):
     Attributes:
       width: channels after the first; doubled by the second, at most 4 times as many.
       depth: convolutions.
+      n_classes: 0, or the number of classes, on whose embeddings the features of every place are projected.
       dtype: type of the computation; parameters and logits are float32.
 
     References:
@@ -140,18 +152,26 @@ class SpectralPatchGAN(nn.Module, kw_only=True):
 
     width: int = 32
     depth: int = 4
+    n_classes: int = 0
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
-        """Images [n, h, w, c] -> logits [n, places]; labels make no difference."""
+        """Images [n, h, w, c] (and labels [n]) -> logits [n, places]; without classes labels make no difference.
+
+        Raises:
+          ValueError: for classes and no label.
+        """
         y = x.astype(self.dtype)
         for i in range(self.depth):
             stride = (2, 2) if min(y.shape[1:3]) > 4 else (1, 1)
             conv = nn.Conv(self.width * min(2**i, 4), (5, 5), stride, dtype=self.dtype)
             y = nn.leaky_relu(maybe_spectral(conv, True, y, train), 0.2)
         out = nn.Conv(1, (3, 3), dtype=self.dtype)
-        return maybe_spectral(out, True, y, train).reshape(len(x), -1).astype(jnp.float32)
+        logits = maybe_spectral(out, True, y, train).astype(jnp.float32)
+        if self.n_classes:
+            logits += class_logits(y, label, self.n_classes, spectral=True, train=train)
+        return logits.reshape(len(x), -1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,19 +184,28 @@ class GatedConfig(Translates):
     """Channels of the critic after its first layer; 0 takes the translator's."""
     d_depth: int = 4
     """Convolutions of the critic."""
+    conditional: bool = False
+    """Condition on class labels: maps beside the translator's input, projection in the critic."""
+    embedding: int = 8
+    """Size of the translator's class embedding."""
     dtype: str = "float32"
     """What the networks compute in: float32 or bfloat16. Parameters stay float32."""
 
     family = "gated"
 
-    def _networks(self, shape: tuple[int, ...], source: tuple[int, ...]) -> tuple[Any, Any]:
+    def _networks(self, shape: tuple[int, ...], source: tuple[int, ...], classes: int) -> tuple[Any, Any]:
         if source[:2] != shape[:2] or min(shape[:2]) < 4:
             raise InputError(
                 f"model: gated makes images of the size that it is given, at least 4 pixels a side, got {source} for "
                 f"{shape}"
             )
-        for name, least in (("width", 1), ("d_width", 0), ("d_depth", 1)):
+        for name, least in (("width", 1), ("d_width", 0), ("d_depth", 1), ("embedding", 1)):
             check_range(name, getattr(self, name), at_least=least)
         dtype = dtype_of(self.dtype)
-        critic = SpectralPatchGAN(width=self.d_width or self.width, depth=self.d_depth, dtype=dtype)
-        return GatedNet(channels=shape[2], width=self.width, dtype=dtype), critic
+        critic = SpectralPatchGAN(
+            width=self.d_width or self.width, depth=self.d_depth, n_classes=classes, dtype=dtype
+        )
+        made = GatedNet(
+            channels=shape[2], width=self.width, n_classes=classes, embedding=self.embedding, dtype=dtype
+        )
+        return made, critic

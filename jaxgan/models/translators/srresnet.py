@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
-from jaxgan.models.layers import Conv, dtype_of
+from jaxgan.models.layers import Conv, dtype_of, with_classes
 from jaxgan.models.translators.critics import Translates, critic_of
 
 _DENSE = 5  # convolutions of a dense block
@@ -63,6 +63,8 @@ class SRResNet(nn.Module, kw_only=True):
       blocks: their number.
       growth: channels that each convolution of a dense block adds; 0: residual blocks.
       skip: how the input is enlarged that all is added to: "linear" or "cubic".
+      n_classes: 0, or the number of classes, whose embedding the first convolution sees as further maps.
+      embedding: size of that embedding.
       dtype: type of the computation; parameters and images are float32.
 
     References:
@@ -82,11 +84,19 @@ class SRResNet(nn.Module, kw_only=True):
     blocks: int = 16
     growth: int = 0
     skip: str = "linear"
+    n_classes: int = 0
+    embedding: int = 8
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool = False) -> jax.Array:
-        """Images [n, h, w, c] -> images [n, h scale, w scale, channels], of any range; labels make no difference."""
+        """Images [n, h, w, c] (and labels [n]) -> images [n, h scale, w scale, channels], of any range.
+
+        Without classes labels make no difference.
+
+        Raises:
+          ValueError: for classes and no label.
+        """
 
         def conv(features: int, name: str, y: jax.Array, gain: float = 1.0) -> jax.Array:
             return Conv(features, kernel_init=_he(gain), dtype=self.dtype, name=name)(y)
@@ -96,7 +106,7 @@ class SRResNet(nn.Module, kw_only=True):
             fill = ((0, 0), (0, -h % self.shrink), (0, -w % self.shrink), (0, 0))
             x = pixel_unshuffle(jnp.pad(x, fill, mode="symmetric"), self.shrink)
         leaky = lambda y: nn.leaky_relu(y, 0.2 if self.growth else 0.1)
-        first = y = conv(self.width, "first", x)
+        first = y = conv(self.width, "first", with_classes(x, label, self.n_classes, self.embedding))
         if not self.growth:
             y = leaky(y)
         for i in range(self.blocks):
@@ -169,20 +179,31 @@ class SRResNetConfig(Translates):
     """Halvings of the critic; 0: at most 3, as the images allow."""
     d_norm: Literal["batch", "instance"] = "batch"
     """Normalisation in the critic."""
+    conditional: bool = False
+    """Condition on class labels: maps beside the translator's input, projection in the critic."""
+    embedding: int = 8
+    """Size of the translator's class embedding."""
     dtype: str = "float32"
     """What the networks compute in: float32 or bfloat16. Parameters stay float32."""
 
     family = "srresnet"
     bounded = False
 
-    def _networks(self, shape: tuple[int, ...], source: tuple[int, ...]) -> tuple[Any, Any]:
+    def _networks(self, shape: tuple[int, ...], source: tuple[int, ...], classes: int) -> tuple[Any, Any]:
         scale = max(1, round(shape[0] / source[0]))
         if (scale * source[0], scale * source[1]) != tuple(shape[:2]):
             raise InputError(
                 f"model: srresnet enlarges both sides alike, by a whole number, and does not make "
                 f"{shape[0]}x{shape[1]} of {source[0]}x{source[1]}"
             )
-        for name, least in (("width", 1), ("blocks", 1), ("shrink", 1), ("growth", 0), ("d_width", 0)):
+        for name, least in (
+            ("width", 1),
+            ("blocks", 1),
+            ("shrink", 1),
+            ("growth", 0),
+            ("d_width", 0),
+            ("embedding", 1),
+        ):
             check_range(name, getattr(self, name), at_least=least)
         factors(scale)
         dtype = dtype_of(self.dtype)
@@ -194,6 +215,8 @@ class SRResNetConfig(Translates):
             width=self.width,
             blocks=self.blocks,
             growth=self.growth,
+            n_classes=classes,
+            embedding=self.embedding,
             dtype=dtype,
         )
-        return made, critic_of(shape, self.d_width or self.width, self.d_depth, self.d_norm, dtype)
+        return made, critic_of(shape, self.d_width or self.width, self.d_depth, self.d_norm, dtype, classes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy as np
 from jaxgan.common.errors import InputError
 from jaxgan.common.progress import counted
 from jaxgan.data.degrade.filters import LUMA
+from jaxgan.data.labels import class_index
+from jaxgan.data.spec import LABEL
 from jaxgan.metrics.restoration import enlarged
 from jaxgan.runs.images.tiles import by_tiles, tile_of
 
@@ -56,6 +58,9 @@ class Applied:
         self.masked = "mask" in arrays
         self._restores = bool(run.config.data.degrade)
         self._stored, self._others = str(run.spec.stored), Counter[str]()
+        self.class_names: tuple[str, ...] = (
+            tuple(map(str, run.data["class_names"])) if own.conditional else ()
+        )
         self.tile = tile_of(module, given) if tile is None else (tile, tile)
         self.overlap = min(self.tile) // 4 if overlap is None else overlap
         if tile is not None and tile < 1:
@@ -66,7 +71,9 @@ class Applied:
                 f"{self.overlap}"
             )
 
-    def __call__(self, image: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    def __call__(
+        self, image: np.ndarray, mask: np.ndarray | None = None, of: int | str | None = None
+    ) -> np.ndarray:
         """One image translated, in its own type.
 
         A grey network takes the colours of an image one by one, one for colours takes grey as three equal ones. Alpha
@@ -75,13 +82,15 @@ class Applied:
         Args:
           image: uint8 or uint16 [h, w] or [h, w, 1 to 4 channels].
           mask: [h, w], not 0 where the image is lost, for a run that fills; None: where it is transparent.
+          of: class of the image, by number or name, for a conditional run.
 
         Returns:
           [h scale, w scale, channels].
 
         Raises:
-          InputError: for other arrays, or a missing mask.
+          InputError: for other arrays, a missing mask, or a class that is missing or is none of the run's.
         """
+        label = self.label(of)
         image = image[..., None] if image.ndim == 2 else image
         if (
             image.ndim != 3
@@ -99,7 +108,7 @@ class Applied:
         if lost is not None and alpha is not None:
             alpha = np.where(lost, np.asarray(most, image.dtype), alpha)  # which is filled
         values = 2 * (image.astype(np.float32) / most) - 1
-        made = self._colours(values, lost)
+        made = self._colours(values, lost, label)
         if str(image.dtype) != self._stored:
             self._others[str(image.dtype)] += 1
         pixels = np.clip(np.round((made + 1) * (most / 2)), 0, most).astype(image.dtype)
@@ -108,6 +117,10 @@ class Applied:
         if self.scale > 1:
             alpha = enlarged(alpha, *pixels.shape[:2])
         return np.concatenate([pixels, alpha], axis=2)
+
+    def of(self, label: int | str | None) -> Callable[[np.ndarray, np.ndarray | None], np.ndarray]:
+        """(image, mask) -> the image translated, for images of one class; None: of none."""
+        return lambda image, mask=None: self(image, mask, label)
 
     @property
     def notes(self) -> list[str]:
@@ -118,6 +131,23 @@ class Applied:
             f"is made has {bits(kind)}, as precise as {min(bits(kind), bits(self._stored))} are"
             for kind, n in self._others.items()
         ]
+
+    def label(self, of: int | str | None) -> int | None:
+        """The number of a class; None for a run that is not conditional. Raises InputError where it does not fit."""
+        if not self.class_names:
+            if of is not None:
+                raise InputError(f"classes: expected none, as this run is not conditional, got {of!r}")
+            return None
+        if of is None:
+            named = ", ".join(self.class_names[:100])
+            raise InputError(
+                f"classes: expected the class of each image, as this run is conditional: one of {named}"
+            )
+        if isinstance(of, str):
+            return class_index(of, self.class_names)
+        if int(of) != of or not 0 <= of < len(self.class_names):
+            raise InputError(f"classes: expected integers from 0 to {len(self.class_names) - 1}, got {of}")
+        return int(of)
 
     def _lost(
         self, image: np.ndarray, mask: np.ndarray | None, alpha: np.ndarray | None
@@ -142,17 +172,17 @@ class Applied:
             )
         return (mask != 0)[..., None]
 
-    def _colours(self, values: np.ndarray, lost: np.ndarray | None) -> np.ndarray:
+    def _colours(self, values: np.ndarray, lost: np.ndarray | None, label: int | None) -> np.ndarray:
         """Values [h, w, k] in [-1, 1] -> those of what is made, [h', w', k']."""
-        k = values.shape[2]
+        k, make = values.shape[2], lambda x: self._made(x, lost, label)
         if k == self._in:
-            return self._made(values[None], lost)[0]
+            return make(values[None])[0]
         if self._in == 1 and self._out == 1:  # each colour for itself
-            return np.moveaxis(self._made(np.moveaxis(values, 2, 0)[..., None], lost)[..., 0], 0, 2)
+            return np.moveaxis(make(np.moveaxis(values, 2, 0)[..., None])[..., 0], 0, 2)
         if self._in == 1:
-            return self._made((values[..., :3] @ np.asarray(LUMA, np.float32))[None, ..., None], lost)[0]
+            return make((values[..., :3] @ np.asarray(LUMA, np.float32))[None, ..., None])[0]
         if self._in == 3 and k == 1:
-            made = self._made(values.repeat(3, 2)[None], lost)[0]
+            made = make(values.repeat(3, 2)[None])[0]
             return made.mean(2, keepdims=True) if self._restores and self._out == 3 else made
         if self._in in (2, 4):  # trained with alpha: what has none is opaque
             if self._in == 2 and k > 2:
@@ -161,14 +191,18 @@ class Applied:
                 k = values.shape[2]
             colours = values.repeat(3, 2) if self._in == 4 and k in (1, 2) else values[..., : self._in - 1]
             opaque = values[..., -1:] if k in (2, 4) else np.ones_like(values[..., :1])
-            made = self._made(np.concatenate([colours[..., : self._in - 1], opaque], 2)[None], lost)[0]
+            made = make(np.concatenate([colours[..., : self._in - 1], opaque], 2)[None])[0]
             return made if k in (2, 4) else made[..., :-1]
         raise InputError(f"images: expected {self._in} channels, as the run was trained on, got {k}")
 
-    def _made(self, values: np.ndarray, lost: np.ndarray | None) -> np.ndarray:
+    def _made(self, values: np.ndarray, lost: np.ndarray | None, label: int | None) -> np.ndarray:
         arrays = {self._source: values}
         if lost is not None:
             missing = np.broadcast_to(lost.astype(np.float32), (len(values), *lost.shape))
             arrays = {self._source: values * (1 - missing), "mask": missing}
-        make = lambda tiles: self._translator.apply(self._variables, tiles, self.direction, self._poll)
+
+        def make(tiles: Mapping[str, np.ndarray]) -> np.ndarray:
+            told = {} if label is None else {LABEL: np.full(len(tiles[self._source]), label, np.int32)}
+            return self._translator.apply(self._variables, {**tiles, **told}, self.direction, self._poll)
+
         return by_tiles(arrays, make, tile=self.tile, overlap=self.overlap, scale=self.scale)

@@ -29,7 +29,7 @@ class Translator:
 
     Attributes:
       directions: names of the game's translations.
-      n_classes: 0.
+      n_classes: 0: examples bring the classes that a conditional game is told.
     """
 
     n_classes = 0
@@ -73,7 +73,7 @@ class Translator:
 
         Args:
           variables: of the averaged players.
-          batch: the arrays that the direction takes, by name.
+          batch: the arrays that the direction takes, by name; "label", int32 [n], among them if it is conditional.
           direction: name of the translation; None: the first.
           poll: is called before every batch; what it raises ends the work.
         """
@@ -83,15 +83,17 @@ class Translator:
             module: Any = self._game.players[own.player].module
 
             def make(variables: Any, batch: Mapping[str, jax.Array]) -> jax.Array:
-                return own.make(lambda x: module.apply(variables, x, train=False), batch)
+                label = (batch.get(LABEL),) if own.conditional else ()
+                return own.make(lambda x: module.apply(variables, x, *label, train=False), batch)
 
             self._made[name] = jax.jit(make)
-        taken = {key: x for key, x in batch.items() if key in (own.source, "mask")}
+        names = (own.source, "mask", *((LABEL,) if own.conditional else ()))
+        taken = {key: np.asarray(batch[key], _type(key)) for key in names if key in batch}
         n, parts = len(taken[own.source]), []
         each = next(size for size in _SIZES if size >= min(n, _BATCH))
         for start in range(0, n, each):
             poll()
-            part = {key: np.asarray(x[start : start + each], np.float32) for key, x in taken.items()}
+            part = {key: x[start : start + each] for key, x in taken.items()}
             size = len(part[own.source])
             padded = {
                 key: np.pad(x, ((0, each - size), *((0, 0),) * (x.ndim - 1))) for key, x in part.items()
@@ -117,10 +119,11 @@ class Translator:
 
             def deal(stored: Mapping[str, jax.Array], numbers: jax.Array) -> dict[str, jax.Array]:
                 batch = {key: source.modality.to_model(x) for key, x in stored.items() if key != LABEL}
+                labels = {LABEL: stored[LABEL]} if LABEL in stored else {}
                 if source.derived is None:
-                    return batch
+                    return batch | labels
                 keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(_SEED), numbers)
-                return batch | dict(source.derived(keys, batch))
+                return batch | dict(source.derived(keys, batch)) | labels
 
             self._dealt = jax.jit(deal)
         parts: dict[str, list[np.ndarray]] = {}
@@ -192,6 +195,11 @@ class Translator:
     def labels_of(self, seeds: Sequence[int]) -> None:
         """None: there are none."""
         return
+
+
+def _type(name: str) -> type:
+    """Of an array of a batch."""
+    return np.int32 if name == LABEL else np.float32
 
 
 def _alike(images: np.ndarray, size: tuple[int, int], channels: int) -> np.ndarray:

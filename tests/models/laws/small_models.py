@@ -50,8 +50,14 @@ SECOND = {
     ),
     "pix2pix": Pix2PixConfig(width=2, halvings=2, d_width=2),
     "residual pix2pix": Pix2PixConfig(translator="resnet", width=2, blocks=1, d_norm="instance"),
+    "conditional pix2pix": Pix2PixConfig(width=2, halvings=2, d_width=2, conditional=True),
+    "conditional residual pix2pix": Pix2PixConfig(
+        translator="resnet", width=2, blocks=1, d_norm="instance", conditional=True
+    ),
     "gated": GatedConfig(width=2, d_depth=2),
+    "conditional gated": GatedConfig(width=2, d_depth=2, conditional=True),
     "srresnet": SRResNetConfig(width=2, blocks=1, d_width=2),
+    "conditional srresnet": SRResNetConfig(width=2, blocks=1, d_width=2, conditional=True),
     "shrunk srresnet": SRResNetConfig(width=2, blocks=1, d_width=2, shrink=2),
     "rrdb": SRResNetConfig(width=2, blocks=1, growth=2, d_width=2),
     "gat": GATConfig(width=8, depth=4, heads=2, label_size=6, conditional=True),
@@ -66,6 +72,9 @@ FORMS = {
     "conditional stylegan2",
     "conditional stylegan3-r",
     "residual pix2pix",
+    "conditional residual pix2pix",
+    "conditional gated",
+    "conditional srresnet",
     "shrunk srresnet",
     "rrdb",
 }

@@ -1,0 +1,120 @@
+"""A run that translates and is told classes, from end to end: data, resume, devices, scores, a person's own images."""
+
+import shutil
+
+import numpy as np
+import pytest
+from helpers import arrays, same_arrays, small
+from PIL import Image
+
+from jaxgan import InputError, load
+from jaxgan.__main__ import main
+from jaxgan.config import ComputeConfig, DataConfig, with_fields
+from jaxgan.data.mnist import load_mnist
+from jaxgan.models import Pix2PixConfig
+from jaxgan.runs.evaluation import evaluate_run
+from jaxgan.train.resume import resume
+from jaxgan.train.run import train
+
+NAMES = ("five", "one", "three")
+
+
+def told(tmp_path, **changes):
+    """Noisy digits of classes that have names, of which one is left out."""
+    digits = load_mnist("test")
+    rows = np.flatnonzero(np.isin(digits.labels, [1, 3, 4, 5]))[:60]
+    names = np.array(["zero", "one", "two", "three", "four", "five"])[digits.labels[rows]]
+    np.savez(tmp_path / "digits.npz", images=digits.images[rows, 2:26:3, 2:26:3], labels=names)
+    model = {"width": 2, "halvings": 2, "dropout": False, "conditional": True} | changes.pop("model", {})
+    config = small(
+        tmp_path,
+        "restore-28",
+        **({
+            "steps": 4, "log_every": 1, "sample_every": 4, "checkpoint_every": 2, "evaluate_every": 4, "quick_n": 8,
+            "final_n": 8, "data": DataConfig(f"npz:{tmp_path}/digits.npz"), "model": Pix2PixConfig(**model),
+        } | changes)
+    )  # fmt: skip
+    return with_fields(config, **{
+        "data.degrade": ("denoise",), "data.degrade_options": (), "data.keep_classes": "one,three,five",
+    })  # fmt: skip
+
+
+def test_a_conditional_run_of_restoration_from_end_to_end(tmp_path, capsys):
+    folder = train(told(tmp_path))
+    assert "are not used" not in capsys.readouterr().out
+    facts = folder.facts()["data"]
+    assert (facts["n_classes"], tuple(facts["class_names"])) == (3, NAMES)
+    assert ">three<" not in folder.report.read_text()  # no row of the pictures is one of a class
+    scores = folder.read("scores.json")["final"]["scores"]
+    again = evaluate_run(folder.path, "last", 8)["final"]["scores"]
+    assert again["psnr"]["value"] == pytest.approx(scores["psnr"]["value"], rel=1e-5)
+    whole = arrays(folder, 4)
+    shutil.rmtree(folder.path / "checkpoints" / "4")
+    resume(folder)
+    same_arrays(arrays(folder, 4), whole)  # bit for bit
+    (tmp_path / "four").mkdir()
+    four = train(told(tmp_path / "four", compute=ComputeConfig(4)))
+    for name in ("g/pixel", "d/loss"):
+        of = [[record[name] for record in own.records()] for own in (four, folder)]
+        assert of[0] == pytest.approx(of[1], rel=1e-4)
+    # what is made depends on the class, however it is named
+    run = load(folder.path)
+    image = np.random.default_rng(0).integers(0, 256, (13, 9), dtype=np.uint8)
+    each = [run.apply(image, classes=number) for number in range(3)]
+    assert not np.array_equal(each[0], each[1])
+    for made in (
+        run.apply([image] * 3, classes=NAMES),
+        run.apply(np.stack([image] * 3)[..., None], classes=(0, 1, 2)),
+    ):
+        np.testing.assert_array_equal(np.stack(made), np.stack(each))
+    np.testing.assert_array_equal(run.apply([image], classes="three")[0], each[2])
+    for wrong, why in (
+        (None, r"is conditional: one of five, one, three"),
+        (3, "classes: expected integers from 0 to 2, got 3"),
+        ("four", "unknown class 'four'"),
+        ([0, 1], "classes: expected one for each of 1 images, got 2"),
+    ):
+        with pytest.raises(InputError, match=why):
+            run.apply(image, classes=wrong)
+    capsys.readouterr()
+    assert main(["sample", str(folder.path), "--classes", "one", "--out", str(tmp_path / "a.png")]) == 2
+    assert "jaxgan apply RUN IMAGES" in capsys.readouterr().err
+    # and files have the class that is named, or that their folder is called
+    for name in NAMES:
+        (tmp_path / "in" / name / "more").mkdir(parents=True)
+        Image.fromarray(image).save(tmp_path / "in" / name / "more" / "a.png")
+    apply = ["apply", str(folder.path), str(tmp_path / "in"), "--out"]
+    read = lambda out, name: np.asarray(Image.open(tmp_path / out / name / "more" / "a.png"))[..., None]
+    assert main([*apply, str(tmp_path / "out")]) == 0
+    assert main([*apply, str(tmp_path / "one"), "--classes", "one"]) == 0
+    for number, name in enumerate(NAMES):
+        np.testing.assert_array_equal(read("out", name), each[number])
+        np.testing.assert_array_equal(read("one", name), each[1])
+    Image.fromarray(image).save(tmp_path / "a.png")
+    capsys.readouterr()
+    apply[2] = str(tmp_path / "a.png")
+    for more, why in (
+        ([], "for all with --classes, or by the folders that they lie in; one of five, one, three, got "),
+        (
+            ["--classes", "one,three"],
+            "error: classes: expected one class, that of all images, got 'one,three'",
+        ),
+        (["--classes", "four"], "error: unknown class 'four'"),
+    ):
+        assert main([*apply, str(tmp_path / "none"), *more]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert why in line
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_run_that_is_not_conditional_takes_no_classes(tmp_path, capsys):
+    plain = train(told(tmp_path, steps=2, evaluate_every=2, model={"conditional": False}))
+    assert "its 3 classes are not used (--model.conditional uses them)" in capsys.readouterr().out
+    with pytest.raises(InputError, match="classes: expected none, as this run is not conditional, got 1"):
+        load(plain.path).apply(np.zeros((8, 8), np.uint8), classes=1)
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
+    capsys.readouterr()
+    apply = ["apply", str(plain.path), str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]
+    assert main([*apply, "--classes", "one"]) == 2
+    assert "classes: expected none, as this run is not conditional" in capsys.readouterr().err
+    assert main(apply) == 0
