@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from jaxgan.common.errors import InputError
 from jaxgan.common.progress import counted
 from jaxgan.data.labels import parsed_classes
+from jaxgan.data.modality import PAIR
 from jaxgan.data.rows import Lazy, Rows, row_hash
 from jaxgan.data.source import Arrays, Images, Source
 from jaxgan.data.spec import LABEL
@@ -153,6 +155,31 @@ def without_whole_classes(held: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The rows that are held out, but for classes of which all is: these could not be learned, and stay."""
     rest = np.setdiff1d(np.arange(len(labels)), held)
     return held[np.isin(labels[held], np.unique(labels[rest]))]
+
+
+def as_recorded(source: Any, recorded: Mapping[str, Any]) -> Any:
+    """The data as a run began with them: pairs without the classes of their folders, where it knew of none.
+
+    Args:
+      source: as it is opened now.
+      recorded: what run.json says of the data, as of `jaxgan.data.describe`.
+    """
+    if source.modality is not PAIR or recorded.get("n_classes", 0) or not isinstance(source, Arrays):
+        return source
+    return _without_labels(source)
+
+
+def _without_labels(source: Arrays) -> Arrays:
+    """The same examples without their classes, and so with another fingerprint."""
+    if LABEL not in source.arrays:
+        return source
+    return replace(
+        source,
+        arrays={name: x for name, x in source.arrays.items() if name != LABEL},
+        class_names=(),
+        fingerprint="",
+        held_out=None if source.held_out is None else _without_labels(source.held_out),
+    )
 
 
 def said_of_held(held: int, n: int, noun: str) -> str:

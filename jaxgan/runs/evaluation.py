@@ -19,7 +19,7 @@ from jaxgan.common.files import expanded
 from jaxgan.config.data import located, open_data
 from jaxgan.config.fields import with_fields
 from jaxgan.data import Images, Source, as_images, describe
-from jaxgan.data.splits import with_classes_of
+from jaxgan.data.splits import as_recorded, with_classes_of
 from jaxgan.metrics import Evaluation, Evaluator, ImageEvaluator, make_evaluator
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.collect import collect
@@ -136,7 +136,7 @@ def open_run(
     """
     run = on_all_devices(Run.at(path, checkpoint, trust=trust))
     config = run.config if place is None else with_fields(run.config, **{"data.source": located(place)})
-    source = open_data(config)
+    source = as_recorded(open_data(config), run.data)
     if source.fingerprint != run.data["fingerprint"]:
         raise changed_data(run.data, describe(source))
     run.sampler = examples_of(run.sampler, source)

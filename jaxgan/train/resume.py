@@ -12,8 +12,9 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.progress import counted
 from jaxgan.common.user_files import is_file, short_name
 from jaxgan.config.config import Config
-from jaxgan.config.data import located
+from jaxgan.config.data import located, open_fitting
 from jaxgan.config.fields import differences, with_fields
+from jaxgan.data.splits import as_recorded
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import locked
@@ -73,7 +74,8 @@ def _resume(folder: RunFolder, steps: int | None, source: str | None, restart_sc
         changes["data.source"] = replacement(config, source)
     config = with_fields(config, **changes)
     with buildable(folder):
-        members = set_up(config, starts=saved_steps(folder))
+        data = as_recorded(open_fitting(config), facts["data"])
+        members = set_up(config, source=data, starts=saved_steps(folder))
     check_data(facts["data"], members.data)
 
     def going_on() -> None:

@@ -13,9 +13,10 @@ from typing import Any
 
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
-from jaxgan.config.data import located
+from jaxgan.config.data import located, open_fitting
 from jaxgan.config.fields import differences, to_json, with_fields
 from jaxgan.data import Source
+from jaxgan.data.splits import as_recorded
 from jaxgan.report.seeds import summary_lines, write_summary
 from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, check_name, create, new_folder
@@ -138,7 +139,12 @@ def _resume_seeds(
         config = with_fields(config, **{"data.source": source})
     with buildable(folder):
         members = Members(
-            config, record["seeds"], how=record["how"], devices=config.compute.devices, starts=starts
+            config,
+            record["seeds"],
+            how=record["how"],
+            devices=config.compute.devices,
+            source=as_recorded(open_fitting(config), facts[0]["data"]),
+            starts=starts,
         )
     for known in facts:
         check_data(known["data"], members.data)

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from jaxgan import InputError
-from jaxgan.data import open_source
+from jaxgan.data import describe, open_source
 from jaxgan.data.files.deep import as_array
 from jaxgan.data.files.pairs import one_domain
+from jaxgan.data.splits import as_recorded
 
 
 def folder(path, images):
@@ -238,13 +239,37 @@ def test_other_folders_of_pairs_are_no_classes(tmp_path, folders):
 
 
 def test_no_class_is_held_out_as_a_whole(tmp_path):
-    """Of classes with one pair each nothing is held out, whatever the share."""
+    """Of classes whose pairs are all equal nothing is held out, whatever the share."""
+    for i in range(4):
+        (tmp_path / str(i)).mkdir()
+        for name in "xy":
+            Image.fromarray(np.full((8, 8), i, np.uint8)).save(tmp_path / str(i) / f"{name}.png")
+    source = open_source(f"pairs:{tmp_path},{tmp_path}", hold_out=0.5)
+    assert source.held_out is None
+    assert (source.n, source.n_classes) == (8, 4)
+
+
+def test_a_folder_for_each_pair_is_no_class(tmp_path):
+    """As of data with a folder a scene, of which some are held out as ever."""
     for i in range(4):
         (tmp_path / str(i)).mkdir()
         Image.fromarray(np.full((8, 8), i, np.uint8)).save(tmp_path / str(i) / "x.png")
     source = open_source(f"pairs:{tmp_path},{tmp_path}", hold_out=0.5)
-    assert source.held_out is None
-    assert source.n == source.n_classes == 4
+    assert source.n_classes == 0
+    assert (source.n, source.held_out.n) == (2, 2)
+
+
+def test_a_run_that_knew_of_no_classes_finds_its_pairs_without_them(tmp_path):
+    for i in range(8):
+        for path in (tmp_path / "flat" / f"{i}.png", tmp_path / "in" / "ab"[i // 4] / f"{i}.png"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((8, 8), i, np.uint8)).save(path)
+    flat, classes = (open_source(f"pairs:{tmp_path / name}", hold_out=0.3) for name in ("flat", "in"))
+    began = as_recorded(classes, describe(flat))
+    assert classes.n_classes == 2
+    for one, other in ((began, flat), (began.held_out, flat.held_out)):
+        assert describe(one) | {"name": ""} == describe(other) | {"name": ""}
+    assert as_recorded(classes, describe(classes)) is classes
 
 
 def test_folders_by_thousands_are_no_classes_of_pairs(tmp_path):

@@ -150,14 +150,14 @@ def _without_images(files: Listing, names: Mapping[str, str], above: str, tops: 
 def class_folders(names: Sequence[str]) -> list[str] | None:
     """The class of each image of one list of names: its first-level folder.
 
-    None where images lie beside folders, or in one folder alone, or in folders that are splits or number images through
-    by thousands.
+    None where images lie beside folders, or in one folder alone, or each in a folder of its own, or in folders that are
+    splits or number images through by thousands.
     """
     inside, _ = _without_tops(names)
     if _splits(names)[0] or _is_sharded(inside) or not all("/" in name for name in inside):
         return None
     found = [printable(name.split("/", 1)[0]) for name in inside]
-    return found if len({*found}) > 1 else None
+    return found if 1 < len({*found}) < len(found) else None
 
 
 def _is_sharded(names: Sequence[str]) -> bool:
