@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import jax
@@ -152,9 +152,9 @@ class Run:
         own = own * len(several) if masks is None else own
         if len(own) != len(several):
             raise InputError(f"masks: expected one for each of {len(several)} images, got {len(own)}")
-        if classes is None or isinstance(classes, str | int | np.integer):  # one for all
-            classes = [classes] * len(several)  # pyright: ignore[reportAssignmentType]
-        of: list[Any] = list(classes)  # pyright: ignore[reportArgumentType]
+        told: Any = classes.tolist() if isinstance(classes, np.ndarray | np.generic | jax.Array) else classes
+        one = isinstance(told, str | bytes) or not isinstance(told, Iterable)
+        of: list[Any] = [told] * len(several) if one else list(told)
         if len(of) != len(several):
             raise InputError(f"classes: expected one for each of {len(several)} images, got {len(of)}")
         made = [

@@ -1,7 +1,9 @@
 """A run that translates and is told classes, from end to end: data, resume, devices, scores, a person's own images."""
 
+import pathlib
 import shutil
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import arrays, same_arrays, small
@@ -9,12 +11,15 @@ from PIL import Image
 
 from jaxgan import InputError, load
 from jaxgan.__main__ import main
+from jaxgan.apps.restore.folder import listed, with_classes
 from jaxgan.config import ComputeConfig, DataConfig, with_fields
 from jaxgan.data.mnist import load_mnist
 from jaxgan.models import Pix2PixConfig
 from jaxgan.runs.evaluation import evaluate_run
+from jaxgan.runs.seeds import member_folder
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train
+from jaxgan.train.seeds import resume_seeds, train_seeds
 
 NAMES = ("five", "one", "three")
 
@@ -67,10 +72,17 @@ def test_a_conditional_run_of_restoration_from_end_to_end(tmp_path, capsys):
         run.apply(np.stack([image] * 3)[..., None], classes=(0, 1, 2)),
     ):
         np.testing.assert_array_equal(np.stack(made), np.stack(each))
-    np.testing.assert_array_equal(run.apply([image], classes="three")[0], each[2])
+    for two in ("three", np.array("three"), np.array(2), jnp.array([2]), [np.int64(2)]):
+        np.testing.assert_array_equal(run.apply([image], classes=two)[0], each[2])
     for wrong, why in (
         (None, r"is conditional: one of five, one, three"),
-        (3, "classes: expected integers from 0 to 2, got 3"),
+        (3, "classes: expected names, or integers from 0 to 2, got 3"),
+        (np.array(3), "classes: expected names, or integers from 0 to 2, got 3"),
+        (np.eye(3)[:1], "classes: expected names, or integers from 0 to 2, got .1.0, 0.0, 0.0."),
+        (float("nan"), "classes: expected names, or integers from 0 to 2, got nan"),
+        (True, "classes: expected names, or integers from 0 to 2, got True"),
+        ([0.5], "classes: expected names, or integers from 0 to 2, got 0.5"),
+        (b"one", "classes: expected names, or integers from 0 to 2, got b'one'"),
         ("four", "unknown class 'four'"),
         ([0, 1], "classes: expected one for each of 1 images, got 2"),
     ):
@@ -105,6 +117,50 @@ def test_a_conditional_run_of_restoration_from_end_to_end(tmp_path, capsys):
         (line,) = capsys.readouterr().err.splitlines()
         assert why in line
     assert not (tmp_path / "none").exists()
+
+
+def test_the_folders_of_a_file_say_its_class_from_the_one_that_was_named_down(tmp_path, monkeypatch):
+    for name in ("cat/more/a.png", "cat/dog/b.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path / "cat" / "more")
+    for path in (tmp_path / "cat", pathlib.Path("..")):
+        works = with_classes(listed([path], tmp_path / "out")[0], ("cat", "dog"))
+        assert {work.path.name: work.label for work in works} == {"a.png": 0, "b.png": 1}
+    with pytest.raises(InputError, match="classes: expected the class of each image"):
+        with_classes(listed([pathlib.Path("a.png")], tmp_path / "out")[0], ("cat", "dog"))
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_run_of_pairs_goes_on_though_their_folders_are_classes_now(tmp_path, seeds):
+    """Of runs that were begun before folders of pairs were classes."""
+    for i in range(12):
+        path = tmp_path / "pairs" / f"{i:02}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((8, 16, 1), 20 * i, np.uint8)[..., 0]).save(path)
+    model = Pix2PixConfig(width=2, halvings=2, dropout=False)
+    config = small(
+        tmp_path,
+        "restore-28",
+        **{
+            "steps": 4, "log_every": 1, "sample_every": 4, "checkpoint_every": 2, "evaluate_every": 4,
+            "batch_size": 4, "data": DataConfig(f"pairs:{tmp_path}/pairs", hold_out=0.2), "model": model,
+        }
+    )  # fmt: skip
+    config = with_fields(config, **{"data.degrade": (), "data.degrade_options": ()})
+    whole = train(config) if seeds == 1 else train_seeds(config, 2)
+    own = [whole] if seeds == 1 else [member_folder(whole, seed) for seed in (0, 1)]
+    ended = [arrays(folder, 4) for folder in own]
+    for i in range(12):
+        path = tmp_path / "pairs" / "ab"[i // 6] / f"{i:02}.png"
+        path.parent.mkdir(exist_ok=True)
+        (tmp_path / "pairs" / path.name).rename(path)
+    for folder in own:
+        shutil.rmtree(folder.path / "checkpoints" / "4")
+    (resume if seeds == 1 else resume_seeds)(whole)
+    for folder, end in zip(own, ended, strict=True):
+        same_arrays(arrays(folder, 4), end)
+    assert evaluate_run(own[0].path, "last", 2)["final"]["scores"]["psnr"]
 
 
 def test_a_run_that_is_not_conditional_takes_no_classes(tmp_path, capsys):

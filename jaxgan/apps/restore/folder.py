@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -110,6 +111,9 @@ def _mask_of(work: Work, masks: pathlib.Path) -> pathlib.Path:
 def with_classes(works: Sequence[Work], names: Sequence[str], of: str | None = None) -> list[Work]:
     """The same files with their classes: `of`, or that which a folder above them is called as.
 
+    Of the folders from the one that the user named down to the file's, the outermost that is called as a class counts;
+    the one that the user named only if none below it is.
+
     Args:
       works: of `listed`.
       names: of the run's classes; none: it is not conditional.
@@ -129,7 +133,8 @@ def with_classes(works: Sequence[Work], names: Sequence[str], of: str | None = N
         return [replace(work, label=min(found)) for work in works]
     numbers, told = {name: number for number, name in enumerate(names)}, []
     for work in works:
-        folders = [*work.name.parts[:-1], work.path.absolute().parent.name]
+        given = pathlib.Path(os.path.abspath(work.path)).parents[len(work.name.parts) - 1]
+        folders = map(printable, (*work.name.parts[:-1], given.name))
         found = [numbers[folder] for folder in folders if folder in numbers]
         if not found:
             raise InputError(

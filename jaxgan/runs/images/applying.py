@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxgan.common.errors import InputError
@@ -145,9 +146,12 @@ class Applied:
             )
         if isinstance(of, str):
             return class_index(of, self.class_names)
-        if int(of) != of or not 0 <= of < len(self.class_names):
-            raise InputError(f"classes: expected integers from 0 to {len(self.class_names) - 1}, got {of}")
-        return int(of)
+        number: Any = of.tolist() if isinstance(of, np.ndarray | np.generic | jax.Array) else of
+        whole = isinstance(number, int | float) and not isinstance(number, bool) and number % 1 == 0
+        if not whole or not 0 <= number < len(self.class_names):
+            most = len(self.class_names) - 1
+            raise InputError(f"classes: expected names, or integers from 0 to {most}, got {number!r}")
+        return int(number)
 
     def _lost(
         self, image: np.ndarray, mask: np.ndarray | None, alpha: np.ndarray | None
