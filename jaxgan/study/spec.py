@@ -205,7 +205,7 @@ class Cell:
         kept["data"]["placement"] = "auto"  # which it was called, and which changes no result
         identity = {"config": kept, "seeds": list(self.seeds), "jaxgan": version_of("jaxgan")}
         if named(self.config().data.source).startswith(
-            ("folder:", "npz:", "tar:", "tfds:")
+            ("folder:", "npz:", "tar:", "tfds:", "deep:", "pairs:", "domains:")
         ):  # their content may change
             identity["data"] = _fingerprint(Config(data=self.config().data))
         return identity

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 import tyro
+from PIL import Image
 from studies import SPEC
 
 from jaxgan.common.errors import InputError
@@ -67,6 +68,21 @@ def test_the_content_of_a_path_alone_determines_a_cell(tmp_path):
     ]
     assert len({cell.identity()["data"] for cell in cells}) == 1
     assert "data" not in Cell("mlp-mnist", "hinge", "none", "default", (0,)).identity()
+
+
+@pytest.mark.parametrize("source", ["deep:{a}", "pairs:{a},{b}", "domains:{a},{b}"])
+def test_images_of_other_content_are_other_cells(source, tmp_path):
+    found = []
+    for shift in (0, 0, 1):
+        folders = {name: tmp_path / f"{len(found)}" / name for name in "ab"}
+        for k, folder in enumerate(folders.values()):
+            folder.mkdir(parents=True)
+            for i in range(6):
+                pixels = np.random.default_rng(10 * k + i).integers(0, 200, (16, 16), np.uint8)
+                Image.fromarray(pixels + np.uint8(shift)).save(folder / f"{i}.png")
+        fields = {"data.source": source.format(**folders), "data.channels": 1}
+        found.append(Cell("pix2pix", "hinge", "none", "default", (0,), fields).identity()["data"])
+    assert found[0] == found[1] != found[2]
 
 
 def test_variants_are_named_after_their_changes():
