@@ -163,6 +163,22 @@ def same_arrays(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:
         assert a[name].tobytes() == b[name].tobytes(), name
 
 
+def goes_on_to_the_bit(folder, step):
+    """A run goes on from the checkpoint before its last one, of `step`, and ends with the same bits."""
+    whole = arrays(folder, step)
+    shutil.rmtree(folder.path / "checkpoints" / str(step))
+    resume.resume(folder)
+    same_arrays(arrays(folder, step), whole)
+
+
+def near_on_four_devices(config, folder, names):
+    """A run of the configuration on four devices has the losses of this one."""
+    four = run.train(dataclasses.replace(config, compute=ComputeConfig(4)))
+    for name in names:
+        of = [[record[name] for record in own.records()] for own in (four, folder)]
+        np.testing.assert_allclose(*of, rtol=1e-4)
+
+
 def interrupt_at(monkeypatch, step, signum=signal.SIGINT):
     """A signal, SIGINT as from a keyboard, while the loop is at `step`."""
     show = Progress.record

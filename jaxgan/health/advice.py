@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxgan.augment import AUGMENTATIONS
@@ -31,23 +31,6 @@ class Hint(NamedTuple):
 # --- what is in force ----------------------------------------------------------------------------------
 
 
-_WITHOUT_AUGMENTATION = (
-    "vae",
-    "autoencoder",
-    "aae",
-    "vae_gan",
-    "bigan",
-    "infogan",
-    "translation",
-    "cycle_gan",
-)
-_WITHOUT_PENALTIES = tuple(game for game in _WITHOUT_AUGMENTATION if game != "translation")
-
-
-def _game(settings: Settings) -> str:
-    return settings.get("game", "gan")
-
-
 def _group(settings: Settings, name: str) -> Settings:
     return settings.get(name) or {}
 
@@ -63,8 +46,8 @@ def _weights(settings: Settings) -> dict[str, float]:
 
 
 def _weaker(penalty: str, weight: float) -> Callable[[Settings], bool]:
-    """Whether a penalty has a smaller weight, or none, in a game that takes it."""
-    return lambda own: _game(own) not in _WITHOUT_PENALTIES and _weights(own).get(penalty, 0.0) < weight
+    """Whether a penalty has a smaller weight, or none."""
+    return lambda own: _weights(own).get(penalty, 0.0) < weight
 
 
 def _free(settings: Settings) -> bool:
@@ -73,7 +56,7 @@ def _free(settings: Settings) -> bool:
         _group(settings, "d_optimizer").get("clip_weights"),
         _group(settings, "model").get("d_spectral_norm"),
     )
-    return _game(settings) not in _WITHOUT_PENALTIES and not _weights(settings) and not any(bounds)
+    return not _weights(settings) and not any(bounds)
 
 
 def _with_loss(name: str) -> Callable[[Settings], bool]:
@@ -88,14 +71,14 @@ def _packs(settings: Settings) -> bool:
     alone = any(term and (term.needs_latents or term.needs_classes) for term in terms)
     several = _group(settings, "dynamics").get("pack", 1) > 1
     can = not model.get("conditional") and "reconstruction" not in model and not alone
-    return _game(settings) == "gan" and can and not several
+    return settings.get("game", "gan") == "gan" and can and not several
 
 
 def _adapts(settings: Settings) -> bool:
     """Whether nothing is augmented, and logits have a sign that augmentation may learn from."""
     loss = LOSSES.get(settings.get("loss", ""))
     signed = loss is None or loss().threshold is not None
-    return signed and not settings.get("augment") and _game(settings) not in _WITHOUT_AUGMENTATION
+    return signed and not settings.get("augment")
 
 
 def _plain(settings: Settings) -> bool:
@@ -218,17 +201,26 @@ def _beside(weights: dict[str, float]) -> Callable[[re.Match[str]], str]:
     return joined
 
 
-def advice_for(name: str, *, judged: bool = True, settings: Settings | None = None) -> str:
+def _looked_at(hint: Hint, unread: Collection[str]) -> bool:
+    """Whether the run's game reads the settings of a hint's flags."""
+    flags = re.findall(r"`--([a-z-]+)", hint.text)
+    return not any(flag.replace("-", "_") in unread for flag in flags)
+
+
+def advice_for(
+    name: str, *, judged: bool = True, unread: Collection[str] = (), settings: Settings | None = None
+) -> str:
     """What usually helps against what a verdict says, without what a run has already.
 
     Args:
       name: of the verdict.
       judged: whether the game has a discriminator.
+      unread: fields of the configuration that the game does not look at.
       settings: of the run; None: not known.
     """
     settings = settings or {}
     hints = HINTS[name] if judged else HINTS_ALONE.get(name, HINTS[name])
-    told = [hint.text for hint in hints if hint.helps(settings)]
+    told = [hint.text for hint in hints if hint.helps(settings) and _looked_at(hint, unread)]
     if told in ([], [_KEPT.text]):
         told = ["the run has all that usually helps: other networks, or other data, are left", *told]
     steps = max(20_000, 2 * settings.get("steps", 0))

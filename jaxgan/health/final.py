@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 from jaxgan.health.advice import Settings, advice_for
@@ -24,19 +25,25 @@ _VARIETY = ("recall", "coverage")
 
 
 def judge(
-    scores: Mapping[str, Mapping[str, Any]], *, judged: bool = True, settings: Settings | None = None
+    scores: Mapping[str, Mapping[str, Any]],
+    *,
+    judged: bool = True,
+    unread: Collection[str] = (),
+    settings: Settings | None = None,
 ) -> list[Verdict]:
     """What is wrong by final scores.
 
     Args:
       scores: by name, as scores.json keeps them. Scores that are not there say nothing.
       judged: whether the game has a discriminator, of which advice may speak.
+      unread: as of `advice_for`.
       settings: of the run, as of `advice_for`.
 
     Returns:
       At most one verdict: "not trained yet" where hardly a fake looks real, and "modes are missing" where fakes do
       and some of what the data have is not among them.
     """
+    advice = partial(advice_for, judged=judged, unread=unread, settings=settings)
     found = {kind_of(name, score).key: score for name, score in scores.items()}
     values = {key: (s["value"], s["floor"]) for key, s in found.items() if s["value"] is not None}
     fidelity = next((key for key in _FIDELITY if key in values), None)
@@ -45,8 +52,7 @@ def judge(
     if poor:
         assert fidelity is not None
         evidence = "; ".join([_said(fidelity, values), *gone])
-        advice = advice_for("not trained yet", judged=judged, settings=settings)
-        return [Verdict("not trained yet", evidence, advice, None)]
+        return [Verdict("not trained yet", evidence, advice("not trained yet"), None)]
     # bad fakes reach less of the reals: where half of them do not look real, as much less is asked for
     share = 1.0 if fidelity is None else values[fidelity][0] / (_real(fidelity, values) or 1.0)
     least = UNCOVERED * (1.0 if share >= MIN_PRECISION else share)
@@ -56,8 +62,7 @@ def judge(
         if key in values and values[key][0] < least * _real(key, values)
     ]
     if gone:
-        advice = advice_for("modes are missing", judged=judged, settings=settings)
-        return [Verdict("modes are missing", "; ".join(gone), advice, None)]
+        return [Verdict("modes are missing", "; ".join(gone), advice("modes are missing"), None)]
     return []
 
 

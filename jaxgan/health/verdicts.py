@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from jaxgan.health.advice import Settings, advice_for
@@ -76,7 +77,11 @@ class Verdict:
 
 
 def diagnose(
-    history: Iterable[Record], *, judged: bool = True, settings: Settings | None = None
+    history: Iterable[Record],
+    *,
+    judged: bool = True,
+    unread: Collection[str] = (),
+    settings: Settings | None = None,
 ) -> list[Verdict]:
     """What stands at the end of a history: the records of metrics.jsonl, oldest first.
 
@@ -86,9 +91,10 @@ def diagnose(
     Args:
       history: the records.
       judged: as of `advice_for`.
+      unread: as of `advice_for`.
       settings: as of `advice_for`.
     """
-    diagnosis = Diagnosis(judged=judged, settings=settings)
+    diagnosis = Diagnosis(judged=judged, unread=unread, settings=settings)
     for record in history:
         diagnosis.add(record)
     return diagnosis.verdicts()
@@ -122,10 +128,12 @@ def summary(verdicts: Sequence[Verdict], looked: int = LOOKS, *, scored: bool = 
 class Diagnosis:
     """`diagnose` one record at a time, so that a long run does not read its history again and again."""
 
-    def __init__(self, *, judged: bool = True, settings: Settings | None = None) -> None:
-        """Of nothing yet; `judged` and `settings` are as of `advice_for`."""
+    def __init__(
+        self, *, judged: bool = True, unread: Collection[str] = (), settings: Settings | None = None
+    ) -> None:
+        """Of nothing yet; `judged`, `unread` and `settings` are as of `advice_for`."""
         self.looks = 0
-        self._judged, self._settings = judged, settings
+        self._advice = partial(advice_for, judged=judged, unread=unread, settings=settings)
         self._conditions: dict[str, _Condition] = {
             "mode collapse": _Collapse(),
             "discriminator overfits": _Overfits(),
@@ -142,8 +150,9 @@ class Diagnosis:
     def verdicts(self) -> list[Verdict]:
         """What stands after the last record."""
         seen = ((name, condition.seen()) for name, condition in self._conditions.items())
-        advice = lambda name: advice_for(name, judged=self._judged, settings=self._settings)
-        return [Verdict(name, since[1], advice(name), since[0]) for name, since in seen if since is not None]
+        return [
+            Verdict(name, since[1], self._advice(name), since[0]) for name, since in seen if since is not None
+        ]
 
 
 class Standing:

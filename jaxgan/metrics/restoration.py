@@ -12,6 +12,7 @@ from PIL import Image
 
 from jaxgan.data import Source, other_split
 from jaxgan.data.modality import from_float
+from jaxgan.data.spec import LABEL
 from jaxgan.metrics.catalogue import SCORES
 from jaxgan.metrics.score import Evaluation, Measured, Score
 from jaxgan.metrics.scores.similarity import ms_ssim, ssim
@@ -21,9 +22,13 @@ _SSIM_SIDE, _MS_SSIM_SIDE = 11, 161  # pixels that their windows need
 
 
 def compared_with(source: Source) -> Source:
-    """The examples that are restored to be looked at: those that are held out of `source`, or all where none are."""
+    """The examples that are restored to be looked at: those that are held out of `source`, or all where none are.
+
+    Held-out examples may have no labels where the others do.
+    """
     other = other_split(source) if source.held_out is None else source.held_out
-    return other if other is not None and other.spec.arrays == source.spec.arrays else source
+    shapes = lambda of: {name: x for name, x in of.spec.arrays.items() if name != LABEL}
+    return other if other is not None and shapes(other) == shapes(source) else source
 
 
 def similarities(made: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:

@@ -56,6 +56,7 @@ class RunFile(TypedDict):
     train_seconds: NotRequired[float | None]
     features: NotRequired[str | None]
     judged: NotRequired[bool]
+    unread: NotRequired[list[str]]
     files: NotRequired[dict[str, str]]
     own_modality: NotRequired[bool]
     history: NotRequired[list[dict[str, Any]]]

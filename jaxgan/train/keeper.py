@@ -31,6 +31,7 @@ from jaxgan.train.sinks.loggers import loggers_of
 from jaxgan.train.sinks.progress import Voice
 from jaxgan.train.sinks.tensorboard import TensorBoard
 from jaxgan.train.stops import Diverged, Interrupted
+from jaxgan.train.trial import unread_fields
 from jaxgan.train.untrained import untrained_scores
 
 
@@ -69,6 +70,7 @@ class RunKeeper(Keeper):
         self._setbacks, self._back = Setbacks(members, k, folder, self.checkpoints), None
         self._played: dict[str, Any] = {
             "judged": members.game.critic is not None,
+            "unread": unread_fields(members.config, members.source.spec),
             "settings": folder.read("config.json"),
         }
         self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis(**self._played)
@@ -133,8 +135,8 @@ class RunKeeper(Keeper):
         for sink in self._sinks:
             sink.start(step)
         features = None if self.evaluator is None else self.evaluator.features
-        judged = self._played["judged"]
-        self.folder.update(status="running", error=None, features=features, judged=judged)
+        played = {name: self._played[name] for name in ("judged", "unread")}
+        self.folder.update(status="running", error=None, features=features, **played)
 
     def set_aside(self, step: int, why: InputError, then: str) -> None:
         """Moves a checkpoint that cannot be read out of the way, and says so, `why`, and what happens `then`."""

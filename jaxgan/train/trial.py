@@ -102,6 +102,23 @@ def unread(config: Config, spec: Spec, given: Collection[str]) -> list[str]:
     Raises:
       InputError: if the game cannot be built.
     """
+    without = unread_fields(config, spec)
+    fields = {flag: flag.removeprefix("--").replace("-", "_").partition(".")[0] for flag in given}
+    fields |= dict.fromkeys(["--lr"], "") | {"--g-lr": "g_optimizer", "--d-lr": "d_optimizer"}
+    ignored = [flag for flag in given if fields[flag] in without]
+    if "--lr" in given and {"g_optimizer", "d_optimizer"} <= {*without}:
+        ignored.append("--lr")
+    return sorted(ignored)
+
+
+def unread_fields(config: Config, spec: Spec) -> list[str]:
+    """Those of the configuration's fields that its game does not look at; none of the game "gan", which reads all.
+
+    Raises:
+      InputError: if the game cannot be built.
+    """
+    if config.game == "gan":
+        return []
     read: set[str] = set()
 
     class Watched(Config):
@@ -114,9 +131,4 @@ def unread(config: Config, spec: Spec, given: Collection[str]) -> list[str]:
     watched = object.__new__(Watched)
     vars(watched).update(vars(config))
     build_game(watched, spec)
-    fields = {flag: flag.removeprefix("--").replace("-", "_").partition(".")[0] for flag in given}
-    fields |= dict.fromkeys(["--lr"], "") | {"--g-lr": "g_optimizer", "--d-lr": "d_optimizer"}
-    ignored = [flag for flag in given if fields[flag] in _OF_THE_GAME and fields[flag] not in read]
-    if "--lr" in given and not {"g_optimizer", "d_optimizer"} & read:
-        ignored.append("--lr")
-    return sorted(ignored)
+    return [name for name in _OF_THE_GAME if name not in read]

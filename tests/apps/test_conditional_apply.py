@@ -6,13 +6,13 @@ import shutil
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import arrays, same_arrays, small
+from helpers import arrays, goes_on_to_the_bit, near_on_four_devices, same_arrays, small
 from PIL import Image
 
 from jaxgan import InputError, load
 from jaxgan.__main__ import main
 from jaxgan.apps.restore.folder import listed, with_classes
-from jaxgan.config import ComputeConfig, DataConfig, with_fields
+from jaxgan.config import DataConfig, with_fields
 from jaxgan.data.mnist import load_mnist
 from jaxgan.models import Pix2PixConfig
 from jaxgan.runs.evaluation import evaluate_run
@@ -53,15 +53,8 @@ def test_a_conditional_run_of_restoration_from_end_to_end(tmp_path, capsys):
     scores = folder.read("scores.json")["final"]["scores"]
     again = evaluate_run(folder.path, "last", 8)["final"]["scores"]
     assert again["psnr"]["value"] == pytest.approx(scores["psnr"]["value"], rel=1e-5)
-    whole = arrays(folder, 4)
-    shutil.rmtree(folder.path / "checkpoints" / "4")
-    resume(folder)
-    same_arrays(arrays(folder, 4), whole)  # bit for bit
-    (tmp_path / "four").mkdir()
-    four = train(told(tmp_path / "four", compute=ComputeConfig(4)))
-    for name in ("g/pixel", "d/loss"):
-        of = [[record[name] for record in own.records()] for own in (four, folder)]
-        assert of[0] == pytest.approx(of[1], rel=1e-4)
+    goes_on_to_the_bit(folder, 4)
+    near_on_four_devices(told(tmp_path), folder, ["g/pixel", "d/loss"])
     # what is made depends on the class, however it is named
     run = load(folder.path)
     image = np.random.default_rng(0).integers(0, 256, (13, 9), dtype=np.uint8)
@@ -174,3 +167,24 @@ def test_a_run_that_is_not_conditional_takes_no_classes(tmp_path, capsys):
     assert main([*apply, "--classes", "one"]) == 2
     assert "classes: expected none, as this run is not conditional" in capsys.readouterr().err
     assert main(apply) == 0
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_held_out_images_without_labels_are_compared_with(conditional, tmp_path, capsys):
+    """Those of test/, of which no folder says a class; a network that is told classes cannot make them."""
+    digits = load_mnist("test").images[:12, 2:26:3, 2:26:3, 0]
+    for i, image in enumerate(digits):
+        path = tmp_path / "ds" / (f"train/{'ab'[i % 2]}" if i < 8 else "test") / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    data = DataConfig(f"folder:{tmp_path}/ds", channels=1)
+    config = told(tmp_path, steps=2, evaluate_every=2, data=data, model={"conditional": conditional})
+    config = with_fields(config, **{"data.keep_classes": ""})
+    if conditional:
+        with pytest.raises(
+            InputError, match="model.conditional: expected class labels of the held-out data, too"
+        ):
+            train(config)
+    else:
+        train(config)
+        assert "scoring 4 fakes\n" in capsys.readouterr().out

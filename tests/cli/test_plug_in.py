@@ -76,6 +76,9 @@ def test_a_run_keeps_a_copy_and_goes_on_with_it(stranger, kind):
     same_arrays(arrays(folder, 4), whole)
     if kind == "game":
         assert set(record) >= {"encoder/loss", "decoder/loss"}
+        unread = folder.read("run.json")["unread"]  # of which no advice speaks
+        assert {"augment", "penalty"} <= {*unread}
+        assert "g_optimizer" not in unread
         return
     samples = load(folder.path).sample(seed=0, n=3)
     assert samples.shape == (3, 2)

@@ -16,7 +16,7 @@ from jaxgan.data import open_source
 from jaxgan.health import ADVICE, ADVICE_ALONE, judge
 from jaxgan.health.advice import advice_for
 from jaxgan.metrics.catalogue import SCORES
-from jaxgan.train.trial import unread
+from jaxgan.train.trial import unread, unread_fields
 
 
 def scores(**values):
@@ -159,13 +159,21 @@ def test_what_a_run_is_told_it_takes(preset):
     base = get_preset(preset)
     spec = (as_meant(base) or open_source("ring")).spec
     judged = base.build(spec).critic is not None
-    told = [advice_for(name, judged=judged, settings=to_json(base)) for name in ADVICE]
+    played = {"judged": judged, "unread": unread_fields(base, spec), "settings": to_json(base)}
+    told = [advice_for(name, **played) for name in ADVICE]
     for flag in {flag for text in told for flag in re.findall(r"`(--[^`]*)`", text)}:
         config = planned([preset, *shlex.split(flag)], Train).config
         config.build(spec)
         if base.game != "gan":
             assert unread(config, spec, [flag.split()[0]]) == []
         assert all(dict(config.penalty.weights)[name] >= weight for name, weight in base.penalty.weights)
+
+
+def test_settings_that_a_game_does_not_look_at_are_not_advised():
+    own = advice_for("discriminator overfits", unread=["augment", "penalty"])
+    assert "--data.flip" in own
+    assert "--augment" not in own
+    assert "--penalty" not in own
 
 
 def test_a_penalty_is_advised_beside_those_that_a_run_has():

@@ -5,12 +5,11 @@ JAXGAN_TESTS_ALL=1, and otherwise three, of three players, of files in pairs and
 """
 
 import contextlib
-import shutil
 
 import jax
 import numpy as np
 import pytest
-from helpers import ALL, arrays, same_arrays, shallow_eyes, some
+from helpers import ALL, goes_on_to_the_bit, same_arrays, shallow_eyes, some
 from small_presets import LARGE, carried, cut, examples, weight_of
 
 from jaxgan.config import with_fields
@@ -19,7 +18,6 @@ from jaxgan.models import model_name
 from jaxgan.runs import checksums
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.train.members import Members
-from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 
 NEAR = 1e-5
@@ -101,11 +99,7 @@ def test_a_game_is_trained_killed_and_resumed_by_its_commands(game, tmp_path):
     """What a kill after the first save leaves: the checkpoint of step 1."""
     config = cut(GAMES[game])
     config = with_fields(config, **{"data.source": in_files(config, tmp_path), "out": str(tmp_path)})
-    folder = train(config)
-    whole = arrays(folder, 2)
-    shutil.rmtree(folder.path / "checkpoints" / "2")
-    resume(folder)
-    same_arrays(arrays(folder, 2), whole)
+    goes_on_to_the_bit(train(config), 2)
 
 
 @pytest.mark.skipif(not ALL, reason="JAXGAN_TESTS_ALL=1")

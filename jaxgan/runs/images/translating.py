@@ -47,6 +47,9 @@ class Translator:
         self.directions = list(game.translations)
         self._game, self._spec = game, spec
         self._source = None if source is None else compared_with(source)
+        told = any(own.conditional for own in game.translations.values())
+        if told and self._source is not None and LABEL not in self._source.spec.arrays:
+            raise InputError("model.conditional: expected class labels of the held-out data, too, got none")
         self._made: dict[str, Any] = {}
         self._dealt: Any = None
 
