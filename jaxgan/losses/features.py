@@ -206,9 +206,9 @@ def sinkhorn(*, epsilon: float = 1.0, iterations: int = 30) -> Loss:
 
     def distance(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
         x, y = (_rows(a) for a in same_shape(real_logits, fake_logits))
-        f, g = potentials(_squared_distances(x, y))
-        f_self, g_self = (sum(potentials(_squared_distances(a, a))) / 2 for a in (x, y))
-        return f - f_self + g - g_self
+        costs = jnp.stack([_squared_distances(a, b) for a, b in ((x, y), (x, x), (y, y))])
+        f, g = jax.vmap(potentials)(costs)  # in one loop
+        return f[0] - (f[1] + g[1]) / 2 + g[0] - (f[2] + g[2]) / 2
 
     claim = _features_claim("Sinkhorn divergence", lambda x, y: _numpy_sinkhorn(x, y, epsilon))
     return _zero_sum(distance, claim)

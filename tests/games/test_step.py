@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import stream_keys
+from helpers import some, stream_keys
 
 import jaxgan
 from jaxgan import GAN, InputError, ema_schedule, init, make_step
@@ -199,7 +199,11 @@ def started():
     return init(gan, quick(0), {"image": jnp.zeros((6, 4, 4, 1))})
 
 
-@pytest.mark.parametrize("name", LOSSES)
+KINDS = ("minimax", "hinge", "wasserstein", "f_kl", "relativistic_average", "mmd_rbf", "sinkhorn")
+"""Losses of one logit and of features, which compare examples or do not, and need a constraint or do not."""
+
+
+@pytest.mark.parametrize("name", some(LOSSES, *KINDS))
 def test_every_loss_trains_with_one_trace(name):
     gan = mlp((4, 4, 1), loss=LOSSES[name](), penalties={"gp": (10.0, get_penalty("gradient_penalty"))})
     chex.clear_trace_counter()  # which knows functions by their names

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import scipy.special
 import scipy.stats
+from helpers import ALL
 
 from jaxgan import InputError
 from jaxgan.common.keys import quick
@@ -420,7 +421,7 @@ def test_features_are_one_vector(name):
         np.testing.assert_allclose(one, logit, rtol=1e-6)
 
 
-@hypothesis.settings(max_examples=30, deadline=None, derandomize=True)
+@hypothesis.settings(max_examples=60 if ALL else 15, deadline=None, derandomize=True)
 @hypothesis.given(
     name=st.sampled_from(sorted(LOSSES)),
     shape=st.sampled_from([(1,), (2,), (5,), (3, 2)]),

@@ -59,11 +59,16 @@ def family(config: Config) -> str:
     return "dcgan" if name in LARGE else name
 
 
+@functools.cache
+def alone(loss: str) -> bool:
+    """Whether the values of a loss are those of single examples: a program is compiled to see it."""
+    return find_loss(loss)().alone
+
+
 def program(config: Config) -> tuple[object, ...]:
     """What of a preset decides which code its step runs: networks, game, and what that game is told."""
     told = tuple((option, value != 0) for option, value in config.game_options)
-    alone = find_loss(config.loss)().alone
-    return family(config), config.game, alone, bool(config.data.degrade), told
+    return family(config), config.game, alone(config.loss), bool(config.data.degrade), told
 
 
 def terms(config: Config) -> set[str]:
