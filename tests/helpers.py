@@ -142,8 +142,8 @@ def untrained(config, path=None, *, records=(), status="finished", scale=1.0) ->
     folder.metrics.write_text("".join(json.dumps(record) + "\n" for record in records))
     game = config.build(spec)
     state = jax.jit(lambda key: init(game, key, spec.batch()))(jax.random.key(config.seed))
-    larger = lambda x: x * scale if jnp.issubdtype(x.dtype, jnp.floating) else x
-    state = jax.tree.map(larger, state)
+    if scale != 1:
+        state = jax.tree.map(lambda x: x * scale if jnp.issubdtype(x.dtype, jnp.floating) else x, state)
     checkpoints = Checkpoints(folder.path)
     checkpoints.save(
         config.steps, state, {"config": folder.read("config.json"), "best": None, "train_seconds": 65.0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -30,14 +31,38 @@ class Latent(NamedTuple):
         return jax.vmap(self.draw)(keys.per_example(key, n))
 
 
-def _check_dim(dim: int) -> None:
+@dataclass(frozen=True)
+class _Draw:
+    """Draws vectors of `dim` coordinates; equal ones are one program."""
+
+    of: Callable[[jax.Array, int], jax.Array]
+    dim: int
+
+    def __call__(self, key: jax.Array) -> jax.Array:
+        return self.of(key, self.dim)
+
+
+def _latent(of: Callable[[jax.Array, int], jax.Array], dim: int) -> Latent:
     check_range("dim", dim, at_least=1, unit="latent coordinate")
+    return Latent(dim, _Draw(of, dim))
+
+
+def _normal(key: jax.Array, dim: int) -> jax.Array:
+    return jax.random.normal(key, (dim,), jnp.float32)
+
+
+def _uniform(key: jax.Array, dim: int) -> jax.Array:
+    return jax.random.uniform(key, (dim,), jnp.float32, minval=-1.0, maxval=1.0)
+
+
+def _sphere(key: jax.Array, dim: int) -> jax.Array:
+    z = _normal(key, dim)
+    return z * jax.lax.rsqrt(jnp.mean(jnp.square(z)) + 1e-12)
 
 
 def normal(dim: int) -> Latent:
     """Independent standard normal coordinates. Raises ValueError if `dim` is less than 1."""
-    _check_dim(dim)
-    return Latent(dim, lambda key: jax.random.normal(key, (dim,), jnp.float32))
+    return _latent(_normal, dim)
 
 
 def uniform(dim: int) -> Latent:
@@ -46,8 +71,7 @@ def uniform(dim: int) -> Latent:
     References:
       Radford, Metz, Chintala (2016), Unsupervised representation learning with DCGANs, section 4.
     """
-    _check_dim(dim)
-    return Latent(dim, lambda key: jax.random.uniform(key, (dim,), jnp.float32, minval=-1.0, maxval=1.0))
+    return _latent(_uniform, dim)
 
 
 def sphere(dim: int) -> Latent:
@@ -59,13 +83,7 @@ def sphere(dim: int) -> Latent:
     References:
       White (2016), Sampling generative networks; Karras et al. (2018), Progressive growing of GANs.
     """
-    _check_dim(dim)
-
-    def draw(key: jax.Array) -> jax.Array:
-        z = jax.random.normal(key, (dim,), jnp.float32)
-        return z * jax.lax.rsqrt(jnp.mean(jnp.square(z)) + 1e-12)
-
-    return Latent(dim, draw)
+    return _latent(_sphere, dim)
 
 
 def truncated(z: jax.Array, threshold: float | jax.Array) -> jax.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -18,6 +19,12 @@ from jaxgan.games.game import Game
 from jaxgan.models.layers.norm import standing_statistics
 
 _BATCH = 100
+
+
+@partial(jax.jit, static_argnums=0)
+def _latents(draw: Callable[[jax.Array], jax.Array], seeds: jax.Array) -> jax.Array:
+    """The latent vector of each seed. All samplers share the programs of equal priors."""
+    return jax.vmap(lambda seed: draw(jax.random.fold_in(jax.random.key(seed), 0)))(seeds)
 
 
 class Sampler:
@@ -50,14 +57,13 @@ class Sampler:
                 return encoding.code(encoder.apply(variables, spec.modality.to_model(x), train=False))
 
             self._encode = jax.jit(encode)
-        self._latents = jax.jit(jax.vmap(latent.draw))
-        self._keys = jax.jit(jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), 0)))
+        self._latents = partial(_latents, latent.draw)
 
     def program(self, variables: Any) -> Callable[..., jax.Array]:
         """The pure function (seeds uint32 [n], labels int32 [n] or None) -> examples [n, ...] of these variables."""
 
         def program(seeds: jax.Array, labels: jax.Array | None = None) -> jax.Array:
-            return self._generate(variables, self._latents(self._keys(seeds)), labels)
+            return self._generate(variables, self._latents(seeds), labels)
 
         return program
 
@@ -67,7 +73,7 @@ class Sampler:
             raise InputError(
                 f"seeds: expected integers from 0 to {2**32 - 1}, got {min(seeds)} to {max(seeds)}"
             )
-        return np.asarray(self._latents(self._keys(jnp.asarray(seeds, jnp.uint32))))
+        return np.asarray(self._latents(jnp.asarray(seeds, jnp.uint32)))
 
     def decode(
         self,
@@ -170,7 +176,7 @@ class Sampler:
         sharding = jax.tree.leaves(variables)[0].sharding
         if isinstance(sharding, NamedSharding) and len(seeds) % sharding.mesh.size == 0:
             rows, labels = jax.device_put((rows, labels), batch_sharded(sharding.mesh))  # pyright: ignore
-        return self._generate(variables, self._latents(self._keys(rows)), labels)
+        return self._generate(variables, self._latents(rows), labels)
 
 
 def sampler_of(game: Game, config: Config, spec: Spec) -> Sampler:
