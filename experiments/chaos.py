@@ -1,6 +1,6 @@
 """Faults put to the test: runs killed at random moments, and checkpoints with flipped bits.
 
-    python experiments/chaos.py [--kills 100] [--flips 500] [--seed N]
+    python experiments/chaos.py [--kills 100] [--flips 500] [--steps 200] [--seed N]
 
 A small fully connected GAN of points is trained without a break, and again and again while it is killed with SIGKILL,
 half of the times during a save and else anywhere from its first moment to its last, and resumed. Whenever such a run
@@ -45,7 +45,6 @@ from jaxgan.runs.opened import saved_state
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 
-STEPS = 200
 PATIENCE = 300.0  # seconds that a run may take until something of it is seen
 IMPORTED = [  # by each run, sooner or later
     "jaxgan.train.resume",
@@ -59,17 +58,17 @@ IMPORTED = [  # by each run, sooner or later
 SAVING = "*.orbax-checkpoint-tmp*"  # a checkpoint that is being written
 
 
-def toy(out: pathlib.Path) -> Config:
+def toy(out: pathlib.Path, steps: int) -> Config:
     """A run of some seconds, with a checkpoint every 10 steps."""
     return dataclasses.replace(
         get_preset("toy-ring"),
         out=str(out),
-        steps=STEPS,
+        steps=steps,
         batch_size=8,
         log_every=5,
         checkpoint_every=10,
-        evaluate_every=100,
-        sample_every=100,
+        evaluate_every=steps // 2,
+        sample_every=steps // 2,
         quick_n=150,
         final_n=150,
         model=MLPConfig(g_widths=(32, 32), d_widths=(32, 32)),
@@ -87,23 +86,23 @@ def run_of(out: pathlib.Path) -> RunFolder | None:
     return RunFolder(begun[-1]) if begun else None
 
 
-def live(out: pathlib.Path) -> None:
+def live(out: pathlib.Path, steps: int) -> None:
     """Begins the toy's run in a folder, or goes on with it. For a process of its own."""
     jax.config.update("jax_num_cpu_devices", 1)
     with open(out / "log.txt", "a") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
         environment.start()
         folder = run_of(out)
-        train(toy(out)) if folder is None else resume(folder)
+        train(toy(out, steps)) if folder is None else resume(folder)
 
 
 class Lives:
     """Processes that train the toy; each is forked from one that has imported all there is to import."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        """Draws the moments of the kills from `rng`."""
+    def __init__(self, rng: np.random.Generator, steps: int) -> None:
+        """Draws the moments of the kills from `rng`; each run has so many steps."""
         self._processes = multiprocessing.get_context("forkserver")
         self._processes.set_forkserver_preload(IMPORTED)
-        self._rng, self.kills, self.in_saves, self.seconds = rng, 0, 0, 0.0
+        self._steps, self._rng, self.kills, self.in_saves, self.seconds = steps, rng, 0, 0, 0.0
 
     def whole(self, out: pathlib.Path) -> RunFolder:
         """A run from beginning to end, without a break."""
@@ -135,7 +134,7 @@ class Lives:
 
     def _born(self, out: pathlib.Path) -> Any:
         out.mkdir(parents=True, exist_ok=True)
-        process = self._processes.Process(target=live, args=(out,))
+        process = self._processes.Process(target=live, args=(out, self._steps))
         process.start()
         return process
 
@@ -170,10 +169,10 @@ def log_of(out: pathlib.Path) -> str:
 
 def differences(whole: RunFolder, other: RunFolder) -> list[str]:
     """What differs between two finished runs: arrays on one device and on all, records, scores."""
-    expected = dict(checksums.arrays(saved_state(whole, STEPS)))
-    found = []
+    steps, found = whole.config().steps, []
+    expected = dict(checksums.arrays(saved_state(whole, steps)))
     for where in (None, replicated(make_mesh())):
-        restored = dict(checksums.arrays(saved_state(other, STEPS, where)))
+        restored = dict(checksums.arrays(saved_state(other, steps, where)))
         names = {*expected, *restored}
         found += [n for n in names if n not in restored or not same(expected.get(n), restored[n])]
     if timeless(whole) != timeless(other):
@@ -253,12 +252,17 @@ def main() -> int:
     )
     parser.add_argument("--kills", type=int, default=20, help="how many there are in all")
     parser.add_argument("--flips", type=int, default=200, help="how many bits are flipped, one at a time")
+    parser.add_argument(
+        "--steps", type=int, default=200, help="of each run, with a checkpoint every 10 of them"
+    )
     parser.add_argument("--seed", type=int, default=None, help="of the moments and the bits; else random")
     args = parser.parse_args()
     if min(args.kills, args.flips) < 0 or args.kills + args.flips == 0:
         parser.error(
             f"expected --kills and --flips from 0 on, and one above, got {args.kills} and {args.flips}"
         )
+    if args.steps < 20 or args.steps % 20:
+        parser.error(f"expected --steps 20, 40, ..., got {args.steps}")
     seed = int(np.random.default_rng().integers(2**32)) if args.seed is None else args.seed
     rng = np.random.default_rng(seed)
     os.environ.setdefault("PJRT_NPROC", "32")  # threads for four devices
@@ -267,7 +271,7 @@ def main() -> int:
             "JAX_COMPILATION_CACHE_DIR", f"{temporary}/programs"
         )  # one run compiles for all
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-        out, lives, runs, wrong = pathlib.Path(temporary), Lives(rng), 0, []
+        out, lives, runs, wrong = pathlib.Path(temporary), Lives(rng, args.steps), 0, []
         begun = time.monotonic()
         whole = lives.whole(out / "whole")
         jax.config.update("jax_num_cpu_devices", 4)
@@ -275,8 +279,8 @@ def main() -> int:
             wrong += differences(whole, lives.killed(out / f"{runs}", args.kills))
             runs += 1
             print(f"run {runs} has ended; {lives.kills} kills", file=sys.stderr)
-        like = abstract(saved_state(whole, STEPS))
-        counts = flips(whole.path, STEPS, like, args.flips, rng)
+        like = abstract(saved_state(whole, args.steps))
+        counts = flips(whole.path, args.steps, like, args.flips, rng)
     found = counts["found by checksum"] + counts["found otherwise"]
     print(
         f"seed {seed}: {lives.kills} kills in {runs} runs, {lives.in_saves} of them during a save; differing: "

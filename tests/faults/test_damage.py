@@ -35,8 +35,8 @@ SAID = "generator/params/out/kernel is not what was saved"
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    toy = chaos.toy(tmp_path_factory.mktemp("finished"))
-    return train(dataclasses.replace(toy, steps=40, evaluate_every=40, sample_every=40))
+    toy = chaos.toy(tmp_path_factory.mktemp("finished"), 40)
+    return train(dataclasses.replace(toy, evaluate_every=40, sample_every=40))
 
 
 @pytest.fixture
@@ -316,7 +316,7 @@ def test_what_a_kill_during_a_save_leaves_goes(run):
 
 def test_sigkill_at_random_moments_changes_no_bit():
     """During a save and anywhere else; `experiments/chaos.py --kills 100` does it a hundred times."""
-    script = [sys.executable, chaos.__file__, "--kills", "2", "--flips", "0"]
+    script = [sys.executable, chaos.__file__, "--kills", "2", "--flips", "0", "--steps", "60"]
     done = subprocess.run(script, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr
     assert ": 2 kills in " in done.stdout

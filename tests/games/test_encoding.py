@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import same_arrays
+from helpers import same_arrays, some
 from toys import RATE, Net, averaged, compiled, player, rings
 
 from jaxgan import GAN, InputError, init, make_step
@@ -64,7 +64,7 @@ def games():
     }
 
 
-@pytest.mark.parametrize("name", list(games()))
+@pytest.mark.parametrize("name", some(games(), "vae", "f_anogan"))
 def test_every_game_obeys_every_law(name):
     found = laws.check(games()[name], [rings(i, 16) for i in range(3)])
     assert [verdict for verdict in found if verdict.outcome == "broken"] == []

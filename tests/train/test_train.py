@@ -11,7 +11,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from helpers import arrays, command, copied, interrupt_at, same_arrays, small, small_dcgan
+from helpers import arrays, command, copied, interrupt_at, same_arrays, small, small_dcgan, some
 
 from jaxgan import InputError
 from jaxgan.__main__ import main
@@ -51,7 +51,7 @@ def numbers(record):
     return {k: v for k, v in record.items() if not isinstance(v, str) and k != "images_per_second"}
 
 
-@pytest.mark.parametrize("make", [small, small_dcgan], ids=["mlp", "dcgan"])
+@pytest.mark.parametrize("make", some([small, small_dcgan], small), ids=lambda make: make.__name__)
 def test_stopping_and_resuming_changes_no_bit(whole, tmp_path, monkeypatch, make):
     whole = whole if make is small else train(make(tmp_path / "whole"))
     interrupt_at(monkeypatch, 20)
