@@ -133,19 +133,6 @@ def stream_keys(state, draw: int, stream: str, n: int):
     return jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
 
 
-_STATES = {}
-
-
-def _first_state(config, spec):
-    """What training begins with; of networks like earlier ones, what was made for those."""
-    plain = {name: value for name, value in to_json(config).items() if name not in (*_OF_THE_LOOP, "steps")}
-    key = json.dumps([plain, repr(spec)], default=str)
-    if key not in _STATES:
-        game = config.build(spec)
-        _STATES[key] = jax.jit(lambda key: init(game, key, spec.batch()))(jax.random.key(config.seed))
-    return _STATES[key]
-
-
 def untrained(config, path=None, *, records=(), status="finished", scale=1.0) -> RunFolder:
     """The folder of a run as training leaves it, with its first state, times `scale`, in the place of the last."""
     source = open_data(config)
@@ -153,7 +140,8 @@ def untrained(config, path=None, *, records=(), status="finished", scale=1.0) ->
     folder = create(config, describe(source), environment, "jaxgan train", path)
     folder.update(status=status, train_seconds=65.0)
     folder.metrics.write_text("".join(json.dumps(record) + "\n" for record in records))
-    state = _first_state(config, spec)
+    game = config.build(spec)
+    state = jax.jit(lambda key: init(game, key, spec.batch()))(jax.random.key(config.seed))
     if scale != 1:
         state = jax.tree.map(lambda x: x * scale if jnp.issubdtype(x.dtype, jnp.floating) else x, state)
     checkpoints = Checkpoints(folder.path)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -20,7 +20,7 @@ class Latent(NamedTuple):
 
     Attributes:
       dim: number of coordinates.
-      draw: one key -> one vector [dim], float32.
+      draw: one key -> one vector [dim], float32. A `Draw`, or any pure function.
     """
 
     dim: int
@@ -31,20 +31,23 @@ class Latent(NamedTuple):
         return jax.vmap(self.draw)(keys.per_example(key, n))
 
 
-@dataclass(frozen=True)
-class _Draw:
-    """Draws vectors of `dim` coordinates; equal ones are one program."""
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """Draws one vector: `scale` times what `of` draws of `dim` coordinates. Equal draws share compiled programs."""
 
     of: Callable[[jax.Array, int], jax.Array]
     dim: int
+    scale: float = 1.0
 
     def __call__(self, key: jax.Array) -> jax.Array:
-        return self.of(key, self.dim)
+        """The vector [dim] of a key."""
+        z = self.of(key, self.dim)
+        return z if self.scale == 1 else self.scale * z
 
 
 def _latent(of: Callable[[jax.Array, int], jax.Array], dim: int) -> Latent:
     check_range("dim", dim, at_least=1, unit="latent coordinate")
-    return Latent(dim, _Draw(of, dim))
+    return Latent(dim, Draw(of, dim))
 
 
 def _normal(key: jax.Array, dim: int) -> jax.Array:
@@ -144,6 +147,6 @@ def get_latent(name: str, dim: int, scale: float = 1.0) -> Latent:
     """
     latent = lookup("latent", name, LATENTS)(dim)
     check_range("scale", scale, above=0)
-    if is_number(scale) and scale == 1:
-        return latent
-    return Latent(dim, lambda key: scale * latent.draw(key))
+    if is_number(scale):
+        return Latent(dim, dataclasses.replace(latent.draw, scale=float(scale)))
+    return Latent(dim, lambda key: scale * latent.draw(key))  # traced, or an array

@@ -16,15 +16,21 @@ from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.data import Spec
 from jaxgan.games.game import Game
+from jaxgan.models.latents import Draw
 from jaxgan.models.layers.norm import standing_statistics
 
 _BATCH = 100
 
 
-@partial(jax.jit, static_argnums=0)
-def _latents(draw: Callable[[jax.Array], jax.Array], seeds: jax.Array) -> jax.Array:
-    """The latent vector of each seed. All samplers share the programs of equal priors."""
-    return jax.vmap(lambda seed: draw(jax.random.fold_in(jax.random.key(seed), 0)))(seeds)
+def _drawn(draw: Callable[[jax.Array], jax.Array], seeds: jax.Array, impl: str | None = None) -> jax.Array:
+    """The latent vector of each seed, by keys of a kind of JAX's (None: its default)."""
+    return jax.vmap(lambda seed: draw(jax.random.fold_in(jax.random.key(seed, impl=impl), 0)))(seeds)
+
+
+_shared = jax.jit(_drawn, static_argnums=(0, 2))
+"""The same: all samplers of a prior of the library share its programs. A draw of the user's own may not be hashable, nor
+always the same function.
+"""
 
 
 class Sampler:
@@ -57,13 +63,15 @@ class Sampler:
                 return encoding.code(encoder.apply(variables, spec.modality.to_model(x), train=False))
 
             self._encode = jax.jit(encode)
-        self._latents = partial(_latents, latent.draw)
+        own = jax.jit(partial(_drawn, latent.draw))
+        shared = lambda seeds: _shared(latent.draw, seeds, str(jax.config.jax_default_prng_impl))
+        self._drawn = shared if isinstance(latent.draw, Draw) else own
 
     def program(self, variables: Any) -> Callable[..., jax.Array]:
         """The pure function (seeds uint32 [n], labels int32 [n] or None) -> examples [n, ...] of these variables."""
 
         def program(seeds: jax.Array, labels: jax.Array | None = None) -> jax.Array:
-            return self._generate(variables, self._latents(seeds), labels)
+            return self._generate(variables, self._drawn(seeds), labels)
 
         return program
 
@@ -73,7 +81,7 @@ class Sampler:
             raise InputError(
                 f"seeds: expected integers from 0 to {2**32 - 1}, got {min(seeds)} to {max(seeds)}"
             )
-        return np.asarray(self._latents(jnp.asarray(seeds, jnp.uint32)))
+        return np.asarray(self._drawn(jnp.asarray(seeds, jnp.uint32)))
 
     def decode(
         self,
@@ -176,7 +184,7 @@ class Sampler:
         sharding = jax.tree.leaves(variables)[0].sharding
         if isinstance(sharding, NamedSharding) and len(seeds) % sharding.mesh.size == 0:
             rows, labels = jax.device_put((rows, labels), batch_sharded(sharding.mesh))  # pyright: ignore
-        return self._generate(variables, self._latents(rows), labels)
+        return self._generate(variables, self._drawn(rows), labels)
 
 
 def sampler_of(game: Game, config: Config, spec: Spec) -> Sampler:

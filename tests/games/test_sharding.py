@@ -21,7 +21,8 @@ WAYS = {"1 by jit": (1, "jit"), "4 by jit": (4, "jit"), "4 by shard_map": (4, "s
 GAMES = {
     "conditional, batch norm": {"conditional": True, "options": {}},
     "wgan-gp, 2 critic steps": {
-        "networks": MLPConfig(g_widths=(8,), d_widths=(8,)),
+        "batch_norm": False,
+        "ways": [(4, "shard_map")],
         "options": {
             "loss": LOSSES["wasserstein"](),
             "penalties": {"gp": (10.0, lazy(get_penalty("gradient_penalty"), 2))},
@@ -47,7 +48,9 @@ GAMES = {
 
 def trajectory(game, devices, how, steps=3):
     """Parameters, statistics and metrics after some steps; plain descent, as Adam amplifies rounding."""
-    config = DCGANConfig(width=4, conditional=game.get("conditional", False))
+    config = DCGANConfig(
+        width=4, d_batch_norm=game.get("batch_norm", True), conditional=game.get("conditional", False)
+    )
     generator, discriminator = game.get("networks", config).build(SHAPE, 10)
     options = {"loss": LOSSES["relativistic_paired"](), **game["options"]}
     sgd = optax.sgd(0.05)

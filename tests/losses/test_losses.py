@@ -421,15 +421,18 @@ def test_features_are_one_vector(name):
         np.testing.assert_allclose(one, logit, rtol=1e-6)
 
 
-@hypothesis.settings(max_examples=60 if ALL else 15, deadline=None, derandomize=True)
+@hypothesis.settings(max_examples=60 if ALL else 20, deadline=None, derandomize=True)
 @hypothesis.given(
-    name=st.sampled_from(sorted(LOSSES)),
+    name=st.sampled_from(sorted(name for name, build in LOSSES.items() if ALL or build().compares)),
     shape=st.sampled_from([(1,), (2,), (5,), (3, 2)]),
     scale=st.sampled_from([0.0, 1e-3, 1.0, 30.0, 1e3]),
     seed=st.integers(0, 2**16),
 )
 def test_any_shape_and_scale(name, shape, scale, seed):
-    """Finite values and gradients, one an example, and the order of examples does not matter."""
+    """Finite values and gradients, one an example, and the order of examples does not matter.
+
+    Of those that compare examples: what each of the others makes of a single one the laws try.
+    """
     loss = _jitted(name)
     r, f = np.random.default_rng(seed).normal(0, 1, (2, *shape)).astype(np.float32) * np.float32(scale)
     order = np.random.default_rng(seed).permutation(shape[0])

@@ -91,6 +91,16 @@ def test_arcs_broadcast_over_frames():
     np.testing.assert_allclose(path, expected / np.sin(angle), atol=1e-5)
 
 
+def test_equal_priors_draw_by_equal_functions():
+    """By which programs are found again."""
+    draws = [get_latent(name, dim, scale).draw for name in LATENTS for dim in (3, 4) for scale in (1, 1.5)]
+    again = [get_latent(name, dim, scale).draw for name in LATENTS for dim in (3, 4) for scale in (1, 1.5)]
+    assert draws == again
+    assert len({*draws, *again}) == len(draws)
+    scaled = jax.jit(lambda scale: get_latent("normal", 3, scale).draw(quick(0)))(1.5)
+    np.testing.assert_allclose(scaled, get_latent("normal", 3, 1.5).draw(quick(0)), rtol=1e-6)
+
+
 def test_bad_input_is_named():
     with pytest.raises(InputError, match="unknown latent 'norml'; did you mean 'normal'"):
         get_latent("norml", 3)

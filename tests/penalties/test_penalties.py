@@ -310,7 +310,7 @@ def all_values(shape, n):
 
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(
-    form=st.sampled_from([(1, (1,)), (4, (2, 3)), (4, (9, 5, 2))]),
+    form=st.sampled_from([(1, (2, 3)), (4, (1,)), (4, (9, 5, 2))]),
     scale=st.floats(0, 1e4) | st.sampled_from([0.0, 1e-30]),
     seed=st.integers(0, 1000),
 )

@@ -51,7 +51,18 @@ def numbers(record):
     return {k: v for k, v in record.items() if not isinstance(v, str) and k != "images_per_second"}
 
 
-@pytest.mark.parametrize("make", some([small, small_dcgan], small), ids=lambda make: make.__name__)
+def small_scheduled(tmp_path):
+    """With batch statistics and rates that fall."""
+    adam = OptimizerConfig(1e-3, schedule="linear")
+    model = MLPConfig(g_widths=(16,), d_widths=(16,), g_batch_norm=True)
+    return small(tmp_path, model=model, g_optimizer=adam, d_optimizer=adam)
+
+
+@pytest.mark.parametrize(
+    "make",
+    some([small, small_scheduled, small_dcgan], small, small_scheduled),
+    ids=lambda make: make.__name__,
+)
 def test_stopping_and_resuming_changes_no_bit(whole, tmp_path, monkeypatch, make):
     whole = whole if make is small else train(make(tmp_path / "whole"))
     interrupt_at(monkeypatch, 20)

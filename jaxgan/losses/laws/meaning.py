@@ -48,7 +48,7 @@ def batch_size_law(loss: Loss) -> str:
 
 
 def _means_of_draws(half: Criterion, n: int, draws: int) -> tuple[float, float]:
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng((5, n))
     real, fake = rng.normal(0.5, 1, (draws, n)), rng.normal(-0.5, 1.5, (draws, n))
     means = jax.jit(jax.vmap(lambda r, f: half(r, f).mean()))(
         jnp.asarray(real, jnp.float32), jnp.asarray(fake, jnp.float32)
