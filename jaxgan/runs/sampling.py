@@ -28,9 +28,7 @@ def _drawn(draw: Callable[[jax.Array], jax.Array], seeds: jax.Array, impl: str |
 
 
 _shared = jax.jit(_drawn, static_argnums=(0, 2))
-"""The same: all samplers of a prior of the library share its programs. A draw of the user's own may not be hashable, nor
-always the same function.
-"""
+"""The same for priors of the library, whose samplers share programs. A draw of one's own may change, or have no hash."""
 
 
 class Sampler:
