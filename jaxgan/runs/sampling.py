@@ -28,7 +28,7 @@ def _drawn(draw: Callable[[jax.Array], jax.Array], seeds: jax.Array, impl: str |
 
 
 _shared = jax.jit(_drawn, static_argnums=(0, 2))
-"""The same for priors of the library, whose samplers share programs. A draw of one's own may change, or have no hash."""
+"""The same for priors of the library, whose samplers share programs: draws of one's own may change, or have no hash."""
 
 
 class Sampler:
