@@ -228,7 +228,7 @@ def panel(entries: list[dict[str, Any]], source: Images) -> bytes:
     for place in axes:
         place.set_axis_off()
     for place, (title, images) in zip(axes, grids.items(), strict=False):
-        place.imshow(pictures.grid(images, 6), interpolation="nearest")
+        place.imshow(pictures.grid(images, 6), interpolation="nearest", cmap="gray")
         place.set_title(title, fontsize=9)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
