@@ -11,9 +11,9 @@ published, StyleGAN2 and R3GAN heavier penalties and no augmentation, and averag
 settings were chosen by the same score, on the same data. This shows that families train, not how good they get, and
 small differences mean nothing (one seed).
 
-Hardware: two CPU cores, 45:44 minutes for all, during the first five of which tests ran beside it. Writes all_families.json, .md and
-.png into --out; --record keeps them under experiments/results. A family with a finished run of the same configuration
-in --out is not run again.
+Hardware: two CPU cores, 45:44 minutes for all, during the first five of which tests ran beside it. Writes
+all_families.json, .md and .png into --out; --record keeps them under experiments/results. A family with a finished
+run of the same configuration in --out is not run again.
 """
 
 from __future__ import annotations

@@ -383,7 +383,7 @@ def test_all_options_at_once():
         "penalties": {"r1": (0.3, lazy(get_penalty("r1"), 2))},
     }
     players = (Smooth(2), Smooth(1))
-    every = {"unroll": 1, "pack": 2} | GAMES["consensus"][1] | {"instance_noise": lambda step: 0.1}
+    every = {"pack": 2} | GAMES["consensus, unrolled"][1] | {"instance_noise": lambda step: 0.1}
     every |= {"top_k": lambda step: 1 - 0.2 * step}
     gan = game("relativistic_average", players, dim=3, options=options, **every)
     step, real = compiled(traced := counted(gan)), jax.device_put(points(16))

@@ -17,9 +17,7 @@ def sampler(latent: Latent) -> Sampler:
     spec = open_data(config).spec
     game = config.build(spec)
     assert game.output is not None
-    return sampler_of(
-        dataclasses.replace(game, output=dataclasses.replace(game.output, latent=latent)), config, spec
-    )
+    return sampler_of(dataclasses.replace(game, output=game.output._replace(latent=latent)), config, spec)
 
 
 def compiled(caplog, latent):
