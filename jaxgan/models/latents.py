@@ -147,6 +147,6 @@ def get_latent(name: str, dim: int, scale: float = 1.0) -> Latent:
     """
     latent = lookup("latent", name, LATENTS)(dim)
     check_range("scale", scale, above=0)
-    if is_number(scale):
+    if is_number(scale) and isinstance(latent.draw, Draw):
         return Latent(dim, dataclasses.replace(latent.draw, scale=float(scale)))
     return Latent(dim, lambda key: scale * latent.draw(key))  # traced, or an array

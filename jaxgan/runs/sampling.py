@@ -62,7 +62,8 @@ class Sampler:
 
             self._encode = jax.jit(encode)
         own = jax.jit(partial(_drawn, latent.draw))
-        shared = lambda seeds: _shared(latent.draw, seeds, str(jax.config.jax_default_prng_impl))
+        impl = lambda: str(jax.config.jax_default_prng_impl)  # pyright: ignore[reportAttributeAccessIssue]
+        shared = lambda seeds: _shared(latent.draw, seeds, impl())
         self._drawn = shared if isinstance(latent.draw, Draw) else own
 
     def program(self, variables: Any) -> Callable[..., jax.Array]:
