@@ -112,7 +112,9 @@ def unread(config: Config, spec: Spec, given: Collection[str]) -> list[str]:
 
 
 def unread_fields(config: Config, spec: Spec) -> list[str]:
-    """Those of the configuration's fields that its game does not look at; none of the game "gan", which reads all.
+    """Fields of the configuration, of those meant for games, that the building of its game does not read.
+
+    The game "gan" reads all of them.
 
     Raises:
       InputError: if the game cannot be built.

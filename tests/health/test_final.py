@@ -169,6 +169,18 @@ def test_what_a_run_is_told_it_takes(preset):
         assert all(dict(config.penalty.weights)[name] >= weight for name, weight in base.penalty.weights)
 
 
+def test_what_games_look_at_is_known():
+    for preset, read, ignored in (
+        ("pix2pix", {"penalty", "d_optimizer"}, {"augment", "reuse_fakes"}),
+        ("bigan-mnist", {"d_optimizer", "loss"}, {"augment", "penalty"}),
+        ("cyclegan", {"d_optimizer", "loss"}, {"augment", "penalty"}),
+    ):
+        base = get_preset(preset)
+        without = {*unread_fields(base, (as_meant(base) or open_source("ring")).spec)}
+        assert ignored <= without, preset
+        assert not read & without, preset
+
+
 def test_settings_that_a_game_does_not_look_at_are_not_advised():
     own = advice_for("discriminator overfits", unread=["augment", "penalty"])
     assert "--data.flip" in own
