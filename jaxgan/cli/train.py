@@ -90,7 +90,7 @@ def _check_game(config: Config, given: Collection[str]) -> None:
     """Raises InputError for settings that were typed and that the game, which is not "gan", does not look at."""
     from jaxgan.common.user_files import is_file
     from jaxgan.config.data import as_meant, lacking, open_data, outlined
-    from jaxgan.train.trial import unread
+    from jaxgan.config.looked_at import unread
 
     config.check()
     told = None if is_file(config.game) else as_meant(config) if lacking(config) else outlined(config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,6 +16,10 @@ Settings = Mapping[str, Any]
 """A configuration as config.json keeps it; what is not in it is not known, and nothing is then in force."""
 
 
+_OF_ANY_GAME = {"steps", "d_steps", "data"}
+"""Fields that matter whatever the game is."""
+
+
 class Hint(NamedTuple):
     """Something that may help.
 
@@ -22,10 +27,20 @@ class Hint(NamedTuple):
       text: for people; what stands in backquotes can be pasted after what the run was started with. "{steps}" is a
         longer run; penalties are those that come to what the run has.
       helps: settings -> whether it would change them for the better.
+      reads: fields of the configuration that a game must look at, besides those of the flags in the text.
+      when: the case in which it helps, for people; hints beside each other that share it are said together.
     """
 
     text: str
     helps: Callable[[Settings], bool] = lambda settings: True
+    reads: tuple[str, ...] = ()
+    when: str = ""
+
+    def fits(self, unread: Collection[str] | None) -> bool:
+        """Whether a game looks at what is changed; None: not known."""
+        flags = re.findall(r"`--([a-z-]+)", self.text)
+        fields = {*self.reads, *(flag.replace("-", "_") for flag in flags)}
+        return fields <= _OF_ANY_GAME if unread is None else fields.isdisjoint(unread)
 
 
 # --- what is in force ----------------------------------------------------------------------------------
@@ -94,6 +109,7 @@ def _slow_generator(settings: Settings) -> bool:
 
 # --- hints ---------------------------------------------------------------------------------------------
 
+_AT_REST = "if the scores no longer improve"
 _LONGER = Hint("train longer if the scores still improve (`--steps {steps}`)")
 _G_SLOWER = Hint(
     "lower the generator's learning rate (`--g-optimizer.learning-rate 1e-4`)",
@@ -115,7 +131,7 @@ _R1 = Hint("smooth the discriminator with a penalty (`--penalty.weights r1 1`)",
 HINTS: Mapping[str, Sequence[Hint]] = {
     "mode collapse": (
         _G_SLOWER,
-        Hint("raise the discriminator's learning rate"),
+        Hint("raise the discriminator's learning rate", reads=("d_optimizer",)),
         _R1,
         Hint("try a relativistic loss (`--loss relativistic_paired`)", _plain),
         _PACK,
@@ -131,8 +147,8 @@ HINTS: Mapping[str, Sequence[Hint]] = {
     ),
     "not trained yet": (
         _LONGER,
-        Hint(f"if the scores no longer improve, {_G_SLOWER.text}", _G_SLOWER.helps),
-        Hint(f"if the scores no longer improve, {_D_SLOWER.text}", _D_SLOWER.helps),
+        _G_SLOWER._replace(when=_AT_REST),
+        _D_SLOWER._replace(when=_AT_REST),
     ),
     "discriminator overfits": (
         Hint("more data"),
@@ -140,7 +156,8 @@ HINTS: Mapping[str, Sequence[Hint]] = {
         Hint("augmentation (`--augment adaptive`)", _adapts),
         Hint("a stronger penalty (`--penalty.weights r1 10`)", _weaker("r1", 10.0)),
         Hint("the penalty `--penalty.weights lecam 0.3`", _weaker("lecam", 0.3)),
-        Hint("a smaller discriminator, or the best checkpoint instead of the last"),
+        Hint("a smaller discriminator", reads=("model",)),
+        Hint("the best checkpoint instead of the last"),
     ),
     "generator starves": (
         _D_SLOWER,
@@ -148,10 +165,14 @@ HINTS: Mapping[str, Sequence[Hint]] = {
             "fewer updates of the discriminator (`--d-steps 1`)",
             lambda settings: settings.get("d_steps", 2) > 1,
         ),
-        Hint("a smaller discriminator"),
+        Hint("a smaller discriminator", reads=("model",)),
         _R1,
         Hint("instead of minimax, `--loss non_saturating`", _with_loss("minimax")),
-        Hint("raise the generator's learning rate, which is below the discriminator's", _slow_generator),
+        Hint(
+            "raise the generator's learning rate, which is below the discriminator's",
+            _slow_generator,
+            reads=("g_optimizer",),
+        ),
     ),
     "diverging": (
         _G_SLOWER,
@@ -181,7 +202,7 @@ HINTS_ALONE: Mapping[str, Sequence[Hint]] = {
     "modes are missing": (_LONGER, _WIDER),
     "not trained yet": (
         _LONGER,
-        Hint(f"if the scores no longer improve, {_SLOWER.text}", _SLOWER.helps),
+        _SLOWER._replace(when=_AT_REST),
     ),
     "diverging": (_SLOWER, Hint("less momentum (`--g-optimizer.b1 0`)", _above("g", "b1", 0.0)), _KEPT),
 }
@@ -201,26 +222,24 @@ def _beside(weights: dict[str, float]) -> Callable[[re.Match[str]], str]:
     return joined
 
 
-def _looked_at(hint: Hint, unread: Collection[str]) -> bool:
-    """Whether the run's game reads the settings of a hint's flags."""
-    flags = re.findall(r"`--([a-z-]+)", hint.text)
-    return not any(flag.replace("-", "_") in unread for flag in flags)
-
-
 def advice_for(
-    name: str, *, judged: bool = True, unread: Collection[str] = (), settings: Settings | None = None
+    name: str, *, judged: bool = True, unread: Collection[str] | None = (), settings: Settings | None = None
 ) -> str:
     """What usually helps against what a verdict says, without what a run has already.
 
     Args:
       name: of the verdict.
       judged: whether the game has a discriminator.
-      unread: fields of the configuration that the game does not look at.
+      unread: fields of the configuration that the game does not look at; None: not known.
       settings: of the run; None: not known.
     """
-    settings = settings or {}
+    settings = {key: value for key, value in (settings or {}).items() if key not in (unread or ())}
     hints = HINTS[name] if judged else HINTS_ALONE.get(name, HINTS[name])
-    told = [hint.text for hint in hints if hint.helps(settings) and _looked_at(hint, unread)]
+    fitting = [hint for hint in hints if hint.helps(settings) and hint.fits(unread)]
+    told = []
+    for when, together in itertools.groupby(fitting, lambda hint: hint.when):
+        texts = [hint.text for hint in together]
+        told += [f"{when}, {' or '.join(texts)}"] if when else texts
     if told in ([], [_KEPT.text]):
         told = ["the run has all that usually helps: other networks, or other data, are left", *told]
     steps = max(20_000, 2 * settings.get("steps", 0))

@@ -28,7 +28,7 @@ def judge(
     scores: Mapping[str, Mapping[str, Any]],
     *,
     judged: bool = True,
-    unread: Collection[str] = (),
+    unread: Collection[str] | None = (),
     settings: Settings | None = None,
 ) -> list[Verdict]:
     """What is wrong by final scores.

@@ -80,7 +80,7 @@ def diagnose(
     history: Iterable[Record],
     *,
     judged: bool = True,
-    unread: Collection[str] = (),
+    unread: Collection[str] | None = (),
     settings: Settings | None = None,
 ) -> list[Verdict]:
     """What stands at the end of a history: the records of metrics.jsonl, oldest first.
@@ -129,7 +129,7 @@ class Diagnosis:
     """`diagnose` one record at a time, so that a long run does not read its history again and again."""
 
     def __init__(
-        self, *, judged: bool = True, unread: Collection[str] = (), settings: Settings | None = None
+        self, *, judged: bool = True, unread: Collection[str] | None = (), settings: Settings | None = None
     ) -> None:
         """Of nothing yet; `judged`, `unread` and `settings` are as of `advice_for`."""
         self.looks = 0

@@ -21,13 +21,15 @@ _AT_ONCE = 64
 _SSIM_SIDE, _MS_SSIM_SIDE = 11, 161  # pixels that their windows need
 
 
-def compared_with(source: Source) -> Source:
+def compared_with(source: Source, *, told: bool = False) -> Source:
     """The examples that are restored to be looked at: those that are held out of `source`, or all where none are.
 
-    Held-out examples may have no labels where the others do.
+    Args:
+      source: that is trained on.
+      told: whether networks are told classes. Held-out examples without labels then are none; else they are.
     """
     other = other_split(source) if source.held_out is None else source.held_out
-    shapes = lambda of: {name: x for name, x in of.spec.arrays.items() if name != LABEL}
+    shapes = lambda of: {name: x for name, x in of.spec.arrays.items() if told or name != LABEL}
     return other if other is not None and shapes(other) == shapes(source) else source
 
 
@@ -91,10 +93,10 @@ class PairEvaluator:
         """Computes nothing yet."""
         self._source = compared_with(source)
 
-    def _truth(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
+    @staticmethod
+    def _truth(source: Source, batch: Mapping[str, np.ndarray]) -> np.ndarray:
         """The images that inputs come from, as they are stored (their crops, where those are looked at)."""
-        dtype = np.dtype(self._source.spec.stored)
-        return np.asarray(from_float(jnp.asarray(batch[self._source.example]), dtype))
+        return np.asarray(from_float(jnp.asarray(batch[source.example]), np.dtype(source.spec.stored)))
 
     def takes(self, n: int) -> int:
         """How many images are scored where n are asked for: each once."""
@@ -109,25 +111,25 @@ class PairEvaluator:
 
     def quick(self, generate: Any, n: int) -> Measured:
         """The mean root of the squared differences, of n images."""
-        total = self._source.n or 0
+        total = generate.source.n or 0
         rows = np.arange(max(total - n, 0), total)
         made, batch = generate.of(rows)
-        each = similarities(made, self._truth(batch))["rmse"]
+        each = similarities(made, self._truth(generate.source, batch))["rmse"]
         return Measured(each.mean(), each.std(ddof=1) / math.sqrt(len(each)) if len(each) > 1 else 0.0)
 
     def __call__(self, generate: Any, n: int) -> Evaluation:
         """All scores of n images, with those of the inputs as they came."""
-        n = self.takes(n)
+        n = min(n, generate.source.n or 0)
         rows = np.arange(n)
         made, batch = generate.of(rows)
-        truth = self._truth(batch)
+        truth = self._truth(generate.source, batch)
         of_made = similarities(made, truth)
         given = as_it_came(batch, truth.shape[1:], truth.dtype)
         of_given = {f"{name}_given": x for name, x in similarities(given, truth).items() if name != "rmse"}
         scores = {}
         for name, each in (of_made | of_given).items():
             error = float(each.std(ddof=1) / math.sqrt(n)) if n > 1 else None
-            split = f"{self._source.name}; floor: none (each image is compared with itself)"
+            split = f"{generate.source.name}; floor: none (each image is compared with itself)"
             scores[name] = Score(
                 float(each.mean()),
                 None,

@@ -57,7 +57,8 @@ def write_report(folder: RunFolder) -> pathlib.Path:
     of_now = scores is not None and scores["final"]["step"] >= last["step"]
     losses = {name for record in records for name in record if name.endswith("/loss")}
     judged = run.get("judged", not losses or "d/loss" in losses)  # which runs of version 0.1.0 do not say
-    played = {"judged": judged, "unread": run.get("unread", ()), "settings": config}
+    unread = run.get("unread", () if config.get("game", "gan") == "gan" else None)  # older runs do not say
+    played = {"judged": judged, "unread": unread, "settings": config}
     ending = judge(final, **played) if of_now else []
     verdicts = ending + diagnose(records, **played) if watched else []
     classes = _class_names(run, config)

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 from jaxgan.metrics.catalogue import Kind, kind_of
 
-_NOTHING = 1e-9
-"""Errors below this share of their value are rounding, not noise."""
+_NOTHING = 5e-5
+"""Errors below this share of their value do not show in four digits of it."""
+_ROUNDING = 1e-12
+"""Errors below this are rounding, not noise."""
 _LOG_FROM = 20.0
 """Distances that fell by more than this are looked at on a logarithmic scale."""
 
@@ -57,12 +59,12 @@ def format_real(value: float | None) -> str:
 def with_error(score: Mapping[str, Any]) -> str:
     """The value of a score and its standard error, rounded to two digits of the error.
 
-    An error of nothing, as counts have it, and one that is rounding are left out.
+    An error of nothing, as counts have it, and one that four digits of the value do not show are left out.
     """
     value, error = score["value"], score.get("error")
     if value is None or not math.isfinite(value) or error is None or not math.isfinite(error):
         return format_number(value)
-    if error <= _NOTHING * max(abs(value), 1e-3):
+    if error <= max(_NOTHING * abs(value), _ROUNDING):
         return format_number(value)
     two = float(f"{error:.2g}")  # 0.0996 is 0.10
     digits = 1 - math.floor(math.log10(two))  # after the point

@@ -148,6 +148,8 @@ class Run:
         applied = Applied(self, direction, tile=tile, overlap=overlap)
         single = not isinstance(images, list | tuple) and np.ndim(images) != 4
         several = [images] if single else list(images)
+        if not several and not isinstance(images, list | tuple):
+            raise InputError(f"images: expected at least one, got an array of shape {np.shape(images)}")
         own = [masks] if single or masks is None else list(masks)
         own = own * len(several) if masks is None else own
         if len(own) != len(several):

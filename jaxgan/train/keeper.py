@@ -31,7 +31,6 @@ from jaxgan.train.sinks.loggers import loggers_of
 from jaxgan.train.sinks.progress import Voice
 from jaxgan.train.sinks.tensorboard import TensorBoard
 from jaxgan.train.stops import Diverged, Interrupted
-from jaxgan.train.trial import unread_fields
 from jaxgan.train.untrained import untrained_scores
 
 
@@ -70,7 +69,7 @@ class RunKeeper(Keeper):
         self._setbacks, self._back = Setbacks(members, k, folder, self.checkpoints), None
         self._played: dict[str, Any] = {
             "judged": members.game.critic is not None,
-            "unread": unread_fields(members.config, members.source.spec),
+            "unread": members.unread,
             "settings": folder.read("config.json"),
         }
         self._voice, self._seconds, self._diagnosis = voice, 0.0, Diagnosis(**self._played)

@@ -35,6 +35,7 @@ from jaxgan.common.errors import InputError, renamed
 from jaxgan.config.config import Config
 from jaxgan.config.data import open_fitting
 from jaxgan.config.fields import to_json, with_fields
+from jaxgan.config.looked_at import unread_fields
 from jaxgan.config.members import check_members, slow_to_map, takes_shares
 from jaxgan.data import Pipeline, Source, make_pipeline
 from jaxgan.data.source import describe
@@ -188,6 +189,11 @@ class Members:
             raise InputError(
                 f"hyper: one of these decides what is computed, and is no input: {names}"
             ) from error
+
+    @functools.cached_property
+    def unread(self) -> list[str]:
+        """Fields of the configuration, of those meant for games, that the game does not read."""
+        return unread_fields(self.config, self.source.spec)
 
     # --- devices, data and the program ---
 

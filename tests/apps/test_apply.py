@@ -21,6 +21,7 @@ from jaxgan.data.modality import PAIR
 from jaxgan.data.pixels import open_image
 from jaxgan.games.pairs.translation import direction_of
 from jaxgan.models import Pix2PixConfig
+from jaxgan.report.pictures import png
 from jaxgan.runs.evaluation import evaluate_run
 from jaxgan.runs.images.applying import Applied
 from jaxgan.runs.images.tiles import by_tiles
@@ -248,6 +249,16 @@ def test_pages_that_are_left_out_are_told(tmp_path):
         assert done(work, tmp_path / "out", lambda image, mask: image, notes.append) is None
     assert len(notes) == 1
     assert notes[0].endswith("a.tif: the first page alone, 2 left out")
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_bits_that_are_not_read_are_told(channels, tmp_path):
+    (tmp_path / "a.png").write_bytes(png(deep(9, 7, channels)))
+    (work,), notes = listed([tmp_path], tmp_path / "out")[0], []
+    assert done(work, tmp_path / "out", lambda image, mask: image, notes.append) is None
+    assert len(notes) == (channels > 1)
+    assert all("a.png: 16 bits are read as 8" in note for note in notes)
+    assert files.read(tmp_path / "out" / "a.png").images[0].dtype == (np.uint8 if notes else np.uint16)
 
 
 def test_dicom_files_keep_their_tags_and_units(tmp_path):

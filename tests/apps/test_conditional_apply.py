@@ -81,6 +81,11 @@ def test_a_conditional_run_of_restoration_from_end_to_end(tmp_path, capsys):
     ):
         with pytest.raises(InputError, match=why):
             run.apply(image, classes=wrong)
+    assert run.apply([]) == []
+    with pytest.raises(
+        InputError, match=r"images: expected at least one, got an array of shape .0, 13, 9, 1."
+    ):
+        run.apply(np.stack([image] * 3)[:0, ..., None])
     capsys.readouterr()
     assert main(["sample", str(folder.path), "--classes", "one", "--out", str(tmp_path / "a.png")]) == 2
     assert "jaxgan apply RUN IMAGES" in capsys.readouterr().err
@@ -170,8 +175,11 @@ def test_a_run_that_is_not_conditional_takes_no_classes(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_held_out_images_without_labels_are_compared_with(conditional, tmp_path, capsys):
-    """Those of test/, of which no folder says a class; a network that is told classes cannot make them."""
+def test_held_out_images_without_labels_are_compared_with(conditional, tmp_path, capsys, monkeypatch):
+    """Those of test/, of which no folder says a class; a network that is told classes cannot make them.
+
+    What was begun so before it was refused goes on, and is scored on what it was scored on.
+    """
     digits = load_mnist("test").images[:12, 2:26:3, 2:26:3, 0]
     for i, image in enumerate(digits):
         path = tmp_path / "ds" / (f"train/{'ab'[i % 2]}" if i < 8 else "test") / f"{i}.png"
@@ -182,9 +190,16 @@ def test_held_out_images_without_labels_are_compared_with(conditional, tmp_path,
     config = with_fields(config, **{"data.keep_classes": ""})
     if conditional:
         with pytest.raises(
-            InputError, match="model.conditional: expected class labels of the held-out data, too"
+            InputError, match="class labels of the held-out images, too, got the other split of folder:"
         ):
             train(config)
+        monkeypatch.setattr("jaxgan.train.run.tried", lambda members: None)
+        begun = train(with_fields(config, checkpoint_every=1))
+        score = begun.read("scores.json")["final"]["scores"]["psnr"]
+        assert (score["n_fake"], score["split"].split(";")[0]) == (8, f"folder:{tmp_path}/ds")
+        goes_on_to_the_bit(begun, 2)
+        again = evaluate_run(begun.path, "last", 8)["final"]["scores"]
+        assert again["psnr"]["value"] == pytest.approx(score["value"], rel=1e-5)
     else:
         train(config)
         assert "scoring 4 fakes\n" in capsys.readouterr().out

@@ -5,9 +5,9 @@ from strangers import GAME, HEAD, LOSS, MODEL, PENALTY, but
 
 from jaxgan.__main__ import main
 from jaxgan.config import get_preset, with_fields
+from jaxgan.config.looked_at import unread
 from jaxgan.config.own_files import own_files
 from jaxgan.data.toy import TOYS
-from jaxgan.train.trial import unread
 
 TINY = ["toy-ring", "--steps", "4", "--batch-size", "8", "--compute.devices", "1", "--dry-run"]
 SMALL = ["--model.g-widths", "8", "--model.d-widths", "8"]
@@ -100,6 +100,11 @@ def test_settings_that_a_game_does_not_read(tmp_path):
     }
     assert unread(config, SPEC, given) == ["--d-optimizer.b1", "--loss", "--model.g-widths"]
     assert unread(config, SPEC, {"--steps", "--seeds", "--d-lr"}) == ["--d-lr"]
+    late = (HEAD + GAME).replace('x = view.batch["image"]', 'x = view.batch["image"] * len(config.loss)')
+    assert late.count("config.loss") == 1  # which is read in the step alone
+    (tmp_path / "late.py").write_text(late)
+    config = with_fields(config, game=f"{tmp_path}/late.py:autoencoder")
+    assert unread(config, SPEC, given) == ["--d-optimizer.b1", "--model.g-widths"]
 
 
 @pytest.mark.parametrize("dry", [True, False])

@@ -11,12 +11,12 @@ from jaxgan import LOSSES, InputError, Player, ema_schedule, init, make_step
 from jaxgan.common.keys import quick
 from jaxgan.config import Config, DataConfig, OptimizerConfig, with_fields
 from jaxgan.config.games import plain_spec, spec_for
+from jaxgan.config.looked_at import unread
 from jaxgan.games import cycle_gan, laws, translation
 from jaxgan.games.pairs.pool import empty_pool, through_pool
 from jaxgan.models import Pix2PixConfig
 from jaxgan.models.translators.gated import partial_conv
 from jaxgan.penalties import get_penalty
-from jaxgan.train.trial import unread
 
 
 class Net(nn.Module):

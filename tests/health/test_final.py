@@ -12,11 +12,11 @@ from jaxgan.cli.words.training import planned
 from jaxgan.config import PRESETS, get_preset
 from jaxgan.config.data import as_meant
 from jaxgan.config.fields import to_json
+from jaxgan.config.looked_at import unread, unread_fields
 from jaxgan.data import open_source
 from jaxgan.health import ADVICE, ADVICE_ALONE, judge
 from jaxgan.health.advice import advice_for
 from jaxgan.metrics.catalogue import SCORES
-from jaxgan.train.trial import unread, unread_fields
 
 
 def scores(**values):
@@ -186,6 +186,35 @@ def test_settings_that_a_game_does_not_look_at_are_not_advised():
     assert "--data.flip" in own
     assert "--augment" not in own
     assert "--penalty" not in own
+    # nor what has no flag
+    raised = "raise the discriminator's learning rate"
+    assert raised in advice_for("mode collapse")
+    assert raised not in advice_for("mode collapse", unread=["d_optimizer"])
+    # what is not looked at is not in force, either
+    settings = {"penalty": {"weights": []}, "model": {"d_spectral_norm": True}}
+    bounded = "bound the discriminator"
+    assert bounded not in advice_for("diverging", settings=settings)
+    assert bounded in advice_for("diverging", settings=settings, unread=["model"])
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_where_it_is_not_known_what_a_game_looks_at_nothing_of_it_is_advised(judged):
+    for name in ADVICE if judged else ADVICE_ALONE:
+        told = advice_for(name, judged=judged, unread=None)
+        assert {flag.split(".")[0] for flag in re.findall(r"`--([a-z.-]+)", told)} <= {
+            "steps",
+            "d-steps",
+            "data",
+        }
+        assert "learning rate" not in told
+        assert "smaller" not in told
+
+
+def test_a_case_is_said_once():
+    rates = re.findall("learning rate", ADVICE["not trained yet"])
+    assert (len(rates), ADVICE["not trained yet"].count("if the scores no longer improve")) == (2, 1)
+    one = advice_for("not trained yet", settings={"d_optimizer": {"learning_rate": 1e-5}})
+    assert "; if the scores no longer improve, lower the generator's" in one
 
 
 def test_a_penalty_is_advised_beside_those_that_a_run_has():

@@ -231,6 +231,29 @@ def test_grids_tile_row_by_row():
     assert pictures.enlarged(np.zeros((10, 20, 1), np.uint8), 100).shape == (50, 100, 1)
 
 
+def test_advice_is_what_the_game_looks_at(folder, tmp_path):
+    """As run.json says; runs of other games that are too old to say it are told nothing of their games."""
+    copy = RunFolder(shutil.copytree(folder.path, tmp_path / "run"))
+    overfits = [
+        {"step": 100 * i, "images": 100 * i, "seconds": i, "health/overfitting": 0.9} for i in range(30)
+    ]
+    (copy.path / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in overfits))
+    run, config = copy.read("run.json"), copy.read("config.json")
+    config["health"]["enabled"] = True
+    for game, unread, told in (
+        ("gan", None, {"data.flip", "augment", "penalty.weights"}),
+        ("bigan", None, {"data.flip"}),
+        ("bigan", ["augment"], {"data.flip", "penalty.weights"}),
+    ):
+        known = {key: value for key, value in run.items() if key != "unread"}
+        known |= {} if unread is None else {"unread": unread}
+        (copy.path / "run.json").write_text(json.dumps(known))
+        (copy.path / "config.json").write_text(json.dumps(config | {"game": game}))
+        page = write_report(copy).read_text()
+        assert "discriminator overfits" in page
+        assert {*re.findall(r"--(data\.flip|augment|penalty\.weights)", page)} == told
+
+
 def test_pictures_are_png(folder):
     rng = np.random.default_rng(0)
     for examples, kind in (

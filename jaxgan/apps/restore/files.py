@@ -13,7 +13,7 @@ from PIL import Image
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.data.files.deep import DICOM, as_array, read_dicom, spread
-from jaxgan.data.pixels import image_suffixes, open_image
+from jaxgan.data.pixels import image_suffixes, is_rounded, open_image, opened_header
 from jaxgan.report.pictures import png
 
 NPZ = ".npz"
@@ -29,11 +29,13 @@ class Opened:
       images: uint8 or uint16 [h, w, 1 to 4 channels] each.
       write: (path, images of the same types and channels, or others) -> nothing; writes a file of the same form.
       left_out: pages or frames after the first, which are not among the images.
+      rounded: whether they have 16 bits in colour or with alpha, of which 8 are read.
     """
 
     images: list[np.ndarray]
     write: Callable[[pathlib.Path, list[np.ndarray]], None]
     left_out: int = 0
+    rounded: bool = False
 
 
 def suffixes() -> tuple[str, ...]:
@@ -63,7 +65,8 @@ def read(path: pathlib.Path) -> Opened:
         own = profile if (images[0].shape[2] < 3) == grey else None
         write_image(out, images[0], own)
 
-    return Opened([pixels], write, _pages(data) - 1)
+    rounded = pixels.dtype == np.uint8 and is_rounded(opened_header(data))
+    return Opened([pixels], write, _pages(data) - 1, rounded)
 
 
 def _pages(data: bytes) -> int:

@@ -159,6 +159,10 @@ def done(
         made = [apply(image, mask) for image in opened.images]
         what = "what is made of it cannot be written"
         opened.write(out / work.name, made)
+        if opened.rounded:
+            tell(
+                f"{printable(work.path)}: 16 bits are read as 8, as they are kept of grey images without alpha alone"
+            )
         if opened.left_out:
             tell(f"{printable(work.path)}: the first page alone, {opened.left_out:,} left out")
     except MemoryError:

@@ -46,10 +46,8 @@ class Translator:
             raise InputError("game: expected one that translates, got one without translations")
         self.directions = list(game.translations)
         self._game, self._spec = game, spec
-        self._source = None if source is None else compared_with(source)
         told = any(own.conditional for own in game.translations.values())
-        if told and self._source is not None and LABEL not in self._source.spec.arrays:
-            raise InputError("model.conditional: expected class labels of the held-out data, too, got none")
+        self._source = None if source is None else compared_with(source, told=told)
         self._made: dict[str, Any] = {}
         self._dealt: Any = None
 
@@ -113,11 +111,11 @@ class Translator:
     @property
     def n_examples(self) -> int:
         """How many there are to be translated."""
-        return self._needed().n or 0
+        return self.examples.n or 0
 
     def dealt(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The arrays of these examples as the model sees them; what an input lacks depends on its number alone."""
-        source = self._needed()
+        source = self.examples
         if self._dealt is None:
 
             def deal(stored: Mapping[str, jax.Array], numbers: jax.Array) -> dict[str, jax.Array]:
@@ -139,7 +137,7 @@ class Translator:
 
     def rows(self, n: int) -> np.ndarray:
         """The numbers of the first n examples, round and round."""
-        return np.arange(n) % (self._needed().n or 1)
+        return np.arange(n) % (self.examples.n or 1)
 
     def by_seed(
         self,
@@ -149,7 +147,7 @@ class Translator:
         poll: Callable[[], None] = lambda: None,
     ) -> np.ndarray:
         """What is made of example k for each seed k, as examples are stored."""
-        rows = np.asarray(seeds, np.int64) % (self._needed().n or 1)
+        rows = np.asarray(seeds, np.int64) % (self.examples.n or 1)
         return self.stored(self.apply(variables, self.dealt(rows), None, poll))
 
     def stream(self, variables: Any, first_seed: int, poll: Callable[[], None] = lambda: None) -> Made:
@@ -177,7 +175,9 @@ class Translator:
         alike = [_alike(np.asarray(from_float(jnp.asarray(x), dtype)), size, channels) for x in shown]
         return np.stack(alike, 1).reshape(-1, *size, channels), len(alike)
 
-    def _needed(self) -> Any:
+    @property
+    def examples(self) -> Source:
+        """Those that are translated to be looked at. Raises InputError where there are none."""
         if self._source is None:
             self._no_seeds()
         return self._source
@@ -213,11 +213,16 @@ def _alike(images: np.ndarray, size: tuple[int, int], channels: int) -> np.ndarr
 
 
 class Made:
-    """What is made of examples: n -> of the first n."""
+    """What is made of examples: n -> of the first n.
+
+    Attributes:
+      source: of the examples.
+    """
 
     def __init__(self, translator: Translator, variables: Any, poll: Callable[[], None]) -> None:
         """Translates nothing yet."""
         self._translator, self._variables, self._poll = translator, variables, poll
+        self.source = translator.examples
 
     def __call__(self, n: int) -> np.ndarray:
         """Of the first n examples, round and round, as they are stored."""
