@@ -32,18 +32,29 @@ class Clock:
 
     def __init__(self, config: Config, repeat: int, step: int) -> None:
         """Starts at `step`; `repeat` steps make one dispatch."""
-        self._config, self._grids = config, grid_steps(config, repeat)
+        self._config, self._repeat, self._grids = config, repeat, grid_steps(config, repeat)
         self.restart(step)
 
     def restart(self, step: int) -> None:
         """Measures from now on."""
-        self._since, self._begun = step, time.monotonic()
+        self._begun = time.monotonic()
+        self._runs = step, self._begun
+
+    def compiled(self, step: int) -> None:
+        """Counts images from here on: what came before was compiled."""
+        self._runs = step, time.monotonic()
 
     def read(self, step: int) -> tuple[float, float]:
-        """Seconds since the last restart, and images that the discriminator saw in one of them."""
-        seconds, config = time.monotonic() - self._begun, self._config
-        images = (step - self._since) * config.batch_size * config.d_steps
-        return seconds, images / max(seconds, 1e-9)
+        """Seconds since the last restart, and images that the discriminator saw in one of them.
+
+        The dispatch that was compiled is not among the images, unless it is the only one.
+        """
+        now, config = time.monotonic(), self._config
+        since, begun = self._runs
+        if since == step:
+            since, begun = since - self._repeat, self._begun
+        images = (step - since) * config.batch_size * config.d_steps
+        return now - self._begun, images / max(now - begun, 1e-9)
 
     def due(self, step: int, stop: bool) -> set[str]:
         """Of "log", "evaluate", "sample" and "save"; `stop` asks for a checkpoint."""

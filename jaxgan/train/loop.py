@@ -84,9 +84,12 @@ def loop(
     config, inputs, pending = members.config, members.inputs(step), []
     for sink in sinks:
         sink.start(step)
-    clock = Clock(config, members.repeat, step)
+    clock, start = Clock(config, members.repeat, step), step
     while step < config.steps and any(keeper.open for keeper in keepers):
         states, metrics = members.advance(states, inputs, step)
+        if step == start:
+            jax.block_until_ready(metrics)
+            clock.compiled(step + members.repeat)
         step += members.repeat
         pending.append(metrics)
         stop = signals is not None and signals.after_dispatch()

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+import types
 
 import pytest
 from helpers import small
 
+from jaxgan.config import with_fields
 from jaxgan.train.compiling import compiling, in_words, usual_seconds
-from jaxgan.train.members import set_up
+from jaxgan.train.members import Members, set_up
+from jaxgan.train.run import train
 from jaxgan.train.sinks.progress import Progress
 
 
@@ -35,6 +38,23 @@ def test_a_run_says_how_long_compiling_takes(tmp_path, capsys):
     progress.start(0)
     progress.close("finished")
     assert "compiling, usually some seconds, then training" in capsys.readouterr().out
+
+
+def test_images_a_second_are_those_of_programs_that_are_compiled(tmp_path, monkeypatch):
+    now, advance = [0.0], Members.advance
+
+    def late(self, states, inputs, step=None):
+        now[0] += 1 if step else 100
+        return advance(self, states, inputs, step)
+
+    monkeypatch.setattr(Members, "advance", late)
+    monkeypatch.setattr("jaxgan.train.clock.time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    config = with_fields(small(tmp_path), **{"compute.steps_per_dispatch": 5, "log_every": 20})
+    rates = [record["images_per_second"] for record in train(config).records()]
+    assert {*rates} == {5 * config.batch_size}
+    # and of the compiled one where there is no other
+    rates = [record["images_per_second"] for record in train(with_fields(config, log_every=5)).records()]
+    assert (rates[0], {*rates[1:]}) == (5 * config.batch_size / 100, {5 * config.batch_size})
 
 
 def test_xla_does_not_speak_of_slow_compilations():
