@@ -358,6 +358,8 @@ def test_a_run_on_points(tmp_path, capsys):
             "did you mean --g-optimizer.learning-rate or --d-optimizer.learning-rate?",
         ),
         ("train --g-optimizer.lr 3", "did you mean --g-optimizer.learning-rate? (see"),
+        ("train --no-health.enabled", "did you mean --health.no-enabled? (see"),
+        ("train --no-flip", "did you mean --data.no-flip? (see"),
         ("train --hepl", "unknown flag '--hepl'; did you mean --help? (see jaxgan train --help)"),
         ("sample RUN --n 5", "said by their seeds: --seeds 0-4"),
         ("sample RUN --qqq 3", "unknown flag '--qqq' (see jaxgan sample --help)"),

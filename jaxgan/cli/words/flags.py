@@ -273,6 +273,11 @@ def _whole(word: str) -> str:
 def unknown_flag(typed: str, flags: Mapping[str, Flag], command: str) -> InputError:
     """The error for a flag that does not exist: what it is called here, or the nearest ones."""
     see = f"(see {command} --help)"
+    if typed.startswith("--no-"):
+        on = typed.removeprefix("--no-").replace("_", "-")
+        offs = [flag.off for flag in flags.values() if flag.is_switch and on in (flag.name[2:], flag.leaf)]
+        if offs:
+            return InputError(f"unknown flag {typed!r}; did you mean {' or '.join(dict.fromkeys(offs))}? {see}")
     clause = about(typed, command.removeprefix("jaxgan "))
     if clause is not None:
         missing = [name for name in re.findall(r"--[a-z][\w.-]*", clause) if name not in flags]
