@@ -76,7 +76,8 @@ def test_seeds_are_one_line(tmp_path):
     parent = tmp_path / "runs" / "00000-toy-ring-seeds"
     config = small(tmp_path, "toy-ring", data=DataConfig("ring"))
     for seed, step in ((0, 30), (1, 20)):
-        untrained(config, parent / f"seed-{seed:05d}", records=[{"step": step}])
+        member = untrained(config, parent / f"seed-{seed:05d}", records=[{"step": step}])
+        shutil.rmtree(member.path / "checkpoints")
     record = {"status": "finished", "command": "c", "seeds": [0, 1], "how": "vmap", "config": {}}
     (parent / "seeds.json").write_text(json.dumps(record))
     (run,) = runs_in(tmp_path / "runs")
