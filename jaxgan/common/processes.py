@@ -137,7 +137,7 @@ def start(
             signal.signal(signal.SIGINT, kept or signal.getsignal(signal.SIGINT))
             signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # which JAX has taken
     if several():
-        threading.Thread(target=_watch, args=(_state().client,), daemon=True).start()
+        threading.Thread(target=watch, args=(_state().client,), daemon=True).start()
 
 
 def _is_taken(port: int) -> bool:
@@ -319,7 +319,7 @@ def _may_be_of_another(error: BaseException | None) -> bool:
 
 
 def _wait_for_all() -> None:
-    """Returns once all others have given signs of life from now on; where one does not, `_watch` ends this process."""
+    """Returns once all others have given signs of life from now on; where one does not, `watch` ends this process."""
     before, until = dict(_beats), time.monotonic() + SILENT + DEAF
     # a sign that is seen now may have been given before; the second one was not
     while any(_beats[i] < n + 2 for i, n in before.items()) and time.monotonic() < until:
@@ -336,8 +336,12 @@ def _tell(text: str) -> None:
             table.let_go()
 
 
-def _watch(client: Any) -> None:
-    """Gives signs of life, looks for those of others, and ends this process when one of them has ended."""
+def watch(client: Any) -> None:
+    """Gives signs of life, looks for those of others, and ends this process when one of them has ended.
+
+    Args:
+      client: of the table of strings.
+    """
     now = time.monotonic()
     seen, answered = {i: ("", now) for i in range(count()) if i != index()}, now
     _beats.update(dict.fromkeys(seen, 0))

@@ -29,7 +29,8 @@ from jaxgan.data.source import Endless, Finite, Source
 from jaxgan.data.spec import LABEL
 
 _DERIVED = 0x6D616465  # stream of what is made of the examples of a batch
-_AHEAD = 2**28  # bytes of batches that are read ahead
+AHEAD = 2**28
+"""How many bytes of batches are read ahead."""
 Batch = dict[str, jax.Array]
 
 
@@ -163,7 +164,7 @@ class Stream:
         import grain
 
         steps = grain.MapDataset.range(first_step, 2**31 - 1).map(self._read)
-        batches = max(2, min(_AHEAD // max(self.nbytes, 1), 8))
+        batches = max(2, min(AHEAD // max(self.nbytes, 1), 8))
         options = grain.ReadOptions(
             num_threads=min(os.cpu_count() or 2, batches), prefetch_buffer_size=batches
         )
