@@ -80,8 +80,7 @@ def steered(
     References:
       Karras et al. (2020), Training generative adversarial networks with limited data, section 3.
     """
-    if is_number(target) and not -1 < target < 1:
-        raise InputError(f"target: expected a mean sign in (-1, 1), got {target}")
+    check_range("target", target, above=-1, below=1)
     if is_number(images) and not 0 < images < math.inf:
         raise InputError(f"images: expected a finite number > 0, got {images}")
     if not 1 <= interval < math.inf:

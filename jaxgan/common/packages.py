@@ -28,7 +28,7 @@ def need(modules: Iterable[str], who: str, command: str) -> None:
 
 
 def is_there(module: str) -> bool:
-    """Whether a package can be imported; it is not."""
+    """Whether a package could be imported; this does not import it."""
     if module in sys.modules:
         return sys.modules[module] is not None
     try:

@@ -248,8 +248,7 @@ def _classes(network: Network, label: int | None) -> np.ndarray | None:
         if label is not None:
             raise InputError("class: expected none, as this generator is not conditional")
         return None
-    if label is not None and not 0 <= label < network.n_classes:
-        raise InputError(f"class: expected one from 0 to {network.n_classes - 1}, got {label}")
+    check_range("class", label, at_least=0, at_most=network.n_classes - 1)
     return np.arange(network.n_classes, dtype=np.int32) if label is None else np.asarray([label], np.int32)
 
 

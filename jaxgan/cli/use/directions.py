@@ -40,15 +40,15 @@ class DirectionsArguments:
     out: pathlib.Path = pathlib.Path("directions")
     """Folder to write."""
     method: Literal["sefa", "ganspace", "supervised"] = "sefa"
-    """How they are found."""
+    """How the directions are found."""
     space: str | None = None
     """z; or, of StyleGANs, w (the default there)."""
     k: int = 10
-    """How many, at most as many as a latent has coordinates; of supervised ones, as many as there are attributes."""
+    """How many directions, at most as many as a latent has coordinates; supervised finds one for each attribute."""
     n: int = 2000
-    """Draws, of ganspace and supervised."""
+    """How many latents ganspace and supervised draw."""
     layer: str | None = None
-    """Layer whose features count, of ganspace in z; not given: the first after the one that z meets."""
+    """Layer whose features ganspace in z takes; not given: the first after the one that z meets."""
     classifier: str = "auto"
     """Of supervised: mnist_cnn, trained (by `jaxgan metrics train-features` on the run's data), auto (one of these), or
     FILE.py:NAME, a function uint8 images [n, h, w, c] -> {attribute: values [n], above 0.5 where it is there}."""

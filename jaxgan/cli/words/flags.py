@@ -62,7 +62,7 @@ class Flag:
 
     @property
     def leaf(self) -> str:
-        """Its last part."""
+        """The last part of its name."""
         return self.name.rpartition(".")[2].removeprefix("--")
 
 
@@ -135,7 +135,7 @@ def _default_of(field: dataclasses.Field[Any]) -> Any:
 
 @functools.cache
 def docs_of(kind: type) -> Mapping[str, str]:
-    """What is written below the fields of a dataclass, by name."""
+    """The texts below the fields of a dataclass, by the names of the fields."""
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         try:
@@ -224,7 +224,7 @@ def _is_number(word: str) -> bool:
 
 
 def joined(said: Sequence[Said]) -> list[str]:
-    """A command line of its parts; whole numbers are written as such where one is expected: 1e5 is 100000.
+    """Puts the parts of a command line together again. Where a whole number is expected, 1e5 is written as 100000.
 
     Raises:
       InputError: for a word that its flag does not take, or one too few.
@@ -277,7 +277,9 @@ def unknown_flag(typed: str, flags: Mapping[str, Flag], command: str) -> InputEr
         on = typed.removeprefix("--no-").replace("_", "-")
         offs = [flag.off for flag in flags.values() if flag.is_switch and on in (flag.name[2:], flag.leaf)]
         if offs:
-            return InputError(f"unknown flag {typed!r}; did you mean {' or '.join(dict.fromkeys(offs))}? {see}")
+            return InputError(
+                f"unknown flag {typed!r}; did you mean {' or '.join(dict.fromkeys(offs))}? {see}"
+            )
     clause = about(typed, command.removeprefix("jaxgan "))
     if clause is not None:
         missing = [name for name in re.findall(r"--[a-z][\w.-]*", clause) if name not in flags]
