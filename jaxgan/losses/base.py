@@ -172,11 +172,6 @@ def check_smoothing(label_smoothing: float) -> None:
     check_range("label_smoothing", label_smoothing, at_least=0, below=1)
 
 
-def check_positive(name: str, value: float) -> None:
-    """Raises ValueError for a number that is not positive."""
-    check_range(name, value, above=0)
-
-
 def unless_smoothed(claim: Claim, label_smoothing: float) -> Claim | None:
     """Returns the claim, or None where targets are smoothed, as they void it."""
     return claim if is_number(label_smoothing) and label_smoothing == 0 else None
