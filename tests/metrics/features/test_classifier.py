@@ -192,7 +192,7 @@ def test_data_without_a_lesson_are_named(change, message):
 
 
 def test_bad_settings_are_named():
-    with pytest.raises(InputError, match="epochs: expected a positive number, got 0"):
+    with pytest.raises(InputError, match="epochs: expected 0 < epochs < inf, got 0"):
         classifier.train(source(), epochs=0)
     images, labels = stripes(20, 0)
     for options, message in (
