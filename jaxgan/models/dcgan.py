@@ -191,7 +191,7 @@ class DCGANConfig:
             raise InputError(
                 f"model: a dcgan needs images (height, width, channels), got examples of shape {shape}"
             )
-        check_range("width", self.width, at_least=1)
+        check_range("width", self.width, at_least=1, unit="channel")
         check_range("d_width", self.d_width, at_least=0)
         check_range("embedding", self.embedding, at_least=1)
         if self.conditional and not n_classes:

@@ -277,7 +277,7 @@ def test_streams_of_random_numbers_have_names():
             lambda: two_players(quadratic("a", 1.0, every=0)),
             "expected turn 'a' every step or less, got every=0",
         ),
-        (lambda: adaptive(target=2), r"target: expected a mean sign in \(-1, 1\), got 2"),
+        (lambda: adaptive(target=2), r"target: expected -1 < target < 1, got 2"),
         (lambda: adaptive(images=0), "images: expected 0 < images < inf, got 0"),
         (lambda: adaptive(images=float("inf")), "images: expected 0 < images < inf, got inf"),
         (lambda: adaptive(interval=float("nan")), "interval: expected 1 <= interval < inf, got nan"),
