@@ -10,7 +10,22 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jaxgan import augment, config, data, games, health, losses, metrics, models, penalties
+    from jaxgan import (
+        apps,
+        augment,
+        config,
+        data,
+        games,
+        health,
+        losses,
+        metrics,
+        models,
+        penalties,
+        report,
+        runs,
+        study,
+        train,
+    )
     from jaxgan.apps.fit import fit
     from jaxgan.apps.used import load
     from jaxgan.common.devices import make_mesh
@@ -55,7 +70,10 @@ _WHERE = {
     "fit": "apps.fit",
     "load": "apps.used",
 }
-_ROOMS = ("augment", "config", "data", "games", "health", "losses", "metrics", "models", "penalties")
+_ROOMS = (
+    "apps", "augment", "config", "data", "games", "health", "losses", "metrics", "models", "penalties", "report",
+    "runs", "study", "train",
+)  # fmt: skip
 
 __all__ = [
     "GAN",
@@ -78,6 +96,7 @@ __all__ = [
     "Turn",
     "View",
     "__version__",
+    "apps",
     "augment",
     "compile_step",
     "config",
@@ -94,6 +113,10 @@ __all__ = [
     "metrics",
     "models",
     "penalties",
+    "report",
+    "runs",
+    "study",
+    "train",
 ]
 
 

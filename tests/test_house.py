@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -98,11 +99,89 @@ def test_names_of_test_files_are_given_once():
 
 
 def test_the_package_imports_without_jax():
-    """In a process of its own: names are imported when they are asked for, rooms included."""
+    """In a process of its own: names are imported when they are asked for, rooms and what lies in them included."""
     code = (
         "import sys, jaxgan; assert 'jax' not in sys.modules, 'jax'; jaxgan.models.MODELS; jaxgan.metrics.prdc; "
-        "jaxgan.GAN; assert set(jaxgan.__all__) <= set(dir(jaxgan)); [getattr(jaxgan, n) for n in jaxgan.__all__]"
+        "jaxgan.GAN; assert set(jaxgan.__all__) <= set(dir(jaxgan)); [getattr(jaxgan, n) for n in jaxgan.__all__]; "
+        "jaxgan.study.Variant; jaxgan.apps.restore.baselines; jaxgan.train.sinks.base; jaxgan.report.compare; "
+        "jaxgan.runs.images.tiles; assert not hasattr(jaxgan.apps.restore, 'nothing')"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
+    assert set(ROOMS) - {"__main__", "cli", "common"} <= set(__import__("jaxgan").__all__)
     with pytest.raises(AttributeError, match="module 'jaxgan' has no attribute 'nothing'"):
         getattr(__import__("jaxgan"), "nothing")  # noqa: B009
+
+
+# --- tests use public names --------------------------------------------------------------------------------
+
+
+def is_private(name):
+    return re.fullmatch(r"_[^_]\w*?[^_]", name) is not None
+
+
+def private_names():
+    """Underscored names of the package and of `experiments`, but for those that all named tuples have."""
+    files = [*MODULES.values(), *(PACKAGE.parent / "experiments").rglob("*.py")]
+    names = {path.stem for path in files}
+    for node in (node for path in files for node in ast.walk(ast.parse(path.read_text()))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names.add(node.attr)
+    return set(filter(is_private, names)) - {"_asdict", "_fields", "_make", "_replace"}
+
+
+def named_privately(code, names):
+    """Lines of `code` that reach one of the private names: as an attribute, an import, or a string to patch by."""
+    for node in ast.walk(ast.parse(code)):
+        found = []
+        if isinstance(node, ast.Attribute) and not (
+            isinstance(node.value, ast.Name) and node.value.id == "self"
+        ):
+            found = [node.attr]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in (
+            "jaxgan",
+            "experiments",
+        ):
+            found = [*str(node.module).split("."), *(alias.name for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            found = [part for alias in node.names for part in alias.name.split(".")]
+        elif isinstance(node, ast.Call):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+            if called in (
+                "setattr",
+                "getattr",
+                "delattr",
+                "hasattr",
+                "object",
+                "patch",
+                "multiple",
+                "attrgetter",
+            ):
+                found = [part for text in texts for part in text.split(".")]
+        yield from (f"{node.lineno}: {name}" for name in found if name in names)
+
+
+@pytest.mark.parametrize("code", [
+    "members._init(0)", "from jaxgan.runs.export import _card", "from jaxgan._x import y", "import jaxgan._x",
+    "monkeypatch.setattr('jaxgan.runs.export._card', 1)", "patch.object(Members, '_init')", "getattr(m, '_init')",
+])  # fmt: skip
+def test_private_names_are_seen(code):
+    names = {"_init", "_card", "_x"}
+    assert len([*named_privately(code, names)]) == 1
+    assert not [*named_privately("self._init; row._replace(); jax._src.x; x = '_card'", names)]
+
+
+def test_no_test_reaches_private_names():
+    names = private_names()
+    assert {"_WHERE", "_state"} <= names  # of constants and functions
+    wrong = [
+        f"{path.name}:{line}"
+        for path in (PACKAGE.parent / "tests").rglob("*.py")
+        if not path.match("golden/make_*")  # scripts of other libraries
+        for line in named_privately(path.read_text(), names)
+    ]
+    assert not wrong, wrong

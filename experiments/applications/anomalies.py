@@ -222,7 +222,7 @@ def main(parsed: Args) -> None:
     for data in args.data:
         for protocol in args.protocols:
             found = [part(data, protocol, one, args, section) for one in args.classes or ()]
-            section.rows += _rows(f"{data}, {PROTOCOLS[protocol]}", found)
+            section.rows += rows_of(f"{data}, {PROTOCOLS[protocol]}", found)
             every += [{k: v for k, v in one.items() if k != "drawn"} for one in found]
     section.more = {"classes": every, "published": PUBLISHED}
     names = [f"anomalies-{one['data']}-{one['protocol']}-{one['class']}.png" for one in every]
@@ -275,7 +275,7 @@ def _add(found: dict[str, Any], method: str, scores: np.ndarray, anomalous: np.n
     }
 
 
-def _rows(what: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def rows_of(what: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Every method of ours beside every baseline: means over the classes."""
     mean = lambda method, name: float(np.mean([one["values"][method][name] for one in found]))
 

@@ -40,14 +40,14 @@ class UsedRun(TrainedRun):
         Raises:
           InputError: for what does not fit.
         """
-        network, images = self._network(), np.asarray(images)
+        network, images = self.network(), np.asarray(images)
         images = images[None] if images.ndim == 3 and images.shape[2] <= 4 else images
         many = [of_array(image, self.spec) for image in check_images("images", images)]
         return find(network, np.stack(many), space, Search(**search), features=features)
 
     def directions(self, method: Literal["sefa", "ganspace"] = "sefa", k: int = 10) -> Directions:
         """k directions among the latents, as `jaxgan directions` finds them (of w where there is one)."""
-        network = self._network()
+        network = self.network()
         space = network.check_space(None)
         if method == "sefa":
             return found_by.closed_form(network, space, k)
@@ -78,7 +78,7 @@ class UsedRun(TrainedRun):
         Raises:
           InputError: for what does not fit.
         """
-        network = self._network(truncation)
+        network = self.network(truncation)
         if latents is None:
             start = Latents("z", *network.drawn(np.atleast_1d(np.asarray(seeds)).tolist()))
         else:
@@ -89,8 +89,12 @@ class UsedRun(TrainedRun):
         steps = [(directions.find(name), np.full(len(start.v), float(far))) for name, far in moves.items()]
         return decoded(network, moved(network, start, directions, steps, layers))
 
-    def _network(self, truncation: float | None = None) -> Network:
-        """The generator, whose programs are compiled once for each truncation."""
+    def network(self, truncation: float | None = None) -> Network:
+        """The generator as projections and edits use it. Its programs are compiled once for each truncation.
+
+        Args:
+          truncation: as of `jaxgan sample`; None: no truncation.
+        """
         kept = self.__dict__.setdefault("_networks", {})
         if truncation not in kept:
             kept[truncation] = Network(self, truncation)

@@ -19,7 +19,7 @@ from jaxgan.common.errors import InputError
 
 
 class Changes(NamedTuple):
-    """What is done to an image; as they start, all leave it as it is.
+    """The changes of one image. By default each of them leaves the image as it is.
 
     Attributes:
       flip: 1: mirrored left to right.

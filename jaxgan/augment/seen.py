@@ -38,7 +38,17 @@ def instance_noise(sigma: Callable[[jax.Array], jax.Array]) -> Augmentation:
 def flipped(
     real: jax.Array, fake: jax.Array, probability: Any, example_keys: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Exchanges the logits of some examples' real and fake."""
+    """Exchanges the logits of some examples' real and fake.
+
+    Args:
+      real: logits of the reals, [n] or [n, k].
+      fake: logits of the fakes, of the same shape.
+      probability: with which an example is exchanged.
+      example_keys: one key for each example, [n].
+
+    Returns:
+      The logits of reals and of fakes as they are after that.
+    """
     flip = jax.vmap(lambda key: jax.random.bernoulli(key, probability))(example_keys)
     flip = flip.reshape(-1, *(1,) * (real.ndim - 1))
     return jnp.where(flip, fake, real), jnp.where(flip, real, fake)

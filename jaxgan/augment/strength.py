@@ -80,12 +80,9 @@ def steered(
     References:
       Karras et al. (2020), Training generative adversarial networks with limited data, section 3.
     """
-    if is_number(target) and not -1 < target < 1:
-        raise InputError(f"target: expected a mean sign in (-1, 1), got {target}")
-    if is_number(images) and not 0 < images < math.inf:
-        raise InputError(f"images: expected a finite number > 0, got {images}")
-    if not 1 <= interval < math.inf:
-        raise InputError(f"interval: expected at least 1 update, got {interval}")
+    check_range("target", target, above=-1, below=1)
+    check_range("images", images, above=0, below=math.inf)
+    check_range("interval", interval, at_least=1, below=math.inf)
     if is_number(start) and not (0 <= start <= most and start < math.inf):
         most_said = "a strength >= 0" if most == math.inf else f"a probability in [0, {most:g}]"
         raise InputError(f"start: expected {most_said}, got {start}")

@@ -111,7 +111,7 @@ def print_rows(rows: Mapping[str, object]) -> None:
 
 
 def gflop(operations: float) -> str:
-    """Operations in GFLOP: with two decimals, or, where those would tell nothing, three digits."""
+    """Writes operations in GFLOP: with two decimals or, where those would tell nothing, three digits."""
     return f"{operations / 1e9:{',.2f' if operations >= 1e9 else '.3g'}} GFLOP"
 
 
@@ -189,7 +189,7 @@ def _parse(
 
 
 def with_flags_of(kind: type[Any], text: str, *, of_a_run: bool = False) -> str:
-    """A text in which flags of `jaxgan train` are those of another command, as of `flags_named_for`."""
+    """A text whose flags of `jaxgan train` are replaced by those of another command, as by `flags_named_for`."""
     own = flags_of(kind)
 
     def named(found: re.Match[str]) -> str:

@@ -39,7 +39,7 @@ class Compile:
     batch: int | None = None
     """Examples in one discriminator update, over all chips; None: as the preset says."""
     batch_per_chip: int | None = None
-    """The same, a chip."""
+    """Examples in one discriminator update on each chip, in place of --batch."""
     quick: bool = False
     """Compile one batch alone, and do not say which one would fit: that takes a second one."""
     json: pathlib.Path | None = None
@@ -88,7 +88,7 @@ def with_batch(config: Config, machine: Machine, batch: int | None, per_chip: in
 
 
 def accounts(config: Config, machine: Machine, *, quick: bool = False) -> tuple[Account, Fit | None]:
-    """What a step costs on a machine, and which batch fits (not where `quick`), after two compilations or some more.
+    """Says what a step costs on a machine and, unless `quick`, which batch fits, which takes more compilations.
 
     Raises:
       TooLarge: if not even a part of the batch fits.
@@ -119,13 +119,13 @@ def accounts(config: Config, machine: Machine, *, quick: bool = False) -> tuple[
 
 
 def source_of(config: Config) -> Source:
-    """The data of a configuration, or what stands for them: no images are decoded."""
+    """The data of a configuration, or a stand-in for them: no images are decoded."""
     source = as_meant(config) if lacking(config) else outlined(config)
     return open_data(config) if source is None else source
 
 
 def plain(config: Config, account: Account, fit: Fit | None) -> dict[str, object]:
-    """As JSON has it."""
+    """What was found, as a dict that JSON can hold."""
     found = None if fit is None else dataclasses.asdict(fit)
     return {"preset": config.preset, **account.plain(), "largest_batch": found, "config": to_json(config)}
 

@@ -14,7 +14,7 @@ from jaxgan.cli.arguments import (
     print_rows,
     with_flags_of,
 )
-from jaxgan.common.errors import InputError
+from jaxgan.common.checks import check_range
 from jaxgan.common.files import write_atomically
 from jaxgan.data import Source, open_source
 from jaxgan.data.catalogue import prepare as prepare_tfds
@@ -63,8 +63,7 @@ def show(args: list[str]) -> None:
     """Writes a picture of real examples of SOURCE, and prints what is in it."""
     parsed = parse(Show, args, "data show")
     check_out("out", parsed.out, (".png",))
-    if parsed.seed < 0:
-        raise InputError(f"seed: expected an integer >= 0, got {parsed.seed}")
+    check_range("seed", parsed.seed, at_least=0)
     source = open_source(
         parsed.source,
         parsed.split,

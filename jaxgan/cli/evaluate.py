@@ -15,6 +15,7 @@ import tyro
 
 from jaxgan.cli.arguments import Positional, check_out, checkpoint, flags_named_for, parse
 from jaxgan.cli.status import warnings_in_lines
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import write_atomically
 from jaxgan.common.progress import Progress
@@ -117,8 +118,7 @@ def evaluate(args: list[str]) -> None:
 
 def _check(parsed: Evaluate) -> None:
     for name, n in (("n", parsed.n), ("n-real", parsed.n_real)):
-        if n is not None and n < 2:
-            raise InputError(f"{name}: expected at least 2 images, got {n}")
+        check_range(name, n, at_least=2, unit="images")
     if parsed.checkpoint != "all" or parsed.compare:
         checkpoint(parsed.checkpoint, *([] if parsed.compare else ["all"]))
     for name, path, suffixes in (

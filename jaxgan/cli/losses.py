@@ -40,7 +40,7 @@ class Plot:
     out: pathlib.Path = pathlib.Path("losses.png")
     """File to write."""
     limit: float = 4.0
-    """Logits from minus to plus this."""
+    """Logits go from minus this to plus this."""
 
 
 def losses(args: list[str]) -> int | None:
@@ -58,7 +58,7 @@ def show(args: list[str]) -> None:
 
 
 def catalogue() -> str:
-    """The list, as text."""
+    """The list of losses as text: for each its formula, what it measures, its optimal critic, options and paper."""
     blocks = []
     for name, build in LOSSES.items():
         loss, doc = build(), inspect.getdoc(build) or ""

@@ -51,7 +51,7 @@ class TrainFeatures:
     flip: bool = False
     """Turn half of the images left to right: for objects and scenes, not for digits or letters."""
     seed: int = 0
-    """Of weights, order and augmentation."""
+    """Seed of weights, order and augmentation."""
     out: pathlib.Path | None = None
     """Also write the classifier to this file, a .safetensors."""
 
@@ -69,7 +69,7 @@ def show(args: list[str]) -> None:
 
 
 def catalogue() -> str:
-    """The scores and the feature networks, as text."""
+    """The list of scores and of feature networks as text."""
     lines = [
         "scores of images, by the name that `jaxgan evaluate --metrics` takes",
         "(FEATURES: name of the network; on the original Inception they are called fid, kid and sfid):",

@@ -67,7 +67,7 @@ def _memory_wanted(error: Exception) -> str:
 
 @contextlib.contextmanager
 def unheard() -> Iterator[None]:
-    """Work inside goes on where nobody reads what it prints any more, as of `jaxgan train | head -3`."""
+    """Inside, work goes on although nobody reads what it prints any more, as in `jaxgan train | head -3`."""
     out, err = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _Unheard(out), _Unheard(err)  # pyright: ignore[reportAttributeAccessIssue]
     try:
@@ -78,7 +78,7 @@ def unheard() -> Iterator[None]:
 
 @contextlib.contextmanager
 def warnings_in_lines() -> Iterator[None]:
-    """Warnings as one line each, at the end and without their place in the code."""
+    """Prints the warnings of what is inside at the end, a line each, without their place in the code."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         yield

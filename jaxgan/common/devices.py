@@ -24,9 +24,9 @@ _TARGET: contextvars.ContextVar[Mesh | str | None] = contextvars.ContextVar("tar
 
 
 def platform() -> str:
-    """For which devices the program is made that is being traced: "cpu", "gpu" or "tpu"; by default for JAX's own.
+    """The platform for which the program that is being traced is made: "cpu", "gpu" or "tpu"; by default JAX's own.
 
-    What is written otherwise for some devices asks here, and not JAX, whose devices may be others.
+    Code that differs between devices asks here, and not JAX, whose devices may be others.
     """
     target = _TARGET.get()
     name = target.devices.flat[0].platform if isinstance(target, Mesh) else target or jax.default_backend()
@@ -35,7 +35,7 @@ def platform() -> str:
 
 @contextlib.contextmanager
 def made_for(target: Mesh | str | None) -> Iterator[None]:
-    """Within, what is traced is made for the devices of a mesh, or of a platform; None: as it is outside."""
+    """Inside, what is traced is made for the devices of a mesh, or for a platform; None changes nothing."""
     token = _TARGET.set(target or _TARGET.get())
     try:
         yield
@@ -44,7 +44,7 @@ def made_for(target: Mesh | str | None) -> Iterator[None]:
 
 
 def shared_out(x: jax.Array) -> jax.Array:
-    """Rows of a batch, shared out over the mesh that a program is made for, if there is one.
+    """Shares the rows of a batch [n, ...] out over the mesh that a program is made for, if there is one.
 
     What is computed from them is then shared out as well, which the compiler may not see by itself.
     """
@@ -55,7 +55,7 @@ def shared_out(x: jax.Array) -> jax.Array:
 
 
 def made_whole(tree: Any) -> Any:
-    """Arrays that lie in parts on the mesh that a program is made for, gathered on each device; others as they are."""
+    """Gathers, on each device, arrays that lie in parts on the mesh of the program; others stay as they are."""
     target = _TARGET.get()
     if not isinstance(target, Mesh) or not in_parts(target):
         return tree
@@ -65,7 +65,7 @@ def made_whole(tree: Any) -> Any:
 def make_mesh(devices: Sequence[Any] | None = None, fsdp: int = 1) -> Mesh:
     """A mesh over `devices`, by default all devices of all processes, with the axis "data".
 
-    With `fsdp` above 1 each so many devices, neighbours, form the second axis "fsdp".
+    With `fsdp` above 1, groups of that many neighbouring devices form a second axis, "fsdp".
     """
     devices = list(devices) if devices is not None else all_devices()
     if fsdp > 1:
@@ -80,17 +80,17 @@ def in_parts(mesh: Mesh | None) -> bool:
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """One copy on every device."""
+    """The sharding that puts one copy on every device."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def batch_sharded(mesh: Mesh) -> NamedSharding:
-    """The leading axis split over the devices."""
+    """The sharding that splits the leading axis over the devices."""
     return NamedSharding(mesh, PartitionSpec(mesh.axis_names))
 
 
 def put(tree: Any, sharding: Any) -> Any:
-    """Arrays of NumPy or JAX, the same in every process, placed; each process sends its own part alone."""
+    """Places arrays of NumPy or JAX that are the same in every process; each process sends its own part alone."""
     if not isinstance(sharding, Sharding) or sharding.is_fully_addressable:
         return jax.device_put(tree, sharding)
     placed = lambda x: jax.make_array_from_callback(x.shape, sharding, lambda part: np.asarray(x)[part])
@@ -98,7 +98,7 @@ def put(tree: Any, sharding: Any) -> Any:
 
 
 def put_rows(tree: Any, n: int, sharding: NamedSharding) -> Any:
-    """Arrays of `n` rows in all, of which every process gives its own, as of `own_rows`."""
+    """Places arrays of `n` rows in all, of which every process gives those that `own_rows` names."""
     if sharding.is_fully_addressable:
         return jax.device_put(tree, sharding)
     whole = lambda x: jax.make_array_from_process_local_data(sharding, x, (n, *x.shape[1:]))
@@ -106,7 +106,7 @@ def put_rows(tree: Any, n: int, sharding: NamedSharding) -> Any:
 
 
 def own_rows(n: int, mesh: Mesh | None) -> slice:
-    """Those of the `n` rows of a batch that are on devices of this process."""
+    """Which of the `n` rows of a batch are on devices of this process."""
     if mesh is None:
         return slice(0, n)
     parts = batch_sharded(mesh).addressable_devices_indices_map((n,)).values()
@@ -115,7 +115,7 @@ def own_rows(n: int, mesh: Mesh | None) -> slice:
 
 
 def local(tree: Any) -> Any:
-    """Arrays that every device has whole, on the devices of this process alone; nothing is copied."""
+    """Takes arrays that every device has whole to the devices of this process alone; nothing is copied."""
     return jax.tree.map(_local, tree)
 
 
@@ -144,7 +144,7 @@ def check_batch(examples: int, mesh: Mesh | None, d_steps: int = 1) -> None:
 
 
 def all_devices() -> list[Any]:
-    """The devices of all processes, those of each beside each other."""
+    """The devices of all processes; those of one process are neighbours."""
     return sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
 
 

@@ -31,12 +31,12 @@ def renamed(names: Mapping[str, str]) -> Iterator[None]:
 
 
 def in_group(group: str, names: Iterable[str]) -> dict[str, str]:
-    """For `renamed`: each of the names with the group, and a dot, before it."""
+    """Maps each of the names to itself with the group and a dot before it, for `renamed`."""
     return {name: f"{group}.{name}" for name in names}
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The hint "did you mean 'x'? ", or "" where nothing is near; it names all that are as near."""
+    """The hint "did you mean 'x'? ", or "" where nothing is near; it names all entries that are equally near."""
     near = nearest_names(name, known)
     return f"did you mean {' or '.join(map(repr, near))}? " if near else ""
 
@@ -44,14 +44,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def nearest_names(name: str, known: Iterable[str], *, at_most: int = 4, at_least: float = 0.65) -> list[str]:
     """The entries that `name` may stand for: those that begin with it, else the most similar.
 
-    What is as similar is named as well, and so is the other player's: "optimizer.b1" is near to both
+    Entries that are equally similar are all named, and so is the other player's: "optimizer.b1" is near to both
     "g_optimizer.b1" and "d_optimizer.b1".
 
     Args:
       name: what was asked for.
       known: what there is.
-      at_most: so many names.
-      at_least: as similar, from 0 to 1.
+      at_most: how many names are returned at most.
+      at_least: the least similarity, from 0 to 1.
     """
     known, plain = list(dict.fromkeys(known)), _plain(name)
     longer = [entry for entry in known if _plain(entry).startswith(plain)] if len(plain) >= 3 else []

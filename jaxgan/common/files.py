@@ -76,13 +76,13 @@ def read_bytes(argument: str, path: pathlib.Path, *, largest: int) -> bytes:
 
 
 def write_atomically(path: pathlib.Path, content: str | bytes) -> None:
-    """Writes to a temporary file beside `path` and renames it; makes the folder if there is none."""
+    """Writes a temporary file beside `path` and renames it: `path` is never half written. Makes its folder, too."""
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     written_atomically(path, lambda file: file.write(data))
 
 
 def written_atomically(path: pathlib.Path, write: Callable[[BinaryIO], Any]) -> None:
-    """As `write_atomically`, of what `write` writes to a file: what is large need not be in memory whole."""
+    """Does the same with what `write` writes to an open file, which need not be in memory whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:

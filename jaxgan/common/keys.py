@@ -38,7 +38,7 @@ def per_example(key: jax.Array, n: int, *, first: jax.Array | int = 0) -> jax.Ar
 
 
 def of_numbers(key: jax.Array, numbers: jax.Array) -> jax.Array:
-    """The keys of the examples with these global indices [n], of a scalar key."""
+    """Derives the keys of the examples with these global indices [n] from a scalar key."""
     return jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def at_least_float32(x: jax.Array) -> jax.Array:
@@ -14,8 +15,8 @@ def at_least_float32(x: jax.Array) -> jax.Array:
 
 
 def is_number(value: Any) -> bool:
-    """Whether `value` is a plain number, that can be checked now, and not traced or scheduled."""
-    return isinstance(value, float | int)
+    """Whether `value` is a plain number of Python or NumPy, that can be checked now, and not traced or scheduled."""
+    return isinstance(value, float | int | np.integer | np.floating)
 
 
 def safe_root(x: jax.Array, order: float = 2.0) -> jax.Array:

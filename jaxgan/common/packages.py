@@ -1,12 +1,14 @@
-"""Packages as they are installed: their versions, and those that only some commands need."""
+"""Packages: their versions, those that only some commands need, and modules that are imported when they are used."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
+from types import ModuleType
 
 from jaxgan.common.errors import InputError
 
@@ -26,7 +28,7 @@ def need(modules: Iterable[str], who: str, command: str) -> None:
 
 
 def is_there(module: str) -> bool:
-    """Whether a package can be imported; it is not."""
+    """Whether a package could be imported; this does not import it."""
     if module in sys.modules:
         return sys.modules[module] is not None
     try:
@@ -42,3 +44,21 @@ def version_of(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "missing"
+
+
+def modules_of(package: str) -> Callable[[str], ModuleType]:
+    """A `__getattr__` for the package of that name, which imports its modules when they are first asked for.
+
+    After `import jaxgan`, `jaxgan.apps.restore.baselines` can then be used.
+    """
+
+    def find(name: str) -> ModuleType:
+        wanted = f"{package}.{name}"
+        try:
+            return importlib.import_module(wanted)
+        except ModuleNotFoundError as error:
+            if error.name != wanted:  # of what it imports
+                raise
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return find

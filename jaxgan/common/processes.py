@@ -27,13 +27,13 @@ Value = TypeVar("Value")
 BEAT = 1.0
 """Seconds between two signs of life."""
 SILENT = 30.0
-"""Seconds without one after which a process is taken for dead."""
+"""Seconds without a sign of life after which a process is taken for dead."""
 DEAF = 10.0
 """Seconds without an answer of process 0, which is asked every second, after which it is taken for gone."""
 PATIENCE = 600.0
-"""Seconds that processes wait for one of them that lives, and takes longer to read a file."""
+"""Seconds that processes wait for one that is alive and takes longer, as to read a file."""
 LOST = 75
-"""Exit status of a process that ends as another one did (EX_TEMPFAIL): what it did can be gone on with."""
+"""Exit status (EX_TEMPFAIL) of a process that ends because another one did: its work can be gone on with."""
 
 _APART = "distributed: the processes cannot find each other{}: {}"
 _DAY = 24 * 3600 * 1000  # ms: who is dead is found by signs of life
@@ -137,7 +137,7 @@ def start(
             signal.signal(signal.SIGINT, kept or signal.getsignal(signal.SIGINT))
             signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # which JAX has taken
     if several():
-        threading.Thread(target=_watch, args=(_state().client,), daemon=True).start()
+        threading.Thread(target=watch, args=(_state().client,), daemon=True).start()
 
 
 def _is_taken(port: int) -> bool:
@@ -166,7 +166,7 @@ def _line(error: BaseException) -> str:
 
 
 def gathered(text: str, within: float | None = None) -> list[str]:
-    """What every process says, in their order. All of them call it, as often and in the same order, and wait.
+    """Returns the texts of all processes, in their order. All call it, equally often and in the same order, and wait.
 
     Args:
       text: of this process.
@@ -203,14 +203,14 @@ def _said(client: Any, number: int) -> dict[int, str]:
 
 
 def by_all(do: Callable[[], Value], within: float = PATIENCE) -> Value:
-    """What `do` gives in this process, once all have done it: where one cannot, none goes on. All call this.
+    """Calls `do`, and returns its value once `do` has succeeded in every process. All processes call this together.
 
     Args:
-      do: what each does by itself, or what all do together and none can be the only one to fail at.
+      do: what each process does by itself, or what all do together so that it fails in all of them or in none.
       within: seconds that the others may take longer than this process.
 
     Raises:
-      InputError: in all, as `do` raised it in one of them, which is named where there are several.
+      InputError: in all processes, as `do` raised it in one of them; where there are several, it names that one.
       Late: if one of them takes longer.
     """
     try:
@@ -226,7 +226,10 @@ def by_all(do: Callable[[], Value], within: float = PATIENCE) -> Value:
 
 
 def from_first(make: Callable[[], Value]) -> Value:
-    """What `make` gives in process 0, which alone calls it: anything that JSON holds. All call this, as `gathered`."""
+    """Returns, in all processes, what `make` gives in process 0, which alone calls it: a value that JSON can hold.
+
+    All of them call this, as `gathered`.
+    """
     if not several():
         return make()
     return json.loads(gathered(json.dumps(make()) if first() else "")[0])
@@ -238,7 +241,7 @@ def wait() -> None:
 
 
 def check_same(**facts: Any) -> None:
-    """Raises InputError, in all processes, unless each has the same facts: JSON by the name of an argument."""
+    """Raises InputError, in all processes, unless all pass the same facts: values of JSON by names of arguments."""
     said = [json.loads(text) for text in gathered(json.dumps(facts))]
     for i, other in enumerate(said):
         if apart := _apart("", said[0], other):
@@ -275,10 +278,10 @@ def asked() -> bool:
 
 @contextlib.contextmanager
 def together(*shared: type[BaseException]) -> Iterator[None]:
-    """Inside, what ends one process ends all of them, and each says why.
+    """Inside, whatever ends one process ends all of them, and each says why.
 
     Args:
-      shared: what all processes raise at the same place, and need not be told.
+      shared: types of errors that all processes raise at the same place, so that nobody need be told.
     """
     try:
         yield
@@ -306,7 +309,7 @@ _told: list[str] = []
 
 
 def at_loss(say: Callable[[str], None]) -> None:
-    """Calls `say` with a line before this process ends as another one did."""
+    """Has `say` called with a line before this process ends because another one has ended."""
     _last_words.append(say)
 
 
@@ -319,7 +322,7 @@ def _may_be_of_another(error: BaseException | None) -> bool:
 
 
 def _wait_for_all() -> None:
-    """Returns once all others have given signs of life from now on; where one does not, `_watch` ends this process."""
+    """Returns once all others have given signs of life from now on; where one does not, `watch` ends this process."""
     before, until = dict(_beats), time.monotonic() + SILENT + DEAF
     # a sign that is seen now may have been given before; the second one was not
     while any(_beats[i] < n + 2 for i, n in before.items()) and time.monotonic() < until:
@@ -336,8 +339,12 @@ def _tell(text: str) -> None:
             table.let_go()
 
 
-def _watch(client: Any) -> None:
-    """Gives signs of life, looks for those of others, and ends this process when one of them has ended."""
+def watch(client: Any) -> None:
+    """Gives signs of life, looks for those of others, and ends this process when one of them has ended.
+
+    Args:
+      client: of the table of strings.
+    """
     now = time.monotonic()
     seen, answered = {i: ("", now) for i in range(count()) if i != index()}, now
     _beats.update(dict.fromkeys(seen, 0))

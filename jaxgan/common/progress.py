@@ -92,11 +92,11 @@ class Progress:
             self.note("  ".join(filter(None, (self._what + counted, text, left and f"{left} left"))))
 
     def warm(self, done: int) -> None:
-        """What came before `done`, such as compiling, tells nothing of the pace from here on."""
+        """Measures the pace from `done` on: what came before, such as compiling, tells nothing of it."""
         self._pace = Pace(self._total, done)
 
     def count(self, what: str, done: int, total: int, text: str = "", *, at_once: bool = False) -> None:
-        """Starts what is new, and updates what is not: for work that only calls back now and then."""
+        """Starts work that is new, and updates work that is not: for callers that are only called back now and then."""
         if (what, total) != (self._what, self._total):
             self.start(what, total, done)
         self.update(done, text, at_once=at_once)

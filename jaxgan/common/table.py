@@ -43,7 +43,7 @@ class _Table:
 
 @contextlib.contextmanager
 def apart(outlives: float) -> Iterator[None]:
-    """Where JAX makes a table inside, it is one in a process of its own.
+    """Inside, a table that JAX makes lives in a process of its own.
 
     Args:
       outlives: seconds that it outlives this process, if that dies.
@@ -71,6 +71,6 @@ def apart(outlives: float) -> Iterator[None]:
 
 
 def let_go() -> None:
-    """Ends a table of this process, which ends: nobody needs it any more."""
+    """Ends the table of this process, which is ending itself, so that nobody needs the table any more."""
     while _tables:
         _tables.pop().kill()

@@ -61,7 +61,7 @@ def _content(kind: str, path: pathlib.Path) -> bytes:
 def load_object(
     kind: str, name: str, *, anew: bool = False, fits: Callable[[Any], bool] = lambda found: True
 ) -> Any:
-    """What NAME is in FILE.py, which is run by itself, and once as long as it stays as it is.
+    """The object called NAME in FILE.py. The file is run by itself, and only once as long as it does not change.
 
     Args:
       kind: what is wanted, as a user would call it ("loss").

@@ -144,8 +144,7 @@ class Config:
         check_range("compute.microbatches", self.compute.microbatches, at_least=1)
         if (precision := self.compute.matmul_precision) not in MATMUL_PRECISIONS:
             raise unknown("compute.matmul_precision", precision, MATMUL_PRECISIONS)
-        if not 0 <= self.data.hold_out < 1:
-            raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {self.data.hold_out:g}")
+        check_range("data.hold_out", self.data.hold_out, at_least=0, below=1)
         check_range("data.share", self.data.share, above=0, at_most=1)
         check_range("health.n", self.health.n, at_least=0, unit="examples")
         check_range("health.roll_back", self.health.roll_back, at_least=0)
@@ -249,7 +248,7 @@ class Config:
         return self.scheduled()
 
     def scheduled(self, steps: int | None = None) -> int:
-        """Steps that schedules take of what plays so many of the run's steps; None: all of them."""
+        """The number of steps that schedules take in a part of the run of so many steps; None: in the whole run."""
         images = self.batch_size * self.d_steps
         if self.schedule_kimg:
             return max(1, round(1000 * self.schedule_kimg / images))
@@ -289,7 +288,7 @@ class Config:
         return half_life_schedule(life, images, ema.half_life_ramp)
 
     def stage(self, spec: Spec, first: int, steps: int = 1) -> int | None:
-        """The stage of networks that grow, or of a game, in all `steps` steps from `first` on; None: none, several."""
+        """The stage of networks that grow, or of a game, in `steps` steps from `first` on; None: none, or several."""
         growth = self._growth(spec)
         return stage_of(self, first, steps) if growth is None else growth.stage(first, steps)
 
@@ -301,7 +300,7 @@ class Config:
             return family.growth(spec.shape, self.batch_size * self.d_steps)
 
     def spoken(self) -> dict[str, str]:
-        """What networks, penalties and augmentations call settings, when they are traced -> how a user sets them."""
+        """Names of settings in networks, penalties and augmentations -> names by which users set them."""
         return {
             **in_group("penalty.options", dict(self.penalty.options)),
             **in_group("augment_options", dict(self.augment_options)),
@@ -316,7 +315,7 @@ class Config:
         return shape | in_group("model", _names(self.model))
 
     def networks(self, spec: Spec, grows: Mapping[str, Any] = MappingProxyType({})) -> Any:
-        """Generator and discriminator of the family; `grows` is what its `build` takes beside the shape."""
+        """Builds the generator and the discriminator; `grows` is what the family's `build` takes beside the shape."""
         shape = spec.shape, spec.n_classes
         name = loaded_name(type(self.model))
         if name is None:

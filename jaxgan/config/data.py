@@ -42,7 +42,7 @@ def _located_part(part: str, kind: str) -> str:
 
 
 def without_path(source: str) -> str:
-    """The name of a source as others may read it: of paths the last name alone."""
+    """The name of a source as others may read it: of each path the last part alone."""
     kind, _, path = source.partition(":")
     if kind in ("pairs", "domains"):
         names = (without_path(part if ":" in part else f"folder:{part}") for part in path.split(","))
@@ -118,7 +118,7 @@ def lacking(config: Config) -> str:
 
 
 def as_meant(config: Config) -> Source | None:
-    """As many images as a step takes, of the form that the preset is meant for; None for those of points."""
+    """A stand-in for the data: as many images as a step takes, such as the preset is meant for; None for points."""
     preset, data = find_preset(config.preset), config.data
     if len(preset.shape) != 3:
         return None

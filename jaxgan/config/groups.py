@@ -90,7 +90,7 @@ class ComputeConfig:
     remat: bool = False
     """Compute again on the way back what the blocks of the networks compute: less memory, about a third more time."""
     matmul_precision: Literal["default", "tensorfloat32", "highest"] = "default"
-    """Of products and convolutions of float32: default: the device's (or JAX's own setting); highest: float32."""
+    """Precision of products and convolutions of float32; default: the device's (or JAX's own); highest: float32."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def unread_fields(config: Config, spec: Spec) -> list[str]:
 
 
 def first_step(config: Config, game: Game, spec: Spec) -> Any:
-    """What the first step of a game gives, on a batch of zeros."""
+    """What the first step of a game returns for a batch of zeros."""
     batch = spec.batch(config.batch_size * config.d_steps)
     batch = {name: jnp.zeros(x.shape, x.dtype) for name, x in batch.items()}
     return config.step(game)(init(game, jax.random.key(0), batch), batch)

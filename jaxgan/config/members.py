@@ -43,7 +43,7 @@ def check_members(config: Config, seeds: Sequence[Any], hyper: Mapping[str, Sequ
 
 
 def slow_to_map(config: Config) -> bool:
-    """Whether one step for all members takes longer than a loop over them."""
+    """Whether one mapped step for all members takes longer than a loop over them."""
     model: Any = config.model
     if platform() != "cpu":
         return False
@@ -55,7 +55,7 @@ def slow_to_map(config: Config) -> bool:
 
 
 def takes_shares(config: Config, devices: int) -> bool:
-    """Whether each device computes the step of its share of the batch, and what is averaged over them is known.
+    """Whether each device can compute the step on its share of the batch, as it is known what is averaged over devices.
 
     Code of the user's own may look at a batch as a whole, which it would not have then; packs, microbatches and those
     examples of which a penalty looks at the first are not parted.

@@ -48,7 +48,12 @@ class PenaltyConfig:
     """Factor of the weights at the end of that schedule."""
 
     def build(self, updates: int, batch_size: int, d_steps: int = 1) -> dict[str, tuple[float, Penalty]]:
-        """Weight and penalty by name, for a run of `updates` discriminator updates, `d_steps` of them a step.
+        """Builds the penalties: name -> (weight, penalty).
+
+        Args:
+          updates: of the discriminator in the run.
+          batch_size: examples of one discriminator update.
+          d_steps: discriminator updates in a step.
 
         Raises:
           InputError: for a penalty or an option that does not exist, or a number out of range.
@@ -80,15 +85,15 @@ class PenaltyConfig:
 
     @property
     def shrink(self) -> int:
-        """Of so many examples in a row a penalty looks at the first: parts of a batch have to be multiples of them."""
+        """A penalty looks only at the first of every so many examples; parts of a batch must be multiples of this."""
         return max([1, *(int(value) for name, value in self.options if name == "shrink")])
 
     def own_turns(self) -> dict[str, int]:
-        """The penalties that are updates of their own, and in one of how many steps each is made."""
+        """The penalties that are updates of their own: name -> each is made in one of how many steps."""
         return {name: k for name, k in self.intervals().items() if k > 1} if self.own_updates else {}
 
     def intervals(self) -> dict[str, int]:
-        """In one of how many updates each penalty is applied, by its name."""
+        """Name of a penalty -> it is applied in one of how many updates."""
         own = {short_name(name): every for name, every in self.every_of}
         return {name: own.get(name, self.every) for name in (short_name(name) for name, _ in self.weights)}
 

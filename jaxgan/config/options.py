@@ -63,7 +63,7 @@ def _like(default: Any, of: str, name: str, value: float | str) -> Any:
 def build_each(
     of: str, builders: Mapping[str, Callable[..., Any]], given: Options, field: str
 ) -> dict[str, Any]:
-    """What each of several functions builds, by its name, with those of the options that it takes.
+    """Calls each of several functions with those of the options that it takes: name -> what it builds.
 
     Args:
       of: what they build, for messages ("the augmentations").

@@ -20,6 +20,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jaxgan.common import keys
+from jaxgan.common.checks import check_range
 from jaxgan.common.devices import batch_sharded, check_batch, own_rows, put, put_rows, replicated
 from jaxgan.common.errors import InputError
 from jaxgan.data.decoding.choice import check_pipeline, streams
@@ -29,7 +30,8 @@ from jaxgan.data.source import Endless, Finite, Source
 from jaxgan.data.spec import LABEL
 
 _DERIVED = 0x6D616465  # stream of what is made of the examples of a batch
-_AHEAD = 2**28  # bytes of batches that are read ahead
+AHEAD = 2**28
+"""How many bytes of batches are read ahead."""
 Batch = dict[str, jax.Array]
 
 
@@ -163,7 +165,7 @@ class Stream:
         import grain
 
         steps = grain.MapDataset.range(first_step, 2**31 - 1).map(self._read)
-        batches = max(2, min(_AHEAD // max(self.nbytes, 1), 8))
+        batches = max(2, min(AHEAD // max(self.nbytes, 1), 8))
         options = grain.ReadOptions(
             num_threads=min(os.cpu_count() or 2, batches), prefetch_buffer_size=batches
         )
@@ -268,8 +270,7 @@ def make_pipeline(
       InputError: if the batch is empty, larger than the data, or does not divide by the devices, if
         the examples have no left and right to be mirrored, or the pipeline is unknown.
     """
-    if batch_size < 1:
-        raise InputError(f"batch_size: expected at least 1 example, got {batch_size}")
+    check_range("batch_size", batch_size, at_least=1, unit="example")
     check_pipeline(pipeline)
     per_step = batch_size * d_steps
     check_batch(per_step, mesh, d_steps)

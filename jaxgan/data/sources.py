@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.files import expanded
 from jaxgan.common.user_files import is_file, load_builder
@@ -108,8 +109,7 @@ def open_source(
     Raises:
       InputError: if it cannot be opened as asked; the message says why.
     """
-    if resolution is not None and resolution < 1:
-        raise InputError(f"data.resolution: expected a size of at least 1 pixel, got {resolution}")
+    check_range("data.resolution", resolution, at_least=1, unit="pixel")
     if channels not in (None, 1, 2, 3, 4):
         raise InputError(
             f"data.channels: expected 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA), got {channels}"
@@ -134,8 +134,7 @@ def open_source(
     opened = _opened(spec, split, resolution, channels, (skip_broken, follow_links), pipeline)
     if keep_classes:
         opened = with_kept_classes(opened, keep_classes)
-    if not 0 <= hold_out < 1:
-        raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {hold_out:g}")
+    check_range("data.hold_out", hold_out, at_least=0, below=1)
     if hold_out and other_split(opened) is None:
         opened = with_hold_out(opened, hold_out)
     return with_share(opened, share)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.progress import counted
 from jaxgan.data.labels import parsed_classes
@@ -131,8 +132,7 @@ def with_hold_out(source: Source, share: float) -> Source:
     Raises:
       InputError: for another share.
     """
-    if not 0 <= share < 1:
-        raise InputError(f"data.hold_out: expected a share from 0 to below 1, got {share}")
+    check_range("data.hold_out", share, at_least=0, below=1)
     if share == 0 or not isinstance(source, Images | Arrays) or source.held_out is not None:
         return source
     held = held_out_rows(source.arrays[source.example], share, _known(source))
@@ -245,8 +245,7 @@ def with_share(source: Source, share: float) -> Source:
     Raises:
       InputError: for another share, one of which nothing is left, or data that are sampled without end.
     """
-    if not 0 < share <= 1:
-        raise InputError(f"data.share: expected a share above 0 and at most 1, got {share:g}")
+    check_range("data.share", share, above=0, at_most=1)
     if share == 1:
         return source
     if not isinstance(source, Images | Arrays):

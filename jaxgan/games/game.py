@@ -126,12 +126,10 @@ class Moves:
         """Checks the numbers that are numbers, and not traced."""
         if self.updates not in UPDATES:
             raise unknown("updates", self.updates, UPDATES)
-        if self.unroll < 0:
-            raise InputError(f"unroll: expected a number of updates >= 0, got {self.unroll}")
+        check_range("unroll", self.unroll, at_least=0, unit="updates")
         if self.unroll and self.updates == "extragradient":
             raise InputError("unroll: expected 0 with extragradient updates, which look ahead themselves")
-        if is_number(self.consensus) and not self.consensus >= 0:
-            raise InputError(f"consensus: expected a weight >= 0, got {self.consensus}")
+        check_range("consensus", self.consensus, at_least=0)
         if self.lookahead is not None and (self.lookahead[0] < 1 or not 0 < self.lookahead[1] <= 1):
             raise InputError(f"lookahead: expected k >= 1 and 0 < alpha <= 1, got {self.lookahead}")
 
@@ -232,7 +230,10 @@ class Game:
                 raise InputError(f"output: expected a player that is averaged, got {own.player!r}")
 
     def check(self, batch: Batch) -> None:
-        """Raises ValueError for a batch that the turns cannot share, or of numbers that they do not take."""
+        """Raises ValueError for a batch that the turns do not take.
+
+        Its arrays, [n, ...] by name, must be float32, float64 or int32 and share one n, a multiple of what turns take.
+        """
         sizes = {name: x.shape[0] for name, x in batch.items()}
         if len(set(sizes.values())) != 1:
             raise InputError(f"batch: expected arrays of as many examples each, got {sizes}")
@@ -359,8 +360,7 @@ def ema_schedule(decay: float = 0.999, *, ramp_up: bool = True, start: int = 0) 
     Raises:
       ValueError: if `decay` is not in [0, 1), or `start` negative.
     """
-    if is_number(decay) and not 0 <= decay < 1:
-        raise InputError(f"decay: expected 0 <= decay < 1, got {decay}")
+    check_range("decay", decay, at_least=0, below=1)
     check_range("start", start, at_least=0)
 
     def schedule(step: ArrayLike) -> jax.Array:

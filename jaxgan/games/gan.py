@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.augment import Augmentation, flipped, packed
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.common.numerics import is_number
 from jaxgan.games.game import Batch, Critic, Game, Moves, Output, Player, Schedule, Turn, ema_schedule
@@ -322,14 +323,11 @@ def _check(
     top_k: Any,
     moves: Moves,
 ) -> None:
-    if d_steps < 1:
-        raise InputError(f"d_steps: expected at least 1 discriminator update a step, got {d_steps}")
+    check_range("d_steps", d_steps, at_least=1, unit="discriminator update a step")
     if d_steps > 1 and moves.updates != "alternating":
         raise InputError(f"d_steps: expected 1 with {moves.updates} updates, got {d_steps}")
-    if pack < 1:
-        raise InputError(f"pack: expected a degree of at least 1, got {pack}")
-    if is_number(label_flip) and not 0 <= label_flip < 1:
-        raise InputError(f"label_flip: expected a probability in [0, 1), got {label_flip}")
+    check_range("pack", pack, at_least=1)
+    check_range("label_flip", label_flip, at_least=0, below=1)
     if top_k is not None and loss.of_features:
         raise InputError("top_k ranks fakes by their logit, and this loss has features instead")
     if taken := sorted(_METRICS & set(penalties)):

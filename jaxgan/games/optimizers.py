@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 
 ArrayLike = jax.typing.ArrayLike
@@ -135,8 +136,7 @@ def clip_weights(limit: float) -> optax.GradientTransformation:
     References:
       Arjovsky, Chintala, Bottou (2017), Wasserstein GAN, algorithm 1, line 7.
     """
-    if not limit > 0:
-        raise InputError(f"limit: expected a number > 0, got {limit}")
+    check_range("limit", limit, above=0)
 
     def update(updates: PyTree, state: Any, params: PyTree | None = None) -> tuple[PyTree, Any]:
         if params is None:
@@ -185,8 +185,7 @@ def orthogonal_regularisation(
       Brock et al. (2017), Neural photo editing with introspective adversarial networks, section 3.3.
       Brock, Donahue, Simonyan (2019), Large scale GAN training, eq. 2 (with the diagonal) and 3.
     """
-    if isinstance(weight, float | int) and not weight >= 0:
-        raise InputError(f"weight: expected a number >= 0, got {weight}")
+    check_range("weight", weight, at_least=0)
 
     def update(updates: PyTree, state: Any, params: PyTree | None = None) -> tuple[PyTree, Any]:
         if params is None:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32, is_number
 
@@ -168,14 +169,7 @@ def paired_accuracy(real: jax.Array, fake: jax.Array) -> jax.Array:
 
 def check_smoothing(label_smoothing: float) -> None:
     """Raises ValueError for a number that is not in [0, 1)."""
-    if is_number(label_smoothing) and not 0 <= label_smoothing < 1:
-        raise InputError(f"label_smoothing: expected 0 <= label_smoothing < 1, got {label_smoothing}")
-
-
-def check_positive(name: str, value: float) -> None:
-    """Raises ValueError for a number that is not positive."""
-    if is_number(value) and not value > 0:
-        raise InputError(f"{name}: expected a positive number, got {value}")
+    check_range("label_smoothing", label_smoothing, at_least=0, below=1)
 
 
 def unless_smoothed(claim: Claim, label_smoothing: float) -> Claim | None:

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import is_number
 from jaxgan.losses.base import (
     Claim,
     Loss,
-    check_positive,
     check_smoothing,
     criterion,
     make_loss,
@@ -187,8 +187,8 @@ def geometric(*, margin: float = 1.0, slack: float = 1.0) -> Loss:
     References:
       Lim, Ye (2017), Geometric GAN, eq. 10-13.
     """
-    check_positive("margin", margin)
-    check_positive("slack", slack)
+    check_range("margin", margin, above=0)
+    check_range("slack", slack, above=0)
     claim = Claim(
         "total_variation",
         1.0,

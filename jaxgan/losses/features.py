@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import safe_root
-from jaxgan.losses.base import Claim, Criterion, Loss, check_positive, same_shape
+from jaxgan.losses.base import Claim, Criterion, Loss, same_shape
 
 Kernel = Callable[[jax.Array], jax.Array]
 
@@ -186,9 +187,8 @@ def sinkhorn(*, epsilon: float = 1.0, iterations: int = 30) -> Loss:
       Genevay, Peyre, Cuturi (2018), Learning generative models with Sinkhorn divergences, eq. 3.
       Feydy et al. (2019), Interpolating between optimal transport and MMD, eq. 3 and algorithm 1.
     """
-    check_positive("epsilon", epsilon)
-    if iterations < 1:
-        raise InputError(f"iterations: expected at least 1, got {iterations}")
+    check_range("epsilon", epsilon, above=0)
+    check_range("iterations", iterations, at_least=1)
 
     def soft_minimum(cost: jax.Array, potential: jax.Array) -> jax.Array:
         """-epsilon log mean_j exp((potential_j - cost_ij) / epsilon): [n]."""

@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.common.checks import check_range
 from jaxgan.losses.base import (
     Claim,
     Criterion,
     Loss,
-    check_positive,
     check_smoothing,
     make_loss,
     paired_accuracy,
@@ -84,7 +84,7 @@ def relativistic_paired_hinge(*, margin: float = 1.0) -> Loss:
     References:
       Jolicoeur-Martineau (2019), The relativistic discriminator; (2020), On relativistic f-divergences.
     """
-    check_positive("margin", margin)
+    check_range("margin", margin, above=0)
     return _comparing(
         lambda real, fake: jax.nn.relu(margin - (real - fake)),
         lambda real, fake: jax.nn.relu(margin + (real - fake)),
@@ -154,7 +154,7 @@ def relativistic_average_hinge(*, margin: float = 1.0) -> Loss:
     References:
       Jolicoeur-Martineau (2019), The relativistic discriminator, appendix (RaHingeGAN).
     """
-    check_positive("margin", margin)
+    check_range("margin", margin, above=0)
     return _comparing(
         _average(lambda real, fake: jax.nn.relu(margin - real) + jax.nn.relu(margin + fake)),
         _average(lambda real, fake: jax.nn.relu(margin + real) + jax.nn.relu(margin - fake)),

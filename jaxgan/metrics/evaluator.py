@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.data import Images, Source, as_images, other_split, stacked
 from jaxgan.data.files.pairs import one_domain
@@ -114,10 +115,9 @@ class ImageEvaluator:
         Raises:
           InputError: for more reals than there are, or fewer than 2.
         """
-        if n_real is not None and not 2 <= n_real <= len(source):
-            raise InputError(
-                f"n_real: expected 2 to {len(source)} (the images of {source.name!r}), got {n_real}"
-            )
+        check_range(
+            "n_real", n_real, at_least=2, at_most=len(source), unit=f"(the images of {source.name!r})"
+        )
         self._n_real = n_real
         source = source.complete or source
         self._source = source
@@ -147,8 +147,7 @@ class ImageEvaluator:
 
     def __call__(self, generate: Generate, n: int) -> Evaluation:
         """The scores of `n` fakes against up to `n` reals."""
-        if n < 2:
-            raise InputError(f"n: expected at least 2 images, got {n}")
+        check_range("n", n, at_least=2, unit="images")
         labels = getattr(generate, "labels", lambda n: None)(n)
         fakes = self._collect("fakes", batches_of(generate, n, self._network.batch_for(n)), n, labels=labels)
         if n <= len(fakes.gaussian.mean) and "fd" in self._keys:

@@ -14,6 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.models.layers import (
     BatchNorm,
@@ -190,10 +191,9 @@ class DCGANConfig:
             raise InputError(
                 f"model: a dcgan needs images (height, width, channels), got examples of shape {shape}"
             )
-        if self.width < 1 or self.d_width < 0:
-            raise InputError(f"width: expected at least 1 channel, got {self.width} and {self.d_width}")
-        if self.embedding < 1:
-            raise InputError(f"embedding: expected a size of at least 1, got {self.embedding}")
+        check_range("width", self.width, at_least=1, unit="channel")
+        check_range("d_width", self.d_width, at_least=0)
+        check_range("embedding", self.embedding, at_least=1)
         if self.conditional and not n_classes:
             raise InputError("conditional: expected data with class labels, got data without")
         check_logits(self.d_logits)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
-from jaxgan.common.numerics import at_least_float32, is_number
+from jaxgan.common.numerics import at_least_float32
 from jaxgan.penalties.base import Penalty, Scene, stateless
 
 
@@ -30,8 +31,7 @@ def auxiliary_classifier(*, fake_weight: float = 1.0, generator_weight: float = 
       Gulrajani et al. (2017), Improved training of Wasserstein GANs, section 5.4.
     """
     for name, value in (("fake_weight", fake_weight), ("generator_weight", generator_weight)):
-        if is_number(value) and not value >= 0:
-            raise InputError(f"{name}: expected a number >= 0, got {value}")
+        check_range(name, value, at_least=0)
 
     def discriminator(scene: Scene, keys: jax.Array) -> jax.Array:
         return _cross_entropy(scene, scene.reals) + fake_weight * _cross_entropy(scene, scene.fakes)

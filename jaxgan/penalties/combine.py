@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup
-from jaxgan.common.numerics import is_number
 from jaxgan.penalties.base import Penalty, Scene, Term, each_term
 
 ArrayLike = jax.typing.ArrayLike
@@ -37,8 +37,7 @@ def lazy(penalty: Penalty, every: int) -> Penalty:
     References:
       Karras et al. (2020), Analyzing and improving the image quality of StyleGAN, section 3.1.
     """
-    if every < 1:
-        raise InputError(f"every: expected an interval of at least 1 update, got {every}")
+    check_range("every", every, at_least=1, unit="update")
     if every == 1:
         return penalty
 
@@ -76,8 +75,7 @@ def scheduled(penalty: Penalty, schedule: Schedule, images_per_update: int) -> P
     Raises:
       ValueError: if `images_per_update` is less than 1.
     """
-    if is_number(images_per_update) and images_per_update < 1:
-        raise InputError(f"images_per_update: expected at least 1 image, got {images_per_update}")
+    check_range("images_per_update", images_per_update, at_least=1, unit="image")
 
     def changing(term: Term) -> Term:
         def value(memory: Any, scene: Scene, keys: jax.Array) -> tuple[jax.Array, Any]:
@@ -119,8 +117,7 @@ def weight_schedule(kind: str, start: float, end: float, images: int) -> Schedul
     Raises:
       ValueError: for an unknown kind, fewer than 1 image, or an exponential with an end at or below 0.
     """
-    if images < 1:
-        raise InputError(f"images: expected at least 1, got {images}")
+    check_range("images", images, at_least=1)
     if kind == "exponential":
         if not start > 0 or not end > 0:
             raise InputError(f"end: expected positive ends of an exponential schedule, got {start} and {end}")

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.augment.shifts import Augment, flip_and_shift
-from jaxgan.common.errors import InputError
-from jaxgan.common.numerics import at_least_float32, is_number
+from jaxgan.common.checks import check_range
+from jaxgan.common.numerics import at_least_float32
 from jaxgan.penalties.base import Penalty, Scene, example_keys, stateless
 
 
@@ -110,5 +110,4 @@ def _squared_distance(a: jax.Array, b: jax.Array) -> jax.Array:
 
 def _check_weights(**weights: float) -> None:
     for name, value in weights.items():
-        if is_number(value) and not value >= 0:
-            raise InputError(f"{name}: expected a number >= 0, got {value}")
+        check_range(name, value, at_least=0)

@@ -16,8 +16,7 @@ import jax.numpy as jnp
 
 from jaxgan.common import keys
 from jaxgan.common.checks import check_range
-from jaxgan.common.errors import InputError
-from jaxgan.common.numerics import at_least_float32, is_number, safe_root
+from jaxgan.common.numerics import at_least_float32, safe_root
 from jaxgan.penalties.base import Critic, Penalty, Plain, Scene, example_keys, stateless
 
 Points = Callable[[Scene, jax.Array], tuple[jax.Array, Critic]]
@@ -73,10 +72,8 @@ def _half_squared(gradient: jax.Array) -> jax.Array:
 
 
 def _distance_to(target: float, one_sided: bool, order: float) -> Cost:
-    if is_number(target) and target < 0:
-        raise InputError(f"target: expected a gradient norm >= 0, got {target}")
-    if not order >= 1:
-        raise InputError(f"order: expected the p >= 1 of a norm (math.inf included), got {order}")
+    check_range("target", target, at_least=0)
+    check_range("order", order, at_least=1, unit="(math.inf included)")
 
     def cost(gradient: jax.Array) -> jax.Array:
         excess = _norm(gradient, order) - target
@@ -172,8 +169,7 @@ def dragan(*, target: float = 1.0, scale: float = 0.5) -> Penalty:
     References:
       Kodali, Abernethy, Hays, Kira (2017), On convergence and stability of GANs.
     """
-    if is_number(scale) and scale < 0:
-        raise InputError(f"scale: expected a perturbation >= 0, got {scale}")
+    check_range("scale", scale, at_least=0)
 
     def around_reals(scene: Scene, key: jax.Array) -> tuple[jax.Array, Critic]:
         real, draw = scene.reals, jax.random.uniform

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan.common.errors import InputError
-from jaxgan.common.numerics import at_least_float32, is_number
+from jaxgan.common.checks import check_range
+from jaxgan.common.numerics import at_least_float32
 from jaxgan.penalties.base import Penalty, Scene, Term
 
 
@@ -35,10 +35,8 @@ def lecam(*, decay: float = 0.99, start: int = 0, rectified: bool = False) -> Pe
     References:
       Tseng et al. (2021), Regularizing generative adversarial networks under limited data, eq. 4.
     """
-    if is_number(decay) and not 0 <= decay < 1:
-        raise InputError(f"decay: expected 0 <= decay < 1, got {decay}")
-    if is_number(start) and start < 0:
-        raise InputError(f"start: expected a number of updates >= 0, got {start}")
+    check_range("decay", decay, at_least=0, below=1)
+    check_range("start", start, at_least=0, unit="updates")
 
     def init() -> Any:
         zero = jnp.zeros((), jnp.float32)

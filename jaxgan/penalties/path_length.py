@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
-from jaxgan.common.numerics import at_least_float32, is_number, safe_root
+from jaxgan.common.numerics import at_least_float32, safe_root
 from jaxgan.penalties.base import Penalty, Scene, Term, example_keys
 
 
@@ -33,8 +33,7 @@ def path_length(*, decay: float = 0.01, shrink: int = 1) -> Penalty:
     References:
       Karras et al. (2020), Analyzing and improving the image quality of StyleGAN, section 3.2.
     """
-    if is_number(decay) and not 0 < decay <= 1:
-        raise InputError(f"decay: expected 0 < decay <= 1, got {decay}")
+    check_range("decay", decay, above=0, at_most=1)
     check_range("shrink", shrink, at_least=1)
 
     def value(average: Any, scene: Scene, keys: jax.Array) -> tuple[jax.Array, Any]:

@@ -32,7 +32,15 @@ def card(
     last: Mapping[str, Any],
     scores: Mapping[str, Any] | None,
 ) -> Html:
-    """The card of a run: its verdict, and the rest as of `said`."""
+    """The first card of a report as HTML: the verdict, what was trained, how near to real it came, and the settings.
+
+    Args:
+      verdict: on the run, as of `said`.
+      run: its run.json.
+      config: its config.json.
+      last: the last record of metrics.jsonl.
+      scores: its scores.json; None if there is none.
+    """
     return tag(
         "div",
         tag("p", tag("b", verdict.text, class_=verdict.mood)),
@@ -80,7 +88,7 @@ def said(
 
 
 def nearness(scores: Mapping[str, Any] | None) -> Said | None:
-    """How near to real a run came by its main score; None where there is none."""
+    """How near to real a run came by the main score of its scores.json; None where there is none."""
     score = _main(scores)
     if score is None or scores is None or score["value"] is None:
         return None
@@ -103,7 +111,7 @@ def nearness(scores: Mapping[str, Any] | None) -> Said | None:
 
 
 def what(run: Mapping[str, Any], config: Mapping[str, Any], last: Mapping[str, Any]) -> str:
-    """What was trained on what, and for how long."""
+    """Says what was trained on what, and for how long; run.json, config.json and the last record are as of `card`."""
     data, spec = run["data"], Spec.from_json(run["data"])
     noun = f"{spec.modality.name}s"
     size = f"{data['n']:,} {noun}" if data["n"] else f"{noun} drawn anew"
@@ -126,7 +134,7 @@ def what(run: Mapping[str, Any], config: Mapping[str, Any], last: Mapping[str, A
 
 
 def reached(scores: Mapping[str, Any]) -> str:
-    """How near to real it came: the main score between those of real data and of the first weights."""
+    """Shows how near to real a run came: its main score, between those of real data and of the first weights."""
     score = _main(scores)
     if score is None:
         return "It was not scored."
@@ -144,7 +152,7 @@ def reached(scores: Mapping[str, Any]) -> str:
 
 
 def facts(run: Mapping[str, Any], config: Mapping[str, Any]) -> Html:
-    """Chips: data, network, loss, penalty, learning rates, batch, and what else is not as usual."""
+    """Chips of data, network, loss, penalty, learning rates, batch, and whatever else is not as usual."""
     model, penalty = config.get("model", {}), config.get("penalty", {})
     own = {name: f" every {every}" for name, every in penalty.get("every_of", ())}
     weights = " ".join(
@@ -181,7 +189,7 @@ def _network(model: Mapping[str, Any]) -> str:
 
 
 def state_of(status: str) -> Html | None:
-    """What stands behind the title of a run that is not finished."""
+    """The words behind the title of a run that is not finished; `status` is that of run.json."""
     return None if status == "finished" else html(" ", tag("span", f"({status})", class_="bad"))
 
 

@@ -138,7 +138,7 @@ class TrainedRun(Run):
         return target
 
     def __repr__(self) -> str:
-        """Where it is, and how far."""
+        """Says where the run is, and how far it has come."""
         return f"<jaxgan run {str(self.folder.path)!r}, step {self.step:,}>"
 
     def _repr_png_(self) -> bytes | None:

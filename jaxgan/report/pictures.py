@@ -192,7 +192,7 @@ def captioned(pixels: np.ndarray, text: str) -> np.ndarray:
 
 @functools.cache
 def font(size: int) -> Any:
-    """Letters of that height in pixels: those of matplotlib, as Pillow's own has none beyond ASCII."""
+    """A font whose letters have that height in pixels: matplotlib's, as Pillow's own has no letters beyond ASCII."""
     import matplotlib
 
     return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)

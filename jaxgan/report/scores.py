@@ -52,7 +52,7 @@ def format_number(value: float | None) -> str:
 
 
 def format_real(value: float | None) -> str:
-    """The same with three digits, for what real data get: it is there to compare with."""
+    """A number of real data with three significant digits: it is there to compare with."""
     return format_number(value if value is None or not math.isfinite(value) else float(f"{value:.3g}"))
 
 

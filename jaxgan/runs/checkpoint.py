@@ -126,7 +126,7 @@ class Checkpoints:
         return sorted(self._manager.all_steps())
 
     def left(self) -> list[int]:
-        """The same of those that are on the disk now, whatever has become of others."""
+        """Steps of the checkpoints that are on the disk now, whatever became of others, oldest first."""
         names = (entry.name for entry in self._folder.iterdir()) if self._folder.is_dir() else ()
         return sorted(int(name) for name in names if name.isdigit())
 
@@ -185,9 +185,9 @@ class Checkpoints:
         return self._unsealed(step)[_META]
 
     def restore(self, step: int, like: GameState) -> GameState:
-        """The state of a checkpoint, each array of which has been found to be what was saved.
+        """Reads the state of a checkpoint, and checks that each of its arrays is what was saved.
 
-        Of several processes all call it, and what one of them cannot read none gets.
+        All of several processes call it; what one of them cannot read, none gets.
 
         Args:
           step: of the checkpoint.
@@ -200,7 +200,7 @@ class Checkpoints:
         return self.read(step, like)[0]
 
     def read(self, step: int, like: GameState) -> tuple[GameState, dict[str, Any]]:
-        """The state of a checkpoint and its meta dict; like `restore`."""
+        """Reads the state of a checkpoint, as `restore` does, and its meta dict."""
 
         def both() -> tuple[dict[str, Any], GameState]:
             return self._unsealed(step), self._read(step, _STATE, self._ocp.args.StandardRestore(like))
@@ -264,7 +264,12 @@ class Checkpoints:
 
 
 def abstract(state: Any, placement: Any = None) -> Any:
-    """Shapes and types of a state, for `restore`, to be placed by one sharding, or each by its own in such a state."""
+    """Shapes, types and shardings of a state, for `restore`.
+
+    Args:
+      state: of arrays, or of their shapes and types.
+      placement: one sharding for all, or a tree of them like the state; None: the first device of this process.
+    """
     placement = placement or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     if isinstance(placement, jax.sharding.Sharding):
         placement = jax.tree.map(lambda _: placement, state)

@@ -32,10 +32,10 @@ def checksums(tree: Any) -> dict[str, str]:
 
 
 def arrays(tree: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """Each array of a tree, whole and on the host, after its path, such as ".players['critic'].params['bias']".
+    """Yields each array of a tree, whole and on the host, after its path, such as ".players['critic'].params['bias']".
 
-    Of random keys the numbers that they consist of. Those that are sharded over several hosts are gathered, one after
-    the other, so each host has to ask for all.
+    Random keys appear as the numbers that they consist of. Arrays that are sharded over several hosts are gathered, one
+    after the other, so each host has to ask for all.
     """
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     for _, leaf in leaves:  # all transfers begin before the first is waited for

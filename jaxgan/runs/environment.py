@@ -59,7 +59,7 @@ def start() -> None:
 
 @contextlib.contextmanager
 def settings_kept() -> Iterator[None]:
-    """Gives back, at its end, the settings of JAX that `start` changes: the process has others to compute for."""
+    """Inside, `start` may change settings of JAX; at the end they are as before, for what else the process computes."""
     before = {name: jax.config.values[name] for name in _SETTINGS}
     try:
         yield
@@ -69,7 +69,7 @@ def settings_kept() -> Iterator[None]:
 
 
 def put_right() -> list[str]:
-    """Sets what the commands need, and says in words what was otherwise and cannot be had."""
+    """Sets what the commands need; returns, in words, what was set otherwise and what cannot be had."""
     found = []
     _give_threads()
     for name, wanted in _SETTINGS.items():

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.devices import make_mesh, replicated
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded
@@ -40,12 +41,12 @@ QUICK_SEED = 2_000_000  # of the scores on the way: the best is scored again on 
 
 
 def is_finite(variables: Any) -> bool:
-    """Whether all arrays are (uint8 images would hide a NaN)."""
+    """Whether all numbers of the variables are finite (images of uint8 would hide a NaN)."""
     return bool(_all_finite(jax.tree.leaves(variables)))
 
 
 def as_json(evaluation: Evaluation, what: str = "averaged (EMA)") -> dict[str, Any]:
-    """An evaluation as scores.json keeps it."""
+    """An evaluation as scores.json keeps it; `what` says which generator was scored."""
     held_out = {} if evaluation.held_out is None else {"held_out": evaluation.held_out.to_json()}
     return {
         "generator": what,
@@ -58,7 +59,7 @@ def as_json(evaluation: Evaluation, what: str = "averaged (EMA)") -> dict[str, A
 def score(
     evaluator: Evaluator, sampler: Sampler, variables: Any, n: int, poll: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
-    """All scores of a generator on the fakes of `n` fixed seeds, as scores.json keeps them; `poll` may end it."""
+    """All scores of a generator on the fakes of `n` fixed seeds, as scores.json keeps them; `poll` may raise."""
     return as_json(evaluator(sampler.stream(variables, FIRST_SEED, poll), n))
 
 
@@ -83,13 +84,12 @@ class Protocol:
     n_real: int | None = None
 
     def evaluator(self, source: Source) -> Evaluator:
-        """Of this source.
+        """The evaluator of a source by this protocol.
 
         Raises:
           InputError: for unknown metrics or features, ones that do not fit the data, or more reals than there are.
         """
-        if self.n < 2:
-            raise InputError(f"n: expected at least 2 images, got {self.n}")
+        check_range("n", self.n, at_least=2, unit="images")
         usual = make_evaluator(source)
         if not usual.main:
             raise InputError(
@@ -275,8 +275,7 @@ def evaluate_images(
     of_fakes: dict[str, Any] = {**opened, "keep_classes": ""}
     fakes = open_images(fake, "fake", **of_fakes)
     n = len(fakes) if n is None else n
-    if not 2 <= n <= len(fakes):
-        raise InputError(f"n: expected 2 to {len(fakes)} (the images of {fakes.name!r}), got {n}")
+    check_range("n", n, at_least=2, at_most=len(fakes), unit=f"(the images of {fakes.name!r})")
     if is_reference(path := expanded(real)):
         return _against_reference(fakes, path, protocol, n)
     reals = open_images(real, "real", **opened)

@@ -57,7 +57,7 @@ def export_run(run: Run, out: pathlib.Path, *, licence: str = "unknown") -> None
     """
     check_export(out)
     program = exported(run).serialize()
-    card = _card(run, out.resolve().name, licence)
+    card = model_card(run, out.resolve().name, licence)
     write_atomically(out / "model.safetensors", _weights(run))
     write_atomically(out / "config.json", json.dumps(_config(run), indent=1) + "\n")
     write_atomically(out / "sample.jaxexport", bytes(program))
@@ -76,7 +76,7 @@ def exported(run: Run) -> jax.export.Exported:
       InputError: if nothing can.
     """
     program, reason = run.sampler.program(run.variables), ""
-    for shape, platforms in _forms():
+    for shape, platforms in forms():
         inputs = [jax.ShapeDtypeStruct(shape, jnp.uint32)]
         if run.sampler.n_classes:
             inputs.append(jax.ShapeDtypeStruct(shape, jnp.int32))
@@ -87,7 +87,8 @@ def exported(run: Run) -> jax.export.Exported:
     raise InputError(f"export: the generator cannot be exported: {reason}")
 
 
-def _forms() -> Iterator[tuple[Any, tuple[str, ...]]]:
+def forms() -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """Forms in which an export is tried, the best first: the shape of the seeds, and the platforms."""
     here = {"gpu": "cuda"}.get(jax.default_backend(), jax.default_backend())
     for platforms in (PLATFORMS, (here,)):
         yield jax.export.symbolic_shape("n"), platforms
@@ -139,8 +140,14 @@ def _scores(run: Run) -> dict[str, Any]:
     return {}
 
 
-def _card(run: Run, name: str, licence: str) -> str:
-    """README.md: metadata in YAML (of which JSON is a part), and text."""
+def model_card(run: Run, name: str, licence: str) -> str:
+    """The text of an export's README.md: metadata in YAML (of which JSON is a part), and Markdown.
+
+    Args:
+      run: what is exported.
+      name: what the model is called.
+      licence: identifier of the weights' licence.
+    """
     config, scores, picture = run.config, _scores(run), run.spec.modality.is_picture
     task = "unconditional-image-generation" if picture else "other"
     loss, data = _text(short_name(config.loss)), _text(without_path(run.data["name"]))

@@ -56,17 +56,17 @@ class RunFolder:
 
     @property
     def metrics(self) -> pathlib.Path:
-        """metrics.jsonl."""
+        """Path of metrics.jsonl."""
         return self.path / "metrics.jsonl"
 
     @property
     def samples(self) -> pathlib.Path:
-        """Folder of grids."""
+        """Path of the folder with the grids."""
         return self.path / "samples"
 
     @property
     def report(self) -> pathlib.Path:
-        """report.html."""
+        """Path of report.html."""
         return self.path / "report.html"
 
     def pictures(self, kind: str = "samples") -> list[tuple[int, pathlib.Path]]:
@@ -127,7 +127,7 @@ class RunFolder:
         return f"has no {name}" if self.path.is_dir() else "is a file"
 
     def facts(self) -> dict[str, Any]:
-        """run.json of a run whose checkpoints this version can read. Raises InputError for any other."""
+        """The content of run.json. Raises InputError unless this version can read the run's checkpoints."""
         facts = self.read("run.json")
         if facts.get("layout", 1) != LAYOUT:
             age = "an older" if facts.get("layout", 1) < LAYOUT else "a newer"
@@ -153,7 +153,7 @@ class RunFolder:
         self.write(name, {**self.read(name), **values})
 
     def config(self, *, trains: bool = False) -> Config:
-        """The configuration.
+        """The configuration of the run.
 
         Files of the user's own are the copies that the run began with, and nothing else, wherever config.json says
         that they were.

@@ -68,7 +68,7 @@ class Owner:
     silent: float
 
     def __str__(self) -> str:
-        """In words."""
+        """The owner in words."""
         return (
             f"process {self.pid} on {self.host}, which took it {duration(self.since)} ago and gave its last sign of "
             f"life {duration(self.silent)} ago"
@@ -76,7 +76,7 @@ class Owner:
 
     @property
     def alive(self) -> bool:
-        """Whether it must be taken for alive."""
+        """Whether the owner must be taken for alive."""
         if os.name == "posix" and self.machine == _machine():  # one that was suspended is silent, and alive
             return _lives(self.pid, self.born)
         return self.silent < STALE

@@ -239,7 +239,7 @@ def _check_modality(spec: Spec) -> None:
 
 @contextlib.contextmanager
 def buildable(folder: RunFolder) -> Iterator[None]:
-    """Inside, what is raised as a game is made of a run's files is an InputError: their numbers may be anything."""
+    """Inside, what is raised while a game is made of a run's files is an InputError: their numbers may be anything."""
     try:
         yield
     except InputError as error:

@@ -28,7 +28,7 @@ def _drawn(draw: Callable[[jax.Array], jax.Array], seeds: jax.Array, impl: str |
 
 
 _shared = jax.jit(_drawn, static_argnums=(0, 2))
-"""The same for priors of the library, whose samplers share programs: draws of one's own may change, or have no hash."""
+"""`_drawn`, compiled once for all samplers of a prior of ours; a draw of one's own may change, or have no hash."""
 
 
 class Sampler:
@@ -123,7 +123,7 @@ class Sampler:
 
     @property
     def encodes(self) -> bool:
-        """Whether `encode` can be called: whether the game has an encoder."""
+        """Whether the game has an encoder, so that `encode` can be called."""
         return self._encode is not None
 
     def encode(self, variables: Any, examples: np.ndarray) -> np.ndarray:
@@ -168,7 +168,7 @@ class Sampler:
         return np.asarray(seeds, np.int64) % self.n_classes if self.n_classes else None
 
     def stream(self, variables: Any, first_seed: int, poll: Callable[[], None] = lambda: None) -> Stream:
-        """n -> the examples of n consecutive seeds: the same ones at every call. `poll` is as of `decode`."""
+        """A function n -> examples of n consecutive seeds, the same ones at every call; `poll` is as of `decode`."""
         return Stream(self, variables, first_seed, poll)
 
     def on_devices(self, variables: Any, seeds: np.ndarray) -> jax.Array:
@@ -211,7 +211,7 @@ class Stream:
         return self._sampler.by_seed(self._variables, seeds, poll=self._poll)
 
     def batches(self, n: int, size: int) -> Iterator[tuple[jax.Array, int]]:
-        """The same in batches of `size` on the devices, and how many of each count: the last has more."""
+        """Yields the examples in batches of `size` on the devices, and how many of each count: the last has more."""
         for start in range(0, n, size):
             self._poll()
             seeds = np.arange(self._first + start, self._first + start + size, dtype=np.uint32)
@@ -225,7 +225,13 @@ class Stream:
 
 
 def grid_labels(n_classes: int, columns: int, classes: Sequence[int] | None = None) -> np.ndarray | None:
-    """Labels for a grid of one row a class; None where labels do not matter."""
+    """Labels int32 for a grid of one row a class; None where labels do not matter.
+
+    Args:
+      n_classes: of the generator; 0: labels do not matter.
+      columns: examples in a row.
+      classes: of the rows; None: all.
+    """
     if not n_classes:
         return None
     return np.repeat(np.asarray(classes if classes is not None else range(n_classes)), columns)

@@ -180,7 +180,7 @@ class Best(TypedDict):
 
 
 class Owed(TypedDict):
-    """What the end of an interrupted run has left owed."""
+    """What an interrupted run still has to keep of its last interval."""
 
     record: Record
     due: list[str]
@@ -219,7 +219,7 @@ def check_file(path: pathlib.Path, value: Any) -> None:
 
 
 def check_record(where: str, value: Any) -> None:
-    """The same of a line of metrics.jsonl; `where` begins the message."""
+    """Raises InputError, as `check_file`, for a damaged line of metrics.jsonl; `where` begins the message."""
     check(value, Record, where)
     for name, number in value.items():
         if name not in _NAMED and type(number) is not float:
@@ -227,7 +227,7 @@ def check_record(where: str, value: Any) -> None:
 
 
 def check_meta(where: str, value: Any) -> None:
-    """The same of what a checkpoint holds beside the state; `where` begins the message."""
+    """Raises InputError, as `check_file`, if what a checkpoint holds beside the state is damaged; `where` begins it."""
     check(value, Meta, where)
     if owed := value.get("owed"):
         check_record(f"{where}, owed.record", owed["record"])

@@ -8,7 +8,7 @@ from jaxgan.train.members import Members
 
 
 def check_parts(members: Members) -> None:
-    """Raises InputError for parts of a batch that the turns, the networks or the devices cannot take."""
+    """Raises InputError if the turns, the networks or the devices cannot take a batch in the parts asked for."""
     config, n = members.config, members.config.compute.microbatches
     shares = members.mesh.size if members.how == "loop" and members.mesh is not None else 1
     if config.batch_size % (n * shares):
@@ -27,7 +27,7 @@ def check_parts(members: Members) -> None:
 
 
 def notes_of_parts(members: Members) -> list[str]:
-    """What is not the same in parts of a batch as in the whole one, in words."""
+    """Says, in a sentence each, what differs when a batch is taken in parts and not whole."""
     n = members.config.compute.microbatches
     return (
         [f"{note} (compute.microbatches)" for note in inexact(members.game, members.like())] if n > 1 else []

@@ -28,7 +28,7 @@ _HANGUP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # not everywher
 
 
 class Clock:
-    """What is due at a step, and how long the steps since the last interval took."""
+    """Says what is due at a step, and how long the steps since the last interval took."""
 
     def __init__(self, config: Config, repeat: int, step: int) -> None:
         """Starts at `step`; `repeat` steps make one dispatch."""
@@ -41,11 +41,11 @@ class Clock:
         self._runs = step, self._begun
 
     def compiled(self, step: int) -> None:
-        """Counts images from here on: what came before was compiled."""
+        """Counts images from this step on: the time before it was spent on compiling."""
         self._runs = step, time.monotonic()
 
     def read(self, step: int) -> tuple[float, float]:
-        """Seconds since the last restart, and images that the discriminator saw in one of them.
+        """Seconds since the last restart, and images that the discriminator saw in one second.
 
         The dispatch that was compiled is not among the images, unless it is the only one.
         """
@@ -57,7 +57,7 @@ class Clock:
         return now - self._begun, images / max(now - begun, 1e-9)
 
     def due(self, step: int, stop: bool) -> set[str]:
-        """Of "log", "evaluate", "sample" and "save"; `stop` asks for a checkpoint."""
+        """What is due at a step, of "log", "evaluate", "sample" and "save". With `stop` a checkpoint is due."""
         config, last = self._config, step >= self._config.steps
         due = set()
         if last or step % config.evaluate_every == 0:
@@ -72,7 +72,7 @@ class Clock:
 
 
 def grid_steps(config: Config, repeat: int) -> set[int]:
-    """Steps below `sample_every` with a grid: doubling up to it."""
+    """Steps before `sample_every` at which a grid is drawn; each is twice the one before."""
     steps, step = set(), -(-_FIRST_GRID // repeat) * repeat
     while step < config.sample_every:
         steps.add(step)
@@ -81,7 +81,13 @@ def grid_steps(config: Config, repeat: int) -> set[int]:
 
 
 def steps_per_dispatch(config: Config, pipeline: Pipeline, backend: str, starts: Sequence[int] = ()) -> int:
-    """How many steps one program makes: a divisor of every interval and start, so that each ends with one.
+    """How many steps one program makes. It divides every interval and start, so that each of them ends with a program.
+
+    Args:
+      config: of the run.
+      pipeline: which gives the program its data.
+      backend: platform of the devices, such as "cpu".
+      starts: steps at which training may begin, besides 0.
 
     Raises:
       InputError: if the configuration asks for a number that cannot be.
@@ -159,7 +165,7 @@ class Signals:
     _before: dict[int, Any] = field(default_factory=dict)
 
     def meet(self) -> None:
-        """Connects the devices of all processes: on CPUs, those that then come 30 s after others are not waited for."""
+        """Connects the devices of all processes, once all are here; on CPUs, one that is then 30 s late is left out."""
         if processes.several() and self.mesh is not None:
             processes.wait()
             if in_parts(self.mesh):  # whose programs have groups of fewer devices, too
@@ -169,7 +175,7 @@ class Signals:
                 self._exchange(0)
 
     def __enter__(self) -> Signals:
-        """Takes the signals."""
+        """Takes over the signals."""
         with contextlib.suppress(ValueError):  # not in the main thread: whoever runs us handles signals
             for signum in (signal.SIGINT, signal.SIGTERM, *_HANGUP):
                 if signum in _HANGUP and signal.getsignal(signum) == signal.SIG_IGN:
@@ -178,12 +184,12 @@ class Signals:
         return self
 
     def poll(self) -> None:
-        """Raises Interrupted after a signal: for work that takes longer than a step and changes nothing."""
+        """Raises Interrupted if a signal has come. Work that takes longer than a step and changes nothing calls it."""
         if self.received is not None or (processes.several() and processes.asked()):
             raise Interrupted
 
     def after_dispatch(self) -> bool:
-        """Whether to stop here. Of several processes each asks after every dispatch, and all get the same answer."""
+        """Whether to stop here. Each of several processes asks after every dispatch, and all get the same answer."""
         if self._exchange is not None and self.received is None:
             self.received = self._exchange(self._own or 0) or None
         return self.received is not None
@@ -195,7 +201,7 @@ class Signals:
         return self.received is not None
 
     def interrupted(self, here: bool) -> bool:
-        """Whether work counts as interrupted that was, or was not, interrupted `here`; several ask together."""
+        """Whether work counts as interrupted; `here` says if it was in this process. All processes ask together."""
         return self.stop() if processes.several() else here
 
     def _handle(self, signum: int, frame: Any) -> None:
@@ -211,6 +217,6 @@ class Signals:
             self.received = signum
 
     def __exit__(self, *_: object) -> None:
-        """Gives them back."""
+        """Gives the signals back to whoever handled them before."""
         for signum, handler in self._before.items():
             signal.signal(signum, handler)

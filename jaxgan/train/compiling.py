@@ -10,7 +10,7 @@ _SECONDS: dict[str, dict[int, float]] = {
     "mlp": {28: 5},
     "dcgan": {28: 24, 32: 32, 64: 41},
 }
-"""Family -> longer side of the images -> seconds of one core (Intel Xeon, jax 0.10.2), with nothing in the cache."""
+"""Family -> longer side of the images -> seconds that compiling takes one core (Intel Xeon, jax 0.10.2), uncached."""
 _MORE_UPDATES = 0.25  # longer with each discriminator update beyond the first: wgan-gp-mnist took 48 s
 
 
@@ -28,7 +28,7 @@ def usual_seconds(family: str, side: int, d_steps: int = 1) -> float | None:
 
 
 def compiling(members: Members) -> str:
-    """What is said while the first step is compiled: "compiling, usually 2 minutes"."""
+    """The line that is shown while the first step is compiled, such as "compiling, usually 2 minutes"."""
     shape, config = members.source.spec.shape, members.config
     side = max(shape[:2]) if len(shape) == 3 else 0
     seconds = usual_seconds(model_name(type(config.model)), side, config.d_steps)

@@ -34,19 +34,19 @@ class Setbacks:
     """
 
     def __init__(self, members: Members, k: int, folder: RunFolder, checkpoints: Checkpoints) -> None:
-        """Of member k; there was none yet."""
+        """Starts without a setback, for member `k`, whose run folder and checkpoints these are."""
         self.steps: list[int] = []
         self._members, self._k, self._folder, self._checkpoints = members, k, folder, checkpoints
         self._most = members.config.health.roll_back
 
     def read(self, step: int) -> None:
-        """Takes those up to the checkpoint of `step`, where the run goes on, from run.json; later ones come again."""
+        """Reads the setbacks up to `step`, where the run goes on, from run.json; those after it will happen again."""
         history = processes.from_first(lambda: self._folder.read("run.json").get("history", []))
         found = [entry.get(_BACK) for entry in history]
         self.steps = [back for back in found if type(back) is int and back <= step]
 
     def noised(self, state: GameState, step: int) -> GameState:
-        """The state of a checkpoint, with the noise that belongs to it by now."""
+        """The state of the checkpoint of `step`, with the noise that belongs to it after the setbacks so far."""
         times = self.steps.count(step)
         if not times:
             return state

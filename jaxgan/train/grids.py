@@ -19,7 +19,7 @@ _PAIRS = 32  # of a picture of reconstructions
 
 
 def pictures_of(members: Any, state: GameState) -> Iterator[tuple[str, bytes]]:
-    """The pictures of a state, a PNG each: "samples", and by their names those of `jaxgan.runs.folder.KINDS`.
+    """Draws the pictures of a state, a PNG each, under their names: "samples", or one of `jaxgan.runs.folder.KINDS`.
 
     Args:
       members: whose game and data they are, as of `jaxgan.train.members`.
@@ -54,7 +54,12 @@ def _unseen(source: Source) -> np.ndarray:
 def grid_of(sampler: Sampler | Translator, source: Source, variables: Any) -> bytes | None:
     """A PNG of samples of fixed seeds, with one row a class where there are some; None where nothing is drawn.
 
-    Where images are translated: of inputs, outputs and what these should be, or the way back.
+    Where images are translated, it shows inputs, outputs and what these should be, or the way back.
+
+    Args:
+      sampler: makes the samples.
+      source: the data, which say how examples are drawn.
+      variables: of what is averaged, as of `Game.averaged`.
     """
     if not pictures.is_drawn(source.modality):
         return None
@@ -68,7 +73,12 @@ def grid_of(sampler: Sampler | Translator, source: Source, variables: Any) -> by
 
 
 def reals_of(source: Source, by_class: bool) -> bytes | None:
-    """A PNG of real examples, for comparison; `by_class`: with one row a class, as in the grids."""
+    """A PNG of real examples, to compare samples with; None where nothing is drawn.
+
+    Args:
+      source: of the examples.
+      by_class: whether there is one row a class, as in the grids.
+    """
     if not pictures.is_drawn(source.modality):
         return None
     reals = source.of_each_class(COLUMNS, 0) if by_class else None

@@ -51,15 +51,15 @@ class RunKeeper(Keeper):
         poll: Callable[[], None] = lambda: None,
         agreed: Callable[[bool], bool] = lambda interrupted: interrupted,
     ) -> None:
-        """Opens the checkpoints of member k's folder.
+        """Opens the checkpoints in the folder of member k.
 
         Args:
           members: what is trained.
-          k: which of them.
-          folder: its own.
-          evaluator: of all; without one it is not scored.
-          voice: its own.
-          poll: is called while it is scored, and may raise Interrupted.
+          k: index of the member.
+          folder: of the member.
+          evaluator: scores all members; None: nothing is scored.
+          voice: says on the terminal what concerns the member.
+          poll: is called while the member is scored, and may raise Interrupted.
           agreed: whether scoring was interrupted here -> whether it counts as interrupted in all processes.
         """
         self.members, self.k, self.folder, self.evaluator = members, k, folder, evaluator
@@ -83,21 +83,21 @@ class RunKeeper(Keeper):
     # --- beginning ---
 
     def begin(self) -> GameState:
-        """The member's first state."""
+        """Draws the first state of the member, and returns it."""
         state = self.members.init_member(self.k)
         self._start(0)
         self._picture(self.members.whole(state), 0)
         return state
 
     def begin_again(self) -> GameState:
-        """The same where nothing of an interrupted run can be gone on with."""
+        """Does the same where an interrupted run has left nothing to go on with."""
         self._voice.note("there is no checkpoint yet; starting from the beginning")
         self.checkpoints.forget_after(-1)
         self.folder.rewind(-1)
         return self.begin()
 
     def go_on(self, step: int, state: GameState, meta: Mapping[str, Any]) -> GameState:
-        """Goes back to a checkpoint at `step`, and gives its state; what was kept after it will be made again."""
+        """Goes back to the checkpoint at `step`, and returns its state; what was kept after it will be made again."""
         check_meta(f"checkpoint {step} of {str(self.folder.path)!r} is damaged", meta)
         self._setbacks.read(step)
         self._seconds = meta["train_seconds"]
@@ -138,7 +138,7 @@ class RunKeeper(Keeper):
         self.folder.update(status="running", error=None, features=features, **played)
 
     def set_aside(self, step: int, why: InputError, then: str) -> None:
-        """Moves a checkpoint that cannot be read out of the way, and says so, `why`, and what happens `then`."""
+        """Moves a checkpoint that cannot be read out of the way, and says why, and what happens then."""
         self.checkpoints.set_aside(step)
         self._voice.note(f"warning: {why}; it was moved to checkpoints-broken{then}")
 
@@ -148,7 +148,7 @@ class RunKeeper(Keeper):
         self.checkpoints.close()
 
     def check_held(self) -> None:
-        """Raises TakenOver, and abandons the run, where its folder is another process's by now."""
+        """Raises TakenOver, and abandons the run, if another process holds its folder by now."""
         try:
             check_held(self.folder.path)
         except TakenOver:
@@ -211,7 +211,7 @@ class RunKeeper(Keeper):
         self.checkpoints.save(step, state, {"config": self.folder.read("config.json"), **meta})
 
     def settle(self, state: GameState) -> None:
-        """Keeps what the end of an interrupted run has left owed of the interval that ends with `state`."""
+        """Keeps what an interrupted run still owes of its last interval, which ends with `state`."""
         if self._owed is None or not self.open:
             return
         try:
@@ -279,14 +279,14 @@ class RunKeeper(Keeper):
     # --- the end ---
 
     def left(self) -> str:
-        """What there is to go on from, in words."""
+        """Says in words which checkpoint there is to go on from."""
         with contextlib.suppress(Exception):  # which is told of where it matters
             self.checkpoints.wait()
         saved, none = self.checkpoints.left(), "there is no checkpoint before it"
         return f"the last good checkpoint is step {saved[-1]}" if saved else none
 
     def diverged(self, error: Diverged) -> None:
-        """Ends, and says what is left, unless there is a way back, which `rolled_back` takes."""
+        """Ends the member and says what is left, unless there is a checkpoint to go back to, by `rolled_back`."""
         self.check_held()
         self._back = self._setbacks.after(error, lambda text: self._voice.note(f"warning: {text}"))
         self.open, self.error = False, Diverged(f"{error}; {self.left()}", error.step)
@@ -299,7 +299,7 @@ class RunKeeper(Keeper):
         )
 
     def rolled_back(self) -> tuple[GameState, int] | None:
-        """The state and step at which a member that diverged goes on; None if it does not."""
+        """The state and the step from which a member that diverged goes on; None if it does not go on."""
         if self._back is None:
             return None
         (state, meta, step), self._back, self.open, self.error = self._back, None, True, None
@@ -309,7 +309,7 @@ class RunKeeper(Keeper):
         return self._setbacks.noised(state, step), step
 
     def finish(self, state: GameState, step: int, check: Callable[[], None]) -> None:
-        """Scores the last state and the best one in full, and writes the report; `check` may raise, to stop it."""
+        """Scores the last and the best state in full, and writes the report; `check` may raise, which stops this."""
         check()
         judged = []
         if self.evaluator is not None:
@@ -369,7 +369,7 @@ class RunKeeper(Keeper):
                 self._voice.note(f"warning: {warning.message}")
 
     def close(self, status: str, error: str | None = None) -> None:
-        """Waits for what is being written, and writes the report. Raises TakenOver as `keep` does."""
+        """Waits until everything is written, and writes the report. Raises TakenOver as `keep` does."""
         self.check_held()
         self.open = False
         with contextlib.ExitStack() as last_first:  # all of it, whatever fails

@@ -17,7 +17,7 @@ from jaxgan.train.stops import Diverged
 
 
 class Keeper:
-    """Keeps what is to be kept of a member; as it stands, only whether it diverged.
+    """Keeps what is to be kept of a member. This base class keeps only whether the member diverged.
 
     Attributes:
       open: whether more is to come.
@@ -53,7 +53,7 @@ class Keeper:
         return record
 
     def diverged(self, error: Diverged) -> None:
-        """Ends, as the member's numbers are not finite."""
+        """Ends the member, because its numbers are not finite."""
         self.open, self.error = False, error
 
 
@@ -120,7 +120,7 @@ def loop(
 
 
 def joined(pending: Sequence[Metrics]) -> dict[str, np.ndarray]:
-    """The metrics of some dispatches, read from the devices: [members, steps] each."""
+    """Reads the metrics of several dispatches from the devices, and joins their steps: name -> [members, steps]."""
     read = [jax.device_get(metrics) for metrics in pending]
     return {name: np.concatenate([metrics[name] for metrics in read], axis=1) for name in read[0]}
 

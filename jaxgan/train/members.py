@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common import processes
+from jaxgan.common.checks import check_range
 from jaxgan.common.devices import (
     batch_sharded,
     choose_devices,
@@ -51,7 +52,7 @@ HOW = ("auto", "vmap", "loop")
 
 
 def set_up(config: Config, *, source: Source | None = None, starts: Sequence[int] = ()) -> Members:
-    """One member, of the configuration's own seed, on its devices: they share every batch.
+    """Sets up one member with the configuration's own seed; its devices share every batch.
 
     Args:
       config: what to do.
@@ -73,7 +74,7 @@ def set_up(config: Config, *, source: Source | None = None, starts: Sequence[int
 def evaluator_of(
     members: Members, features: str | None = None, poll: Callable[[], None] | None = None
 ) -> Evaluator | None:
-    """What scores the members; None where the game makes nothing, or there are no scores of what it makes.
+    """The evaluator of the members; None where the game makes nothing, or there are no scores of what it makes.
 
     Args:
       members: to be scored.
@@ -201,8 +202,7 @@ class Members:
         """How the members are trained, on which mesh, and the pipelines: one, or one a member where data stream."""
         if how not in HOW:
             raise InputError(f"how: expected one of {', '.join(HOW)}, got {how!r}")
-        if isinstance(devices, int) and devices < 1:
-            raise InputError(f"devices: expected at least 1, got {devices}")
+        check_range("devices", devices, at_least=1)
         if how == "auto" and slow_to_map(self.config):
             how = "loop"
         mesh = self._shared_batch(devices) if how == "loop" else None
@@ -316,11 +316,11 @@ class Members:
 
     @property
     def nbytes(self) -> int:
-        """Of the data that a program receives, on one device."""
+        """Bytes of the data that a program receives on one device."""
         return self._pipelines[0].nbytes
 
     def lowered(self) -> Any:
-        """One step of one member of a loop under jit, lowered: it can be compiled and asked what it costs.
+        """Lowers one step of one member of a loop under jit. The result can be compiled, and asked what it costs.
 
         Nothing is put on the devices, which need not be here.
         """
@@ -347,34 +347,34 @@ class Members:
         return self.joined([self.init_member(k) for k in range(len(self.seeds))])
 
     def joined(self, states: Sequence[GameState]) -> Any:
-        """All members' states as one value."""
+        """Makes one value of the states of all members."""
         if self.how == "loop":
             return list(states)
         stacked = self._stack(list(states))
         return stacked if self.mesh is None else jax.device_put(stacked, batch_sharded(self.mesh))
 
     def member(self, states: Any, k: int) -> GameState:
-        """One member's own state."""
+        """Takes the state of member `k` out of those of all."""
         if self.how == "loop":
             return states[k]
         own = self._take(states, k)
         return own if self.mesh is None else jax.device_put(own, self.mesh.devices.flat[0])
 
     def whole(self, state: GameState) -> GameState:
-        """A single member's state, whole, on devices of this process; of one in parts all but its optimisers."""
+        """The state of one member, whole, on devices of this process; of one in parts, without that of optimisers."""
         return local(self._joined(state) if in_parts(self.mesh) else state)
 
     # --- training ---
 
     def inputs(self, first_step: int) -> list[Any]:
-        """Iterators over what `advance` needs of the data."""
+        """Iterators over the data that `advance` needs, from `first_step` on."""
         iterators = [pipeline.inputs(first_step) for pipeline in self._pipelines]
         if self.how == "loop" or self.mesh is None:
             return iterators
         return [itertools.repeat(jax.device_put(next(iterators[0]), replicated(self.mesh)))]
 
     def advance(self, states: Any, inputs: Sequence[Any], step: int | None = None) -> tuple[Any, Metrics]:
-        """`repeat` steps of every member: new states, and metrics [members, repeat]. Consumes `states`.
+        """Makes `repeat` steps with every member; returns new states and metrics [members, repeat]. Consumes `states`.
 
         Args:
           states: of the members.

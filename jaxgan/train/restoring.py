@@ -15,10 +15,15 @@ from jaxgan.train.members import Members
 def restored(
     members: Members, keepers: Sequence[RunKeeper], path: pathlib.Path
 ) -> Callable[[], tuple[Any, int]]:
-    """All members' states at the newest step that every one of them has saved, and saved well.
+    """Finds the newest step that every member has saved and that can be read, for all to go on from there.
 
-    Checkpoints after it that cannot be read are set aside. Where nobody has more than one checkpoint, as after
-    a kill during the first save, all begin again. Members whose keepers are closed only take their place.
+    Checkpoints after it that cannot be read are set aside. If no member has more than one checkpoint, as after a kill
+    during the first save, all begin again. Members whose keepers are closed only take their place.
+
+    Args:
+      members: that go on.
+      keepers: of each of them.
+      path: of the folder of all, for messages.
 
     Returns:
       A function that makes the folders ready to go on there, and returns the states and their step. Nothing is

@@ -116,7 +116,7 @@ def _check_steps(
 
 
 def scheduled(config: Config) -> list[str]:
-    """The fields of what depends on the number of steps before its end, with their values."""
+    """The settings whose effect before the end of a run depends on its number of steps, with their values."""
     if is_file(config.game):  # which may do anything with it
         return [f"game {short_name(config.game)}"]
     fields = [
@@ -142,7 +142,7 @@ def _rises(config: Config) -> bool:
 
 
 def replacement(config: Config, source: str) -> str:
-    """Another place of the data, as config.json keeps it. Raises InputError where files of code are involved."""
+    """The name of another place of the data, as config.json keeps it. Raises InputError where code is involved."""
     if is_file(source) or is_file(config.data.source):
         raise InputError(
             f"data.source: expected data of the package's own, whose content is checked, got {source!r} in place of "

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 from jaxgan.config.data import located, open_fitting
@@ -78,8 +79,7 @@ def members_of(config: Config, n: int, *, source: Source | None = None) -> Membe
     Raises:
       InputError: for what cannot be trained so.
     """
-    if n < 1:
-        raise InputError(f"seeds: expected at least 1, got {n}")
+    check_range("seeds", n, at_least=1)
     if config.compute.how not in ("auto", "jit"):
         raise InputError(
             f"compute.how: expected 'jit' with --seeds, whose members are mapped, got {config.compute.how!r}"
@@ -95,7 +95,7 @@ def members_of(config: Config, n: int, *, source: Source | None = None) -> Membe
 
 
 def is_seeds(path: pathlib.Path) -> bool:
-    """Whether a folder is one of several seeds."""
+    """Whether a folder holds a run of several seeds."""
     return (path / RECORD).exists()
 
 

@@ -20,7 +20,7 @@ from jaxgan.train.members import Members
 
 
 def tried(members: Members, *, weights: bool = True) -> None:
-    """Traces a step of members where files of the user's own take part, computing nothing; gets weights of others.
+    """Traces a step where files of the user's own take part, without computing it, and gets weights trained before.
 
     Networks that hold weights trained before have a method `prepare()`, which gets them.
 

@@ -91,7 +91,7 @@ def test_a_slow_search_is_compared_on_its_own_images_and_parts_are_of_one_settin
     on_these = auroc(score(looked[:12]).scores, anomalous[:12])
     on_all = auroc(score(looked).scores, anomalous)
     assert on_these != pytest.approx(on_all, abs=1e-3)
-    row = next(row for row in anomalies._rows("x", found) if row["score"] == "AUROC")
+    row = next(row for row in anomalies.rows_of("x", found) if row["score"] == "AUROC")
     assert row["ours"] == row["baseline_value"] == pytest.approx(on_these, abs=1e-5)
     other = anomalies.resolved(anomalies.Args(quick=True, out=tmp_path, n_test=30, search=12, steps=7))
     anomalies.part("x", "normal", 0, other, section)

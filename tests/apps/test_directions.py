@@ -16,8 +16,8 @@ from jaxgan.apps.editing.disentangle import disentanglement
 from jaxgan.apps.editing.edit import (
     Latents,
     Move,
-    _between,
     as_space,
+    between_classes,
     decoded,
     mixed,
     morphed,
@@ -27,7 +27,7 @@ from jaxgan.apps.editing.edit import (
 )
 from jaxgan.apps.editing.files import read_directions, read_latents, write_directions, write_latents
 from jaxgan.apps.network import Network
-from jaxgan.cli.use.directions import DirectionsArguments, _classifier
+from jaxgan.cli.use.directions import DirectionsArguments, classifier_of
 from jaxgan.common.errors import InputError
 from jaxgan.config import DataConfig
 from jaxgan.models import DCGANConfig, StyleGAN2Config
@@ -113,8 +113,8 @@ def test_too_few_draws_for_so_many_components_are_told(style):
 def test_components_of_more_features_than_draws_are_the_same():
     x = np.random.default_rng(0).standard_normal((20, 30)) * np.arange(1, 31)
     x -= x.mean(0)
-    narrow = found_by._components(np.concatenate([x, np.zeros((20, 30))]), 3)
-    wide = found_by._components(x, 3)
+    narrow = found_by.components(np.concatenate([x, np.zeros((20, 30))]), 3)
+    wide = found_by.components(x, 3)
     np.testing.assert_allclose(np.abs((wide[1] * narrow[1]).sum(1)), 1, atol=1e-6)
     np.testing.assert_allclose(wide[2], narrow[2], rtol=1e-6)
 
@@ -313,17 +313,17 @@ def test_held_out_images_of_attributes_are_not_the_first(mlp, tmp_path, monkeypa
     monkeypatch.setattr("jaxgan.apps.attributes.fit", fit)
     arguments = DirectionsArguments(pathlib.Path(), method="supervised", attributes=tmp_path / "a.json")
     arguments.attributes.write_text(json.dumps(rows))
-    _classifier(arguments, mlp.run)
+    classifier_of(arguments, mlp.run)
     assert len(seen[0]) == 16
     assert 6 <= seen[0].sum() <= 10
     arguments.attributes.write_text(json.dumps(dict(list(rows.items())[8:12])))
     with pytest.raises(InputError, match="attributes: expected those of at least 20 images, got 4"):
-        _classifier(arguments, mlp.run)
+        classifier_of(arguments, mlp.run)
 
 
 def test_classes_that_are_not_embedded_do_not_morph():
     with (
         pytest.raises(InputError, match="morph: expected a generator that embeds its classes"),
-        _between(np.zeros(1), np.ones(1), np.zeros(1), 2),
+        between_classes(np.zeros(1), np.ones(1), np.zeros(1), 2),
     ):
         pass

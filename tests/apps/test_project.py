@@ -162,7 +162,7 @@ def test_what_is_found_for_an_image_does_not_depend_on_the_others(run, tmp_path,
         )
         together = find(targets)
         np.testing.assert_allclose(find(targets[[2]]).latents, together.latents[[2]], atol=1e-4)
-        monkeypatch.setattr("jaxgan.apps.editing.project._AT_ONCE", 4)  # two images and one, filled up
+        monkeypatch.setattr("jaxgan.apps.editing.project.AT_ONCE", 4)  # two images and one, filled up
         seen = []
         parts = project(
             network, targets, space, Search(steps=2, starts=2, stages=2), features="none",
@@ -321,7 +321,7 @@ def test_a_run_in_python(run):
     assert (run.edit(7, {0: 3.0}) != plain).any()
     assert run.edit(latents=found).shape == (1, 8, 8, 1)
     np.testing.assert_array_equal(run.edit(np.int64(7)), plain)
-    assert run._network() is run._network()  # whose programs are compiled once
+    assert run.network() is run.network()  # whose programs are compiled once
     large = np.kron(image[0, ..., 0], np.ones((2, 2), np.uint8))[..., None]
     assert run.project(large, steps=1, starts=1, features="none").images.shape == (1, 8, 8, 1)
     with pytest.raises(InputError, match="method: expected 'sefa' or 'ganspace', got 'x'"):

@@ -373,7 +373,7 @@ def test_steered_strength_passes_1_and_stops_at_0():
     [
         (lambda: ada(color=-1), "color: expected at least 0, got -1"),
         (lambda: ada(start=-0.1), "start: expected a strength >= 0, got -0.1"),
-        (lambda: ada(target=1.0), r"target: expected a mean sign in \(-1, 1\), got 1.0"),
+        (lambda: ada(target=1.0), r"target: expected -1 < target < 1, got 1.0"),
         (lambda: ada_scheduled(p=-0.5), "p: expected at least 0, got -0.5"),
         (lambda: ada_scheduled(steps=-1), "steps: expected at least 0, got -1"),
         (

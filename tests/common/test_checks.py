@@ -4,6 +4,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxgan.common.checks import check_range
@@ -27,7 +28,7 @@ HALF_OPEN = {"at_least": 0, "below": 1}
 def test_a_number_is_inside_or_it_is_named(bounds, inside, outside):
     for value in inside:
         check_range("group.leaf", value, **bounds)
-    for value in (*outside, math.nan):
+    for value in (*outside, math.nan, *map(np.float32, outside)):
         with pytest.raises(InputError, match=rf"^group\.leaf: expected .*, got {value}$"):
             check_range("group.leaf", value, **bounds)
 

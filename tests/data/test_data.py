@@ -421,7 +421,7 @@ def test_bad_names_and_numbers_are_named():
         open_source("minst")
     with pytest.raises(InputError, match="unknown split of mnist 'tset'; did you mean 'test'"):
         open_source("mnist", "tset")
-    with pytest.raises(InputError, match="data.resolution: expected a size of at least 1 pixel, got 0"):
+    with pytest.raises(InputError, match="data.resolution: expected at least 1 pixel, got 0"):
         open_source("mnist", resolution=0)
     with pytest.raises(InputError, match="data.channels: expected 1 .* got 5"):
         open_source("mnist", channels=5)

@@ -49,7 +49,7 @@ def test_a_tenth_is_held_out_and_the_rest_trained_on(tmp_path):
             (i,) = [i for i in range(60) if (images[i] == image).all()]
             assert label == i % 3
     assert other_split(with_hold_out(whole, 0)) is None
-    with pytest.raises(InputError, match="data.hold_out: expected a share from 0 to below 1, got 1"):
+    with pytest.raises(InputError, match="data.hold_out: expected 0 <= hold_out < 1, got 1"):
         with_hold_out(whole, 1.0)
 
 

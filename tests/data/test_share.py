@@ -98,8 +98,8 @@ def test_arrays_of_any_modality_have_shares():
 @pytest.mark.parametrize(
     ("share", "message"),
     [
-        (0.0, "data.share: expected a share above 0 and at most 1, got 0"),
-        (1.5, "data.share: expected a share above 0 and at most 1, got 1.5"),
+        (0.0, "data.share: expected 0 < share <= 1, got 0"),
+        (1.5, "data.share: expected 0 < share <= 1, got 1.5"),
         (0.01, "data.share: expected at least 2 of the 60 images in 'npz:x', got 0.01"),
     ],
 )

@@ -222,8 +222,8 @@ def test_what_changes_while_it_is_streamed_is_named(stored, what, tmp_path):
 
 def test_memory_does_not_grow_with_the_data(tmp_path, cache, monkeypatch):
     """Of opening, and of an epoch of batches."""
-    monkeypatch.setattr(passes, "_AT_A_TIME", 8)
-    monkeypatch.setattr(pipeline_module, "_AHEAD", 1)
+    monkeypatch.setattr(passes, "AT_A_TIME", 8)
+    monkeypatch.setattr(pipeline_module, "AHEAD", 1)
     flat = lambda seed: np.full((64, 64, 3), seed % 256, np.uint8)
 
     def peak(n):
@@ -259,12 +259,12 @@ def test_large_data_are_streamed_by_themselves(stored, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["resident", "stream"])
 def test_files_are_hashed_once_and_again_when_one_changes(tmp_path, cache, monkeypatch, kind):
-    root, hashed, content = write_folder(tmp_path / "images", 4), [], Listing._content
-    monkeypatch.setattr(Listing, "_content", lambda self, names: (hashed.append(1), content(self, names))[1])
+    root, hashed, content = write_folder(tmp_path / "images", 4), [], Listing.hashed
+    monkeypatch.setattr(Listing, "hashed", lambda self, names: (hashed.append(1), content(self, names))[1])
     first = open_source(str(root), pipeline=kind)
     open_source(str(root), pipeline=kind)
     assert len(hashed) == 2  # of files that are so new a change might not show
-    monkeypatch.setattr(stamps, "_SETTLED", -(10**12))
+    monkeypatch.setattr(stamps, "SETTLED", -(10**12))
     found = {open_source(str(root), pipeline=kind).fingerprint for _ in range(3)}
     assert (len(hashed), found) == (3, {first.fingerprint})
     (root / "cat" / "000.png").write_bytes(png(noise(50)))
@@ -274,7 +274,7 @@ def test_files_are_hashed_once_and_again_when_one_changes(tmp_path, cache, monke
 
 def test_what_could_not_be_read_once_is_tried_again(tmp_path, cache, monkeypatch):
     """As where too many files were open: a part that was left out would be so for good."""
-    monkeypatch.setattr(stamps, "_SETTLED", -(10**12))
+    monkeypatch.setattr(stamps, "SETTLED", -(10**12))
     root, content = write_folder(tmp_path / "images", 4), pathlib.Path.read_bytes
 
     def refused(path):

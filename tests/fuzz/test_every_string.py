@@ -132,7 +132,7 @@ def test_texts_of_a_model_card_stay_in_their_line(tmp_path):
         folder=RunFolder(tmp_path),
         sampler=types.SimpleNamespace(n_classes=2),
     )
-    card = export._card(run, "name", "mit")
+    card = export.model_card(run, "name", "mit")
     body = card.split("\n---\n", 1)[1]
     assert "<script>" not in body
     assert "\n---\n" not in body

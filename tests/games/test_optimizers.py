@@ -199,9 +199,9 @@ def test_the_output_axis_is_that_of_the_projects_layers():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(InputError, match="limit: expected a number > 0, got 0"):
+    with pytest.raises(InputError, match="limit: expected a positive number, got 0"):
         clip_weights(0)
-    with pytest.raises(InputError, match="weight: expected a number >= 0, got -1"):
+    with pytest.raises(InputError, match="weight: expected at least 0, got -1"):
         orthogonal_regularisation(-1)
     for transformation in (clip_weights(1.0), orthogonal_regularisation(1.0)):
         with pytest.raises(InputError, match=r"params: .* expected the parameters, got None"):

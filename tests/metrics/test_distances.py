@@ -200,7 +200,7 @@ def test_kernel_subsets_pair():
         kernel_distance(x, y[:, :3])
     with pytest.raises(InputError, match="NaN"):
         kernel_distance(x, y * np.nan)
-    with pytest.raises(InputError, match="subsets >= 2"):
+    with pytest.raises(InputError, match="subsets: expected at least 2"):
         kernel_distance(x, y, subsets=1)
 
 
@@ -296,7 +296,7 @@ def test_memorisation_finds_copies():
 def test_bad_sets_are_named():
     with pytest.raises(InputError, match=r"one dimension, got \(9, 2\) and \(9, 3\)"):
         prdc(np.zeros((9, 2)), np.zeros((9, 3)))
-    with pytest.raises(InputError, match="k >= 1"):
+    with pytest.raises(InputError, match="k: expected at least 1"):
         prdc(np.zeros((9, 2)), np.zeros((9, 2)), k=0)
     with pytest.raises(InputError, match="got NaN or infinity"):
         nearest(np.zeros((9, 2)), np.full((9, 2), np.inf))

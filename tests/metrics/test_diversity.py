@@ -89,12 +89,18 @@ def test_bins_at_their_ends():
     ("call", "message"),
     [
         (lambda x: ndb(x, x[:, :2]), "ndb: expected two sets of one dimension"),
-        (lambda x: ndb(x, x, bins=17), "bins: expected 1 to 16, the number of reals, got 17"),
+        (
+            lambda x: ndb(x, x, bins=17),
+            "bins: expected an integer from 1 to 16 .the number of reals., got 17",
+        ),
         (lambda x: ndb(x, x * np.nan, bins=2), "fake: expected finite numbers"),
         (lambda x: ndb(x[0], x, bins=2), r"real: expected features \[n, d\]"),
-        (lambda x: ndb(x, x, bins=2, significance=1.0), "significance: expected a number between 0 and 1"),
+        (lambda x: ndb(x, x, bins=2, significance=1.0), "significance: expected 0 < significance < 1"),
         (lambda x: ndb(np.zeros((9, 2)), x[:, :2], bins=2), "at least 2 distinct examples for 2 bins, got 1"),
-        (lambda x: birthday(x, sample=17), "sample: expected 2 to 16, the number of examples, got 17"),
+        (
+            lambda x: birthday(x, sample=17),
+            "sample: expected an integer from 2 to 16 .the number of examples., got 17",
+        ),
         (lambda x: birthday(x, sample=4, repeats=0), "repeats: expected at least 1"),
     ],
 )

@@ -146,7 +146,7 @@ def test_the_trimmed_mean_and_its_error():
         ({"space": "y"}, "unknown space 'y'"),
         ({"sampling": "start"}, "unknown sampling 'start'"),
         ({"mapping": jnp.abs}, 'mapping: expected None with space="z"'),
-        ({"n": 1}, "expected n >= 2"),
+        ({"n": 1}, "n: expected at least 2, got 1"),
         ({"epsilon": 0.0}, "epsilon: expected a positive number"),
         ({"quantile": (0.9, 0.1)}, "quantile: expected 0 <= lower < upper <= 1"),
     ],

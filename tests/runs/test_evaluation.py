@@ -186,7 +186,7 @@ def test_what_is_asked_for_and_left_out_is_said(folders, cache, capsys):
     ("arguments", "message"),
     [
         ("--fake a", "real: expected --real beside --fake, got none"),
-        ("--fake a --real b --n 41", "n: expected 2 to 40"),
+        ("--fake a --real b --n 41", "n: expected an integer from 2 to 40"),
         ("--fake a --real b --n 1", "n: expected at least 2 images, got 1"),
         (
             "--fake a --real mnist",
@@ -207,13 +207,16 @@ def test_what_is_asked_for_and_left_out_is_said(folders, cache, capsys):
         ("--fake a --real stats.npz --features random_cnn", "expected 5 of them"),
         ("--fake a --real stats.npz --metrics prdc", "metrics: expected fd alone"),
         ("--fake a --real b --n-real 1", "n-real: expected at least 2 images, got 1"),
-        ("--fake a --real b --n-real 41", r"n_real: expected 2 to 40 \(the images of 'folder:b'\), got 41"),
-        ("a b --compare --real b --n-real 41", r"n_real: expected 2 to 40 .*, got 41"),
+        (
+            "--fake a --real b --n-real 41",
+            r"n_real: expected an integer from 2 to 40 \(the images of 'folder:b'\), got 41",
+        ),
+        ("a b --compare --real b --n-real 41", r"n_real: expected an integer from 2 to 40 .*, got 41"),
         (
             "--fake a --real stats.npz --n-real 9",
             "n_real: expected none against the statistics of 'stats.npz'",
         ),
-        ("--real b --save-reference s.npz --n-real 41", "n_real: expected 2 to 40"),
+        ("--real b --save-reference s.npz --n-real 41", "n_real: expected an integer from 2 to 40"),
         (
             "--real b --save-reference s.npz --n 9",
             "n: expected none beside --save-reference.*; --n-real says",

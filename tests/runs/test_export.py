@@ -1,6 +1,7 @@
 """An export samples as the run does, without the package, and says what it is."""
 
 import dataclasses
+import importlib.util
 import io
 import json
 import pathlib
@@ -86,9 +87,17 @@ def test_the_script_needs_no_package(images, exported):
     close(np.load(io.BytesIO(done.stdout)), jaxgan.load(images.path).sample(seeds=[5, 6], classes=[2, 0]))
 
 
+def script(folder):
+    """The script of an export, imported."""
+    spec = importlib.util.spec_from_file_location("sample", folder / "sample.py")
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader.exec_module(made := importlib.util.module_from_spec(spec))
+    return made
+
+
 def test_what_the_script_cannot_sample_is_said(exported, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(module.standalone, "_HERE", exported)
-    module.standalone._program.cache_clear()
+    sampling = script(exported)
     out = ["--out", str(tmp_path / "s.npy")]
     for arguments, says in (
         (["--labels", "3"], "labels: expected 8 numbers from 0 to 2, one a seed, got"),
@@ -99,11 +108,11 @@ def test_what_the_script_cannot_sample_is_said(exported, tmp_path, monkeypatch, 
     ):
         monkeypatch.setattr("sys.argv", ["sample.py", *out, *arguments])
         with pytest.raises(SystemExit):
-            module.standalone.main()
+            sampling.main()
         assert says in capsys.readouterr().err
     monkeypatch.setattr("sys.argv", ["sample.py", *out, "--seeds", "0-2", "7", "--labels", "1"])
-    module.standalone.main()
-    close(np.load(tmp_path / "s.npy"), module.standalone.sample([0, 1, 2, 7], [1] * 4))
+    sampling.main()
+    close(np.load(tmp_path / "s.npy"), sampling.sample([0, 1, 2, 7], [1] * 4))
 
 
 def test_the_card_is_one_of_the_hub(images, exported):
@@ -149,16 +158,15 @@ def test_files_of_weights_are_named_without_their_folders(images, tmp_path):
 def test_points_and_networks_that_need_a_size(tmp_path, monkeypatch):
     """Where only one size and platform can be exported, the script cuts what it is asked for into pieces."""
     folder = untrained(small(tmp_path, "toy-ring", data=DataConfig("ring")))
-    monkeypatch.setattr(module, "_forms", lambda: iter([((16,), ("cpu",))]))
+    monkeypatch.setattr(module, "forms", lambda: iter([((16,), ("cpu",))]))
     export_run(run := jaxgan.load(folder.path), tmp_path / "e")
     assert run.sampler.n_classes == 0
     text = (tmp_path / "e" / "README.md").read_text()
     assert "pipeline_tag" not in text
-    monkeypatch.setattr(module.standalone, "_HERE", tmp_path / "e")
-    module.standalone._program.cache_clear()
-    close(module.standalone.sample(range(20)), run.sample(n=20))
+    sampling = script(tmp_path / "e")
+    close(sampling.sample(range(20)), run.sample(n=20))
     with pytest.raises(ValueError, match="has no classes"):
-        module.standalone.sample([1], [1])
+        sampling.sample([1], [1])
     with pytest.raises(InputError, match="out: expected a folder that is new or empty"):
         export_run(run, tmp_path / "e")
 

@@ -57,7 +57,7 @@ def kernels(tree):
 def test_a_gradient_is_reduced_once(tmp_path, name):
     """Every kernel of a player once in a step, in float32, though D sees reals, fakes and, now and then, a penalty."""
     members, found = of(config_of(tmp_path), name)
-    state = jax.eval_shape(members._init, jax.random.key(0))
+    state = members.like()
     reduced = [one for one in found if one.kind == "all-reduce"]
     numbers = sum(x.size for p in state.players.values() for x in jax.tree.leaves(p.params))
     statistics = sum(x.size for p in state.players.values() for x in jax.tree.leaves(p.stats))
@@ -81,11 +81,9 @@ def test_of_what_lies_in_parts_the_parameters_alone_are_gathered(tmp_path, name)
     """Each player's at most once a turn; no activations are, nor is what optimisers and averages remember."""
     config = with_fields(config_of(tmp_path, fsdp=2), **{"model.width": 8})
     members, found = of(config, name)
-    state, parts = jax.eval_shape(members._init, jax.random.key(0)), members._at
-    lying = jax.tree.leaves({name: player.params for name, player in parts.players.items()})
-    params = jax.tree.leaves({name: player.params for name, player in state.players.items()})
-    pairs = zip(params, lying, strict=True)
-    once = collections.Counter(at.shard_shape(x.shape) for x, at in pairs if not at.is_fully_replicated)
+    params = jax.tree.leaves([player.params for player in members.like().players.values()])
+    split = [x for x in params if not x.sharding.is_fully_replicated]
+    once = collections.Counter(x.sharding.shard_shape(x.shape) for x in split)
     gathered = collections.Counter(s for one in found if one.kind == "all-gather" for s in one.shapes)
     assert once.total() == 3
     assert once <= gathered <= once + once

@@ -1,11 +1,13 @@
 """How long processes wait for each other, and whom they name, with a table of made-up processes."""
 
 import contextlib
+import importlib.util
 import threading
 import time
 
 import jax
 import pytest
+from jax._src import distributed  # whose table has no public name
 
 from jaxgan import InputError
 from jaxgan.common import processes
@@ -38,61 +40,70 @@ class Table(dict):
         return {key.removeprefix("jaxgan/news/"): text for key, text in self.items() if "news" in key}
 
 
-def watched(table):
-    """A thread in which the others are watched."""
+@pytest.fixture
+def watched():
+    """A function that watches the others in a thread, which ends with the test."""
+    threads = []
 
-    def watch():
-        with contextlib.suppress(Ended):
-            processes._watch(table)
+    def begun(processes, table):
+        def watch():
+            with contextlib.suppress(Ended):
+                processes.watch(table)
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    while table.asked < 3:
-        time.sleep(0.001)
-    return thread
+        threads.append((thread := threading.Thread(target=watch), table))
+        thread.start()
+        while table.asked < 3:
+            time.sleep(0.001)
+        return thread
+
+    yield begun
+    for thread, table in threads:
+        table.deaf = range(0)
+        table["jaxgan/news/failed/0"] = "the test is over"
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 @pytest.fixture
 def one_of_three(monkeypatch):
-    """A function that makes this process number `index` of three with a table; times are a hundredth."""
+    """A function that imports `processes` anew, as number `index` of three with a table; times are a hundredth.
+
+    It returns the module, and the ends of the process: the status, and what the others were told by then.
+    """
     assert (processes.BEAT, processes.DEAF, processes.SILENT, processes.LOST) == (
         1,
         10,
         30,
         75,
     )  # of README.md
-    ends = []
 
-    def end(status):
-        ends.append((status, dict(table.told())))
-        over.set()
-        raise Ended(status)
+    def made(index, table):
+        spec = importlib.util.find_spec("jaxgan.common.processes")
+        assert spec is not None
+        assert spec.loader is not None
+        spec.loader.exec_module(own := importlib.util.module_from_spec(spec))
+        ends = []
 
-    over = threading.Event()
-    for name in ("BEAT", "DEAF", "SILENT"):
-        monkeypatch.setattr(processes, name, getattr(processes, name) / 100)
-    for name, value in {"_over": over, "_beats": {}, "_last_words": [], "_told": []}.items():
-        monkeypatch.setattr(processes, name, value)
-    monkeypatch.setattr(processes.os, "_exit", end)
+        def end(status):
+            ends.append((status, dict(table.told())))
+            raise Ended(status)
 
-    def made(index, own):
-        nonlocal table
-        table = own
-        state = type("State", (), {"client": own, "num_processes": 3, "process_id": index})
-        monkeypatch.setattr(processes, "_state", lambda: state)
-        return ends
+        for name in ("BEAT", "DEAF", "SILENT"):
+            setattr(own, name, getattr(own, name) / 100)
+        monkeypatch.setattr("os._exit", end)
+        state = type("State", (), {"client": table, "num_processes": 3, "process_id": index})
+        monkeypatch.setattr(distributed, "global_state", state)
+        return own, ends
 
-    table = Table()
-    yield made
-    over.set()
+    return made
 
 
 def test_who_is_silent_for_30_s_is_named_with_status_75(one_of_three, capsys):
     table = Table(living=[1])
-    one_of_three(0, table)
+    processes, _ = one_of_three(0, table)
     begun = time.monotonic()
     with pytest.raises(Ended) as ended:
-        processes._watch(table)
+        processes.watch(table)
     assert time.monotonic() - begun > 0.3
     assert ended.value.code == 75
     said = "process 2 failed: it gave no sign of life for 0 s; process 0 ends as well"
@@ -103,19 +114,19 @@ def test_who_is_silent_for_30_s_is_named_with_status_75(one_of_three, capsys):
 def test_what_another_tells_ends_this_one_at_once(one_of_three, capsys):
     table = Table(living=[0, 2])
     table["jaxgan/news/failed/2"] = "no\nmore"
-    one_of_three(1, table)
+    processes, _ = one_of_three(1, table)
     begun = time.monotonic()
     with pytest.raises(Ended):
-        processes._watch(table)
+        processes.watch(table)
     assert time.monotonic() - begun < 0.2
     assert capsys.readouterr().err == "error: process 2 failed: no more; process 1 ends as well\n"
 
 
-def test_an_unanswered_question_is_not_the_end(one_of_three, capsys):
+def test_an_unanswered_question_is_not_the_end(one_of_three, watched, capsys):
     """A table that is deaf for a moment goes on; one that stays so is gone, with its process."""
     table = Table(living=[0, 2], deaf=range(3, 6))
-    ends = one_of_three(1, table)
-    watching = watched(table)
+    processes, ends = one_of_three(1, table)
+    watching = watched(processes, table)
     while table.asked < 20:
         assert watching.is_alive()
         time.sleep(0.01)
@@ -136,11 +147,11 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
-def test_an_error_that_may_be_of_another_waits_for_a_sign_of_the_others(one_of_three, error, capsys):
+def test_an_error_that_may_be_of_another_waits_for_a_sign_of_the_others(one_of_three, watched, error, capsys):
     """It is this process's own where all the others live, and is told of in no time; else who died is named."""
     table = Table(living=[1, 2])
-    ends = one_of_three(0, table)
-    watching = watched(table)
+    processes, ends = one_of_three(0, table)
+    watching = watched(processes, table)
     begun = time.monotonic()
     with pytest.raises(type(error)), processes.together():
         raise error
@@ -150,9 +161,8 @@ def test_an_error_that_may_be_of_another_waits_for_a_sign_of_the_others(one_of_t
     watching.join(10)
 
     table = Table(living=[2])
-    processes._over.clear()
-    ends = one_of_three(0, table)
-    watched(table)
+    processes, ends = one_of_three(0, table)
+    watched(processes, table)
     with pytest.raises(type(error)), processes.together():
         raise error
     assert [(status, list(told)) for status, told in ends] == [(75, ["failed/1"])]

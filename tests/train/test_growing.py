@@ -13,11 +13,11 @@ import pytest
 from helpers import arrays, copied, digits, same_arrays, small
 
 from jaxgan import init, make_step
-from jaxgan.config import ComputeConfig, EMAConfig, OptimizerConfig, PenaltyConfig
+from jaxgan.config import ComputeConfig, Config, EMAConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.games.optimizers import restarted
 from jaxgan.models import ProGANConfig
 from jaxgan.runs.opened import Run
-from jaxgan.train.members import Members, set_up
+from jaxgan.train.members import set_up
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 
@@ -51,13 +51,13 @@ def growing(tmp_path, **changes):
 @contextlib.contextmanager
 def traced():
     """The stages of all games that are built, in order."""
-    stages, build = [], Members._build
+    stages, build = [], Config.build
 
-    def noted(self, values, stage=None):
+    def noted(self, spec, stage=None):
         stages.append(stage)
-        return build(self, values, stage)
+        return build(self, spec, stage)
 
-    with mock.patch.object(Members, "_build", noted):
+    with mock.patch.object(Config, "build", noted):
         yield stages
 
 

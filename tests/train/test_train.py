@@ -477,7 +477,7 @@ def test_bad_configurations_are_named(tmp_path):
         ),
         (
             {"data": DataConfig("mnist", "test", resolution=0)},
-            "data.resolution: expected a size of at least 1",
+            "data.resolution: expected at least 1 pixel",
         ),
         ({"data": DataConfig("")}, "data.source: preset 'mlp-mnist' needs one"),
         ({"compute": ComputeConfig(9)}, "compute.devices: expected at most 4 local devices, got 9"),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 
 
@@ -139,8 +140,7 @@ def threshold(normal: np.ndarray, rate: float, *, confidence: float = 0.95) -> T
     References:
       Wilks (1941), Determination of sample sizes for setting tolerance limits.
     """
-    if not 0 < rate < 1:
-        raise InputError(f"rate: expected a false-positive rate above 0 and below 1, got {rate:g}")
+    check_range("rate", rate, above=0, below=1)
     scores, n = np.sort(np.asarray(normal, np.float64))[::-1], len(normal)
     if not np.isfinite(scores).all():
         raise InputError("scores: expected finite numbers, got some that are not")

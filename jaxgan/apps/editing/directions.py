@@ -203,16 +203,16 @@ def principal(
         if layer is not None:
             raise InputError(f"layer: expected none, as components of w are of w itself, got {layer!r}")
         w = network.styles(z, labels)[:, 0].astype(np.float64)
-        vectors, share = _components(w - w.mean(0), k)[1:]
+        vectors, share = components(w - w.mean(0), k)[1:]
         return _made(network, space, vectors, share, None, "ganspace", "share of variance")
     features = layer_outputs(network, z, labels, layer or default_layer(network))
-    scores, _, share = _components(features - features.mean(0), k)
+    scores, _, share = components(features - features.mean(0), k)
     scores = scores / np.maximum(scores.std(0), 1e-12)
     u = np.linalg.lstsq(scores, z.astype(np.float64) - z.mean(0), rcond=None)[0]
     return _made(network, space, u, share, None, "ganspace", "share of variance")
 
 
-def _components(x: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def components(x: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scores [n, k], unit vectors [k, d] and shares of the variance of centred rows [n, d]."""
     x = x.astype(np.float64)
     if x.shape[1] <= len(x):

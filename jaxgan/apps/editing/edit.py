@@ -168,7 +168,7 @@ def mixed(network: Network, coarse: Latents, fine: Latents, layers: Sequence[int
 
 
 @contextlib.contextmanager
-def _between(first: Any, last: Any, t: Any, n_classes: int) -> Iterator[None]:
+def between_classes(first: Any, last: Any, t: Any, n_classes: int) -> Iterator[None]:
     """Inside, what a label becomes is (1 - t) of what it is for the class `first` and t of that for `last`.
 
     Raises:
@@ -224,7 +224,7 @@ def morphed(
         return network.decode((a + t[:, None, None] * (b - a)).astype(np.float32), first)
 
     def between(variables: Any, z: Any, first: Any, last: Any, t: Any) -> Any:
-        with _between(first, last, t, network.n_classes):
+        with between_classes(first, last, t, network.n_classes):
             return network.run.spec.from_model(network.images(variables, z, first))
 
     program = network.program("morphed", between)

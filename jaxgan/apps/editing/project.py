@@ -22,7 +22,8 @@ OnStep = Callable[[int, int, float], None]
 _RAMP_UP, _RAMP_DOWN, _NOISE, _NOISE_UNTIL = 0.05, 0.25, 0.05, 0.75  # of StyleGAN2's projector
 _POOL = 64  # draws that the starts are chosen of
 _STYLES = 1000  # draws whose mean and spread w starts from
-_AT_ONCE = 256  # starts that are moved together, unless one image has more
+AT_ONCE = 256
+"""How many starts are moved together at most, unless one image has more."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def project(
             f"shape {targets.shape}"
         )
     name, eyes = eyes_for(network.run, features, weights)
-    each = min(m, max(1, _AT_ONCE // starts))  # images at once
+    each = min(m, max(1, AT_ONCE // starts))  # images at once
 
     def losses(variables: Any, v: jax.Array, labels: Any, wanted: jax.Array) -> jax.Array:
         x = network.images(variables, _as_given(network, v, space), labels)
@@ -247,8 +248,7 @@ def _classes(network: Network, label: int | None) -> np.ndarray | None:
         if label is not None:
             raise InputError("class: expected none, as this generator is not conditional")
         return None
-    if label is not None and not 0 <= label < network.n_classes:
-        raise InputError(f"class: expected one from 0 to {network.n_classes - 1}, got {label}")
+    check_range("class", label, at_least=0, at_most=network.n_classes - 1)
     return np.arange(network.n_classes, dtype=np.int32) if label is None else np.asarray([label], np.int32)
 
 

@@ -34,17 +34,17 @@ class Anomalies:
     normal: str | None = None
     """Normal images to find the threshold with: a folder or source; None: what is held out of the run's data."""
     n_normal: int = 5000
-    """So many of them, at most."""
+    """How many of the normal images are used, at most."""
     split: str = "test"
     """Split of a data source that has splits."""
     limit: int | None = None
-    """So many of the images, at random; None: all."""
+    """How many of the images are scored, chosen at random; None: all."""
     search_steps: int = 500
     """Steps of the search of anogan."""
     search_starts: int = 1
-    """First latents of that search, of which the best counts."""
+    """How many latents that search starts from; the best end counts."""
     maps: int = 64
-    """Heat maps of so many images, those that score most."""
+    """How many heat maps are written, of the images that score most."""
     checkpoint: str = "last"
     """last, best, or a step."""
     data_source: str | None = None

@@ -31,7 +31,7 @@ class Apply:
     out: pathlib.Path = pathlib.Path("applied")
     """Folder to write; it must be another than that of the images."""
     direction: str | None = None
-    """Of a run that has several, such as a-to-b and b-to-a; None: the first."""
+    """Direction, of a run that has several, such as a-to-b and b-to-a; None: the first."""
     classes: str | None = None
     """Class of all images by name or number, for a conditional run; None: the name of the folder that each lies in."""
     masks: pathlib.Path | None = None

@@ -40,15 +40,15 @@ class DirectionsArguments:
     out: pathlib.Path = pathlib.Path("directions")
     """Folder to write."""
     method: Literal["sefa", "ganspace", "supervised"] = "sefa"
-    """How they are found."""
+    """How the directions are found."""
     space: str | None = None
     """z; or, of StyleGANs, w (the default there)."""
     k: int = 10
-    """How many, at most as many as a latent has coordinates; of supervised ones, as many as there are attributes."""
+    """How many directions, at most as many as a latent has coordinates; supervised finds one for each attribute."""
     n: int = 2000
-    """Draws, of ganspace and supervised."""
+    """How many latents ganspace and supervised draw."""
     layer: str | None = None
-    """Layer whose features count, of ganspace in z; not given: the first after the one that z meets."""
+    """Layer whose features ganspace in z takes; not given: the first after the one that z meets."""
     classifier: str = "auto"
     """Of supervised: mnist_cnn, trained (by `jaxgan metrics train-features` on the run's data), auto (one of these), or
     FILE.py:NAME, a function uint8 images [n, h, w, c] -> {attribute: values [n], above 0.5 where it is there}."""
@@ -98,7 +98,7 @@ def directions(args: list[str]) -> None:
     elif parsed.method == "ganspace":
         found = found_by.principal(network, space, k, n=parsed.n, layer=parsed.layer)
     else:
-        known = _classifier(parsed, run)
+        known = classifier_of(parsed, run)
         found = found_by.supervised(network, space, known.scores, known.names, n=parsed.n)
     write_directions(parsed.out / "directions.npz", found, step=run.step)
     write_atomically(parsed.out / "directions.png", pictures.png(_sheet(network, found, parsed)))
@@ -115,7 +115,16 @@ def directions(args: list[str]) -> None:
     print(f"wrote {parsed.out} ({found.method}, space {space}, checkpoint of step {run.step:,})")
 
 
-def _classifier(parsed: DirectionsArguments, run: Any) -> Any:
+def classifier_of(parsed: DirectionsArguments, run: Any) -> Any:
+    """The classifier (`Attributes`) that `--method supervised` asks: one that is known, or one trained for it here.
+
+    Args:
+      parsed: arguments of the command; with `attributes`, a classifier is trained on the images of that file.
+      run: an open run, whose images the classifier takes.
+
+    Raises:
+      InputError: if there is none, both are given, or the file has too few images.
+    """
     from jaxgan.apps import attributes
     from jaxgan.apps.editing.targets import read_attributes
     from jaxgan.config.data import open_data

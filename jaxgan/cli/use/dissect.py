@@ -36,7 +36,7 @@ class Dissect:
     concepts: tuple[str, ...] = ("colour", "edge", "foreground", "region")
     """colour, edge, foreground, region, class, or FILE.py:NAME; several are allowed."""
     classifier: str = "auto"
-    """Of class: mnist_cnn, trained (by `jaxgan metrics train-features` on the run's data) or auto, one of these."""
+    """For class: mnist_cnn, trained (by `jaxgan metrics train-features` on the run's data) or auto, one of these."""
     layer: str | None = None
     """The layer; not given: the last one with maps of about a quarter of the image's sides. A wrong name lists all."""
     n: int = 400

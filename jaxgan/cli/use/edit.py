@@ -69,7 +69,7 @@ class Edit:
     frames: int = 32
     """Frames of a film, there and back."""
     truncation: float | None = None
-    """As of `jaxgan sample`."""
+    """Truncation, as of `jaxgan sample`."""
     checkpoint: str = "last"
     """last, best, or a step."""
     trust: bool = False
@@ -77,7 +77,7 @@ class Edit:
 
 
 def edit(args: list[str]) -> None:
-    """Writes images that move."""
+    """Writes images of a run that are moved along directions, mixed, morphed from class to class, or walked between."""
     parsed = parse(Edit, args, "edit")
     check_out("out", parsed.out, (".npz", *_PICTURES, *_ANIMATIONS))
     film = parsed.out.suffix.lower() in _ANIMATIONS

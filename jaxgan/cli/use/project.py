@@ -47,11 +47,11 @@ class Project:
     """Starts of each image, all searched at once; the best end is taken. In z the first one is what the run's encoder
     makes of the image, where it has one: --starts 1 --steps 0 is projection by the encoder alone."""
     learning_rate: float = 0.1
-    """Of Adam, in standard deviations of latents."""
+    """Learning rate of Adam, in standard deviations of latents."""
     pixels: float = 1.0
     """Weight of the mean squared difference of pixels, beside the distance of feature maps."""
     prior: float = 0.01
-    """How much z is kept where the prior has it."""
+    """Weight of the term that keeps z where draws of the prior lie."""
     features: str = "auto"
     """Network of the feature maps: auto, efficientnet_lite0, mnist_cnn, random_cnn or none (pixels alone)."""
     weights: str = ""
@@ -59,9 +59,9 @@ class Project:
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None
     """Class of the images, by name or number, for a conditional run; not given: starts try the nearest ones."""
     truncation: float | None = None
-    """As of `jaxgan sample`."""
+    """Truncation, as of `jaxgan sample`."""
     seed: int = 0
-    """Of the starts."""
+    """Seed of the starts."""
     checkpoint: str = "last"
     """last, best, or a step."""
     trust: bool = False

@@ -37,7 +37,7 @@ jaxgan train --config runs/00000-dcgan-mnist --seed 1"""
 
 
 def laid_out(text: str, width: int) -> str:
-    """Paragraphs filled to a width; lines that are indented, as examples are, stay as they are."""
+    """Fills the paragraphs of a text to a width; lines that are indented, such as examples, stay as they are."""
     blocks: list[str] = []
     for block in text.strip("\n").split("\n\n"):
         lines = block.splitlines()
@@ -49,7 +49,13 @@ def laid_out(text: str, width: int) -> str:
 
 
 def table(rows: Mapping[str, str], width: int, most: int = 30) -> str:
-    """Names and what is said of them, wrapped beside them, or below them where they are long."""
+    """A table of names and texts, a line or more each. A text is wrapped beside its name, or below a name that is long.
+
+    Args:
+      rows: name -> text.
+      width: of the lines, in letters.
+      most: the longest name, in letters, beside which a text stands.
+    """
     column = min(max(map(len, rows)), most) + 4
     lines: list[str] = []
     for name, text in rows.items():
@@ -119,7 +125,7 @@ def first_page(
 
 
 def value_of(flag: Flag) -> str:
-    """What stands behind a flag: "N", "NAME WEIGHT ...", nothing behind a switch."""
+    """The words behind a flag in help: "N", "NAME WEIGHT ...", or nothing behind a switch."""
     if flag.is_switch:
         return ""
     if flag.choices:

@@ -19,7 +19,9 @@ from jaxgan.data.cache import Decoded
 from jaxgan.data.pixels import BrokenImage
 from jaxgan.data.rows import Encoded, Undecoded, digest_of, row_hash, workers
 
-_AT_A_TIME, _IN_MEMORY = 256, 2**26  # images that are decoded ahead, at most, and their bytes
+AT_A_TIME = 256
+"""How many images are decoded ahead at most."""
+_IN_MEMORY = 2**26  # bytes that they take at most
 
 
 _SILENT = 5.0  # seconds, after which it is told how far it is
@@ -110,15 +112,15 @@ def _decoded(images: Undecoded) -> Iterator[tuple[int, tuple[np.ndarray | Broken
             for place, (found, label) in zip(chunk, workers().map(read, chunk), strict=True):
                 yield place, (found, label)
                 if not isinstance(found, BrokenImage):
-                    many = max(2, min(_IN_MEMORY // found.nbytes, _AT_A_TIME))
+                    many = max(2, min(_IN_MEMORY // found.nbytes, AT_A_TIME))
             start = chunk.stop
 
 
 def _shortened(images: np.ndarray, n: int, folder: pathlib.Path) -> np.ndarray:
     """The first n images; the file, which is longer than needed, is written again."""
     kept = cache.new_images(folder / "kept.npy", (n, *images.shape[1:]))
-    for start in range(0, n, _AT_A_TIME):
-        kept[start : start + _AT_A_TIME] = images[start : min(start + _AT_A_TIME, n)]
+    for start in range(0, n, AT_A_TIME):
+        kept[start : start + AT_A_TIME] = images[start : min(start + AT_A_TIME, n)]
     kept.flush()
     os.replace(folder / "kept.npy", folder / "images.npy")
     return np.lib.format.open_memmap(folder / "images.npy", "r+")

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from jaxgan.common.files import write_atomically
 from jaxgan.data.cache import cache_dir
 
-_SETTLED = 2 * 10**9  # nanoseconds after which a further change shows in the times of a file
+SETTLED = 2 * 10**9
+"""Nanoseconds after which a further change of a file shows in its times."""
 
 
 def remembered(
@@ -42,7 +43,7 @@ def remembered(
         if re.fullmatch("[0-9a-f]{64}", known := path.read_text()):
             return known
     content, is_whole = compute()
-    if is_whole and newest < begun - _SETTLED:
+    if is_whole and newest < begun - SETTLED:
         with contextlib.suppress(OSError):
             write_atomically(path, content)
     return content

@@ -52,9 +52,10 @@ class Listing:
 
         Contents are read once, and again when a file has changed.
         """
-        return remembered(self.files(names), lambda: self._content(names))
+        return remembered(self.files(names), lambda: self.hashed(names))
 
-    def _content(self, names: Sequence[str]) -> tuple[str, bool]:
+    def hashed(self, names: Sequence[str]) -> tuple[str, bool]:
+        """Reads the files, and returns what `identity` does and whether every file could be read."""
         unread: list[str] = []
 
         def of(name: str) -> bytes:

@@ -32,7 +32,13 @@ def given(batch: Batch, source: str = "input") -> jax.Array:
 
 
 def filled(batch: Batch, made: jax.Array, source: str = "input") -> jax.Array:
-    """What was made, where the mask says that something is missing, and the input elsewhere."""
+    """Takes what was made where the mask is 1, and the input elsewhere; without a mask, all that was made.
+
+    Args:
+      batch: [n, h, w, c] by name; "mask" [n, h, w, 1] may be among them.
+      made: what a translator made, [n, h, w, c].
+      source: name of the input.
+    """
     return made if "mask" not in batch else batch["mask"] * made + (1 - batch["mask"]) * batch[source]
 
 

@@ -9,6 +9,7 @@ finds it, and training again replaces it. Data without another split are known b
 from __future__ import annotations
 
 import hashlib
+import math
 import pathlib
 import re
 import time
@@ -19,6 +20,7 @@ import flax.traverse_util
 import jax
 import numpy as np
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, write_atomically
 from jaxgan.common.packages import version_of
@@ -79,8 +81,7 @@ def train(
         not positive.
     """
     _check_source(source)
-    if epochs is not None and not 0 < epochs < float("inf"):
-        raise InputError(f"epochs: expected a positive number, got {epochs}")
+    check_range("epochs", epochs, above=0, below=math.inf)
     images, labels, held_out, tested_on = _parts(source, seed)
     batch = min(batch_size, len(images))
     steps = STEPS if epochs is None else max(1, round(epochs * len(images) / batch))

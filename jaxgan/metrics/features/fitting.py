@@ -14,6 +14,7 @@ import optax
 
 from jaxgan.augment.shifts import reflected
 from jaxgan.common import keys
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.data import to_float
 from jaxgan.data.permutation import positions, shuffled_index
@@ -142,13 +143,10 @@ def fit(
       InputError: for images, labels, steps, a seed or a batch size that cannot be trained with.
     """
     check_examples("images", images, labels, n_classes)
-    if steps < 1:
-        raise InputError(f"steps: expected at least 1, got {steps}")
-    if not 0 <= seed < 2**32:
-        raise InputError(f"seed: expected an integer from 0 to 2^32 - 1, got {seed}")
+    check_range("steps", steps, at_least=1)
+    check_range("seed", seed, at_least=0, at_most=2**32 - 1)
     batch_size = min(batch_size, len(images))
-    if batch_size < 2:
-        raise InputError(f"batch_size: expected at least 2 images a batch, got {batch_size}")
+    check_range("batch_size", batch_size, at_least=2, unit="images a batch")
     model, recipe = residual_cnn.ResidualCNN(n_classes), _Recipe(steps, flip)
     state = _init(model, recipe, images.shape[1:], np.uint32(seed))
     labels = np.asarray(labels, np.int32)
@@ -186,8 +184,7 @@ def check_examples(name: str, images: np.ndarray, labels: np.ndarray, n_classes:
         )
     if not len(images):
         raise InputError(f"{name}: expected at least one image, got none")
-    if n_classes < 2:
-        raise InputError(f"n_classes: expected at least 2 classes, got {n_classes}")
+    check_range("n_classes", n_classes, at_least=2, unit="classes")
     if np.shape(labels) != (len(images),) or not np.issubdtype(np.asarray(labels).dtype, np.integer):
         raise InputError(
             f"{name}: expected {len(images)} integer labels, "

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.special
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 
 _LLOYD_ITERATIONS = 100  # at most
@@ -54,10 +55,8 @@ def ndb(
     real, fake = _features("real", real), _features("fake", fake)
     if real.shape[1] != fake.shape[1]:
         raise InputError(f"ndb: expected two sets of one dimension, got {real.shape} and {fake.shape}")
-    if not 1 <= bins <= len(real):
-        raise InputError(f"bins: expected 1 to {len(real)}, the number of reals, got {bins}")
-    if not 0 < significance < 1:
-        raise InputError(f"significance: expected a number between 0 and 1, got {significance}")
+    check_range("bins", bins, at_least=1, at_most=len(real), unit="(the number of reals)")
+    check_range("significance", significance, above=0, below=1)
     centres = _kmeans(real, bins, np.random.default_rng(seed))
     p = np.bincount(vq(real, centres)[0], minlength=bins) / len(real)
     counts = np.bincount(vq(fake, centres)[0], minlength=bins)
@@ -200,10 +199,8 @@ def birthday(features: np.ndarray, *, sample: int, repeats: int = 100, seed: int
       Arora, Zhang (2017), Do GANs actually learn the distribution? An empirical study.
     """
     features = _features("features", features)
-    if not 2 <= sample <= len(features):
-        raise InputError(f"sample: expected 2 to {len(features)}, the number of examples, got {sample}")
-    if repeats < 1:
-        raise InputError(f"repeats: expected at least 1, got {repeats}")
+    check_range("sample", sample, at_least=2, at_most=len(features), unit="(the number of examples)")
+    check_range("repeats", repeats, at_least=1)
     rng = np.random.default_rng(seed)
     nearest, pairs = np.empty((repeats, sample)), np.empty((repeats, 2), np.int64)
     disjoint = len(features) // sample

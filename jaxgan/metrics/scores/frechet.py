@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.metrics.scores.resampling import GROUPS
 
@@ -159,11 +160,8 @@ def frechet_infinity(
     """
     features = np.asarray(features, np.float64)
     smallest = max(2, len(features) // 10) if smallest is None else smallest
-    if points < 3 or not 2 <= smallest < len(features):
-        raise InputError(
-            "frechet_infinity: expected 3 points or more and 2 <= smallest < n, got "
-            f"points {points}, smallest {smallest}, n {len(features)}"
-        )
+    check_range("points", points, at_least=3)
+    check_range("smallest", smallest, at_least=2, below=len(features), unit="(the number of examples)")
     rng = np.random.default_rng(seed)
     sizes = np.linspace(smallest, len(features), points).astype(int)
     distances = [

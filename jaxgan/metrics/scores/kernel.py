@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 
 _ERROR_EXAMPLES = 2000  # of each set, for the error: it need not be more exact
@@ -85,11 +86,9 @@ def kernel_subsets(
     errors are those of `kernel_distance`; `poll` is called before every subset, and what it raises ends the work.
     """
     x, y = _pair("kernel_distance", x, y, 2)
-    if subsets < 2 or subset_size < 2 or degree < 1:
-        raise InputError(
-            "kernel_distance: expected degree >= 1, subsets >= 2 and subset_size >= 2, got "
-            f"{degree}, {subsets} and {subset_size}"
-        )
+    check_range("degree", degree, at_least=1)
+    check_range("subsets", subsets, at_least=2)
+    check_range("subset_size", subset_size, at_least=2)
     size = min(subset_size, len(x), len(y))
     one = size == len(x) == len(y)  # one subset only
     values = (

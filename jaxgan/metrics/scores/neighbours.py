@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgan.common.errors import InputError
+from jaxgan.common.checks import check_range
 from jaxgan.metrics.scores import pairwise
 from jaxgan.metrics.scores.pairwise import Points
 
@@ -62,8 +62,8 @@ class Balls(NamedTuple):
 
 def balls(real: np.ndarray, fake: np.ndarray, *, k: int = 5, block: int = 1000) -> Balls:
     """What `prdc` counts, example by example; arguments and errors are those of `prdc`."""
-    if k < 1 or block < 1:
-        raise InputError(f"prdc: expected k >= 1 and block >= 1, got {k} and {block}")
+    check_range("k", k, at_least=1)
+    check_range("block", block, at_least=1)
     a, b = Points.pair("prdc", real, fake, k)
     # a set that is far off keeps its digits if it is centred on itself; the reals are
     own = b if b is a else Points(b.exact, b.exact.mean(0, dtype=np.float64))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.ndimage
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.metrics.scores.resampling import GROUPS, jackknife_error
 
@@ -57,10 +58,8 @@ def swd_patches(
         raise InputError(
             f"swd_patches: expected two sets of images of one shape [n, h, w, c], got {real.shape} and {fake.shape}"
         )
-    if min(patches_per_image, projections) < 1:
-        raise InputError(
-            f"patches_per_image and projections: expected at least 1, got {patches_per_image} and {projections}"
-        )
+    check_range("patches_per_image", patches_per_image, at_least=1)
+    check_range("projections", projections, at_least=1)
     levels = _levels(real.shape[1:3], levels)
     real_patches = _patches(real, levels, patches_per_image, seed)
     fake_patches = _patches(fake, levels, patches_per_image, seed)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxgan.common import keys
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.common.numerics import at_least_float32, safe_root
 from jaxgan.metrics.scores.resampling import trimmed_mean
@@ -140,10 +141,9 @@ def perceptual_path_length(
     longest = lookup("sampling", sampling, {"full": 1.0, "end": 0.0})
     if mapping is not None and space != "w":
         raise InputError('mapping: expected None with space="z", got a function')
-    if n < 2 or batch < 1:
-        raise InputError(f"n and batch: expected n >= 2 and batch >= 1, got {n} and {batch}")
-    if not epsilon > 0:
-        raise InputError(f"epsilon: expected a positive number, got {epsilon}")
+    check_range("n", n, at_least=2)
+    check_range("batch", batch, at_least=1)
+    check_range("epsilon", epsilon, above=0)
     low, high = quantile
     if not 0 <= low < high <= 1:
         raise InputError(f"quantile: expected 0 <= lower < upper <= 1, got {quantile}")

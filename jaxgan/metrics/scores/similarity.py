@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32
 from jaxgan.metrics.scores.resampling import pairs_error
@@ -164,8 +165,7 @@ def ms_ssim_diversity(
     """
     if np.ndim(images) != 4 or len(images) < 2:
         raise InputError(f"images: expected [n, h, w, c] with n >= 2, got shape {np.shape(images)}")
-    if pairs < 2:
-        raise InputError(f"pairs: expected at least 2, got {pairs}")
+    check_range("pairs", pairs, at_least=2)
     rng = np.random.default_rng(seed)
     first = rng.integers(len(images), size=pairs)
     second = (first + rng.integers(1, len(images), size=pairs)) % len(images)  # any other image
@@ -194,16 +194,14 @@ def _pair(caller: str, x: ArrayLike, y: ArrayLike, data_range: float) -> tuple[j
         )
     if jnp.issubdtype(x.dtype, jnp.floating) != jnp.issubdtype(y.dtype, jnp.floating):
         raise InputError(f"{caller}: expected both images uint8 or both float, got {x.dtype} and {y.dtype}")
-    if not data_range > 0:
-        raise InputError(f"data_range: expected a positive number, got {data_range}")
+    check_range("data_range", data_range, above=0)
     return at_least_float32(x), at_least_float32(y)
 
 
 def _check_window(caller: str, shape: tuple[int, ...], window: int, sigma: float, scales: int) -> None:
     if window < 1 or window % 2 == 0:
         raise InputError(f"window: expected an odd number of pixels, got {window}")
-    if not sigma > 0:
-        raise InputError(f"sigma: expected a positive number of pixels, got {sigma}")
+    check_range("sigma", sigma, above=0, unit="of pixels")
     smallest = (window - 1) * 2 ** (scales - 1) + 1
     if min(shape[1:3]) < smallest:
         at_scales = f" at {scales} scales" if scales > 1 else ""

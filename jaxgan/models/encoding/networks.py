@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 
 
@@ -24,8 +25,7 @@ def encoder_of(model: Any, shape: tuple[int, ...], outputs: int, *, batch_norm: 
     Raises:
       ValueError: for a family without such a discriminator, fewer than 2 outputs, or what the family raises.
     """
-    if outputs < 2:
-        raise InputError(f"latent: expected at least 2 coordinates to encode, got {outputs}")
+    check_range("latent", outputs, at_least=2, unit="coordinates to encode")
     changes = {
         "d_logits": outputs,
         "d_batch_norm": batch_norm,
@@ -88,7 +88,7 @@ class PairCritic(nn.Module, kw_only=True):
     axis_name: str | None = None
 
     def clone(self, **changes: Any) -> PairCritic:
-        """As of `nn.Module`; the trunk has the same mapped axis."""
+        """A copy with some attributes changed, as `nn.Module.clone` makes it; the trunk gets the same mapped axis."""
         if changes.get("axis_name") is not None and hasattr(self.trunk, "axis_name"):
             changes["trunk"] = self.trunk.clone(axis_name=changes["axis_name"])
         return super().clone(**changes)  # pyright: ignore[reportReturnType]
@@ -104,7 +104,7 @@ class PairCritic(nn.Module, kw_only=True):
 
 
 class Recogniser(nn.Module, kw_only=True):
-    """Features of a discriminator to what is believed of the codes that an image was made of (InfoGAN's Q).
+    """Estimates, from features of a discriminator, the codes that an image was made of (InfoGAN's Q).
 
     Attributes:
       categories: of the discrete code.

@@ -80,7 +80,16 @@ class EfficientNetLite0(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """1x1 convolution to more channels, one convolution a channel, 1x1 convolution to fewer; plus `x`, if it fits."""
+    """A 1x1 convolution to more channels, one convolution a channel, and a 1x1 convolution to fewer.
+
+    The input is added where it has the shape of the output.
+
+    Attributes:
+      inside: factor of the channels in between; 1: the first convolution is left out.
+      features: channels of the output.
+      kernel: side of the middle convolution's kernel.
+      stride: of the middle convolution.
+    """
 
     inside: int
     features: int

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.progress import counted
 from jaxgan.data.degrade.filters import LUMA
@@ -21,7 +22,7 @@ _TYPES = ("uint8", "uint16")
 
 
 class Applied:
-    """What a run makes of images in one direction."""
+    """A run that translates images in one direction."""
 
     def __init__(
         self,
@@ -64,13 +65,15 @@ class Applied:
         )
         self.tile = tile_of(module, given) if tile is None else (tile, tile)
         self.overlap = min(self.tile) // 4 if overlap is None else overlap
-        if tile is not None and tile < 1:
-            raise InputError(f"tile: expected at least 1 pixel, got {tile}")
-        if not 0 <= self.overlap < min(self.tile):
-            raise InputError(
-                f"overlap: expected 0 to {min(self.tile) - 1} pixels, as tiles are {self.tile[0]}x{self.tile[1]}, got "
-                f"{self.overlap}"
-            )
+        check_range("tile", tile, at_least=1, unit="pixel")
+        high, wide = self.tile
+        check_range(
+            "overlap",
+            self.overlap,
+            at_least=0,
+            at_most=min(self.tile) - 1,
+            unit=f"pixels, as tiles are {high}x{wide}",
+        )
 
     def __call__(
         self, image: np.ndarray, mask: np.ndarray | None = None, of: int | str | None = None
@@ -120,12 +123,12 @@ class Applied:
         return np.concatenate([pixels, alpha], axis=2)
 
     def of(self, label: int | str | None) -> Callable[[np.ndarray, np.ndarray | None], np.ndarray]:
-        """(image, mask) -> the image translated, for images of one class; None: of none."""
+        """A function (image, mask) -> translated image, for images of a class; None: the run has no classes."""
         return lambda image, mask=None: self(image, mask, label)
 
     @property
     def notes(self) -> list[str]:
-        """What is to be said of the images so far: of those of other bits than the run was trained on."""
+        """Says what is to be known of the images so far, such as that some have other bits than those trained on."""
         bits = lambda stored: 8 * np.dtype(stored).itemsize
         return [
             f"{counted(n, 'image')} of {bits(kind)} bits through a run that was trained on {bits(self._stored)}: what "

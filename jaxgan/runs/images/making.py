@@ -28,5 +28,5 @@ def maker_of(
 
 
 def examples_of(maker: Any, source: Source) -> Any:
-    """The same, which translates examples of the source if it translates."""
+    """The maker as it is, or, if it translates, one that translates the examples of `source`."""
     return maker.of(source) if isinstance(maker, Translator) else maker

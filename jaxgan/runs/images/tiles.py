@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 
 _AT_ONCE = 1024  # tiles
@@ -53,8 +54,7 @@ def by_tiles(
     """
     if min(tile) < 1:
         raise InputError(f"tile: expected at least 1 pixel a side, got {tile[0]}x{tile[1]}")
-    if not 0 <= overlap < min(tile):
-        raise InputError(f"overlap: expected 0 to {min(tile) - 1} pixels, got {overlap}")
+    check_range("overlap", overlap, at_least=0, at_most=min(tile) - 1, unit="pixels")
     n, h, w = next(iter(arrays.values())).shape[:3]
     pad = max(tile[0] - h, 0), max(tile[1] - w, 0)
     padded = {

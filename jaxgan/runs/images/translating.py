@@ -52,7 +52,7 @@ class Translator:
         self._dealt: Any = None
 
     def of(self, source: Source) -> Translator:
-        """The same with the examples of a source."""
+        """A translator like this one that translates the examples of a source."""
         return Translator(self._game, self._spec, source)
 
     def direction(self, name: str | None = None) -> str:
@@ -70,7 +70,7 @@ class Translator:
         direction: str | None = None,
         poll: Callable[[], None] = lambda: None,
     ) -> np.ndarray:
-        """What is made of arrays as the model sees them, float32 [n, ...], as it comes out.
+        """Translates arrays, float32 [n, ...] as the model sees them; what comes out is in the same form.
 
         Args:
           variables: of the averaged players.
@@ -103,18 +103,21 @@ class Translator:
         return np.concatenate(parts)
 
     def stored(self, made: np.ndarray) -> np.ndarray:
-        """What was made, as examples are stored."""
+        """Converts what was made to the form in which examples are stored."""
         return np.asarray(self._spec.from_model(jnp.asarray(made)))
 
     # --- examples of the data ---
 
     @property
     def n_examples(self) -> int:
-        """How many there are to be translated."""
+        """How many examples there are to translate."""
         return self.examples.n or 0
 
     def dealt(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The arrays of these examples as the model sees them; what an input lacks depends on its number alone."""
+        """The arrays of the examples with these numbers, as the model sees them.
+
+        What an input lacks depends on the number of its example alone.
+        """
         source = self.examples
         if self._dealt is None:
 
@@ -146,16 +149,16 @@ class Translator:
         labels: np.ndarray | None = None,
         poll: Callable[[], None] = lambda: None,
     ) -> np.ndarray:
-        """What is made of example k for each seed k, as examples are stored."""
+        """Translates example k for each seed k, and returns what is made in the form in which examples are stored."""
         rows = np.asarray(seeds, np.int64) % (self.examples.n or 1)
         return self.stored(self.apply(variables, self.dealt(rows), None, poll))
 
     def stream(self, variables: Any, first_seed: int, poll: Callable[[], None] = lambda: None) -> Made:
-        """n -> what is made of the first n examples; whatever the first seed."""
+        """A function n -> translations of the first n examples; `first_seed` changes nothing."""
         return Made(self, variables, poll)
 
     def panels(self, variables: Any, n: int) -> tuple[np.ndarray, int]:
-        """Rows to look at: input, output and what it should be, or the way back; [n k, h, w, c] and how many a row.
+        """Rows to look at, [n k, h, w, c], and k: input, output, and what it should be or the way back.
 
         Of pairs k is 3. Of domains it is 3 in each direction: an example, its translation, and that translated back.
         """
@@ -177,7 +180,7 @@ class Translator:
 
     @property
     def examples(self) -> Source:
-        """Those that are translated to be looked at. Raises InputError where there are none."""
+        """The examples that are translated to be looked at. Raises InputError where there are none."""
         if self._source is None:
             self._no_seeds()
         return self._source
@@ -188,15 +191,15 @@ class Translator:
         )
 
     def latents(self, seeds: Sequence[int]) -> np.ndarray:
-        """Raises InputError: there are none."""
+        """Raises InputError, because nothing is made of latents."""
         self._no_seeds()
 
     def program(self, variables: Any) -> NoReturn:
-        """Raises InputError: examples are not made of seeds."""
+        """Raises InputError, because nothing is made of seeds."""
         self._no_seeds()
 
     def labels_of(self, seeds: Sequence[int]) -> None:
-        """None: there are none."""
+        """Returns None, because examples bring their own classes."""
         return
 
 
@@ -213,7 +216,7 @@ def _alike(images: np.ndarray, size: tuple[int, int], channels: int) -> np.ndarr
 
 
 class Made:
-    """What is made of examples: n -> of the first n.
+    """Translates examples: called with n, it gives the translations of the first n.
 
     Attributes:
       source: of the examples.
@@ -225,11 +228,11 @@ class Made:
         self.source = translator.examples
 
     def __call__(self, n: int) -> np.ndarray:
-        """Of the first n examples, round and round, as they are stored."""
+        """The translations of the first n examples, round and round, as they are stored."""
         return self.of(self._translator.rows(n))[0]
 
     def of(self, rows: np.ndarray) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
-        """Of these examples, as they are stored; and their arrays as the model sees them."""
+        """The translations of these examples, as they are stored, and their arrays as the model sees them."""
         batch = self._translator.dealt(rows)
         made = self._translator.apply(self._variables, batch, None, self._poll)
         return self._translator.stored(made), batch

@@ -57,21 +57,21 @@ class Account:
 
     @property
     def step(self) -> float:
-        """Seconds if everything overlaps and nothing is lost, of the dearest step, with what is taken now and then."""
+        """Seconds of a step with everything that is taken now and then, if its parts overlap and nothing is lost."""
         return max(self.seconds.values())
 
     @property
     def bound(self) -> str:
-        """Which of them takes the longest."""
+        """The part of a step that takes the longest: a key of `seconds`."""
         return max(self.seconds, key=self.seconds.__getitem__)
 
     @property
     def fits(self) -> bool:
-        """Whether it has the memory."""
+        """Whether the machine has the memory that the step needs."""
         return self.memory["peak"] <= self.memory["has"]
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The account as a dict that JSON can hold, with `step`, `bound`, `fits` and images a second."""
         own = {("bytes" if name == "nbytes" else name): value for name, value in vars(self).items()}
         rate = self.images / self.step
         return own | {"step": self.step, "bound": self.bound, "fits": self.fits, "images_per_second": rate}
@@ -136,7 +136,12 @@ def account(config: Config, machine: Machine, source: Source) -> Account:
 
 
 def compiled_for(config: Config, machine: Machine, source: Source) -> Any:
-    """One step of a configuration, compiled for a machine.
+    """Compiles one step of a configuration for a machine.
+
+    Args:
+      config: of the run; `compute.devices` is not looked at.
+      machine: to compile for.
+      source: the data, or an outline of them.
 
     Raises:
       TooLarge: if the compiler refuses, as memory does not suffice.
@@ -177,9 +182,9 @@ def _resident(config: Config, source: Source) -> int:
 
 
 def compiled(members: Members) -> Any:
-    """The step of a member, compiled for the devices of its mesh, which need not be here.
+    """Compiles the step of a member for the devices of its mesh, which need not be here.
 
-    Past JAX's cache of programs: one that is read from it would have to be put on devices.
+    This goes past JAX's cache of programs: a program from there would have to be put on devices.
     """
     before = jax.config.values["jax_enable_compilation_cache"]
     jax.config.update("jax_enable_compilation_cache", False)
@@ -192,7 +197,7 @@ def compiled(members: Members) -> Any:
 
 
 def dtype_of(config: Config) -> str:
-    """What most products are made in: the type of the networks, or, of float32, the precision that is asked for."""
+    """The type in which most products are computed: that of the networks or, for float32, the precision asked for."""
     own, precision = str(getattr(config.model, "dtype", "float32")), config.compute.matmul_precision
     return own if own != "float32" or precision == "default" else precision
 
@@ -230,7 +235,7 @@ class Fit:
 
     Attributes:
       batch: examples of one discriminator update, over all devices; 0: none fits.
-      told: what it is taken from.
+      told: in words, from what it is estimated.
     """
 
     batch: int
@@ -241,12 +246,12 @@ _FURTHEST = 64  # times the larger batch
 
 
 def fit(one: Account, other: Account, multiple: int = 1) -> Fit:
-    """The largest batch that fits, by a straight line through the memory of two.
+    """Estimates the largest batch that fits, by a straight line through the memory of two batches.
 
     Args:
-      one: of a batch.
-      other: of another batch on the same machine.
-      multiple: of which a batch must be.
+      one: account of one batch.
+      other: account of another batch on the same machine.
+      multiple: the examples of each device must be a multiple of this.
     """
     low, high = sorted((one, other), key=lambda found: found.batch)
     slope = (high.memory["peak"] - low.memory["peak"]) / (high.batch - low.batch)

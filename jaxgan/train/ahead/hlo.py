@@ -45,7 +45,7 @@ class Instruction:
 
     @property
     def called(self) -> list[str]:
-        """Computations that it names."""
+        """Names of the computations that the instruction calls."""
         return [
             name.strip().lstrip("%")
             for found in _WITHIN.findall(self.rest)
@@ -78,7 +78,7 @@ class Collective:
 
     @property
     def sent(self) -> float:
-        """Bytes that each device sends at least, every time: of an all-reduce those of a scatter and a gather."""
+        """Bytes that each device sends at least in one run of it; an all-reduce counts as a scatter and a gather."""
         others = self.group - 1
         if self.kind == "all-reduce":
             return 2 * self.nbytes * others / self.group
@@ -109,11 +109,11 @@ class Program:
 
     @property
     def again(self) -> tuple[int, int]:
-        """Bytes and operations of all runs of loops but the first ones."""
+        """Bytes and operations of all runs of loops after the first."""
         return self.nbytes - self.once[0], self.flops - self.once[1]
 
     def totals(self) -> dict[str, dict[str, float]]:
-        """Kind -> {"count", "bytes", "sent"} of a run, a device."""
+        """Sums over the collectives of one run on one device: kind -> {"count", "bytes", "sent"}."""
         found: dict[str, dict[str, float]] = {}
         for one in self.collectives:
             of = found.setdefault(one.kind, {"count": 0, "bytes": 0, "sent": 0})
@@ -259,7 +259,7 @@ def _repeated(one: Collective, times: int) -> Collective:
 
 
 def arrays_of(shape: str) -> list[tuple[str, tuple[int, ...]]]:
-    """The types and sides of the arrays of a shape as it is written: "(f32[2,3]{1,0}, s32[])"."""
+    """The type and the sides of each array in a shape as HLO writes it, such as "(f32[2,3]{1,0}, s32[])"."""
     found = re.findall(r"\b([a-z][a-z0-9]*)\[([\d,<=\s]*)\]", re.sub(r"\{[^{}]*\}|/\*.*?\*/", "", shape))
     return [
         (dtype, tuple(int(n.strip("<= ")) for n in sides.split(",") if n.strip())) for dtype, sides in found
@@ -267,7 +267,7 @@ def arrays_of(shape: str) -> list[tuple[str, tuple[int, ...]]]:
 
 
 def nbytes(shape: str) -> int:
-    """The bytes of a shape as it is written."""
+    """The number of bytes of a shape as HLO writes it."""
     return sum(_size(*array) for array in arrays_of(shape))
 
 

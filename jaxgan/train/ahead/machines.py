@@ -68,7 +68,7 @@ CHIPS: dict[str, Chip] = {
         "NVIDIA H100 SXM data sheet, without sparsity (links: half of NVLink's 900 GB/s both ways)",
     ),
 }  # fmt: skip
-"""By name."""
+"""Chips by name."""
 
 _PACKAGES = {
     "tpu": (["libtpu"], "pip install libtpu"),
@@ -100,12 +100,12 @@ class Machine:
 
     @property
     def chips(self) -> int:
-        """How many there are."""
+        """How many chips the machine has."""
         return math.prod(self.shape)
 
     @property
     def hosts(self) -> int:
-        """How many hosts with links of another kind between them: 1 of TPUs."""
+        """How many hosts the machine has, between which the links are of another kind; 1 for TPUs."""
         return max(1, self.chips // 8) if self.chip.platform == "cuda" else 1
 
     @functools.cached_property

@@ -1,4 +1,4 @@
-"""Where it goes what becomes known while training: the protocol of all sinks, and those of a run's folder."""
+"""Sinks, which take what becomes known during a training: their protocol, and the sinks of a run's folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TIMES_BETWEEN_REPORTS = 25  # as long as writing one takes
 
 
 class Sink:
-    """Is told what happens, and keeps or shows what it has a use for; as it stands, nothing.
+    """Is told what happens in a training, and keeps or shows some of it. This base class does nothing.
 
     Any method may raise OSError where something cannot be written.
     """
@@ -34,10 +34,10 @@ class Sink:
         """Takes another picture of a step, one of `jaxgan.runs.folder.KINDS`."""
 
     def evaluated(self, step: int) -> None:
-        """All of a step at which the run was scored has been told."""
+        """Is told that all of a step at which the run was scored has been passed on."""
 
     def finding(self, step: int, text: str) -> None:
-        """Takes what the monitors see begin or end at a step."""
+        """Takes, in words, a finding of the monitors that begins or ends at a step."""
 
     def note(self, text: str) -> None:
         """Takes a line for whoever watches."""
@@ -46,10 +46,10 @@ class Sink:
         """Takes the final scores, as scores.json keeps them."""
 
     def close(self, status: str, error: str | None) -> None:
-        """Nothing more will come: the run is "finished", "stopped", "diverged" or "failed"."""
+        """Is told that nothing more will come: the run is "finished", "stopped", "diverged" or "failed"."""
 
     def abandon(self) -> None:
-        """Nothing more will come, as the run is another process's: what is open is let go of, and nothing written."""
+        """Is told that the run is another process's: it lets go of what is open, and writes nothing."""
 
 
 class Files(Sink):
@@ -90,10 +90,10 @@ class Files(Sink):
 
 
 class Guarded(Sink):
-    """Passes on what comes to a sink that a run can do without, until something fails; that is told of once."""
+    """Passes everything on to a sink that a run can do without, until that fails, which is told once."""
 
     def __init__(self, name: str, inner: Sink, note: Callable[[str], None]) -> None:
-        """Passes on to `inner`; `name` and what it raised are told to `note`."""
+        """Passes on to `inner`; a failure is told to `note`, with `name` and the error."""
         self._name, self._inner, self._note = name, inner, note
 
     def _try(self, method: str, *args: Any) -> None:

@@ -42,7 +42,7 @@ def loggers_of(names: Sequence[str], folder: RunFolder, note: Callable[[str], No
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
-    """A configuration as one level of names with dots; what is no number is text, and None is left out."""
+    """Flattens a configuration: names with dots -> values. What is no number becomes text, and None is left out."""
     found: dict[str, bool | int | float | str] = {}
     for name, value in config.items():
         if isinstance(value, Mapping):

@@ -63,7 +63,7 @@ class Progress(Sink):
 
 
 class Voice(Sink):
-    """What a member says on the terminal of all; `name` begins its lines, and is empty if it is the only one."""
+    """Says on the common terminal what concerns one member; `name` begins its lines, and is empty for an only one."""
 
     def __init__(self, terminal: Sink, name: str = "") -> None:
         """Says nothing yet."""
@@ -74,15 +74,15 @@ class Voice(Sink):
         self._terminal.note(self._prefix + text)
 
     def finding(self, step: int, text: str) -> None:
-        """Prints what was found."""
+        """Prints what the monitors found at a step."""
         self.note(f"step {step:,}: health: {text}")
 
     def scores(self, scores: Mapping[str, Any]) -> None:
-        """Prints the table of an only member."""
+        """Prints the table of final scores, if there is one member only."""
         if not self.name:
             self._terminal.scores(scores)
 
     def close(self, status: str, error: str | None) -> None:
-        """Says what became of one of many."""
+        """Says how the member ended, if there are several."""
         if self.name and status == "diverged":
             self.note(f"diverged: {error}")

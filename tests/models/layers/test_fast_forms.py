@@ -100,9 +100,9 @@ def derivatives_by_definition(kind, x, kernel):
 @pytest.fixture
 def few_pixels(monkeypatch):
     """So few at a time that small batches are taken in parts, and blocks of few channels."""
-    monkeypatch.setattr(unit, "_NUMBERS", 12)
-    monkeypatch.setattr(unit, "_PIXELS", 1)
-    monkeypatch.setattr(forms, "_BLOCK", 4)
+    monkeypatch.setattr(unit, "NUMBERS", 12)
+    monkeypatch.setattr(unit, "PIXELS", 1)
+    monkeypatch.setattr(forms, "BLOCK", 4)
 
 
 @pytest.mark.parametrize(("kind", "form", "x", "kernel"), FORMS, ids=str)
@@ -131,7 +131,7 @@ def mapped_by_definition(kind, axes, several):
 @pytest.mark.parametrize("axes", [(0, 0), (0, None), (None, 0)], ids=str)
 @pytest.mark.parametrize("kind", ["conv", "spread", "strided", "dense"])
 def test_vmap(kind, axes, unrolled, few_pixels, monkeypatch):
-    monkeypatch.setattr(primitives, "_UNROLLED", 2 if unrolled else 1)
+    monkeypatch.setattr(primitives, "UNROLLED", 2 if unrolled else 1)
     with jax.enable_x64(True):
         arguments = case(*CASES[kind][0])
         several = [np.stack([a, -2 * a]) if axis == 0 else a for a, axis in zip(arguments, axes, strict=True)]
@@ -144,9 +144,9 @@ def test_gradients_for_kernels_add_parts_of_the_batch(monkeypatch):
     x, kernel = case((6, 3, 4, 2), (3, 3, 2, 3), jnp.float32)
 
     def convolutions(pixels, parts=6, least=1):
-        monkeypatch.setattr(unit, "_PIXELS", least)
-        monkeypatch.setattr(unit, "_NUMBERS", 3 * pixels)  # 3 channels on the wider side
-        monkeypatch.setattr(unit, "_PARTS", parts)
+        monkeypatch.setattr(unit, "PIXELS", least)
+        monkeypatch.setattr(unit, "NUMBERS", 3 * pixels)  # 3 channels on the wider side
+        monkeypatch.setattr(unit, "PARTS", parts)
         gradient = jax.grad(lambda k: jnp.sum(forms.conv_weights(x, k)))
         return jax.jit(gradient).lower(kernel).as_text().count("stablehlo.convolution")
 

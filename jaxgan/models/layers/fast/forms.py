@@ -36,7 +36,8 @@ from jaxgan.models.layers.fast.table import FASTEST
 
 Form = Callable[[jax.Array, jax.Array], jax.Array]
 
-_BLOCK = 32  # channels of the blocks of "dense"
+BLOCK = 32
+"""How many channels the blocks of the form "dense" have at least."""
 
 
 def conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -127,10 +128,10 @@ def pointwise_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def grouped_dense(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`conv` in groups, by full kernels of at least `_BLOCK` channels whose weights between groups are 0."""
+    """`conv` in groups, by full kernels of at least `BLOCK` channels whose weights between groups are 0."""
     inputs, outputs = kernel.shape[2:]
     groups = x.shape[-1] // inputs
-    each = next((g for g in range(1, groups) if groups % g == 0 and g * inputs >= _BLOCK), groups)
+    each = next((g for g in range(1, groups) if groups % g == 0 and g * inputs >= BLOCK), groups)
     own = jnp.eye(each, dtype=kernel.dtype)[:, None, :, None]
     maps = lax.split(x, (each * inputs,) * (groups // each), axis=3)
     parts = lax.split(kernel, (outputs * each // groups,) * (groups // each), axis=3)

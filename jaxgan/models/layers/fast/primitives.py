@@ -33,7 +33,8 @@ def _varies_by_type(aval: Any) -> bool:
     return not named.empty if named is not None else bool(getattr(aval, "vma", None))
 
 
-_UNROLLED = 16  # members of a mapped axis
+UNROLLED = 16
+"""How many members a mapped axis has at most for them to be computed one after another (on CPUs)."""
 
 
 def primitive(
@@ -65,7 +66,7 @@ def primitive(
             out = made.bind(x.reshape(-1, *x.shape[2:]), kernel, **known)
             return out.reshape(*x.shape[:2], *out.shape[1:]), 0
         size = next(a.shape[axis] for a, axis in zip(operands, axes, strict=True) if axis is not None)
-        if size > _UNROLLED or platform() != "cpu":
+        if size > UNROLLED or platform() != "cpu":
             return jax.vmap(lambda x, y: definition(x, y, **known), axes)(*operands), 0
         at = lambda a, axis, i: a if axis is None else lax.index_in_dim(a, i, axis, keepdims=False)
         each = [[at(a, axis, i) for a, axis in zip(operands, axes, strict=True)] for i in range(size)]

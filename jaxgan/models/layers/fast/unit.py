@@ -24,9 +24,12 @@ from jaxgan.models.layers.fast.primitives import placed_by_type, primitive
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
 
-_NUMBERS = 2**18  # that are taken at a time: pixels times channels
-_PIXELS = 1024  # at least: below, the sum of the parts takes longer than they do
-_PARTS = 32  # at most, as every one takes 0.1 s to compile
+NUMBERS = 2**18
+"""How many numbers, pixels times channels, a part of a batch has at most."""
+PIXELS = 1024
+"""How many pixels a part of a batch has at least: with fewer, to add the parts takes longer than to compute them."""
+PARTS = 32
+"""How many parts a batch is split into at most: each takes 0.1 s to compile."""
 
 
 def conv(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
@@ -67,9 +70,9 @@ def _mirrored(sides: Sequence[int], padding: Padding) -> Padding:
 def _weights_by_parts(x: jax.Array, y: jax.Array, padding: Padding) -> jax.Array:
     """`weights_by_definition` as a sum over parts of the batch."""
     n, pixels, channels = y.shape[0], y.shape[1] * y.shape[2], max(x.shape[3], y.shape[3])
-    most = max(1, min(n, _PARTS, n * pixels // _PIXELS))
+    most = max(1, min(n, PARTS, n * pixels // PIXELS))
     divisors = [b for b in range(1, most + 1) if n % b == 0]
-    parts = next((b for b in divisors if n // b * pixels * channels <= _NUMBERS), divisors[-1])
+    parts = next((b for b in divisors if n // b * pixels * channels <= NUMBERS), divisors[-1])
     if parts == 1:
         return weights_by_definition(x, y, padding)
     # Every so many examples, so that those of a batch which is split over devices stay where they are.
