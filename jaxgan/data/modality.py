@@ -72,6 +72,10 @@ class Modality:
     draw: Callable[..., bytes] | None = None
     score: Callable[[Any], Any] | None = None
 
+    def within(self, bounded: bool) -> Modality:
+        """The modality itself, or one that differs only in whether it is bounded."""
+        return self if self.bounded == bounded else replace(self, bounded=bounded)
+
 
 IMAGE = Modality(
     "image",
