@@ -106,3 +106,19 @@ def test_the_package_imports_without_jax():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
     with pytest.raises(AttributeError, match="module 'jaxgan' has no attribute 'nothing'"):
         getattr(__import__("jaxgan"), "nothing")  # noqa: B009
+
+
+OPTIONS_ALONE = {"GAN", "translation"}  # whose arguments, with what is said of them, take more than 60 lines
+
+
+def test_recipes_are_short():
+    """What makes a game says who plays and when, in 60 lines with its docstring; what is of its own has a name."""
+    lines = {
+        node.name: node.end_lineno - node.lineno + 1
+        for module, path in MODULES.items()
+        if room(module) == "games"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "Game"
+    }
+    assert {"cycle_gan", "bigan", "vae_gan", "many_critics", "infogan", "f_anogan", "vae"} < set(lines)
+    assert not {name: n for name, n in lines.items() if n > 60 and name not in OPTIONS_ALONE}

@@ -30,7 +30,7 @@ def range_for(model: Any, spec: Spec) -> dict[str, bool]:
         known = next((name for name, own in MODELS.items() if own is family), family.__name__)
         raise InputError(
             f"model.name: expected a family that makes numbers of any size, such as mlp or stylegan2, for "
-            f"{spec.modality.name}s, which are not bounded, got {loaded_name(family) or known!r}, which makes images in "
-            "[-1, 1]"
+            f"{spec.modality.name}s, which are not bounded, got {loaded_name(family) or known!r}, which makes "
+            "images in [-1, 1]"
         )
     return {}
