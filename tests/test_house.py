@@ -185,3 +185,19 @@ def test_no_test_reaches_private_names():
         for line in named_privately(path.read_text(), names)
     ]
     assert not wrong, wrong
+
+
+OPTIONS_ALONE = {"GAN", "translation"}  # whose arguments, with what is said of them, take more than 60 lines
+
+
+def test_recipes_are_short():
+    """What makes a game says who plays and when, in 60 lines with its docstring; what is of its own has a name."""
+    lines = {
+        node.name: node.end_lineno - node.lineno + 1
+        for module, path in MODULES.items()
+        if room(module) == "games"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "Game"
+    }
+    assert {"cycle_gan", "bigan", "vae_gan", "many_critics", "infogan", "f_anogan", "vae"} < set(lines)
+    assert not {name: n for name, n in lines.items() if n > 60 and name not in OPTIONS_ALONE}

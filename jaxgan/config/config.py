@@ -27,6 +27,7 @@ from jaxgan.config.games import (
     spec_for,
     stage_of,
 )
+from jaxgan.config.games.ranges import range_for
 from jaxgan.config.groups import ComputeConfig, DataConfig, EMAConfig, HealthConfig, LatentConfig
 from jaxgan.config.moves import DynamicsConfig, OptimizerConfig, PenaltyConfig
 from jaxgan.config.options import build_each, build_loss
@@ -315,13 +316,17 @@ class Config:
         return shape | in_group("model", _names(self.model))
 
     def networks(self, spec: Spec, grows: Mapping[str, Any] = MappingProxyType({})) -> Any:
-        """Builds the generator and the discriminator; `grows` is what the family's `build` takes beside the shape."""
-        shape = spec.shape, spec.n_classes
+        """Builds the generator and the discriminator; `grows` is what the family's `build` takes beside the shape.
+
+        Raises:
+          InputError: for what the family refuses, or data that it cannot make.
+        """
+        shape, told = (spec.shape, spec.n_classes), {**grows, **range_for(self.model, spec)}
         name = loaded_name(type(self.model))
         if name is None:
             with renamed(self._of_model()):
-                return self.model.build(*shape, **grows)
-        pair = call("model", name, self.model.build, shape, dict(grows), "(shape, n_classes)")
+                return self.model.build(*shape, **told)
+        pair = call("model", name, self.model.build, shape, told, "(shape, n_classes)")
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise InputError(
                 f"model: expected build of {name!r} to return (generator, discriminator), got {type(pair).__name__}"

@@ -3,9 +3,10 @@
 from jaxgan.data.cache import cache_dir
 from jaxgan.data.modality import IMAGE, MODALITIES, POINT, Modality, from_float, modality_of, to_float
 from jaxgan.data.pipeline import Pipeline, make_pipeline
-from jaxgan.data.source import Arrays, Draws, Images, Points, Source, as_images, describe, fingerprint
+from jaxgan.data.source import Arrays, Draws, Images, Source, as_images, describe, fingerprint
 from jaxgan.data.sources import SOURCES, open_source, other_split
 from jaxgan.data.spec import Spec
+from jaxgan.data.toy import Points
 
 __all__ = [
     "IMAGE",

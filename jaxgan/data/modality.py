@@ -7,13 +7,15 @@ its name, and scored by the one in `jaxgan.metrics.evaluator.EVALUATORS`. Any ot
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from jaxgan.common.errors import InputError
 
 
 def to_float(images: jax.Array) -> jax.Array:
@@ -72,6 +74,10 @@ class Modality:
     draw: Callable[..., bytes] | None = None
     score: Callable[[Any], Any] | None = None
 
+    def within(self, bounded: bool) -> Modality:
+        """The modality itself, or one that differs only in whether it is bounded."""
+        return self if self.bounded == bounded else replace(self, bounded=bounded)
+
 
 IMAGE = Modality(
     "image",
@@ -102,6 +108,26 @@ def modality_of(shape: tuple[int, ...]) -> Modality:
 
 MODALITIES: dict[str, Modality] = {modality.name: modality for modality in (IMAGE, POINT, PAIR, DOMAINS)}
 """Modalities by name, for runs that are opened without their data; a package of one's own may add to it."""
+
+
+def check_stored(what: str, modality: Modality, arrays: Mapping[str, Any]) -> None:
+    """Raises InputError for arrays that hold no pixels, where those of the modality are turned to what a model sees.
+
+    Args:
+      what: gave the arrays, for messages.
+      modality: of all of them; where `to_float` does not turn them, they may be anything.
+      arrays: name -> examples [n, ...], of which the shape and the type are looked at.
+    """
+    if modality.to_model is not to_float:
+        return
+    for name, x in arrays.items():
+        kind, shape = getattr(x, "dtype", type(x).__name__), tuple(np.shape(x))
+        if kind not in (np.uint8, np.uint16):
+            raise InputError(f"{what}: expected uint8 or uint16 for {modality.name}s, got {kind} in {name!r}")
+        if len(shape) != 4 or (modality.name == "image" and not 1 <= shape[3] <= 4):
+            raise InputError(
+                f"{what}: expected {modality.name}s [n, height, width, 1 to 4 channels], got shape {shape} in {name!r}"
+            )
 
 
 def find_modality(name: str) -> Modality:

@@ -14,7 +14,7 @@ import numpy as np
 from jaxgan.common import keys
 from jaxgan.common.errors import InputError
 from jaxgan.data.labels import named_labels, without_examples
-from jaxgan.data.modality import IMAGE, POINT, Modality
+from jaxgan.data.modality import IMAGE, Modality, check_stored
 from jaxgan.data.rows import encoded, fingerprint, range_of
 from jaxgan.data.spec import LABEL, Spec
 
@@ -183,7 +183,8 @@ class Arrays(Finite):
       complete: as of `Source`.
 
     Raises:
-      InputError: if there is no array besides "label", or the arrays differ in their number of examples.
+      InputError: if there is no array besides "label", the arrays differ in their number of examples, or images are
+        not stored as such.
     """
 
     name: str
@@ -206,6 +207,7 @@ class Arrays(Finite):
         lengths = {name: len(x) for name, x in self.arrays.items()}
         if len(set(lengths.values())) > 1:
             raise InputError(f"arrays: expected as many examples in each of {self.name!r}, got {lengths}")
+        check_stored("arrays", self.modality, {name: self.arrays[name] for name in names})
         own: dict[str, Any] = {"arrays": dict(self.arrays), "example": self.example or names[0]}
         if LABEL in self.arrays:
             what, given = f"arrays: labels of {self.name!r}", self.arrays[LABEL]
@@ -234,6 +236,9 @@ class Images(Finite):
       whole: fingerprint of the data that these are a part of; "" if they are no part.
       complete: as of `Source`.
       hashes: of each image, as of `jaxgan.data.rows.row_hash`, uint64 [n]; None: computed where they are needed.
+
+    Raises:
+      InputError: if the images are of another type or shape.
     """
 
     name: str
@@ -250,6 +255,10 @@ class Images(Finite):
 
     modality: ClassVar[Modality] = IMAGE
     example: ClassVar[str] = "image"
+
+    def __post_init__(self) -> None:
+        """Checks the images."""
+        check_stored("images", self.modality, {"image": self.images})
 
     @property
     def arrays(self) -> Mapping[str, np.ndarray]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -289,6 +298,7 @@ class Endless(Source):
 
     def _stored(self) -> Mapping[str, Any]:
         batch = jax.eval_shape(lambda: self.sample_arrays(jax.random.key(0), 1))
+        check_stored("draw", self.modality, {name: x for name, x in batch.items() if name != LABEL})
         return {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in batch.items()}
 
 
@@ -321,48 +331,6 @@ class Draws(Endless):
     def sample_arrays(self, key: jax.Array, n: int) -> dict[str, jax.Array]:
         """n examples; example i depends on the key and i only."""
         return jax.vmap(self.draw)(keys.per_example(key, n))
-
-
-@dataclass(frozen=True, eq=False)
-class Points(Endless):
-    """A distribution over points, sampled without end.
-
-    Attributes:
-      name: of the distribution.
-      draw: key -> (point float32 [d], label int32 []).
-      modes: centres of the mixture [k, d]; empty for a distribution without modes.
-      std: standard deviation of each mode.
-      fingerprint: of the distribution and its constants.
-      skipped: 0.
-    """
-
-    name: str
-    draw: Callable[[jax.Array], tuple[jax.Array, jax.Array]]
-    modes: np.ndarray
-    std: float
-    fingerprint: str
-    skipped: int = 0
-
-    modality: ClassVar[Modality] = POINT
-    example: ClassVar[str] = "image"
-
-    @property
-    def n_modes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Number of modes; 0 for a distribution without."""
-        return len(self.modes)
-
-    def sample(self, key: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
-        """Points [n, d] and the modes they came from [n]; row i depends on the key and i only."""
-        return jax.vmap(self.draw)(keys.per_example(key, n))
-
-    def sample_arrays(self, key: jax.Array, n: int) -> dict[str, jax.Array]:
-        """Points alone: they are never conditioned on their modes."""
-        return {self.example: self.sample(key, n)[0]}
-
-    def facts(self) -> dict[str, str]:
-        """The range of some values, and the modes of the distribution."""
-        modes = f"{self.n_modes}, standard deviation {self.std:g}" if self.n_modes else "none"
-        return super().facts() | {"modes": modes}
 
 
 def as_images(source: Source, argument: str) -> Images:

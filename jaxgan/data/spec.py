@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from jaxgan.common.errors import InputError
-from jaxgan.data.modality import Modality, find_modality
+from jaxgan.data.modality import Modality, find_modality, modality_of
 
 LABEL = "label"
 """Name of the array of classes, int32, which no modality converts."""
@@ -52,6 +52,7 @@ class Spec:
         """A plain dict that `from_json` reads back."""
         return {
             "modality": self.modality.name,
+            "bounded": self.modality.bounded,
             "example": self.example,
             "stored": self.stored,
             "n_classes": self.n_classes,
@@ -78,7 +79,10 @@ class Spec:
         stored = data["stored"]
         if stored not in _TYPES:
             raise _damaged("data.stored", "a type of numbers", stored)
-        return cls(arrays, data["example"], data["n_classes"], stored, find_modality(data["modality"]))
+        # Networks of runs that do not say it were built as the shape alone suggests.
+        bounded = data.get("bounded", modality_of(arrays[data["example"]].shape).bounded)
+        modality = find_modality(data["modality"]).within(bounded)
+        return cls(arrays, data["example"], data["n_classes"], stored, modality)
 
 
 _TYPES = frozenset(

@@ -3,12 +3,59 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.data.source import Points
+from jaxgan.common import keys
+from jaxgan.data.modality import POINT, Modality
+from jaxgan.data.source import Endless
+
+
+@dataclass(frozen=True, eq=False)
+class Points(Endless):
+    """A distribution over points, sampled without end.
+
+    Attributes:
+      name: of the distribution.
+      draw: key -> (point float32 [d], label int32 []).
+      modes: centres of the mixture [k, d]; empty for a distribution without modes.
+      std: standard deviation of each mode.
+      fingerprint: of the distribution and its constants.
+      skipped: 0.
+    """
+
+    name: str
+    draw: Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+    modes: np.ndarray
+    std: float
+    fingerprint: str
+    skipped: int = 0
+
+    modality: ClassVar[Modality] = POINT
+    example: ClassVar[str] = "image"
+
+    @property
+    def n_modes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Number of modes; 0 for a distribution without."""
+        return len(self.modes)
+
+    def sample(self, key: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
+        """Points [n, d] and the modes they came from [n]; row i depends on the key and i only."""
+        return jax.vmap(self.draw)(keys.per_example(key, n))
+
+    def sample_arrays(self, key: jax.Array, n: int) -> dict[str, jax.Array]:
+        """Points alone: they are never conditioned on their modes."""
+        return {self.example: self.sample(key, n)[0]}
+
+    def facts(self) -> dict[str, str]:
+        """The range of some values, and the modes of the distribution."""
+        modes = f"{self.n_modes}, standard deviation {self.std:g}" if self.n_modes else "none"
+        return super().facts() | {"modes": modes}
 
 
 def _mixture(name: str, modes: np.ndarray, std: float) -> Points:

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import jax
-import jax.numpy as jnp
-
-from jaxgan.games.game import Batch, Critic, Game, Moves, Player, Turn
-from jaxgan.games.pairs.direction import Translation
-from jaxgan.games.pairs.pool import empty_pool, through_pool
-from jaxgan.games.view import View
+from jaxgan.games.game import Critic, Game, Moves, Player, Turn
+from jaxgan.games.pairs.cycle import Cycle, PoolSize, both_ways, domain_inputs, empty_pools
 from jaxgan.losses import Loss
 
 
@@ -24,7 +16,7 @@ def cycle_gan(
     *,
     cycle: float = 10.0,
     identity: float = 0.0,
-    pool: tuple[int, int, tuple[int, ...], tuple[int, ...]] | None = None,
+    pool: PoolSize | None = None,
     halved: bool = False,
     moves: Moves = Moves(),  # noqa: B008  (frozen)
 ) -> Game:
@@ -52,59 +44,18 @@ def cycle_gan(
       networks, eq. 1-3.
     """
 
-    def sides(view: View) -> list[tuple[str, str, str, jax.Array, jax.Array]]:
-        """Critic, its translator, the way back, real examples of its domain, fake ones."""
-        a, b = view.batch["a"], view.batch["b"]
-        fake_a, fake_b = view("b_to_a", b), view("a_to_b", a)
-        return [("critic_a", "b_to_a", "a_to_b", a, fake_a), ("critic_b", "a_to_b", "b_to_a", b, fake_b)]
-
-    def judge(view: View) -> jax.Array:
-        total = jnp.zeros(())
-        for critic, _, _, real, fake in sides(view):
-            if pool is not None:
-                own = f"pool_{critic[-1]}"
-                fake, view.memory[own] = through_pool(view.memory[own], fake, view.keys(own))
-            total += loss.discriminator(
-                view.gathered(view(critic, real)), view.gathered(view(critic, fake))
-            ).mean()
-        return total / 2 if halved else total
-
-    def translate(view: View) -> jax.Array:
-        fooled, undone, same = jnp.zeros(()), jnp.zeros(()), jnp.zeros(())
-        both = sides(view)
-        for (critic, there, back, real, fake), source in zip(both, (both[1][3], both[0][3]), strict=True):
-            fooled += loss.generator(
-                view.gathered(view(critic, real)), view.gathered(view(critic, fake))
-            ).mean()
-            undone += jnp.abs(view(back, fake) - source).mean()
-            if identity:
-                same += jnp.abs(view(there, real) - real).mean()
-        view.log("adversarial", fooled)
-        return fooled + cycle * (view.log("cycle", undone) + identity * same)
-
-    def inputs(batch: Batch) -> Mapping[str, tuple[Any, ...]]:
-        a, b = (batch["a"][:2],), (batch["b"][:2],)
-        return {"a_to_b": a, "b_to_a": b, "critic_a": a, "critic_b": b}
-
+    own = Cycle(loss, cycle, identity, pooled=pool is not None, halved=halved)
     averaged = all(player.average is not None for player in (a_to_b, b_to_a))
-    there, back = (
-        Translation(player, source, target, lambda network, batch, source=source: network(batch[source]))
-        for player, source, target in (("a_to_b", "a", "b"), ("b_to_a", "b", "a"))
-    )
-    memory = {}
-    if pool is not None:
-        size, examples, *shapes = pool
-        for name, shape in zip(("pool_a", "pool_b"), shapes, strict=True):
-            memory[name] = lambda shape=shape: empty_pool(examples, shape, size)
     return Game(
         players={"a_to_b": a_to_b, "b_to_a": b_to_a, "critic_a": critic_a, "critic_b": critic_b},
-        turns=(Turn("d", ("critic_a", "critic_b"), judge), Turn("g", ("a_to_b", "b_to_a"), translate)),
-        inputs=inputs,
-        memory=memory,
-        moves=moves,
-        translations={"a-to-b": there, "b-to-a": back} if averaged else {},
-        critic=Critic(
-            loss, lambda view: (view("critic_b", view.batch["b"]), view("critic_b", sides(view)[1][4]))
+        turns=(
+            Turn("d", ("critic_a", "critic_b"), own.judge),
+            Turn("g", ("a_to_b", "b_to_a"), own.translate),
         ),
+        inputs=domain_inputs,
+        memory=empty_pools(pool),
+        moves=moves,
+        translations=both_ways() if averaged else {},
+        critic=Critic(loss, own.judged),
         compares=lambda: not loss.alone,
     )

@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan.games.encoding.base import Encoding, divergence, drawn, halves, mean_of
+from jaxgan.games.encoding.base import Encoding, mean_of
+from jaxgan.games.encoding.likeness import Likeness
 from jaxgan.games.game import Batch, Critic, Game, Moves, Output, Player, Turn
 from jaxgan.games.view import View
 from jaxgan.losses import Loss
@@ -112,36 +113,7 @@ def vae_gan(
       metric, algorithm 1.
     """
 
-    def likeness(view: View) -> tuple[jax.Array, jax.Array, jax.Array, list[jax.Array]]:
-        """KL divergence, unlikeness of features, logits of reals, logits of reconstructions and of samples."""
-        x = view.batch[example]
-        mean, log_variance = halves(view("encoder", x))
-        rebuilt = view("decoder", drawn(view.keys("posterior"), mean, log_variance), None)
-        sampled = view("decoder", latent.sample(view.keys("latents"), view.n), None)
-        (real, seen), (again, remade), (fake, _) = (
-            view("discriminator", y, features=True) for y in (x, rebuilt, sampled)
-        )
-        kl = divergence(mean, log_variance).mean()
-        fakes = [view.gathered(again), view.gathered(fake)]
-        if view.name == "e":
-            view.log("error", jnp.square(rebuilt - x).mean())
-        return kl, jnp.square(seen - remade).mean(), view.gathered(real), fakes
-
-    def encode(view: View) -> jax.Array:
-        kl, unlike, _, _ = likeness(view)
-        return prior * view.log("kl", kl) + view.log("unlike", unlike)
-
-    def decode(view: View) -> jax.Array:
-        _, unlike, real, fakes = likeness(view)
-        return gamma * unlike + sum((loss.generator(real, fake).mean() for fake in fakes), jnp.zeros(()))
-
-    def judge(view: View) -> jax.Array:
-        _, _, real, fakes = likeness(view)
-        return sum((loss.discriminator(real, fake).mean() for fake in fakes), jnp.zeros(()))
-
-    def judged(view: View) -> tuple[jax.Array, jax.Array]:
-        _, _, real, fakes = likeness(view)
-        return real, fakes[1]
+    own = Likeness(loss, latent, prior, gamma, example)
 
     def inputs(batch: Batch) -> Mapping[str, tuple[Any, ...]]:
         x = (batch[example][:2],)
@@ -150,14 +122,14 @@ def vae_gan(
     return Game(
         players={"encoder": encoder, "decoder": decoder, "discriminator": discriminator},
         turns=(
-            Turn("e", ("encoder",), encode),
-            Turn("g", ("decoder",), decode),
-            Turn("d", ("discriminator",), judge),
+            Turn("e", ("encoder",), own.encode),
+            Turn("g", ("decoder",), own.decode),
+            Turn("d", ("discriminator",), own.judge),
         ),
         inputs=inputs,
         moves=moves,
         output=Output("decoder", latent),
         encoding=Encoding("encoder", mean_of),
-        critic=Critic(loss, judged),
+        critic=Critic(loss, own.judged),
         compares=lambda: not loss.alone,
     )

@@ -41,18 +41,9 @@ def many_critics(
     References:
       Durugkar, Gemp, Mahadevan (2017), Generative multi-adversarial networks, section 3.2 (arithmetic mean).
     """
-    names = [f"critic_{k}" for k in range(len(critics))]
-    if not names:
-        raise InputError("critics: expected at least one player, got none")
-    lost = [
-        ("generator", generator, "detail"),
-        *((f"critic_{k}", own, "terms") for k, own in enumerate(critics)),
-    ]
-    for name, player, part in lost:
-        if hasattr(player.module, part):
-            raise InputError(
-                f"{name}: expected a network without {part!r}, which this game leaves out, got one"
-            )
+    players = {"generator": generator} | {f"critic_{k}": critic for k, critic in enumerate(critics)}
+    names = list(players)[1:]
+    _hold_plain(players)
 
     def logits(view: View) -> list[tuple[jax.Array, jax.Array]]:
         x, z = view.batch[example], latent.sample(view.keys("latents"), view.n)
@@ -74,7 +65,7 @@ def many_critics(
         return {"generator": (jnp.zeros((2, latent.dim)), None), **dict.fromkeys(names, x)}
 
     return Game(
-        players={"generator": generator, **dict(zip(names, critics, strict=True))},
+        players=players,
         turns=(Turn("d", tuple(names), judge), Turn("g", ("generator",), forge)),
         inputs=inputs,
         moves=moves,
@@ -82,3 +73,15 @@ def many_critics(
         critic=Critic(loss, judged),
         compares=lambda: not loss.alone,
     )
+
+
+def _hold_plain(players: Mapping[str, Player]) -> None:
+    """Raises InputError without a critic, or for networks with parts that the game would leave out."""
+    if len(players) < 2:
+        raise InputError("critics: expected at least one player, got none")
+    for name, player in players.items():
+        part = "detail" if name == "generator" else "terms"
+        if hasattr(player.module, part):
+            raise InputError(
+                f"{name}: expected a network without {part!r}, which this game leaves out, got one"
+            )

@@ -2,7 +2,9 @@
 
 A configuration is a frozen dataclass with `build(shape, n_classes) -> (generator, discriminator)`
 and two facts: `conditional` says whether labels matter, and `convolutional` decides how steps are
-dispatched on a CPU. Images lie in [-1, 1], but for a family that says `bounded = False`.
+dispatched on a CPU. Images lie in [-1, 1], but for a family that says `bounded = False`. A family whose `build` takes
+`bounded` is told whether the examples lie there (None: as the shape suggests). Any other that does not say
+`bounded = False` takes [height, width, channels] for an image, and is refused for data of such a shape without bounds.
 
 Generators take (z, label, train) and return examples; discriminators take (x, label, train) and return logits. Either
 may also take `keys`, one key an example, if it is random in training, and `step`, if it changes with time. A

@@ -109,7 +109,7 @@ class Generator(_Perceptron, kw_only=True):
 
     Attributes:
       shape: shape of one output, (height, width, channels) or (coordinates,).
-      bounded: whether outputs end in tanh, for images in [-1, 1]; points are unbounded.
+      bounded: whether outputs end in tanh, for examples in [-1, 1], such as images.
     """
 
     shape: tuple[int, ...]
@@ -184,11 +184,19 @@ class MLPConfig:
     conditional = False
     convolutional = False
 
-    def build(self, shape: tuple[int, ...], n_classes: int) -> tuple[Generator, Discriminator]:
+    def build(
+        self, shape: tuple[int, ...], n_classes: int, *, bounded: bool | None = None
+    ) -> tuple[Generator, Discriminator]:
         """Builds the two networks for examples of `shape`; classes are ignored.
 
+        Args:
+          shape: of one example.
+          n_classes: not used.
+          bounded: whether examples lie in [-1, 1]; None: as the shape suggests, which is so for images.
+
         Raises:
-          ValueError: for an unknown activation or dtype, or a width or number of logits below 1.
+          ValueError: for an unknown activation or dtype, a width or number of logits below 1, or a size of the data
+            other than 1 where they are bounded.
         """
         lookup("activation", self.activation, ACTIVATIONS)
         for name, widths in (("g_widths", self.g_widths), ("d_widths", self.d_widths)):
@@ -200,10 +208,10 @@ class MLPConfig:
         for name in ("g_fourier", "d_fourier", "bias_init"):
             check_range(name, getattr(self, name), at_least=0)
         check_range("data_scale", self.data_scale, above=0)
-        bounded = modality_of(shape).bounded
+        bounded = modality_of(shape).bounded if bounded is None else bounded
         if bounded and self.data_scale != 1:
             raise InputError(
-                f"data_scale: expected 1 for images, which lie in [-1, 1], got {self.data_scale}"
+                f"data_scale: expected 1 for examples in [-1, 1], such as images, got {self.data_scale}"
             )
         dtype = dtype_of(self.dtype)
         shared: dict[str, Any] = {

@@ -192,7 +192,7 @@ def spec_of(facts: Mapping[str, Any], config: Config) -> Spec:
         raise InputError(
             f"run: expected the modality {spec.modality.name!r} of {config.data.source!r}, got {modality.name!r}"
         )
-    return dataclasses.replace(spec, modality=modality)
+    return dataclasses.replace(spec, modality=modality.within(spec.modality.bounded))
 
 
 def saved_state(folder: RunFolder, step: int, placement: jax.sharding.Sharding | None = None) -> GameState:

@@ -31,6 +31,7 @@ class Data(TypedDict):
     class_names: NotRequired[list[str | float | bool]]
     skipped: NotRequired[Count]
     modality: NotRequired[str]
+    bounded: NotRequired[bool]
     example: NotRequired[str]
     stored: NotRequired[str]
     spec: NotRequired[dict[str, Array]]

@@ -19,7 +19,7 @@ def usual_seconds(family: str, side: int, d_steps: int = 1) -> float | None:
 
     Args:
       family: name of the networks.
-      side: longer side of the images; 0 for points.
+      side: longer side of the images; 0 for other examples.
       d_steps: discriminator updates in a step.
     """
     known = sorted(_SECONDS.get(family, {}).items())
@@ -29,8 +29,8 @@ def usual_seconds(family: str, side: int, d_steps: int = 1) -> float | None:
 
 def compiling(members: Members) -> str:
     """The line that is shown while the first step is compiled, such as "compiling, usually 2 minutes"."""
-    shape, config = members.source.spec.shape, members.config
-    side = max(shape[:2]) if len(shape) == 3 else 0
+    spec, config = members.source.spec, members.config
+    side = max(spec.shape[:2]) if spec.modality.is_picture else 0
     seconds = usual_seconds(model_name(type(config.model)), side, config.d_steps)
     if seconds is None or platform() != "cpu" or config.game != "gan":
         return "compiling"

@@ -19,6 +19,7 @@ from jaxgan.apps.anomalies.detector import Detector, Scored
 from jaxgan.apps.anomalies.images import Given, read_images
 from jaxgan.apps.anomalies.judged import heat, png_names, sheet, with_map
 from jaxgan.cli.use.anomalies import anomalies
+from jaxgan.data import IMAGE
 from jaxgan.models import MLPConfig
 from jaxgan.runs.opened import Run
 
@@ -235,7 +236,7 @@ def test_folders_with_the_same_names_and_the_folder_that_is_written(run, tmp_pat
 
 
 def test_images_of_a_run_that_are_not_square(tmp_path):
-    wide = types.SimpleNamespace(shape=(4, 8, 1), stored="uint8")
+    wide = types.SimpleNamespace(shape=(4, 8, 1), stored="uint8", modality=IMAGE)
     Image.fromarray(np.full((30, 30, 3), 7, np.uint8)).save(tmp_path / "x.png")
     given = read_images([str(tmp_path)], wide)
     assert given.images.shape == (1, 4, 8, 1)

@@ -35,6 +35,7 @@ from jaxgan.data import (
     other_split,
     to_float,
 )
+from jaxgan.data.modality import DOMAINS, PAIR
 from jaxgan.data.pixels import resized
 from jaxgan.metrics import Evaluation, Score, make_evaluator
 from jaxgan.metrics.catalogue import Kind
@@ -465,6 +466,50 @@ def test_bad_arrays_are_named():
         Arrays("x", {"label": np.zeros(3)}, POINT)
     with pytest.raises(InputError, match="as many examples in each of 'x', got {'a': 2, 'label': 3}"):
         Arrays("x", {"a": np.zeros((2, 1)), "label": np.zeros(3)}, POINT)
+
+
+@pytest.mark.parametrize("modality", [IMAGE, PAIR, DOMAINS, dataclasses.replace(IMAGE, name="scan")])
+def test_images_are_stored_as_pixels(modality):
+    given, name = noise(3, np.uint8), modality.name
+    Arrays("x", {"image": given, "label": np.zeros(12)}, modality)
+    for x, said in (
+        (given / 255, f"expected uint8 or uint16 for {name}s, got float64 in 'image'"),
+        (given.astype(np.int32), f"expected uint8 or uint16 for {name}s, got int32 in 'image'"),
+        (given.tolist(), f"expected uint8 or uint16 for {name}s, got list in 'image'"),
+        (
+            given[..., 0],
+            f"expected {name}s [n, height, width, 1 to 4 channels], got shape (12, 6, 5) in 'image'",
+        ),
+    ):
+        with pytest.raises(InputError) as error:
+            Arrays("x", {"first": given, "image": x}, modality)
+        assert str(error.value) == f"arrays: {said}"
+    Arrays("x", {"image": given / 255}, Modality(name))  # whose numbers are its own
+
+
+def test_images_of_other_sources_are_pixels_too(tmp_path, capsys):
+    floats = np.zeros((4, 8, 8, 1), np.float32)
+    with pytest.raises(
+        InputError, match="^images: expected uint8 or uint16 for images, got float32 in 'image'$"
+    ):
+        Images("x", floats, None, (), "f")
+    with pytest.raises(
+        InputError, match=r"^images: expected images \[n, height, width, 1 to 4 channels\], got"
+    ):
+        Images("x", np.zeros((4, 8, 8, 5), np.uint8), None, (), "f")
+    with pytest.raises(InputError, match="^draw: expected uint8 or uint16 for images, got float32 in 'x'$"):
+        Draws("x", lambda key: {"x": jax.random.normal(key, (8, 8, 1))}, IMAGE, "f", "x").spec  # noqa: B018
+    path = tmp_path / "own.py"
+    path.write_text(
+        "import numpy as np\nfrom jaxgan.data import IMAGE, Arrays\n"
+        "def floats():\n    return Arrays('x', {'image': np.zeros((9, 8, 8, 1), np.float32)}, IMAGE)\n"
+    )
+    own = f"{path}:floats"
+    for args in (["train", "mlp-mnist", "--data.source", own], ["check", own], ["data", "show", own]):
+        assert main(args) == 2
+        error = capsys.readouterr().err
+        assert "arrays: expected uint8 or uint16 for images, got float32" in error
+        assert error.count("\n") == 1, error
 
 
 def test_the_data_command_shows_every_modality(tmp_path, capsys, monkeypatch):

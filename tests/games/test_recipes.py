@@ -142,10 +142,19 @@ def test_adaptive_augmentation_grows_with_the_critics_certainty(learns, low, hig
 
 # --- each goes on, and is the same on any devices and for any seed of several ---
 
-SOME = some(NAMES, "cycle_gan", "path length", "adaptive")  # four players, and two kinds of memory
+GO_ON = some(NAMES, "cycle_gan", "vae_gan", "apa")
+ON_DEVICES = some(NAMES, "path length", "adaptive")  # whose memory is a mean over the whole batch
+SIDE_BY_SIDE = some(NAMES, "bigan", "two critics")
 
 
-@pytest.mark.parametrize("name", SOME)
+def test_every_recipe_is_tried_by_default():
+    """Each in one of these ways, and each way on two recipes: all of all would take minutes."""
+    ways = (GO_ON, ON_DEVICES, SIDE_BY_SIDE)
+    assert set().union(*ways) == set(NAMES)
+    assert min(map(len, ways)) >= 2
+
+
+@pytest.mark.parametrize("name", GO_ON)
 def test_saved_games_go_on_bit_for_bit(name, tmp_path):
     _, batches, step, start = steady(name)
     state = start(jax.random.key(0))
@@ -164,7 +173,7 @@ def test_saved_games_go_on_bit_for_bit(name, tmp_path):
     same_arrays(*(plain((end.players, end.memory, metrics)) for end, metrics in ends))
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", ON_DEVICES)
 def test_devices_do_not_show(name):
     game, batches, alone, start = steady(name)
     data = [jax.tree.map(np.asarray, batches(i)) for i in range(3)]
@@ -179,7 +188,7 @@ def test_devices_do_not_show(name):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5), end, ends[0])
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", SIDE_BY_SIDE)
 def test_seeds_side_by_side_are_seeds_alone(name):
     game, batches, alone, start = steady(name)
     starts = [start(jax.random.key(seed)) for seed in range(3)]

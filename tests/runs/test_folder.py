@@ -127,6 +127,9 @@ def test_a_modality_of_ones_own_is_that_of_the_copy(tmp_path, name, made_of):
     spec = spec_of(folder.facts(), folder.config())
     shape = (1, *source.spec.shape)
     np.testing.assert_array_equal(spec.from_model(jnp.full(shape, 0.5)), np.full(shape, made_of, np.int16))
+    assert not spec.modality.bounded
+    older = {name: x for name, x in folder.facts()["data"].items() if name != "bounded"}
+    assert spec_of({**folder.facts(), "data": older}, folder.config()).modality.bounded == (name == "maps")
     (folder.path / "source.py").write_text("")
     with pytest.raises(InputError, match=r"source.py', the run's copy .* has changed"):
         Run.at(folder.path)
@@ -150,6 +153,7 @@ DAMAGE = [
     ("run.json", {"data": {"spec": {"image": {"shape": [2], "dtype": "pixels"}}}}, "data.spec.image"),
     ("run.json", {"data": {"example": "sound"}}, "data.example"),
     ("run.json", {"data": {"stored": "pixels"}}, "data.stored"),
+    ("run.json", {"data": {"bounded": "yes"}}, "expected data.bounded to be"),
     ("run.json", {"layout": "two"}, "expected layout to be a whole number"),
     ("run.json", {"files": 1}, "expected files to be an object"),
     ("run.json", {"status": 1}, "expected status to be a string"),

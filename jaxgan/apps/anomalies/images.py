@@ -65,8 +65,8 @@ def read_images(
     Raises:
       InputError: if nothing is there that can be read.
     """
-    if len(spec.shape) != 3:
-        raise InputError(f"run: expected one of images, got examples of shape {spec.shape}")
+    if not spec.modality.is_picture:
+        raise InputError(f"run: expected one of images, got one of {spec.modality.name}s")
     paths = [expanded(word) for word in words]
     if len(words) == 1 and (named(words[0]).startswith(("tfds:", "npz:", "tar:")) or not paths[0].exists()):
         return _of_source(words[0], spec, split, limit)

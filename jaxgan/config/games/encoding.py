@@ -7,6 +7,7 @@ from typing import Any
 
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, renamed
+from jaxgan.config.games.ranges import range_for
 from jaxgan.data import Spec
 from jaxgan.games.encoder_gan import bigan, vae_gan
 from jaxgan.games.encoding.autoencoders import adversarial_autoencoder, autoencoder, vae
@@ -123,7 +124,8 @@ def bigan_of(spec: Spec, config: Any, *, hidden: int = 256, batch_norm: bool = T
     """
     own = _Parts(spec, config, hidden=hidden)
     with own.named():
-        critic = PairCritic(trunk=trunk_of(config.model, spec.shape, hidden), width=hidden)
+        trunk = trunk_of(config.model, spec.shape, hidden, **range_for(config.model, spec))
+        critic = PairCritic(trunk=trunk, width=hidden)
         return bigan(
             own.generator(),
             own.encoder(1, batch_norm),
@@ -244,6 +246,7 @@ class _Parts:
     def encoder(self, outputs: int, batch_norm: bool, steps: int | None = None) -> Player:
         """An encoder to so many numbers a coordinate, averaged as the generator is, that moves in so many steps."""
         size = outputs * self.latent.dim
-        module = encoder_of(self.config.model, self.spec.shape, size, batch_norm=batch_norm)
+        model, spec = self.config.model, self.spec
+        module = encoder_of(model, spec.shape, size, batch_norm=batch_norm, **range_for(model, spec))
         optimizer = self.config.e_optimizer.build(self.config.scheduled(steps), "e_optimizer")
         return Player(module, optimizer, self.config.average())

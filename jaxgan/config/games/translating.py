@@ -11,6 +11,7 @@ import optax
 
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError, in_group, renamed
+from jaxgan.config.games.ranges import range_for
 from jaxgan.config.options import build_loss
 from jaxgan.data import Spec
 from jaxgan.data.degrade import chain_of
@@ -24,12 +25,13 @@ from jaxgan.models.pretrained.frozen import Frozen
 
 
 def _networks(
-    config: Any, shape: tuple[int, ...], source: tuple[int, ...], critic: int, n_classes: int = 0
+    config: Any, spec: Spec, shape: tuple[int, ...], source: tuple[int, ...], critic: int, n_classes: int = 0
 ) -> tuple[Any, Any]:
     """Translator and critic of the configuration's family of networks.
 
     Args:
       config: the run's.
+      spec: of the data.
       shape: of what is made.
       source: of what it is made from, mask included.
       critic: channels that the critic sees.
@@ -41,7 +43,8 @@ def _networks(
             f"got {type(config.model).__name__}"
         )
     with renamed(in_group("model", [*vars(config.model)])):
-        return config.model.build(shape, n_classes, source=source, judged=critic)
+        told = range_for(config.model, spec)
+        return config.model.build(shape, n_classes, source=source, judged=critic, **told)
 
 
 def _players(config: Any, alone: int = 0) -> tuple[Any, Any]:
@@ -95,7 +98,7 @@ def translation_of(
         raise InputError("squared: expected one pixel loss, got squared and smooth")
     source, masked = spec.arrays["input"].shape, "mask" in spec.arrays
     seen = (*source[:2], source[2] + masked)
-    networks = _networks(config, spec.shape, seen, seen[2] + spec.shape[2], spec.n_classes)
+    networks = _networks(config, spec, spec.shape, seen, seen[2] + spec.shape[2], spec.n_classes)
     makes, judges = _players(config, pixel_steps)
     alone = adversarial == 0
     return translation(
@@ -155,7 +158,8 @@ def cycle_gan_of(
         raise InputError(
             f"identity: expected 0 for domains of other channels each, {a} and {b}, got {identity:g}"
         )
-    (a_to_b, critic_b), (b_to_a, critic_a) = _networks(config, b, a, b[2]), _networks(config, a, b, a[2])
+    a_to_b, critic_b = _networks(config, spec, b, a, b[2])
+    b_to_a, critic_a = _networks(config, spec, a, b, a[2])
     makes, judges = _players(config)
     return cycle_gan(
         makes(a_to_b),

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.games.encoding.base import Encoding
-from jaxgan.games.game import Batch, Game, Player, Schedule, Turn, ema_schedule
+from jaxgan.games.game import Batch, Game, Moves, Player, Schedule, Turn, ema_schedule
 from jaxgan.games.view import View
 
 
@@ -47,13 +47,7 @@ def f_anogan(
       Schlegl et al. (2019), f-AnoGAN: fast unsupervised anomaly detection with generative adversarial networks,
       section 2.2, eq. 4.
     """
-    check_range("gan_steps", gan_steps, at_least=1)
-    check_range("kappa", kappa, at_least=0, below=math.inf)
-    moves = gan.moves
-    if moves.updates != "alternating" or moves.unroll or moves.consensual or moves.lookahead is not None:
-        raise InputError(
-            "moves: expected players that move one after another, as the encoder does alone, got others"
-        )
+    _check(gan.moves, gan_steps, kappa)
 
     def invert(view: View) -> jax.Array:
         x = view.batch[example]
@@ -83,6 +77,16 @@ def f_anogan(
         inputs=inputs,
         encoding=Encoding("encoder"),
     )
+
+
+def _check(moves: Moves, gan_steps: int, kappa: float) -> None:
+    """Raises InputError as `f_anogan` does."""
+    check_range("gan_steps", gan_steps, at_least=1)
+    check_range("kappa", kappa, at_least=0, below=math.inf)
+    if moves.updates != "alternating" or moves.unroll or moves.consensual or moves.lookahead is not None:
+        raise InputError(
+            "moves: expected players that move one after another, as the encoder does alone, got others"
+        )
 
 
 def until(step: int, average: Schedule) -> Schedule:

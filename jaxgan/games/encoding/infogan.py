@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -44,6 +45,50 @@ def coded(noise: Latent, categories: int, continuous: int) -> Latent:
     return Latent(categories + continuous + noise.dim, draw)
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What the players of `infogan` minimise."""
+
+    loss: Loss
+    latent: Latent
+    categories: int
+    continuous: int
+    info: Any
+    info_continuous: Any
+    example: str
+
+    def played(self, view: View) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Logits of reals and of fakes, and minus the information of the codes, weighed."""
+        z = self.latent.sample(view.keys("latents"), view.n)
+        real = view("discriminator", view.batch[self.example])
+        fake, features = view("discriminator", view("generator", z, None), features=True)
+        believed, means = view("recogniser", features)
+        first, last = self.categories, self.categories + self.continuous
+        category = -(jax.nn.log_softmax(believed) * z[:, :first]).sum(1).mean()
+        codes = 0.5 * jnp.square(means - z[:, first:last]).sum(1).mean()
+        unsaid = self.info * view.log("category", category) + self.info_continuous * view.log("codes", codes)
+        return view.gathered(real), view.gathered(fake), unsaid
+
+    def judge(self, view: View) -> jax.Array:
+        """The loss of discriminator and recogniser."""
+        real, fake, unsaid = self.played(view)
+        return self.loss.discriminator(real, fake).mean() + unsaid
+
+    def forge(self, view: View) -> jax.Array:
+        """The loss of the generator."""
+        real, fake, unsaid = self.played(view)
+        return self.loss.generator(real, fake).mean() + unsaid
+
+
+def _seen_by(discriminator: Player, x: jax.Array) -> tuple[int, ...]:
+    """Shape of the features of examples like x."""
+    answer = lambda key: discriminator.module.init_with_output(
+        key, jnp.zeros(x.shape), train=True, features=True
+    )
+    _, features = jax.eval_shape(answer, jax.random.key(0))[0]
+    return features.shape
+
+
 def infogan(
     generator: Player,
     discriminator: Player,
@@ -83,48 +128,23 @@ def infogan(
       adversarial nets, eq. 6 and appendix C.1.
     """
     latent = coded(noise, categories, continuous)
-
-    def played(view: View) -> tuple[jax.Array, jax.Array, jax.Array]:
-        z = latent.sample(view.keys("latents"), view.n)
-        real = view("discriminator", view.batch[example])
-        fake, features = view("discriminator", view("generator", z, None), features=True)
-        believed, means = view("recogniser", features)
-        category = -(jax.nn.log_softmax(believed) * z[:, :categories]).sum(1).mean()
-        codes = 0.5 * jnp.square(means - z[:, categories : categories + continuous]).sum(1).mean()
-        said = info * view.log("category", category) + info_continuous * view.log("codes", codes)
-        return view.gathered(real), view.gathered(fake), said
-
-    def judge(view: View) -> jax.Array:
-        real, fake, unsaid = played(view)
-        return loss.discriminator(real, fake).mean() + unsaid
-
-    def forge(view: View) -> jax.Array:
-        real, fake, unsaid = played(view)
-        return loss.generator(real, fake).mean() + unsaid
+    own = _Told(loss, latent, categories, continuous, info, info_continuous, example)
 
     def inputs(batch: Batch) -> Mapping[str, tuple[Any, ...]]:
         x = batch[example][:2]
-        seen: Any = jax.eval_shape(
-            lambda: discriminator.module.init_with_output(
-                jax.random.key(0), jnp.zeros(x.shape), train=True, features=True
-            )[0][1]
-        )
-        return {
-            "generator": (jnp.zeros((2, latent.dim)), None),
-            "discriminator": (x,),
-            "recogniser": (jnp.zeros(seen.shape),),
-        }
+        z, seen = jnp.zeros((2, latent.dim)), jnp.zeros(_seen_by(discriminator, x))
+        return {"generator": (z, None), "discriminator": (x,), "recogniser": (seen,)}
 
     return Game(
         players={"generator": generator, "discriminator": discriminator, "recogniser": recogniser},
         turns=(
-            Turn("d", ("discriminator", "recogniser"), judge),
-            Turn("g", ("generator",), forge),
+            Turn("d", ("discriminator", "recogniser"), own.judge),
+            Turn("g", ("generator",), own.forge),
         ),
         inputs=inputs,
         moves=moves,
         output=Output("generator", latent),
-        critic=Critic(loss, lambda view: played(view)[:2]),
+        critic=Critic(loss, lambda view: own.played(view)[:2]),
         compares=lambda: not loss.alone,
         walks=lambda: traversals(latent, categories, continuous),
     )

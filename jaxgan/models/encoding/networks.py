@@ -13,7 +13,9 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 
 
-def encoder_of(model: Any, shape: tuple[int, ...], outputs: int, *, batch_norm: bool = True) -> nn.Module:
+def encoder_of(
+    model: Any, shape: tuple[int, ...], outputs: int, *, batch_norm: bool = True, **told: Any
+) -> nn.Module:
     """An encoder, (x, train) -> [batch, outputs]: the family's discriminator, with so many logits.
 
     Args:
@@ -21,6 +23,7 @@ def encoder_of(model: Any, shape: tuple[int, ...], outputs: int, *, batch_norm: 
       shape: of an example.
       outputs: numbers of the code, at least 2.
       batch_norm: whether it is batch-normalised, but for its first layer.
+      **told: what the family's `build` takes beside the shape.
 
     Raises:
       ValueError: for a family without such a discriminator, fewer than 2 outputs, or what the family raises.
@@ -32,16 +35,22 @@ def encoder_of(model: Any, shape: tuple[int, ...], outputs: int, *, batch_norm: 
         "d_spectral_norm": False,
         "conditional": False,
     }
-    return _changed(model, changes).build(shape, 0)[1]
+    return _changed(model, changes).build(shape, 0, **told)[1]
 
 
-def trunk_of(model: Any, shape: tuple[int, ...], outputs: int) -> nn.Module:
+def trunk_of(model: Any, shape: tuple[int, ...], outputs: int, **told: Any) -> nn.Module:
     """The family's discriminator with `outputs` numbers in the place of its logit, for more layers behind it.
+
+    Args:
+      model: as of `encoder_of`.
+      shape: of an example.
+      outputs: how many numbers.
+      **told: as of `encoder_of`.
 
     Raises:
       ValueError: as `encoder_of`.
     """
-    return _changed(model, {"d_logits": outputs, "conditional": False}).build(shape, 0)[1]
+    return _changed(model, {"d_logits": outputs, "conditional": False}).build(shape, 0, **told)[1]
 
 
 def _changed(model: Any, changes: dict[str, Any]) -> Any:
