@@ -46,8 +46,7 @@ def of_pairs(rng):
 
 def of_recall(rng, name):
     fakes = rng.normal(0.5, 0.9, (200, D))
-    curried = lambda x: lambda y: of_reals(x, y)
-    return of_reals(REALS[:200], fakes)[name], halves_errors(curried, REALS[:200], fakes)[name]
+    return of_reals(REALS[:200], fakes)[name], halves_errors(of_reals, REALS[:200], fakes)[name]
 
 
 def of_bins(rng, name):

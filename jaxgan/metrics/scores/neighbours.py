@@ -62,28 +62,14 @@ class Balls(NamedTuple):
 
 def balls(real: np.ndarray, fake: np.ndarray, *, k: int = 5, block: int = 1000) -> Balls:
     """What `prdc` counts, example by example; arguments and errors are those of `prdc`."""
-    return Reals(real, k=k, block=block).balls(fake)
-
-
-class Reals:
-    """Reals that several sets of fakes are held against: what is known of them alone is found once."""
-
-    def __init__(self, real: np.ndarray, *, k: int = 5, block: int = 1000) -> None:
-        """Arguments and errors are those of `prdc`; the reals are looked at when the first fakes come."""
-        if k < 1 or block < 1:
-            raise InputError(f"prdc: expected k >= 1 and block >= 1, got {k} and {block}")
-        self._points, self._k, self._block, self._radii = real, k, block, np.empty(0)
-
-    def balls(self, fake: np.ndarray) -> Balls:
-        """As `balls`."""
-        a, b = Points.pair("prdc", self._points, fake, self._k)
-        if a is not self._points:
-            self._points, self._radii = a, pairwise.own_radii(a, self._k, self._block)
-        # a set that is far off keeps its digits if it is centred on itself; the reals are
-        own = b if b is a else Points(b.exact, b.exact.mean(0, dtype=np.float64))
-        fake_radii = pairwise.own_radii(own, self._k, self._block)
-        around_fakes, covered, reached = pairwise.inside(a, b, self._radii, fake_radii, self._block)
-        return Balls(around_fakes, reached, covered)
+    if k < 1 or block < 1:
+        raise InputError(f"prdc: expected k >= 1 and block >= 1, got {k} and {block}")
+    a, b = Points.pair("prdc", real, fake, k)
+    # a set that is far off keeps its digits if it is centred on itself; the reals are
+    own = b if b is a else Points(b.exact, b.exact.mean(0, dtype=np.float64))
+    real_radii, fake_radii = pairwise.own_radii(a, k, block), pairwise.own_radii(own, k, block)
+    around_fakes, covered, reached = pairwise.inside(a, b, real_radii, fake_radii, block)
+    return Balls(around_fakes, reached, covered)
 
 
 def nearest(x: np.ndarray, y: np.ndarray, *, k: int = 1, block: int = 1000) -> tuple[np.ndarray, np.ndarray]:

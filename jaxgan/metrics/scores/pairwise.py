@@ -47,8 +47,8 @@ class Points:
     def __init__(self, exact: np.ndarray, centre: np.ndarray) -> None:
         """Centres the points `exact` at `centre` [d]; distances between two sets need the same centre."""
         self.exact, self.centre = exact, centre
-        self.small = np.empty(exact.shape, np.float32)
-        self.norms = np.empty(len(exact), np.float32)
+        self.small: np.ndarray = np.empty(exact.shape, np.float32)
+        self.norms: np.ndarray = np.empty(len(exact), np.float32)
         for rows in _slices(len(exact), _ROWS):
             self.small[rows] = exact[rows].astype(np.float64) - centre
             self.norms[rows] = np.square(self.small[rows], dtype=np.float64).sum(1)
@@ -58,23 +58,23 @@ class Points:
         return len(self.exact)
 
     @staticmethod
-    def pair(name: str, x: np.ndarray | Points, y: np.ndarray, fewest: int) -> tuple[Points, Points]:
-        """Two sets, centred at the mean of the first, or as that is; one and the same if x is y.
+    def pair(name: str, x: np.ndarray, y: np.ndarray, fewest: int) -> tuple[Points, Points]:
+        """Two sets, centred at the mean of the first; one and the same if x is y.
 
         Raises:
           InputError: in a message that starts with `name`, unless both have more than `fewest` points of one
             dimension, all finite.
         """
-        known = x if isinstance(x, Points) else None
-        x, y = np.asarray(x if known is None else known.exact), np.asarray(y)
+        x, y = np.asarray(x), np.asarray(y)
         if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) <= fewest:
             raise InputError(
                 f"{name}: expected two sets [n > k={fewest}, d] of one dimension, got {x.shape} and {y.shape}"
             )
         if not (np.isfinite(x).all() and np.isfinite(y).all()):
             raise InputError(f"{name}: expected finite features, got NaN or infinity")
-        a = Points(x, x.mean(0, dtype=np.float64)) if known is None else known
-        return a, a if y is x else Points(y, a.centre)
+        centre = x.mean(0, dtype=np.float64)
+        a = Points(x, centre)
+        return a, a if y is x else Points(y, centre)
 
     def products(self, rows: slice, others: Points, columns: slice, room: _Room) -> Any:
         """Inner products in float32, [rows, columns]. They may lie in `room`, until it is used again."""

@@ -70,7 +70,7 @@ def distinct_error(counts: ArrayLike) -> float:
 
 
 def halves_errors(
-    statistic: Callable[[np.ndarray], Callable[[np.ndarray], Mapping[str, float]]],
+    statistic: Callable[[np.ndarray, np.ndarray], Mapping[str, float]],
     real: np.ndarray,
     fake: np.ndarray,
     *,
@@ -87,7 +87,7 @@ def halves_errors(
     Drawing the examples anew would not do: one that comes twice is its own nearest neighbour.
 
     Args:
-      statistic: reals -> fakes -> numbers by name: of the same reals two sets of fakes are asked for.
+      statistic: (reals, fakes) -> numbers by name.
       real: [n, d].
       fake: [m, d].
       least: examples that a half needs.
@@ -103,8 +103,8 @@ def halves_errors(
         return {}
     rng, squares = np.random.default_rng(seed), []
     for _ in range(splits):
-        of_fakes, order = statistic(real[rng.permutation(len(real))[:size]]), rng.permutation(len(fake))
-        one, other = of_fakes(fake[order[:size]]), of_fakes(fake[order[size : 2 * size]])
+        x, order = real[rng.permutation(len(real))[:size]], rng.permutation(len(fake))
+        one, other = statistic(x, fake[order[:size]]), statistic(x, fake[order[size : 2 * size]])
         squares.append({name: (one[name] - other[name]) ** 2 / 2 for name in one})
     share = size / len(fake)
     return {name: float(np.sqrt(np.mean([each[name] for each in squares]) * share)) for name in squares[0]}
