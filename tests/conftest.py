@@ -106,6 +106,14 @@ def shared_programs():
         yield
 
 
+@pytest.fixture(scope="module")
+def quick_keys():
+    from helpers import quick_keys
+
+    with quick_keys():
+        yield
+
+
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache."""

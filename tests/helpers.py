@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import init
+from jaxgan.common.keys import as_quick
 from jaxgan.config import ComputeConfig, Config, DataConfig, HealthConfig, OptimizerConfig, get_preset
 from jaxgan.config.data import open_data
 from jaxgan.config.fields import to_json
@@ -111,6 +112,21 @@ def shared_programs():
         mock.patch.object(resume, "set_up", sharing(resume.set_up)),
         mock.patch.object(seeds, "Members", sharing(seeds.Members)),
     ):
+        yield
+
+
+@contextlib.contextmanager
+def quick_keys():
+    """Keys whose random numbers compile quickly in the place of JAX's: for runs whose numbers do not matter."""
+    usual, wrapped = jax.random.key, jax.random.wrap_key_data
+
+    def key(seed, *, impl=None):
+        return as_quick(usual(seed)) if impl is None else usual(seed, impl=impl)
+
+    def wrap(data, *, impl=None):  # checkpoints keep the name of the kind, which JAX does not know
+        return as_quick(wrapped(data)) if impl == "quick" else wrapped(data, impl=impl)
+
+    with mock.patch.object(jax.random, "key", key), mock.patch.object(jax.random, "wrap_key_data", wrap):
         yield
 
 

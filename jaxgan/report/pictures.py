@@ -157,6 +157,11 @@ def pixels_of(data: bytes) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
+def opaque(data: bytes) -> bytes:
+    """A PNG file as one of 8 bits, grey or coloured, where what is transparent is white; most stay as they are."""
+    return data if Image.open(io.BytesIO(data)).mode in ("L", "RGB") else png(pixels_of(data))
+
+
 def jpeg(data: bytes) -> bytes:
     """A PNG file as a JPEG file."""
     buffer = io.BytesIO()

@@ -27,6 +27,8 @@ from jaxgan.runs.images.applying import Applied
 from jaxgan.runs.images.tiles import by_tiles
 from jaxgan.train.run import train
 
+pytestmark = pytest.mark.usefixtures("shared_programs", "quick_keys")
+
 rng = np.random.default_rng(0)
 deep = lambda *shape: rng.integers(0, 65536, shape).astype(np.uint16)
 flat = lambda *shape: rng.integers(0, 256, shape).astype(np.uint8)

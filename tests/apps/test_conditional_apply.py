@@ -21,6 +21,8 @@ from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 from jaxgan.train.seeds import resume_seeds, train_seeds
 
+pytestmark = pytest.mark.usefixtures("shared_programs", "quick_keys")
+
 NAMES = ("five", "one", "three")
 
 

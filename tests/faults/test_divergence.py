@@ -25,6 +25,8 @@ from jaxgan.train.run import train
 from jaxgan.train.seeds import members_of
 from jaxgan.train.stops import Diverged
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 
 def config(tmp_path, roll_back, **changes):
     health = HealthConfig(enabled=False, roll_back=roll_back)

@@ -15,6 +15,8 @@ from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 from jaxgan.train.sinks.progress import Progress
 
+pytestmark = pytest.mark.usefixtures("shared_programs", "quick_keys")
+
 
 def ring(tmp_path):
     model = MLPConfig(g_widths=(8,), d_widths=(8,))

@@ -20,6 +20,8 @@ from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 from jaxgan.train.seeds import resume_seeds, train_seeds
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 
 class Linear(nn.Module):
     @nn.compact

@@ -15,6 +15,8 @@ from jaxgan.train import run
 from jaxgan.train.batch_parts import check_parts, notes_of_parts
 from jaxgan.train.members import Members, set_up
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 
 def points(tmp_path, **compute):
     """A fully connected GAN on the ring."""

@@ -14,6 +14,8 @@ from jaxgan.models import MLPConfig
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 
+pytestmark = pytest.mark.usefixtures("shared_programs", "quick_keys")
+
 TINY = {
     "model": MLPConfig(g_widths=(8,), d_widths=(8,)),
     "steps": 20,

@@ -20,6 +20,8 @@ from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.train.members import Members
 from jaxgan.train.run import train
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 NEAR = 1e-5
 
 

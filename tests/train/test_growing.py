@@ -21,6 +21,8 @@ from jaxgan.train.members import set_up
 from jaxgan.train.resume import resume
 from jaxgan.train.run import train
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 MODEL = ProGANConfig(width=4, base=64, start=4, stable_kimg=0.024, fade_kimg=0.032)
 # Sizes 4 and 8. With 4 images a step the second is faded in from step 7 to 14.
 

@@ -32,6 +32,8 @@ from jaxgan.train.run import train
 from jaxgan.train.sinks.progress import Progress
 from jaxgan.train.stops import Interrupted, Stopped
 
+pytestmark = pytest.mark.usefixtures("shared_programs", "quick_keys")
+
 
 def ring(tmp_path, **changes):
     """Some steps of the ring, scored at 10 and 20."""

@@ -47,9 +47,11 @@ class Points:
     def __init__(self, exact: np.ndarray, centre: np.ndarray) -> None:
         """Centres the points `exact` at `centre` [d]; distances between two sets need the same centre."""
         self.exact, self.centre = exact, centre
-        with jax.enable_x64(True), _processor():
-            small, norms = _centred(exact, centre)
-        self.small, self.norms = np.asarray(small), np.asarray(norms)
+        self.small: np.ndarray = np.empty(exact.shape, np.float32)
+        self.norms: np.ndarray = np.empty(len(exact), np.float32)
+        for rows in _slices(len(exact), _ROWS):
+            self.small[rows] = exact[rows].astype(np.float64) - centre
+            self.norms[rows] = np.square(self.small[rows], dtype=np.float64).sum(1)
 
     def __len__(self) -> int:
         """Number of points."""
@@ -263,13 +265,6 @@ def _tolerance(d: int, norms: Any, dtype: Any = np.float32) -> Any:
     """How far the computed squared distance of two points may be off, given the sum of their squared norms."""
     # Rounding of the inputs, and of a sum of d products, which grows like the root of their number
     return 4 * np.finfo(dtype).eps * (4 + d**0.5) * norms
-
-
-@jax.jit
-def _centred(exact: jax.Array, centre: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Points minus their centre in float32, and the squared norms of these."""
-    small = (exact.astype(jnp.float64) - centre).astype(jnp.float32)
-    return small, jnp.square(small.astype(jnp.float64)).sum(1).astype(jnp.float32)
 
 
 @jax.jit

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import pathlib
+import struct
 import time
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from jaxgan.report.pictures import pixels_of
+from jaxgan.report.pictures import opaque
 from jaxgan.train.sinks.base import Sink
 from jaxgan.train.sinks.loggers import finals, flat
 
@@ -56,11 +57,15 @@ class TensorBoard(Sink):
 
     def picture(self, step: int, png: bytes) -> None:
         """Writes samples."""
-        self._write(step, self._summary.image("samples", pixels_of(png), dataformats="HWC"))
+        self.also(step, "samples", png)
 
     def also(self, step: int, kind: str, png: bytes) -> None:
         """Writes another picture."""
-        self._write(step, self._summary.image(kind, pixels_of(png), dataformats="HWC"))
+        summary, png = self._summary.Summary(), opaque(png)
+        image = summary.value.add(tag=kind).image
+        image.width, image.height, _, colour = struct.unpack(">IIBB", png[16:26])
+        image.colorspace, image.encoded_image_string = 3 if colour == 2 else 1, png
+        self._write(step, summary)
 
     def finding(self, step: int, text: str) -> None:
         """Writes a line of text."""

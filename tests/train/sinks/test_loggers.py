@@ -1,17 +1,21 @@
 """Trackers get what the run's own files get, offline here: modules that only remember stand for the packages."""
 
+import io
+import struct
 import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
+from tensorboardX.proto import event_pb2
 
 from jaxgan import InputError
 from jaxgan.config import Config
 from jaxgan.config.config import LOGGERS as NAMES
 from jaxgan.config.fields import to_json
 from jaxgan.data import IMAGE
-from jaxgan.report.pictures import picture
+from jaxgan.report.pictures import picture, pixels_of, png
 from jaxgan.runs.folder import RunFolder
 from jaxgan.train.run import train
 from jaxgan.train.sinks import loggers
@@ -171,6 +175,30 @@ def test_names_of_loggers_are_one_list():
     assert set(NAMES) == set(loggers.LOGGERS)
     with pytest.raises(InputError, match="unknown logger 'wandv'; did you mean 'wandb'"):
         Config(logger=("wandv",)).check()
+
+
+def test_tensorboard_has_the_pictures_on_white(tmp_path):
+    half = np.arange(96, dtype=np.uint8).reshape(4, 6, 4)
+    files = PNG, png(half), png(half[..., :3])
+    board = TensorBoard(tmp_path)
+    board.start(0)
+    board.picture(20, files[0])
+    for kind, file in zip(("walk", "morph"), files[1:], strict=True):
+        board.also(20, kind, file)
+    board.close("finished", None)
+    (path,) = tmp_path.iterdir()
+    data, found = path.read_bytes(), {}
+    while data:
+        (n,) = struct.unpack("<Q", data[:8])
+        for value in event_pb2.Event.FromString(data[12 : 12 + n]).summary.value:
+            found[value.tag] = value.image
+        data = data[16 + n :]
+    assert list(found) == ["samples", "walk", "morph"]
+    for image, file in zip(found.values(), files, strict=True):
+        shown = Image.open(io.BytesIO(image.encoded_image_string))
+        assert (image.width, image.height, image.colorspace) == (*shown.size, len(shown.getbands()))
+        np.testing.assert_array_equal(shown.convert("RGB"), pixels_of(file))
+    assert found["samples"].encoded_image_string == PNG
 
 
 def test_tensorboard_has_the_configuration_and_the_final_scores(tmp_path):
