@@ -25,6 +25,7 @@ from jaxgan.common.laws import (
 
 SHAPES = ((3,), (8, 8, 2))
 _N = 6
+_STEPS = (0, 1, 10**6)
 
 
 def _examples(shape: tuple[int, ...], seed: int = 0, dtype: Any = np.float32) -> tuple[jax.Array, jax.Array]:
@@ -32,8 +33,29 @@ def _examples(shape: tuple[int, ...], seed: int = 0, dtype: Any = np.float32) ->
     return jnp.asarray(x, dtype), keys.per_example(jax.random.key(seed), _N)
 
 
-def _see(augmentation: Augmentation, x: jax.Array, own: jax.Array) -> jax.Array:
-    return jax.jit(augmentation.see)(augmentation.init(), x, own, jnp.zeros((), jnp.int32))
+def _see(
+    augmentation: Augmentation, x: jax.Array, own: jax.Array, memory: Any = None, step: int = 0
+) -> jax.Array:
+    """What is seen with this memory (None: that which it starts with)."""
+    memory = augmentation.init() if memory is None else memory
+    return jax.jit(augmentation.see)(memory, x, own, jnp.asarray(step, jnp.int32))
+
+
+def _learned(augmentation: Augmentation, updates: int = 100) -> Any:
+    """The memory after some updates in which the critic took all reals for real; it starts so where none changes it."""
+    memory = augmentation.init()
+    if augmentation.learn is None:
+        return memory
+    learn, logits = jax.jit(augmentation.learn), jnp.linspace(0.1, 1, _N)
+    for i in range(updates):
+        memory = learn(memory, logits, -logits)
+        hold_finite(memory, f"memory, after {i + 1} updates: ")
+    return memory
+
+
+def _memories(augmentation: Augmentation) -> list[Any]:
+    """Those to look with: which it starts with, and a learned one."""
+    return [augmentation.init(), *([] if augmentation.learn is None else [_learned(augmentation)])]
 
 
 def _seen(augmentation: Augmentation) -> list[tuple[int, ...]]:
@@ -71,21 +93,23 @@ def memory_law(augmentation: Augmentation) -> str:
     hold_arrays(memory, "memory")
     if augmentation.learn is None:
         return "it never changes" if jax.tree.leaves(memory) else "nothing is remembered"
+    _learned(augmentation)
     for logits in (jnp.linspace(-1, 1, _N), jnp.full(_N, 1e4), jnp.full(_N, -1e4)):
         after = jax.jit(augmentation.learn)(memory, logits, -logits)
         hold_form(memory, after, "memory")
         hold_finite(after, "memory")
         memory = after
-    return "it keeps its structure, shapes and types, and stays finite at logits of +-1e4"
+    return "it keeps its structure, shapes and types, and stays finite, at logits of +-1e4 too"
 
 
 def determinism_law(augmentation: Augmentation) -> str:
     """The same keys give the same examples, also when it is compiled again."""
+    memory = _memories(augmentation)[-1]
     for shape in _seen(augmentation):
         x, own = _examples(shape)
         first, again = (
-            _see(augmentation, x, own),
-            _see(augmentation._replace(see=_anew(augmentation)), x, own),
+            _see(augmentation, x, own, memory),
+            _see(augmentation._replace(see=_anew(augmentation)), x, own, memory),
         )
         if not np.array_equal(first, again):
             raise Broken(
@@ -100,22 +124,24 @@ def _anew(augmentation: Augmentation) -> Callable[..., jax.Array]:
 
 def keys_law(augmentation: Augmentation) -> str:
     """What becomes of an example depends on the example and its own key, not on the others."""
+    looks = [(memory, step) for memory in _memories(augmentation) for step in _STEPS]
     for shape in _seen(augmentation):
         x, own = _examples(shape)
         other, other_keys = _examples(shape, 1)
-        seen = _see(augmentation, x, own)
         order = np.random.default_rng(1).permutation(_N)
-        if not same(seen[order], _see(augmentation, x[order], own[order]), 1e-5):
-            raise Broken("the order of examples matters: each is to be drawn by its own key")
-        mixed = _see(augmentation, x.at[1:].set(other[1:]), jnp.concatenate([own[:1], other_keys[1:]]))
-        if not same(seen[0], mixed[0], 1e-5):
-            raise Broken("what becomes of an example depends on the other examples or their keys")
+        for look in looks:
+            seen = _see(augmentation, x, own, *look)
+            if not same(seen[order], _see(augmentation, x[order], own[order], *look), 1e-5):
+                raise Broken("the order of examples matters: each is to be drawn by its own key")
+            mixed = x.at[1:].set(other[1:]), jnp.concatenate([own[:1], other_keys[1:]])
+            if not same(seen[0], _see(augmentation, *mixed, *look)[0], 1e-5):
+                raise Broken("what becomes of an example depends on the other examples or their keys")
     return "every example is changed by itself, by its own key"
 
 
 def gradient_law(augmentation: Augmentation) -> str:
     """Gradients flow through it to the examples, as finite differences say (float64)."""
-    worst, memory = 0.0, augmentation.init()
+    worst, memory = 0.0, _memories(augmentation)[-1]
     for shape in _seen(augmentation):
         with jax.enable_x64(True):
             x, own = _examples(shape, dtype=np.float64)
@@ -129,11 +155,17 @@ def gradient_law(augmentation: Augmentation) -> str:
 
 
 def finite_law(augmentation: Augmentation) -> str:
-    """Finite examples stay finite, at the borders -1 and 1 too."""
+    """Finite examples stay finite, at the borders -1 and 1 too, at any step and with a learned memory."""
+    memories = _memories(augmentation)
     for shape in _seen(augmentation):
         x, own = _examples(shape)
         for value in (x, jnp.sign(x), jnp.zeros_like(x)):
-            hold_finite(_see(augmentation, value, own), "what is seen")
+            for number, memory in enumerate(memories):
+                for step in _STEPS:
+                    learned = ", with a learned memory," if number else ""
+                    hold_finite(
+                        _see(augmentation, value, own, memory, step), f"what is seen at step {step}{learned}"
+                    )
     return "finite examples stay finite"
 
 
@@ -141,16 +173,20 @@ def mix_law(augmentation: Augmentation) -> str:
     """What is shown as reals has their shape and type, and each belongs to the real and the fake of its place."""
     if augmentation.mix is None:
         return "reals are shown as reals"
-    memory, step = augmentation.init(), jnp.zeros((), jnp.int32)
-    mix = jax.jit(augmentation.mix)
+    mix, looks = (
+        jax.jit(augmentation.mix),
+        [(m, jnp.asarray(step)) for m in _memories(augmentation) for step in _STEPS],
+    )
     for shape in SHAPES:
         (reals, own), (fakes, other_keys) = _examples(shape), _examples(shape, 1)
-        shown = mix(memory, reals, fakes, own, step)
-        hold_form(reals, shown, "what is shown as reals")
         keys_of_others = jnp.concatenate([own[:1], other_keys[1:]])
-        others = mix(memory, reals.at[1:].set(0), fakes.at[1:].set(0), keys_of_others, step)
-        if not same(shown[0], others[0], 1e-5):
-            raise Broken("what is shown as a real depends on other examples or their keys")
+        for memory, step in looks:
+            shown = mix(memory, reals, fakes, own, step)
+            hold_form(reals, shown, "what is shown as reals")
+            hold_finite(shown, "what is shown as reals")
+            others = mix(memory, reals.at[1:].set(0), fakes.at[1:].set(0), keys_of_others, step)
+            if not same(shown[0], others[0], 1e-5):
+                raise Broken("what is shown as a real depends on other examples or their keys")
     return "each is made of the real and the fake of its place, by its own key"
 
 

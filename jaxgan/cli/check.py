@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import pathlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any, Literal
 
 from jaxgan.cli.arguments import Positional, parse
@@ -90,14 +90,14 @@ def kind_of_file(name: str) -> Kind:
     if path.is_file() and not has_name("check", name):
         raise unknown(f"thing to check in {str(path)!r}", attribute, checkable(path))
     found = load_object("check", name)
-    if isinstance(found, type):
+    if isinstance(found, type) and (is_dataclass(found) or hasattr(found, "build")):
         return "model"
-    if callable(found) and not isinstance(found, tuple):
+    if callable(found) and not isinstance(found, tuple | type):
         takes = list(inspect.signature(found).parameters)
         if takes[:1] == ["batch"] or takes[1:2] == ["config"]:
             return "game"
     kind = _kind_of(found)
-    if kind is None and callable(found) and not inspect.isclass(found):  # a function that returns it
+    if kind is None and callable(found):  # a function or a class that makes it
         kind = _kind_of(load_builder("check", name, _anything_else_than(found), "anything")()[0])
     if kind is None:
         raise InputError(

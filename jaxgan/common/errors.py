@@ -98,7 +98,8 @@ def unknown(
       The error, for the caller to raise.
     """
     known = sorted(known, key=lambda entry: (":" in entry, entry))  # FILE.py:NAME last
-    rest = where or (f"known: {', '.join(known)}" if list_all else f"one of {len(known)} is expected")
+    all_known = f"known: {', '.join(known)}" if known else "there are none"
+    rest = where or (all_known if list_all else f"one of {len(known)} is expected")
     clause = about(name)
     almost = difflib.get_close_matches(_plain(name), map(_plain, known), cutoff=0.9)
     hint = nearest(name, known) if clause is None or almost else f"{clause}; "

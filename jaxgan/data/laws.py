@@ -14,11 +14,12 @@ import numpy as np
 
 from jaxgan.common.laws import Broken, Skipped, Verdict, hold_finite, verdicts
 from jaxgan.data.modality import IMAGE
-from jaxgan.data.source import Examples, Source, describe
+from jaxgan.data.source import Examples, Finite, Source, describe
 from jaxgan.data.spec import LABEL, Spec
 
 Opener = Callable[[], Source]
 _N = 8
+_CHUNK = 4096  # examples that are looked at together, for little memory
 
 
 def form_law(opened: Opener) -> str:
@@ -38,12 +39,11 @@ def form_law(opened: Opener) -> str:
             f"class_names: expected one for each label, got {source.n_classes} with arrays {', '.join(examples)}"
         )
     if LABEL in examples:
-        labels = np.asarray(examples[LABEL])
-        if (
-            not np.issubdtype(labels.dtype, np.integer)
-            or not 0 <= labels.min() <= labels.max() < source.n_classes
-        ):
-            raise Broken(f"label: expected integers from 0 to {source.n_classes - 1}, got {labels.tolist()}")
+        labels = np.unique(_at_hand(source).get(LABEL, examples[LABEL]))
+        whole = np.issubdtype(labels.dtype, np.integer)
+        if not whole or not 0 <= labels.min() <= labels.max() < source.n_classes:
+            got = ", ".join(map(str, [*labels[:3], *(["..."] if len(labels) > 6 else []), *labels[3:][-3:]]))
+            raise Broken(f"label: expected integers from 0 to {source.n_classes - 1}, got {got}")
     return f"{source.n or 'endless'} examples, of {source.n_classes or 'no'} classes"
 
 
@@ -91,9 +91,23 @@ def types_law(opened: Opener) -> str:
     return "float32 examples and int32 labels"
 
 
+def _at_hand(source: Source) -> dict[str, np.ndarray]:
+    """All arrays of a finite source that lie in memory."""
+    arrays = source.arrays if isinstance(source, Finite) else {}
+    plain = lambda x: isinstance(x, np.ndarray | jax.Array) and not isinstance(x, np.memmap)
+    return {name: np.asarray(x) for name, x in arrays.items() if plain(x)}
+
+
 def finite_law(opened: Opener) -> str:
-    """All numbers are finite, and pixels lie in [-1, 1] for the model."""
+    """All numbers are finite (of arrays in memory each is looked at), and pixels lie in [-1, 1] for the model."""
     source = opened()
+    for name, x in _at_hand(source).items():
+        for begin in range(0, len(x), _CHUNK) if np.issubdtype(x.dtype, np.inexact) else ():
+            rows = ~np.isfinite(x[begin : begin + _CHUNK]).reshape(len(x[begin : begin + _CHUNK]), -1).all(1)
+            if rows.any():
+                raise Broken(
+                    f"examples[{name!r}] is not finite, in row {begin + int(rows.argmax())} of {len(x)}"
+                )
     seen = _seen(source, source.some(256, 1))
     hold_finite(seen, "examples")
     if source.modality.name == IMAGE.name and float(jnp.abs(seen[source.example]).max()) > 1:
@@ -110,11 +124,15 @@ def determinism_law(opened: Opener) -> str:
     for other, when in ((source, "the second time"), (again, "when it is opened again")):
         if not _equal(first, other.some(_N, 0)):
             raise Broken(f"other examples for the same seed {when}")
-    if (source.n is None or source.n > 2 * _N) and _equal(first, source.some(_N, 1)):
+    alike = (source.n is None or source.n > 2 * _N) and _equal(first, source.some(_N, 1))
+    if constant := all((x == x[:1]).all() for x in first.values()):
+        alike = False
+    if alike:
         raise Broken("the same examples for another seed")
     if not _equal(_first(source.two_sets(_N, 0)), _first(again.two_sets(_N, 0))):
         raise Broken("other sets of examples for the same seed when it is opened again")
-    return "the same examples for the same seed, also when it is opened again"
+    note = "; these are all alike" if constant else ""
+    return f"the same examples for the same seed, also when it is opened again{note}"
 
 
 def _first(sets: tuple[Examples, Examples]) -> Examples:

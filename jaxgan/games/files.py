@@ -31,7 +31,12 @@ def load_game(name: str) -> Callable[[Mapping[str, jax.ShapeDtypeStruct], Any], 
         )
 
     def build(batch: Mapping[str, jax.ShapeDtypeStruct], config: Any) -> Game:
-        game = call("game", name, function, (batch, config), {}, "(batch, config)")
+        try:
+            game = call("game", name, function, (batch, config), {}, "(batch, config)")
+        except InputError as error:
+            if isinstance(error.__cause__, KeyError):
+                raise InputError(f"{error}; the batch has {', '.join(batch)}") from error.__cause__
+            raise
         if not isinstance(game, Game):
             raise InputError(f"game: expected {name!r} to return a jaxgan.Game, got {type(game).__name__}")
         return game

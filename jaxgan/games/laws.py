@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.common.draws import draws_apart
 from jaxgan.common.laws import (
     Broken,
     Skipped,
@@ -64,8 +65,12 @@ class Match:
 
 def form_law(match: Match) -> str:
     """A step gives a state of arrays of the same form, and scalar metrics."""
-    hold_arrays(match.start, "state")
-    after, metrics = match.step.eval_shape(match.start, match.batches[0])
+    batch = match.batches[0]
+    try:
+        hold_arrays(match.start, "state")
+        after, metrics = match.step.eval_shape(match.start, batch)
+    except KeyError as error:
+        raise Broken(f"raises KeyError: {error}; the batch has {', '.join(batch)}") from error
     hold_form(match.start, after, "state")
     for name, value in metrics.items():
         if value.shape != ():
@@ -98,6 +103,17 @@ def _equal(a: Any, b: Any) -> bool:
     typed = lambda x: jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
     plain = lambda x: np.asarray(jax.random.key_data(x) if typed(x) else x)
     return np.array_equal(plain(a), plain(b), equal_nan=jnp.issubdtype(a.dtype, jnp.floating))
+
+
+def chance_law(match: Match) -> str:
+    """All that a step draws hangs on the key of the run."""
+    given = match.start, match.batches[0]
+    if draws_apart(make_step(match.game), given, match.start.key):
+        raise Broken(
+            "a step draws by a key that is not of the run, and so the same numbers in every step and for every seed: "
+            "draw by view.keys(NAME), and constants when the game is built"
+        )
+    return "all that is drawn hangs on the run's key"
 
 
 def movers_law(match: Match) -> str:
@@ -156,6 +172,7 @@ LAWS: dict[str, Callable[[Match], str]] = {
     "form": form_law,
     "trace": trace_law,
     "purity": purity_law,
+    "chance": chance_law,
     "movers": movers_law,
     "finite": finite_law,
     "output": output_law,

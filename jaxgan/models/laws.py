@@ -17,6 +17,7 @@ import numpy as np
 from jaxgan.common import keys
 from jaxgan.common.errors import InputError
 from jaxgan.common.laws import Broken, Skipped, Verdict, by_path, hold_finite, hold_form, same, verdicts
+from jaxgan.common.rules import has_own_rules, without_rules
 from jaxgan.data import modality_of
 from jaxgan.models.growth import Growth
 
@@ -36,6 +37,7 @@ class Networks:
         """
         self.config, self._shapes = config, SHAPES if shape is None else (shape,)
         self._answers: dict[Any, Any] = {}
+        self._slopes: dict[str, Any] = {}
 
     @cached_property
     def built(self) -> tuple[tuple[int, ...], dict[str, Any]]:
@@ -49,7 +51,10 @@ class Networks:
                 refused.append(f"{list(shape)} ({word}{error})")
                 continue
             if not isinstance(modules, tuple | list) or len(modules) != 2:
-                raise Broken(f"build: expected (generator, discriminator), got {type(modules).__name__}")
+                many = f" of {len(modules)}" if isinstance(modules, tuple | list) else ""
+                raise Broken(
+                    f"build: expected (generator, discriminator), got {type(modules).__name__}{many}"
+                )
             return shape, dict(zip(("generator", "discriminator"), modules, strict=True))
         raise Broken(
             f"build: expected networks for images or points, but refused are {' and '.join(refused)}"
@@ -98,6 +103,24 @@ class Networks:
         if key not in self._answers:
             self._answers[key] = jax.jit(lambda v, x: self.apply(name, v, x, train=train, **options))
         return self._answers[key]
+
+    def value(self, name: str, params: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """A scalar of all that a network answers in training with these parameters, and its answer."""
+        variables, total, answer = {**self.variables[name], "params": params}, jnp.zeros(()), jnp.zeros(())
+        for moment in self.moments:
+            out = answer = self.answer(name, train=True, **moment)(variables, x)[0]
+            if getattr(self.built[1][name], "classifies", False):
+                classes = self.answer(name, train=True, classify=True, **moment)(variables, x)[0]
+                out = jnp.concatenate([out.reshape(N, -1), classes], axis=1)
+            total += (out * np.random.default_rng(3).normal(size=out.shape).astype(np.float32)).sum()
+        return total + self.terms(name, variables, x), answer
+
+    def slopes(self, name: str) -> Any:
+        """(params, x) -> the gradient of `value` in both, and the network's answer; compiled once."""
+        if name not in self._slopes:
+            value = lambda params, x: self.value(name, params, x)
+            self._slopes[name] = jax.jit(jax.grad(value, (0, 1), has_aux=True))
+        return self._slopes[name]
 
     def make(self, z: jax.Array) -> jax.Array:
         """What the generator makes of latents [n, k] after training."""
@@ -173,8 +196,8 @@ def _hold_answer(name: str, out: Any, shape: tuple[int, ...], train: bool) -> No
 
 
 def range_law(networks: Networks) -> str:
-    """Fakes are finite, images lie in [-1, 1] (unless the family says that nothing bounds them), and latents (and
-    labels) make a difference.
+    """Fakes are finite, images lie in [-1, 1] (unless the family says that nothing bounds them), latents (and labels)
+    make a difference, and logits are no probabilities.
     """
     bounded = modality_of(networks.shape).bounded and getattr(networks.config, "bounded", True)
     z, make = networks.inputs["generator"], networks.make
@@ -191,24 +214,32 @@ def range_law(networks: Networks) -> str:
             raise Broken("generator: it is conditional, but labels make no difference")
         if same(alike[1], make(z)[1], 1e-6):
             raise Broken("generator: latents make no difference")
+    _hold_logits(networks)
     return "images in [-1, 1]" if bounded else "finite numbers"
 
 
+def _hold_logits(networks: Networks) -> None:
+    """Raises Broken if the discriminator's answers stay in [0, 1], whatever its parameters and what it judges."""
+    ask, x = networks.slopes("discriminator"), networks.inputs["discriminator"]
+    for size in (1.0, -1.0, 3.0, -3.0, 10.0):
+        params = jax.tree.map(lambda p, size=size: size * p, networks.variables["discriminator"]["params"])
+        for examples in (x, -30 * x):
+            logits = ask(params, examples)[1]
+            if not ((logits >= 0) & (logits <= 1)).all():
+                return
+    raise Broken(
+        "discriminator: expected logits, which can be any number, but its answers stay in [0, 1], as probabilities do: "
+        "leave the sigmoid out"
+    )
+
+
 def gradient_law(networks: Networks) -> str:
-    """A gradient reaches every parameter, and through the discriminator what it judges."""
+    """A gradient reaches every parameter, and through the discriminator what it judges; rules of one's own for it agree
+    with JAX's.
+    """
     for name, variables in networks.variables.items():
-
-        def value(params: Any, x: jax.Array, name: str = name, variables: Any = variables) -> jax.Array:
-            own, total = {**variables, "params": params}, jnp.zeros(())
-            for moment in networks.moments:
-                out = networks.answer(name, train=True, **moment)(own, x)[0]
-                if getattr(networks.built[1][name], "classifies", False):
-                    classes = networks.answer(name, train=True, classify=True, **moment)(own, x)[0]
-                    out = jnp.concatenate([out.reshape(N, -1), classes], axis=1)
-                total += (out * np.random.default_rng(3).normal(size=out.shape).astype(np.float32)).sum()
-            return total + networks.terms(name, own, x)
-
-        own, into = jax.jit(jax.grad(value, (0, 1)))(variables["params"], networks.inputs[name])
+        given = variables["params"], networks.inputs[name]
+        (own, into), _ = networks.slopes(name)(*given)
         hold_finite(own, f"{name}: the gradient in ")
         if unused := [path for path, g in by_path(own).items() if not np.asarray(g).any()]:
             more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
@@ -216,21 +247,52 @@ def gradient_law(networks: Networks) -> str:
         if not into.any():
             what = "its latents" if name == "generator" else "what it judges, so the generator learns nothing"
             raise Broken(f"{name}: no gradient reaches {what}")
+        value = lambda params, x, name=name: networks.value(name, params, x)[0]
+        if has_own_rules(value, *given):
+            plain = jax.jit(jax.grad(without_rules(value), (0, 1)))
+            _hold_rules(f"{name}: the gradient", (own, into), lambda plain=plain, given=given: plain(*given))
     return "one reaches every parameter of both networks"
 
 
+def _hold_rules(what: str, got: Any, by_jax: Callable[[], Any]) -> None:
+    """Raises Broken if a derivative is not that which JAX finds without rules; what it finds none of cannot be told."""
+    try:
+        expected = by_jax()
+    except Exception:  # such as a callback, for which there are only rules
+        return
+    size = lambda tree: (
+        float(sum(np.square(np.asarray(x, np.float64)).sum() for x in jax.tree.leaves(tree))) ** 0.5
+    )
+    error = size(jax.tree.map(lambda a, b: np.asarray(a) - np.asarray(b), got, expected)) / max(
+        size(expected), 1e-6
+    )
+    if not error < 0.01:
+        raise Broken(
+            f"{what} differs by {error:.2g} of its size from that without the network's custom_vjp or custom_jvp: such "
+            "a rule is wrong, or cuts its own gradient (stop_gradient)"
+        )
+
+
 def second_law(networks: Networks) -> str:
-    """Second derivatives of the discriminator, which gradient penalties need, exist and are finite."""
+    """Second derivatives of the discriminator, which gradient penalties need, exist and are finite; rules of one's own
+    agree with JAX's.
+    """
     variables = networks.variables["discriminator"]
+    ask = lambda params, x: networks.answer("discriminator", train=True)({**variables, "params": params}, x)[
+        0
+    ]
 
-    def penalty(params: Any, x: jax.Array) -> jax.Array:
-        own = {**variables, "params": params}
-        judge = lambda x: networks.answer("discriminator", train=True)(own, x)[0].sum()
-        return jnp.square(jax.grad(judge)(x)).sum()
+    def gradient(ask: Callable[[Any, jax.Array], jax.Array]) -> Any:
+        slope = lambda params, x: jax.grad(lambda x: ask(params, x).sum())(x)
+        return jax.jit(jax.grad(lambda params, x: jnp.square(slope(params, x)).sum()))
 
-    gradient, x = jax.jit(jax.grad(penalty)), networks.inputs["discriminator"]
-    for examples, where in ((x, "at random examples"), (jnp.zeros_like(x), "at examples of zeros")):
-        hold_finite(gradient(variables["params"], examples), f"discriminator: the gradient of R1 {where} in ")
+    given, x = gradient(ask), networks.inputs["discriminator"]
+    for examples, where in ((jnp.zeros_like(x), "at examples of zeros"), (x, "at random examples")):
+        found = given(variables["params"], examples)
+        hold_finite(found, f"discriminator: the gradient of R1 {where} in ")
+    if has_own_rules(ask, variables["params"], x):
+        plain = gradient(without_rules(ask))
+        _hold_rules("discriminator: the gradient of R1", found, lambda: plain(variables["params"], x))
     return "they exist and are finite"
 
 

@@ -67,6 +67,9 @@ class _World:
     def value(
         self, term: Term, memory: Any, params: dict[str, Any], examples: _Examples
     ) -> tuple[jax.Array, Any]:
+        return term.value(memory, self.scene(params, examples), examples.keys)
+
+    def scene(self, params: dict[str, Any], examples: _Examples) -> Scene:
         d, g = params["discriminator"], params["generator"]
 
         def critic(x: jax.Array) -> jax.Array:
@@ -79,7 +82,7 @@ class _World:
         def generate(z: jax.Array) -> jax.Array:
             return jnp.tanh(jnp.tanh(z @ g["in"]) @ g["out"]).reshape(-1, *self.shape)
 
-        scene = Scene(
+        return Scene(
             examples.reals,
             generate(examples.latents),
             examples.latents,
@@ -88,7 +91,6 @@ class _World:
             labels=examples.labels,
             classify=classify,
         )
-        return term.value(memory, scene, examples.keys)
 
 
 def _terms(penalty: Penalty) -> list[tuple[str, Term]]:
@@ -172,15 +174,65 @@ def form_law(penalty: Penalty) -> str:
     return "one float32 value an example, for logits [batch] and [batch, k]"
 
 
-def memory_law(penalty: Penalty) -> str:
-    """Memories are arrays, and keep their structure, shapes and types."""
+class _LatentsUsed(Exception):
+    pass
+
+
+class _WithoutLatents(Scene):
+    """A scene of a game without latents: asking for them raises `_LatentsUsed`."""
+
+    @property
+    def latents(self) -> jax.Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        raise _LatentsUsed("there are no latents")
+
+    @property
+    def generate(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        raise _LatentsUsed("there is no generator of latents")
+
+
+_NEEDS: dict[str, tuple[str, Callable[[Scene], Scene]]] = {  # -> what it allows, and a scene without
+    "needs_classes": ("labels or classify", lambda scene: scene._replace(labels=None, classify=None)),
+    "needs_latents": ("latents or generate", lambda scene: _WithoutLatents(*scene)),
+}
+
+
+def needs_law(penalty: Penalty) -> str:
+    """A term works where there are no labels and classes, or no latents, unless it says that it needs them."""
+    for side, term in _terms(penalty):
+        world, memory = _world(term), term.init()
+        for need, (what, without) in _NEEDS.items():
+            if getattr(term, need):
+                continue
+            value = lambda params, examples, without=without, term=term, world=world, memory=memory: (
+                term.value(memory, without(world.scene(params, examples)), examples.keys)
+            )
+            try:
+                jax.eval_shape(value, world.params(), world.examples())
+            except Exception as error:  # whatever a user's function raises is the finding
+                raise Broken(
+                    f"{side}: it does not say {need}=True, but raises {type(error).__name__} where the scene is "
+                    f"without {what}: {first_line(error)}"
+                ) from error
+    return "it works without all that it does not say it needs"
+
+
+def memory_law(penalty: Penalty, updates: int = 100) -> str:
+    """Memories are arrays, keep their structure, shapes and types, and stay finite for a while, as values do."""
     remembered = 0
     for side, term in _terms(penalty):
         world, memory = _world(term), term.init()
         hold_arrays(memory, f"{side}: memory")
         hold_form(memory, _shapes(term, world)[1], f"{side}: memory")
         remembered += len(jax.tree.leaves(memory))
-    return "it keeps its structure, shapes and types" if remembered else "nothing is remembered"
+        params, batches = world.params(), [world.examples(seed) for seed in range(3)]
+        for i in range(updates if jax.tree.leaves(memory) else 0):
+            values, memory = _run(term, world, memory, params, batches[i % 3])
+            hold_finite({"values": values, "memory": memory}, f"{side}: after {i + 1} updates ")
+    return (
+        "it keeps its structure, shapes and types, and stays finite"
+        if remembered
+        else "nothing is remembered"
+    )
 
 
 def gradient_law(penalty: Penalty) -> str:
@@ -284,6 +336,7 @@ def lazy_law(penalty: Penalty, every: int = 3) -> str:
 
 LAWS: dict[str, Callable[[Penalty], str]] = {
     "form": form_law,
+    "needs": needs_law,
     "memory": memory_law,
     "gradient": gradient_law,
     "flat": flat_law,

@@ -11,6 +11,7 @@ import numpy as np
 from jaxgan import Game, Penalty, Player, Scene, Term, Turn
 from jaxgan.augment import Augmentation
 from jaxgan.data import POINT, Arrays, Draws
+from jaxgan.data.source import Finite
 from jaxgan.penalties import stateless
 
 
@@ -62,11 +63,26 @@ def draw(key):
     return {"image": jax.random.normal(key, (2,))}
 
 endless = Draws("endless", draw, POINT, "endless-1", "image")
+
+class Own(Finite):
+    name, modality, example, class_names, fingerprint, skipped = "own", POINT, "image", (), "own-1", 0
+
+    def __init__(self):
+        self.arrays = {"image": np.random.default_rng(1).normal(size=(500, 2)).astype(np.float32)}
+
+still = Arrays("still", {"image": np.ones((500, 2), np.float32)}, POINT)
 """
 
 AUGMENTATION = """
 def shake(keys, x):
     return x + 0.1 * jax.vmap(lambda key: jax.random.normal(key, x.shape[1:], x.dtype))(keys)
+
+def grow(memory, x, keys, step):
+    return x + memory["p"] * (shake(keys, x) - x)
+
+def grown():
+    learn = lambda memory, reals, fakes: {"p": memory["p"] + 0.01 * jnp.sign(reals).mean()}
+    return Augmentation(grow, lambda: {"p": jnp.zeros(())}, learn)
 
 def shaken(scale: float = 0.5):
     return Augmentation(lambda memory, x, keys, step: x * (1 + scale))
@@ -95,6 +111,9 @@ RIGHT = {  # NAME -> (kind, text of its file)
     "cloud": ("source", HEAD + SOURCE),
     "endless": ("source", HEAD + SOURCE),
     "shake": ("augmentation", HEAD + AUGMENTATION),
+    "Own": ("source", HEAD + SOURCE),
+    "still": ("source", HEAD + SOURCE),
+    "grown": ("augmentation", HEAD + AUGMENTATION),
     "shaken": ("augmentation", HEAD + AUGMENTATION),
     "autoencoder": ("game", HEAD + GAME),
 }
@@ -109,6 +128,22 @@ def but(text: str, old: str, new: str) -> str:
 NET = "class Net2(Net):\n    @nn.compact\n    def __call__(self, x, label=None, *, train=False):\n"
 NET += '        self.param("spare", nn.initializers.ones, (3,))\n'
 NET += "        return nn.Dense(1)(x)[:, 0]\n"
+
+WAVE = """
+@jax.custom_vjp
+def wave(x):
+    return jnp.sin(x)
+
+wave.defvjp(lambda x: (jnp.sin(x), x), lambda x, slope: (slope * jnp.cos(x),))
+
+
+class Wavy(Net):
+    @nn.compact
+    def __call__(self, x, label=None, *, train=False):
+        y = nn.Dense(self.out)(wave(nn.Dense(self.width)(x)))
+        return y if self.out > 1 else y[:, 0]
+"""
+WAVY = WAVE + MODEL.replace("Net(self.width,", "Wavy(self.width,")
 
 # NAME and text -> (the law that it breaks, what is said of it)
 WRONG = {
@@ -154,6 +189,48 @@ WRONG = {
         "gradient",
         "discriminator: no gradient reaches ['spare']: unused, or cut off",
     ),
+    "a rule that cuts its own gradient": (
+        "Tiny",
+        but(WAVY, "slope * jnp.cos(x)", "slope * jax.lax.stop_gradient(jnp.cos(x))"),
+        "second",
+        "discriminator: the gradient of R1 differs by ",
+    ),
+    "a wrong rule": (
+        "Tiny",
+        but(WAVY, "slope * jnp.cos(x)", "slope * jnp.cos(x / 2)"),
+        "gradient",
+        "generator: the gradient differs by ",
+    ),
+    "probabilities": (
+        "Tiny",
+        but(MODEL, "Net(self.width, 1)", "nn.Sequential([Net(self.width, 1), nn.sigmoid])"),
+        "range",
+        "discriminator: expected logits, which can be any number, but its answers stay in [0, 1]",
+    ),
+    "three networks": (
+        "Tiny",
+        but(MODEL, "Net(self.width, 1)", "Net(self.width, 1), Net(self.width, 1)"),
+        "form",
+        "build: expected (generator, discriminator), got tuple of 3",
+    ),
+    "labels unsaid": (
+        "drift",
+        but(PENALTY, "return size**power", "return size**power * (1 + scene.labels)"),
+        "needs",
+        "discriminator: it does not say needs_classes=True, but raises TypeError where the scene is without labels",
+    ),
+    "latents unsaid": (
+        "drift",
+        but(PENALTY, "return size**power", "return size**power * scene._replace(mean=None).latents[:, 0]"),
+        "needs",
+        "discriminator: it does not say needs_latents=True, but raises ",
+    ),
+    "a memory that ends in NaN": (
+        "drift",
+        but(PENALTY, '"size": mean', '"size": jnp.sqrt(0.9 - memory["size"]) * 0 + memory["size"] + 0.02 + 0 * mean'),
+        "memory",
+        "discriminator: after 47 updates ['memory']['size'] is not finite",
+    ),
     "fakes of another shape": (
         "Tiny",
         but(MODEL, "Net(self.width, shape[0])", "Net(self.width, 5)"),
@@ -172,6 +249,12 @@ WRONG = {
         "finite",
         "examples['image'] is not finite",
     ),
+    "a number that is none among many": (
+        "cloud",
+        but(SOURCE, 'return Arrays("cloud", {"image": x}', 'x[321, 1] = np.nan; return Arrays("cloud", {"image": x}'),
+        "finite",
+        "examples['image'] is not finite, in row 321 of 500",
+    ),
     "another shape": (
         "shake",
         but(AUGMENTATION, "return x + 0.1", "x = x.repeat(2, 1); return x + 0.1"),
@@ -184,6 +267,24 @@ WRONG = {
             "jax.random.normal(keys[0], x.shape, x.dtype)"),
         "keys",
         "the order of examples matters: each is to be drawn by its own key",
+    ),
+    "one key for all, once it is learned": (
+        "grown",
+        but(AUGMENTATION, "(shake(keys, x) - x)", "(shake(keys, x) - x)[::-1]"),
+        "keys",
+        "the order of examples matters: each is to be drawn by its own key",
+    ),
+    "no number once it is learned": (
+        "grown",
+        but(AUGMENTATION, "+ memory[\"p\"] *", "+ jnp.sqrt(0.5 - memory[\"p\"]) *"),
+        "finite",
+        "what is seen at step 0, with a learned memory, is not finite",
+    ),
+    "no number after some steps": (
+        "shaken",
+        but(AUGMENTATION, "x * (1 + scale)", "jnp.where(step > 10, jnp.nan, x)"),
+        "finite",
+        "what is seen at step 1000000 is not finite",
     ),
     "chance without keys": (
         "shake",
@@ -202,6 +303,24 @@ WRONG = {
         but(GAME, "for name in names),\n        inputs", "for name in names[:1]),\n        inputs"),
         "movers",
         "player 'decoder' never moves: it is among the movers of no turn",
+    ),
+    "chance by a fixed key": (
+        "autoencoder",
+        but(GAME, 'x = view.batch["image"]', 'x = view.batch["image"] + jax.random.normal(jax.random.key(0))'),
+        "chance",
+        "a step draws by a key that is not of the run",
+    ),
+    "an array that is none": (
+        "autoencoder",
+        but(GAME, 'x = view.batch["image"]', 'x = view.batch["picture"]'),
+        "form",
+        "raises KeyError: 'picture'; the batch has image",
+    ),
+    "a memory without a name": (
+        "autoencoder",
+        but(GAME, 'x = view.batch["image"]', 'view.memory["q"] = x = view.batch["image"]'),
+        "form",
+        "unknown memory 'q'; there are none",
     ),
     "a player that does not matter": (
         "autoencoder",
@@ -248,7 +367,7 @@ LINES = {
     "a game that raises": (
         "autoencoder",
         but(GAME, 'batch["image"].shape[1]', 'batch["picture"].shape[1]'),
-        "game: 'stranger.py:autoencoder' raised KeyError: 'picture'",
+        "game: 'stranger.py:autoencoder' raised KeyError: 'picture'; the batch has image",
     ),
     "a game that is none": (
         "autoencoder",
