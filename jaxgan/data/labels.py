@@ -44,7 +44,8 @@ def compacted(labels: np.ndarray, class_names: Sequence[str]) -> tuple[np.ndarra
 def parsed_labels(what: str, labels: Any, n: int) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels of any usual form as int32 [n], numbered without gaps, and what each number was called.
 
-    They may be whole numbers (also as floats), truth values or texts, [n] or [n, 1], or rows of one 1 among zeros, [n, classes].
+    They may be whole numbers (also as floats), truth values or texts, [n] or [n, 1], or rows of one 1 among zeros,
+    [n, classes].
 
     Args:
       what: whose labels they are, for messages.

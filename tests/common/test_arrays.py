@@ -58,7 +58,7 @@ MISTAKES = {
     "standardised": ((UNIT - 0.5) / 0.25, "standardised by mean and deviation"),
     "beyond 255": (PIXELS.astype(np.int64) + 100, r"int64 from \d+ to \d+: a few beyond 255\? images.clip"),
     "beyond 1": (UNIT * 1.2, r"a little beyond 1\? np.clip"),
-    "a tiny negative": (np.where(UNIT == UNIT.min(), -1e-4, UNIT), r"below 0\? np.clip\(images, 0, 1\)"),
+    "a tiny negative": (np.where(UNIT.min() == UNIT, -1e-4, UNIT), r"below 0\? np.clip\(images, 0, 1\)"),
     "resampled": (UNIT * 1.02 - 0.01, r"below 0\? np.clip\(images, 0, 1\)"),
     "hardly any below": (SPOILT, r"with 1 of 2,520 below 0: .*np.clip\(images, 0, 1\)"),
     "a tiny negative of 255": (PIXELS - 0.01, r"below 0\? np.clip\(images, 0, 255\)"),
