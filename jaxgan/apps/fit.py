@@ -18,10 +18,10 @@ import numpy as np
 from jaxgan.apps.used import UsedRun, load
 from jaxgan.common.arrays import as_labels, as_pixels
 from jaxgan.common.checks import check_range
-from jaxgan.common.errors import InputError
+from jaxgan.common.errors import InputError, unknown
 from jaxgan.common.files import written_atomically
 from jaxgan.common.numerics import is_number
-from jaxgan.common.user_files import is_file
+from jaxgan.common.user_files import OWN, is_file
 from jaxgan.config.config import Config
 from jaxgan.config.data import images_in, steps_for
 from jaxgan.config.effects import check_effects
@@ -29,11 +29,13 @@ from jaxgan.config.fields import check_types, with_fields
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.presets import DEFAULT_PRESET, get_preset
 from jaxgan.config.presets.fitting import FOLDER_PRESET, preset_for
+from jaxgan.config.recipes import RECIPES, Recipe
 from jaxgan.data import Images, Source, as_images, fingerprint, open_source, other_split
+from jaxgan.data.labels import parsed_labels
 from jaxgan.data.rows import encoded
 from jaxgan.data.sources import named
 from jaxgan.data.splits import parsed_name
-from jaxgan.losses import Loss, find_loss, in_python
+from jaxgan.losses import LOSSES, Loss, find_loss, in_python
 from jaxgan.models import MODELS, find_model, model_name
 from jaxgan.runs import environment
 from jaxgan.train.run import train
@@ -101,9 +103,9 @@ def fit(
         [-1, 1] or [0, 255]; or a source by name, such as "mnist" or "folder:PATH"; or a `jaxgan.data.Source` of images,
         which keeps its other split.
       steps: generator updates; None: the preset's.
-      loss: its name, FILE.py:NAME, or a `jaxgan.Loss` of your own. The latter lives in this process: other processes
+      loss: its name, that of a recipe such as "wgan-gp", which brings what belongs to it, FILE.py:NAME, or a `jaxgan.Loss` of your own. The latter lives in this process: other processes
         open and sample the run, but do not resume it.
-      labels: whole numbers [n] from 0 on; the networks are then conditional.
+      labels: whole numbers [n] from 0 on, or names of classes; the networks are then conditional.
       preset: that settings are taken from, for arrays without size and channels; None: that which `jaxgan train` takes
         for a source by name; for arrays `dcgan-mnist` or, from 48 pixels a side on, `small-64`, which mirrors images
         at random (data__flip=False: not).
@@ -134,6 +136,8 @@ def fit(
     pixels = None if isinstance(images, str | pathlib.Path) else _pixels(images)
     preset = preset or _fitting(images, pixels, fields.get(_SHORT["resolution"]))
     config = _configured(fields, preset=preset, steps=steps, loss=loss, model=model, seed=seed)
+    if verbose and (recipe := _recipe(loss)) is not None:
+        print(f"loss {loss}: {recipe.said(config)}")
     if pixels is None:
         images = str(images)
         if labels is not None:
@@ -211,9 +215,14 @@ def _configured(
         if not isinstance(loss, str | Loss):
             hint = "; call it: loss=LOSSES[...]()" if callable(loss) else ""
             raise InputError(f"loss: expected a name or a jaxgan.Loss, got a {type(loss).__name__}{hint}")
-        name = in_python.keep(loss) if isinstance(loss, Loss) else loss
-        find_loss(name)  # raises for an unknown one before any work
-        config = dataclasses.replace(config, loss=name, loss_options=())
+        if (recipe := _recipe(loss)) is not None:
+            config = recipe.applied(config)
+        else:
+            name = in_python.keep(loss) if isinstance(loss, Loss) else loss
+            if isinstance(loss, str) and loss not in LOSSES and not is_file(loss):
+                raise unknown("loss", loss, [*LOSSES, *RECIPES, OWN])
+            find_loss(name)  # raises for an unusable one before any work
+            config = dataclasses.replace(config, loss=name, loss_options=())
     if steps is not None:
         if not _is_finite(steps) or int(steps) != steps:
             raise InputError(f"steps: expected a whole number, got {steps!r}")
@@ -224,6 +233,13 @@ def _configured(
         check_effects(config, [name.replace("__", ".") for name in fields])
     check_range("data.resolution", config.data.resolution, at_least=1)
     return config
+
+
+def _recipe(loss: str | Loss | None) -> Recipe | None:
+    """The recipe of that name; None for a loss by itself."""
+    if not isinstance(loss, str) or loss in LOSSES:
+        return None
+    return RECIPES.get(loss.lower().replace("_", "-"))
 
 
 def _changed(config: Config, fields: dict[str, Any]) -> Config:
@@ -275,6 +291,8 @@ def _with_arrays(
                 labels, names = source.labels, source.class_names
         elif (held := other_split(source)) is not None:  # whose labels would be of other classes
             other = dataclasses.replace(held, labels=None, class_names=())
+    if asked and (texts := _texts(labels)) is not None and texts.size == len(pixels):
+        labels, names = parsed_labels("labels", texts, len(pixels))
     numbers = None if labels is None else as_labels(labels, len(pixels))
     if numbers is not None:
         takes = "conditional" in {field.name for field in dataclasses.fields(config.model)}
@@ -295,6 +313,14 @@ def _with_arrays(
     own = {name: getattr(config.data, name) for name in ("flip", "degrade", "degrade_options", "crop")}
     data = dataclasses.replace(data, **own)
     return dataclasses.replace(config, data=dataclasses.replace(data, **given))
+
+
+def _texts(labels: Any) -> np.ndarray | None:
+    """Labels that are names, as NumPy's texts; None for others."""
+    array = np.asarray(labels)
+    if array.dtype.kind in "OT" and all(isinstance(label, str) for label in array.flat):
+        return array.astype(np.str_)
+    return array if array.dtype.kind in "US" else None
 
 
 def _by_name(source: Images) -> DataConfig | None:

@@ -15,7 +15,8 @@ def as_pixels(images: Any) -> np.ndarray:
     """Images as they are stored: uint8 or uint16 [n, height, width, channels].
 
     Whole numbers stay as they are. Real numbers are rounded to 8 bits; their range is read off: [0, 1] where none is
-    negative and none exceeds 1, [-1, 1] where some are negative, otherwise [0, 255].
+    negative and none exceeds 1, [-1, 1] where some are negative, otherwise [0, 255]. Where hardly any is negative, or
+    none by much, the range is not known.
 
     Args:
       images: an array, or a list of arrays of one size: [n, height, width, 1 to 4 channels] or [n, height, width].
@@ -157,7 +158,7 @@ def _whole(array: np.ndarray) -> np.ndarray:
     if 255 < high < 1024:  # of 65,535 that would be all but black
         raise InputError(
             f"images: expected pixels from 0 to 255, got {array.dtype} from {low} to {high}: a few beyond 255? "
-            "images.clip(0, 255) mends it; 16 bits? images.astype(np.uint16) keeps them"
+            "images.clip(0, 255) mends it; 10 bits? np.uint16(images * (65535 / 1023)) brings them to 16"
         )
     return array.astype(np.uint8 if high < 256 else np.uint16)
 
@@ -177,6 +178,7 @@ def _rounded(array: np.ndarray) -> np.ndarray:
         raise InputError(f"images: expected pictures, got {low:.4g} in all pixels")
     ranges = "images: expected real numbers in [0, 1], [-1, 1] or [0, 255]"
     if low < 0:
+        _check_sign(array, low, high, f"{ranges}, {got}")
         if low < -1 - slack or high > 1 + slack:
             why = (
                 "standardised by mean and deviation? undo that"
@@ -192,9 +194,28 @@ def _rounded(array: np.ndarray) -> np.ndarray:
     elif high <= 255.5:
         offset, factor = 0.0, 1.0
     else:
-        raise InputError(f"{ranges}, {got}: 16 bits? images.astype(np.uint16) keeps them")
+        few = high < 4096  # of 65,535 that would be all but black
+        bits = 10 if high < 1024 else 12
+        mend = (
+            f"{bits} bits? images / {2**bits - 1} mends it"
+            if few
+            else "16 bits? images.astype(np.uint16) keeps them"
+        )
+        raise InputError(f"{ranges}, {got}: {mend}")
     pixels = np.empty(array.shape, np.uint8)
     for start in range(0, len(array), 1024):  # of many images, whole copies in float32 would not fit
         part = (array[start : start + 1024].astype(np.float32) + np.float32(offset)) * np.float32(factor)
         pixels[start : start + 1024] = np.clip(np.round(part), 0, 255)
     return pixels
+
+
+def _check_sign(array: np.ndarray, low: float, high: float, expected: str) -> None:
+    """Raises InputError where some of the real numbers are negative by accident, as after a change of size."""
+    below = sum(int((part < 0).sum()) for part in array)  # of one mask for all, memory would not last
+    if not (low > -0.2 or (low >= -1 and below < 1e-3 * array.size)):
+        return
+    most = 1 if high < 2 else 255
+    raise InputError(
+        f"{expected}, with {below:,} of {array.size:,} below 0: a little below 0? np.clip(images, 0, {most}) mends it"
+        + ("; in [-1, 1]? (images + 1) / 2 says so" if high <= 1.001 else "")
+    )

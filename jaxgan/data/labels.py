@@ -44,7 +44,8 @@ def compacted(labels: np.ndarray, class_names: Sequence[str]) -> tuple[np.ndarra
 def parsed_labels(what: str, labels: Any, n: int) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels of any usual form as int32 [n], numbered without gaps, and what each number was called.
 
-    They may be whole numbers, truth values or texts, [n] or [n, 1], or rows of one 1 among zeros, [n, classes].
+    They may be whole numbers (also as floats), truth values or texts, [n] or [n, 1], or rows of one 1 among zeros,
+    [n, classes].
 
     Args:
       what: whose labels they are, for messages.
@@ -62,6 +63,10 @@ def parsed_labels(what: str, labels: Any, n: int) -> tuple[np.ndarray, tuple[str
         labels = labels.argmax(1)
     if labels.dtype == bool:
         labels = labels.astype(np.uint8)
+    if labels.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            whole = labels.astype(np.int64)
+        labels = whole if (whole == labels).all() else labels
     texts = labels.dtype.kind in "US"
     if labels.shape != (n,) or not (texts or np.issubdtype(labels.dtype, np.integer)):
         raise InputError(f"{what}: expected {n} integers, got {given} (names will do, and so will [n, 1])")
@@ -80,16 +85,12 @@ def parsed_labels(what: str, labels: Any, n: int) -> tuple[np.ndarray, tuple[str
 def named_labels(
     what: str, labels: Any, n: int, class_names: Sequence[str] = ()
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """As `parsed_labels`, where numbers may be floats, and `class_names` says what they are called.
+    """As `parsed_labels`, where `class_names` says what they are called.
 
     Raises:
       InputError: as `parsed_labels`, or if a number has no name.
     """
     labels = np.asarray(labels)
-    if labels.dtype.kind == "f":
-        with np.errstate(invalid="ignore"):
-            whole = labels.astype(np.int64)
-        labels = whole if (whole == labels).all() else labels
     found, values = parsed_labels(what, labels, n)
     if not class_names or labels.dtype.kind in "US":
         return found, values

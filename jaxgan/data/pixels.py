@@ -251,7 +251,7 @@ def _to_deep_pixels(image: np.ndarray, resolution: int | None, channels: int) ->
 
 
 def check_images(what: str, images: Any, n: int | None = None) -> np.ndarray:
-    """Gives images [n, h, w, c] of an array that may lack the channel axis, or be one colour picture [h, w, c].
+    """Gives images [n, h, w, c] of an array that may lack the channel axis, or be one picture [h, w, c].
 
     Args:
       what: whose images they are, for messages.
@@ -262,8 +262,8 @@ def check_images(what: str, images: Any, n: int | None = None) -> np.ndarray:
       InputError: for types other than uint8 and uint16, more than 4 channels, or no images at all.
     """
     images = np.asarray(images)
-    one_picture = images.ndim == 3 and images.shape[2] in (3, 4) and images.shape[1] > 4
-    if one_picture and (n is None or n != len(images)):  # no row of 3 pixels is an image
+    one_picture = images.ndim == 3 and images.shape[2] in (1, 2, 3, 4) and images.shape[1] > 4
+    if one_picture and (n is None or n != len(images)):  # no row of 4 pixels is an image
         images = images[None]
     if images.dtype.kind == "u" and images.dtype.itemsize == 2:
         images = images.astype(np.uint16, copy=False)  # of either byte order

@@ -149,6 +149,38 @@ def test_fields_of_the_data_and_names_of_classes_reach_the_run(digits, tmp_path,
     np.testing.assert_array_equal(kept.labels, source.labels)
 
 
+@pytest.mark.parametrize("column", [False, True])
+def test_labels_may_be_names_of_classes(digits, tmp_path, monkeypatch, column):
+    found = []
+    monkeypatch.setattr("jaxgan.apps.fit.train", lambda config, command: found.append(config) or 1 / 0)
+    texts = np.asarray(["dog", "cat10", "cat9"] * 20, object)
+    with pytest.raises(ZeroDivisionError):
+        jaxgan.fit(
+            digits,
+            2,
+            labels=texts[:, None] if column else list(texts),
+            out=tmp_path,
+            **SMALL | {"model": None},
+        )
+    kept = open_source(found[0].data.source)
+    assert kept.class_names == ("cat9", "cat10", "dog")
+    assert kept.labels.tolist() == [2, 1, 0] * 20
+    assert found[0].model.conditional
+
+
+def test_a_recipe_brings_what_belongs_to_it_as_in_the_command(digits, tmp_path, monkeypatch, capsys):
+    found = []
+    monkeypatch.setattr("jaxgan.apps.fit.train", lambda config, command: found.append(config) or 1 / 0)
+    for name in ("wgan-gp", "WGAN_GP"):
+        with pytest.raises(ZeroDivisionError):
+            jaxgan.fit(digits, 2, loss=name, out=tmp_path, **SMALL | {"verbose": True, "d_steps": 3})
+        assert f"loss {name}: wasserstein; penalties gradient_penalty 10" in capsys.readouterr().out
+        config = found.pop()
+        assert (config.loss, config.d_steps) == ("wasserstein", 3)  # which was given
+        assert config.penalty.weights == (("gradient_penalty", 10.0),)
+        assert config.g_optimizer.learning_rate == 1e-4
+
+
 def test_rates_and_epochs_are_keywords_and_mistakes_are_answered_with_keywords(digits, tmp_path, monkeypatch):
     found = []
     monkeypatch.setattr("jaxgan.apps.fit.train", lambda config, command: found.append(config) or 1 / 0)
@@ -275,6 +307,8 @@ WRONG = {
     "too few labels": ({"labels": [0, 1]}, "labels: expected one for each of 60 images"),
     "labels that nothing takes": ({"labels": np.arange(60) % 3}, "labels: expected none with 'mlp' networks"),
     "an unknown loss": ({"loss": "hing"}, "unknown loss 'hing'; did you mean 'hinge'"),
+    "an unknown recipe": ({"loss": "wgan-gpp"}, "unknown loss 'wgan-gpp'; did you mean 'wgan-gp'"),
+    "too few names": ({"labels": ["a", "b"]}, "labels: expected one for each of 60 images"),
     "a loss that is not built": (
         {"loss": jaxgan.LOSSES["hinge"]},
         "loss: expected a name or a jaxgan.Loss, got a func",

@@ -42,6 +42,8 @@ def test_grey_images_get_a_channel_and_16_bits_stay():
 
 WITH_NAN = UNIT.copy()
 WITH_NAN[3, 0, 0, 0] = np.nan
+SPOILT = np.tile(UNIT, (4, 1, 1, 1))
+SPOILT[0, 0, 0, 0] = -1
 MISTAKES = {
     "channels first": (PIXELS.transpose(0, 3, 1, 2), r"\(5, 3, 6, 7\): channels first\? .*transpose\(0, 2, 3, 1\)"),
     "one image": (PIXELS[0], "one image of 3 channels"),
@@ -56,6 +58,12 @@ MISTAKES = {
     "standardised": ((UNIT - 0.5) / 0.25, "standardised by mean and deviation"),
     "beyond 255": (PIXELS.astype(np.int64) + 100, r"int64 from \d+ to \d+: a few beyond 255\? images.clip"),
     "beyond 1": (UNIT * 1.2, r"a little beyond 1\? np.clip"),
+    "a tiny negative": (np.where(UNIT.min() == UNIT, -1e-4, UNIT), r"below 0\? np.clip\(images, 0, 1\)"),
+    "resampled": (UNIT * 1.02 - 0.01, r"below 0\? np.clip\(images, 0, 1\)"),
+    "hardly any below": (SPOILT, r"with 1 of 2,520 below 0: .*np.clip\(images, 0, 1\)"),
+    "a tiny negative of 255": (PIXELS - 0.01, r"below 0\? np.clip\(images, 0, 255\)"),
+    "10 bits": (PIXELS.astype(np.int64) * 4, r"10 bits\? np.uint16\(images \* \(65535 / 1023\)\)"),
+    "12 bits as reals": (PIXELS * 16.0, "12 bits\\? images / 4095"),
     "16 bits as reals": (UNIT * 65535, "16 bits"),
     "cast before scaling": ((UNIT > 0.5).astype(np.uint8), "multiply by 255 before"),
     "booleans": (UNIT > 0.5, r"astype\(np.uint8\) \* 255"),

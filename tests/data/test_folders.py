@@ -306,6 +306,50 @@ def test_train_and_test_are_splits(tmp_path, cache, layout):
         opened(tmp_path, "nope")
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("training", "holdout"),
+        ("train", "dev"),
+        ("1.train", "2.test"),
+        ("Train Images", "held-out"),
+        ("train_64", "test_64"),
+        ("photos-train", "photos-val"),
+        ("train.small", "test.small"),
+    ],
+)
+def test_splits_with_affixes_are_splits(tmp_path, cache, train, test):
+    for name in (f"{train}/a/1", f"{train}/b/2", f"{test}/a/3", f"{test}/b/4"):
+        save(tmp_path / f"{name}.png", int(name[-1]))
+    source = opened(tmp_path)
+    assert (shades(source), source.class_names) == ([1, 2], ("a", "b"))
+    assert (shades(other_split(source)), other_split(source).class_names) == ([3, 4], ("a", "b"))
+    assert not [note for note in source.notes if "although" in note]
+
+
+def test_splits_of_two_domains_are_no_classes(tmp_path, cache):
+    """CycleGAN's layout: the domains are the classes, and what is tested on is held out."""
+    for name in ("trainA/1", "trainB/2", "testA/3", "testB/4"):
+        save(tmp_path / f"{name}.png", int(name[-1]))
+    source = opened(tmp_path)
+    assert (shades(source), source.class_names) == ([1, 2], ("A", "B"))
+    assert (shades(other_split(source)), other_split(source).labels.tolist()) == ([3, 4], [0, 1])
+
+
+@pytest.mark.parametrize(
+    "names", [("train set", "car"), ("freight_train", "test_tube"), ("trainA", "testB"), ("dev", "car")]
+)
+def test_classes_whose_names_tell_of_splits_are_told_of(tmp_path, cache, names):
+    for i, name in enumerate(names):
+        save(tmp_path / name / f"{i}.png", i)
+    source = opened(tmp_path)
+    assert source.class_names == tuple(sorted(names))
+    told = [note for note in source.notes if note.startswith("classes, and no splits, although")]
+    assert len(told) == 1
+    assert all((repr(name) in told[0]) == (name != "car") for name in names)
+
+
 def test_splits_share_their_classes(tmp_path, cache):
     for name in ("train/b/1", "train/c/2", "test/a/3", "test/c/4", "ground_truth/c/5"):
         save(tmp_path / f"{name}.png", int(name[-1]))

@@ -148,6 +148,21 @@ def test_arrays_say_that_grey_ones_are_read_in_colour(folders, capsys):
     assert "read as RGB (--channels 1: as they are)" in capsys.readouterr().out  # as the command has it
 
 
+@pytest.mark.parametrize(("most", "bits"), [(4095, 12), (1023, 10), (4096, None)])
+def test_few_of_16_bits_are_told_of(tmp_path, cache, most, bits):
+    dark = np.minimum(DEEP, most)[None].repeat(2, 0)
+    np.savez(tmp_path / "dark.npz", images=dark)
+    (tmp_path / "dark").mkdir()
+    Image.fromarray(dark[0]).save(tmp_path / "dark" / "0.png")
+    for kind in ("npz", "deep"):
+        notes = open_source(f"{kind}:{tmp_path / 'dark'}{'.npz' * (kind == 'npz')}").notes
+        said = [note for note in notes if "nearly black" in note]
+        assert len(said) == (bits is not None)
+        assert all(
+            f"no value is above {most:,} of 65,535" in note and f"of {bits} bits" in note for note in said
+        )
+
+
 def test_files_that_a_source_of_ones_own_leaves_out_are_told_of(tmp_path):
     """Once, whether it says so itself or counts them alone."""
     told = "left out, cannot be read: 3 files"

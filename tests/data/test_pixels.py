@@ -138,6 +138,8 @@ IMAGES = np.arange(4 * 6 * 6, dtype=np.uint8).reshape(4, 6, 6)
         ([True, False, True, True], "0 1", [1, 0, 1, 1]),
         (["dog", "cat", "dog", "a10"], "a10 cat dog", [2, 1, 2, 0]),
         (np.asarray([7, 9, 7, 7], np.uint64), "7 9", [0, 1, 0, 0]),
+        ([0.0, 1.0, 1.0, 3.0], "0 1 3", [0, 1, 1, 2]),
+        ([[0.0], [1.0], [1.0], [3.0]], "0 1 3", [0, 1, 1, 2]),
     ],
 )
 def test_labels_of_every_form_are_numbered_without_gaps(tmp_path, labels, names, numbers):
@@ -155,6 +157,12 @@ def test_labels_of_other_shapes_are_refused(tmp_path, labels):
         npz(tmp_path, images=IMAGES, labels=labels)
 
 
+@pytest.mark.parametrize("odd", [0.5, np.nan, np.inf])
+def test_labels_that_are_no_whole_numbers_are_refused(tmp_path, odd):
+    with pytest.raises(InputError, match="'labels' of .* expected 4 integers, got float64"):
+        npz(tmp_path, images=IMAGES, labels=[0, 1, odd, 1])
+
+
 def test_one_picture_is_one_image(tmp_path):
     assert npz(tmp_path, images=np.zeros((16, 16, 3), np.uint8)).images.shape == (1, 16, 16, 3)
     assert npz(tmp_path, images=np.zeros((5, 16, 4), np.uint8)).images.shape == (1, 5, 16, 4)
@@ -165,6 +173,15 @@ def test_one_picture_is_one_image(tmp_path):
         3,
         1,
     )
+    assert npz(tmp_path, images=np.zeros((16, 16, 1), np.uint8)).images.shape == (1, 16, 16, 1)
+    assert npz(tmp_path, images=np.zeros((16, 16, 2), np.uint8)).images.shape == (1, 16, 16, 2)
+    first = np.zeros((3, 16, 16), np.uint8)
+    says = r"channels first\? images.transpose\(1, 2, 0\)\[None\] is one; 3 grey images\? images\[..., None\]"
+    with pytest.raises(InputError, match=f"'images' .*{says}"):
+        npz(tmp_path, images=first)
+    with pytest.raises(InputError, match=f"'held_out_images' .*{says}"):
+        npz(tmp_path, images=IMAGES, held_out_images=first)
+    assert npz(tmp_path, images=first, labels=[0, 1, 1]).images.shape == (3, 16, 16, 1)
     with pytest.raises(InputError, match="got .*; the channels come last: images.transpose"):
         npz(tmp_path, images=np.zeros((5, 3, 16, 16), np.uint8))
 

@@ -20,6 +20,7 @@ GREY, DEEP, CLEAR, ALONE = 1, 2, 4, 8
 It has no colour, more than 8 bits a channel, pixels that are not opaque, and one channel of more than 8 bits.
 """
 _NAMES = {GREY: "grey", DEEP: "deep", CLEAR: "clear", ALONE: "alone"}
+_MOST_OF_12_BITS = 4095
 _CALLED = {3: "RGB", 4: "RGBA"}
 _DEEP = "the source deep:PATH"
 
@@ -88,6 +89,16 @@ def changes(
             "kept)"
         )
     return tuple(notes)
+
+
+def all_but_black(images: np.ndarray) -> tuple[str, ...]:
+    """A note on images of 16 bits with values of 12 or fewer, which are all but black; none otherwise."""
+    if images.dtype != np.uint16 or not images.size or (most := int(images.max())) > _MOST_OF_12_BITS:
+        return ()
+    bits = max(most.bit_length(), 1)
+    return (
+        f"no value is above {most:,} of 65,535, so all is nearly black: values of {bits} bits? scale them to 16",
+    )
 
 
 def without_flags(note: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,21 @@ from jaxgan.common.progress import counted
 from jaxgan.data.files.listing import Listing, named
 from jaxgan.data.labels import natural_key
 
+_PLAIN = r"[-_ ]?(?:set|data|images?|imgs?|[0-9]+)"
 _SPLIT = re.compile(
-    r"(train|training|val|valid|validation|test|testing|eval)(?:[-_ ]?(?:set|data|images?|imgs?|[0-9]+))?",
+    r"(?P<before>.*[-_. ]|[0-9]+)?"
+    r"(?P<kind>train|training|val|valid|validation|dev|test|testing|eval|hold[-_ ]?out|held[-_ ]?out)"
+    rf"(?P<after>{_PLAIN}|(?-i:[A-Z])|[-_. ].*)?",
     re.I,
 )
-_KINDS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
+_KINDS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,8 @@ def parts_of(files: Listing, split: str) -> tuple[Part, Part | None]:
     """The images of a split, and those of the one that is held out of it, if there is one.
 
     Where folders called train and test (or validation) hold the images, at the top or inside of each class, they are
-    splits; anything else has only the split "train".
+    splits, also with one affix for all, such as seg_train and seg_test. Of trainA, trainB, testA and testB, A and B
+    are classes. Anything else has only the split "train".
 
     Raises:
       InputError: for a split that is not there, or labels that do not fit the images.
@@ -71,22 +82,45 @@ def _splits(names: Sequence[str]) -> tuple[dict[str, dict[str, str]], list[str]]
     """Split -> (name without it -> name), and the names that belong to none; empty where there are no splits."""
     inside, above = _without_tops(names)
     for level in (0, 1):
+        called = [
+            _called(parts[level]) if len(parts := name.split("/")) > level + 1 else None for name in inside
+        ]
+        sets = _sets({own for own in called if own is not None})
         found: dict[str, dict[str, str]] = {}
         rest = []
-        for name in inside:
-            parts = name.split("/")
-            match = _SPLIT.fullmatch(parts[level]) if len(parts) > level + 1 else None
-            if match is None:
+        for name, own in zip(inside, called, strict=True):
+            if own is None or own[1] not in sets:
                 rest.append(above + name)
                 continue
-            kind = _KINDS.get(match[1].lower(), "test")
-            short = "/".join([*parts[:level], *parts[level + 1 :]])
+            parts, (kind, affix) = name.split("/"), own
+            short = "/".join([*([affix] if len(sets) > 1 else []), *parts[:level], *parts[level + 1 :]])
             if short in found.setdefault(kind, {}):  # as of val/ and validation/
                 short = f"{short}/{name}"
             found[kind][short] = above + name
-        if len(found) > 1 and (not rest or (level == 0 and "train" in found)):
+        plain = sets == {""}
+        fits = not rest or (level == 0 and "train" in found and (plain or len(rest) < len(inside) / 2))
+        if len(found) > 1 and fits:
             return {kind: found[kind] for kind in ("train", "test", "val") if kind in found}, rest
     return {}, []
+
+
+def _called(folder: str) -> tuple[str, str] | None:
+    """The split that the name of a folder tells of, and what else is in the name but for numbers; None without one."""
+    if (match := _SPLIT.fullmatch(folder)) is None:
+        return None
+    before, after = match["before"] or "", match["after"] or ""
+    after = "" if re.fullmatch(_PLAIN, after, re.I) else after
+    affix = re.sub(r"[0-9]+", "", before).lstrip("-_. ") + re.sub(r"[0-9]+", "", after)
+    return _KINDS.get(match["kind"].lower(), "test"), affix.strip("-_. ")
+
+
+def _sets(called: Collection[tuple[str, str]]) -> set[str]:
+    """The affixes of folders that are splits of one another: none, or else those that come with several splits."""
+    kinds: dict[str, set[str]] = {}
+    for kind, affix in called:
+        kinds.setdefault(affix, set()).add(kind)
+    whole = {affix for affix, own in kinds.items() if len(own) > 1}
+    return {""} if "" in whole else whole
 
 
 def _without_tops(names: Sequence[str]) -> tuple[list[str], str]:
@@ -129,6 +163,8 @@ def _part(files: Listing, names: Mapping[str, str]) -> Part:
             f"left out, beside the folders of the classes: {counted(len(loose), 'image')} ({named(loose)})"
         )
     notes.extend(_without_images(files, names, above, tops))
+    if odd := [top for top in tops if _words(top) & _SPLIT_WORDS]:
+        notes.append(f"classes, and no splits, although their names tell of such: {named(odd)}")
     return Part(
         [full[short] for short in inside],
         [printable(short.split("/", 1)[0]) for short in inside],
@@ -145,6 +181,14 @@ def _without_images(files: Listing, names: Mapping[str, str], above: str, tops: 
     beside = {name.removeprefix(above) for name in files.folders if name.startswith(above)}
     empty = sorted({name for name in beside if "/" not in name} - set(tops), key=natural_key)
     return [f"no class, as without images: {named(empty)}"] if empty else []
+
+
+_SPLIT_WORDS = {*_KINDS, "test", "testing", "eval", "holdout", "heldout"}
+
+
+def _words(name: str) -> set[str]:
+    """The words of the name of a folder, in lower case, without a capital letter behind, as in "trainA"."""
+    return {re.sub("(?<=[a-z])[A-Z]$", "", word).lower() for word in re.split("[-_. 0-9]+", name)}
 
 
 def class_folders(names: Sequence[str]) -> list[str] | None:

@@ -12,6 +12,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
 from jaxgan.common.laws import first_line
 from jaxgan.common.packages import need
+from jaxgan.data.decoding.forms import all_but_black
 from jaxgan.data.files.listing import listing, unread
 from jaxgan.data.pixels import open_image, resized, rgb_of_lab
 from jaxgan.data.source import Images, fingerprint
@@ -133,7 +134,15 @@ def load_deep(path: str, *, resolution: int | None, skip_broken: bool, follow_li
     if not images:
         raise InputError(f"data.source: expected images in {shown!r}, found none that can be read")
     pixels = np.stack(images)
-    return Images(f"deep:{shown}", pixels, None, (), fingerprint(pixels), skipped, notes=unread(skipped))
+    return Images(
+        f"deep:{shown}",
+        pixels,
+        None,
+        (),
+        fingerprint(pixels),
+        skipped,
+        notes=(*unread(skipped), *all_but_black(pixels)),
+    )
 
 
 def _deep(name: pathlib.Path, resolution: int | None) -> np.ndarray:

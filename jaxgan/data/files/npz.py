@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
-from jaxgan.data.decoding.forms import grey_in_colour
+from jaxgan.data.decoding.forms import all_but_black, grey_in_colour
 from jaxgan.data.labels import parsed_labels
 from jaxgan.data.pixels import check_images, resized
 from jaxgan.data.source import Images, fingerprint
@@ -17,12 +17,13 @@ from jaxgan.data.splits import with_held_out
 
 
 def load_npz(path: str, *, resolution: int | None = None, channels: int | None = None) -> Images:
-    """Opens the arrays "images", uint8 or uint16 [n, h, w] or [n, h, w, c], and "labels" of an npz file.
+    """Opens the arrays "images" and "labels" of an npz file.
 
-    Images of 1 channel are grey, of 2 grey and alpha, of 3 RGB, of 4 RGB and alpha. Labels are whole numbers or
-    texts, [n] or [n, 1], and may be missing. Each value that occurs is a class, in ascending order. Further arrays
-    "held_out_images" and, if there are, "held_out_labels" are examples that are held out of training; those of classes
-    that "labels" lacks are left out, with a note.
+    Images are uint8 or uint16 [n, h, w], [n, h, w, c] or, of one, [h, w, c]; those of 1 channel are grey, of 2 grey and
+    alpha, of 3 RGB, of 4 RGB and alpha. Labels are whole numbers or texts, [n] or [n, 1], and may be missing. Each
+    value that occurs is a class, in ascending order. Further arrays "held_out_images" and, if there are,
+    "held_out_labels" are examples that are held out of training; those of classes that "labels" lacks are left out, with
+    a note.
 
     Raises:
       InputError: if the file is missing or no npz, or an array is missing or of the wrong shape.
@@ -75,10 +76,17 @@ def _images(
     channels: int | None,
 ) -> Images:
     n = None if labels is None else len(np.atleast_1d(labels))
+    shape = np.shape(images)
+    if n is None and len(shape) == 3 == shape[0] and min(shape[1:]) > 4:
+        raise InputError(
+            f"data.source: '{prefix}images' {where}: expected [n, height, width] or [n, height, width, channels], got "
+            f"{shape}: one picture, channels first? images.transpose(1, 2, 0)[None] is one; 3 grey images? "
+            "images[..., None]"
+        )
     checked = check_images(f"data.source: '{prefix}images' {where}", images, n)
     images = resized(checked, resolution, channels)
     class_names: tuple[str, ...] = ()
     if labels is not None:
         labels, class_names = parsed_labels(f"data.source: '{prefix}labels' {where}", labels, len(images))
-    notes = grey_in_colour(checked.shape[3], channels)
+    notes = (*grey_in_colour(checked.shape[3], channels), *all_but_black(checked))
     return Images(name, images, labels, class_names, fingerprint(images, labels), notes=notes)
