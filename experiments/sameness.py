@@ -15,6 +15,7 @@ Rows are kept as they are done: stopped or killed, the same command goes on. Har
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import pathlib
@@ -36,7 +37,8 @@ from jaxgan.common import processes
 from jaxgan.common.errors import InputError, lookup
 from jaxgan.common.files import write_atomically
 from jaxgan.config import Config
-from jaxgan.config.presets import PRESETS
+from jaxgan.config.presets import PRESETS, get_preset
+from jaxgan.models import model_name
 from jaxgan.runs import checksums
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.environment import environment
@@ -82,31 +84,25 @@ class Sameness:
 
 def cases() -> dict[str, tuple[str, bool]]:
     """Name of a row -> preset, and whether its networks are those of its own family though they are large."""
-    from small_presets import LARGE, carried, weight_of
-
-    from jaxgan.config.presets import get_preset
-    from jaxgan.models import model_name
-
+    small = importlib.import_module("small_presets")
     smallest = {}
-    for name in sorted(PRESETS, key=weight_of):
+    for name in sorted(PRESETS, key=small.weight_of):
         smallest.setdefault(model_name(type(get_preset(name).model)), name)
-    large = {f"{smallest[family]} (its own networks)": (smallest[family], True) for family in LARGE}
-    return {name: (name, False) for name in carried()} | large
+    large = {f"{smallest[family]} (its own networks)": (smallest[family], True) for family in small.LARGE}
+    return {name: (name, False) for name in small.carried()} | large
 
 
 def config_of(preset: str, own: bool, compute: Mapping[str, Any], steps: int) -> Config:
     """A preset, cut small."""
-    from small_presets import cut
-
-    config = replace(cut(preset, own=own), steps=steps)
+    config = importlib.import_module("small_presets").cut(preset, own=own)
+    config = replace(config, steps=steps)
     return replace(config, compute=replace(config.compute, devices=None, **compute))
 
 
 def members_of(config: Config, devices: int) -> Members:
     """One member, on noise in the form of its data."""
-    from small_presets import examples
-
-    return Members(config, [config.seed], how="loop", devices=devices, source=examples(config))
+    source = importlib.import_module("small_presets").examples(config)
+    return Members(config, [config.seed], how="loop", devices=devices, source=source)
 
 
 def steps_of(members: Members, path: pathlib.Path, steps: int) -> Iterator[dict[str, float]]:
@@ -167,10 +163,8 @@ def here(way: str, preset: str, own: bool, path: pathlib.Path, steps: int) -> di
 
 def apart(way: str, preset: str, own: bool, path: pathlib.Path, steps: int) -> dict[str, float]:
     """The same in processes of their own, which find each other."""
-    from local import free_port
-
     n, each, _ = WAYS[way]
-    where, started = f"127.0.0.1:{free_port()}", []
+    where, started = f"127.0.0.1:{importlib.import_module('local').free_port()}", []
     env = {**os.environ, "JAX_NUM_CPU_DEVICES": str(each), "PYTHONPATH": str(ROOT)}
     for index in range(n):
         told = {"way": way, "preset": preset, "own": own, "path": str(path), "steps": steps}
@@ -197,9 +191,7 @@ def child(told: Mapping[str, Any]) -> None:
 
 def small_eyes() -> contextlib.AbstractContextManager[None]:
     """Projected GAN sees through a network that compiles in seconds."""
-    from helpers import shallow_eyes
-
-    return shallow_eyes()
+    return importlib.import_module("helpers").shallow_eyes()
 
 
 def row(name: str, ways: tuple[str, ...], steps: int, known: dict[str, Any]) -> Iterator[dict[str, Any]]:
