@@ -103,8 +103,9 @@ def fit(
         [-1, 1] or [0, 255]; or a source by name, such as "mnist" or "folder:PATH"; or a `jaxgan.data.Source` of images,
         which keeps its other split.
       steps: generator updates; None: the preset's.
-      loss: its name, that of a recipe such as "wgan-gp", which brings what belongs to it, FILE.py:NAME, or a `jaxgan.Loss` of your own. The latter lives in this process: other processes
-        open and sample the run, but do not resume it.
+      loss: its name, that of a recipe such as "wgan-gp", which brings what belongs to it, FILE.py:NAME, or a
+        `jaxgan.Loss` of your own. The latter lives in this process: other processes open and sample the run, but do not
+        resume it.
       labels: whole numbers [n] from 0 on, or names of classes; the networks are then conditional.
       preset: that settings are taken from, for arrays without size and channels; None: that which `jaxgan train` takes
         for a source by name; for arrays `dcgan-mnist` or, from 48 pixels a side on, `small-64`, which mirrors images

@@ -22,8 +22,8 @@ def load_npz(path: str, *, resolution: int | None = None, channels: int | None =
     Images are uint8 or uint16 [n, h, w], [n, h, w, c] or, of one, [h, w, c]; those of 1 channel are grey, of 2 grey and
     alpha, of 3 RGB, of 4 RGB and alpha. Labels are whole numbers or texts, [n] or [n, 1], and may be missing. Each
     value that occurs is a class, in ascending order. Further arrays "held_out_images" and, if there are,
-    "held_out_labels" are examples that are held out of training; those of classes that "labels" lacks are left out, with
-    a note.
+    "held_out_labels" are examples that are held out of training; those of classes that "labels" lacks are left out,
+    with a note.
 
     Raises:
       InputError: if the file is missing or no npz, or an array is missing or of the wrong shape.
