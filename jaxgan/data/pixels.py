@@ -22,6 +22,7 @@ class BrokenImage(Exception):
 
 
 _NOT_READ = {"EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5", "PDF"}  # by other programs only, or no images
+_PHOTOMETRIC = 262  # a tag of TIFF: 0 where white is zero
 _BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 
 
@@ -65,12 +66,27 @@ def open_image(data: bytes) -> Image.Image:
             image = _loaded(bare)
         if image.mode == "F" or (image.mode == "I" and not _fits_16_bits(image)):
             raise BrokenImage(f"the range of its values is not known (mode {image.mode})")
-        return ImageOps.exif_transpose(image)
+        upright = ImageOps.exif_transpose(image)
+        return _negative(upright) if _white_is_zero(image) else upright
     except BrokenImage:
         raise
     except Exception as error:  # Pillow's decoders raise many types on damaged data
         text = re.sub(r" <_io\.BytesIO.*?>", "", str(error))  # of an address that tells nobody anything
         raise BrokenImage(text or type(error).__name__) from error
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    """Whether it is a TIFF file of 16-bit grey that counts down from white, which Pillow turns of 8 bits alone."""
+    tags: Any = getattr(image, "tag_v2", {})
+    return image.mode.startswith("I;16") and tags.get(_PHOTOMETRIC) == 0
+
+
+def _negative(image: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    found = Image.fromarray(65535 - np.asarray(image).astype(np.uint16))
+    found.info = image.info
+    return found
 
 
 def _fits_16_bits(image: Image.Image) -> bool:
@@ -167,7 +183,15 @@ def is_deep(image: Image.Image) -> bool:
 
 def is_rounded(image: Image.Image) -> bool:
     """Whether an image of which the header is read has more than 8 bits a channel, grey or in colour."""
-    return is_deep(image) or re.search(";16[BLN]$", _raw_mode(image)) is not None
+    return is_deep(image) or re.search(";16[BLN]$", _raw_mode(image)) is not None or _is_deep_ppm(image)
+
+
+def _is_deep_ppm(image: Image.Image) -> bool:
+    tiles: Any = getattr(image, "tile", ())
+    if not tiles or not tiles[0][0].startswith("ppm"):
+        return False
+    args = tiles[0][3]
+    return isinstance(args, tuple) and args[1] > 255  # the largest value; maps of black and white have none
 
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}

@@ -192,6 +192,19 @@ def test_labels_that_do_not_fit_are_named(tmp_path, cache, content, message):
         opened(tmp_path)
 
 
+@pytest.mark.parametrize("container", ["folder", "zip"])
+def test_labels_of_stylegan_in_capitals(tmp_path, cache, container):
+    content = json.dumps({"labels": [["0.png", 1], ["1.png", 0]]})
+    if container == "zip":
+        path = zipped(tmp_path / "x.zip", [("0.png", png(0)), ("1.png", png(1)), ("Dataset.JSON", content)])
+    else:
+        path = tmp_path / "x"
+        for i in range(2):
+            save(path / f"{i}.png", i)
+        (path / "dataset.JSON").write_text(content)
+    assert opened(path).labels.tolist() == [1, 0]
+
+
 def test_a_json_of_another_kind_is_said_and_not_read(tmp_path, cache):
     save(tmp_path / "a" / "x.png", 1)
     save(tmp_path / "b" / "y.png", 2)
@@ -395,6 +408,23 @@ def test_links_multiply_nothing(tmp_path, cache):
         "linked folders not followed, as they lead back or are read already: 'a/loop', 'a/up', 'twin'"
         in "; ".join(source.notes)
     )
+
+
+def test_links_to_files_that_are_read_are_told_of(tmp_path, cache):
+    for name in ("pool/1", "pool/2", "a/3"):
+        save(tmp_path / f"{name}.png", int(name[-1]))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "4.png").symlink_to("../pool/1.png")
+    source = opened(tmp_path)
+    assert "links to files that are read as well, which so count again: 'b/4.png'" in source.notes
+    (tmp_path / "a" / "3.png").rename(tmp_path / ".hidden.png")
+    for name in ("a", "b"):
+        (tmp_path / name / "5.png").symlink_to("../.hidden.png")
+    (tmp_path / "b" / "4.png").unlink()
+    assert "links to files that are read as well, which so count again: 'b/5.png'" in opened(tmp_path).notes
+    (tmp_path / "b" / "5.png").unlink()
+    save(tmp_path / "b" / "6.png", 6)
+    assert not [note for note in opened(tmp_path).notes if "links" in note]
 
 
 def test_links_to_nothing_are_broken_images(tmp_path, cache):

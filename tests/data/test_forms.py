@@ -93,6 +93,23 @@ def test_colours_of_16_bits_are_told_of_too(tmp_path, cache):
     assert without_flags(note) == "16 bits are rounded to 8 of 1 image"
 
 
+@pytest.mark.parametrize(
+    ("content", "deep"),
+    [
+        (b"P6\n1 1\n65535\n" + bytes(6), True),
+        (b"P6\n1 1\n1023\n" + bytes(6), True),
+        (b"P3\n1 1\n65535\n1 2 3", True),
+        (b"P6\n1 1\n255\n" + bytes(3), False),
+        (b"P3\n1 1\n100\n1 2 3", False),
+        (b"P1\n1 1\n1", False),
+    ],
+)
+def test_pixel_maps_of_more_than_8_bits_are_told_of_too(tmp_path, cache, content, deep):
+    (tmp_path / "0.ppm").write_bytes(content)
+    told = [note for note in open_source(f"folder:{tmp_path}").notes if "rounded to 8 of 1 image" in note]
+    assert len(told) == deep
+
+
 def test_grey_images_with_opacity_are_kept_by_two_channels(tmp_path, cache):
     (tmp_path / "a").mkdir()
     image = np.full((8, 8, 2), 9, np.uint8)

@@ -95,6 +95,29 @@ def test_colours_of_lab():
 # --- texts ------------------------------------------------------------------------------------------
 
 
+def tiff(values, photometric):
+    """A TIFF file of 16-bit grey, as others than Pillow write it, on its side."""
+    height, width = values.shape
+    data = values.astype("<u2").tobytes()
+    tags = {256: width, 257: height, 258: 16, 259: 1, 262: photometric, 273: 8, 274: 6, 277: 1, 278: height}
+    tags |= {279: len(data)}
+    entries = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in tags.items())
+    start = struct.pack("<2sHI", b"II", 42, 8 + len(data)) + data
+    return start + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_white_may_be_zero_of_16_bits(tmp_path, cache, photometric):
+    values = np.arange(12).reshape(3, 4) * 5000
+    written = values if photometric else 65535 - values
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "0.tif").write_bytes(tiff(written, photometric))
+    upright = np.rot90(values, -1)
+    np.testing.assert_array_equal(open_source(f"deep:{tmp_path / 'x'}").images[0, :, :, 0], upright)
+    found = open_source(f"folder:{tmp_path / 'x'}").images[0, :, :, 0]
+    np.testing.assert_array_equal(found, np.round(upright / 257))
+
+
 def test_long_texts_and_profiles_break_no_image(tmp_path, cache):
     for i, kind in enumerate(("text", "zip", "international", "profile")):
         info, options = PngImagePlugin.PngInfo(), {}

@@ -224,12 +224,15 @@ def _of_json(
     files: Listing, names: Sequence[str]
 ) -> tuple[tuple[list[str], list[str] | None] | None, str | None]:
     """Names and classes by the dataset.json above all of these images, and a note; None where there is none."""
-    folders = sorted(name.removesuffix("dataset.json") for name in files.others if _is_json(name))
+    files_in = {name[: -len("dataset.json")]: name for name in files.others if _is_json(name)}
+    folders = sorted(files_in)
     above = [folder for folder in folders if all(name.startswith(folder) for name in names)]
     if not above:
-        lost = f"{named([folder + 'dataset.json' for folder in folders])} is not read: images lie outside of its folder"
+        lost = (
+            f"{named([files_in[folder] for folder in folders])} is not read: images lie outside of its folder"
+        )
         return None, lost if folders else None
-    where = f"{max(above, key=len)}dataset.json"
+    where = files_in[max(above, key=len)]
     try:
         content = files.read(where)
     except Exception as error:  # damaged archives surface as many types
@@ -250,7 +253,7 @@ def _of_json(
 
 
 def _is_json(name: str) -> bool:
-    return name.rpartition("/")[2] == "dataset.json"
+    return name.rpartition("/")[2].lower() == "dataset.json"
 
 
 def _labels(where: str, content: bytes) -> dict[str, str] | None:

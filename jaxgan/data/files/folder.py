@@ -23,7 +23,7 @@ from jaxgan.data.rows import Encoded, Undecoded
 from jaxgan.data.source import Images
 from jaxgan.data.splits import with_held_out
 
-_DECODER = 4  # of the entries in the cache: counts the changes of what is decoded or kept
+_DECODER = 5  # of the entries in the cache: counts the changes of what is decoded or kept
 
 
 def load_folder(

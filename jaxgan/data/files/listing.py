@@ -8,7 +8,7 @@ import pathlib
 import stat
 import zipfile
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from jaxgan.common.errors import InputError
@@ -170,6 +170,7 @@ def _of_folder(root: pathlib.Path, follow_links: bool) -> Listing:
     special: list[str] = []
     unread: list[str] = []
     outside: list[str] = []  # links that lead out of the folder
+    linked: dict[str, str] = {}  # files that are links -> what they lead to
     real = os.path.realpath(root)
     seen = {_identity(parent) for parent in root.resolve().parents}
     pending, links = deque([""]), list[str]()
@@ -194,6 +195,8 @@ def _of_folder(root: pathlib.Path, follow_links: bool) -> Listing:
                 outside.append(name)
                 continue
             kind = _kind(entry)
+            if kind == "file" and entry.is_symlink():
+                linked[name] = os.path.realpath(entry.path)
             if kind == "folder":
                 (links if entry.is_symlink() else pending).append(name)
             else:
@@ -221,10 +224,23 @@ def _of_folder(root: pathlib.Path, follow_links: bool) -> Listing:
         notes.append(
             f"linked folders not followed, as they lead back or are read already: {named(sorted(again))}"
         )
+    if twice := _twice(real, files, linked):
+        notes.append(f"links to files that are read as well, which so count again: {named(twice)}")
     if special:
         notes.append(f"left out, no regular file: {named(special)}")
     beside = lambda names: ((name, root / name) for name in names)
     return listed(root, [*files, *unread], folders, read, head, notes, beside, unread)
+
+
+def _twice(real: str, files: Sequence[str], linked: Mapping[str, str]) -> list[str]:
+    """Those links to files, sorted, which lead to other files of the folder, or where another link leads."""
+    found = {os.path.join(real, name) for name in files if name not in linked} if linked else set()
+    again = []
+    for name in sorted(linked):
+        if linked[name] in found:
+            again.append(name)
+        found.add(linked[name])
+    return again
 
 
 def check_size(size: int, largest: int) -> None:
@@ -293,7 +309,7 @@ def _of_archive(path: pathlib.Path, archive: zipfile.ZipFile) -> Listing:
 
     def read(name: str) -> bytes:
         entry = entries[name]
-        check_size(entry.file_size, LARGEST_FILE if name.endswith(".json") else LARGEST)
+        check_size(entry.file_size, LARGEST_FILE if name.lower().endswith(".json") else LARGEST)
         return unpacked(archive, entry, entry.file_size)
 
     def head(name: str) -> bytes:
