@@ -12,7 +12,9 @@ from jax.extend import core
 from jax.extend.core.primitives import custom_jvp_call_p, custom_vjp_call_p, jit_p, remat_p
 
 # Those of JAX, and those of this package, which have tests of their own: holding them takes as long as all other laws.
-_TRUSTED = [f"{path}{os.sep}" for path in (pathlib.Path(jax.__file__).parent, pathlib.Path(__file__).parents[1])]
+_TRUSTED = [
+    f"{path}{os.sep}" for path in (pathlib.Path(jax.__file__).parent, pathlib.Path(__file__).parents[1])
+]
 
 
 def has_own_rules(function: Callable[..., Any], *args: Any) -> bool:
