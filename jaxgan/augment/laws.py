@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxgan.augment.base import Augmentation
 from jaxgan.common import keys
+from jaxgan.common.draws import draws_apart
 from jaxgan.common.laws import (
     Broken,
     Verdict,
@@ -107,6 +108,8 @@ def determinism_law(augmentation: Augmentation) -> str:
     memory = _memories(augmentation)[-1]
     for shape in _seen(augmentation):
         x, own = _examples(shape)
+        if draws_apart(augmentation.see, (memory, x, own, jnp.zeros((), jnp.int32)), own):
+            raise Broken("it draws by a key that is not among its keys: the same numbers in every step")
         first, again = (
             _see(augmentation, x, own, memory),
             _see(augmentation._replace(see=_anew(augmentation)), x, own, memory),
@@ -131,6 +134,8 @@ def keys_law(augmentation: Augmentation) -> str:
         order = np.random.default_rng(1).permutation(_N)
         for look in looks:
             seen = _see(augmentation, x, own, *look)
+            if not np.isfinite(seen).all():  # of which the law of finite numbers speaks
+                continue
             if not same(seen[order], _see(augmentation, x[order], own[order], *look), 1e-5):
                 raise Broken("the order of examples matters: each is to be drawn by its own key")
             mixed = x.at[1:].set(other[1:]), jnp.concatenate([own[:1], other_keys[1:]])

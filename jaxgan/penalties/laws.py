@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common import keys
+from jaxgan.common.draws import draws_apart
 from jaxgan.common.laws import (
     Broken,
     Verdict,
@@ -208,12 +209,29 @@ def needs_law(penalty: Penalty) -> str:
             )
             try:
                 jax.eval_shape(value, world.params(), world.examples())
+            except _LatentsUsed as error:
+                raise Broken(f"{side}: it uses {what} of the scene, but does not say {need}=True") from error
             except Exception as error:  # whatever a user's function raises is the finding
                 raise Broken(
                     f"{side}: it does not say {need}=True, but raises {type(error).__name__} where the scene is "
                     f"without {what}: {first_line(error)}"
                 ) from error
     return "it works without all that it does not say it needs"
+
+
+def chance_law(penalty: Penalty) -> str:
+    """All that a term draws hangs on its keys."""
+    for side, term in _terms(penalty):
+        world, memory = _world(term), term.init()
+        given = world.params(), world.examples()
+        value = lambda params, examples, term=term, world=world, memory=memory: world.value(
+            term, memory, params, examples
+        )
+        if draws_apart(value, given, given[1].keys):
+            raise Broken(
+                f"{side}: it draws by a key that is not among its keys, the same numbers in every step"
+            )
+    return "all that is drawn hangs on the keys"
 
 
 def memory_law(penalty: Penalty, updates: int = 100) -> str:
@@ -337,6 +355,7 @@ def lazy_law(penalty: Penalty, every: int = 3) -> str:
 LAWS: dict[str, Callable[[Penalty], str]] = {
     "form": form_law,
     "needs": needs_law,
+    "chance": chance_law,
     "memory": memory_law,
     "gradient": gradient_law,
     "flat": flat_law,

@@ -223,7 +223,7 @@ WRONG = {
         "drift",
         but(PENALTY, "return size**power", "return size**power * scene._replace(mean=None).latents[:, 0]"),
         "needs",
-        "discriminator: it does not say needs_latents=True, but raises ",
+        "discriminator: it uses latents or generate of the scene, but does not say needs_latents=True",
     ),
     "a memory that ends in NaN": (
         "drift",
@@ -303,6 +303,18 @@ WRONG = {
         but(GAME, "for name in names),\n        inputs", "for name in names[:1]),\n        inputs"),
         "movers",
         "player 'decoder' never moves: it is among the movers of no turn",
+    ),
+    "a term's chance by a fixed key": (
+        "drift",
+        but(PENALTY, "return size**power", "return size**power * jax.random.normal(jax.random.key(0), size.shape)"),
+        "chance",
+        "discriminator: it draws by a key that is not among its keys",
+    ),
+    "an augmentation's chance by a fixed key": (
+        "shaken",
+        but(AUGMENTATION, "x * (1 + scale)", "x + jax.random.normal(jax.random.key(0), x.shape[1:])"),
+        "determinism",
+        "it draws by a key that is not among its keys",
     ),
     "chance by a fixed key": (
         "autoencoder",
