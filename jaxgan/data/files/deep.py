@@ -133,7 +133,15 @@ def load_deep(path: str, *, resolution: int | None, skip_broken: bool, follow_li
     if not images:
         raise InputError(f"data.source: expected images in {shown!r}, found none that can be read")
     pixels = np.stack(images)
-    return Images(f"deep:{shown}", pixels, None, (), fingerprint(pixels), skipped, notes=unread(skipped))
+    return Images(
+        f"deep:{shown}",
+        pixels,
+        None,
+        class_names=(),
+        fingerprint=fingerprint(pixels),
+        skipped=skipped,
+        notes=unread(skipped),
+    )
 
 
 def _deep(name: pathlib.Path, resolution: int | None) -> np.ndarray:
