@@ -134,7 +134,7 @@ def game_of(name: str, args: Args, dtype: str) -> tuple[Game, dict[str, jax.Shap
     if name in CASES:
         case = case_of(name, args, dtype)
         generator, discriminator = case.model.build(case.shape, 0)
-        adam = lambda: OptimizerConfig(LEARNING_RATE, B1, B2).build(1)
+        adam = lambda: OptimizerConfig(LEARNING_RATE, b1=B1, b2=B2).build(1)
         latent = get_latent("normal", case.latent)
         game = GAN(generator, discriminator, get_loss(case.loss), adam(), adam(), latent, reuse_fakes=True)
         n = args.batch_size or BATCH

@@ -83,7 +83,14 @@ class Kind:
 
 def scores() -> dict[str, Any]:
     value = lambda x, kind, floor: Score(
-        x, floor, SCORES[kind], 100, 150, "mnist:test; floor: x", "cnn@0", 0.1
+        x,
+        floor,
+        SCORES[kind],
+        n_real=100,
+        n_fake=150,
+        split="mnist:test; floor: x",
+        features="cnn@0",
+        error=0.1,
     )
     scores = {"fd_cnn": value(1.5, "fd", 0.02), "precision": value(0.4, "precision", None)}
     scores |= {"recall": value(0.2, "recall", 0.9), "classes_present": value(9, "classes_present", 10)}
@@ -230,7 +237,18 @@ def _of_cell(root: pathlib.Path) -> Kind:
     facts = {"modes": 8, "classes": 0, "modality": "point"}
     kept = {name: SCORES[name].to_json() for name in final}
     store = Store(root / "cells")
-    store.save(CellResult(cell, cell.key, "finished", tuple(outcomes), facts, kept, 1.0, {"date": "today"}))
+    store.save(
+        CellResult(
+            cell,
+            cell.key,
+            "finished",
+            outcomes=tuple(outcomes),
+            data=facts,
+            kinds=kept,
+            seconds=1.0,
+            environment={"date": "today"},
+        )
+    )
     (path,) = store.path.iterdir()
     right = path.read_bytes()
 

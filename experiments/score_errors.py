@@ -39,7 +39,17 @@ def sample(rng: np.random.Generator, n: int, shift: float, scale: float) -> Samp
     stream.add(features)
     parts = stream.leave_one_out()
     gaussian = stream.gaussian()
-    return Sample(n, gaussian, parts, features, logits, images, gaussian, tuple(parts), labels)
+    return Sample(
+        n,
+        gaussian,
+        leave_one_out=parts,
+        features=features,
+        logits=logits,
+        images=images,
+        spatial=gaussian,
+        spatial_leave_one_out=tuple(parts),
+        labels=labels,
+    )
 
 
 def of_images(metrics: list[str], seed: int) -> Iterator[Callable[[], dict[str, tuple[float, float | None]]]]:

@@ -201,3 +201,43 @@ def test_recipes_are_short():
     }
     assert {"cycle_gan", "bigan", "vae_gan", "many_critics", "infogan", "f_anogan", "vae"} < set(lines)
     assert not {name: n for name, n in lines.items() if n > 60 and name not in OPTIONS_ALONE}
+
+
+def test_long_constructors_take_names():
+    """A dataclass of nine fields or more takes at most three of them by position: nobody counts to the sixth."""
+    long = {}
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ClassDef):
+                continue
+            made = " ".join(ast.unparse(d) for d in node.decorator_list if "dataclass" in ast.unparse(d))
+            if not made or "kw_only=True" in made:
+                continue
+            kinds = [ast.unparse(line.annotation) for line in node.body if isinstance(line, ast.AnnAssign)]
+            kinds = [kind for kind in kinds if not kind.startswith("ClassVar")]
+            by_position = kinds.index("KW_ONLY") if "KW_ONLY" in kinds else len(kinds)
+            if len(kinds) >= 9 and by_position > 3:
+                long[f"{module}.{node.name}"] = by_position
+    assert not long
+
+
+def test_two_modules_know_of_mapped_axes():
+    """Games and layers have one each; the clock adds up what processes say, over axes of its own."""
+    over = {
+        "pmean",
+        "psum",
+        "pmax",
+        "pmin",
+        "all_gather",
+        "all_to_all",
+        "axis_index",
+        "axis_size",
+        "ppermute",
+    }
+    knowing = {
+        module
+        for module, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in over
+    }
+    assert knowing == {"jaxgan.games.axis", "jaxgan.models.layers.axes", "jaxgan.train.clock"}

@@ -143,7 +143,7 @@ def drawn(train: Images, size: int, seed: int, imbalanced: bool) -> Images:
         f"{train.name}, {size} a class, seed {seed}",
         np.ascontiguousarray(train.images[chosen]),
         labels[chosen].astype(np.int32),
-        train.class_names,
+        class_names=train.class_names,
         fingerprint=f"{train.fingerprint[:8]}-{size}-{seed}-{imbalanced}",
     )
 

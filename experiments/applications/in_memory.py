@@ -67,7 +67,11 @@ def trained(config: Config, source: Source) -> Trained:
 def part_of(source: Images, rows: np.ndarray, name: str) -> Images:
     """Some rows of images as a source of their own, without labels."""
     return Images(
-        name, np.ascontiguousarray(source.images[rows]), None, (), fingerprint=f"{name}:{len(rows)}"
+        name,
+        np.ascontiguousarray(source.images[rows]),
+        None,
+        class_names=(),
+        fingerprint=f"{name}:{len(rows)}",
     )
 
 
@@ -79,6 +83,10 @@ def data_for(name: str, split: str) -> Images:
         labels = arrays["labels"].astype(np.int32)
         names = tuple(str(i) for i in range(int(labels.max()) + 1))
         return Images(
-            f"npz:{name}-{split}.npz", arrays["images"], labels, names, fingerprint=f"{name}-{split}"
+            f"npz:{name}-{split}.npz",
+            arrays["images"],
+            labels,
+            class_names=names,
+            fingerprint=f"{name}-{split}",
         )
     return as_images(open_source("mnist" if name == "mnist" else f"tfds:{name}", split), "source")

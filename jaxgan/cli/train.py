@@ -15,7 +15,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Train:
     """Train a preset, changed by flags, in a new folder, and leave a report there."""
 

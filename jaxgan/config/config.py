@@ -48,7 +48,7 @@ _MOST_D_STEPS = 1000
 LOGGERS = ("wandb", "mlflow", "trackio")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything that determines a run."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 
@@ -14,6 +14,7 @@ class DataConfig:
     """mnist, stacked_mnist, tfds:NAME, tar:PATTERN, ring, grid, swissroll, FILE.py:NAME, folder, zip, tar or npz."""
     split: str = "train"
     """Split of mnist, stacked_mnist and tfds sources, and of folders that have such folders."""
+    _: KW_ONLY
     hold_out: float = 0.1
     """Share of data without a second split that is held out, to compare with: at most 10,000 examples; 0: none."""
     share: float = 1.0

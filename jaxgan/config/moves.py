@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -30,6 +30,7 @@ class PenaltyConfig:
 
     weights: tuple[tuple[str, float], ...] = ()
     """Name (or FILE.py:NAME) and weight of each, such as: gradient_penalty 10, or: r1 0.1 r2 0.1."""
+    _: KW_ONLY
     every: int = 1
     """Apply them in one of this many updates of their player, and this many times as strongly."""
     every_of: tuple[tuple[str, int], ...] = ()
@@ -128,6 +129,7 @@ class DynamicsConfig:
 
     updates: Literal["alternating", "simultaneous", "extragradient"] = "alternating"
     """alternating: G answers the updated D; simultaneous: both move at once; extragradient: after a trial step."""
+    _: KW_ONLY
     unroll: int = 0
     """Discriminator updates that the generator looks ahead (unrolled GAN)."""
     consensus: float = 0.0
@@ -200,6 +202,7 @@ class OptimizerConfig:
 
     learning_rate: float = 2e-4
     """Learning rate at the start of the run."""
+    _: KW_ONLY
     b1: float = 0.5
     """Decay of the first moment."""
     b2: float = 0.999

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from jaxgan.config.config import Config
@@ -31,6 +31,7 @@ class Recipe:
     loss: str
     paper: str
     learning_rate: float
+    _: KW_ONLY
     betas: tuple[float, float]
     penalties: Mapping[str, float] = field(default_factory=dict)
     kind: str = "adam"
@@ -80,7 +81,7 @@ RECIPES: dict[str, Recipe] = {
         "wasserstein",
         "Arjovsky et al. 2017, algorithm 1",
         5e-5,
-        (0.0, 0.99),
+        betas=(0.0, 0.99),
         kind="rmsprop",
         clip=0.01,
         d_steps=5,
@@ -90,29 +91,34 @@ RECIPES: dict[str, Recipe] = {
         "wasserstein",
         "Gulrajani et al. 2017, algorithm 1",
         1e-4,
-        (0.0, 0.9),
-        {"gradient_penalty": 10.0},
+        betas=(0.0, 0.9),
+        penalties={"gradient_penalty": 10.0},
         d_steps=5,
         networks=_PLAIN,
     ),
-    "lsgan": Recipe("least_squares", "Mao et al. 2017", 2e-4, (0.5, 0.999), networks=_NORMED),
+    "lsgan": Recipe("least_squares", "Mao et al. 2017", 2e-4, betas=(0.5, 0.999), networks=_NORMED),
     "hinge-sn": Recipe(
         "hinge",
         "Miyato et al. 2018, setting C",
         2e-4,
-        (0.5, 0.999),
+        betas=(0.5, 0.999),
         networks={"d_batch_norm": False, "d_spectral_norm": True},
     ),
     "r3gan": Recipe(
         "relativistic_paired",
         "Huang et al. 2024, gamma 1 as for StackedMNIST",
         2e-4,
-        (0.0, 0.99),
-        {"r1": 1.0, "r2": 1.0},
+        betas=(0.0, 0.99),
+        penalties={"r1": 1.0, "r2": 1.0},
         networks=_PLAIN,
     ),
     "dragan": Recipe(
-        "non_saturating", "Kodali et al. 2017", 2e-4, (0.5, 0.999), {"dragan": 10.0}, networks=_PLAIN
+        "non_saturating",
+        "Kodali et al. 2017",
+        2e-4,
+        betas=(0.5, 0.999),
+        penalties={"dragan": 10.0},
+        networks=_PLAIN,
     ),
 }
 

@@ -12,7 +12,7 @@ import pathlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -82,6 +82,7 @@ class Decoded:
     images: Any
     labels: np.ndarray | None
     class_names: tuple[str, ...]
+    _: KW_ONLY
     skipped: int
     hashes: np.ndarray
     places: np.ndarray
@@ -227,9 +228,9 @@ def _read(entry: pathlib.Path, stand_in: StandIn | None) -> Decoded | None:
             images,
             np.load(entry / "labels.npy") if (entry / "labels.npy").exists() else None,
             tuple(meta["class_names"]),
-            meta["skipped"],
-            hashes,
-            places,
+            skipped=meta["skipped"],
+            hashes=hashes,
+            places=places,
             fingerprint=meta["fingerprint"],
             forms=meta.get("forms", {}),
         )

@@ -163,8 +163,8 @@ def load_tfds(
         f"tfds:{name}:{split}",
         decoded.images,
         labels,
-        names,
-        decoded.fingerprint,
+        class_names=names,
+        fingerprint=decoded.fingerprint,
         notes=notes,
         hashes=decoded.hashes,
     )

@@ -42,7 +42,14 @@ def load_mnist(split: str = "train", *, resolution: int | None = None, channels:
     lookup("split of mnist", split, FINGERPRINTS)
     images, identity = _sized(split, resolution, channels)
     notes = grey_in_colour(1, channels)
-    return Images(f"mnist:{split}", images, arrays(split)[1], tuple("0123456789"), identity, notes=notes)
+    return Images(
+        f"mnist:{split}",
+        images,
+        arrays(split)[1],
+        class_names=tuple("0123456789"),
+        fingerprint=identity,
+        notes=notes,
+    )
 
 
 @lru_cache(maxsize=2)  # both splits of a run, which are asked for again and again

@@ -8,7 +8,7 @@ its name, and scored by the one in `jaxgan.metrics.evaluator.EVALUATORS`. Any ot
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 import jax
@@ -64,6 +64,7 @@ class Modality:
     """
 
     name: str
+    _: KW_ONLY
     to_model: Callable[[jax.Array], jax.Array] = lambda x: x.astype(jnp.float32)
     from_model: Callable[[jax.Array, Any], jax.Array] = lambda x, dtype: x
     mirror: Callable[[jax.Array], jax.Array] | None = None
@@ -81,8 +82,8 @@ class Modality:
 
 IMAGE = Modality(
     "image",
-    to_float,
-    from_float,
+    to_model=to_float,
+    from_model=from_float,
     mirror=lambda images: images[:, :, ::-1],
     bounded=True,
     is_picture=True,

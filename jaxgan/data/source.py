@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -190,6 +190,7 @@ class Arrays(Finite):
     name: str
     arrays: Mapping[str, np.ndarray]
     modality: Modality
+    _: KW_ONLY
     class_names: tuple[str, ...] = ()
     example: str = ""
     fingerprint: str = ""
@@ -244,6 +245,7 @@ class Images(Finite):
     name: str
     images: np.ndarray
     labels: np.ndarray | None
+    _: KW_ONLY
     class_names: tuple[str, ...]
     fingerprint: str
     skipped: int = 0

@@ -55,4 +55,6 @@ def load_stacked_mnist(
         images[..., channel] = digits.images[indices[:, channel], :, :, 0]
     labels = mode_of(digits.labels[indices])
     names = tuple(f"{mode:03d}" for mode in range(N_MODES))
-    return Images(f"{NAME}:{split}", images, labels, names, fingerprint(images, labels))
+    return Images(
+        f"{NAME}:{split}", images, labels, class_names=names, fingerprint=fingerprint(images, labels)
+    )

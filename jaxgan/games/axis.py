@@ -1,4 +1,7 @@
-"""The mapped axis of devices that a step may run under: the only place that knows of it."""
+"""The mapped axis of devices that a step may run under: what games do over it.
+
+Layers that take statistics of whole batches are told its name (`Axis.module`) and use `jaxgan.models.layers.axes`.
+"""
 
 from __future__ import annotations
 

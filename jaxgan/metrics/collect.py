@@ -6,7 +6,7 @@ Features stay on the devices; of most of them only sums are kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import jax.numpy as jnp
@@ -42,6 +42,7 @@ class Sample:
 
     n: int
     gaussian: Gaussian
+    _: KW_ONLY
     leave_one_out: list[Gaussian]
     features: np.ndarray
     logits: np.ndarray | None
@@ -125,11 +126,11 @@ def collect(
     return Sample(
         done,
         gaussian,
-        [] if keep >= n else stream.leave_one_out(),  # else errors come from the features
-        joined(features),
-        np.concatenate(logits) if logits else None,
-        joined(images),
-        positions.gaussian() if spatial else None,
-        tuple(positions.leave_one_out()) if spatial else (),
-        labels,
+        leave_one_out=[] if keep >= n else stream.leave_one_out(),  # else errors come from the features
+        features=joined(features),
+        logits=np.concatenate(logits) if logits else None,
+        images=joined(images),
+        spatial=positions.gaussian() if spatial else None,
+        spatial_leave_one_out=tuple(positions.leave_one_out()) if spatial else (),
+        labels=labels,
     )

@@ -167,12 +167,12 @@ class ImageEvaluator:
                 value.value,
                 floor,
                 SCORES[value.key],
-                self._reals_for(n) if everything else int(value.n_real or 0),
-                n if value.n_fake is None else value.n_fake,
-                f"{self._source.name}; floor: {floors.split if why is None else f'none ({why})'}",
-                self.features,
-                value.error,
-                protocol,
+                n_real=self._reals_for(n) if everything else int(value.n_real or 0),
+                n_fake=n if value.n_fake is None else value.n_fake,
+                split=f"{self._source.name}; floor: {floors.split if why is None else f'none ({why})'}",
+                features=self.features,
+                error=value.error,
+                protocol=protocol,
             )
         counts = None
         if fakes.logits is not None:

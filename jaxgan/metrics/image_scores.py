@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -80,6 +80,7 @@ class Metric:
     scores: tuple[str, ...]
     protocol: str
     agrees: str
+    _: KW_ONLY
     compute: Callable[..., Sequence[Value]]
     features: int = 0
     images: int = 0
@@ -252,21 +253,21 @@ METRICS: dict[str, Metric] = {
         ("fd",),
         f"ddof 1, float64; error: delta method, of the fakes; of more than {KERNEL_EXAMPLES:,}: jackknife over tenths",
         "torch-fidelity: 2e-15 relative, 2e-8 with fewer examples than dimensions; closed forms: 1e-10",
-        _frechet,
+        compute=_frechet,
         both=True,
     ),
     "fd_infinity": Metric(
         ("fd_infinity",),
         "15 subset sizes from a tenth to all, a line in 1/n; error: delta method, of the fakes and of their subsets",
         "closed form: Gaussians",
-        _frechet_infinity,
+        compute=_frechet_infinity,
         features=KERNEL_EXAMPLES,
     ),
     "sfd": Metric(
         ("sfd",),
         f"first 7 channels of the sixth mixed block, 17 x 17 positions; ddof 1, float64; {_JACKKNIFE}",
         "torch-fidelity's network: 3e-6 of the largest value (experiments/compare_inception.py)",
-        _spatial,
+        compute=_spatial,
         spatial=True,
         both=True,
     ),
@@ -274,7 +275,7 @@ METRICS: dict[str, Metric] = {
         ("intra_fd",),
         "ddof 1, float64, unweighted mean; error: delta method, of the fakes",
         "closed form: Gaussians",
-        _intra,
+        compute=_intra,
         features=KERNEL_EXAMPLES,
         labels=True,
         both=True,
@@ -283,7 +284,7 @@ METRICS: dict[str, Metric] = {
         ("kd",),
         "(x.y/d + 1)^3, 100 subsets of at most 1,000; error: of a U-statistic, of the fakes",
         "torch-fidelity (KID): 2e-14 relative on the same subset",
-        _kernel,
+        compute=_kernel,
         features=KERNEL_EXAMPLES,
         both=True,
     ),
@@ -291,7 +292,7 @@ METRICS: dict[str, Metric] = {
         ("mmd",),
         "sigma 10, unit vectors, biased, times 1,000; error: of a V-statistic, of the fakes",
         "its definition by brute force: 1e-9",
-        _mmd,
+        compute=_mmd,
         features=PRDC_EXAMPLES,
         both=True,
     ),
@@ -300,7 +301,7 @@ METRICS: dict[str, Metric] = {
         f"k = {_PRDC_K}, Euclidean, strict <, at most {PRDC_EXAMPLES:,} of each; error: of a mean over fakes; of "
         "recall and coverage: differences of halves of the fakes",
         "prdc 0.2: equal",
-        _prdc,
+        compute=_prdc,
         features=PRDC_EXAMPLES,
         both=True,
     ),
@@ -308,14 +309,14 @@ METRICS: dict[str, Metric] = {
         ("inception_score", "classes_present", "class_kl"),
         "10 splits in order, ddof 0, mean; error: delta method; of the classes: Good-Toulmin",
         "torch-fidelity: 1e-14 relative",
-        _classes,
+        compute=_classes,
         classes=True,
     ),
     "memorisation": Metric(
         ("authenticity",),
         f"a copy lies closer to its nearest real than any other real does; {PRDC_EXAMPLES:,} fakes, all reals",
         "its definition by brute force: equal",
-        _memorisation,
+        compute=_memorisation,
         features=PRDC_EXAMPLES,
         images=PRDC_EXAMPLES,
         every_real=True,
@@ -325,21 +326,21 @@ METRICS: dict[str, Metric] = {
         "1,000 pairs, as many scales as fit (window 11), weights of Wang et al. scaled to sum 1; error: allows for "
         "shared images",
         "pytorch-msssim: 4e-8",
-        _diversity,
+        compute=_diversity,
         images=PIXEL_EXAMPLES,
     ),
     "swd": Metric(
         ("swd",),
         f"7x7 patches, 128 an image, 512 directions, times 1,000; {_JACKKNIFE}",
         "its definition by brute force; OpenCV's pyramid: 1e-6",
-        _patches,
+        compute=_patches,
         images=1000,
     ),
     "ndb": Metric(
         ("ndb_share", "ndb_js"),
         "100 cells of pixels, level 0.05: a perfect generator gets about 0.05; error: delta method, of the fakes",
         "SciPy: the test of each cell",
-        _bins,
+        compute=_bins,
         images=PIXEL_EXAMPLES,
         reals=100,
     ),
@@ -348,7 +349,7 @@ METRICS: dict[str, Metric] = {
         f"residual CNN, {STEPS:,} steps of {BATCH_SIZE}, seed 0; error: binomial, of the tests; floor: of a classifier "
         "trained on the reals",
         "its definition: a classifier of copies does as the one of the originals",
-        _accuracy,
+        compute=_accuracy,
         images=KERNEL_EXAMPLES,
         labels=True,
         trains=True,

@@ -77,12 +77,12 @@ class MixtureEvaluator:
                 float(value),
                 float(floors[name]),
                 SCORES[name],
-                len(self._real) if name == "sliced_wasserstein" else 0,
-                len(points),
-                f"{self._source.name}, {drawn}",
-                "none",
-                value.error if np.isfinite(points).all() else None,
-                _ERRORS[name],
+                n_real=len(self._real) if name == "sliced_wasserstein" else 0,
+                n_fake=len(points),
+                split=f"{self._source.name}, {drawn}",
+                features="none",
+                error=value.error if np.isfinite(points).all() else None,
+                protocol=_ERRORS[name],
             )
             for name, value in values.items()
         }
@@ -155,12 +155,12 @@ class StackedEvaluator:
                 values[name],
                 floors.values[name],
                 SCORES[name],
-                0,  # the reference is uniform, not a sample
-                n,
-                f"{self._source.name}, uniform over {stacked.N_MODES:,} modes; floor: {floors.split}",
-                self.features,
-                errors[name],
-                _ERRORS[name],
+                n_real=0,  # the reference is uniform, not a sample
+                n_fake=n,
+                split=f"{self._source.name}, uniform over {stacked.N_MODES:,} modes; floor: {floors.split}",
+                features=self.features,
+                error=errors[name],
+                protocol=_ERRORS[name],
             )
             for name in ("reverse_kl", "modes")
         }

@@ -134,11 +134,11 @@ class PairEvaluator:
                 float(each.mean()),
                 None,
                 SCORES[name],
-                n,
-                n,
-                split,
-                "none",
-                error,
-                f"mean over images, {truth.dtype}",
+                n_real=n,
+                n_fake=n,
+                split=split,
+                features="none",
+                error=error,
+                protocol=f"mean over images, {truth.dtype}",
             )
         return Evaluation(scores)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -39,6 +39,7 @@ class Score:
     value: float
     floor: float | None
     kind: Kind
+    _: KW_ONLY
     n_real: int
     n_fake: int
     split: str

@@ -34,6 +34,7 @@ from jaxgan.models.layers import (
     recomputed,
     truncated,
 )
+from jaxgan.models.layers.axes import mean_over
 from jaxgan.models.stylegan2 import Discriminator, check_style_config, d_widths, truncated_by
 
 TAPS = 6  # of a filter, at the lower of its two rates
@@ -149,8 +150,7 @@ class Layer(nn.Module):
         running = self.variable("batch_stats", "magnitude", jnp.ones, ())
         if train and not self.is_initializing():
             now = jnp.square(at_least_float32(jax.lax.stop_gradient(x))).mean()
-            if self.axis_name is not None:
-                now = jax.lax.pmean(now, self.axis_name)
+            now = mean_over(self.axis_name, now)
             running.value = now + self.decay * (running.value - now)
         return running.value
 

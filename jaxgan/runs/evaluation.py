@@ -354,12 +354,12 @@ def _against_reference(
         real.distance(sample.gaussian),
         None,
         SCORES["fd"],
-        int(stored.get("n", 0)),
-        n,
-        f"statistics of {path.name}; floor: none",
-        network.signature,
-        distance_error(real, sample),
-        METRICS["fd"].protocol,
+        n_real=int(stored.get("n", 0)),
+        n_fake=n,
+        split=f"statistics of {path.name}; floor: none",
+        features=network.signature,
+        error=distance_error(real, sample),
+        protocol=METRICS["fd"].protocol,
     )
     name = SCORES["fd"].name(network.label)
     evaluation = Evaluation({name: value})

@@ -14,7 +14,7 @@ from jaxgan.runs.lock import owner_of
 from jaxgan.runs.seeds import RECORD, member_folder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """A run in a line.
 
@@ -78,33 +78,27 @@ def summary_of(path: pathlib.Path) -> Summary:
     try:
         return _of_seeds(folder) if (path / RECORD).is_file() else _of_one(folder)
     except InputError as error:
-        return Summary(path.name, str(path), state=f"damaged: {str(error).removeprefix('run: ')}")
+        return Summary(name=path.name, path=str(path), state=f"damaged: {str(error).removeprefix('run: ')}")
 
 
 def _of_one(folder: RunFolder) -> Summary:
     facts, config, records = folder.read("run.json"), folder.read("config.json"), folder.records()
     last = records[-1] if records else {}
     name, score = _score(folder, records)
+    network, loss = _made_of(config)
+    saved = [int(entry.name) for entry in folder.path.glob("checkpoints/[0-9]*") if entry.name.isdigit()]
     return Summary(
-        folder.path.name,
-        str(folder.path),
-        without_path(facts["data"]["name"]),
-        *_made_of(config),
-        max(
-            [
-                last.get("step", 0),
-                *(
-                    int(entry.name)
-                    for entry in folder.path.glob("checkpoints/[0-9]*")
-                    if entry.name.isdigit()
-                ),
-            ]
-        ),
-        config.get("steps", 0),
-        name,
-        score,
-        _state(folder.path, facts["status"]),
-        facts.get("train_seconds"),
+        name=folder.path.name,
+        path=str(folder.path),
+        data=without_path(facts["data"]["name"]),
+        network=network,
+        loss=loss,
+        step=max([last.get("step", 0), *saved]),
+        steps=config.get("steps", 0),
+        score_name=name,
+        score=score,
+        state=_state(folder.path, facts["status"]),
+        seconds=facts.get("train_seconds"),
     )
 
 
@@ -119,18 +113,18 @@ def _of_seeds(folder: RunFolder) -> Summary:
         )  # it has one only if it was scored
         name, score = summary["main"] or "", final and final["mean"]
     return Summary(
-        folder.path.name,
-        str(folder.path),
-        first.data,
-        first.network,
-        first.loss,
-        min(member.step for member in members),
-        first.steps,
-        name,
-        score,
-        _state(folder.path, record["status"]),
-        first.seconds,
-        len(members),
+        name=folder.path.name,
+        path=str(folder.path),
+        data=first.data,
+        network=first.network,
+        loss=first.loss,
+        step=min(member.step for member in members),
+        steps=first.steps,
+        score_name=name,
+        score=score,
+        state=_state(folder.path, record["status"]),
+        seconds=first.seconds,
+        seeds=len(members),
     )
 
 

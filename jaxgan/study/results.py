@@ -8,7 +8,7 @@ import math
 import pathlib
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
@@ -126,6 +126,7 @@ class CellResult:
     cell: Cell
     key: str
     status: str
+    _: KW_ONLY
     outcomes: tuple[Outcome, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     kinds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

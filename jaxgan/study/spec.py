@@ -74,7 +74,7 @@ _LATER_OF = {
 _COMPUTED = {"microbatches": 1, "matmul_precision": "default"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Spec:
     """Datasets x losses x penalties x dynamics, each combination trained with every seed."""
 

@@ -77,7 +77,7 @@ def test_a_slow_search_is_compared_on_its_own_images_and_parts_are_of_one_settin
         rng.integers(0, 256, (40, 2, 2, 1)).astype(np.uint8),
         rng.integers(0, 2, 40).astype(np.int32),
     )
-    data = Images("x", images, labels, ("0", "1"), fingerprint(images))
+    data = Images("x", images, labels, class_names=("0", "1"), fingerprint=fingerprint(images))
     score = lambda x: Scored(x.reshape(len(x), -1).mean(1), None)
     monkeypatch.setattr(anomalies, "data_for", lambda name, split: data)
     monkeypatch.setattr(

@@ -134,7 +134,7 @@ def test_fields_of_the_data_and_names_of_classes_reach_the_run(digits, tmp_path,
 
     monkeypatch.setattr("jaxgan.apps.fit.train", configured)
     names = tuple(f"kind {i}" for i in range(3))
-    source = Images("mine", digits, np.arange(60, dtype=np.int32) % 3, names, "f")
+    source = Images("mine", digits, np.arange(60, dtype=np.int32) % 3, class_names=names, fingerprint="f")
     for images, fields in ((digits, {"data__hold_out": 0.0, "data__flip": True}), (source, {})):
         jax.config.update("jax_enable_x64", True)
         try:
@@ -357,8 +357,8 @@ def test_a_source_keeps_its_split_and_a_known_one_its_features(digits, tmp_path,
     found.clear()
     names = tuple(f"kind {i}" for i in range(3))
     labels = np.arange(60, dtype=np.int32) % 3
-    held = Images("other", digits[40:], labels[40:], names, "h")
-    own = Images("mine", digits[:40], labels[:40], names, "f", held_out=held)
+    held = Images("other", digits[40:], labels[40:], class_names=names, fingerprint="h")
+    own = Images("mine", digits[:40], labels[:40], class_names=names, fingerprint="f", held_out=held)
     for source, fields in ((open_source("mnist", "test"), {}), (own, {}), (own, {"labels": labels[:40]})):
         with pytest.raises(InputError, match="far enough"):
             jaxgan.fit(source, 2, out=tmp_path, **SMALL | {"model": DCGANConfig(width=2)} | fields)

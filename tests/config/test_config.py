@@ -79,7 +79,7 @@ def test_every_loss_and_penalty_can_be_configured():
 
 def test_schedules_end_at_zero():
     for schedule in ("linear", "cosine"):
-        adam = OptimizerConfig(0.1, 0.0, 0.9, schedule=schedule).build(10)
+        adam = OptimizerConfig(0.1, b1=0.0, b2=0.9, schedule=schedule).build(10)
         params = jnp.ones(())
         state, sizes = adam.init(params), []
         for _ in range(11):

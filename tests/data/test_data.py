@@ -450,7 +450,7 @@ def numbered(n=10):
     images = np.broadcast_to(np.arange(n, dtype=np.uint8)[:, None, None, None], (n, 2, 3, 1)).copy()
     images[:, :, 0] += 100  # the left column differs, so that a flip shows
     labels = np.arange(n, dtype=np.int32)
-    return Images("numbered", images, labels, tuple(map(str, range(n))), "")
+    return Images("numbered", images, labels, class_names=tuple(map(str, range(n))), fingerprint="")
 
 
 def batches(pipeline, steps, first=0):

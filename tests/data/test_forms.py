@@ -186,7 +186,8 @@ def test_files_that_a_source_of_ones_own_leaves_out_are_told_of(tmp_path):
     (tmp_path / "own.py").write_text(
         "import numpy as np\nfrom jaxgan.data import Images\n"
         "def mine(*notes):\n"
-        "    return Images('m', np.zeros((2, 4, 4, 1), np.uint8), None, (), 'f', 3, notes=notes)\n"
+        "    x, own = np.zeros((2, 4, 4, 1), np.uint8), dict(class_names=(), fingerprint='f')\n"
+        "    return Images('m', x, None, **own, skipped=3, notes=notes)\n"
         f"def told():\n    return mine({told!r})\n"
     )
     for name in ("mine", "told"):

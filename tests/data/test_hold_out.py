@@ -21,7 +21,7 @@ def noise(n, seed=0, side=6):
 
 def images_of(images, labels=None, names=()):
     labels = None if labels is None else np.asarray(labels, np.int32)
-    return Images("npz:x", images, labels, names, fingerprint(images, labels))
+    return Images("npz:x", images, labels, class_names=names, fingerprint=fingerprint(images, labels))
 
 
 def rows(images):
@@ -97,7 +97,7 @@ def test_data_with_a_test_split_or_without_end_hold_nothing_out():
 
 def test_all_of_a_dataset_has_no_other_split():
     images = np.zeros((4, 8, 8, 1), np.uint8)
-    assert other_split(Images("tfds:mnist:all", images, None, (), "f")) is None
+    assert other_split(Images("tfds:mnist:all", images, None, class_names=(), fingerprint="f")) is None
 
 
 def test_arrays_of_any_modality_hold_out():

@@ -13,7 +13,9 @@ NAMES = ("cat", "dog", "owl", "10")
 def some(n=40, **more):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 255, (n, 4, 4, 1)).astype(np.uint8)
-    return Images("some", images, (np.arange(n) % 4).astype(np.int32), NAMES, "print", **more)
+    return Images(
+        "some", images, (np.arange(n) % 4).astype(np.int32), class_names=NAMES, fingerprint="print", **more
+    )
 
 
 def test_classes_that_are_kept_are_numbered_anew_and_so_is_what_is_held_out():
@@ -48,7 +50,7 @@ def test_digits_without_one_have_reals_without_it():
         (some(), "cow", "data.keep_classes: unknown class 'cow'"),
         (some(), "0-9", "data.keep_classes: expected integers from 0 to 3, got 4"),
         (
-            Images("bare", some().images, None, (), "p"),
+            Images("bare", some().images, None, class_names=(), fingerprint="p"),
             "0",
             "data.keep_classes: expected data with classes, got 'bare', which has none",
         ),

@@ -52,7 +52,7 @@ def noise(channels, dtype, n=12, size=(6, 5), seed=0):
 
 
 def of_images(images, labels=None, names=()):
-    return Images("some", images, labels, names, fingerprint(images, labels))
+    return Images("some", images, labels, class_names=names, fingerprint=fingerprint(images, labels))
 
 
 def tiny(tmp_path, **changes):
@@ -353,7 +353,13 @@ class Loudness:
         return Evaluation(
             {
                 "loudness": Score(
-                    self.quick(generate, n), 0.0, Kind("loudness", "how loud"), 0, n, "none", "none"
+                    self.quick(generate, n),
+                    0.0,
+                    Kind("loudness", "how loud"),
+                    n_real=0,
+                    n_fake=n,
+                    split="none",
+                    features="none",
                 )
             }
         )
@@ -492,11 +498,11 @@ def test_images_of_other_sources_are_pixels_too(tmp_path, capsys):
     with pytest.raises(
         InputError, match="^images: expected uint8 or uint16 for images, got float32 in 'image'$"
     ):
-        Images("x", floats, None, (), "f")
+        Images("x", floats, None, class_names=(), fingerprint="f")
     with pytest.raises(
         InputError, match=r"^images: expected images \[n, height, width, 1 to 4 channels\], got"
     ):
-        Images("x", np.zeros((4, 8, 8, 5), np.uint8), None, (), "f")
+        Images("x", np.zeros((4, 8, 8, 5), np.uint8), None, class_names=(), fingerprint="f")
     with pytest.raises(InputError, match="^draw: expected uint8 or uint16 for images, got float32 in 'x'$"):
         Draws("x", lambda key: {"x": jax.random.normal(key, (8, 8, 1))}, IMAGE, "f", "x").spec  # noqa: B018
     path = tmp_path / "own.py"

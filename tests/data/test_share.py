@@ -19,7 +19,7 @@ def noise(n, seed=0, side=6):
 
 def images_of(images, labels=None, names=()):
     labels = None if labels is None else np.asarray(labels, np.int32)
-    return Images("npz:x", images, labels, names, fingerprint(images, labels))
+    return Images("npz:x", images, labels, class_names=names, fingerprint=fingerprint(images, labels))
 
 
 def rows(images):

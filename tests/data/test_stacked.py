@@ -177,7 +177,7 @@ def test_the_floor_is_computed_once(source, evaluate, cache):
 
 def test_the_floor_is_that_of_the_split_not_trained_on(cache):
     images = np.zeros((4, 28, 28, 3), np.uint8)
-    test = Images("stacked_mnist:test", images, None, (), "0" * 64)
+    test = Images("stacked_mnist:test", images, None, class_names=(), fingerprint="0" * 64)
     assert "floor: stacked_mnist:train" in make_evaluator(test)(lambda n: images, 4).scores["modes"].split
 
 
@@ -186,9 +186,11 @@ def test_other_sizes_are_scored_as_any_images(cache, monkeypatch):
     few = lambda split: (digits.images[:50], digits.labels[:50])  # ten thousand take seconds to scale
     monkeypatch.setattr(mnist, "arrays", few)
     images = np.zeros((4, 12, 12, 3), np.uint8)
-    evaluator = make_evaluator(Images("stacked_mnist:train", images, None, (), "0" * 64))
+    evaluator = make_evaluator(
+        Images("stacked_mnist:train", images, None, class_names=(), fingerprint="0" * 64)
+    )
     assert isinstance(evaluator, ImageEvaluator)
-    held_out = other_split(Images("stacked_mnist:train", images, None, (), "0" * 64))
+    held_out = other_split(Images("stacked_mnist:train", images, None, class_names=(), fingerprint="0" * 64))
     assert (held_out.name, held_out.images.shape) == ("stacked_mnist:test", (50, 12, 12, 3))
 
 

@@ -94,7 +94,14 @@ def test_every_text_of_a_study_is_escaped(tmp_path):
         cell = Cell("toy-ring", loss, EVIL, EVIL, (0, 1), {EVIL: EVIL})
         results += [
             CellResult(
-                cell, EVIL, "finished", outcomes, facts, {EVIL: kind}, 1.0, {"date": EVIL, EVIL: EVIL}
+                cell,
+                EVIL,
+                "finished",
+                outcomes=outcomes,
+                data=facts,
+                kinds={EVIL: kind},
+                seconds=1.0,
+                environment={"date": EVIL, EVIL: EVIL},
             ),
             CellResult(cell, EVIL, "failed", error=EVIL, traceback=EVIL),
         ]

@@ -48,7 +48,7 @@ from jaxgan.train.stops import Stopped
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 
-ADAM = OptimizerConfig(1e-3, 0.5)
+ADAM = OptimizerConfig(1e-3, b1=0.5)
 PNG = picture(np.zeros((1, 8, 8, 1), np.uint8), IMAGE)
 
 
@@ -73,7 +73,9 @@ def digits(first: int, n: int) -> Images:
     whole = load_mnist("test")
     images = np.ascontiguousarray(whole.images[first : first + n, 2:26:3, 2:26:3])
     labels = whole.labels[first : first + n]
-    return Images(f"digits:{n}", images, labels, whole.class_names, fingerprint(images, labels))
+    return Images(
+        f"digits:{n}", images, labels, class_names=whole.class_names, fingerprint=fingerprint(images, labels)
+    )
 
 
 class MeanImage:
@@ -118,7 +120,7 @@ def digit_run(tmp_path, n=5000, **changes):
 
 
 def healthy(tmp_path, **changes):
-    return digit_run(tmp_path, **({"d_optimizer": OptimizerConfig(5e-4, 0.5)} | changes))
+    return digit_run(tmp_path, **({"d_optimizer": OptimizerConfig(5e-4, b1=0.5)} | changes))
 
 
 def ring(tmp_path, **changes):
@@ -128,7 +130,7 @@ def ring(tmp_path, **changes):
 
 
 def test_a_discriminator_of_64_digits_overfits(tmp_path, capsys):
-    fast = OptimizerConfig(2e-3, 0.5)
+    fast = OptimizerConfig(2e-3, b1=0.5)
     model = MLPConfig(g_widths=(64,), d_widths=(128, 128))
     folder = train(digit_run(tmp_path, 64, steps=400, model=model, g_optimizer=fast, d_optimizer=fast))
     assert "discriminator overfits" in names(folder)
@@ -145,7 +147,7 @@ def test_a_discriminator_of_64_digits_overfits(tmp_path, capsys):
 
 
 def test_a_critic_without_a_bound_and_huge_learning_rates_diverge(tmp_path):
-    huge = OptimizerConfig(0.1, 0.5)
+    huge = OptimizerConfig(0.1, b1=0.5)
     config = digit_run(
         tmp_path, loss="wasserstein", steps=300, g_optimizer=huge, d_optimizer=huge, log_every=10
     )
@@ -166,7 +168,7 @@ def test_a_generator_that_rushes_collapses(tmp_path):
             dynamics=DynamicsConfig(),
             model=MLPConfig(g_widths=(64, 64), d_widths=(64, 64)),
             latent=LatentConfig(dim=2),
-            g_optimizer=OptimizerConfig(1e-2, 0.9),
+            g_optimizer=OptimizerConfig(1e-2, b1=0.9),
             d_optimizer=ADAM,
         )
     )
@@ -228,7 +230,7 @@ def test_monitors_are_functions_of_the_state(tmp_path):
 
 def test_a_generator_that_hardly_moves_starves_also_when_resumed(tmp_path, monkeypatch, capsys):
     """The history comes back from metrics.jsonl: what stood is not told twice, what follows is the same."""
-    slow = OptimizerConfig(1e-8, 0.5)
+    slow = OptimizerConfig(1e-8, b1=0.5)
     options = {"steps": 700, "evaluate_every": 350, "checkpoint_every": 50, "quick_n": 20}
     options |= {"g_optimizer": slow, "d_optimizer": ADAM}
     whole = train(digit_run(tmp_path / "whole", **options))

@@ -20,7 +20,9 @@ def test_every_kind_is_whole_and_goes_through_a_file(kind):
     if kind.better:
         assert (kind.worst > kind.best) == (kind.better == "lower")
     name = kind.name("x_cnn", 32)
-    score = Score(0.5, None, kind, 7, 9, "data", "x_cnn@0", 0.1, "as agreed")
+    score = Score(
+        0.5, None, kind, n_real=7, n_fake=9, split="data", features="x_cnn@0", error=0.1, protocol="as agreed"
+    )
     stored = json.loads(json.dumps(score.to_json(), allow_nan=False))
     assert kind_of(name, stored) == Kind(kind.key, kind.meaning, kind.better, kind.worst, kind.best)
     assert (stored["value"], stored["error"], stored["n_fake"], stored["protocol"]) == (

@@ -203,7 +203,7 @@ def test_features_do_not_depend_on_the_batch():
 
 def fake_source(n=400, seed=0, name="npz:somewhere", size=9):
     images = np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), np.uint8)
-    return Images(name, images, None, (), fingerprint(images, None))
+    return Images(name, images, None, class_names=(), fingerprint=fingerprint(images, None))
 
 
 def test_scores_of_reals_are_at_their_floor_and_of_noise_are_not(cache):
@@ -294,7 +294,7 @@ def test_mixtures_are_scored_by_the_protocol(cache):
 
 
 def test_undefined_numbers_become_null():
-    score = Score(math.inf, None, SCORES["fd"], 1, 1, "s", "none")
+    score = Score(math.inf, None, SCORES["fd"], n_real=1, n_fake=1, split="s", features="none")
     assert score.to_json()["value"] is None
     assert json.dumps(score.to_json())
 

@@ -125,7 +125,9 @@ def test_the_intervals_of_comparisons_cover_as_they_say():
         fakes = rng.normal(shift, 1.1, (n, 2))
         value, error = reals.distance(Gaussian(*moments(fakes))), frechet_error(reals, fakes)
         hit = (np.abs(fakes[:, 0]) < 1).mean()
-        score = lambda key, value, error: Score(value, None, SCORES[key], n, n, "", "none", error)
+        score = lambda key, value, error: Score(
+            value, None, SCORES[key], n_real=n, n_fake=n, split="", features="none", error=error
+        )
         own = score("precision", hit, (hit * (1 - hit) / n) ** 0.5)
         return Evaluation({"fd": score("fd", value, error), "precision": own})
 

@@ -53,7 +53,13 @@ def values(scores):
 def digits(n, first=0):
     test = open_source("mnist", "test")
     part = test.images[first : first + n]
-    return Images("npz:part", part, test.labels[first : first + n], test.class_names, fingerprint(part, None))
+    return Images(
+        "npz:part",
+        part,
+        test.labels[first : first + n],
+        class_names=test.class_names,
+        fingerprint=fingerprint(part, None),
+    )
 
 
 # --- what is computed is what the pure functions say ---------------------------------------------------

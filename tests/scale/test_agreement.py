@@ -60,7 +60,9 @@ def test_images_are_decoded_once_by_those_who_come_together(cache):
         begun.append(1)
         time.sleep(0.2)
         images = decoded.new_images(folder / "images.npy", (3, 2, 2, 1))
-        return decoded.Decoded(images, None, (), 0, np.zeros(3, np.uint64), np.arange(3))
+        return decoded.Decoded(
+            images, None, (), skipped=0, hashes=np.zeros(3, np.uint64), places=np.arange(3)
+        )
 
     def one():
         found.append(decoded.cached({"of": "this test"}, decode).images.shape)

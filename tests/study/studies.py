@@ -31,7 +31,7 @@ def made(loss, values, name="high_quality", modes=None, diverged=(), **data):
         for seed, value in enumerate(values)
     )
     cell = Cell("toy-ring", loss, "none", "default", tuple(range(len(values))))
-    return CellResult(cell, cell.key, "finished", outcomes, data={"modes": 8, "classes": 0, **data})
+    return CellResult(cell, cell.key, "finished", outcomes=outcomes, data={"modes": 8, "classes": 0, **data})
 
 
 def fake_train(config, seeds):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("quick_keys")
 
 def points(tmp_path, **compute):
     """A fully connected GAN on the ring."""
-    smooth = OptimizerConfig(1e-3, 0.5, eps=1e-2)  # Adam's own would amplify what is only rounding
+    smooth = OptimizerConfig(1e-3, b1=0.5, eps=1e-2)  # Adam's own would amplify what is only rounding
     changes = {"data": DataConfig("ring"), "model": MLPConfig(g_widths=(8,), d_widths=(8,))}
     changes |= {
         "penalty": PenaltyConfig((("r1", 0.1),), every=2),

@@ -26,7 +26,7 @@ from jaxgan.train.run import train
 LAST_SEED = 2**32 - 1
 STEPS = 6
 # A large eps: Adam's own would amplify what is only rounding.
-ADAM = OptimizerConfig(1e-3, 0.5, eps=1e-2)
+ADAM = OptimizerConfig(1e-3, b1=0.5, eps=1e-2)
 
 
 def points(tmp_path, **changes):

@@ -64,7 +64,9 @@ def stopping_after(n):
 def test_scoring_looks_up_between_batches_and_metrics(cache):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (1200, 28, 28, 1), np.uint8), np.arange(1200, dtype=np.int32) % 10
-    source = Images("npz:x", images, labels, tuple("0123456789"), fingerprint(images, labels))
+    source = Images(
+        "npz:x", images, labels, class_names=tuple("0123456789"), fingerprint=fingerprint(images, labels)
+    )
     generate = lambda n: images[:n]
     poll, calls = stopping_after(10**6)
     network = mnist_cnn.features()

@@ -132,7 +132,7 @@ def test_runs_repeat_and_seeds_differ(whole, tmp_path):
 
 def test_training_on_four_devices_is_training_on_one(tmp_path):
     def final(devices, how):
-        sgd_like = OptimizerConfig(1e-3, 0.5, eps=1e-2)  # a large eps: Adam's own amplifies rounding
+        sgd_like = OptimizerConfig(1e-3, b1=0.5, eps=1e-2)  # a large eps: Adam's own amplifies rounding
         config = small(tmp_path / f"{devices}{how}", compute=ComputeConfig(devices, how), steps=10)
         folder = train(dataclasses.replace(config, g_optimizer=sgd_like, d_optimizer=sgd_like))
         return folder.records()[-1]

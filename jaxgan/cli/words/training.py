@@ -9,7 +9,7 @@ import math
 import pathlib
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from jaxgan.cli.arguments import parse
@@ -60,6 +60,7 @@ class Plan:
     config: Config
     command: list[str]
     seeds: int | None = None
+    _: KW_ONLY
     dry_run: bool = False
     compile: bool = False
     name: str | None = None

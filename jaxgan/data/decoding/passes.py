@@ -88,7 +88,7 @@ def gone_through(
             pixels = _shortened(pixels, n, folder)
         digest = None  # it began with another number of images
     kept = Encoded(images, at, shape, hashes) if pixels is None else pixels
-    return Decoded(kept, labels, (), images.n - n, hashes, at, digest)
+    return Decoded(kept, labels, (), skipped=images.n - n, hashes=hashes, places=at, digest=digest)
 
 
 def _decoded(images: Undecoded) -> Iterator[tuple[int, tuple[np.ndarray | BrokenImage, int]]]:

@@ -138,9 +138,9 @@ def load_deep(path: str, *, resolution: int | None, skip_broken: bool, follow_li
         f"deep:{shown}",
         pixels,
         None,
-        (),
-        fingerprint(pixels),
-        skipped,
+        class_names=(),
+        fingerprint=fingerprint(pixels),
+        skipped=skipped,
         notes=(*unread(skipped), *all_but_black(pixels)),
     )
 

@@ -140,9 +140,9 @@ def load_part(
         name,
         found.images,
         found.labels,
-        found.class_names,
-        found.fingerprint,
-        found.skipped,
+        class_names=found.class_names,
+        fingerprint=found.fingerprint,
+        skipped=found.skipped,
         notes=(
             *files.notes,
             *part.notes,

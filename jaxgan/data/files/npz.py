@@ -89,4 +89,6 @@ def _images(
     if labels is not None:
         labels, class_names = parsed_labels(f"data.source: '{prefix}labels' {where}", labels, len(images))
     notes = (*grey_in_colour(checked.shape[3], channels), *all_but_black(checked))
-    return Images(name, images, labels, class_names, fingerprint(images, labels), notes=notes)
+    return Images(
+        name, images, labels, class_names=class_names, fingerprint=fingerprint(images, labels), notes=notes
+    )

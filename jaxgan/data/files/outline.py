@@ -89,7 +89,7 @@ def black(name: str, n: int, shape: tuple[int, ...], classes: Sequence[str]) -> 
     """n images of a shape (height, width, channels), and of classes if there are any, that take no memory."""
     images = np.broadcast_to(np.zeros((), np.uint8), (n, *shape))
     labels = np.broadcast_to(np.zeros((), np.int32), (n,)) if classes else None
-    return Images(name, images, labels, tuple(classes), fingerprint="")
+    return Images(name, images, labels, class_names=tuple(classes), fingerprint="")
 
 
 def _of_digits(name: str, split: str, resolution: int, channels: int | None) -> _Told:

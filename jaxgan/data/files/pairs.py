@@ -121,9 +121,9 @@ def one_domain(source: Source, name: str) -> Images:
     other = None
     if held is not None:
         own = hashlib.sha256(f"{held.fingerprint} {name}".encode()).hexdigest()
-        other = Images(held.name, images(held.arrays), None, (), own)
+        other = Images(held.name, images(held.arrays), None, class_names=(), fingerprint=own)
     identity = hashlib.sha256(f"{source.fingerprint} {name}".encode()).hexdigest()
-    return Images(source.name, images(arrays), None, (), identity, held_out=other)
+    return Images(source.name, images(arrays), None, class_names=(), fingerprint=identity, held_out=other)
 
 
 # --- pairs -----------------------------------------------------------------------------------------

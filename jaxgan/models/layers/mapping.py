@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32
+from jaxgan.models.layers.axes import mean_over
 from jaxgan.models.layers.equalized import EqualizedDense, scaled_leaky
 from jaxgan.models.layers.norm import pixel_norm
 
@@ -66,9 +67,7 @@ class MappingNetwork(nn.Module):
             return x
         running = self.variable("batch_stats", "mean", jnp.zeros, (self.features,))
         if train and not self.is_initializing():
-            mean = x.mean(axis=0)
-            if self.axis_name is not None:
-                mean = jax.lax.pmean(mean, self.axis_name)
+            mean = mean_over(self.axis_name, x.mean(axis=0))
             running.value = mean + self.decay * (running.value - mean)
         return x
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32
+from jaxgan.models.layers.axes import gathered_over, own_rows
 
 
 def minibatch_stddev(
@@ -35,9 +36,7 @@ def minibatch_stddev(
     """
     check_range("group", group, at_least=1, unit="example")
     check_range("channels", channels, at_least=1, unit="channel")
-    values, share = at_least_float32(x), x.shape[0]
-    if axis_name is not None:
-        values = jax.lax.all_gather(values, axis_name, tiled=True)
+    values, share = gathered_over(axis_name, at_least_float32(x)), x.shape[0]
     n, features = values.shape[0], x.shape[-1]
     group = min(group, n)
     if n % group:
@@ -48,8 +47,6 @@ def minibatch_stddev(
         )
     grouped = values.reshape(group, n // group, -1, channels, features // channels)
     std = jnp.sqrt(grouped.var(axis=0) + epsilon).mean(axis=(1, 3))  # [n / group, channels]
-    std = jnp.tile(std, (group, 1))
-    if axis_name is not None:
-        std = jax.lax.dynamic_slice_in_dim(std, jax.lax.axis_index(axis_name) * share, share)
+    std = own_rows(axis_name, jnp.tile(std, (group, 1)), share)
     std = std.reshape(share, *(1,) * (x.ndim - 2), channels).astype(x.dtype)
     return jnp.concatenate([x, jnp.broadcast_to(std, (*x.shape[:-1], channels))], axis=-1)

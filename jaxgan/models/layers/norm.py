@@ -12,6 +12,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.numerics import at_least_float32
+from jaxgan.models.layers.axes import mean_over, shares_of
 from jaxgan.models.layers.basics import Initializer
 
 
@@ -54,10 +55,9 @@ class BatchNorm(nn.Module):
         if train:
             axes = tuple(range(x.ndim - 1))
             mean, mean_square = values.mean(axes), jnp.square(values).mean(axes)
-            count = values.size // channels
+            count = values.size // channels * shares_of(self.axis_name)
             if self.axis_name is not None:
-                mean, mean_square = jax.lax.pmean(jnp.stack([mean, mean_square]), self.axis_name)
-                count *= jax.lax.psum(1, self.axis_name)
+                mean, mean_square = mean_over(self.axis_name, jnp.stack([mean, mean_square]))
             var = jnp.maximum(mean_square - jnp.square(mean), 0.0)
             self.sow("intermediates", "batch_mean", mean)
             self.sow("intermediates", "batch_var", var)

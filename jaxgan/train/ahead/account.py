@@ -22,7 +22,7 @@ from jaxgan.train.ahead.machines import Machine
 from jaxgan.train.members import Members
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Account:
     """A step on a machine, a device of it (a chip, or one of the two cores of a v4 chip).
 

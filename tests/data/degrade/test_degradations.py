@@ -162,7 +162,11 @@ def test_shapes_that_do_not_fit_are_refused():
 
 def test_crops_are_cut_before_and_each_time_elsewhere():
     images = np.arange(4 * 20 * 16, dtype=np.uint16).reshape(4, 20, 16, 1) * 13
-    source = degraded(Images("x", images, None, (), fingerprint(images)), chain_of(("super-resolution",)), 8)
+    source = degraded(
+        Images("x", images, None, class_names=(), fingerprint=fingerprint(images)),
+        chain_of(("super-resolution",)),
+        8,
+    )
     assert {name: x.shape for name, x in source.spec.arrays.items()} == {
         "image": (8, 8, 1),
         "input": (4, 4, 1),
@@ -185,7 +189,7 @@ def test_a_batch_is_a_function_of_seed_step_and_index():
     from jaxgan.common.devices import make_mesh
 
     images = rng.integers(0, 256, (40, 8, 8, 3)).astype(np.uint8)
-    clean = Images("x", images, None, (), fingerprint(images))
+    clean = Images("x", images, None, class_names=(), fingerprint=fingerprint(images))
     source = degraded(clean, chain_of(("denoise", "inpaint"), (("mask", "box"),)))
     assert {name: x.shape for name, x in source.spec.arrays.items()} == {
         "image": (8, 8, 3), "input": (8, 8, 3), "mask": (8, 8, 1)

@@ -46,7 +46,7 @@ def stripes(n, seed, noise=20):
 
 def source(n=120, seed=0, name="npz:data/Stripes 2.npz"):
     images, labels = stripes(n, seed)
-    return Images(name, images, labels, tuple("abcdef"), fingerprint(images, labels))
+    return Images(name, images, labels, class_names=tuple("abcdef"), fingerprint=fingerprint(images, labels))
 
 
 def train(data, n_train=None, **options):
@@ -266,12 +266,16 @@ def test_of_several_the_one_trained_on_the_source_then_that_of_most_images(cache
 
     def found(content):
         images, labels = stripes(6, 0)
-        return classifier.features(Images("x", images, labels, tuple("abcdef"), content)).name
+        return classifier.features(
+            Images("x", images, labels, class_names=tuple("abcdef"), fingerprint=content)
+        ).name
 
     save(part, test, "part_cnn", 5000)
     assert found(test) == "part_cnn"
     images, labels = stripes(6, 0)
-    rest = Images("x", images, labels, tuple("abcdef"), "f" * 64, whole=part)  # some of it is held out
+    rest = Images(
+        "x", images, labels, class_names=tuple("abcdef"), fingerprint="f" * 64, whole=part
+    )  # some of it is held out
     assert classifier.features(rest).name == "part_cnn"
     save(train_, test, "whole_cnn", 50000)
     assert [found(content) for content in (part, train_, test)] == ["part_cnn", "whole_cnn", "whole_cnn"]

@@ -164,7 +164,18 @@ def test_the_batch_that_fits_is_on_a_line():
     def of(batch):
         memory = {"peak": 2**30 + batch * 2**20, "has": 3 * 2**30}
         return Account(
-            "v5e:2x2", 4, batch, batch, "float32", memory, 1.0, 1.0, {}, 0, {"arithmetic": 1.0}, ""
+            machine="v5e:2x2",
+            devices=4,
+            batch=batch,
+            images=batch,
+            dtype="float32",
+            memory=memory,
+            flops=1.0,
+            nbytes=1.0,
+            collectives={},
+            unknown_loops=0,
+            seconds={"arithmetic": 1.0},
+            counted="",
         )
 
     assert fit(of(32), of(64)).batch == 2048
