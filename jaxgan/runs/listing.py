@@ -65,6 +65,8 @@ def runs_in(path: pathlib.Path) -> list[Summary]:
     """
     if is_run(path):
         return [summary_of(path)]
+    if path.exists() and not path.is_dir():
+        raise InputError(f"folder: expected the folder of runs, got {str(path)!r}, which is a file")
     if not path.is_dir():
         raise InputError(f"folder: expected the folder of runs, got {str(path)!r}, which does not exist")
     return [summary_of(entry) for entry in sorted(path.iterdir()) if is_run(entry)]
@@ -88,7 +90,16 @@ def _of_one(folder: RunFolder) -> Summary:
         str(folder.path),
         without_path(facts["data"]["name"]),
         *_made_of(config),
-        last.get("step", 0),
+        max(
+            [
+                last.get("step", 0),
+                *(
+                    int(entry.name)
+                    for entry in folder.path.glob("checkpoints/[0-9]*")
+                    if entry.name.isdigit()
+                ),
+            ]
+        ),
         config.get("steps", 0),
         name,
         score,

@@ -276,7 +276,7 @@ def unknown_flag(typed: str, flags: Mapping[str, Flag], command: str) -> InputEr
     if typed.startswith("--no-"):
         on = typed.removeprefix("--no-").replace("_", "-")
         offs = [flag.off for flag in flags.values() if flag.is_switch and on in (flag.name[2:], flag.leaf)]
-        if offs:
+        if offs and typed not in offs:
             return InputError(
                 f"unknown flag {typed!r}; did you mean {' or '.join(dict.fromkeys(offs))}? {see}"
             )
@@ -298,5 +298,8 @@ def unknown_flag(typed: str, flags: Mapping[str, Flag], command: str) -> InputEr
         if not near:
             return InputError(f"unknown flag {typed!r}; there are --{group}.{', '.join(beside)} {see}")
     near = near or nearest_names(meant, [*known, "--help"])
+    if not near and not group:
+        leaves = nearest_names(leaf, {flags[name].leaf for name in known}, at_least=_NEAR)
+        near = [name for name in known if flags[name].leaf in leaves]
     hint = f"; did you mean {' or '.join(near[:4])}? " if near else " "
     return InputError(f"unknown flag {typed!r}{hint}{see}")
