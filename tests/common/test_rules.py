@@ -62,10 +62,17 @@ def rounds(key):
     return jax.lax.scan(lambda c, _: (jax.random.split(c)[0], draw(c)), key, None, 2)[1].sum()
 
 
+def until(key):
+    """The key is the condition's alone, and the body has an array of its own."""
+    one = jnp.ones(())
+    return jax.lax.while_loop(lambda n: draw(key) + n < 9, lambda n: n + one, jnp.zeros(()))
+
+
 DRAWS = {
     "plain": draw,
     "jit": jax.jit(draw),
     "scan": rounds,
+    "while": until,
     "cond": lambda key: jax.lax.cond(draw(key) > 0, draw, lambda key: 0.0, key),
     "vmap": lambda key: jax.vmap(draw)(jax.random.split(key, 3)).sum(),
 }
