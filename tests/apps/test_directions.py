@@ -311,7 +311,7 @@ def test_held_out_images_of_attributes_are_not_the_first(mlp, tmp_path, monkeypa
         return Attributes("late", ["late"], lambda images: np.zeros((len(images), 1)))
 
     monkeypatch.setattr("jaxgan.apps.attributes.fit", fit)
-    arguments = DirectionsArguments(pathlib.Path(), method="supervised", attributes=tmp_path / "a.json")
+    arguments = DirectionsArguments(run=pathlib.Path(), method="supervised", attributes=tmp_path / "a.json")
     arguments.attributes.write_text(json.dumps(rows))
     classifier_of(arguments, mlp.run)
     assert len(seen[0]) == 16
