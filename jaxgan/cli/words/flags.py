@@ -277,9 +277,7 @@ def unknown_flag(typed: str, flags: Mapping[str, Flag], command: str) -> InputEr
         on = typed.removeprefix("--no-").replace("_", "-")
         offs = [flag.off for flag in flags.values() if flag.is_switch and on in (flag.name[2:], flag.leaf)]
         if offs:
-            return InputError(
-                f"unknown flag {typed!r}; did you mean {' or '.join(dict.fromkeys(offs))}? {see}"
-            )
+            return InputError(f"unknown flag {typed!r}; did you mean {' or '.join(dict.fromkeys(offs))}? {see}")
     clause = about(typed, command.removeprefix("jaxgan "))
     if clause is not None:
         missing = [name for name in re.findall(r"--[a-z][\w.-]*", clause) if name not in flags]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 GREY, DEEP, CLEAR, ALONE, DARK = 1, 2, 4, 8, 16
 """Parts of the form of an image.
 
-It has no colour, more than 8 bits a channel, pixels that are not opaque, one channel of more than 8 bits, and in this no
-value of more than 12.
+It has no colour, more than 8 bits a channel, pixels that are not opaque, one channel of more than 8 bits, and in this
+no value of more than 12.
 """
 _NAMES = {GREY: "grey", DEEP: "deep", CLEAR: "clear", ALONE: "alone", DARK: "dark"}
 _MOST_OF_12_BITS = 4095
