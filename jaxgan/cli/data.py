@@ -73,6 +73,10 @@ def show(args: list[str]) -> None:
         follow_links=parsed.follow_links,
         keep_classes=parsed.keep_classes,
     )
+    if source.n is None:  # drawn by JAX
+        from jaxgan.runs import environment
+
+        environment.start()
     _show(source, parsed.seed, parsed.out)
 
 

@@ -18,7 +18,15 @@ from jaxgan.common.packages import version_of
 from jaxgan.data import cache_dir
 from jaxgan.data.catalogue import data_dir
 from jaxgan.models.layers.fast import strided
-from jaxgan.runs.environment import PACKAGES, memory_gib, no_devices, processor, put_right, why_xla_ends
+from jaxgan.runs.environment import (
+    PACKAGES,
+    memory_gib,
+    no_devices,
+    other_devices,
+    processor,
+    put_right,
+    why_xla_ends,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,8 @@ def doctor(args: list[str]) -> None:
     wrong = put_right()
     if why := why_xla_ends() or no_devices():
         wrong.append(why)
+    else:
+        wrong += other_devices()
     rows = described(without=why)
     print_rows(rows)
     for text in wrong or ["nothing that was looked at"]:

@@ -53,7 +53,10 @@ def losses(args: list[str]) -> int | None:
 
 def show(args: list[str]) -> None:
     """Lists every loss: its formula, what it measures, its optimal critic, its options, its paper."""
+    from jaxgan.runs import environment
+
     parse(Show, args, "losses")
+    environment.start()
     print(catalogue(), end="")
 
 

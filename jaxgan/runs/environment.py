@@ -36,13 +36,23 @@ PACKAGES = (
 )
 
 
-# What of JAX's own settings the commands need; all are debugging aids, or another precision.
+_GUARDS = [
+    f"jax_transfer_guard{of}" for of in ("", "_host_to_device", "_device_to_device", "_device_to_host")
+]
+# What of JAX's own settings the commands need; the others are debugging aids, another precision, or give other random
+# numbers than those that results are told with.
 _SETTINGS = {
     "jax_disable_jit": False,
     "jax_enable_x64": False,
     "jax_numpy_rank_promotion": "allow",
     "jax_numpy_dtype_promotion": "standard",
+    "jax_default_prng_impl": "threefry2x32",
+    "jax_threefry_partitionable": True,
+    "jax_random_seed_offset": 0,
+    "jax_high_dynamic_range_gumbel": False,
+    **dict.fromkeys(_GUARDS, "allow"),
 }
+_HARMLESS = {None, "log", "log_explicit"}  # of the guards
 
 
 def start() -> None:
@@ -55,12 +65,15 @@ def start() -> None:
         print(f"note: {text}", file=sys.stderr)
     if why := no_devices():
         raise InputError(why)
+    for text in other_devices():
+        print(f"note: {text}", file=sys.stderr)
 
 
 @contextlib.contextmanager
 def settings_kept() -> Iterator[None]:
     """Inside, `start` may change settings of JAX; at the end they are as before, for what else the process computes."""
-    before = {name: jax.config.values[name] for name in _SETTINGS}
+    values = jax.config.values
+    before = {name: values[name] for name in (*_SETTINGS, "jax_default_device") if name in values}
     try:
         yield
     finally:
@@ -73,7 +86,8 @@ def put_right() -> list[str]:
     found = []
     _give_threads()
     for name, wanted in _SETTINGS.items():
-        if (given := jax.config.values[name]) != wanted:
+        given = jax.config.values.get(name, wanted)
+        if given != wanted and not (name in _GUARDS and given in _HARMLESS):
             found.append(
                 f"{name.upper()} is {given}: the commands of jaxgan do without it, and set it to {wanted}"
             )
@@ -137,17 +151,43 @@ def why_xla_ends() -> str:
 
 def no_devices() -> str:
     """Why JAX has no device to compute on; "" if it has one."""
+    if (number := jax.config.values["jax_num_cpu_devices"]) == 0:  # of which JAX says something else
+        return f"JAX_NUM_CPU_DEVICES: expected 1 or more, got {number}"
     try:
         jax.local_devices()
     except Exception as error:  # JAX raises several types, an AssertionError among them
         wanted = jax.config.values["jax_platforms"]
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].partition(
-            " (set JAX_PLATFORMS"
-        )[0]
+        lines = str(error).strip().splitlines() or ["JAX finds no device of theirs"]
+        reason = lines[0].partition(" (set JAX_PLATFORMS")[0]
         if not wanted:
             return f"devices: expected one that JAX can use, got none ({reason})"
         return f"JAX_PLATFORMS: expected platforms that are here, got {wanted!r} ({reason}); unset it, or set it to cpu"
     return ""
+
+
+def other_devices() -> list[str]:
+    """Says in words which devices JAX is told to use and are not here; computing goes on with those that are.
+
+    There must be one: see `no_devices`.
+    """
+    found, here = [], jax.default_backend()
+    lost = [name for name in (jax.config.values["jax_platforms"] or "").split(",") if not _is_here(name)]
+    if lost:
+        given = jax.config.values["jax_platforms"]
+        found.append(f"JAX_PLATFORMS is {given}, and there is no {' or '.join(lost)}: {here} computes")
+    device = jax.config.values["jax_default_device"]
+    if isinstance(device, str) and not _is_here(device):
+        found.append(f"JAX_DEFAULT_DEVICE is {device}, and there is none: {here} computes")
+        jax.config.update("jax_default_device", None)
+    return found
+
+
+def _is_here(platform: str) -> bool:
+    """Whether JAX has a device of a platform; so it is of an empty name, which stands for any."""
+    try:
+        return not platform.strip() or bool(jax.local_devices(backend=platform.strip()))
+    except RuntimeError:
+        return False
 
 
 def environment(matmul_precision: str = "default") -> dict[str, Any]:

@@ -5,6 +5,7 @@ import os
 import pathlib
 
 import jax
+import numpy as np
 import pytest
 from helpers import command
 
@@ -13,6 +14,7 @@ from jaxgan.__main__ import main
 from jaxgan.config import get_preset
 from jaxgan.data import cache as cache_module
 from jaxgan.data import cache_dir, open_source
+from jaxgan.runs.environment import settings_kept
 from jaxgan.runs.folder import new_folder
 
 ROWS = ("jaxgan", "python", "jax", "platform", "devices", "memory", "cache", "compilation cache", "TFDS data")
@@ -103,11 +105,23 @@ def test_the_folder_of_a_cache_may_be_below_the_home(monkeypatch):
     assert cache_module.home_dir() == pathlib.Path.home()
 
 
-def test_platforms_that_are_not_here():
+def test_platforms_that_are_not_here(capsys, monkeypatch):
     status, out, err = as_process("doctor", JAX_PLATFORMS="cuda")
     assert (status, "Traceback" in err) == (0, False)
     assert "wrong JAX_PLATFORMS: expected platforms that are here, got 'cuda'" in out
     assert "; unset it, or set it to cpu" in out
+    assert "AssertionError" not in out
+    with settings_kept():
+        jax.config.update("jax_default_device", "gpu")
+        assert main(["losses"]) == 0
+    assert capsys.readouterr().err == "note: JAX_DEFAULT_DEVICE is gpu, and there is none: cpu computes\n"
+    values = jax.config.values | {"jax_platforms": "cuda,cpu"}
+    monkeypatch.setattr(type(jax.config), "values", values)
+    assert "wrong JAX_PLATFORMS is cuda,cpu, and there is no cuda: cpu computes" in doctor(capsys)
+    monkeypatch.setitem(values, "jax_num_cpu_devices", 0)
+    assert main(["losses"]) == 2
+    assert capsys.readouterr().err.endswith("error: JAX_NUM_CPU_DEVICES: expected 1 or more, got 0\n")
+    monkeypatch.undo()
     status, out, err = as_process("train", "toy-ring", "--dry-run", JAX_PLATFORMS="moon")
     assert (status, err.count("\n")) == (2, 1)
     assert err.startswith("error: JAX_PLATFORMS: expected platforms that are here, got 'moon'")
@@ -127,21 +141,29 @@ SETTINGS = {
     "JAX_ENABLE_X64": "1",
     "JAX_NUMPY_RANK_PROMOTION": "raise",
     "JAX_NUMPY_DTYPE_PROMOTION": "strict",
+    "JAX_DEFAULT_PRNG_IMPL": "rbg",
+    "JAX_THREEFRY_PARTITIONABLE": "0",
+    "JAX_RANDOM_SEED_OFFSET": "1",
+    "JAX_TRANSFER_GUARD": "disallow",
+    "JAX_DEFAULT_DEVICE": "gpu",
 }
 
 
 def test_settings_of_jax_that_are_in_the_way_are_said(capsys, monkeypatch):
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/dev/null/x")
     folder = jax.config.values["jax_compilation_cache_dir"]
-    given = {name.lower(): True if value == "1" else value for name, value in SETTINGS.items()}
+    given = {name.lower(): {"1": True, "0": False}.get(value, value) for name, value in SETTINGS.items()}
     before = {name: jax.config.values[name] for name in given}
+    numbers = jax.random.uniform(jax.random.key(0), (9,))
     try:
         for name, value in given.items():
             jax.config.update(name, value)
         out = doctor(capsys)
         for name in SETTINGS:
             assert f"wrong {name} is " in out
-        assert {name: jax.config.values[name] for name in given} == before
+        after = {name: jax.config.values[name] for name in given}
+        assert after == before | {"jax_transfer_guard": "allow"}
+        np.testing.assert_array_equal(jax.random.uniform(jax.random.key(0), (9,)), numbers)
         assert "wrong compiled programs cannot be kept in '/dev/null/x' (Not a directory)" in out
     finally:
         jax.config.update("jax_compilation_cache_dir", folder)

@@ -314,7 +314,7 @@ def test_bad_npz_files_are_named(tmp_path):
         ({"images": good[..., [0] * 5]}, r"got \(4, 5, 5, 5\)"),
         ({"images": good[:0]}, "expected at least one image"),
         ({"images": good, "labels": np.zeros(3, int)}, r"'labels'.*expected 4 integers, got int64 of shape"),
-        ({"images": good, "labels": np.zeros(4)}, "got float64"),
+        ({"images": good, "labels": np.full(4, 0.5)}, "got float64"),
         ({"images": good, "labels": np.full(4, -1)}, "expected integers from 0 to 65535, got -1 to -1"),
         ({"images": good, "labels": np.full(4, 2_000_000_000)}, "expected integers from 0 to 65535"),
         ({"images": np.array([None])}, "plain arrays"),

@@ -178,6 +178,12 @@ def test_few_of_16_bits_are_told_of(tmp_path, cache, most, bits):
         assert all(
             f"no value is above {most:,} of 65,535" in note and f"of {bits} bits" in note for note in said
         )
+    said = "no value of 1 image of 16 bits is above 4,095 of 65,535, so all is nearly black"
+    assert any(said in note for note in open_source(f"folder:{tmp_path / 'dark'}").notes) == (
+        bits is not None
+    )
+    Image.fromarray(DEEP).save(tmp_path / "dark" / "1.png")  # one of them is as dark as it is
+    assert not [note for note in open_source(f"folder:{tmp_path / 'dark'}").notes if "black" in note]
 
 
 def test_files_that_a_source_of_ones_own_leaves_out_are_told_of(tmp_path):

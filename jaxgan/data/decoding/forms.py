@@ -14,12 +14,13 @@ from jaxgan.data.pixels import is_deep, is_grey, is_rounded, opened_header
 if TYPE_CHECKING:
     from PIL import Image
 
-GREY, DEEP, CLEAR, ALONE = 1, 2, 4, 8
+GREY, DEEP, CLEAR, ALONE, DARK = 1, 2, 4, 8, 16
 """Parts of the form of an image.
 
-It has no colour, more than 8 bits a channel, pixels that are not opaque, and one channel of more than 8 bits.
+It has no colour, more than 8 bits a channel, pixels that are not opaque, one channel of more than 8 bits, and in this
+no value of more than 12.
 """
-_NAMES = {GREY: "grey", DEEP: "deep", CLEAR: "clear", ALONE: "alone"}
+_NAMES = {GREY: "grey", DEEP: "deep", CLEAR: "clear", ALONE: "alone", DARK: "dark"}
 _MOST_OF_12_BITS = 4095
 _CALLED = {3: "RGB", 4: "RGBA"}
 _DEEP = "the source deep:PATH"
@@ -34,6 +35,8 @@ def form_of(data: bytes, image: Image.Image) -> int:
     """
     header = opened_header(data)
     form = GREY * is_grey(header, image) + DEEP * is_rounded(header) + ALONE * is_deep(header)
+    if image.mode.startswith("I") and np.max(image.getextrema()) <= _MOST_OF_12_BITS:
+        form += DARK
     if image.mode in ("LA", "RGBA") or "transparency" in image.info:
         if image.mode.startswith("I"):  # which Pillow does not convert; one of its values is clear
             clear = bool((np.asarray(image) == image.info["transparency"]).any())
@@ -82,6 +85,11 @@ def changes(
     if rounded and not (grey and both):
         how = f"{deep}: kept of grey images" if counts.get("alone") else "kept of grey images alone"
         notes.append(f"16 bits are rounded to 8 of {counted(rounded, 'image')} ({how})")
+    if 0 < counts.get("dark", 0) == counts.get("alone", 0):
+        notes.append(
+            f"no value of {counted(counts['dark'], 'image')} of 16 bits is above 4,095 of 65,535, so all is nearly "
+            "black: values of 12 bits? scale them to 16"
+        )
     if clear and channels in (1, 3):
         kept = 2 if channels == 1 or grey else 4
         notes.append(
