@@ -41,7 +41,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(map(repr, near))}? " if near else ""
 
 
-def nearest_names(name: str, known: Iterable[str], *, at_most: int = 4, at_least: float = 0.6) -> list[str]:
+def nearest_names(name: str, known: Iterable[str], *, at_most: int = 4, at_least: float = 0.65) -> list[str]:
     """The entries that `name` may stand for: those that begin with it, else the most similar.
 
     What is as similar is named as well, and so is the other player's: "optimizer.b1" is near to both
@@ -73,11 +73,11 @@ def _alike(a: str, b: str) -> float:
     """From 0 to 1; names as short as "r1" that differ in one letter are near to each other."""
     ratio = difflib.SequenceMatcher(None, a, b).ratio()
     one_off = len(a) == len(b) > 1 and sum(x != y for x, y in zip(a, b, strict=True)) == 1
-    return max(ratio, 0.6) if one_off else ratio
+    return max(ratio, 0.65) if one_off else ratio
 
 
 def _plain(name: str) -> str:
-    return name.lower().replace("_", "-")
+    return name.lower().lstrip("-").replace("_", "-")
 
 
 def unknown(
@@ -100,7 +100,7 @@ def unknown(
     known = sorted(known, key=lambda entry: (":" in entry, entry))  # FILE.py:NAME last
     rest = where or (f"known: {', '.join(known)}" if list_all else f"one of {len(known)} is expected")
     clause = about(name)
-    almost = difflib.get_close_matches(_plain(name), map(_plain, known), cutoff=0.85)
+    almost = difflib.get_close_matches(_plain(name), map(_plain, known), cutoff=0.9)
     hint = nearest(name, known) if clause is None or almost else f"{clause}; "
     return InputError(f"unknown {kind} {name!r}; {hint}{rest}")
 

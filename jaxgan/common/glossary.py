@@ -15,7 +15,7 @@ _SIZES = "imsize img-size image-size size res load-size crop-size img-resolution
 _CHANNELS = "nc n-channels num-channels img-channels"
 _FLIPS = "mirror hflip xflip random-flip horizontal-flip"
 _CLASSES = "n-classes num-classes conditional model.conditional cond class-cond class-conditional"
-_CHECKPOINTS = "resume-from pretrained ckpt load continue continue-train"
+_CHECKPOINTS = "resume resume-from pretrained ckpt load continue continue-train"
 
 _CLAUSES: tuple[tuple[str, str], ...] = (
     # --- lengths, sizes, places
@@ -99,6 +99,10 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "wandb weights-and-biases mlflow comet trackio use-wandb",
         "every run writes metrics.jsonl and tensorboard/ by itself, and to others with --logger wandb, mlflow or trackio",
     ),
+    (
+        "tick kimg-per-tick",
+        "intervals are in steps: --log-every, --sample-every, --checkpoint-every, --evaluate-every",
+    ),
     ("tensorboard tb use-tensorboard tboard", "every run writes tensorboard/ by itself"),
     # --- networks and players
     ("nz latent-dim z-dim zdim latent-size noise-dim dim-z", "the size of the latents is --latent.dim"),
@@ -113,6 +117,23 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ),
     ("beta1 adam-beta1 betas", "Adam's first beta is --g-optimizer.b1 and --d-optimizer.b1"),
     ("beta2 adam-beta2", "Adam's second beta is --g-optimizer.b2 and --d-optimizer.b2"),
+    ("adam adamw sgd rmsprop", "the kind of optimiser is --g-optimizer.kind and --d-optimizer.kind"),
+    ("momentum", "momentum is --g-optimizer.b1 and --d-optimizer.b1, of whatever kind of optimiser"),
+    (
+        "warmup lr-warmup warmup-steps",
+        "rates have no warm-up; their schedules are --g-optimizer.schedule and --d-optimizer.schedule",
+    ),
+    (
+        "grad-clip clip-grad clip-norm max-grad-norm gradient-clipping",
+        "gradients are not clipped; nearest is a penalty, such as --penalty.weights r1 1",
+    ),
+    ("dropout", "dropout is of the networks pix2pix alone; no others have it"),
+    (
+        "depth n-layers layers num-layers filters",
+        "how large networks are is said by --model.width and others of --model",
+    ),
+    ("freezed freeze-d", "no layers are frozen here; a run goes on with all of them: jaxgan resume RUN"),
+    ("entity project wandb-project", "the tracker is --logger; its project is jaxgan"),
     ("optim optimizer opt optimiser", "the optimisers are --g-optimizer.kind and --d-optimizer.kind"),
     (
         "weight-decay wd",
@@ -130,7 +151,12 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "clip clip-value weight-clip weight-clipping clamp",
         "weight clipping is --d-optimizer.clip-weights, or all of WGAN with --loss wgan",
     ),
-    ("gamma r1-gamma r1-weight r1-reg lambda-r1", "R1 is --penalty.weights r1 GAMMA"),
+    ("r1 gamma r1-gamma r1-weight r1-reg lambda-r1", "R1 is --penalty.weights r1 GAMMA"),
+    ("r2 r2-gamma", "R2 is --penalty.weights r2 GAMMA"),
+    (
+        "penalty penalties reg regularizer",
+        "penalties and their weights are pairs, such as --penalty.weights r1 1",
+    ),
     (
         "gp lambda-gp gp-weight gp-lambda gradient-penalty-weight 1gp wgangp-penalty",
         "the gradient penalty is --penalty.weights gradient_penalty 10, or all of WGAN-GP with --loss wgan-gp",
@@ -151,7 +177,7 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ("ppl-weight pl-weight path-length", "the path length penalty is --penalty.weights path_length 2"),
     ("ema-kimg ema-decay ema-beta ema use-ema", "the averaged generator is --ema.decay"),
     (
-        "aug augpipe augmentation diffaug diff-augment",
+        "aug augpipe augmentation diffaug diff-augment diffaugment ada apa",
         "augmentation is --augment diffaugment, ada, apa, adaptive or flip_and_shift",
     ),
     (_CHECKPOINTS, "a run goes on with: jaxgan resume RUN"),
@@ -165,7 +191,10 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "class-conditional presets are cdcgan-mnist and csngan-cifar10, with projection",
     ),
     ("acgan ac-gan", "AC-GAN is --model.head ac with --penalty.weights auxiliary_classifier 1"),
-    ("infogan", "InfoGAN is not here; nearest is the class-conditional preset cdcgan-mnist"),
+    (
+        "infogan info-gan",
+        "InfoGAN is the preset infogan-mnist, and the game infogan of others: --game infogan",
+    ),
     ("wgan", "WGAN is the loss wasserstein; jaxgan train --loss wgan sets what belongs to it"),
     (
         "wgan-gp wgangp wasserstein-gp improved-wgan",
@@ -186,6 +215,8 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "and jaxgan train --loss r3gan sets R3GAN's",
     ),
     ("ragan esrgan-loss rahinge", "the relativistic average loss is relativistic_average"),
+    ("ralsgan ra-lsgan", "its loss is relativistic_average_least_squares"),
+    ("sgan standard-gan", "the standard GAN's losses are non_saturating and minimax"),
     (
         "bce nsgan ns logistic softplus cross-entropy non-saturating-logistic",
         "the logistic loss is non_saturating",
@@ -218,10 +249,12 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "cycle-gan cycle_gan",
         "its presets are cyclegan and cyclegan-256: jaxgan train cyclegan --data.source domains:A,B",
     ),
-    ("bigan ali", "BiGAN is a game in Python, jaxgan.games.bigan: jaxgan train --game FILE.py:NAME"),
+    ("bigan ali", "BiGAN is the preset bigan-mnist, and the game bigan of others: --game bigan"),
+    ("vaegan vae-gan", "VAE-GAN is the preset vaegan-mnist, and the game vae_gan of others: --game vae_gan"),
+    ("vae", "the variational autoencoder is the preset vae-mnist, and the game vae of others: --game vae"),
     (
-        "vaegan vae-gan vae",
-        "VAE-GAN is a game in Python, jaxgan.games.vae_gan: jaxgan train --game FILE.py:NAME",
+        "adversarial-autoencoder",
+        "the adversarial autoencoder is the preset aae-mnist, and the game aae of others: --game aae",
     ),
     ("srgan esrgan", "super-resolution has the preset srgan-128: jaxgan train srgan-128 PHOTOS"),
     (
@@ -236,12 +269,15 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ("fid fid50k fid50k-full fid10k clean-fid frechet", "it is a score: jaxgan evaluate RUN --metrics fid"),
     ("kid kid50k-full", "it is a score: jaxgan evaluate RUN --metrics kid"),
     (
-        "pr50k3-full pr precision recall density coverage ipr",
+        "pr50k3-full pr precision recall density coverage ipr prdc",
         "it is among the scores of jaxgan evaluate RUN --metrics prdc",
     ),
-    ("is50k inception", "it is a score: jaxgan evaluate RUN --metrics is"),
+    ("swd", "the nearest score is sliced_wasserstein, of points: jaxgan evaluate RUN"),
+    ("is is50k inception", "it is a score: jaxgan evaluate RUN --metrics is"),
     ("lpips", "LPIPS is jaxgan.metrics.perceptual_distance in Python; nearest among the scores is ms_ssim"),
     ("ssim psnr", "nearest among the scores are ms_ssim (diversity) and memorisation (copies)"),
+    ("psi trunc truncation truncation-psi", "truncation is of samples: jaxgan sample RUN"),
+    ("eval evaluate test", "a run is scored by: jaxgan evaluate RUN"),
     ("ppl ppl2-wend", "the path length of images is jaxgan.metrics.perceptual_path_length in Python"),
     (
         "metric metrics score scores eval-metrics",
@@ -257,6 +293,11 @@ _OPENED = (
 )
 _CLAUSES_OF: dict[str, tuple[tuple[str, str], ...]] = {
     "train": (
+        (
+            "cyclegan",
+            "its presets are cyclegan and cyclegan-256: jaxgan train cyclegan --data.source domains:A,B",
+        ),
+        ("pix2pix", "its presets are pix2pix and pix2pix-256: jaxgan train pix2pix --data.source pairs:A,B"),
         (
             _NUMBERS,
             "the length in thousands of images is --kimg, the number of fakes in the final scores --final-n",

@@ -19,6 +19,9 @@ MISSING = 0.02
 UNCOVERED = 0.25
 """Of the recall or coverage of real data. Measured: healthy runs 0.43 to 0.9."""
 
+SAME = 0.05
+"""Share of the main score from before the training within which it counts as the same."""
+
 _FIDELITY = ("high_quality", "precision")
 _COUNTS = {"modes": "modes", "classes_present": "classes"}
 _VARIETY = ("recall", "coverage")
@@ -27,6 +30,8 @@ _VARIETY = ("recall", "coverage")
 def judge(
     scores: Mapping[str, Mapping[str, Any]],
     *,
+    main: str | None = None,
+    untrained: Mapping[str, Mapping[str, Any]] | None = None,
     judged: bool = True,
     unread: Collection[str] | None = (),
     settings: Settings | None = None,
@@ -35,13 +40,15 @@ def judge(
 
     Args:
       scores: by name, as scores.json keeps them. Scores that are not there say nothing.
+      main: name of the main one.
+      untrained: the same scores from before the training; None: not known.
       judged: whether the game has a discriminator, of which advice may speak.
       unread: as of `advice_for`.
       settings: of the run, as of `advice_for`.
 
     Returns:
-      At most one verdict: "not trained yet" where hardly a fake looks real, and "modes are missing" where fakes do
-      and some of what the data have is not among them.
+      At most one verdict: "not trained yet" where hardly a fake looks real or the main score is what it was before
+      the training, and "modes are missing" where fakes look real and some of what the data have is not among them.
     """
     advice = partial(advice_for, judged=judged, unread=unread, settings=settings)
     found = {kind_of(name, score).key: score for name, score in scores.items()}
@@ -49,9 +56,10 @@ def judge(
     fidelity = next((key for key in _FIDELITY if key in values), None)
     poor = fidelity is not None and values[fidelity][0] < UNTRAINED * _real(fidelity, values)
     gone = _missing(values, found)
-    if poor:
-        assert fidelity is not None
-        evidence = "; ".join([_said(fidelity, values), *gone])
+    same = _unmoved(main, scores.get(main or "", {}), (untrained or {}).get(main or "", {}))
+    if poor or same:
+        seen = [] if fidelity is None or same else [_said(fidelity, values)]
+        evidence = "; ".join([*same, *seen, *gone])
         return [Verdict("not trained yet", evidence, advice("not trained yet"), None)]
     # bad fakes reach less of the reals: where half of them do not look real, as much less is asked for
     share = 1.0 if fidelity is None else values[fidelity][0] / (_real(fidelity, values) or 1.0)
@@ -64,6 +72,17 @@ def judge(
     if gone:
         return [Verdict("modes are missing", "; ".join(gone), advice("modes are missing"), None)]
     return []
+
+
+def _unmoved(main: str | None, score: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
+    """Says that the main score is what it was before the training; nothing where it is not, or is not known."""
+    now, then = score.get("value"), before.get("value")
+    if now is None or then is None:
+        return []
+    noise = 2 * math.hypot(score.get("error") or 0.0, before.get("error") or 0.0)
+    if abs(now - then) > max(SAME * abs(then), noise):
+        return []
+    return [f"{main} is {now:.4g}, and was {then:.4g} before the training"]
 
 
 _Values = Mapping[str, tuple[float, float | None]]

@@ -59,7 +59,8 @@ def write_report(folder: RunFolder) -> pathlib.Path:
     judged = run.get("judged", not losses or "d/loss" in losses)  # which runs of version 0.1.0 do not say
     unread = run.get("unread", () if config.get("game", "gan") == "gan" else None)  # older runs do not say
     played = {"judged": judged, "unread": unread, "settings": config}
-    ending = judge(final, **played) if of_now else []
+    before = ((scores or {}).get("untrained") or {}).get("scores")
+    ending = judge(final, main=scores["main"], untrained=before, **played) if scores and of_now else []
     verdicts = ending + diagnose(records, **played) if watched else []
     classes = _class_names(run, config)
     text = page(

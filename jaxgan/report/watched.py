@@ -67,8 +67,8 @@ def health(
     notes = [f"Seen on the way, and gone: {name}, {_span(records, name)}." for name in gone]
     if rows and not endless and not any("health/overfitting" in r for r in records):
         notes.append(
-            "Whether the discriminator overfits was not seen: these data have no held-out split, or it never "
-            "told reals from fakes clearly."
+            "Whether the discriminator overfits was not seen: too few examples are held out, or it never told reals "
+            "from fakes clearly."
         )
     names = ["monitor", "last", "least", "most", "step", "meaning"]
     return html(

@@ -65,6 +65,8 @@ def runs_in(path: pathlib.Path) -> list[Summary]:
     """
     if is_run(path):
         return [summary_of(path)]
+    if path.exists() and not path.is_dir():
+        raise InputError(f"folder: expected the folder of runs, got {str(path)!r}, which is a file")
     if not path.is_dir():
         raise InputError(f"folder: expected the folder of runs, got {str(path)!r}, which does not exist")
     return [summary_of(entry) for entry in sorted(path.iterdir()) if is_run(entry)]
@@ -90,7 +92,16 @@ def _of_one(folder: RunFolder) -> Summary:
         data=without_path(facts["data"]["name"]),
         network=network,
         loss=loss,
-        step=last.get("step", 0),
+        step=max(
+            [
+                last.get("step", 0),
+                *(
+                    int(entry.name)
+                    for entry in folder.path.glob("checkpoints/[0-9]*")
+                    if entry.name.isdigit()
+                ),
+            ]
+        ),
         steps=config.get("steps", 0),
         score_name=name,
         score=score,

@@ -242,7 +242,11 @@ def buildable(folder: RunFolder) -> Iterator[None]:
     """Inside, what is raised as a game is made of a run's files is an InputError: their numbers may be anything."""
     try:
         yield
-    except (InputError, OSError):
+    except InputError as error:
+        if str(error).startswith("data.source: ") and str(error).endswith("which does not exist"):
+            raise InputError(f"{error}; --data.source says where the data are now") from error
+        raise
+    except OSError:
         raise
     except Exception as error:
         raise InputError(

@@ -330,7 +330,10 @@ class RunKeeper(Keeper):
             for sink in self._sinks:
                 sink.scores(scores)
             if self.config.health.enabled:
-                judged = judge(scores["final"]["scores"], **self._played)
+                before = (untrained or {}).get("scores")
+                judged = judge(
+                    scores["final"]["scores"], main=scores["main"], untrained=before, **self._played
+                )
                 self._tell(step, [f"{v.name}: {v.evidence}. {v.advice}" for v in judged])
         self.close("finished")
         verdicts, told = self._diagnosis.verdicts(), judged or self._voice.name  # what was judged has been

@@ -360,6 +360,9 @@ def test_data_of_a_word_go_before_those_of_a_file(here):
         ),
         ("{", "", "config: 'own.json' cannot be read: "),
         ("[]", "", "config: expected names and values in 'own.json', got list"),
+        ('{"steps": 3, "steps": 4}', "", "config: 'own.json' cannot be read: 'steps' stands there twice"),
+        ('{"seeds": 3}', "", "seeds: expected it on the command line (--seeds 3), got it in 'own.json'"),
+        ("{}", "--config b.json", "config: expected one file, got own.json and b.json"),
     ],
 )
 def test_files_that_cannot_be(here, text, flags, says):
@@ -367,6 +370,12 @@ def test_files_that_cannot_be(here, text, flags, says):
     line = refused(f"--config own.json {flags}")
     assert says in line
     assert "\n" not in line
+
+
+def test_names_that_stand_twice_in_yaml(here):
+    pytest.importorskip("yaml")
+    (here / "own.yaml").write_text("a: &x {seed: 1}\ndata: {flip: true, flip: false}\n")
+    assert refused("--config own.yaml") == "config: 'own.yaml' cannot be read: 'flip' stands there twice"
 
 
 def test_other_files(here):

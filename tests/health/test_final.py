@@ -71,6 +71,21 @@ def test_what_is_wrong_is_named_with_its_numbers(changes, name, words):
     assert verdict.advice == ADVICE[name]
 
 
+def test_a_score_that_has_not_moved_is_not_trained_yet():
+    """Though fakes look real by accident, as among few images."""
+    now, before = (
+        scores(fd=(value, 1.0), precision=(1.0, 1.0), recall=(0.0, 1.0)) for value in (57.27, 57.2)
+    )
+    (verdict,) = judge(now, main="fd", untrained=before)
+    assert verdict.name == "not trained yet"
+    assert verdict.evidence == "fd is 57.27, and was 57.2 before the training"
+    assert [v.name for v in judge(now)] == ["modes are missing"]
+    better = now | {"fd": now["fd"] | {"value": 40.0}}
+    assert [v.name for v in judge(better, main="fd", untrained=before)] == ["modes are missing"]
+    noisy = better | {"fd": better["fd"] | {"error": 10.0}}
+    assert [v.name for v in judge(noisy, main="fd", untrained=before)] == ["not trained yet"]
+
+
 def test_few_modes_of_a_thousand_are_no_verdict_and_fakes_that_look_bad_miss_none():
     assert judge(scores(modes=(983, 1000))) == []
     assert judge(scores(modes=(970, 1000)))[0].evidence == "970 of 1,000 modes were found"

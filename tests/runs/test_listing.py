@@ -1,6 +1,7 @@
 """The table of runs: what is said of each, whatever became of it."""
 
 import json
+import shutil
 
 import pytest
 from helpers import small, untrained
@@ -27,8 +28,10 @@ def runs(tmp_path_factory):
     done.write("scores.json", {"main": "fd_mnist_cnn", "class_names": [], "final": final})
     ring = small(tmp_path, "toy-ring", data=DataConfig("ring"), penalty=PenaltyConfig((("r1", 0.1),)))
     records = [{"step": 10}, {"step": 20, "score": 0.25, "score_name": "sliced_wasserstein"}, {"step": 30}]
-    untrained(ring, records=records, status="stopped")
-    untrained(ring, status="running")
+    stopped = untrained(ring, records=records, status="stopped")
+    shutil.rmtree(stopped.path / "checkpoints")
+    killed = untrained(ring, status="running")  # before its first record, and after it had saved
+    (killed.path / "checkpoints" / "40").rename(killed.path / "checkpoints" / "10")
     untrained(ring).write("config.json", {"steps": "many"})
     (tmp_path / "runs" / "notes").mkdir()
     return tmp_path / "runs"
@@ -41,13 +44,16 @@ def test_what_is_said_of_each(runs):
     assert (done.state, done.seconds) == ("finished", 65.0)
     assert (stopped.data, stopped.loss, stopped.state) == ("ring", "relativistic_paired + r1", "stopped")
     assert (stopped.step, stopped.score_name, stopped.score) == (30, "sliced_wasserstein", 0.25)
-    assert (killed.step, killed.score_name, killed.score, killed.state) == (0, "", None, "killed")
+    assert (killed.step, killed.score_name, killed.score, killed.state) == (10, "", None, "killed")
     assert damaged.state.startswith("damaged: ")
     with locked(runs / killed.name):
         assert summary_of(runs / killed.name).state == "running"
     assert runs_in(runs / done.name) == [done]
     with pytest.raises(InputError, match="folder: expected the folder of runs, got .*which does not exist"):
         runs_in(runs / "none")
+    (runs.parent / "a.txt").touch()
+    with pytest.raises(InputError, match="folder: expected the folder of runs, got .*a.txt.*which is a file"):
+        runs_in(runs.parent / "a.txt")
 
 
 def test_scores_of_a_run_that_went_on_are_not_its_last(runs, tmp_path):
@@ -70,7 +76,8 @@ def test_seeds_are_one_line(tmp_path):
     parent = tmp_path / "runs" / "00000-toy-ring-seeds"
     config = small(tmp_path, "toy-ring", data=DataConfig("ring"))
     for seed, step in ((0, 30), (1, 20)):
-        untrained(config, parent / f"seed-{seed:05d}", records=[{"step": step}])
+        member = untrained(config, parent / f"seed-{seed:05d}", records=[{"step": step}])
+        shutil.rmtree(member.path / "checkpoints")
     record = {"status": "finished", "command": "c", "seeds": [0, 1], "how": "vmap", "config": {}}
     (parent / "seeds.json").write_text(json.dumps(record))
     (run,) = runs_in(tmp_path / "runs")

@@ -263,8 +263,10 @@ def test_a_run_finds_its_data_from_elsewhere_and_where_they_have_moved(tmp_path,
     assert open_run(folder.path, "last")[0].step == 10
     shutil.move(here / "a.npz", there / "b.npz")
     capsys.readouterr()
-    assert main(["resume", str(folder.path)]) == 2
-    assert f"data.source: expected an npz file, got '{here / 'a.npz'}'" in capsys.readouterr().err
+    says = f"data.source: expected an npz file, got '{here / 'a.npz'}', which does not exist; --data.source says where"
+    for verb in ("resume", "evaluate"):
+        assert main([verb, str(folder.path)]) == 2
+        assert says in capsys.readouterr().err
     before = folder.read("run.json"), folder.read("config.json")
     for verb in ("resume", "evaluate"):
         assert main([verb, str(folder.path), "--data.source", "npz:other.npz"]) == 2

@@ -15,6 +15,7 @@ from jaxgan.config.fields import to_json
 from jaxgan.train.compiling import compiling
 from jaxgan.train.members import Members, set_up
 from jaxgan.train.seeds import members_of
+from jaxgan.train.sinks.loggers import need_loggers
 from jaxgan.train.trial import tried
 
 
@@ -32,6 +33,7 @@ def dry_run(config: Config, *, seeds: int | None = None, compiled: bool = False)
     Raises:
       InputError: for whatever would keep the run from starting.
     """
+    need_loggers(config.logger)
     source = as_meant(config) if lacking(config) else outlined(config)
     members = set_up(config, source=source) if seeds is None else members_of(config, seeds, source=source)
     tried(members, weights=False)

@@ -276,8 +276,10 @@ def unknown_flag(typed: str, flags: Mapping[str, Flag], command: str) -> InputEr
     if typed.startswith("--no-"):
         on = typed.removeprefix("--no-").replace("_", "-")
         offs = [flag.off for flag in flags.values() if flag.is_switch and on in (flag.name[2:], flag.leaf)]
-        if offs:
-            return InputError(f"unknown flag {typed!r}; did you mean {' or '.join(dict.fromkeys(offs))}? {see}")
+        if offs and typed not in offs:
+            return InputError(
+                f"unknown flag {typed!r}; did you mean {' or '.join(dict.fromkeys(offs))}? {see}"
+            )
     clause = about(typed, command.removeprefix("jaxgan "))
     if clause is not None:
         missing = [name for name in re.findall(r"--[a-z][\w.-]*", clause) if name not in flags]
@@ -296,5 +298,8 @@ def unknown_flag(typed: str, flags: Mapping[str, Flag], command: str) -> InputEr
         if not near:
             return InputError(f"unknown flag {typed!r}; there are --{group}.{', '.join(beside)} {see}")
     near = near or nearest_names(meant, [*known, "--help"])
+    if not near and not group:
+        leaves = nearest_names(leaf, {flags[name].leaf for name in known}, at_least=_NEAR)
+        near = [name for name in known if flags[name].leaf in leaves]
     hint = f"; did you mean {' or '.join(near[:4])}? " if near else " "
     return InputError(f"unknown flag {typed!r}{hint}{see}")

@@ -43,6 +43,8 @@ def read_settings(path: pathlib.Path, *, trust: bool = False) -> dict[str, Any]:
         plain = _parsed(path, text)
     except RecursionError as error:
         raise InputError(f"config: '{path}' cannot be read: its parts lie too deep in each other") from error
+    except InputError:
+        raise
     except ValueError as error:  # of JSON and TOML
         raise InputError(f"config: '{path}' cannot be read: {' '.join(str(error).split())}") from error
     _check_size(path, plain)
@@ -114,12 +116,36 @@ def _parsed(path: pathlib.Path, text: str) -> Any:
                 f"config: reading '{path}' needs PyYAML (pip install pyyaml); JSON and TOML need nothing"
             ) from error
         try:
+            _check_keys(yaml.compose(text, yaml.SafeLoader))
             return yaml.safe_load(text) or {}
         except yaml.YAMLError as error:
             raise ValueError(str(error)) from error
     if suffix == ".json":
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_once)
     raise InputError(f"config: expected a .json, .yaml or .toml file or the folder of a run, got '{path}'")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, or ValueError for a name that stands in it twice."""
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} stands there twice")
+    return dict(pairs)
+
+
+def _check_keys(node: Any) -> None:
+    """Raises ValueError for a name that stands twice in a mapping of YAML, of which the last would count."""
+    pending, seen = [node], set()
+    while pending:
+        node = pending.pop()
+        if id(node) in seen or not isinstance(getattr(node, "value", None), list):
+            continue
+        seen.add(id(node))
+        for item in node.value:
+            pending += item if isinstance(item, tuple) else [item]
+        if pairs := [item for item in node.value if isinstance(item, tuple)]:
+            _once([(str(key.value), value) for key, value in pairs])
 
 
 def as_arguments(plain: Mapping[str, Any], flags: Mapping[str, Flag], where: str) -> list[str]:
@@ -136,6 +162,8 @@ def as_arguments(plain: Mapping[str, Any], flags: Mapping[str, Flag], where: str
     args: list[str] = []
     for name, value in _leaves(plain, flags, ""):
         flag = flags.get(_flag(name))
+        if flag is None and name == "seeds":
+            raise InputError(f"seeds: expected it on the command line (--seeds {value}), got it in {where}")
         if flag is None:
             raise unknown(f"field of {where}", name, [n.removeprefix("--").replace("-", "_") for n in flags])
         args += _said(flag, value)

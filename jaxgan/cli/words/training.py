@@ -91,7 +91,10 @@ def planned(args: Sequence[str], kind: type[Any]) -> Plan:
     if wants:
         _print_help(kind, preset or (source and preset_for(source)) or DEFAULT_PRESET, args, wants)
         raise SystemExit(0)
-    file = next((part.words[0] for part in reversed(said) if part.name == "--config" and part.words), None)
+    files = [part.words[0] for part in said if part.name == "--config" and part.words]
+    if len(files) > 1:
+        raise InputError(f"config: expected one file, got {' and '.join(files)}")
+    file = files[0] if files else None
     trust = any(part.name == "--trust" and not part.words for part in said)
     if trust and file is None:
         raise InputError("trust: expected --config beside --trust, got none")

@@ -13,6 +13,7 @@ from typing import Any
 
 from PIL import Image
 
+from jaxgan.common.errors import lookup
 from jaxgan.common.packages import need
 from jaxgan.report.pictures import pixels_of
 from jaxgan.runs.folder import RunFolder
@@ -23,8 +24,9 @@ PROJECT = "jaxgan"
 
 
 def need_loggers(names: Sequence[str]) -> None:
-    """Raises InputError, in one line, for a tracker whose package is not installed."""
+    """Raises InputError, in one line, for a tracker that there is not, or whose package is not installed."""
     for name in names:
+        lookup("logger", name, LOGGERS)
         need([name], f"logger: {name!r}", f"pip install 'jaxgan[{name}]'")
 
 
