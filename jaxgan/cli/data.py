@@ -21,7 +21,7 @@ from jaxgan.data.catalogue import prepare as prepare_tfds
 from jaxgan.report import pictures
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Show:
     """Write a picture of real examples of a source, and print what is in it."""
 

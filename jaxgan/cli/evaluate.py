@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jaxgan.runs.evaluation import Protocol
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Evaluate:
     """Score runs against the data they were trained on, or images of any origin against others.
 

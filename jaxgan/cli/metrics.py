@@ -22,7 +22,7 @@ class Show:
     """List every score: its names, what it measures, by which protocol, and what it agrees with."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class TrainFeatures:
     """Train a small classifier on labelled data, two to three minutes on two cores for small images.
 

@@ -26,7 +26,7 @@ _ANIMATIONS = (".webp", ".gif", ".mp4")
 _PICTURES = (".png", ".jpg", ".jpeg")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Sample:
     """Images from the averaged generator of a run, by seed: a seed always gives the same image."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated
 
 import tyro
@@ -15,11 +15,12 @@ from jaxgan.common.errors import InputError
 from jaxgan.config.config import Config
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Train:
     """Train a preset, changed by flags, in a new folder, and leave a report there."""
 
     settings: Annotated[Config, tyro.conf.arg(name="")]
+    _: KW_ONLY
     dry_run: bool = False
     """Print the resolved configuration, parameters and memory of a step, and train nothing."""
     compile: bool = False

@@ -12,7 +12,7 @@ from jaxgan.common.checks import check_range
 from jaxgan.common.errors import InputError
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Anomalies:
     """Score images by a run: scores.csv, heat maps, the most and least normal images, and a threshold.
 

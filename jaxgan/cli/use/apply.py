@@ -12,7 +12,7 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.progress import Progress, counted
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Apply:
     """Restore or translate images with a run: files of the same names, at their own sizes, in another folder.
 

@@ -20,7 +20,7 @@ _SHOWN = 10  # directions in the picture
 _LEAST = 20  # images that a classifier of attributes is trained and judged on
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class DirectionsArguments:
     """Find directions among the latents of a run, for `jaxgan edit --directions DIR/directions.npz`.
 

@@ -15,7 +15,7 @@ from jaxgan.common.files import write_atomically
 from jaxgan.common.user_files import is_file
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Dissect:
     """Find the units of a layer that agree with concepts, and see what images are without them.
 

@@ -25,7 +25,7 @@ Sheet = tuple[np.ndarray, list[str], list[str]]  # rows of images, their names, 
 _PICTURES, _ANIMATIONS = (".png", ".jpg", ".jpeg"), (".gif", ".webp", ".mp4")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Edit:
     """Move images along directions, mix their styles, walk from one to another, or morph their class.
 

@@ -20,7 +20,7 @@ from jaxgan.report import pictures
 _SHOWN = 16  # ways in the picture of all
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Project:
     """Find latents of real images: what the generator of a run makes that is nearest to them.
 
