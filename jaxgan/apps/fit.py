@@ -217,7 +217,10 @@ def _configured(
             hint = "; call it: loss=LOSSES[...]()" if callable(loss) else ""
             raise InputError(f"loss: expected a name or a jaxgan.Loss, got a {type(loss).__name__}{hint}")
         if (recipe := _recipe(loss)) is not None:
+            networks = config.model
             config = recipe.applied(config)
+            if model is not None and not isinstance(model, str):  # which was chosen with all of its fields
+                config = dataclasses.replace(config, model=networks)
         else:
             name = in_python.keep(loss) if isinstance(loss, Loss) else loss
             if isinstance(loss, str) and loss not in LOSSES and not is_file(loss):

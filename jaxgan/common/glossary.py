@@ -99,10 +99,6 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "wandb weights-and-biases mlflow comet trackio use-wandb",
         "every run writes metrics.jsonl and tensorboard/ by itself, and to others with --logger wandb, mlflow or trackio",
     ),
-    (
-        "tick kimg-per-tick",
-        "intervals are in steps: --log-every, --sample-every, --checkpoint-every, --evaluate-every",
-    ),
     ("tensorboard tb use-tensorboard tboard", "every run writes tensorboard/ by itself"),
     # --- networks and players
     ("nz latent-dim z-dim zdim latent-size noise-dim dim-z", "the size of the latents is --latent.dim"),
@@ -117,23 +113,6 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ),
     ("beta1 adam-beta1 betas", "Adam's first beta is --g-optimizer.b1 and --d-optimizer.b1"),
     ("beta2 adam-beta2", "Adam's second beta is --g-optimizer.b2 and --d-optimizer.b2"),
-    ("adam adamw sgd rmsprop", "the kind of optimiser is --g-optimizer.kind and --d-optimizer.kind"),
-    ("momentum", "momentum is --g-optimizer.b1 and --d-optimizer.b1, of whatever kind of optimiser"),
-    (
-        "warmup lr-warmup warmup-steps",
-        "rates have no warm-up; their schedules are --g-optimizer.schedule and --d-optimizer.schedule",
-    ),
-    (
-        "grad-clip clip-grad clip-norm max-grad-norm gradient-clipping",
-        "gradients are not clipped; nearest is a penalty, such as --penalty.weights r1 1",
-    ),
-    ("dropout", "dropout is of the networks pix2pix alone; no others have it"),
-    (
-        "depth n-layers layers num-layers filters",
-        "how large networks are is said by --model.width and others of --model",
-    ),
-    ("freezed freeze-d", "no layers are frozen here; a run goes on with all of them: jaxgan resume RUN"),
-    ("entity project wandb-project", "the tracker is --logger; its project is jaxgan"),
     ("optim optimizer opt optimiser", "the optimisers are --g-optimizer.kind and --d-optimizer.kind"),
     (
         "weight-decay wd",
@@ -153,10 +132,6 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
     ),
     ("r1 gamma r1-gamma r1-weight r1-reg lambda-r1", "R1 is --penalty.weights r1 GAMMA"),
     ("r2 r2-gamma", "R2 is --penalty.weights r2 GAMMA"),
-    (
-        "penalty penalties reg regularizer",
-        "penalties and their weights are pairs, such as --penalty.weights r1 1",
-    ),
     (
         "gp lambda-gp gp-weight gp-lambda gradient-penalty-weight 1gp wgangp-penalty",
         "the gradient penalty is --penalty.weights gradient_penalty 10, or all of WGAN-GP with --loss wgan-gp",
@@ -273,11 +248,9 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "it is among the scores of jaxgan evaluate RUN --metrics prdc",
     ),
     ("swd", "the nearest score is sliced_wasserstein, of points: jaxgan evaluate RUN"),
-    ("is is50k inception", "it is a score: jaxgan evaluate RUN --metrics is"),
+    ("is50k inception", "it is a score: jaxgan evaluate RUN --metrics is"),
     ("lpips", "LPIPS is jaxgan.metrics.perceptual_distance in Python; nearest among the scores is ms_ssim"),
     ("ssim psnr", "nearest among the scores are ms_ssim (diversity) and memorisation (copies)"),
-    ("psi trunc truncation truncation-psi", "truncation is of samples: jaxgan sample RUN"),
-    ("eval evaluate test", "a run is scored by: jaxgan evaluate RUN"),
     ("ppl ppl2-wend", "the path length of images is jaxgan.metrics.perceptual_path_length in Python"),
     (
         "metric metrics score scores eval-metrics",
@@ -293,6 +266,33 @@ _OPENED = (
 )
 _CLAUSES_OF: dict[str, tuple[tuple[str, str], ...]] = {
     "train": (
+        (
+            "tick kimg-per-tick",
+            "intervals are in steps: --log-every, --sample-every, --checkpoint-every, --evaluate-every",
+        ),
+        ("adam adamw sgd rmsprop", "the kind of optimiser is --g-optimizer.kind and --d-optimizer.kind"),
+        ("momentum", "momentum is --g-optimizer.b1 and --d-optimizer.b1, of whatever kind of optimiser"),
+        (
+            "warmup lr-warmup warmup-steps",
+            "rates have no warm-up; their schedules are --g-optimizer.schedule and --d-optimizer.schedule",
+        ),
+        (
+            "grad-clip clip-grad clip-norm max-grad-norm gradient-clipping",
+            "gradients are not clipped; nearest is a penalty, such as --penalty.weights r1 1",
+        ),
+        ("dropout", "dropout is of the networks pix2pix alone; no others have it"),
+        (
+            "depth n-layers layers num-layers filters",
+            "how large networks are is said by --model.width and others of --model",
+        ),
+        ("freezed freeze-d", "no layers are frozen here; a run goes on with all of them: jaxgan resume RUN"),
+        ("entity project wandb-project", "the tracker is --logger; its project is jaxgan"),
+        (
+            "penalty penalties reg regularizer",
+            "penalties and their weights are pairs, such as --penalty.weights r1 1",
+        ),
+        ("psi trunc truncation truncation-psi", "truncation is of samples: jaxgan sample RUN"),
+        ("eval evaluate test", "a run is scored by: jaxgan evaluate RUN"),
         (
             "cyclegan",
             "its presets are cyclegan and cyclegan-256: jaxgan train cyclegan --data.source domains:A,B",

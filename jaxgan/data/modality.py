@@ -111,13 +111,14 @@ MODALITIES: dict[str, Modality] = {modality.name: modality for modality in (IMAG
 """Modalities by name, for runs that are opened without their data; a package of one's own may add to it."""
 
 
-def check_stored(what: str, modality: Modality, arrays: Mapping[str, Any]) -> None:
+def check_stored(what: str, modality: Modality, arrays: Mapping[str, Any], example: str) -> None:
     """Raises InputError for arrays that hold no pixels, where those of the modality are turned to what a model sees.
 
     Args:
       what: gave the arrays, for messages.
       modality: of all of them; where `to_float` does not turn them, they may be anything.
-      arrays: name -> examples [n, ...], of which the shape and the type are looked at.
+      arrays: name -> examples [n, ...], of which the types are looked at.
+      example: name of the one that is modelled, of which the shape is looked at, too.
     """
     if modality.to_model is not to_float:
         return
@@ -125,7 +126,7 @@ def check_stored(what: str, modality: Modality, arrays: Mapping[str, Any]) -> No
         kind, shape = getattr(x, "dtype", type(x).__name__), tuple(np.shape(x))
         if kind not in (np.uint8, np.uint16):
             raise InputError(f"{what}: expected uint8 or uint16 for {modality.name}s, got {kind} in {name!r}")
-        if len(shape) != 4 or (modality.name == "image" and not 1 <= shape[3] <= 4):
+        if name == example and (len(shape) != 4 or (modality.name == "image" and not 1 <= shape[3] <= 4)):
             raise InputError(
                 f"{what}: expected {modality.name}s [n, height, width, 1 to 4 channels], got shape {shape} in {name!r}"
             )

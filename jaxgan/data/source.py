@@ -208,7 +208,8 @@ class Arrays(Finite):
         lengths = {name: len(x) for name, x in self.arrays.items()}
         if len(set(lengths.values())) > 1:
             raise InputError(f"arrays: expected as many examples in each of {self.name!r}, got {lengths}")
-        check_stored("arrays", self.modality, {name: self.arrays[name] for name in names})
+        stored = {name: self.arrays[name] for name in names}
+        check_stored("arrays", self.modality, stored, self.example or names[0])
         own: dict[str, Any] = {"arrays": dict(self.arrays), "example": self.example or names[0]}
         if LABEL in self.arrays:
             what, given = f"arrays: labels of {self.name!r}", self.arrays[LABEL]
@@ -260,7 +261,7 @@ class Images(Finite):
 
     def __post_init__(self) -> None:
         """Checks the images."""
-        check_stored("images", self.modality, {"image": self.images})
+        check_stored("images", self.modality, {"image": self.images}, "image")
 
     @property
     def arrays(self) -> Mapping[str, np.ndarray]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -300,7 +301,9 @@ class Endless(Source):
 
     def _stored(self) -> Mapping[str, Any]:
         batch = jax.eval_shape(lambda: self.sample_arrays(jax.random.key(0), 1))
-        check_stored("draw", self.modality, {name: x for name, x in batch.items() if name != LABEL})
+        check_stored(
+            "draw", self.modality, {name: x for name, x in batch.items() if name != LABEL}, self.example
+        )
         return {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in batch.items()}
 
 

@@ -76,8 +76,8 @@ def judge(
 
 def _unmoved(main: str | None, score: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
     """Says that the main score is what it was before the training; nothing where it is not, or is not known."""
-    now, then = score.get("value"), before.get("value")
-    if now is None or then is None:
+    now, then, real = score.get("value"), before.get("value"), score.get("floor")
+    if now is None or then is None or real is None or then <= 2 * real:  # no distance, or begun near the data
         return []
     noise = 2 * math.hypot(score.get("error") or 0.0, before.get("error") or 0.0)
     if abs(now - then) > max(SAME * abs(then), noise):

@@ -33,7 +33,7 @@ from jaxgan.metrics.scores.frechet import Gaussian
 from jaxgan.runs.checkpoint import Unreadable
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.images.making import examples_of
-from jaxgan.runs.opened import Run, buildable, changed_data
+from jaxgan.runs.opened import Run, changed_data, found_again
 from jaxgan.runs.sampling import Sampler
 
 _all_finite = jax.jit(lambda leaves: jnp.asarray([jnp.isfinite(x).all() for x in leaves], bool).all())
@@ -136,7 +136,7 @@ def open_run(
     """
     run = on_all_devices(Run.at(path, checkpoint, trust=trust))
     config = run.config if place is None else with_fields(run.config, **{"data.source": located(place)})
-    with buildable(run.folder):
+    with found_again():
         source = as_recorded(open_data(config), run.data)
     if source.fingerprint != run.data["fingerprint"]:
         raise changed_data(run.data, describe(source))

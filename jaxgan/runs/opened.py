@@ -242,17 +242,24 @@ def buildable(folder: RunFolder) -> Iterator[None]:
     """Inside, what is raised while a game is made of a run's files is an InputError: their numbers may be anything."""
     try:
         yield
-    except InputError as error:
-        if str(error).startswith("data.source: ") and str(error).endswith("which does not exist"):
-            raise InputError(f"{error}; --data.source says where the data are now") from error
-        raise
-    except OSError:
+    except (InputError, OSError, MemoryError):
         raise
     except Exception as error:
         raise InputError(
             f"run: no game can be built of config.json and run.json of {str(folder.path)!r} "
             f"({type(error).__name__}: {first_line(error)})"
         ) from error
+
+
+@contextlib.contextmanager
+def found_again() -> Iterator[None]:
+    """Inside, the error for data of a run that do not exist any more says how to name where they are now."""
+    try:
+        yield
+    except InputError as error:
+        if str(error).startswith("data.source: ") and str(error).endswith("which does not exist"):
+            raise InputError(f"{error}; --data.source says where the data are now") from error
+        raise
 
 
 def _restore(folder: RunFolder, like: Any, which: str | int) -> tuple[Any, int]:

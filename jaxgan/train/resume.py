@@ -14,11 +14,12 @@ from jaxgan.common.user_files import is_file, short_name
 from jaxgan.config.config import Config
 from jaxgan.config.data import located, open_fitting
 from jaxgan.config.fields import differences, with_fields
+from jaxgan.data import Spec
 from jaxgan.data.splits import as_recorded
 from jaxgan.runs.checkpoint import Checkpoints
 from jaxgan.runs.folder import RunFolder
 from jaxgan.runs.lock import locked
-from jaxgan.runs.opened import buildable, changed_data, saved_steps
+from jaxgan.runs.opened import buildable, changed_data, found_again, saved_steps
 from jaxgan.runs.schema import check_meta
 from jaxgan.train.members import set_up
 from jaxgan.train.run import train_in
@@ -73,7 +74,7 @@ def _resume(folder: RunFolder, steps: int | None, source: str | None, restart_sc
     if source is not None:
         changes["data.source"] = replacement(config, source)
     config = with_fields(config, **changes)
-    with buildable(folder):
+    with buildable(folder), found_again():
         data = as_recorded(open_fitting(config), facts["data"])
         members = set_up(config, source=data, starts=saved_steps(folder))
     check_data(facts["data"], members.data)
@@ -159,6 +160,14 @@ def with_source(plain: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 def check_data(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     """Raises InputError if data are not those that a run began with, wherever they lie now."""
+    if "bounded" not in recorded:  # as in runs of before there was more than one range for a shape
+        bounded = Spec.from_json(recorded).modality.bounded
+        if bounded != found["bounded"]:
+            raise InputError(
+                "run: its networks make images in [-1, 1], as older versions took data of this shape to be; start a new "
+                "run"
+            )
+        recorded = {**recorded, "bounded": bounded}
     same = dict.fromkeys(("name", "n", "fingerprint"))
     others = differences({**recorded, **same}, {**found, **same})
     if others or any(recorded.get(key) != found[key] for key in ("n", "fingerprint")):

@@ -22,7 +22,7 @@ from jaxgan.report.seeds import summary_lines, write_summary
 from jaxgan.runs.environment import environment
 from jaxgan.runs.folder import RunFolder, check_name, create, new_folder
 from jaxgan.runs.lock import check_held, locked
-from jaxgan.runs.opened import buildable, saved_steps
+from jaxgan.runs.opened import buildable, found_again, saved_steps
 from jaxgan.runs.seeds import RECORD, is_alive, member_folder, summarise
 from jaxgan.train.members import Members
 from jaxgan.train.resume import check_data, replacement, with_source
@@ -137,7 +137,7 @@ def _resume_seeds(
     if source is not None:
         source = replacement(config, source)
         config = with_fields(config, **{"data.source": source})
-    with buildable(folder):
+    with buildable(folder), found_again():
         members = Members(
             config,
             record["seeds"],

@@ -48,8 +48,10 @@ def tried(members: Members, *, weights: bool = True) -> None:
 def _check_labels(members: Members) -> None:
     """Raises InputError for held-out examples without the classes that the game's translations are told."""
     told = any(own.conditional for own in members.game.translations.values())
+    if not told:
+        return
     held_out = compared_with(members.source)
-    if told and LABEL not in held_out.spec.arrays:
+    if LABEL not in held_out.spec.arrays:
         raise InputError(
             f"model.conditional: expected class labels of the held-out images, too, got {held_out.name} without any; "
             "sort them into folders of the classes, take them away, or leave out --model.conditional"
