@@ -32,7 +32,7 @@ def _apart(jaxpr: Any, depends: Sequence[bool]) -> tuple[bool, list[bool]]:
         for inner in core.jaxprs_in_params(step.params):
             n = len(inner.invars)
             repeats = step.primitive.name in ("scan", "while")  # what comes out of a round goes into the next
-            own = given[-n:] if n <= len(given) and not repeats else [any(given)] * n
+            own = given[len(given) - n :] if n <= len(given) and not repeats else [any(given)] * n
             apart, outputs = _apart(inner, own)
             found |= apart
             if len(outputs) == len(after) and step.primitive.name == "jit":
