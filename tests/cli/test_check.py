@@ -1,7 +1,8 @@
 """`jaxgan check` on files of a stranger: what is right passes, and what is wrong is named."""
 
 import pytest
-from strangers import HEAD, LINES, NOTED, RIGHT, WRONG
+from borderline import LINES, NOTED
+from strangers import HEAD, RIGHT, WRONG
 
 from jaxgan.__main__ import main
 
