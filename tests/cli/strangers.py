@@ -85,6 +85,8 @@ still = Arrays("still", {"image": np.ones((500, 2), np.float32)}, POINT)
 
 DEAF = """
 deaf = Draws("deaf", lambda key: draw(jax.random.key(7)), POINT, "deaf-1", "image")
+half = lambda key: {**draw(jax.random.key(7)), "label": jax.random.randint(key, (), 0, 2)}
+half_deaf = Draws("half", half, POINT, "half-1", "image", ("a", "b"))
 """
 
 AUGMENTATION = """
@@ -258,6 +260,12 @@ WRONG = {
     ),
     "draws that are deaf to their key": (
         "deaf",
+        HEAD + SOURCE + DEAF,
+        "determinism",
+        "the same examples for another seed: what is drawn does not hang on the key",
+    ),
+    "draws whose labels alone hang on their key": (
+        "half_deaf",
         HEAD + SOURCE + DEAF,
         "determinism",
         "the same examples for another seed: what is drawn does not hang on the key",
