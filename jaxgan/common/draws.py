@@ -9,16 +9,16 @@ import jax
 from jax.extend import core
 
 
-def draws_apart(function: Callable[..., Any], args: tuple[Any, ...], key: Any) -> bool:
-    """Whether a function draws random numbers by keys that do not depend on a key among its arguments.
+def draws_apart(function: Callable[..., Any], args: tuple[Any, ...], given: Any) -> bool:
+    """Whether a function draws random numbers by keys that do not depend on those among its arguments.
 
     Args:
       function: of trees of arrays. It is traced.
       args: its arguments.
-      key: the key, which is a leaf of them.
+      given: the key, which is a leaf of them, or a tree of such leaves.
     """
-    jaxpr = jax.make_jaxpr(function)(*args).jaxpr
-    return _apart(jaxpr, [leaf is key for leaf in jax.tree.leaves(args)])[0]
+    jaxpr, own = jax.make_jaxpr(function)(*args).jaxpr, {id(key) for key in jax.tree.leaves(given)}
+    return _apart(jaxpr, [id(leaf) in own for leaf in jax.tree.leaves(args)])[0]
 
 
 def _apart(jaxpr: Any, depends: Sequence[bool]) -> tuple[bool, list[bool]]:
@@ -32,7 +32,7 @@ def _apart(jaxpr: Any, depends: Sequence[bool]) -> tuple[bool, list[bool]]:
         for inner in core.jaxprs_in_params(step.params):
             n = len(inner.invars)
             repeats = step.primitive.name in ("scan", "while")  # what comes out of a round goes into the next
-            own = given[-n:] if n <= len(given) and not repeats else [any(given)] * n
+            own = given[len(given) - n :] if n <= len(given) and not repeats else [any(given)] * n
             apart, outputs = _apart(inner, own)
             found |= apart
             if len(outputs) == len(after) and step.primitive.name == "jit":

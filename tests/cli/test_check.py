@@ -1,7 +1,8 @@
 """`jaxgan check` on files of a stranger: what is right passes, and what is wrong is named."""
 
 import pytest
-from strangers import HEAD, LINES, RIGHT, WRONG
+from borderline import LINES, NOTED
+from strangers import HEAD, RIGHT, WRONG
 
 from jaxgan.__main__ import main
 
@@ -27,6 +28,14 @@ def test_what_is_right_obeys_every_law(checked, name):
     assert printed.out.splitlines()[0] == f"stranger.py:{name}: {'an' if kind[0] in 'aeiou' else 'a'} {kind}"
     assert printed.out.endswith(f"stranger.py:{name} obeys every law that applies\n")
     assert "BROKEN" not in printed.out
+
+
+@pytest.mark.parametrize("what", NOTED)
+def test_what_may_be_meant_is_not_broken_but_said(checked, what):
+    name, text, law, says = NOTED[what]
+    status, printed = checked(text, name)
+    assert status == 0, printed.out
+    assert says in next(line for line in printed.out.splitlines() if line.split()[1:2] == [law])
 
 
 @pytest.mark.parametrize("what", WRONG)

@@ -74,6 +74,7 @@ DRAWS = {
     "scan": rounds,
     "while": until,
     "cond": lambda key: jax.lax.cond(draw(key) > 0, draw, lambda key: 0.0, key),
+    "cond between numbers": lambda key: draw(key) + jax.lax.cond(draw(key) > 0, lambda: 1.0, lambda: 0.5),
     "vmap": lambda key: jax.vmap(draw)(jax.random.split(key, 3)).sum(),
 }
 
