@@ -341,6 +341,32 @@ def test_splits_with_affixes_are_splits(tmp_path, cache, train, test):
     assert not [note for note in source.notes if "although" in note]
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("fold{}_train", "fold{}_test"), ("x{}_train", "x{}_val"), ("train_{}", "test_{}"), ("train{}", "val{}")],
+)
+def test_folders_that_number_one_split_through_are_no_splits(tmp_path, cache, train, test):
+    """Those of folds, sizes and years share images: none of them is held out of all others."""
+    names = [name.format(number) for name in (train, test) for number in (1, 2)]
+    for i, name in enumerate(names):
+        save(tmp_path / name / f"{i}.png", i)
+    source = opened(tmp_path)
+    assert (len(source), source.class_names) == (4, tuple(sorted(names)))
+    assert [note for note in source.notes if note.startswith("classes, and no splits, although")]
+    for name in ("train/5", "test/6"):  # these are, and the numbered ones are in neither
+        save(tmp_path / f"{name}.png", int(name[-1]))
+    source = opened(tmp_path)
+    assert (shades(source), shades(other_split(source))) == ([5], [6])
+    assert [note for note in source.notes if note.startswith("left out, in no split: 4 images")]
+
+
+def test_a_number_that_all_splits_share_is_of_the_class(tmp_path, cache):
+    for name in ("cat2_train/1", "dog_train/2", "cat2_test/3", "dog_test/4"):
+        save(tmp_path / f"{name}.png", int(name[-1]))
+    source = opened(tmp_path)
+    assert (shades(source), source.class_names) == ([1, 2], ("cat2", "dog"))
+
+
 def test_splits_of_two_domains_are_no_classes(tmp_path, cache):
     """CycleGAN's layout: the domains are the classes, and what is tested on is held out."""
     for name in ("trainA/1", "trainB/2", "testA/3", "testB/4"):
