@@ -389,6 +389,34 @@ def test_classes_whose_names_tell_of_splits_are_told_of(tmp_path, cache, names):
     assert all((repr(name) in told[0]) == (name != "car") for name in names)
 
 
+@pytest.mark.parametrize(
+    ("train", "test", "asked"),
+    [
+        ("train", "dev", ("dev", "validation", "val", "Dev")),
+        ("training", "holdout", ("holdout", "test", "held-out")),
+        ("photo_train", "photo_test", ("photo_test", "test", "testing")),
+        ("1.train", "2.test", ("2.test", "test")),
+    ],
+)
+def test_splits_are_asked_for_as_their_folders_are_called(tmp_path, cache, train, test, asked):
+    for name in (f"{train}/1", f"{test}/2"):
+        save(tmp_path / f"{name}.png", int(name[-1]))
+    for split in asked:
+        source = opened(tmp_path, split)
+        assert (shades(source), shades(other_split(source))) == ([2], [1])
+    assert shades(opened(tmp_path, train)) == shades(opened(tmp_path, "training")) == [1]
+    for split in ("dog_test", "dog_val", "3.test"):
+        with pytest.raises(InputError, match=f"data.split: expected one of train, [a-z]+, got '{split}'"):
+            opened(tmp_path, split)
+
+
+def test_a_folder_that_is_part_of_a_split_is_not_asked_for(tmp_path, cache):
+    for name in ("trainA/1", "trainB/2", "testA/3", "testB/4"):
+        save(tmp_path / f"{name}.png", int(name[-1]))
+    with pytest.raises(InputError, match="data.split: expected one of train, test, got 'testA'"):
+        opened(tmp_path, "testA")
+
+
 def test_splits_share_their_classes(tmp_path, cache):
     for name in ("train/b/1", "train/c/2", "test/a/3", "test/c/4", "ground_truth/c/5"):
         save(tmp_path / f"{name}.png", int(name[-1]))

@@ -51,7 +51,8 @@ def parts_of(files: Listing, split: str) -> tuple[Part, Part | None]:
 
     Where folders called train and test (or validation) hold the images, at the top or inside of each class, they are
     splits, also with one affix for all, such as seg_train and seg_test. Of trainA, trainB, testA and testB, A and B
-    are classes. Anything else has only the split "train".
+    are classes. Anything else has only the split "train". A split is asked for by "train", "test" or "val", by another
+    word for it, such as "dev", or by the name of the folder that alone holds it.
 
     Raises:
       InputError: for a split that is not there, or labels that do not fit the images.
@@ -62,8 +63,9 @@ def parts_of(files: Listing, split: str) -> tuple[Part, Part | None]:
             source = printable(f"folder:{files.path}")
             raise InputError(f"data.split: source {source!r} has no split but 'train', got {split!r}")
         return _part(files, {name: name for name in files.names}), None
-    if split not in splits:
-        raise InputError(f"data.split: expected one of {', '.join(splits)}, got {split!r}")
+    asked = split
+    if (split := _asked(asked, splits)) not in splits:
+        raise InputError(f"data.split: expected one of {', '.join(splits)}, got {asked!r}")
     others = [name for name in ("test", "val", "train") if name in splits and name != split]
     held_out = "train" if split == "test" and "train" in splits else others[0]
     notes = [
@@ -112,6 +114,15 @@ def _called(folder: str) -> tuple[str, str] | None:
     before, after = match["before"] or "", match["after"] or ""
     after = "" if re.fullmatch(_PLAIN, after, re.I) else after
     return _KINDS.get(match["kind"].lower(), "test"), (before + after).strip("-_. ")
+
+
+def _asked(split: str, splits: Mapping[str, Mapping[str, str]]) -> str:
+    """The split that is asked for, by a word for it or by the name of the folder that alone holds it."""
+    if split in splits or (called := _called(split)) is None:
+        return split
+    kind, affix = called
+    held = splits.get(kind, {}).values()
+    return kind if not affix or all(split in name.split("/")[:-1] for name in held) else split
 
 
 def _unnumbered(affix: str) -> str:
