@@ -367,6 +367,15 @@ def test_a_number_that_all_splits_share_is_of_the_class(tmp_path, cache):
     assert (shades(source), source.class_names) == ([1, 2], ("cat2", "dog"))
 
 
+@pytest.mark.parametrize("names", [("train", "car"), ("train", "bullet_train", "car"), ("dev", "car")])
+def test_classes_whose_names_tell_of_one_split_are_no_news(tmp_path, cache, names):
+    for i, name in enumerate(names):
+        save(tmp_path / name / f"{i}.png", i)
+    source = opened(tmp_path)
+    assert source.class_names == tuple(sorted(names))
+    assert not [note for note in source.notes if "although" in note]
+
+
 def test_splits_of_two_domains_are_no_classes(tmp_path, cache):
     """CycleGAN's layout: the domains are the classes, and what is tested on is held out."""
     for name in ("trainA/1", "trainB/2", "testA/3", "testB/4"):
@@ -377,7 +386,14 @@ def test_splits_of_two_domains_are_no_classes(tmp_path, cache):
 
 
 @pytest.mark.parametrize(
-    "names", [("train set", "car"), ("freight_train", "test_tube"), ("trainA", "testB"), ("dev", "car")]
+    "names",
+    [
+        ("train set", "test_tube", "car"),
+        ("freight_train", "test_tube"),
+        ("trainA", "testB"),
+        ("trainA", "held_outB"),
+        ("train_1", "train_2", "val_A", "car"),
+    ],
 )
 def test_classes_whose_names_tell_of_splits_are_told_of(tmp_path, cache, names):
     for i, name in enumerate(names):

@@ -191,8 +191,9 @@ def _part(files: Listing, names: Mapping[str, str]) -> Part:
             f"left out, beside the folders of the classes: {counted(len(loose), 'image')} ({named(loose)})"
         )
     notes.extend(_without_images(files, names, above, tops))
-    if odd := [top for top in tops if _words(top) & _SPLIT_WORDS]:
-        notes.append(f"classes, and no splits, although their names tell of such: {named(odd)}")
+    odd = {top: kinds for top in tops if (kinds := _told_of(top))}
+    if len(odd) > 1 and len(set().union(*odd.values())) > 1:  # a class may well be called train
+        notes.append(f"classes, and no splits, although their names tell of such: {named([*odd])}")
     return Part(
         [full[short] for short in inside],
         [printable(short.split("/", 1)[0]) for short in inside],
@@ -211,12 +212,14 @@ def _without_images(files: Listing, names: Mapping[str, str], above: str, tops: 
     return [f"no class, as without images: {named(empty)}"] if empty else []
 
 
-_SPLIT_WORDS = {*_KINDS, "test", "testing", "eval", "holdout", "heldout"}
+_WORDS = {**_KINDS, **dict.fromkeys(("test", "testing", "eval", "holdout", "heldout"), "test")}
 
 
-def _words(name: str) -> set[str]:
-    """The words of the name of a folder, in lower case, without a capital letter behind, as in "trainA"."""
-    return {re.sub("(?<=[a-z])[A-Z]$", "", word).lower() for word in re.split("[-_. 0-9]+", name)}
+def _told_of(name: str) -> set[str]:
+    """The splits that the words of the name of a folder tell of, with a capital letter behind or not, as "trainA"."""
+    words = {re.sub("(?<=[a-z])[A-Z]$", "", word).lower() for word in re.split("[-_. 0-9]+", name)}
+    called = _called(name)
+    return {_WORDS[word] for word in words & {*_WORDS}} | ({called[0]} if called else set())
 
 
 def class_folders(names: Sequence[str]) -> list[str] | None:
