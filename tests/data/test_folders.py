@@ -343,7 +343,12 @@ def test_splits_with_affixes_are_splits(tmp_path, cache, train, test):
 
 @pytest.mark.parametrize(
     ("train", "test"),
-    [("fold{}_train", "fold{}_test"), ("x{}_train", "x{}_val"), ("train_{}", "test_{}"), ("train{}", "val{}")],
+    [
+        ("fold{}_train", "fold{}_test"),
+        ("x{}_train", "x{}_val"),
+        ("train_{}", "test_{}"),
+        ("train{}", "val{}"),
+    ],
 )
 def test_folders_that_number_one_split_through_are_no_splits(tmp_path, cache, train, test):
     """Those of folds, sizes and years share images: none of them is held out of all others."""

@@ -96,7 +96,9 @@ def _splits(names: Sequence[str]) -> tuple[dict[str, dict[str, str]], list[str]]
                 rest.append(above + name)
                 continue
             parts, (kind, affix) = name.split("/"), own
-            short = "/".join([*([sets[affix]] if len(affixes) > 1 else []), *parts[:level], *parts[level + 1 :]])
+            short = "/".join(
+                [*([sets[affix]] if len(affixes) > 1 else []), *parts[:level], *parts[level + 1 :]]
+            )
             if short in found.setdefault(kind, {}):  # as of val/ and validation/
                 short = f"{short}/{name}"
             found[kind][short] = above + name
