@@ -20,12 +20,12 @@ from jaxgan.data.splits import with_held_out
 def load_npz(path: str, *, resolution: int | None = None, channels: int | None = None) -> Images:
     """Opens the arrays "images" and "labels" of an npz file.
 
-    Images are uint8 or uint16 [n, h, w], [n, h, w, c] or, of one, [h, w, c]; those of 1 channel are grey, of 2 grey and
-    alpha, of 3 RGB, of 4 RGB and alpha. A note tells of an array that is taken as one picture: one of 1 or 2 channels is
-    if neither side is more than twice the other, and there are at most 2,048 rows. Labels are whole numbers or texts, [n] or
-    [n, 1], and may be missing. Each value that occurs is a class, in ascending order. Further arrays "held_out_images"
-    and, if there are, "held_out_labels" are examples that are held out of training; those of classes that "labels"
-    lacks are left out, with a note.
+    Images are uint8 or uint16 [n, h, w], [n, h, w, c] or, of one, [h, w, c]; those of 1 channel are grey, of 2 grey
+    and alpha, of 3 RGB, of 4 RGB and alpha. A note tells of an array that is taken as one picture: one of 1 or 2
+    channels is if neither side is more than twice the other, and there are at most 2,048 rows. Labels are whole
+    numbers or texts, [n] or [n, 1], and may be missing. Each value that occurs is a class, in ascending order.
+    Further arrays "held_out_images" and, if there are, "held_out_labels" are examples that are held out of training;
+    those of classes that "labels" lacks are left out, with a note.
 
     Raises:
       InputError: if the file is missing or no npz, or an array is missing or of the wrong shape.
