@@ -274,6 +274,22 @@ def _to_deep_pixels(image: np.ndarray, resolution: int | None, channels: int) ->
     return np.clip(np.round(np.moveaxis(pixels, 0, 2)), 0, most).astype(np.uint16)
 
 
+_MOST_ROWS = 2048  # of one picture without colours
+
+
+def is_one_picture(shape: tuple[int, ...], n: int | None = None) -> bool:
+    """Whether an array of images holds one picture [h, w, c], rather than many [n, h, w].
+
+    Args:
+      shape: of the array.
+      n: the number of images, where it is known.
+    """
+    if len(shape) != 3 or shape[1] <= 4 or shape[2] not in (1, 2, 3, 4) or n == shape[0]:
+        return False  # no row of 4 pixels is an image
+    height, width, channels = shape
+    return channels > 2 or (height <= _MOST_ROWS and height <= 2 * width and width <= 2 * height)
+
+
 def check_images(what: str, images: Any, n: int | None = None) -> np.ndarray:
     """Gives images [n, h, w, c] of an array that may lack the channel axis, or be one picture [h, w, c].
 
@@ -286,8 +302,7 @@ def check_images(what: str, images: Any, n: int | None = None) -> np.ndarray:
       InputError: for types other than uint8 and uint16, more than 4 channels, or no images at all.
     """
     images = np.asarray(images)
-    one_picture = images.ndim == 3 and images.shape[2] in (1, 2, 3, 4) and images.shape[1] > 4
-    if one_picture and (n is None or n != len(images)):  # no row of 4 pixels is an image
+    if is_one_picture(images.shape, n):
         images = images[None]
     if images.dtype.kind == "u" and images.dtype.itemsize == 2:
         images = images.astype(np.uint16, copy=False)  # of either byte order

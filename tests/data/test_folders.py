@@ -341,6 +341,46 @@ def test_splits_with_affixes_are_splits(tmp_path, cache, train, test):
     assert not [note for note in source.notes if "although" in note]
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("fold{}_train", "fold{}_test"),
+        ("x{}_train", "x{}_val"),
+        ("train_{}", "test_{}"),
+        ("train{}", "val{}"),
+    ],
+)
+def test_folders_that_number_one_split_through_are_no_splits(tmp_path, cache, train, test):
+    """Those of folds, sizes and years share images: none of them is held out of all others."""
+    names = [name.format(number) for name in (train, test) for number in (1, 2)]
+    for i, name in enumerate(names):
+        save(tmp_path / name / f"{i}.png", i)
+    source = opened(tmp_path)
+    assert (len(source), source.class_names) == (4, tuple(sorted(names)))
+    assert [note for note in source.notes if note.startswith("classes, and no splits, although")]
+    for name in ("train/5", "test/6"):  # these are, and the numbered ones are in neither
+        save(tmp_path / f"{name}.png", int(name[-1]))
+    source = opened(tmp_path)
+    assert (shades(source), shades(other_split(source))) == ([5], [6])
+    assert [note for note in source.notes if note.startswith("left out, in no split: 4 images")]
+
+
+def test_a_number_that_all_splits_share_is_of_the_class(tmp_path, cache):
+    for name in ("cat2_train/1", "dog_train/2", "cat2_test/3", "dog_test/4"):
+        save(tmp_path / f"{name}.png", int(name[-1]))
+    source = opened(tmp_path)
+    assert (shades(source), source.class_names) == ([1, 2], ("cat2", "dog"))
+
+
+@pytest.mark.parametrize("names", [("train", "car"), ("train", "bullet_train", "car"), ("dev", "car")])
+def test_classes_whose_names_tell_of_one_split_are_no_news(tmp_path, cache, names):
+    for i, name in enumerate(names):
+        save(tmp_path / name / f"{i}.png", i)
+    source = opened(tmp_path)
+    assert source.class_names == tuple(sorted(names))
+    assert not [note for note in source.notes if "although" in note]
+
+
 def test_splits_of_two_domains_are_no_classes(tmp_path, cache):
     """CycleGAN's layout: the domains are the classes, and what is tested on is held out."""
     for name in ("trainA/1", "trainB/2", "testA/3", "testB/4"):
@@ -351,7 +391,14 @@ def test_splits_of_two_domains_are_no_classes(tmp_path, cache):
 
 
 @pytest.mark.parametrize(
-    "names", [("train set", "car"), ("freight_train", "test_tube"), ("trainA", "testB"), ("dev", "car")]
+    "names",
+    [
+        ("train set", "test_tube", "car"),
+        ("freight_train", "test_tube"),
+        ("trainA", "testB"),
+        ("trainA", "held_outB"),
+        ("train_1", "train_2", "val_A", "car"),
+    ],
 )
 def test_classes_whose_names_tell_of_splits_are_told_of(tmp_path, cache, names):
     for i, name in enumerate(names):
@@ -361,6 +408,34 @@ def test_classes_whose_names_tell_of_splits_are_told_of(tmp_path, cache, names):
     told = [note for note in source.notes if note.startswith("classes, and no splits, although")]
     assert len(told) == 1
     assert all((repr(name) in told[0]) == (name != "car") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "asked"),
+    [
+        ("train", "dev", ("dev", "validation", "val", "Dev")),
+        ("training", "holdout", ("holdout", "test", "held-out")),
+        ("photo_train", "photo_test", ("photo_test", "test", "testing")),
+        ("1.train", "2.test", ("2.test", "test")),
+    ],
+)
+def test_splits_are_asked_for_as_their_folders_are_called(tmp_path, cache, train, test, asked):
+    for name in (f"{train}/1", f"{test}/2"):
+        save(tmp_path / f"{name}.png", int(name[-1]))
+    for split in asked:
+        source = opened(tmp_path, split)
+        assert (shades(source), shades(other_split(source))) == ([2], [1])
+    assert shades(opened(tmp_path, train)) == shades(opened(tmp_path, "training")) == [1]
+    for split in ("dog_test", "dog_val", "3.test"):
+        with pytest.raises(InputError, match=f"data.split: expected one of train, [a-z]+, got '{split}'"):
+            opened(tmp_path, split)
+
+
+def test_a_folder_that_is_part_of_a_split_is_not_asked_for(tmp_path, cache):
+    for name in ("trainA/1", "trainB/2", "testA/3", "testB/4"):
+        save(tmp_path / f"{name}.png", int(name[-1]))
+    with pytest.raises(InputError, match="data.split: expected one of train, test, got 'testA'"):
+        opened(tmp_path, "testA")
 
 
 def test_splits_share_their_classes(tmp_path, cache):

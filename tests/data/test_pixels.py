@@ -209,6 +209,26 @@ def test_one_picture_is_one_image(tmp_path):
         npz(tmp_path, images=np.zeros((5, 3, 16, 16), np.uint8))
 
 
+@pytest.mark.parametrize("shape", [(1000, 64, 2), (1000, 64, 1), (21, 10, 2), (2049, 1500, 1), (5, 11, 2)])
+def test_narrow_grey_images_are_no_picture(tmp_path, shape):
+    source = npz(tmp_path, images=np.full(shape, 9, np.uint8))
+    assert source.images.shape == (*shape, 1)
+    assert not [note for note in source.notes if "one picture" in note]
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 2), (20, 10, 1), (5, 10, 2), (40, 8, 3)])
+def test_an_array_that_is_taken_as_one_picture_is_told_of(tmp_path, shape):
+    told = (
+        f"'images': {shape} is taken as one picture; images[None] says so, and images[..., None] that it is "
+        f"{shape[0]} grey images"
+    )
+    picture = np.full(shape, 9, np.uint8)
+    source = npz(tmp_path, images=picture)
+    assert (source.images.shape, told in source.notes) == ((1, *shape), True)
+    for certain in (picture[None], picture[..., None]):
+        assert not [note for note in npz(tmp_path, images=certain).notes if "one picture" in note]
+
+
 def test_bytes_of_either_order(tmp_path):
     values = np.arange(64, dtype=np.uint16).reshape(4, 4, 4) * 1000
     source = npz(tmp_path, images=values.astype(">u2"))

@@ -14,11 +14,11 @@ from jaxgan.common.progress import counted
 from jaxgan.data.files.listing import Listing, named
 from jaxgan.data.labels import natural_key
 
-_PLAIN = r"[-_ ]?(?:set|data|images?|imgs?|[0-9]+)"
+_PLAIN = r"[-_ ]?(?:set|data|images?|imgs?)"
 _SPLIT = re.compile(
     r"(?P<before>.*[-_. ]|[0-9]+)?"
     r"(?P<kind>train|training|val|valid|validation|dev|test|testing|eval|hold[-_ ]?out|held[-_ ]?out)"
-    rf"(?P<after>{_PLAIN}|(?-i:[A-Z])|[-_. ].*)?",
+    rf"(?P<after>{_PLAIN}|[0-9]+|(?-i:[A-Z])|[-_. ].*)?",
     re.I,
 )
 _KINDS = {
@@ -51,7 +51,8 @@ def parts_of(files: Listing, split: str) -> tuple[Part, Part | None]:
 
     Where folders called train and test (or validation) hold the images, at the top or inside of each class, they are
     splits, also with one affix for all, such as seg_train and seg_test. Of trainA, trainB, testA and testB, A and B
-    are classes. Anything else has only the split "train".
+    are classes. Anything else has only the split "train". A split is asked for by "train", "test" or "val", by another
+    word for it, such as "dev", or by the name of the folder that alone holds it.
 
     Raises:
       InputError: for a split that is not there, or labels that do not fit the images.
@@ -62,8 +63,9 @@ def parts_of(files: Listing, split: str) -> tuple[Part, Part | None]:
             source = printable(f"folder:{files.path}")
             raise InputError(f"data.split: source {source!r} has no split but 'train', got {split!r}")
         return _part(files, {name: name for name in files.names}), None
-    if split not in splits:
-        raise InputError(f"data.split: expected one of {', '.join(splits)}, got {split!r}")
+    asked = split
+    if (split := _asked(asked, splits)) not in splits:
+        raise InputError(f"data.split: expected one of {', '.join(splits)}, got {asked!r}")
     others = [name for name in ("test", "val", "train") if name in splits and name != split]
     held_out = "train" if split == "test" and "train" in splits else others[0]
     notes = [
@@ -86,6 +88,7 @@ def _splits(names: Sequence[str]) -> tuple[dict[str, dict[str, str]], list[str]]
             _called(parts[level]) if len(parts := name.split("/")) > level + 1 else None for name in inside
         ]
         sets = _sets({own for own in called if own is not None})
+        affixes = {*sets.values()}
         found: dict[str, dict[str, str]] = {}
         rest = []
         for name, own in zip(inside, called, strict=True):
@@ -93,11 +96,13 @@ def _splits(names: Sequence[str]) -> tuple[dict[str, dict[str, str]], list[str]]
                 rest.append(above + name)
                 continue
             parts, (kind, affix) = name.split("/"), own
-            short = "/".join([*([affix] if len(sets) > 1 else []), *parts[:level], *parts[level + 1 :]])
+            short = "/".join(
+                [*([sets[affix]] if len(affixes) > 1 else []), *parts[:level], *parts[level + 1 :]]
+            )
             if short in found.setdefault(kind, {}):  # as of val/ and validation/
                 short = f"{short}/{name}"
             found[kind][short] = above + name
-        plain = sets == {""}
+        plain = {_unnumbered(affix) for affix in sets} == {""}
         fits = not rest or (level == 0 and "train" in found and (plain or len(rest) < len(inside) / 2))
         if len(found) > 1 and fits:
             return {kind: found[kind] for kind in ("train", "test", "val") if kind in found}, rest
@@ -105,22 +110,47 @@ def _splits(names: Sequence[str]) -> tuple[dict[str, dict[str, str]], list[str]]
 
 
 def _called(folder: str) -> tuple[str, str] | None:
-    """The split that the name of a folder tells of, and what else is in the name but for numbers; None without one."""
+    """The split that the name of a folder tells of, and what else is in the name; None without a split."""
     if (match := _SPLIT.fullmatch(folder)) is None:
         return None
     before, after = match["before"] or "", match["after"] or ""
     after = "" if re.fullmatch(_PLAIN, after, re.I) else after
-    affix = re.sub(r"[0-9]+", "", before).lstrip("-_. ") + re.sub(r"[0-9]+", "", after)
-    return _KINDS.get(match["kind"].lower(), "test"), affix.strip("-_. ")
+    return _KINDS.get(match["kind"].lower(), "test"), (before + after).strip("-_. ")
 
 
-def _sets(called: Collection[tuple[str, str]]) -> set[str]:
-    """The affixes of folders that are splits of one another: none, or else those that come with several splits."""
-    kinds: dict[str, set[str]] = {}
+def _asked(split: str, splits: Mapping[str, Mapping[str, str]]) -> str:
+    """The split that is asked for, by a word for it or by the name of the folder that alone holds it."""
+    if split in splits or (called := _called(split)) is None:
+        return split
+    kind, affix = called
+    held = splits.get(kind, {}).values()
+    return kind if not affix or all(split in name.split("/")[:-1] for name in held) else split
+
+
+def _unnumbered(affix: str) -> str:
+    return re.sub("[0-9]+", "", affix).strip("-_. ")
+
+
+def _sets(called: Collection[tuple[str, str]]) -> dict[str, str]:
+    """The affixes of folders that are splits of one another -> what is one for all splits of a set.
+
+    Numbers may number the splits through, as of 1.train and 2.test. Where one split comes with several numbers, as of
+    fold1_train and fold2_train, or of train_32 and train_64, the folders may share images, and are no splits.
+    """
+    alike: dict[str, dict[str, set[str]]] = {}
     for kind, affix in called:
-        kinds.setdefault(affix, set()).add(kind)
-    whole = {affix for affix, own in kinds.items() if len(own) > 1}
-    return {""} if "" in whole else whole
+        alike.setdefault(_unnumbered(affix), {}).setdefault(kind, set()).add(affix)
+    bare = {kind for kind, affix in called if not affix}
+    if len(bare) > 1:
+        return {"": ""}
+    whole: dict[str, dict[str, str]] = {}
+    for unnumbered, kinds in alike.items():
+        if len(kinds) > 1 and all(len(affixes) == 1 for affixes in kinds.values()):
+            own = set().union(*kinds.values())
+            whole[unnumbered] = {affix: affix if len(own) == 1 else unnumbered for affix in own}
+    if "" in whole:
+        return whole[""]
+    return {affix: name for own in whole.values() for affix, name in own.items()}
 
 
 def _without_tops(names: Sequence[str]) -> tuple[list[str], str]:
@@ -163,8 +193,9 @@ def _part(files: Listing, names: Mapping[str, str]) -> Part:
             f"left out, beside the folders of the classes: {counted(len(loose), 'image')} ({named(loose)})"
         )
     notes.extend(_without_images(files, names, above, tops))
-    if odd := [top for top in tops if _words(top) & _SPLIT_WORDS]:
-        notes.append(f"classes, and no splits, although their names tell of such: {named(odd)}")
+    odd = {top: kinds for top in tops if (kinds := _told_of(top))}
+    if len(odd) > 1 and len(set().union(*odd.values())) > 1:  # a class may well be called train
+        notes.append(f"classes, and no splits, although their names tell of such: {named([*odd])}")
     return Part(
         [full[short] for short in inside],
         [printable(short.split("/", 1)[0]) for short in inside],
@@ -183,12 +214,14 @@ def _without_images(files: Listing, names: Mapping[str, str], above: str, tops: 
     return [f"no class, as without images: {named(empty)}"] if empty else []
 
 
-_SPLIT_WORDS = {*_KINDS, "test", "testing", "eval", "holdout", "heldout"}
+_WORDS = {**_KINDS, **dict.fromkeys(("test", "testing", "eval", "holdout", "heldout"), "test")}
 
 
-def _words(name: str) -> set[str]:
-    """The words of the name of a folder, in lower case, without a capital letter behind, as in "trainA"."""
-    return {re.sub("(?<=[a-z])[A-Z]$", "", word).lower() for word in re.split("[-_. 0-9]+", name)}
+def _told_of(name: str) -> set[str]:
+    """The splits that the words of the name of a folder tell of, with a capital letter behind or not, as "trainA"."""
+    words = {re.sub("(?<=[a-z])[A-Z]$", "", word).lower() for word in re.split("[-_. 0-9]+", name)}
+    called = _called(name)
+    return {_WORDS[word] for word in words & {*_WORDS}} | ({called[0]} if called else set())
 
 
 def class_folders(names: Sequence[str]) -> list[str] | None:

@@ -9,9 +9,10 @@ import numpy as np
 
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
+from jaxgan.common.progress import counted
 from jaxgan.data.decoding.forms import all_but_black, grey_in_colour
 from jaxgan.data.labels import parsed_labels
-from jaxgan.data.pixels import check_images, resized
+from jaxgan.data.pixels import check_images, is_one_picture, resized
 from jaxgan.data.source import Images, fingerprint
 from jaxgan.data.splits import with_held_out
 
@@ -19,11 +20,12 @@ from jaxgan.data.splits import with_held_out
 def load_npz(path: str, *, resolution: int | None = None, channels: int | None = None) -> Images:
     """Opens the arrays "images" and "labels" of an npz file.
 
-    Images are uint8 or uint16 [n, h, w], [n, h, w, c] or, of one, [h, w, c]; those of 1 channel are grey, of 2 grey and
-    alpha, of 3 RGB, of 4 RGB and alpha. Labels are whole numbers or texts, [n] or [n, 1], and may be missing. Each
-    value that occurs is a class, in ascending order. Further arrays "held_out_images" and, if there are,
-    "held_out_labels" are examples that are held out of training; those of classes that "labels" lacks are left out,
-    with a note.
+    Images are uint8 or uint16 [n, h, w], [n, h, w, c] or, of one, [h, w, c]; those of 1 channel are grey, of 2 grey
+    and alpha, of 3 RGB, of 4 RGB and alpha. A note tells of an array that is taken as one picture: one of 1 or 2
+    channels is if neither side is more than twice the other, and there are at most 2,048 rows. Labels are whole
+    numbers or texts, [n] or [n, 1], and may be missing. Each value that occurs is a class, in ascending order.
+    Further arrays "held_out_images" and, if there are, "held_out_labels" are examples that are held out of training;
+    those of classes that "labels" lacks are left out, with a note.
 
     Raises:
       InputError: if the file is missing or no npz, or an array is missing or of the wrong shape.
@@ -88,7 +90,12 @@ def _images(
     class_names: tuple[str, ...] = ()
     if labels is not None:
         labels, class_names = parsed_labels(f"data.source: '{prefix}labels' {where}", labels, len(images))
-    notes = (*grey_in_colour(checked.shape[3], channels), *all_but_black(checked))
+    one = (
+        f"'{prefix}images': {shape} is taken as one picture; {prefix}images[None] says so, and "
+        f"{prefix}images[..., None] that it is {counted(shape[0], 'grey image')}"
+    )
+    told = (one,) if is_one_picture(shape, n) else ()
+    notes = (*told, *grey_in_colour(checked.shape[3], channels), *all_but_black(checked))
     return Images(
         name, images, labels, class_names=class_names, fingerprint=fingerprint(images, labels), notes=notes
     )
