@@ -11,8 +11,8 @@ import numpy as np
 
 from jaxgan.augment.base import Augmentation
 from jaxgan.common import keys
-from jaxgan.common.draws import draws_apart
-from jaxgan.common.laws import (
+from jaxgan.common.checking.draws import draws_apart
+from jaxgan.common.checking.laws import (
     Broken,
     Verdict,
     first_line,

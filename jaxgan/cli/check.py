@@ -10,8 +10,8 @@ from dataclasses import dataclass, is_dataclass
 from typing import Any, Literal
 
 from jaxgan.cli.arguments import Positional, parse
+from jaxgan.common.checking.laws import Verdict
 from jaxgan.common.errors import InputError, unknown
-from jaxgan.common.laws import Verdict
 from jaxgan.common.user_files import has_name, is_file, load_builder, load_object, public_names, split
 
 Kind = Literal["loss", "penalty", "model", "source", "augmentation", "game"]

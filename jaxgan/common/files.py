@@ -82,7 +82,7 @@ def write_atomically(path: pathlib.Path, content: str | bytes) -> None:
 
 
 def written_atomically(path: pathlib.Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Does the same with what `write` writes to an open file, which need not be in memory whole."""
+    """Writes a file whole or not at all, by what `write` writes to an open file: it need not be in memory whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:

@@ -130,8 +130,8 @@ _CLAUSES: tuple[tuple[str, str], ...] = (
         "clip clip-value weight-clip weight-clipping clamp",
         "weight clipping is --d-optimizer.clip-weights, or all of WGAN with --loss wgan",
     ),
-    ("r1 gamma r1-gamma r1-weight r1-reg lambda-r1", "R1 is --penalty.weights r1 GAMMA"),
-    ("r2 r2-gamma", "R2 is --penalty.weights r2 GAMMA"),
+    ("gamma r1-gamma r1-weight r1-reg lambda-r1", "R1 is --penalty.weights r1 GAMMA"),
+    ("r2-gamma", "R2 is --penalty.weights r2 GAMMA"),
     (
         "gp lambda-gp gp-weight gp-lambda gradient-penalty-weight 1gp wgangp-penalty",
         "the gradient penalty is --penalty.weights gradient_penalty 10, or all of WGAN-GP with --loss wgan-gp",
@@ -266,6 +266,8 @@ _OPENED = (
 )
 _CLAUSES_OF: dict[str, tuple[tuple[str, str], ...]] = {
     "train": (
+        ("r1", "R1 is --penalty.weights r1 GAMMA"),
+        ("r2", "R2 is --penalty.weights r2 GAMMA"),
         (
             "tick kimg-per-tick",
             "intervals are in steps: --log-every, --sample-every, --checkpoint-every, --evaluate-every",
@@ -280,7 +282,7 @@ _CLAUSES_OF: dict[str, tuple[tuple[str, str], ...]] = {
             "grad-clip clip-grad clip-norm max-grad-norm gradient-clipping",
             "gradients are not clipped; nearest is a penalty, such as --penalty.weights r1 1",
         ),
-        ("dropout", "dropout is of the networks pix2pix alone; no others have it"),
+        ("dropout", "dropout is of the networks pix2pix alone: jaxgan train pix2pix"),
         (
             "depth n-layers layers num-layers filters",
             "how large networks are is said by --model.width and others of --model",

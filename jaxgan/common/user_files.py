@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 import jax
 
+from jaxgan.common.checking.laws import first_line
 from jaxgan.common.errors import InputError, unknown
-from jaxgan.common.laws import first_line
 
 T = TypeVar("T")
 OWN = "FILE.py:NAME"

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.common.laws import Broken, Skipped, Verdict, hold_finite, verdicts
+from jaxgan.common.checking.laws import Broken, Skipped, Verdict, hold_finite, verdicts
 from jaxgan.data.modality import IMAGE
 from jaxgan.data.source import Examples, Finite, Source, describe
 from jaxgan.data.spec import LABEL, Spec

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.common.draws import draws_apart
-from jaxgan.common.laws import (
+from jaxgan.common.checking.draws import draws_apart
+from jaxgan.common.checking.laws import (
     Broken,
     Skipped,
     Verdict,

@@ -13,9 +13,9 @@ from typing import NotRequired, TypedDict
 
 import numpy as np
 
+from jaxgan.common.checking.laws import first_line
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable, write_atomically
-from jaxgan.common.laws import first_line
 from jaxgan.common.schema import Count, check, parsed_json
 from jaxgan.data import cache_dir
 from jaxgan.metrics.scores.frechet import Gaussian

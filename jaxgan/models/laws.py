@@ -15,9 +15,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common import keys
+from jaxgan.common.checking.laws import (
+    Broken,
+    Skipped,
+    Verdict,
+    by_path,
+    hold_finite,
+    hold_form,
+    same,
+    verdicts,
+)
+from jaxgan.common.checking.rules import has_own_rules, without_rules
 from jaxgan.common.errors import InputError
-from jaxgan.common.laws import Broken, Skipped, Verdict, by_path, hold_finite, hold_form, same, verdicts
-from jaxgan.common.rules import has_own_rules, without_rules
 from jaxgan.data import modality_of
 from jaxgan.models.growth import Growth
 

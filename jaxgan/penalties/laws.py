@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.common import keys
-from jaxgan.common.draws import draws_apart
-from jaxgan.common.laws import (
+from jaxgan.common.checking.draws import draws_apart
+from jaxgan.common.checking.laws import (
     Broken,
     Verdict,
     first_line,

@@ -20,7 +20,6 @@ from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable
 from jaxgan.common.packages import version_of
 from jaxgan.data.cache import cache_dir, home_dir, temporary_dir, why_unwritable
-from jaxgan.models.layers.fast import strided
 
 PACKAGES = (
     "jax",
@@ -196,6 +195,8 @@ def environment(matmul_precision: str = "default") -> dict[str, Any]:
     Args:
       matmul_precision: that was asked for; "default" stands for JAX's own setting, if there is one.
     """
+    from jaxgan.models.layers.fast import strided
+
     if matmul_precision == "default":
         matmul_precision = jax.config.jax_default_matmul_precision or "default"  # pyright: ignore
     devices = jax.devices()  # of all processes

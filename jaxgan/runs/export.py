@@ -15,9 +15,9 @@ import jax
 import jax.export
 import jax.numpy as jnp
 
+from jaxgan.common.checking.laws import first_line
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable, write_atomically
-from jaxgan.common.laws import first_line
 from jaxgan.common.packages import version_of
 from jaxgan.common.user_files import short_name
 from jaxgan.config.data import without_path

@@ -12,9 +12,9 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from jaxgan.common.checking.laws import first_line
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded
-from jaxgan.common.laws import first_line
 from jaxgan.common.user_files import is_file
 from jaxgan.config.config import Config
 from jaxgan.data import Spec

@@ -225,7 +225,7 @@ class Stream:
 
 
 def grid_labels(n_classes: int, columns: int, classes: Sequence[int] | None = None) -> np.ndarray | None:
-    """Labels int32 for a grid of one row a class; None where labels do not matter.
+    """Labels for a grid of one row a class; None where labels do not matter.
 
     Args:
       n_classes: of the generator; 0: labels do not matter.

@@ -165,7 +165,7 @@ class Signals:
     _before: dict[int, Any] = field(default_factory=dict)
 
     def meet(self) -> None:
-        """Connects the devices of all processes, once all are here; on CPUs, one that is then 30 s late is left out."""
+        """Connects the devices of all processes, once all are here."""
         if processes.several() and self.mesh is not None:
             processes.wait()
             if in_parts(self.mesh):  # whose programs have groups of fewer devices, too

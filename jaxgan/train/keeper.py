@@ -90,7 +90,7 @@ class RunKeeper(Keeper):
         return state
 
     def begin_again(self) -> GameState:
-        """Does the same where an interrupted run has left nothing to go on with."""
+        """Begins a member that was interrupted before there was a checkpoint to go on from."""
         self._voice.note("there is no checkpoint yet; starting from the beginning")
         self.checkpoints.forget_after(-1)
         self.folder.rewind(-1)

@@ -164,8 +164,8 @@ def check_data(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> None:
         bounded = Spec.from_json(recorded).modality.bounded
         if bounded != found["bounded"]:
             raise InputError(
-                "run: its networks make images in [-1, 1], as older versions took data of this shape to be; start a new "
-                "run"
+                "run: its networks make images in [-1, 1], as older versions took all data of this shape to be; start "
+                "a new run"
             )
         recorded = {**recorded, "bounded": bounded}
     same = dict.fromkeys(("name", "n", "fingerprint"))

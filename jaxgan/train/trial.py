@@ -8,8 +8,8 @@ from collections.abc import Collection
 
 import jax
 
+from jaxgan.common.checking.laws import first_line
 from jaxgan.common.errors import InputError
-from jaxgan.common.laws import first_line
 from jaxgan.common.user_files import split
 from jaxgan.config.looked_at import first_step
 from jaxgan.config.own_files import own_files

@@ -8,8 +8,8 @@ from typing import Any
 
 import jax
 
+from jaxgan.common.checking.laws import first_line
 from jaxgan.common.errors import InputError
-from jaxgan.common.laws import first_line
 from jaxgan.metrics import Evaluator
 from jaxgan.runs import evaluation
 from jaxgan.train.members import Members

@@ -28,7 +28,7 @@ MISTAKES = {
     "another shape in a loss": (
         "--loss loss",
         wrong(LOSS, "softplus(-real) + softplus(fake)", "softplus(-real) + softplus(fake)[:3]"),
-        "mine.py, line 25, in <lambda>: raised TypeError: add got incompatible shapes for broadcasting: (8,), (3,)",
+        "mine.py, line 26, in <lambda>: raised TypeError: add got incompatible shapes for broadcasting: (8,), (3,)",
     ),
     "fakes of another shape": (
         "--model Tiny",

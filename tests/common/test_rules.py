@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.common.draws import draws_apart
-from jaxgan.common.rules import has_own_rules, without_rules
+from jaxgan.common.checking.draws import draws_apart
+from jaxgan.common.checking.rules import has_own_rules, without_rules
 
 
 @jax.custom_vjp

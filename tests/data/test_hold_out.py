@@ -177,13 +177,15 @@ from jaxgan.data import POINT, Arrays, Images
 
 def images(n=6, labels=(0, 1), held_out=None):
     labels = np.resize(labels, n).astype(np.int32)
-    return Images("own", np.zeros((n, 4, 4, 1), np.uint8), labels, tuple("abcd"), "f", held_out=held_out)
+    told = {"class_names": tuple("abcd"), "fingerprint": "f", "held_out": held_out}
+    return Images("own", np.zeros((n, 4, 4, 1), np.uint8), labels, **told)
 
 def split():
     return images(labels=(0, 1, 2, 3), held_out=images(3, (0, 1)))
 
 def fewer():
-    other = Images("other", np.zeros((3, 4, 4, 1), np.uint8), np.arange(3, dtype=np.int32), ("a", "y", "z"), "g")
+    told = {"class_names": ("a", "y", "z"), "fingerprint": "g"}
+    other = Images("other", np.zeros((3, 4, 4, 1), np.uint8), np.arange(3, dtype=np.int32), **told)
     return images(labels=(0, 1, 2, 3), held_out=other)
 
 def points():

@@ -47,7 +47,7 @@ def test_a_line_that_is_no_text_is_left_out_loudly(folder, capsys):
     capsys.readouterr()
     assert main(["runs", str(folder.path)]) == 0
     said = capsys.readouterr()
-    assert "30/40" in said.out
+    assert "40/40" in said.out
     assert said.err == f"warning: run: '{folder.metrics}', line 2, is no text, and is left out\n"
     with pytest.warns(UserWarning, match="line 2"):
         folder.rewind(30)

@@ -13,8 +13,8 @@ from helpers import same_arrays, some
 from toys import RATE, Net, averaged, compiled, player, rings
 
 from jaxgan import GAN, InputError, init, make_step
+from jaxgan.common.checking.laws import by_path
 from jaxgan.common.keys import quick
-from jaxgan.common.laws import by_path
 from jaxgan.games import laws
 from jaxgan.games.encoding.autoencoders import adversarial_autoencoder, vae
 from jaxgan.games.encoding.base import divergence

@@ -144,7 +144,7 @@ def test_adaptive_augmentation_grows_with_the_critics_certainty(learns, low, hig
 
 GO_ON = some(NAMES, "cycle_gan", "vae_gan", "apa")
 ON_DEVICES = some(NAMES, "path length", "adaptive")  # whose memory is a mean over the whole batch
-SIDE_BY_SIDE = some(NAMES, "bigan", "two critics")
+SIDE_BY_SIDE = some(NAMES, "bigan", "two critics", "path length")  # which remembers
 
 
 def test_every_recipe_is_tried_by_default():

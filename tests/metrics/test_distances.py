@@ -157,7 +157,7 @@ def test_extrapolation_takes_the_bias_away():
     assert plain > true + 0.3
     assert abs(value - true) < 0.5 * (plain - true)
     assert error < plain - true
-    with pytest.raises(InputError, match="points 2"):
+    with pytest.raises(InputError, match="points: expected at least 3, got 2"):
         frechet_infinity(real, features, points=2)
 
 

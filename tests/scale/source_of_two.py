@@ -34,4 +34,6 @@ class Watched(Images):
 def digits():
     known = load_mnist("test")
     images = known.images[:800, 2:26:3, 2:26:3]
-    return Watched("digits", images, known.labels[:800], known.class_names, "the first 800")
+    return Watched(
+        "digits", images, known.labels[:800], class_names=known.class_names, fingerprint="the first 800"
+    )

@@ -15,7 +15,7 @@ from jaxgan.__main__ import main
 from jaxgan.cli.status import exit_status
 from jaxgan.config.groups import DataConfig
 from jaxgan.config.moves import PenaltyConfig
-from jaxgan.data import Images, fingerprint
+from jaxgan.data import POINT, Arrays, Images, Modality, describe, fingerprint
 from jaxgan.health import Monitors
 from jaxgan.metrics import ImageEvaluator, make_evaluator
 from jaxgan.metrics.features import mnist_cnn
@@ -27,7 +27,7 @@ from jaxgan.runs.evaluation import open_run
 from jaxgan.runs.lock import locked, owner_of
 from jaxgan.train.clock import Signals
 from jaxgan.train.members import Members, set_up
-from jaxgan.train.resume import resume
+from jaxgan.train.resume import check_data, resume
 from jaxgan.train.run import train
 from jaxgan.train.sinks.progress import Progress
 from jaxgan.train.stops import Interrupted, Stopped
@@ -250,6 +250,15 @@ def test_the_look_at_a_run_s_health_is_interrupted_as_scoring_is(tmp_path):
 # --- data that have moved --------------------------------------------------------------------------------
 
 
+def test_the_range_of_data_of_older_runs_is_what_their_shape_said():
+    found = describe(Arrays("a", {"image": np.zeros((3, 8, 8, 1), np.float32)}, Modality("spectrum")))
+    older = {name: value for name, value in found.items() if name != "bounded"}
+    with pytest.raises(InputError, match="run: its networks make images in .-1, 1., as older versions took"):
+        check_data(older, found)
+    points = describe(Arrays("a", {"image": np.zeros((3, 8), np.float32)}, POINT))
+    check_data({name: value for name, value in points.items() if name != "bounded"}, points)
+
+
 def test_a_run_finds_its_data_from_elsewhere_and_where_they_have_moved(tmp_path, monkeypatch, capsys):
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
@@ -280,6 +289,9 @@ def test_a_run_finds_its_data_from_elsewhere_and_where_they_have_moved(tmp_path,
         resume(folder, source="mine.py:data")
     arguments = [str(folder.path), "--data.source", "npz:b.npz", "--n", "30", "--metrics", "prdc"]
     assert main(["evaluate", *arguments]) == 0
+    older = folder.read("run.json")  # of before there was more than one range for a shape
+    assert older["data"].pop("bounded") is True
+    folder.write("run.json", older)
     assert main(["resume", str(folder.path), "--data.source", "npz:b.npz", "--steps", "20"]) == 0
     moved = f"npz:{there / 'b.npz'}"
     (entry,) = folder.read("run.json")["history"]

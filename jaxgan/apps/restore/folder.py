@@ -11,9 +11,9 @@ import numpy as np
 
 from jaxgan.apps.below import images_below, left_out
 from jaxgan.apps.restore import files
+from jaxgan.common.checking.laws import first_line
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import printable
-from jaxgan.common.laws import first_line
 from jaxgan.data.labels import parsed_classes
 from jaxgan.data.pixels import BrokenImage, image_suffixes
 

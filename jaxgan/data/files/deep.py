@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxgan.common.checking.laws import first_line
 from jaxgan.common.errors import InputError
 from jaxgan.common.files import expanded, printable
-from jaxgan.common.laws import first_line
 from jaxgan.common.packages import need
 from jaxgan.data.decoding.forms import all_but_black
 from jaxgan.data.files.listing import listing, unread

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jaxgan.common.laws import Broken, Skipped, Verdict, verdicts
+from jaxgan.common.checking.laws import Broken, Skipped, Verdict, verdicts
 from jaxgan.losses.base import Loss
 from jaxgan.losses.laws.duality import PAIRS, best_critics, duality_law, optimum_law
 from jaxgan.losses.laws.meaning import (

@@ -12,8 +12,8 @@ import numpy as np
 import optax
 import scipy.stats
 
+from jaxgan.common.checking.laws import Broken, Skipped
 from jaxgan.common.errors import nearest
-from jaxgan.common.laws import Broken, Skipped
 from jaxgan.losses.base import Claim, Criterion, Loss
 from jaxgan.losses.divergences import DIVERGENCES
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.common.laws import Broken, Skipped
+from jaxgan.common.checking.laws import Broken, Skipped
 from jaxgan.losses.base import Criterion, Loss
 from jaxgan.losses.laws.probes import halves, random_logits
 

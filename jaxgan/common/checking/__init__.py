@@ -1,0 +1,1 @@
+"""What checks of all kinds share: laws, what draws hang on, and rules of derivatives."""
