@@ -488,8 +488,9 @@ def test_images_are_stored_as_pixels(modality):
         ),
     ):
         with pytest.raises(InputError) as error:
-            Arrays("x", {"first": given, "image": x}, modality)
+            Arrays("x", {"first": given, "image": x}, modality, example="image")
         assert str(error.value) == f"arrays: {said}"
+    Arrays("x", {"image": given, "attributes": np.zeros((12, 40), np.uint8)}, modality)  # beside the images
     Arrays("x", {"image": given / 255}, Modality(name))  # whose numbers are its own
 
 
