@@ -14,52 +14,48 @@ SMALL = ["--model.g-widths", "8", "--model.d-widths", "8"]
 SPEC = TOYS["ring"]().spec
 
 
-def wrong(text, old, new):
-    return but(text, old, new)
-
-
 MISTAKES = {
     "an objective of many numbers": (
         "--game autoencoder",
-        wrong(GAME, "- x).mean()", "- x)"),
+        but(GAME, "- x).mean()", "- x)"),
         "mine.py:autoencoder: turn 'encoder': expected its objective to return one number, such as a mean, got an "
         "array of shape (8, 2)",
     ),
     "another shape in a loss": (
         "--loss loss",
-        wrong(LOSS, "softplus(-real) + softplus(fake)", "softplus(-real) + softplus(fake)[:3]"),
+        but(LOSS, "softplus(-real) + softplus(fake)", "softplus(-real) + softplus(fake)[:3]"),
         "mine.py, line 26, in <lambda>: raised TypeError: add got incompatible shapes for broadcasting: (8,), (3,)",
     ),
     "fakes of another shape": (
         "--model Tiny",
-        wrong(MODEL, "Net(self.width, shape[0])", "Net(self.width, 5)"),
+        but(MODEL, "Net(self.width, shape[0])", "Net(self.width, 5)"),
         "mine.py:Tiny: generator: expected examples of the reals' shape (8, 2), got (8, 5)",
     ),
     "logits of another shape": (
         "--model Tiny",
-        wrong(MODEL, "Net(self.width, 1)", "Wrong()")
+        but(MODEL, "Net(self.width, 1)", "Wrong()")
         + "\nclass Wrong(nn.Module):\n    @nn.compact\n    def __call__(self, x, label=None, *, train=False):\n"
         "        return nn.Dense(1)(x).mean()\n",
         "mine.py:Tiny: discriminator: expected logits [8] or [8, k] for 8 examples, got shape ()",
     ),
     "networks that cannot be built": (
         "--model Tiny",
-        wrong(MODEL, "return Net", "1 / 0\n        return Net"),
+        but(MODEL, "return Net", "1 / 0\n        return Net"),
         "model: 'mine.py:Tiny' raised ZeroDivisionError: division by zero",
     ),
     "one network": (
         "--model Tiny",
-        wrong(MODEL, ", Net(self.width, 1)", ""),
+        but(MODEL, ", Net(self.width, 1)", ""),
         "model: expected build of 'mine.py:Tiny' to return (generator, discriminator), got Net",
     ),
     "a name that does not exist": (
         "--penalty.weights drift",
-        wrong(PENALTY, "scene.critic(scene.reals)", "scene.critic(scene.real)"),
+        but(PENALTY, "scene.critic(scene.reals)", "scene.critic(scene.real)"),
         "in value: raised AttributeError: 'Scene' object has no attribute 'real'",
     ),
     "a batch that has no such array": (
         "--game autoencoder",
-        wrong(GAME, 'x = view.batch["image"]', 'x = view.batch["picture"]'),
+        but(GAME, 'x = view.batch["image"]', 'x = view.batch["picture"]'),
         "in error: raised KeyError: 'picture'",
     ),
 }

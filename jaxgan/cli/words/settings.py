@@ -127,11 +127,12 @@ def _parsed(path: pathlib.Path, text: str) -> Any:
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON, or ValueError for a name that stands in it twice."""
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
             raise ValueError(f"{name!r} stands there twice")
-    return dict(pairs)
+        found[name] = value
+    return found
 
 
 def _check_keys(node: Any) -> None:
