@@ -37,7 +37,11 @@ class Hint(NamedTuple):
     when: str = ""
 
     def fits(self, unread: Collection[str] | None) -> bool:
-        """Whether a game looks at what is changed; None: not known."""
+        """Whether a game looks at what is changed.
+
+        Args:
+          unread: fields that it does not look at; None: not known, and only what matters to any game fits.
+        """
         flags = re.findall(r"`--([a-z-]+)", self.text)
         fields = {*self.reads, *(flag.replace("-", "_") for flag in flags)}
         return fields <= _OF_ANY_GAME if unread is None else fields.isdisjoint(unread)
