@@ -361,6 +361,16 @@ def test_data_of_a_word_go_before_those_of_a_file(here):
         ("{", "", "config: 'own.json' cannot be read: "),
         ("[]", "", "config: expected names and values in 'own.json', got list"),
         ('{"steps": 3, "steps": 4}', "", "config: 'own.json' cannot be read: 'steps' stands there twice"),
+        (
+            '{"preset": "toy-ring", "model": {"g_widths": [8], "g-widths": [9]}}',
+            "",
+            "model.g-widths: expected it once in 'own.json', got it 2 times",
+        ),
+        (
+            '{"data.flip": true, "data": {"flip": false}}',
+            "",
+            "data.flip: expected it once in 'own.json', got it",
+        ),
         ('{"seeds": 3}', "", "seeds: expected it on the command line (--seeds 3), got it in 'own.json'"),
         ("{}", "--config b.json", "config: expected one file, got own.json and b.json"),
     ],

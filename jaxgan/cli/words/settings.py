@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -161,7 +162,11 @@ def as_arguments(plain: Mapping[str, Any], flags: Mapping[str, Flag], where: str
       InputError: for a name that does not exist, or a value that cannot be one.
     """
     args: list[str] = []
-    for name, value in _leaves(plain, flags, ""):
+    leaves = _leaves(plain, flags, "")
+    for name, n in collections.Counter(_flag(name) for name, _ in leaves).items():
+        if n > 1:  # in two spellings, or with and without its group
+            raise InputError(f"{name.removeprefix('--')}: expected it once in {where}, got it {n} times")
+    for name, value in leaves:
         flag = flags.get(_flag(name))
         if flag is None and name == "seeds":
             raise InputError(f"seeds: expected it on the command line (--seeds {value}), got it in {where}")
